@@ -1,0 +1,16 @@
+//! kinetail ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
+//!
+//! The promise: every complete line that was readable while the agent was up is delivered at
+//! least once, a clean stop repeats nothing, and nothing is dropped without a counter and a log
+//! line. `ARCHITECTURE.md` has the decisions that this hangs on.
+
+pub mod admin;
+pub mod batch;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod metrics;
+pub mod process;
+pub mod sandbox;
+pub mod send;
+pub mod tail;

@@ -1,0 +1,186 @@
+//! Every metric, named once. Handles are made once for each flow and cached: counting on the hot
+//! path is one atomic add a batch, never a look-up a line.
+//!
+//! `prometheus` renders them, `cloudwatch` sends the Java agent's few. Nothing here decides
+//! anything, and no failure here reaches the data path.
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+/// The metric names, each with its unit at the end where it has one.
+pub mod name {
+    /// Bytes read from files (counter; label `flow`).
+    pub const BYTES_READ: &str = "kinetail_bytes_read_total";
+    /// Records found in files (counter; label `flow`).
+    pub const RECORDS_READ: &str = "kinetail_records_read_total";
+    /// Records that a converter changed (counter; label `flow`).
+    pub const RECORDS_CONVERTED: &str = "kinetail_records_converted_total";
+    /// Records left out on purpose or of need (counter; labels `flow`, `reason`).
+    pub const RECORDS_SKIPPED: &str = "kinetail_records_skipped_total";
+    /// Records that no converter could read and that were sent raw (counter; label `flow`).
+    pub const RECORDS_RAW_FALLBACK: &str = "kinetail_records_raw_fallback_total";
+    /// Records cut to the service's limit (counter; label `flow`).
+    pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
+    /// Records the service took (counter; label `flow`).
+    pub const RECORDS_DELIVERED: &str = "kinetail_records_delivered_total";
+    /// Bytes of data the service took (counter; label `flow`).
+    pub const BYTES_DELIVERED: &str = "kinetail_bytes_delivered_total";
+    /// Records sent again after a failure (counter; label `flow`).
+    pub const RECORDS_RETRIED: &str = "kinetail_records_retried_total";
+    /// Records that may be in the stream twice (counter; label `flow`).
+    pub const RECORDS_MAYBE_DUPLICATED: &str = "kinetail_records_maybe_duplicated_total";
+    /// Bytes of files that could not be read before they were gone (counter; labels `flow`,
+    /// `reason`). It must stay 0.
+    pub const BYTES_ABANDONED: &str = "kinetail_bytes_abandoned_total";
+    /// Requests by outcome (counter; labels `flow`, `outcome`: `ok`, `partial`, or an error code).
+    pub const REQUESTS: &str = "kinetail_requests_total";
+    /// Seconds from a batch's first attempt to its last answer (summary; label `flow`).
+    pub const BATCH_SECONDS: &str = "kinetail_batch_duration_seconds";
+    /// Batches that are not yet acknowledged and checkpointed (gauge; label `flow`).
+    pub const BATCHES_IN_FLIGHT: &str = "kinetail_batches_in_flight";
+    /// How many batches may be in flight now (gauge; label `flow`).
+    pub const IN_FLIGHT_WINDOW: &str = "kinetail_in_flight_window";
+    /// Files that are followed (gauge; label `flow`).
+    pub const FILES: &str = "kinetail_files";
+    /// Files that are held open (gauge; label `flow`).
+    pub const FILES_OPEN: &str = "kinetail_files_open";
+    /// What happened to files (counter; labels `flow`, `kind`).
+    pub const FILE_TRANSITIONS: &str = "kinetail_file_transitions_total";
+    /// Errors on files (counter; labels `flow`, `kind`).
+    pub const FILE_ERRORS: &str = "kinetail_file_errors_total";
+    /// Bytes written but not acknowledged (gauge; label `flow`; per file also `file`).
+    pub const LAG_BYTES: &str = "kinetail_lag_bytes";
+    /// Seconds since everything written was acknowledged (gauge; label `flow`).
+    pub const LAG_SECONDS: &str = "kinetail_lag_seconds";
+    /// The same for one file (gauge; labels `flow`, `file`).
+    pub const FILE_LAG_BYTES: &str = "kinetail_file_lag_bytes";
+    /// The same for one file (gauge; labels `flow`, `file`).
+    pub const FILE_LAG_SECONDS: &str = "kinetail_file_lag_seconds";
+    /// 1 while the destination is parked (gauge; label `flow`).
+    pub const DESTINATION_PARKED: &str = "kinetail_destination_parked";
+    /// 1 while the flow waits for memory (gauge; label `flow`).
+    pub const WAITING_FOR_MEMORY: &str = "kinetail_waiting_for_memory";
+    /// 1 while notification is off and only scans find files (gauge; label `flow`).
+    pub const NOTIFY_DEGRADED: &str = "kinetail_notify_degraded";
+    /// Full scans of the directories (counter; label `flow`).
+    pub const SCANS: &str = "kinetail_scans_total";
+    /// Times a flow was started again after a bug in it (counter; label `flow`).
+    pub const FLOW_RESTARTS: &str = "kinetail_flow_restarts_total";
+    /// Checkpoint transactions (counter; label `result`: `ok`, `failed`).
+    pub const CHECKPOINT_COMMITS: &str = "kinetail_checkpoint_commits_total";
+    /// 1 while checkpoints cannot be written (gauge).
+    pub const CHECKPOINT_FAILING: &str = "kinetail_checkpoint_failing";
+    /// Bytes that batches hold (gauge).
+    pub const MEMORY_USED_BYTES: &str = "kinetail_memory_used_bytes";
+    /// Bytes that batches may hold (gauge).
+    pub const MEMORY_BUDGET_BYTES: &str = "kinetail_memory_budget_bytes";
+    /// `PutMetricData` calls (counter; label `result`).
+    pub const CLOUDWATCH_PUBLISHES: &str = "kinetail_cloudwatch_publishes_total";
+    /// Always 1 (gauge; label `version`).
+    pub const BUILD_INFO: &str = "kinetail_build_info";
+}
+
+/// The cached handles of one flow.
+#[derive(Debug, Clone)]
+pub struct FlowMetrics {
+    flow: String,
+    /// [`name::BYTES_READ`].
+    pub bytes_read: Counter,
+    /// [`name::RECORDS_READ`].
+    pub records_read: Counter,
+    /// [`name::RECORDS_CONVERTED`].
+    pub records_converted: Counter,
+    /// [`name::RECORDS_RAW_FALLBACK`].
+    pub records_raw_fallback: Counter,
+    /// [`name::RECORDS_TRUNCATED`].
+    pub records_truncated: Counter,
+    /// [`name::RECORDS_DELIVERED`].
+    pub records_delivered: Counter,
+    /// [`name::BYTES_DELIVERED`].
+    pub bytes_delivered: Counter,
+    /// [`name::RECORDS_RETRIED`].
+    pub records_retried: Counter,
+    /// [`name::RECORDS_MAYBE_DUPLICATED`].
+    pub records_maybe_duplicated: Counter,
+    /// [`name::BATCH_SECONDS`].
+    pub batch_seconds: Histogram,
+    /// [`name::BATCHES_IN_FLIGHT`].
+    pub batches_in_flight: Gauge,
+    /// [`name::IN_FLIGHT_WINDOW`].
+    pub in_flight_window: Gauge,
+    /// [`name::FILES`].
+    pub files: Gauge,
+    /// [`name::FILES_OPEN`].
+    pub files_open: Gauge,
+    /// [`name::LAG_BYTES`].
+    pub lag_bytes: Gauge,
+    /// [`name::LAG_SECONDS`].
+    pub lag_seconds: Gauge,
+    /// [`name::DESTINATION_PARKED`].
+    pub destination_parked: Gauge,
+    /// [`name::WAITING_FOR_MEMORY`].
+    pub waiting_for_memory: Gauge,
+    /// [`name::NOTIFY_DEGRADED`].
+    pub notify_degraded: Gauge,
+    /// [`name::SCANS`].
+    pub scans: Counter,
+}
+
+impl FlowMetrics {
+    /// Makes the handles for the flow with this id.
+    #[must_use]
+    pub fn new(flow: &str) -> Self {
+        let c = |name: &'static str| counter!(name, "flow" => flow.to_owned());
+        let g = |name: &'static str| gauge!(name, "flow" => flow.to_owned());
+        Self {
+            bytes_read: c(name::BYTES_READ),
+            records_read: c(name::RECORDS_READ),
+            records_converted: c(name::RECORDS_CONVERTED),
+            records_raw_fallback: c(name::RECORDS_RAW_FALLBACK),
+            records_truncated: c(name::RECORDS_TRUNCATED),
+            records_delivered: c(name::RECORDS_DELIVERED),
+            bytes_delivered: c(name::BYTES_DELIVERED),
+            records_retried: c(name::RECORDS_RETRIED),
+            records_maybe_duplicated: c(name::RECORDS_MAYBE_DUPLICATED),
+            batch_seconds: histogram!(name::BATCH_SECONDS, "flow" => flow.to_owned()),
+            batches_in_flight: g(name::BATCHES_IN_FLIGHT),
+            in_flight_window: g(name::IN_FLIGHT_WINDOW),
+            files: g(name::FILES),
+            files_open: g(name::FILES_OPEN),
+            lag_bytes: g(name::LAG_BYTES),
+            lag_seconds: g(name::LAG_SECONDS),
+            destination_parked: g(name::DESTINATION_PARKED),
+            waiting_for_memory: g(name::WAITING_FOR_MEMORY),
+            notify_degraded: g(name::NOTIFY_DEGRADED),
+            scans: c(name::SCANS),
+            flow: flow.to_owned(),
+        }
+    }
+
+    /// Counts records that were left out, with the reason. Not for the hot path.
+    pub fn records_skipped(&self, reason: &'static str, count: u64) {
+        counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts bytes that were gone before they could be read.
+    pub fn bytes_abandoned(&self, reason: &'static str, count: u64) {
+        counter!(name::BYTES_ABANDONED, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts a request by outcome: `ok`, `partial`, or the error code.
+    pub fn request(&self, outcome: &str) {
+        counter!(name::REQUESTS, "flow" => self.flow.clone(), "outcome" => outcome.to_owned())
+            .increment(1);
+    }
+
+    /// Counts what happened to a file.
+    pub fn file_transition(&self, kind: &'static str) {
+        counter!(name::FILE_TRANSITIONS, "flow" => self.flow.clone(), "kind" => kind).increment(1);
+    }
+
+    /// Counts an error on a file.
+    pub fn file_error(&self, kind: &'static str) {
+        counter!(name::FILE_ERRORS, "flow" => self.flow.clone(), "kind" => kind).increment(1);
+    }
+}
