@@ -1,12 +1,73 @@
 //! The processing chain: from the bytes of one record to the bytes that are sent.
 //!
-//! One file a converter. The behaviour is the Java agent's, bit for bit: a converter gets the
-//! record with its line end, its output feeds the next one, a record may be skipped, and when a
-//! converter cannot read a record the raw record is sent. No I/O and no clock.
+//! One file a converter: `add_brackets`, `single_line`, `csv_to_json` and `log_to_json`; `chain`
+//! runs them in order. Beside them stand the pieces they share: `text` decodes, `json` writes,
+//! `split` cuts columns, `formats` reads the predefined log formats and `java_regex` turns Java's
+//! regular expressions into ours.
+//!
+//! The behaviour is the Java agent's, bit for bit: a converter gets the record with its line end,
+//! its output feeds the next one, a record may be skipped, and when a converter cannot read a
+//! record the raw record is sent. Nothing here does I/O, knows the time or writes a log line, and
+//! once the buffers have grown to the size of the records, nothing here allocates.
+
+mod add_brackets;
+mod chain;
+mod csv_to_json;
+mod formats;
+mod java_regex;
+mod json;
+mod log_to_json;
+mod single_line;
+mod split;
+mod text;
+
+pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
+pub use formats::LogFormat;
+pub use java_regex::compile_match_pattern;
+pub use split::CsvDelimiter;
 
 /// The configuration of one converter of the chain, validated.
 #[derive(Debug, Clone)]
 pub enum ConverterConfig {
-    /// To be filled in.
-    Nothing,
+    /// `ADDBRACKETS`: the record, with its line end, between `{` and `}`.
+    AddBrackets,
+    /// `CSVTOJSON`: the columns of a line as an object of strings.
+    CsvToJson {
+        /// `customFieldNames`, one a column; a name that comes twice keeps its first place and
+        /// its last value.
+        field_names: Vec<String>,
+        /// `delimiter`.
+        delimiter: CsvDelimiter,
+        /// `jsonFormat`.
+        format: JsonFormat,
+    },
+    /// `LOGTOJSON`: the parts of a log line as an object of strings.
+    LogToJson {
+        /// `logFormat`. Beside a pattern it only decides whether a captured `-` means null.
+        log_format: LogFormat,
+        /// `matchPattern`, from [`compile_match_pattern`].
+        pattern: Option<regex::Regex>,
+        /// `customFieldNames`. The validation makes sure that they are there when there is a
+        /// pattern, and that there are as many as the format has fields when there is none; a
+        /// chain that gets another number skips every record.
+        field_names: Option<Vec<String>>,
+        /// `jsonFormat`.
+        format: JsonFormat,
+    },
+    /// `SINGLELINE`: the lines of a record joined into one.
+    SingleLine {
+        /// Spaces and control characters go from both ends of each line; `NO_TRIM` says false.
+        trim: bool,
+        /// `ESCAPE_NEW_LINE`: two backslashes and an `n` stand where a line ended.
+        escape_new_line: bool,
+    },
+}
+
+/// How an object is laid out; a line feed follows it either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonFormat {
+    /// On one line, without spaces.
+    Compact,
+    /// Over several lines, as Jackson's default pretty printer does it.
+    Pretty,
 }

@@ -1,0 +1,346 @@
+//! The chain: runs the converters of a flow, one after the other, over each record.
+//!
+//! It owns the buffers that the records pass through, so that a flow's thread converts without
+//! allocating. It does not decide what a skipped or unreadable record means to the flow.
+
+use super::csv_to_json::CsvToJson;
+use super::log_to_json::LogToJson;
+use super::single_line::SingleLine;
+use super::{ConverterConfig, add_brackets, text};
+
+/// A record is skipped because the line does not have the shape of the format or pattern.
+pub const NO_MATCH: &str = "no_match";
+
+/// A record is skipped because the converter has not as many names as the line has fields.
+pub const FIELD_COUNT: &str = "field_count";
+
+/// A record may grow to this many bytes in a converter. It is above what the largest record (10
+/// MiB) becomes when each byte needs a six-byte escape; only a chain that escapes the same text
+/// again and again gets there.
+pub const CONVERTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A buffer larger than this is given back once small records follow a large one.
+const IDLE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Converted<'a> {
+    /// The bytes to send.
+    Record(&'a [u8]),
+    /// A converter could not read the record: the record as it was is to be sent.
+    Raw {
+        /// The bytes that came in.
+        record: &'a [u8],
+        /// The `optionName` of the converter, for the counter and the log.
+        converter: &'static str,
+        /// Why.
+        reason: ConvertError,
+    },
+    /// The record is not to be sent.
+    Skipped {
+        /// [`NO_MATCH`] or [`FIELD_COUNT`]: a stable label for the metric.
+        reason: &'static str,
+    },
+}
+
+/// Why a converter could not read a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConvertError {
+    /// The result is larger than a record may become.
+    #[error(
+        "converted record has {bytes} bytes, more than {max_bytes}; \
+         use fewer converters or smaller records",
+        max_bytes = CONVERTED_BYTES_MAX
+    )]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+}
+
+/// The converters of one flow and the buffers between them.
+#[derive(Debug)]
+pub struct Chain {
+    converters: Vec<Converter>,
+    /// What the last converter wrote.
+    output: Vec<u8>,
+    /// What the one before it wrote.
+    input: Vec<u8>,
+    /// The record as text, where bytes had to be replaced.
+    text: String,
+}
+
+/// One converter, ready to work.
+#[derive(Debug)]
+enum Converter {
+    AddBrackets,
+    CsvToJson(CsvToJson),
+    LogToJson(LogToJson),
+    SingleLine(SingleLine),
+}
+
+impl Chain {
+    /// A chain of these converters, in order.
+    #[must_use]
+    pub fn new(configs: &[ConverterConfig]) -> Self {
+        Self {
+            converters: configs.iter().map(Converter::new).collect(),
+            output: Vec::new(),
+            input: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// Whether records pass untouched: the caller can then send the bytes as they are.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.converters.is_empty()
+    }
+
+    /// Converts one record, given with its line end.
+    pub fn convert<'a>(&'a mut self, record: &'a [u8]) -> Converted<'a> {
+        self.give_back_large_buffers(record.len());
+        for (index, converter) in self.converters.iter_mut().enumerate() {
+            let bytes = if index == 0 {
+                record
+            } else {
+                std::mem::swap(&mut self.input, &mut self.output);
+                &self.input
+            };
+            self.output.clear();
+            let text = text::decode(bytes, &mut self.text);
+            if let Err(reason) = converter.convert(text, &mut self.output) {
+                return Converted::Skipped { reason };
+            }
+            let bytes = self.output.len();
+            if bytes > CONVERTED_BYTES_MAX {
+                let reason = ConvertError::TooLarge { bytes };
+                return Converted::Raw { record, converter: converter.name(), reason };
+            }
+        }
+        if self.converters.is_empty() {
+            return Converted::Record(record);
+        }
+        Converted::Record(&self.output)
+    }
+
+    /// One large record must not hold memory for as long as the flow lives.
+    fn give_back_large_buffers(&mut self, record_bytes: usize) {
+        let capacity = self.output.capacity().max(self.input.capacity()).max(self.text.capacity());
+        if capacity > IDLE_BUFFER_BYTES_MAX && record_bytes < IDLE_BUFFER_BYTES_MAX / 8 {
+            self.output = Vec::new();
+            self.input = Vec::new();
+            self.text = String::new();
+        }
+    }
+}
+
+impl Converter {
+    fn new(config: &ConverterConfig) -> Self {
+        match config {
+            ConverterConfig::AddBrackets => Self::AddBrackets,
+            ConverterConfig::CsvToJson { field_names, delimiter, format } => {
+                Self::CsvToJson(CsvToJson::new(field_names, delimiter, *format))
+            }
+            ConverterConfig::LogToJson { log_format, pattern, field_names, format } => {
+                let names = field_names.as_deref();
+                Self::LogToJson(LogToJson::new(*log_format, pattern.as_ref(), names, *format))
+            }
+            &ConverterConfig::SingleLine { trim, escape_new_line } => {
+                Self::SingleLine(SingleLine { trim, escape_new_line })
+            }
+        }
+    }
+
+    /// The `optionName` in the configuration.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::AddBrackets => "ADDBRACKETS",
+            Self::CsvToJson(_) => "CSVTOJSON",
+            Self::LogToJson(_) => "LOGTOJSON",
+            Self::SingleLine(_) => "SINGLELINE",
+        }
+    }
+
+    /// Appends the converted record, or says why it is to be skipped.
+    fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+        match self {
+            Self::AddBrackets => add_brackets::convert(text, out),
+            Self::CsvToJson(converter) => converter.convert(text, out),
+            Self::LogToJson(converter) => return converter.convert(text, out),
+            Self::SingleLine(converter) => converter.convert(text, out),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
+    use super::{
+        CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, ConverterConfig,
+        IDLE_BUFFER_BYTES_MAX, NO_MATCH,
+    };
+
+    fn csv(names: &[&str]) -> ConverterConfig {
+        ConverterConfig::CsvToJson {
+            field_names: names.iter().map(ToString::to_string).collect(),
+            delimiter: CsvDelimiter::parse(",").unwrap(),
+            format: JsonFormat::Compact,
+        }
+    }
+
+    fn syslog() -> ConverterConfig {
+        ConverterConfig::LogToJson {
+            log_format: LogFormat::Syslog,
+            pattern: None,
+            field_names: None,
+            format: JsonFormat::Compact,
+        }
+    }
+
+    const SINGLE_LINE: ConverterConfig =
+        ConverterConfig::SingleLine { trim: true, escape_new_line: false };
+
+    #[test]
+    fn section_2_1_without_converters_bytes_pass_untouched() {
+        let record = b"\xFF\r\0\n";
+        let mut chain = Chain::new(&[]);
+        assert!(chain.is_empty());
+        assert_eq!(chain.convert(record), Converted::Record(record));
+    }
+
+    #[test]
+    fn section_2_1_the_output_of_one_converter_feeds_the_next() {
+        let mut chain = Chain::new(&[csv(&["a", "b"]), ConverterConfig::AddBrackets]);
+        assert!(!chain.is_empty());
+        for (record, want) in
+            [("1,2\n", "{{\"a\":\"1\",\"b\":\"2\"}\n}"), ("3\n", "{{\"a\":\"3\",\"b\":null}\n}")]
+        {
+            let converted = chain.convert(record.as_bytes());
+            assert_eq!(converted, Converted::Record(want.as_bytes()));
+        }
+        let mut chain = Chain::new(&[SINGLE_LINE, csv(&["a"]), SINGLE_LINE]);
+        let converted = chain.convert(b" x\n y,z\n");
+        assert_eq!(converted, Converted::Record(b"{\"a\":\"xy\"}\n"));
+    }
+
+    #[test]
+    fn section_2_1_malformed_bytes_are_replaced_by_every_converter() {
+        let mut chain = Chain::new(&[ConverterConfig::AddBrackets]);
+        let want = "{\u{FFFD}a\u{FFFD}\n}".as_bytes();
+        assert_eq!(chain.convert(b"\xFFa\xED\xA0\x80\n"), Converted::Record(want));
+        let mut chain = Chain::new(&[csv(&["a"])]);
+        let want = "{\"a\":\"\u{FFFD}\"}\n".as_bytes();
+        assert_eq!(chain.convert(b"\xFF\n"), Converted::Record(want));
+    }
+
+    #[test]
+    fn section_2_1_a_record_that_one_converter_skips_is_skipped() {
+        let mut chain = Chain::new(&[SINGLE_LINE, syslog(), ConverterConfig::AddBrackets]);
+        assert_eq!(chain.convert(b"no\n"), Converted::Skipped { reason: NO_MATCH });
+        let converted = chain.convert(b"Oct 9 22:33:20 h p: m\n");
+        assert!(matches!(converted, Converted::Record(_)), "{converted:?}");
+    }
+
+    #[test]
+    fn a_record_that_grows_without_bound_is_sent_raw() {
+        let record = b"\"\n";
+        // Each further converter doubles the backslashes of the one before.
+        let mut chain = Chain::new(&vec![csv(&["a"]); 30]);
+        match chain.convert(record) {
+            Converted::Raw { record: raw, converter, reason: ConvertError::TooLarge { bytes } } => {
+                assert_eq!((raw, converter), (&record[..], "CSVTOJSON"));
+                assert!(bytes > CONVERTED_BYTES_MAX);
+                let text = ConvertError::TooLarge { bytes }.to_string();
+                assert!(text.starts_with("converted record has "), "{text}");
+            }
+            other => panic!("not sent raw: {} bytes", format!("{other:?}").len()),
+        }
+    }
+
+    #[test]
+    fn a_large_record_does_not_hold_memory_for_ever() {
+        let mut chain = Chain::new(&[SINGLE_LINE, ConverterConfig::AddBrackets]);
+        let large = vec![0xFF; 2 * IDLE_BUFFER_BYTES_MAX];
+        assert!(matches!(chain.convert(&large), Converted::Record(_)));
+        assert!(chain.output.capacity() > IDLE_BUFFER_BYTES_MAX);
+        assert!(matches!(chain.convert(b"small\n"), Converted::Record(_)));
+        let kept = chain.output.capacity() + chain.input.capacity() + chain.text.capacity();
+        assert!(kept < IDLE_BUFFER_BYTES_MAX, "{kept} bytes kept");
+    }
+
+    #[test]
+    fn buffers_are_reused_from_record_to_record() {
+        let mut chain = Chain::new(&[csv(&["a", "b"]), SINGLE_LINE]);
+        chain.convert(b"a longer record, to begin with\n");
+        chain.convert(b"and another one, for the other\n");
+        let buffers = |chain: &Chain| {
+            let mut both = [chain.input.as_ptr(), chain.output.as_ptr()];
+            both.sort_unstable();
+            both
+        };
+        let before = buffers(&chain);
+        for _ in 0..10 {
+            chain.convert(b"short,1\n");
+        }
+        assert_eq!(buffers(&chain), before);
+    }
+
+    /// Every converter, in every form that takes its own way through the code.
+    fn any_converter() -> impl Strategy<Value = ConverterConfig> {
+        let format = || prop_oneof![Just(JsonFormat::Compact), Just(JsonFormat::Pretty)];
+        let delimiter = prop::sample::select(vec![",", "::", "", "|", "\\s*", "[;,]", "a?", "\\b"]);
+        let names = prop::collection::vec("[a-c\u{E9}\"]", 0..5);
+        let csv = (names, delimiter, format()).prop_map(|(field_names, delimiter, format)| {
+            let delimiter = CsvDelimiter::parse(delimiter).unwrap();
+            ConverterConfig::CsvToJson { field_names, delimiter, format }
+        });
+        let log_format = prop::sample::select(vec![
+            LogFormat::CommonApacheLog,
+            LogFormat::CombinedApacheLog,
+            LogFormat::ApacheErrorLog,
+            LogFormat::Syslog,
+            LogFormat::Rfc3339Syslog,
+        ]);
+        let pattern = prop::option::of(Just("(?s)(.?).*?(\\W)?"));
+        let log = (log_format, pattern, format()).prop_map(|(log_format, pattern, format)| {
+            let field_names = pattern.map(|_| vec!["a".to_owned(), "b".to_owned()]);
+            let pattern = pattern.map(|pattern| compile_match_pattern(pattern).unwrap());
+            ConverterConfig::LogToJson { log_format, pattern, field_names, format }
+        });
+        let single = (any::<bool>(), any::<bool>()).prop_map(|(trim, escape_new_line)| {
+            ConverterConfig::SingleLine { trim, escape_new_line }
+        });
+        prop_oneof![Just(ConverterConfig::AddBrackets), csv, log, single]
+    }
+
+    proptest! {
+        /// Forall chains and bytes: what comes out is text, and a second pass gives the same.
+        #[test]
+        fn any_bytes_through_any_chain_give_text_and_never_a_panic(
+            converters in prop::collection::vec(any_converter(), 1..4),
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..80),
+                "[a-c,;:| \t\r\n\"\\\\\u{0}\u{E9}\u{2028}\u{1F600}]{0,60}"
+                    .prop_map(String::into_bytes),
+            ],
+        ) {
+            let mut chain = Chain::new(&converters);
+            let first = match chain.convert(&bytes) {
+                Converted::Record(record) => {
+                    prop_assert!(std::str::from_utf8(record).is_ok(), "{record:02X?}");
+                    Some(record.to_vec())
+                }
+                Converted::Raw { .. } | Converted::Skipped { .. } => None,
+            };
+            chain.convert(b"something, in: between\n");
+            match chain.convert(&bytes) {
+                Converted::Record(record) => prop_assert_eq!(Some(record), first.as_deref()),
+                Converted::Raw { .. } | Converted::Skipped { .. } => prop_assert_eq!(first, None),
+            }
+        }
+    }
+}
