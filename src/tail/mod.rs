@@ -5,5 +5,6 @@
 //! `splitter` finds records in bytes, `reader` reads them, `watch` says when to look. `identity`,
 //! `rotation` and `splitter` are pure: no clock and no I/O.
 
+mod glob;
 pub mod identity;
 pub mod pattern;

@@ -1,8 +1,391 @@
 //! Which files a flow follows: globs in any component of a path.
+//!
+//! A [`FilePattern`] splits what a person wrote into a directory that is known without looking and
+//! one matcher for each component below it, so that a scan lists only directories that can hold a
+//! match. The Java agent has globs in the file name only; a pattern that it takes means the same
+//! here. Pure: nothing here looks at a disk.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component as PathComponent, Path, PathBuf};
+
+pub use super::glob::{GlobError, NameMatcher};
+use super::glob::{Parsed, parse};
+
+/// Name endings, in lower case, of files that are copies of logs and never logs. The first three
+/// are the Java agent's.
+pub const IGNORED_EXTENSIONS: &[&str] = &[".gz", ".bz2", ".zip", ".zst", ".xz"];
+
+/// Whether a name is ignored although it matches, because it ends like a compressed copy. Upper
+/// and lower case are one.
+#[must_use]
+pub fn is_compressed_name(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    IGNORED_EXTENSIONS.iter().any(|extension| {
+        name.len()
+            .checked_sub(extension.len())
+            .and_then(|at| name.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(extension.as_bytes()))
+    })
+}
+
+/// Why a text is not a file pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// `app.log`: the Java agent refuses it as well.
+    #[error("no directory part")]
+    EmptyDirectory,
+    /// `/var/log/`.
+    #[error("no file name after the last '/'")]
+    EmptyFileName,
+    /// A component that is not a glob.
+    #[error("in {component:?}: {error}")]
+    Glob {
+        /// The component as written.
+        component: String,
+        /// What is wrong with it.
+        #[source]
+        error: GlobError,
+    },
+    /// A NUL character, which no path can hold.
+    #[error("a path cannot hold a NUL character")]
+    Nul,
+}
 
 /// A validated file pattern.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePattern {
+    text: String,
+    base_dir: PathBuf,
+    components: Vec<Component>,
+}
+
+/// What one component of a path below the base directory has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// `**`: any number of directories, none as well. Never the last component.
+    AnyDepth,
+    /// A name that matches.
+    Glob(NameMatcher),
+    /// Exactly this name.
+    Literal(OsString),
+}
+
+impl Component {
+    /// Whether a name can stand here.
+    #[must_use]
+    pub fn matches(&self, name: &OsStr) -> bool {
+        match self {
+            Self::AnyDepth => true,
+            Self::Glob(matcher) => matcher.matches(name),
+            Self::Literal(literal) => literal == name,
+        }
+    }
+}
+
+impl FilePattern {
+    /// Parses what a person wrote. A relative pattern stays relative; see [`Self::resolve`].
+    ///
+    /// # Errors
+    /// There is no directory or no file name, or a component is not a glob.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        if text.contains('\0') {
+            return Err(PatternError::Nul);
+        }
+        let (directory, name) = split(text).ok_or(PatternError::EmptyDirectory)?;
+        if name.is_empty() {
+            return Err(PatternError::EmptyFileName);
+        }
+        let mut base_dir = PathBuf::from(if directory.starts_with('/') { "/" } else { "" });
+        let mut components = Vec::new();
+        for part in directory.split('/').filter(|part| !part.is_empty()) {
+            match component(part, text)? {
+                Component::Literal(literal) if components.is_empty() => base_dir.push(literal),
+                // `**/**` is `**`, and a `.` below a glob says nothing.
+                Component::AnyDepth if components.last() == Some(&Component::AnyDepth) => {}
+                Component::Literal(literal) if literal == "." => {}
+                component => components.push(component),
+            }
+        }
+        match component(name, text)? {
+            // `/var/log/**` means every file at any depth.
+            Component::AnyDepth => {
+                if components.last() != Some(&Component::AnyDepth) {
+                    components.push(Component::AnyDepth);
+                }
+                components.push(component("*", text)?);
+            }
+            component => components.push(component),
+        }
+        Ok(Self { text: text.to_owned(), base_dir, components })
+    }
+
     /// The pattern as written.
-    pub text: String,
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The longest leading part without wildcards: the only directory that is known without
+    /// looking. It is empty for a relative pattern that begins with a wildcard.
+    #[must_use]
+    pub fn base_dir(&self) -> &Path {
+        &self.base_dir
+    }
+
+    /// What has to stand below [`Self::base_dir`], directory by directory. Never empty; the last
+    /// one is for the file's name.
+    #[must_use]
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
+    /// The directory part as the Java agent writes it into flow ids: as written, with `//`
+    /// collapsed, `.` and `..` kept, and no `/` at its end except for the root.
+    #[must_use]
+    pub fn directory_text(&self) -> String {
+        let directory = split(&self.text).map_or("", |(directory, _)| directory);
+        let parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+        let root = if directory.starts_with('/') { "/" } else { "" };
+        format!("{root}{}", parts.join("/"))
+    }
+
+    /// The file name part, as written.
+    #[must_use]
+    pub fn name_text(&self) -> &str {
+        split(&self.text).map_or("", |(_, name)| name)
+    }
+
+    /// The same pattern with its directory made absolute by `cwd`; the text stays.
+    #[must_use]
+    pub fn resolve(&self, cwd: &Path) -> Self {
+        let base_dir = if self.base_dir.as_os_str().is_empty() {
+            cwd.to_path_buf()
+        } else {
+            cwd.join(&self.base_dir)
+        };
+        Self { base_dir, ..self.clone() }
+    }
+
+    /// Whether a file at this path belongs to the pattern. Compressed copies do not. Paths are
+    /// compared as they are written: a relative one only matches a relative pattern.
+    #[must_use]
+    pub fn matches_path(&self, path: &Path) -> bool {
+        let Ok(below) = path.strip_prefix(&self.base_dir) else {
+            return false;
+        };
+        if self.base_dir.as_os_str().is_empty() && path.has_root() {
+            return false;
+        }
+        let names: Option<Vec<&OsStr>> = below
+            .components()
+            .map(|component| match component {
+                PathComponent::Normal(name) => Some(name),
+                PathComponent::ParentDir => Some(OsStr::new("..")),
+                PathComponent::CurDir | PathComponent::Prefix(_) | PathComponent::RootDir => None,
+            })
+            .collect();
+        names.is_some_and(|names| {
+            names.last().is_some_and(|name| !is_compressed_name(name))
+                && names_match(&self.components, &names)
+        })
+    }
+}
+
+/// Directory (with its last `/`) and name, or nothing if there is no `/`.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let name_at = text.rfind('/')? + 1;
+    text.split_at_checked(name_at)
+}
+
+fn component(part: &str, text: &str) -> Result<Component, PatternError> {
+    if part == "**" {
+        return Ok(Component::AnyDepth);
+    }
+    match parse(part) {
+        Ok(Parsed::Literal(literal)) => Ok(Component::Literal(literal.into())),
+        Ok(Parsed::Matcher(matcher)) => Ok(Component::Glob(matcher)),
+        // A group that is open at the `/` and closed behind it crosses directories.
+        Err(GlobError::UnclosedBrace) if text.contains('}') => {
+            Err(PatternError::Glob { component: text.to_owned(), error: GlobError::BraceWithSlash })
+        }
+        Err(error) => Err(PatternError::Glob { component: part.to_owned(), error }),
+    }
+}
+
+/// `**` among components is what `*` is among characters, so going back to the last one is enough.
+fn names_match(components: &[Component], names: &[&OsStr]) -> bool {
+    let (mut at, mut taken) = (0, 0);
+    let mut back: Option<(usize, usize)> = None;
+    loop {
+        match (components.get(at), names.get(taken)) {
+            (None, None) => return true,
+            (Some(Component::AnyDepth), _) => {
+                back = Some((at, taken));
+                at += 1;
+                continue;
+            }
+            (Some(component), Some(name)) if component.matches(name) => {
+                at += 1;
+                taken += 1;
+                continue;
+            }
+            _ => {}
+        }
+        match back {
+            Some((depth, from)) if from < names.len() => {
+                back = Some((depth, from + 1));
+                at = depth + 1;
+                taken = from + 1;
+            }
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> FilePattern {
+        FilePattern::parse(text).unwrap()
+    }
+
+    fn hits(text: &str, path: impl AsRef<[u8]>) -> bool {
+        pattern(text).matches_path(Path::new(OsStr::from_bytes(path.as_ref())))
+    }
+
+    #[test]
+    fn the_base_directory_is_what_has_no_wildcard() {
+        for (text, base, below) in [
+            ("/var/log/app.log", "/var/log", 1),
+            ("/var/log/*.log", "/var/log", 1),
+            ("/var/*/app/*.log", "/var", 3),
+            ("/*/x", "/", 2),
+            ("/x*", "/", 1),
+            ("/a/**/b.log", "/a", 2),
+            ("/a/**/**/b.log", "/a", 2),
+            ("/a/**", "/a", 2),
+            ("/a/**/**", "/a", 2),
+            ("logs/*.log", "logs", 1),
+            ("./*.log", ".", 1),
+            ("*/app.log", "", 2),
+            ("/a//b///c.log", "/a/b", 1),
+            ("/a/../b/c.log", "/a/../b", 1),
+            ("/a\\*b/c", "/a*b", 1),
+            ("/a/*/./c", "/a", 2),
+        ] {
+            let pattern = pattern(text);
+            assert_eq!(pattern.base_dir(), Path::new(base), "{text}");
+            assert_eq!(pattern.components().len(), below, "{text}");
+            assert_eq!(pattern.text(), text);
+        }
+    }
+
+    #[test]
+    fn paths_match_component_by_component() {
+        for (text, path, expected) in [
+            ("/var/log/*.log", "/var/log/a.log", true),
+            ("/var/log/*.log", "/var/log/sub/a.log", false),
+            ("/var/log/*.log", "/var/a.log", false),
+            ("/var/log/*.log", "/var/log", false),
+            ("/var/log/*.log", "var/log/a.log", false),
+            ("/var/log/app.log", "/var/log/app.log", true),
+            ("/opt/*/app.log", "/opt/x/app.log", true),
+            ("/opt/*/app.log", "/opt/x/y/app.log", false),
+            ("/opt/**/app.log", "/opt/app.log", true),
+            ("/opt/**/app.log", "/opt/x/y/app.log", true),
+            ("/opt/**/app.log", "/opt/x/y/app.log.1", false),
+            ("/opt/**", "/opt/x/y/z", true),
+            ("/opt/**", "/opt", false),
+            ("/opt/**/b/**/c.log", "/opt/b/x/b/c.log", true),
+            ("/opt/**/b/*/c.log", "/opt/b/b/x/c.log", true),
+            ("/opt/**/b/*/c.log", "/opt/b/c.log", false),
+            ("/opt/{a,b}/[0-9].log", "/opt/b/7.log", true),
+            ("/opt/{a,b}/[0-9].log", "/opt/c/7.log", false),
+            ("/opt//*.log", "/opt/x.log", true),
+            ("logs/*.log", "logs/x.log", true),
+            ("*/x.log", "logs/x.log", true),
+            ("*/x.log", "/logs/x.log", false),
+            ("/a/app\\*.log", "/a/app*.log", true),
+            ("/a/app\\*.log", "/a/appx.log", false),
+            ("/.hidden/*", "/.hidden/.x", true),
+        ] {
+            assert_eq!(hits(text, path), expected, "{text} on {path}");
+        }
+        assert!(hits("/a/*/x*.log", b"/a/\xff/x\xfe.log"), "names that are not UTF-8");
+    }
+
+    #[test]
+    fn compressed_copies_never_match() {
+        for name in ["a.log.gz", "a.GZ", "a.bz2", "a.Zip", "a.zst", "a.xz", ".gz"] {
+            assert!(is_compressed_name(OsStr::new(name)), "{name}");
+            assert!(!hits("/x/*", format!("/x/{name}")), "{name}");
+        }
+        for name in ["a.log", "gz", "a.gz.log", "a.lz4", ""] {
+            assert!(!is_compressed_name(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_flow_id_are_those_of_a_java_path() {
+        for (text, directory, name) in [
+            ("/var/log/app.log*", "/var/log", "app.log*"),
+            ("/var//log///a", "/var/log", "a"),
+            ("/var/./log/../a", "/var/./log/..", "a"),
+            ("/a.log", "/", "a.log"),
+            ("logs/a.log", "logs", "a.log"),
+            ("./a.log", ".", "a.log"),
+        ] {
+            assert_eq!(pattern(text).directory_text(), directory, "{text}");
+            assert_eq!(pattern(text).name_text(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relative_pattern_is_resolved_against_the_working_directory() {
+        let cwd = Path::new("/work");
+        assert_eq!(pattern("logs/*.log").resolve(cwd).base_dir(), Path::new("/work/logs"));
+        assert_eq!(pattern("*/a.log").resolve(cwd).base_dir(), Path::new("/work"));
+        assert_eq!(pattern("/var/log/*.log").resolve(cwd).base_dir(), Path::new("/var/log"));
+        assert!(pattern("*/a.log").resolve(cwd).matches_path(Path::new("/work/x/a.log")));
+        assert_eq!(pattern("logs/*.log").resolve(cwd).text(), "logs/*.log");
+    }
+
+    #[test]
+    fn what_is_not_a_pattern_says_why() {
+        assert_eq!(FilePattern::parse("app.log"), Err(PatternError::EmptyDirectory));
+        assert_eq!(FilePattern::parse(""), Err(PatternError::EmptyDirectory));
+        assert_eq!(FilePattern::parse("/var/log/"), Err(PatternError::EmptyFileName));
+        assert_eq!(FilePattern::parse("/"), Err(PatternError::EmptyFileName));
+        assert_eq!(FilePattern::parse("/a/b\0c"), Err(PatternError::Nul));
+        let error = FilePattern::parse("/a/[x/c.log").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "in \"[x\": the '[' is never closed; write '\\[' if the name has a bracket"
+        );
+        let error = FilePattern::parse("/{a/b,c}/x.log").unwrap_err();
+        assert!(matches!(error, PatternError::Glob { error: GlobError::BraceWithSlash, .. }));
+        let error = FilePattern::parse("/{a/x.log").unwrap_err();
+        assert!(matches!(error, PatternError::Glob { error: GlobError::UnclosedBrace, .. }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_or_the_matcher_panic(text in ".{0,40}", path in ".{0,40}") {
+            if let Ok(pattern) = FilePattern::parse(&text) {
+                let found = pattern.matches_path(Path::new(&path));
+                proptest::prop_assert!(!found || !is_compressed_name(OsStr::new(&path)));
+            }
+        }
+
+        #[test]
+        fn an_escaped_name_matches_itself_only(name in "[^/\0]{1,12}", other in "[^/\0]{1,12}") {
+            let escaped: String = name.chars().flat_map(|c| ['\\', c]).collect();
+            let pattern = FilePattern::parse(&format!("/d/{escaped}")).unwrap();
+            let last = pattern.components().last().unwrap();
+            proptest::prop_assert!(last.matches(OsStr::new(&name)));
+            proptest::prop_assert_eq!(last.matches(OsStr::new(&other)), name == other);
+        }
+    }
 }
