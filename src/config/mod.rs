@@ -1,8 +1,27 @@
 //! The configuration: what a person wrote, checked, and turned into types that cannot be wrong.
 //!
-//! `file` mirrors the text (the Java agent's keys and our own), `validate` turns the mirror into
+//! `json` and `parse` turn text into a tree that knows its places, `file` mirrors the keys,
+//! `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror into
 //! [`Config`], `diagnostics` renders every mistake at once. Nothing after [`Config`] can be
-//! invalid, and nothing here touches a log file, a stream or the network.
+//! invalid, and nothing here touches a log file, a stream or the network. Only `read` touches the
+//! disk, and only the configuration file.
+
+mod converters;
+mod diagnostics;
+mod file;
+mod flow;
+mod json;
+mod network;
+mod parse;
+mod read;
+mod scalar;
+mod slot;
+mod source;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod unknown;
+mod validate;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +29,11 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
+pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
+pub use self::network::ADMIN_ADDRESS_DEFAULT;
+pub use self::read::{FILE_BYTES_MAX, ReadError, read};
+pub use self::source::Place;
+pub use self::validate::{CHECKPOINT_FILE_DEFAULT, Environment, load};
 use crate::process::ConverterConfig;
 use crate::tail::pattern::FilePattern;
 

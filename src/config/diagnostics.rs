@@ -1,0 +1,311 @@
+//! Every mistake in a configuration, rendered for the person who made it.
+//!
+//! A [`Diagnostic`] says what is wrong, where, and what to do; a [`Report`] holds all of them. No
+//! secret is ever in one: values of secret keys are replaced, and their lines are not shown.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::parse::{Node, Span, Value};
+use super::source::{HIDDEN, Place, Source};
+
+/// A quoted value shows at most this many characters.
+const QUOTE_CHARS_MAX: usize = 60;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing starts.
+    Error,
+    /// It starts, but perhaps not as meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// What kind of mistake it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Two values that cannot both hold.
+    Conflict,
+    /// A key, or a flow id, that stands twice.
+    Duplicate,
+    /// A value that breaks its key's rules.
+    Invalid,
+    /// A key that belongs somewhere else.
+    Misplaced,
+    /// A key or an entry that has to be there.
+    Missing,
+    /// A key that is known and does nothing.
+    NoEffect,
+    /// A number outside of its range.
+    OutOfRange,
+    /// The text is not a document.
+    Syntax,
+    /// A key that nobody knows.
+    Unknown,
+    /// Something of the Java agent that kinetail cannot do.
+    Unsupported,
+    /// A value that is not of the key's type.
+    WrongType,
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the start.
+    pub severity: Severity,
+    /// What kind of mistake.
+    pub kind: Kind,
+    /// What is wrong: one line, no secret.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+    /// A second place that has to do with it, and why.
+    pub related: Option<(String, Place)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// All of it in one line, for a log.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Self { message, place, .. } = self;
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}:{}:{}: {message}{help}", place.path.display(), place.line, place.column)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_place(f, &self.place, &format!("{}: {}", self.severity, self.message))?;
+        if let Some((label, place)) = &self.related {
+            writeln!(f)?;
+            show_place(f, place, &format!("note: {label}"))?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+fn show_place(f: &mut fmt::Formatter<'_>, place: &Place, text: &str) -> fmt::Result {
+    write!(f, "{}:{}:{}: {text}", place.path.display(), place.line, place.column)?;
+    if let Some(excerpt) = &place.excerpt {
+        write!(f, "\n{:5} | {}", place.line, excerpt.text)?;
+        let (before, marked) = (excerpt.before, excerpt.marked);
+        write!(f, "\n      | {}{}", " ".repeat(before), "^".repeat(marked))?;
+    }
+    Ok(())
+}
+
+/// Everything that is wrong with a configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The file.
+    pub path: Arc<Path>,
+    /// Errors and warnings, in the order of the file. At least one is an error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnostic in &self.diagnostics {
+            writeln!(f, "{diagnostic}\n")?;
+        }
+        write!(f, "{}", tally(&self.diagnostics, &self.path))
+    }
+}
+
+impl std::error::Error for Report {}
+
+/// How many errors and warnings there are, in words.
+#[must_use]
+pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
+    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
+    let words = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        count => Some(format!("{count} {word}s")),
+    };
+    let parts: Vec<String> =
+        [words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let parts = if parts.is_empty() { "no mistakes".to_owned() } else { parts.join(" and ") };
+    format!("{parts} in {}", path.display())
+}
+
+/// Collects diagnostics while a document is checked.
+#[derive(Debug)]
+pub(super) struct Findings<'t> {
+    source: Source<'t>,
+    found: Vec<(Span, Diagnostic)>,
+}
+
+impl<'t> Findings<'t> {
+    pub(super) fn new(source: Source<'t>) -> Self {
+        Self { source, found: Vec::new() }
+    }
+
+    pub(super) fn source_mut(&mut self) -> &mut Source<'t> {
+        &mut self.source
+    }
+
+    /// Notes an error. The returned handle can add to it.
+    pub(super) fn error(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
+        self.add(Severity::Error, kind, at, message)
+    }
+
+    /// Notes a warning. The returned handle can add to it.
+    pub(super) fn warn(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
+        self.add(Severity::Warning, kind, at, message)
+    }
+
+    /// What a person wrote, in quotes and short, or a stand-in if it is a secret.
+    pub(super) fn quote(&self, node: &Node) -> String {
+        if self.source.is_secret(&node.span) {
+            return HIDDEN.to_owned();
+        }
+        match &node.value {
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a map".to_owned(),
+            Value::Null => "null".to_owned(),
+            Value::Scalar(text) => quote(text),
+        }
+    }
+
+    pub(super) fn path(&self) -> Arc<Path> {
+        self.source.path()
+    }
+
+    /// Ends the collection: the warnings alone, or a report.
+    pub(super) fn finish(mut self) -> Result<Vec<Diagnostic>, Report> {
+        self.found.sort_by_key(|(span, diagnostic)| (span.start, diagnostic.severity));
+        let fatal = self.found.iter().any(|(_, d)| d.severity == Severity::Error);
+        let diagnostics = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+        if fatal { Err(Report { path: self.source.path(), diagnostics }) } else { Ok(diagnostics) }
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        kind: Kind,
+        at: &Span,
+        message: String,
+    ) -> Finding<'_, 't> {
+        let place = self.source.place(at);
+        let diagnostic = Diagnostic { severity, kind, message, place, related: None, help: None };
+        self.found.push((at.clone(), diagnostic));
+        Finding { findings: self }
+    }
+}
+
+/// The diagnostic that was added last.
+pub(super) struct Finding<'f, 't> {
+    findings: &'f mut Findings<'t>,
+}
+
+impl Finding<'_, '_> {
+    /// Says what to do.
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        if let Some((_, diagnostic)) = self.findings.found.last_mut() {
+            diagnostic.help = Some(help.into());
+        }
+        self
+    }
+
+    /// Points at a second place.
+    pub(super) fn related(self, at: &Span, label: &str) -> Self {
+        let place = self.findings.source.place(at);
+        if let Some((_, diagnostic)) = self.findings.found.last_mut() {
+            diagnostic.related = Some((label.to_owned(), place));
+        }
+        self
+    }
+}
+
+/// In quotes, cut if it is long, control characters escaped.
+pub(super) fn quote(text: &str) -> String {
+    let mut short: String = text.chars().take(QUOTE_CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str) -> Findings<'_> {
+        Findings::new(Source::new(text, Path::new("agent.json")))
+    }
+
+    #[test]
+    fn a_report_shows_place_line_mark_and_help_and_ends_with_the_count() {
+        let mut findings = findings("{\n  \"a\": 900,\n  \"b\": 1\n}");
+        findings.warn(Kind::Unknown, &(18..21), "unknown key \"b\"".to_owned());
+        findings
+            .error(Kind::OutOfRange, &(9..12), "a is 900".to_owned())
+            .related(&(0..1), "the map")
+            .help("make it less");
+        let report = findings.finish().unwrap_err();
+        let expected = "\
+agent.json:2:8: error: a is 900
+    2 |   \"a\": 900,
+      |        ^^^
+agent.json:1:1: note: the map
+    1 | {
+      | ^
+  help: make it less
+
+agent.json:3:4: warning: unknown key \"b\"
+    3 |   \"b\": 1
+      |    ^^^
+
+1 error and 1 warning in agent.json";
+        assert_eq!(report.to_string(), expected);
+        assert_eq!(
+            report.diagnostics.first().unwrap().summary(),
+            "agent.json:2:8: a is 900; make it less"
+        );
+    }
+
+    #[test]
+    fn warnings_alone_are_no_report() {
+        let mut findings = findings("x");
+        findings.warn(Kind::NoEffect, &(0..1), "w".to_owned());
+        let warnings = findings.finish().unwrap();
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(tally(&warnings, Path::new("f")), "1 warning in f");
+        assert_eq!(tally(&[], Path::new("f")), "no mistakes in f");
+    }
+
+    #[test]
+    fn the_tally_knows_plurals() {
+        let mut findings = findings("xy");
+        findings.error(Kind::Invalid, &(0..1), "e".to_owned());
+        findings.error(Kind::Invalid, &(1..2), "e".to_owned());
+        let report = findings.finish().unwrap_err();
+        assert_eq!(tally(&report.diagnostics, &report.path), "2 errors in agent.json");
+    }
+
+    #[test]
+    fn quotes_are_short_and_escaped() {
+        assert_eq!(quote("a\"b\u{1b}"), r#""a\"b\u{1b}""#);
+        let long = quote(&"x".repeat(1000));
+        assert_eq!(long.chars().count(), QUOTE_CHARS_MAX + 3);
+    }
+}

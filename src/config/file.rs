@@ -1,0 +1,182 @@
+//! The mirror of what a person writes: every key, by its name in the file, with no meaning yet.
+//!
+//! One line here makes a key known; `validate`, `flow` and `converters` give it a meaning. Keys of
+//! the Java agent that do nothing here stand in [`IGNORED_TOP_LEVEL`] and [`IGNORED_FLOW`] with the
+//! reason.
+
+use super::parse::Entry;
+use super::slot::Slot;
+
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $key:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $name<'a> {
+            $(pub(super) $field: Slot<'a>,)+
+        }
+
+        impl<'a> $name<'a> {
+            /// Every key, in the order of the mirror.
+            pub(super) const KEYS: &'static [&'static str] = &[$($key),+];
+
+            /// Looks every key up.
+            pub(super) fn of(entries: &'a [Entry]) -> Self {
+                Self { $($field: Slot::find($key, entries),)+ }
+            }
+        }
+    };
+}
+
+mirror! {
+    /// The whole file.
+    TopLevelFile {
+        admin_address: "admin.address",
+        admin_allow_remote: "admin.allowRemote",
+        aws_access_key_id: "awsAccessKeyId",
+        aws_secret_access_key: "awsSecretAccessKey",
+        checkpoint_file: "checkpointFile",
+        checkpoint_time_to_live_days: "checkpointTimeToLiveDays",
+        cloudwatch_emit_metrics: "cloudwatch.emitMetrics",
+        cloudwatch_endpoint: "cloudwatch.endpoint",
+        cloudwatch_metrics_buffer_time_millis: "cloudwatch.metricsBufferTimeMillis",
+        cloudwatch_namespace: "cloudwatch.namespace",
+        cloudwatch_region: "cloudwatch.region",
+        firehose_endpoint: "firehose.endpoint",
+        firehose_region: "firehose.region",
+        flows: "flows",
+        kinesis_endpoint: "kinesis.endpoint",
+        kinesis_region: "kinesis.region",
+        log_format: "log.format",
+        log_level: "log.level",
+        memory_budget_bytes: "memoryBudgetBytes",
+        region: "region",
+        shutdown_timeout_millis: "shutdownTimeoutMillis",
+    }
+}
+
+mirror! {
+    /// One item of `flows`.
+    FlowFile {
+        data_processing_options: "dataProcessingOptions",
+        delivery_stream: "deliveryStream",
+        file_pattern: "filePattern",
+        initial_position: "initialPosition",
+        kinesis_stream: "kinesisStream",
+        max_buffer_age_millis: "maxBufferAgeMillis",
+        max_buffer_size_bytes: "maxBufferSizeBytes",
+        max_buffer_size_records: "maxBufferSizeRecords",
+        max_in_flight_requests: "maxInFlightRequests",
+        multi_line_hold_millis: "multiLineHoldMillis",
+        multi_line_start_pattern: "multiLineStartPattern",
+        partition_key_option: "partitionKeyOption",
+        retry_initial_backoff_millis: "retryInitialBackoffMillis",
+        retry_max_backoff_millis: "retryMaxBackoffMillis",
+        scan_interval_millis: "scanIntervalMillis",
+        skip_header_lines: "skipHeaderLines",
+        truncated_record_terminator: "truncatedRecordTerminator",
+        wire: "wire",
+    }
+}
+
+mirror! {
+    /// One item of `dataProcessingOptions`, before it is known which converter it is.
+    ConverterFile {
+        option_name: "optionName",
+    }
+}
+
+mirror! {
+    /// The options of SINGLELINE.
+    SingleLineFile {
+        parse_options: "parseOptions",
+    }
+}
+
+mirror! {
+    /// The options of CSVTOJSON.
+    CsvToJsonFile {
+        custom_field_names: "customFieldNames",
+        delimiter: "delimiter",
+        json_format: "jsonFormat",
+    }
+}
+
+mirror! {
+    /// The options of LOGTOJSON.
+    LogToJsonFile {
+        custom_field_names: "customFieldNames",
+        json_format: "jsonFormat",
+        log_format: "logFormat",
+        match_pattern: "matchPattern",
+    }
+}
+
+/// A key of the Java agent that does nothing here, and why.
+pub(super) type Ignored = (&'static str, &'static str);
+
+/// Top-level keys of the Java agent, its older versions as well, that do nothing here.
+pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
+    ("assumeRoleARN", "not supported yet; give the role through the AWS profile or environment"),
+    ("assumeRoleExternalId", "not supported yet; give it in the AWS profile"),
+    ("checkpoints.connectionTimeoutSeconds", "the Java agent never used it either"),
+    ("checkpoints.queryTimeoutSeconds", "checkpoints are written in the background"),
+    ("cloudwatch.metricsQueueSize", "metrics are summed up, not queued"),
+    ("cloudwatch.tagInstance", "not supported yet"),
+    ("connectionTTLMillis", "not supported yet"),
+    ("connectionTimeoutMillis", "not supported yet"),
+    ("log.emitInternalMetrics", "see /metrics and /status at admin.address"),
+    ("log.emitMetrics", "see /metrics at admin.address"),
+    ("log.file", "the log goes to standard error"),
+    ("log.maxBackupIndex", "the log goes to standard error"),
+    ("log.maxFileSize", "the log goes to standard error"),
+    ("log.statusReportingPeriodSeconds", "not supported yet"),
+    ("maxConnections", "maxInFlightRequests of each flow bounds the connections"),
+    ("maxSendingThreads", "no thread is spent on a request"),
+    ("maxSendingThreadsPerCore", "no thread is spent on a request"),
+    ("pollPeriodMillis", "scanIntervalMillis of a flow says how often directories are scanned"),
+    ("sendingThreadsKeepAliveMillis", "no thread is spent on a request"),
+    ("sendingThreadsMaxQueueSize", "memoryBudgetBytes bounds what waits"),
+    ("socketTimeoutMillis", "not supported yet"),
+    ("sts.endpoint", "not supported yet"),
+    ("useHttpGzip", "not supported yet"),
+    ("useTcpKeepAlive", "not supported yet"),
+    ("userAgent", "not supported yet"),
+    ("userAgentOverride", "not supported yet"),
+    ("userDefinedCredentialsProvider.classname", "a Java class cannot be loaded here"),
+    ("userDefinedCredentialsProvider.location", "a Java class cannot be loaded here"),
+];
+
+/// Flow keys of the Java agent that do nothing here.
+pub(super) const IGNORED_FLOW: &[Ignored] = &[
+    ("aggregatedRecordSizeBytes", "not supported yet; each line is a record of its own"),
+    ("fileFooterPattern", "not supported yet"),
+    ("log.emitInternalMetrics", "see /metrics and /status at admin.address"),
+    (
+        "maxTimeBetweenFileTrackerRefreshMillis",
+        "scanIntervalMillis says how often directories are scanned",
+    ),
+    ("minTimeBetweenFilePollsMillis", "how often a file is looked at follows from its traffic"),
+    ("publishQueueCapacity", "memoryBudgetBytes bounds what waits"),
+    ("waitOnEmptyPublishQueueMillis", "there is no such queue"),
+    ("waitOnFullPublishQueueMillis", "there is no such queue"),
+    ("waitOnFullRetryQueueMillis", "there is no such queue"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_sorted<T: Ord>(items: &[T]) -> bool {
+        items.windows(2).all(|pair| pair.first() < pair.last())
+    }
+
+    #[test]
+    fn every_list_is_sorted_and_no_key_is_both_used_and_ignored() {
+        let ignored: Vec<&str> = IGNORED_TOP_LEVEL.iter().map(|(name, _)| *name).collect();
+        assert!(is_sorted(&ignored) && is_sorted(TopLevelFile::KEYS));
+        assert!(!TopLevelFile::KEYS.iter().any(|key| ignored.contains(key)));
+        let ignored: Vec<&str> = IGNORED_FLOW.iter().map(|(name, _)| *name).collect();
+        assert!(is_sorted(&ignored) && is_sorted(FlowFile::KEYS));
+        assert!(!FlowFile::KEYS.iter().any(|key| ignored.contains(key)));
+    }
+}

@@ -1,0 +1,313 @@
+//! One item of `flows`, checked and turned into a [`FlowConfig`].
+
+use regex::bytes::Regex;
+
+use super::diagnostics::{Findings, Kind};
+use super::file::FlowFile;
+use super::parse::{Node, Span, Value};
+use super::slot::Slot;
+use super::unknown;
+use super::{
+    Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire, converters,
+};
+use crate::batch::limits::{
+    FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
+    KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
+};
+use crate::tail::pattern::{FilePattern, is_compressed_name};
+
+/// Characters in the name of a Kinesis stream (`CreateStream` in the API reference).
+const STREAM_NAME_CHARS_MAX: usize = 128;
+
+/// Characters in the name of a delivery stream (`CreateDeliveryStream` in the API reference).
+const DELIVERY_STREAM_NAME_CHARS_MAX: usize = 64;
+
+/// The longest delay between attempts that can be asked for: a day.
+const BACKOFF_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// The greatest number that the Java agent's `int` takes.
+const JAVA_INT_MAX: u64 = 2_147_483_647;
+
+const POSITIONS: &[(&str, InitialPosition)] =
+    &[("END_OF_FILE", InitialPosition::EndOfFile), ("START_OF_FILE", InitialPosition::StartOfFile)];
+
+const PARTITION_KEYS: &[(&str, PartitionKey)] =
+    &[("RANDOM", PartitionKey::Random), ("DETERMINISTIC", PartitionKey::Deterministic)];
+
+const WIRES: &[(&str, Wire)] = &[("auto", Wire::Auto), ("cbor", Wire::Cbor), ("json", Wire::Json)];
+
+/// A checked flow and where its id comes from.
+pub(super) struct CheckedFlow {
+    pub(super) config: FlowConfig,
+    pub(super) pattern_span: Span,
+}
+
+/// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
+pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFlow> {
+    let Value::Map(entries) = &item.value else {
+        let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
+        findings
+            .error(Kind::WrongType, &item.span, message)
+            .help("write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}");
+        return None;
+    };
+    unknown::warn(entries, &unknown::FLOW, findings);
+    let file = FlowFile::of(entries);
+    let pattern = file_pattern(&file, item, findings);
+    let destination = destination(&file, item, findings);
+    let bounds = Bounds::of(destination.as_ref(), &file);
+    let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
+    let config = FlowConfig {
+        initial_position: file.initial_position.choice(
+            findings,
+            POSITIONS,
+            InitialPosition::EndOfFile,
+        ),
+        max_buffer_age: file.max_buffer_age_millis.millis(findings, 10..=900_000, 1_000),
+        max_buffer_records: file.max_buffer_size_records.count(
+            findings,
+            1..=REQUEST_RECORDS_MAX as u64,
+            REQUEST_RECORDS_MAX as u64,
+        ),
+        max_buffer_bytes: file.max_buffer_size_bytes.count(
+            findings,
+            1..=bounds.request_bytes_max,
+            bounds.request_bytes_max,
+        ),
+        partition_key: partition_key(&file, &bounds, findings),
+        multi_line_start: line_start(file.multi_line_start_pattern, findings),
+        multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
+        skip_header_lines: file.skip_header_lines.integer(findings, 0..=JAVA_INT_MAX, 0),
+        truncated_record_terminator: terminator(&file, &bounds, findings),
+        converters: converters::chain(file.data_processing_options, findings),
+        retry: retry(&file, findings),
+        max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=64, 8),
+        wire: wire(&file, &bounds, findings),
+        scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
+        // These come last, so that all other keys are checked although there is no flow.
+        id: id(pattern.as_ref()?, destination.as_ref()?),
+        pattern: pattern?,
+        destination: destination?,
+    };
+    Some(CheckedFlow { config, pattern_span })
+}
+
+/// What depends on the kind of destination. If it is unknown, the wider limit holds.
+struct Bounds {
+    firehose: bool,
+    record_bytes_max: usize,
+    request_bytes_max: u64,
+}
+
+impl Bounds {
+    fn of(destination: Option<&Destination>, file: &FlowFile<'_>) -> Self {
+        let firehose = match destination {
+            Some(Destination::Firehose { .. }) => true,
+            Some(Destination::Kinesis { .. }) => false,
+            None => file.delivery_stream.node().is_some(),
+        };
+        if firehose {
+            Self {
+                firehose,
+                record_bytes_max: FIREHOSE_RECORD_BYTES_MAX,
+                request_bytes_max: FIREHOSE_REQUEST_BYTES_MAX as u64,
+            }
+        } else {
+            Self {
+                firehose,
+                record_bytes_max: KINESIS_RECORD_BYTES_MAX,
+                request_bytes_max: KINESIS_REQUEST_BYTES_MAX as u64,
+            }
+        }
+    }
+}
+
+/// The id that the Java agent gives the flow; its checkpoints are found by it.
+fn id(pattern: &FilePattern, destination: &Destination) -> String {
+    let (kind, stream) = match destination {
+        Destination::Firehose { delivery_stream } => ("fh", delivery_stream),
+        Destination::Kinesis { stream } => ("kinesis", stream),
+    };
+    format!("{kind}:{stream}:{}/{}", pattern.directory_text(), pattern.name_text())
+}
+
+fn file_pattern(
+    file: &FlowFile<'_>,
+    item: &Node,
+    findings: &mut Findings<'_>,
+) -> Option<FilePattern> {
+    let slot = file.file_pattern;
+    let Some(text) = slot.text_not_empty(findings) else {
+        // A value of the wrong type was reported already.
+        if slot.node().is_none() || slot.text(findings).is_some() {
+            let span = slot.span().unwrap_or(&item.span).clone();
+            findings
+                .error(Kind::Missing, &span, "required value missing: 'filePattern'".to_owned())
+                .help("say which files to follow, for example \"/var/log/app.log*\"");
+        }
+        return None;
+    };
+    match FilePattern::parse(text) {
+        Ok(pattern) => {
+            if is_compressed_name(pattern.name_text().as_ref()) {
+                let message = format!("'filePattern' {} matches nothing", slot.quoted(findings));
+                slot.warn(findings, Kind::NoEffect, message)
+                    .help("files that end in .gz, .bz2, .zip, .zst or .xz are never followed");
+            }
+            Some(pattern)
+        }
+        Err(error) => {
+            let message = format!("'filePattern' {} is no pattern: {error}", slot.quoted(findings));
+            slot.error(findings, Kind::Invalid, message)
+                .help("write a directory and a name, for example \"/var/log/app.log*\"");
+            None
+        }
+    }
+}
+
+fn destination(
+    file: &FlowFile<'_>,
+    item: &Node,
+    findings: &mut Findings<'_>,
+) -> Option<Destination> {
+    let (kinesis, firehose) = (file.kinesis_stream, file.delivery_stream);
+    let kinesis_name = kinesis.text(findings).is_some();
+    if firehose.text(findings).is_some() {
+        if kinesis_name {
+            let message = "'kinesisStream' has no effect beside 'deliveryStream'".to_owned();
+            kinesis
+                .warn(findings, Kind::Conflict, message)
+                .help("take one out; to feed both, write two flows");
+        }
+        let name = stream_name(firehose, DELIVERY_STREAM_NAME_CHARS_MAX, findings)?;
+        return Some(Destination::Firehose { delivery_stream: name });
+    }
+    if kinesis_name {
+        let name = stream_name(kinesis, STREAM_NAME_CHARS_MAX, findings)?;
+        return Some(Destination::Kinesis { stream: name });
+    }
+    // A value of the wrong type was reported already.
+    if kinesis.node().is_none() && firehose.node().is_none() {
+        let message = "the flow has no destination".to_owned();
+        findings
+            .error(Kind::Missing, &item.span, message)
+            .help("give \"kinesisStream\" or \"deliveryStream\"");
+    }
+    None
+}
+
+fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
+    let name = slot.text(findings)?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if !name.is_empty() && name.len() <= chars_max && name.chars().all(legal) {
+        return Some(name.to_owned());
+    }
+    let help = if name.starts_with("arn:") {
+        "write the name alone, which is the part of the ARN behind the '/'".to_owned()
+    } else {
+        format!("a name has 1 to {chars_max} letters, digits, '_', '.' and '-'")
+    };
+    let message = format!("'{}' {} is no stream name", slot.name(), slot.quoted(findings));
+    slot.error(findings, Kind::Invalid, message).help(help);
+    None
+}
+
+fn partition_key(
+    file: &FlowFile<'_>,
+    bounds: &Bounds,
+    findings: &mut Findings<'_>,
+) -> PartitionKey {
+    let slot = file.partition_key_option;
+    if bounds.firehose && slot.is_given() {
+        let message = "'partitionKeyOption' has no effect on a Firehose flow".to_owned();
+        slot.warn(findings, Kind::NoEffect, message).help("take it out");
+    }
+    slot.choice(findings, PARTITION_KEYS, PartitionKey::Random)
+}
+
+fn retry(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> RetryConfig {
+    let (first, most) = (file.retry_initial_backoff_millis, file.retry_max_backoff_millis);
+    let initial = first.millis(findings, 1..=BACKOFF_MILLIS_MAX, 100);
+    let max = most.millis(findings, 1..=BACKOFF_MILLIS_MAX, 10_000);
+    if max < initial {
+        let message = format!(
+            "'{}' ({} ms) is less than '{}' ({} ms)",
+            most.name(),
+            max.as_millis(),
+            first.name(),
+            initial.as_millis()
+        );
+        let slot = if most.is_given() { most } else { first };
+        slot.error(findings, Kind::Conflict, message)
+            .help("delays grow from the first to the second");
+    }
+    RetryConfig { initial, max: max.max(initial) }
+}
+
+fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Vec<u8> {
+    let slot = file.truncated_record_terminator;
+    let default = b"\n".to_vec();
+    if slot.is_null() {
+        slot.wrong_type(findings, "a string").help("leave the key out to get a line end");
+        return default;
+    }
+    let Some(text) = slot.text(findings) else {
+        return default;
+    };
+    if text.len() >= bounds.record_bytes_max {
+        let message = format!(
+            "'{}' exceeds the maximum record size of {} bytes",
+            slot.name(),
+            bounds.record_bytes_max
+        );
+        slot.error(findings, Kind::OutOfRange, message).help("it ends a record that was cut");
+    }
+    text.as_bytes().to_vec()
+}
+
+fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wire {
+    let slot = file.wire;
+    let wire = slot.choice(findings, WIRES, Wire::Auto);
+    if wire == Wire::Cbor {
+        let message = if bounds.firehose {
+            "Firehose does not take CBOR"
+        } else {
+            "the CBOR encoding is not implemented yet"
+        };
+        slot.error(findings, Kind::Unsupported, message.to_owned()).help("write auto or json");
+    }
+    wire
+}
+
+/// Compiled to match at the start of a line only. It sees bytes: what is not UTF-8 is matched by
+/// no class and no dot, but does not stop the rest of the line from matching.
+fn line_start(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Regex> {
+    let text = slot.text_not_empty(findings)?;
+    // Alone first: an unbalanced parenthesis must not meet the ones that are put around it, and
+    // the message is to show what was written.
+    match Regex::new(text).and_then(|_| Regex::new(&format!(r"\A(?:{text})"))) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            bad_pattern(slot, &error, findings);
+            None
+        }
+    }
+}
+
+/// Notes that a regular expression is broken, or uses what only Java has.
+pub(super) fn bad_pattern(slot: Slot<'_>, error: &regex::Error, findings: &mut Findings<'_>) {
+    let text = error.to_string();
+    let reason = text
+        .lines()
+        .rev()
+        .find_map(|line| line.trim().strip_prefix("error: "))
+        .or_else(|| text.lines().next_back())
+        .unwrap_or_default()
+        .to_owned();
+    let message =
+        format!("'{}' {} is no regular expression: {reason}", slot.name(), slot.quoted(findings));
+    slot.error(findings, Kind::Invalid, message).help(
+        "look-around, back-references and possessive repetition of Java are not supported; in \
+         JSON a backslash is written twice",
+    );
+}

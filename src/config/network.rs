@@ -1,0 +1,176 @@
+//! Endpoints, regions, static keys and the admin address.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::diagnostics::{Findings, Kind};
+use super::file::TopLevelFile;
+use super::slot::Slot;
+use super::{AwsConfig, StaticKeys};
+
+/// Where `/metrics` and its neighbours are served unless the configuration says otherwise.
+pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9470);
+
+/// Characters in a region's name. The longest today has 16.
+const REGION_CHARS_MAX: usize = 64;
+
+pub(super) fn aws(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AwsConfig {
+    AwsConfig {
+        region: region(file.region, findings),
+        kinesis_region: region(file.kinesis_region, findings),
+        firehose_region: region(file.firehose_region, findings),
+        cloudwatch_region: region(file.cloudwatch_region, findings),
+        kinesis_endpoint: endpoint(file.kinesis_endpoint, findings),
+        firehose_endpoint: endpoint(file.firehose_endpoint, findings),
+        cloudwatch_endpoint: endpoint(file.cloudwatch_endpoint, findings),
+        static_keys: static_keys(file, findings),
+    }
+}
+
+fn static_keys(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
+    let (id, secret) = (file.aws_access_key_id, file.aws_secret_access_key);
+    match (id.text_not_empty(findings), secret.text_not_empty(findings)) {
+        (Some(access_key_id), Some(secret_access_key)) => Some(StaticKeys {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: secret_access_key.to_owned(),
+        }),
+        (None, None) => None,
+        (Some(_), None) => lonely(id, secret, findings),
+        (None, Some(_)) => lonely(secret, id, findings),
+    }
+}
+
+fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
+    // A value of the wrong type was reported already.
+    if other.node().is_none() || other.text(findings).is_some() {
+        let message = format!("'{}' is given without '{}'", given.name(), other.name());
+        given
+            .error(findings, Kind::Missing, message)
+            .help("give both, or neither to use the usual AWS credential chain");
+    }
+    None
+}
+
+/// An empty name is no name, as in the Java agent.
+fn region(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = slot.text_not_empty(findings)?;
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.len() <= REGION_CHARS_MAX && text.chars().all(legal) {
+        return Some(text.to_owned());
+    }
+    let message = format!("'{}' {} is no region", slot.name(), slot.quoted(findings));
+    slot.error(findings, Kind::Invalid, message).help("write a name such as us-east-1");
+    None
+}
+
+/// An absolute URL without a slash at its end. Without a scheme it becomes `https`, so plain text
+/// is spoken only where somebody wrote `http://`.
+fn endpoint(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = slot.text_not_empty(findings)?;
+    match absolute_url(text) {
+        Ok(url) => Some(url),
+        Err(reason) => {
+            let message =
+                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
+            slot.error(findings, Kind::Invalid, message)
+                .help("write a host such as kinesis.us-east-1.amazonaws.com or a URL");
+            None
+        }
+    }
+}
+
+fn absolute_url(text: &str) -> Result<String, &'static str> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    if text.contains('#') {
+        return Err("it may not have a fragment");
+    }
+    let uri: hyper::Uri = url.parse().map_err(|_| "it is not a URL")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("only http and https are spoken");
+    }
+    let authority = uri.authority().ok_or("it has no host")?;
+    if authority.as_str().contains('@') {
+        return Err("it may not hold a user name or password");
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err("it has no host");
+    }
+    let port_text = authority.as_str().rsplit_once(':').map(|(_, port)| port);
+    if port_text.is_some_and(|port| !port.ends_with(']')) && authority.port_u16().is_none() {
+        return Err("the port is not a number from 0 to 65535");
+    }
+    if uri.query().is_some() {
+        return Err("it may not have a query");
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// The admin address, or `None` for `off`.
+pub(super) fn admin(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+    let slot = file.admin_address;
+    let allow_remote = file.admin_allow_remote.boolean(findings, false);
+    let Some(text) = slot.text(findings) else {
+        return Some(ADMIN_ADDRESS_DEFAULT);
+    };
+    if text.eq_ignore_ascii_case("off") {
+        return None;
+    }
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        None => text.to_owned(),
+    };
+    let Ok(address) = numeric.parse::<SocketAddr>() else {
+        let value = slot.quoted(findings);
+        let message = format!("'{}' {value} is no address with a port", slot.name());
+        slot.error(findings, Kind::Invalid, message).help(format!(
+            "write an address such as {ADMIN_ADDRESS_DEFAULT} or [::1]:9470, or off"
+        ));
+        return Some(ADMIN_ADDRESS_DEFAULT);
+    };
+    if !address.ip().is_loopback() && !allow_remote {
+        let message = format!("'{}' {address} can be reached from other hosts", slot.name());
+        slot.error(findings, Kind::Conflict, message).help(
+            "use a loopback address, or set \"admin.allowRemote\" to true if everybody who can \
+             reach it may see file names and metrics",
+        );
+    }
+    Some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::absolute_url;
+
+    #[test]
+    fn an_endpoint_becomes_an_absolute_url_that_is_encrypted_unless_asked() {
+        for (text, expected) in [
+            ("kinesis.us-east-1.amazonaws.com", "https://kinesis.us-east-1.amazonaws.com"),
+            ("https://x.example/", "https://x.example"),
+            ("http://127.0.0.1:4567", "http://127.0.0.1:4567"),
+            ("localhost:4567", "https://localhost:4567"),
+            ("http://[::1]:4567/", "http://[::1]:4567"),
+            ("http://[::1]", "http://[::1]"),
+            ("HTTPS://x.example", "HTTPS://x.example"),
+            ("https://x.example/path/", "https://x.example/path"),
+        ] {
+            assert_eq!(absolute_url(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_says_why() {
+        for (text, reason) in [
+            ("ftp://x", "only http and https are spoken"),
+            ("https://u:p@x", "it may not hold a user name or password"),
+            ("https://", "it is not a URL"),
+            ("a b", "it is not a URL"),
+            ("x:99999", "the port is not a number from 0 to 65535"),
+            ("x:", "the port is not a number from 0 to 65535"),
+            ("x?q=1", "it may not have a query"),
+            ("x#f", "it may not have a fragment"),
+            ("https://:80", "it has no host"),
+        ] {
+            assert_eq!(absolute_url(text), Err(reason), "{text}");
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! From text to a tree in which every key and value knows where it stands.
+//!
+//! The only module that uses the YAML crate. It knows nothing about kinetail's keys, and it keeps
+//! scalars as the text that was written: `010`, `yes` and `5.0` mean what the Java agent takes
+//! them to mean, not what YAML says, so they are not interpreted here.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Options, Spanned};
+
+use super::source::Source;
+
+/// A place in the text, in bytes: always on character boundaries, possibly empty.
+pub(super) type Span = Range<usize>;
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) span: Span,
+    pub(super) value: Value,
+}
+
+/// What stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+    Null,
+    /// Any scalar, as the text that was written, without quotes and escapes.
+    Scalar(String),
+}
+
+/// A key with its value, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_span: Span,
+    pub(super) node: Node,
+}
+
+/// The text as a tree.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) root: Node,
+    /// Keys that stand more than once in one map; the tree has the first of them.
+    pub(super) duplicates: Vec<Duplicate>,
+}
+
+/// A key that stands more than once in one map.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Duplicate {
+    pub(super) key: String,
+    pub(super) first: Span,
+    pub(super) again: Span,
+}
+
+/// The text is not a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    /// What is wrong, in the words of the parser.
+    pub(super) message: String,
+    /// Where, in bytes.
+    pub(super) at: usize,
+}
+
+/// Parses YAML, of which JSON is a part.
+///
+/// # Errors
+/// The text breaks YAML's rules, or is built to exhaust memory (depth and aliases are limited).
+pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
+    match read(text, DuplicateKeyPolicy::Error) {
+        Ok(root) => Ok(Document { root, duplicates: Vec::new() }),
+        Err(Fault::Duplicate) => {
+            // The parser stops at the first duplicate, or keeps the first or the last of each.
+            // Where the two readings differ there are duplicates, and so all of them are found.
+            let root = read(text, DuplicateKeyPolicy::FirstWins).map_err(Fault::into_syntax)?;
+            let last = read(text, DuplicateKeyPolicy::LastWins).map_err(Fault::into_syntax)?;
+            let mut duplicates = Vec::new();
+            differences(&root, &last, &mut duplicates);
+            Ok(Document { root, duplicates })
+        }
+        Err(Fault::Syntax(error)) => Err(error),
+    }
+}
+
+enum Fault {
+    Duplicate,
+    Syntax(SyntaxError),
+}
+
+impl Fault {
+    fn into_syntax(self) -> SyntaxError {
+        match self {
+            Self::Duplicate => {
+                SyntaxError { message: "a key stands more than once".to_owned(), at: 0 }
+            }
+            Self::Syntax(error) => error,
+        }
+    }
+}
+
+fn read(text: &str, duplicates: DuplicateKeyPolicy) -> Result<Node, Fault> {
+    let options: Options = serde_yaml::options! {
+        duplicate_keys: duplicates,
+        strict_booleans: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        with_snippet: false,
+    };
+    match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(raw) => Ok(node(text, raw)),
+        Err(error) => Err(fault(text, &error)),
+    }
+}
+
+fn fault(text: &str, error: &serde_yaml::Error) -> Fault {
+    let error = error.without_snippet();
+    let message = match error {
+        serde_yaml::Error::DuplicateMappingKey { .. } => return Fault::Duplicate,
+        serde_yaml::Error::MultipleDocuments { .. } => {
+            "the file has to be one document; there is a second one".to_owned()
+        }
+        serde_yaml::Error::NullIntoString { .. } => "a key may not be empty".to_owned(),
+        serde_yaml::Error::Unexpected { expected: "string scalar", .. } => {
+            "a key has to be a string".to_owned()
+        }
+        error => first_line(&error.to_string()),
+    };
+    let at = error.location().map_or(0, |location| match location.span().byte_offset() {
+        Some(_) => span_of(text, location).start,
+        // The scanner's own errors come with a line and a column only.
+        None => Source::offset(text, location.line(), location.column()),
+    });
+    Fault::Syntax(SyntaxError { message, at })
+}
+
+/// The parser's words without the place, which is ours to say.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.split(" at line ").next().unwrap_or_default();
+    line.trim().to_owned()
+}
+
+/// What serde hands over, before plain scalars are looked up in the text.
+enum Raw {
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Null,
+    /// A scalar that YAML would read as a number or a truth value: its text is in the source.
+    Plain(String),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scalar, a list or a map")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Text(value))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+/// The depth of the recursion is bounded by the parser's own limit on nesting.
+fn node(text: &str, raw: Spanned<Raw>) -> Node {
+    let span = span_of(text, raw.defined);
+    let value = match raw.value {
+        Raw::List(items) => Value::List(items.into_iter().map(|item| node(text, item)).collect()),
+        Raw::Map(entries) => Value::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| Entry {
+                    key_span: span_of(text, key.defined),
+                    key: key.value,
+                    node: node(text, value),
+                })
+                .collect(),
+        ),
+        Raw::Null => Value::Null,
+        Raw::Plain(interpreted) => match text.get(span.clone()) {
+            Some(written) if !written.is_empty() => Value::Scalar(written.to_owned()),
+            _ => Value::Scalar(interpreted),
+        },
+        Raw::Text(text) => Value::Scalar(text),
+    };
+    Node { span, value }
+}
+
+/// Byte offsets of a location, forced onto character boundaries of the text.
+fn span_of(text: &str, location: serde_yaml::Location) -> Span {
+    let span = location.span();
+    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
+    let len = span.byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+    let start = text.floor_char_boundary(start);
+    start..text.floor_char_boundary(start.saturating_add(len)).max(start)
+}
+
+fn differences(first: &Node, last: &Node, found: &mut Vec<Duplicate>) {
+    match (&first.value, &last.value) {
+        (Value::List(a), Value::List(b)) => {
+            for (a, b) in a.iter().zip(b) {
+                differences(a, b, found);
+            }
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            for a in a {
+                match b.iter().find(|b| b.key == a.key) {
+                    Some(b) if b.key_span == a.key_span => differences(&a.node, &b.node, found),
+                    Some(b) => found.push(Duplicate {
+                        key: a.key.clone(),
+                        first: a.key_span.clone(),
+                        again: b.key_span.clone(),
+                    }),
+                    None => {}
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(text: &str) -> Node {
+        parse(text).unwrap().root
+    }
+
+    /// Each key with its text and its value's text, as the spans have them, and the value.
+    fn entries(text: &str) -> Vec<(String, String, String)> {
+        let Value::Map(entries) = root(text).value else {
+            panic!("no map: {text}");
+        };
+        let cut = |span: &Span| text.get(span.clone()).unwrap().to_owned();
+        let value = |node: &Node| match &node.value {
+            Value::Scalar(text) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        entries
+            .iter()
+            .map(|entry| (cut(&entry.key_span), cut(&entry.node.span), value(&entry.node)))
+            .collect()
+    }
+
+    fn triple(key: &str, written: &str, value: &str) -> (String, String, String) {
+        (key.to_owned(), written.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn scalars_are_the_text_that_was_written() {
+        for written in ["010", "yes", "NO", "5.0", "0x1F", "1e999", ".inf", "-7", "+7", "1_000"] {
+            let text = format!("k: {written} # comment\n");
+            assert_eq!(entries(&text), [triple("k", written, written)]);
+            let text = format!("{{\"k\": {written} }}");
+            assert_eq!(entries(&text), [triple("\"k\"", written, written)]);
+        }
+        assert_eq!(entries("k: 'a''b'"), [triple("k", "'a''b'", "a'b")]);
+        assert_eq!(
+            entries(r#"{"k": "\ud83d\ude00\/\n"}"#),
+            [triple("\"k\"", r#""\ud83d\ude00\/\n""#, "😀/\n")]
+        );
+        assert_eq!(entries("k: |\n  a\n  b\n").first().unwrap().2, "a\nb\n");
+        assert_eq!(entries("k:\n").first().unwrap().2, "Null");
+    }
+
+    #[test]
+    fn spans_are_right_after_characters_of_several_bytes_and_line_ends_of_two() {
+        assert_eq!(
+            entries("日本: é\r\n\"😀\" : x\r\n"),
+            [triple("日本", "é", "é"), triple("\"😀\"", "x", "x")]
+        );
+    }
+
+    #[test]
+    fn aliases_and_merges_point_at_what_they_stand_for() {
+        assert_eq!(entries("a: &x 7\nb: *x\n"), [triple("a", "7", "7"), triple("b", "7", "7")]);
+        let Value::Map(entries) = root("x: &x {k: 1}\ny:\n  <<: *x\n  z: 2\n").value else {
+            panic!("no map");
+        };
+        let Value::Map(merged) = &entries.last().unwrap().node.value else {
+            panic!("no map");
+        };
+        assert_eq!(merged.len(), 2);
+    }
+
+    #[test]
+    fn every_duplicate_key_is_found_with_both_places() {
+        let document = parse("a: 1\nb:\n  c: 1\n  c: 2\na: 2\nd: 1\n").unwrap();
+        assert_eq!(
+            document.duplicates,
+            [
+                Duplicate { key: "a".to_owned(), first: 0..1, again: 24..25 },
+                Duplicate { key: "c".to_owned(), first: 10..11, again: 17..18 },
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_text_is_an_error_with_a_place() {
+        for (text, message, at) in [
+            ("a: [1\nb", "unclosed bracket '['", 3),
+            ("x: 1\na: b: c", "mapping values are not allowed in this context", 9),
+            ("é: *x", "alias references unknown anchor", 4),
+            ("a: 1\n? [1]\n: 2", "a key has to be a string", 7),
+            ("--- 1\n--- 2\n", "the file has to be one document; there is a second one", 10),
+            ("~: 1", "a key may not be empty", 0),
+        ] {
+            assert_eq!(
+                parse(text).unwrap_err(),
+                SyntaxError { message: message.to_owned(), at },
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn documents_built_to_exhaust_memory_are_refused() {
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..9 {
+            let alias = format!("*a{},", level - 1).repeat(10);
+            bomb.push_str(
+                &["a", &level.to_string(), ": &a", &level.to_string(), " [", &alias, "]\n"]
+                    .concat(),
+            );
+        }
+        assert!(parse(&bomb).is_err());
+    }
+}

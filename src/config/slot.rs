@@ -1,0 +1,210 @@
+//! One key of a map and typed looks at its value.
+//!
+//! Each look notes what is wrong and goes on with the default, so that one run finds every
+//! mistake. A default that stands in for a mistake never gets out: with an error among the
+//! findings there is no configuration.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::diagnostics::{Findings, Kind};
+use super::parse::{Entry, Node, Span, Value};
+use super::scalar;
+use super::suggest::nearest;
+
+/// A key that a map may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot<'a> {
+    name: &'static str,
+    entry: Option<&'a Entry>,
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn find(name: &'static str, entries: &'a [Entry]) -> Self {
+        Self { name, entry: entries.iter().find(|entry| entry.key == name) }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the key is there, with whatever value.
+    pub(super) fn is_given(self) -> bool {
+        self.entry.is_some()
+    }
+
+    /// Whether the key is there with the value `null`.
+    pub(super) fn is_null(self) -> bool {
+        self.entry.is_some_and(|entry| entry.node.value == Value::Null)
+    }
+
+    /// The value, if there is one that is not `null`.
+    pub(super) fn node(self) -> Option<&'a Node> {
+        self.entry.map(|entry| &entry.node).filter(|node| node.value != Value::Null)
+    }
+
+    /// Where to point: at the value, or at the key if nothing is to be seen of the value.
+    pub(super) fn span(self) -> Option<&'a Span> {
+        let entry = self.entry?;
+        let node = &entry.node;
+        let visible = !node.span.is_empty() && node.value != Value::Null;
+        Some(if visible { &node.span } else { &entry.key_span })
+    }
+
+    /// Any scalar as text. `null` is the same as no key.
+    pub(super) fn text(self, findings: &mut Findings<'_>) -> Option<&'a str> {
+        match &self.node()?.value {
+            Value::Scalar(text) => Some(text),
+            Value::List(_) | Value::Map(_) | Value::Null => {
+                self.wrong_type(findings, "a string").help("write one string");
+                None
+            }
+        }
+    }
+
+    /// As [`Self::text`], with the empty string the same as no key.
+    pub(super) fn text_not_empty(self, findings: &mut Findings<'_>) -> Option<&'a str> {
+        self.text(findings).filter(|text| !text.is_empty())
+    }
+
+    /// A whole number in a range.
+    pub(super) fn integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        let Some(number) = self.scalar(findings, "a whole number", scalar::integer) else {
+            return default;
+        };
+        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
+            return number;
+        }
+        let (from, to) = (range.start(), range.end());
+        let message =
+            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        self.error(findings, Kind::OutOfRange, message)
+            .help(format!("the default is {default}; leave the key out to get it"));
+        default
+    }
+
+    /// As [`Self::integer`], for sizes and counts.
+    pub(super) fn count(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> usize {
+        usize::try_from(self.integer(findings, range, default)).unwrap_or(usize::MAX)
+    }
+
+    /// As [`Self::integer`], in milliseconds.
+    pub(super) fn millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.integer(findings, range, default))
+    }
+
+    /// A truth value.
+    pub(super) fn boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
+        self.scalar(findings, "true or false", scalar::boolean).unwrap_or(default)
+    }
+
+    /// One of some words, in exactly this spelling.
+    pub(super) fn choice<T: Copy>(
+        self,
+        findings: &mut Findings<'_>,
+        choices: &[(&'static str, T)],
+        default: T,
+    ) -> T {
+        let Some(text) = self.scalar(findings, "one word", |text| Some(text.to_owned())) else {
+            return default;
+        };
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
+            return *value;
+        }
+        let names = choices.iter().map(|(name, _)| *name);
+        let help = match nearest(&text, names.clone()) {
+            Some(name) => format!("did you mean {name}?"),
+            None => "upper and lower case count".to_owned(),
+        };
+        let names: Vec<&str> = names.collect();
+        let value = self.quoted(findings);
+        let message =
+            format!("'{}' cannot be {value}; legal values are {}", self.name, names.join(", "));
+        self.error(findings, Kind::Invalid, message).help(help);
+        default
+    }
+
+    /// The items of a list. `null` is the same as no key.
+    pub(super) fn list(self, findings: &mut Findings<'_>) -> Option<&'a [Node]> {
+        match &self.node()?.value {
+            Value::List(items) => Some(items),
+            Value::Map(_) | Value::Null | Value::Scalar(_) => {
+                self.wrong_type(findings, "a list").help("put the value into [ ]");
+                None
+            }
+        }
+    }
+
+    /// Notes that the value has the wrong type.
+    pub(super) fn wrong_type<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        wanted: &str,
+    ) -> super::diagnostics::Finding<'f, 't> {
+        let value = self.quoted(findings);
+        let message = format!("'{}' has to be {wanted}, not {value}", self.name);
+        self.error(findings, Kind::WrongType, message)
+    }
+
+    /// Notes an error at the value.
+    pub(super) fn error<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        kind: Kind,
+        message: String,
+    ) -> super::diagnostics::Finding<'f, 't> {
+        findings.error(kind, self.span().unwrap_or(&(0..0)), message)
+    }
+
+    /// Notes a warning at the value.
+    pub(super) fn warn<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        kind: Kind,
+        message: String,
+    ) -> super::diagnostics::Finding<'f, 't> {
+        findings.warn(kind, self.span().unwrap_or(&(0..0)), message)
+    }
+
+    /// The value as a person wrote it, fit for a message.
+    pub(super) fn quoted(self, findings: &Findings<'_>) -> String {
+        self.entry.map_or_else(|| "nothing".to_owned(), |entry| findings.quote(&entry.node))
+    }
+
+    /// A scalar that a function can read. Unlike a string, it may not be `null`.
+    fn scalar<T>(
+        self,
+        findings: &mut Findings<'_>,
+        wanted: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = match &self.entry?.node.value {
+            Value::Scalar(text) => read(text),
+            Value::List(_) | Value::Map(_) | Value::Null => None,
+        };
+        if value.is_none() {
+            let help = if self.is_null() {
+                "leave the key out to get the default".to_owned()
+            } else {
+                format!("write {wanted}")
+            };
+            self.wrong_type(findings, wanted).help(help);
+        }
+        value
+    }
+}

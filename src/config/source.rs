@@ -1,0 +1,265 @@
+//! The text that diagnostics point into: offsets become lines, columns and excerpts.
+//!
+//! It also knows which parts are secret. A line that holds one of them is never shown.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::parse::{Entry, Node, Span, Value};
+
+/// An excerpt shows at most this many characters of a line.
+const EXCERPT_CHARS_MAX: usize = 100;
+
+/// How many characters an excerpt of a long line shows before the place.
+const EXCERPT_CHARS_BEFORE: usize = 40;
+
+/// How many lines after a word that smells of a secret are not shown while the text has no
+/// structure yet: a value may stand on a line of its own.
+const SECRET_LINES_AFTER: usize = 5;
+
+/// Words in a key, in lower case, that make its value a secret. The misspelt key is meant too.
+const SECRET_WORDS: &[&str] = &["secret", "accesskey", "password", "token", "credential"];
+
+/// What stands in for a secret.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// A text with its path.
+#[derive(Debug)]
+pub(super) struct Source<'t> {
+    path: Arc<Path>,
+    text: &'t str,
+    secrets: Vec<Span>,
+    structured: bool,
+}
+
+/// A place in the text, as a person counts: lines and characters from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: Arc<Path>,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The line itself, unless it holds a secret.
+    pub(super) excerpt: Option<Excerpt>,
+}
+
+/// A line to show, cut if it is long, free of control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    pub(super) text: String,
+    /// Characters before the marked part.
+    pub(super) before: usize,
+    /// Characters in the marked part, at least one.
+    pub(super) marked: usize,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(text: &'t str, path: &Path) -> Self {
+        Self { path: PathBuf::from(path).into(), text, secrets: Vec::new(), structured: false }
+    }
+
+    pub(super) fn path(&self) -> Arc<Path> {
+        Arc::clone(&self.path)
+    }
+
+    /// Learns where the secrets are. Until then every line near a suspicious word is hidden.
+    pub(super) fn learn_secrets(&mut self, root: &Node) {
+        self.structured = true;
+        collect_secrets(root, false, &mut self.secrets);
+    }
+
+    /// Whether any of this may not be shown.
+    pub(super) fn is_secret(&self, span: &Span) -> bool {
+        self.secrets.iter().any(|secret| overlap(secret, span))
+    }
+
+    pub(super) fn place(&self, span: &Span) -> Place {
+        let start = self.text.floor_char_boundary(span.start);
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let rest = self.text.get(line_start..).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default();
+        let line_end = line_start + line.len();
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let number = before.matches('\n').count() + 1;
+        let before_chars = self.text.get(line_start..start).unwrap_or_default().chars().count();
+        let marked = self.text.get(start..span.end.min(line_end)).unwrap_or_default();
+        let marked_chars = marked.trim_end().chars().count().max(1);
+        let hidden = self.hides(number, &(line_start..line_end));
+        Place {
+            path: self.path(),
+            line: number,
+            column: before_chars + 1,
+            excerpt: (!hidden).then(|| excerpt(line, before_chars, marked_chars)),
+        }
+    }
+
+    /// The offset of a line and column, both from 1 and the column in characters.
+    pub(super) fn offset(text: &str, line: u64, column: u64) -> usize {
+        let skip = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start: usize = text.split_inclusive('\n').take(skip).map(str::len).sum();
+        let rest = text.get(start..).unwrap_or_default();
+        let chars = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = rest.split('\n').next().unwrap_or_default();
+        start + line.char_indices().nth(chars).map_or(line.len(), |(at, _)| at)
+    }
+
+    fn hides(&self, number: usize, line: &Span) -> bool {
+        if self.structured {
+            return self.is_secret(line);
+        }
+        let skip = number.saturating_sub(SECRET_LINES_AFTER + 1);
+        self.text.split('\n').take(number).skip(skip).any(smells_of_secret)
+    }
+}
+
+/// Whether the value of a key with this name, perhaps misspelt, is a secret.
+pub(super) fn smells_of_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| key.contains(word))
+        || ["awsaccesskeyid", "awssecretaccesskey"]
+            .iter()
+            .any(|name| super::suggest::distance(name, &key) <= 3)
+}
+
+fn overlap(a: &Span, b: &Span) -> bool {
+    a.start < b.end.max(b.start + 1) && b.start < a.end.max(a.start + 1)
+}
+
+fn collect_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {
+    if secret && !node.span.is_empty() {
+        found.push(node.span.clone());
+    }
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| collect_secrets(item, secret, found)),
+        Value::Map(entries) => {
+            for Entry { key, key_span, node } in entries {
+                let secret = secret || smells_of_secret(key);
+                if secret {
+                    found.push(key_span.clone());
+                }
+                collect_secrets(node, secret, found);
+            }
+        }
+        Value::Scalar(text) if holds_secret(text) => found.push(node.span.clone()),
+        Value::Null | Value::Scalar(_) => {}
+    }
+}
+
+/// Whether a secret may have slipped into the value of another key: a password in a URL, or
+/// `awsSecretAccessKey:…` with the blank forgotten.
+fn holds_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    (text.contains("://") && text.contains('@'))
+        || lower.contains("secretaccesskey")
+        || lower.contains("accesskeyid")
+}
+
+fn excerpt(line: &str, before: usize, marked: usize) -> Excerpt {
+    let total = line.chars().count();
+    let from = if total <= EXCERPT_CHARS_MAX {
+        0
+    } else {
+        before.saturating_sub(EXCERPT_CHARS_BEFORE).min(total.saturating_sub(EXCERPT_CHARS_MAX))
+    };
+    let shown = line.chars().skip(from).take(EXCERPT_CHARS_MAX).map(printable);
+    let before = before - from.min(before);
+    let mut text: String = shown.collect();
+    let marked = marked.min(EXCERPT_CHARS_MAX.saturating_sub(before)).max(1);
+    let lead = if from > 0 { "… " } else { "" };
+    text.insert_str(0, lead);
+    if from + EXCERPT_CHARS_MAX < total {
+        text.push_str(" …");
+    }
+    Excerpt { text: text.trim_end().to_owned(), before: before + lead.chars().count(), marked }
+}
+
+/// A tab becomes one space, so that the mark stands right; a control character cannot reach the
+/// terminal.
+fn printable(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source<'_> {
+        Source::new(text, Path::new("f"))
+    }
+
+    #[test]
+    fn lines_and_columns_are_counted_as_a_person_does() {
+        for (text, needle, line, column) in [
+            ("abc", "a", 1, 1),
+            ("a\nbc", "c", 2, 2),
+            ("a\r\nbc\r\n", "c", 2, 2),
+            ("\t\tx", "x", 1, 3),
+            ("\"日本\": x", "x", 1, 7),
+            ("😀x", "x", 1, 2),
+        ] {
+            let at = text.rfind(needle).unwrap();
+            let place = source(text).place(&(at..at + 1));
+            assert_eq!((place.line, place.column), (line, column), "{text:?}");
+            assert_eq!(Source::offset(text, line as u64, column as u64), at, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_outside_the_text_is_its_end() {
+        let place = source("ab").place(&(70..90));
+        assert_eq!((place.line, place.column), (1, 3));
+        assert_eq!(Source::offset("ab", 9, 9), 2);
+        assert_eq!(Source::offset("ab\ncd", 1, 99), 2);
+    }
+
+    #[test]
+    fn a_mark_over_several_lines_stays_on_the_first() {
+        let place = source("x: [a,\n b]").place(&(3..10));
+        assert_eq!(
+            place.excerpt,
+            Some(Excerpt { text: "x: [a,".to_owned(), before: 3, marked: 3 })
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let line = format!("{}HERE{}", "a".repeat(500), "b".repeat(500));
+        let excerpt = source(&line).place(&(500..504)).excerpt.unwrap();
+        let marked: String =
+            excerpt.text.chars().skip(excerpt.before).take(excerpt.marked).collect();
+        assert_eq!(marked, "HERE");
+        assert!(excerpt.text.chars().count() <= EXCERPT_CHARS_MAX + 4);
+        let end = source(&line).place(&(1003..1004)).excerpt.unwrap();
+        assert_eq!(end.text.chars().nth(end.before), Some('b'));
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let excerpt = source("a\u{1b}[31m\tb").place(&(0..1)).excerpt.unwrap();
+        assert_eq!(excerpt.text, "a\u{fffd}[31m b");
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_keys_even_if_misspelt() {
+        for key in [
+            "awsSecretAccessKey",
+            "awsSecretAcessKey",
+            "awsAccessKeyId",
+            "awsAccesKeyID",
+            "AWSACCESSKEYID",
+            "sessionToken",
+        ] {
+            assert!(smells_of_secret(key), "{key}");
+        }
+        for key in ["partitionKeyOption", "region", "kinesisStream", "admin.address"] {
+            assert!(!smells_of_secret(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Did you mean …?
+
+/// The name that is nearest to what was written, if any is near enough to be meant.
+pub(super) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let written = written.to_lowercase();
+    let allowed = (written.chars().count() / 3).clamp(1, 4);
+    names
+        .map(|name| (distance(&written, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// The Levenshtein distance: insertions, deletions and changes of one character.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&b) {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = *cell;
+            left = changed.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_single_character_edits() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("abc", "", 3),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("same", "same", 0),
+            ("日本", "日木", 1),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+            assert_eq!(distance(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn only_a_near_name_is_suggested() {
+        let names = ["filePattern", "kinesisStream", "region", "wire"];
+        let nearest = |written| nearest(written, names.into_iter());
+        assert_eq!(nearest("filepattern"), Some("filePattern"));
+        assert_eq!(nearest("filePatern"), Some("filePattern"));
+        assert_eq!(nearest("kinesis_stream"), Some("kinesisStream"));
+        assert_eq!(nearest("regoin"), Some("region"));
+        assert_eq!(nearest("output"), None);
+        assert_eq!(nearest(""), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! From the mirror to the [`Config`]: the outermost map, and the order of the checks.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::diagnostics::{Diagnostic, Findings, Kind, Report};
+use super::file::TopLevelFile;
+use super::flow::{CheckedFlow, flow};
+use super::parse::{Document, Entry, Node, SyntaxError, Value, parse};
+use super::source::Source;
+use super::{CloudWatchConfig, Config, FlowConfig, LogConfig, LogFormat, json, network, unknown};
+
+/// The checkpoint database, if neither the file nor systemd says where.
+pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
+
+/// The checkpoint database's name in the directory that systemd gives.
+const CHECKPOINT_FILE_NAME: &str = "checkpoints.db";
+
+/// The longest time that can be asked for anywhere at the top level: a day.
+const MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// The longest that checkpoints are kept: a hundred years.
+const CHECKPOINT_DAYS_MAX: u64 = 36_500;
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+/// Characters in a CloudWatch namespace (`PutMetricData` in the API reference).
+const NAMESPACE_CHARS_MAX: usize = 255;
+
+/// The memory that batches of all flows share, in bytes.
+const MEMORY_BUDGET_BYTES_DEFAULT: u64 = 32 * 1024 * 1024;
+const MEMORY_BUDGET_BYTES_MIN: u64 = 4 * 1024 * 1024;
+const MEMORY_BUDGET_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+
+/// What the process's environment has to say. It comes in as a value, so that nothing here looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `STATE_DIRECTORY`, which systemd sets for a unit with `StateDirectory=`. It may be several
+    /// directories with `:` between them; the first is used.
+    pub state_directory: Option<OsString>,
+}
+
+/// Checks a configuration and turns it into types that cannot be wrong. The path is only shown.
+///
+/// Returns the configuration and the warnings.
+///
+/// # Errors
+/// A report of everything that is wrong, if anything is; warnings are in it, too.
+pub fn load(
+    text: &str,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(Config, Vec<Diagnostic>), Report> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut findings = Findings::new(Source::new(text, path));
+    let config = document(text, &mut findings)
+        .and_then(|document| config(&document.root, environment, &mut findings));
+    let path = findings.path();
+    let diagnostics = findings.finish()?;
+    // Without a configuration there was an error, and the report is out already.
+    match config {
+        Some(config) => Ok((config, diagnostics)),
+        None => Err(Report { path, diagnostics }),
+    }
+}
+
+fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
+    let blanked = if json::looks_like_json(text) {
+        match json::blank_comments(text) {
+            Ok(blanked) => blanked,
+            Err((error, span)) => {
+                findings.error(Kind::Syntax, &span, error.to_string());
+                return None;
+            }
+        }
+    } else {
+        text.into()
+    };
+    match parse(&blanked) {
+        Ok(document) => {
+            findings.source_mut().learn_secrets(&document.root);
+            for duplicate in &document.duplicates {
+                let message = format!("'{}' stands twice", duplicate.key);
+                findings
+                    .error(Kind::Duplicate, &duplicate.again, message)
+                    .related(&duplicate.first, "it stands here first")
+                    .help("take one out; the Java agent would use the last one");
+            }
+            Some(document)
+        }
+        Err(SyntaxError { message, at }) => {
+            findings.error(Kind::Syntax, &(at..at), message);
+            None
+        }
+    }
+}
+
+fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -> Option<Config> {
+    let entries = match &root.value {
+        Value::Map(entries) => entries,
+        Value::Null => {
+            findings
+                .error(Kind::Missing, &root.span, "the file is empty".to_owned())
+                .help("config/kinetail.reference.yaml shows what can be in it");
+            return None;
+        }
+        Value::List(_) | Value::Scalar(_) => {
+            let message = "the file has to hold a map of keys and values".to_owned();
+            findings
+                .error(Kind::WrongType, &root.span, message)
+                .help("begin with \"flows:\" in YAML, with '{' in JSON");
+            return None;
+        }
+    };
+    unknown::warn(entries, &unknown::TOP_LEVEL, findings);
+    let file = TopLevelFile::of(entries);
+    let flows = flows(&file, entries, findings);
+    let days = file.checkpoint_time_to_live_days;
+    Some(Config {
+        flows,
+        checkpoint_file: checkpoint_file(&file, environment, findings),
+        checkpoint_ttl: Duration::from_secs(
+            days.integer(findings, 1..=CHECKPOINT_DAYS_MAX, 7).saturating_mul(SECONDS_A_DAY),
+        ),
+        aws: network::aws(&file, findings),
+        cloudwatch: cloudwatch(&file, findings),
+        shutdown_timeout: file.shutdown_timeout_millis.millis(findings, 0..=MILLIS_MAX, 10_000),
+        admin: network::admin(&file, findings),
+        memory_budget_bytes: file.memory_budget_bytes.count(
+            findings,
+            MEMORY_BUDGET_BYTES_MIN..=MEMORY_BUDGET_BYTES_MAX,
+            MEMORY_BUDGET_BYTES_DEFAULT,
+        ),
+        log: LogConfig {
+            level: log_level(&file, findings),
+            format: file.log_format.choice(findings, LOG_FORMATS, LogFormat::Text),
+        },
+    })
+}
+
+fn flows(
+    file: &TopLevelFile<'_>,
+    entries: &[Entry],
+    findings: &mut Findings<'_>,
+) -> Vec<FlowConfig> {
+    let slot = file.flows;
+    let Some(items) = slot.list(findings) else {
+        // A value of the wrong type was reported already.
+        if slot.node().is_none() {
+            let span = slot.span().or_else(|| entries.first().map(|entry| &entry.key_span));
+            let span = span.cloned().unwrap_or(0..0);
+            findings
+                .error(Kind::Missing, &span, "required list missing: 'flows'".to_owned())
+                .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+        }
+        return Vec::new();
+    };
+    if items.is_empty() {
+        slot.error(findings, Kind::Missing, "there are no flows in 'flows'".to_owned())
+            .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+    }
+    let mut checked: Vec<CheckedFlow> = Vec::new();
+    for item in items {
+        let Some(flow) = flow(item, findings) else {
+            continue;
+        };
+        match checked.iter().find(|other| other.config.id == flow.config.id) {
+            Some(first) => {
+                findings
+                    .error(
+                        Kind::Duplicate,
+                        &flow.pattern_span,
+                        format!("duplicate flow: {}", flow.config.id),
+                    )
+                    .related(&first.pattern_span, "the same pattern and stream stand here first")
+                    .help("take one out; every line would be delivered twice");
+            }
+            None => checked.push(flow),
+        }
+    }
+    checked.into_iter().map(|flow| flow.config).collect()
+}
+
+fn checkpoint_file(
+    file: &TopLevelFile<'_>,
+    environment: &Environment,
+    findings: &mut Findings<'_>,
+) -> PathBuf {
+    if let Some(text) = file.checkpoint_file.text_not_empty(findings) {
+        if text.ends_with('/') {
+            let message = format!(
+                "'checkpointFile' {} is a directory",
+                file.checkpoint_file.quoted(findings)
+            );
+            file.checkpoint_file
+                .error(findings, Kind::Invalid, message)
+                .help("add the name of the database, for example checkpoints.db");
+        }
+        return PathBuf::from(text);
+    }
+    let first = environment
+        .state_directory
+        .as_deref()
+        .and_then(|directories| std::env::split_paths(directories).next())
+        .filter(|directory| !directory.as_os_str().is_empty());
+    first.map_or_else(
+        || PathBuf::from(CHECKPOINT_FILE_DEFAULT),
+        |directory| directory.join(CHECKPOINT_FILE_NAME),
+    )
+}
+
+fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> CloudWatchConfig {
+    let slot = file.cloudwatch_namespace;
+    let namespace = slot.text_not_empty(findings).unwrap_or("AWSKinesisAgent");
+    let legal = namespace.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if namespace.len() > NAMESPACE_CHARS_MAX || namespace.starts_with("AWS/") || !legal {
+        let message = format!("'{}' {} is no namespace", slot.name(), slot.quoted(findings));
+        slot.error(findings, Kind::Invalid, message).help(format!(
+            "CloudWatch takes 1 to {NAMESPACE_CHARS_MAX} ASCII characters that do not begin with \
+             AWS/"
+        ));
+    }
+    CloudWatchConfig {
+        emit_metrics: file.cloudwatch_emit_metrics.boolean(findings, true),
+        namespace: namespace.to_owned(),
+        flush_interval: file.cloudwatch_metrics_buffer_time_millis.millis(
+            findings,
+            1..=MILLIS_MAX,
+            30_000,
+        ),
+    }
+}
+
+/// A level, or a filter of levels for parts of the program. Levels become lower case.
+fn log_level(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> String {
+    let slot = file.log_level;
+    let text = slot.text_not_empty(findings).unwrap_or("info");
+    let directives: Option<Vec<String>> = text
+        .split(',')
+        .map(|directive| {
+            let directive = directive.trim();
+            let (target, level) = match directive.rsplit_once('=') {
+                Some((target, level)) => (Some(target), level),
+                None => (None, directive),
+            };
+            let level = level.to_ascii_lowercase();
+            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
+            if !LOG_LEVELS.contains(&level.as_str()) {
+                return None;
+            }
+            match target {
+                Some(target) if target.is_empty() || !target.chars().all(legal) => None,
+                Some(target) => Some(format!("{target}={level}")),
+                None => Some(level),
+            }
+        })
+        .collect();
+    if let Some(directives) = directives {
+        return directives.join(",");
+    }
+    let message = format!("'{}' {} is no level", slot.name(), slot.quoted(findings));
+    let help = match super::suggest::nearest(text, LOG_LEVELS.iter().copied()) {
+        Some(level) => format!("did you mean {level}?"),
+        None => format!("write one of {}, or info,kinetail=debug", LOG_LEVELS.join(", ")),
+    };
+    slot.error(findings, Kind::Invalid, message).help(help);
+    "info".to_owned()
+}
