@@ -1,0 +1,134 @@
+//! The calls beside the puts: create, describe, list. Each answers what a producer looks at, and
+//! no more.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::ErrorAnswer;
+use super::decode::{Encoding, Text, stream_id};
+use super::lock;
+use super::names::{ACCOUNT, Operation, REGION, Service, StreamId};
+use super::streams::{Moment, SHARDS_MAX, Stream, Streams};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ControlBody<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    shard_count: Option<u32>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+}
+
+/// The body that answers `operation`, which puts nothing. `create_shards` is the number of shards
+/// for a stream that is created without one.
+pub(super) fn answer(
+    operation: Operation,
+    body: &[u8],
+    streams: &mut Streams,
+    create_shards: u32,
+    moment: Moment,
+) -> Result<Vec<u8>, ErrorAnswer> {
+    let body: ControlBody<'_> = Encoding::Json.decode(body)?;
+    let value = match operation {
+        Operation::CreateStream => {
+            let shards = body.shard_count.unwrap_or(create_shards);
+            if !(1..=SHARDS_MAX).contains(&shards) {
+                let message = format!("A stream has 1 to {SHARDS_MAX} shards here.");
+                return Err(ErrorAnswer::new(400, "LimitExceededException", &message));
+            }
+            streams.create(&kinesis_id(&body)?, shards, moment)?;
+            return Ok(Vec::new());
+        }
+        Operation::DescribeDeliveryStream => {
+            let name = body.delivery_stream_name.as_ref();
+            let id = stream_id(Service::Firehose, "deliveryStreamName", name, None)?;
+            let stream = streams.find(&id, moment)?;
+            delivery_stream_description(&id, lock(&stream).created_at)
+        }
+        Operation::DescribeStreamSummary => {
+            let stream = streams.find(&kinesis_id(&body)?, moment)?;
+            stream_summary(&lock(&stream))
+        }
+        Operation::ListDeliveryStreams => json!({
+            "DeliveryStreamNames": streams.names(Service::Firehose),
+            "HasMoreDeliveryStreams": false,
+        }),
+        Operation::ListShards => {
+            let stream = streams.find(&kinesis_id(&body)?, moment)?;
+            shard_list(&lock(&stream))
+        }
+        Operation::ListStreams => json!({
+            "HasMoreStreams": false,
+            "StreamNames": streams.names(Service::Kinesis),
+        }),
+        Operation::PutMetricData | Operation::PutRecordBatch | Operation::PutRecords => json!({}),
+    };
+    Ok(value.to_string().into_bytes())
+}
+
+fn kinesis_id(body: &ControlBody<'_>) -> Result<StreamId, ErrorAnswer> {
+    let (name, arn) = (body.stream_name.as_ref(), body.stream_arn.as_ref());
+    stream_id(Service::Kinesis, "streamName", name, arn)
+}
+
+fn stream_summary(stream: &Stream) -> Value {
+    json!({ "StreamDescriptionSummary": {
+        "ConsumerCount": 0,
+        "EncryptionType": "NONE",
+        "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
+        "OpenShardCount": stream.shards.all().len(),
+        "RetentionPeriodHours": 24,
+        "StreamARN": stream.id.arn(),
+        "StreamCreationTimestamp": stream.created_at.as_second(),
+        "StreamModeDetails": { "StreamMode": "PROVISIONED" },
+        "StreamName": stream.id.name(),
+        "StreamStatus": "ACTIVE",
+    }})
+}
+
+fn shard_list(stream: &Stream) -> Value {
+    let shards = stream.shards.all();
+    let last_keys =
+        shards.iter().skip(1).map(|next| next.first_hash_key - 1).chain(std::iter::once(u128::MAX));
+    let shards: Vec<Value> = shards
+        .iter()
+        .zip(last_keys)
+        .map(|(shard, last_key)| {
+            json!({
+                "HashKeyRange": {
+                    "EndingHashKey": last_key.to_string(),
+                    "StartingHashKey": shard.first_hash_key.to_string(),
+                },
+                "SequenceNumberRange": { "StartingSequenceNumber": "0" },
+                "ShardId": shard.id,
+            })
+        })
+        .collect();
+    json!({ "Shards": shards })
+}
+
+fn delivery_stream_description(id: &StreamId, created_at: Timestamp) -> Value {
+    json!({ "DeliveryStreamDescription": {
+        "CreateTimestamp": created_at.as_second(),
+        "DeliveryStreamARN": id.arn(),
+        "DeliveryStreamName": id.name(),
+        "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamType": "DirectPut",
+        "Destinations": [{
+            "DestinationId": "destinationId-000000000001",
+            "S3DestinationDescription": {
+                "BucketARN": "arn:aws:s3:::sandbox",
+                "BufferingHints": { "IntervalInSeconds": 300, "SizeInMBs": 5 },
+                "CompressionFormat": "UNCOMPRESSED",
+                "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
+                "RoleARN": format!("arn:aws:iam::{ACCOUNT}:role/sandbox-{REGION}"),
+            },
+        }],
+        "HasMoreDestinations": false,
+        "VersionId": "1",
+    }})
+}

@@ -1,0 +1,193 @@
+//! Shards: which one a partition key falls into, and how much each takes. Pure: time is an
+//! argument.
+
+use std::time::Instant;
+
+use md5::{Digest as _, Md5};
+
+use super::names::Service;
+
+/// Records a second that one shard takes (Streams developer guide, quotas and limits).
+const SHARD_RECORDS_PER_SECOND: u64 = 1_000;
+/// Bytes of data and partition keys a second that one shard takes.
+const SHARD_BYTES_PER_SECOND: u64 = 1024 * 1024;
+/// Records a second that one delivery stream takes (Firehose developer guide, large regions).
+const DELIVERY_STREAM_RECORDS_PER_SECOND: u64 = 500_000;
+/// Bytes of data a second that one delivery stream takes.
+const DELIVERY_STREAM_BYTES_PER_SECOND: u64 = 5 * 1024 * 1024;
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// One open shard: a range of hash keys and what is left of its rate.
+#[derive(Debug)]
+pub(super) struct Shard {
+    /// `shardId-` and twelve digits.
+    pub(super) id: String,
+    /// The first hash key of its range; the range ends where the next shard's begins.
+    pub(super) first_hash_key: u128,
+    records: Bucket,
+    bytes: Bucket,
+}
+
+impl Shard {
+    /// Takes room for one record of `bytes`, or nothing if the shard has not enough.
+    pub(super) fn try_take(&mut self, bytes: usize, now: Instant) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let fits = self.records.has(1, now) && self.bytes.has(bytes, now);
+        if fits {
+            self.records.take(1);
+            self.bytes.take(bytes);
+        }
+        fits
+    }
+}
+
+/// The open shards of one stream, which share the hash keys evenly.
+#[derive(Debug)]
+pub(super) struct ShardMap {
+    shards: Vec<Shard>,
+    next_number: u64,
+}
+
+impl ShardMap {
+    /// `count` shards (at least one), full of room.
+    pub(super) fn new(service: Service, count: u32, now: Instant) -> Self {
+        let mut map = Self { shards: Vec::new(), next_number: 0 };
+        map.reshard(service, count, now);
+        map
+    }
+
+    /// Replaces the shards by `count` new ones with new ids.
+    pub(super) fn reshard(&mut self, service: Service, count: u32, now: Instant) {
+        let count = u128::from(count.max(1));
+        // The hash keys are 2^128, one more than the greatest number there is. With one shard the
+        // width does not fit, and is not needed.
+        let width = ((u128::MAX - (count - 1)) / count).saturating_add(1);
+        let (records_rate, bytes_rate) = match service {
+            Service::Firehose => {
+                (DELIVERY_STREAM_RECORDS_PER_SECOND, DELIVERY_STREAM_BYTES_PER_SECOND)
+            }
+            Service::Kinesis => (SHARD_RECORDS_PER_SECOND, SHARD_BYTES_PER_SECOND),
+        };
+        self.shards.clear();
+        for place in 0..count {
+            self.shards.push(Shard {
+                id: format!("shardId-{:012}", self.next_number),
+                first_hash_key: place * width,
+                records: Bucket::full(records_rate, now),
+                bytes: Bucket::full(bytes_rate, now),
+            });
+            self.next_number += 1;
+        }
+    }
+
+    /// The shards in the order of their ranges.
+    pub(super) fn all(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The place of the shard whose range holds `hash_key`.
+    pub(super) fn place_of(&self, hash_key: u128) -> usize {
+        self.shards.partition_point(|shard| shard.first_hash_key <= hash_key).saturating_sub(1)
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&Shard> {
+        self.shards.get(place)
+    }
+
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Shard> {
+        self.shards.get_mut(place)
+    }
+}
+
+/// The hash key of a partition key: its MD5 as a big-endian number.
+pub(super) fn hash_key(partition_key: &str) -> u128 {
+    u128::from_be_bytes(Md5::digest(partition_key.as_bytes()).into())
+}
+
+/// A token bucket that holds one second's worth. It counts in billionths, so that no refill is
+/// rounded away.
+#[derive(Debug)]
+struct Bucket {
+    per_second: u64,
+    level_nanos: u128,
+    refilled_at: Instant,
+}
+
+impl Bucket {
+    fn full(per_second: u64, now: Instant) -> Self {
+        let level_nanos = u128::from(per_second) * NANOS_PER_SECOND;
+        Self { per_second, level_nanos, refilled_at: now }
+    }
+
+    fn has(&mut self, amount: u64, now: Instant) -> bool {
+        let rate = u128::from(self.per_second);
+        let elapsed = now.saturating_duration_since(self.refilled_at).as_nanos();
+        let refill = rate.saturating_mul(elapsed);
+        self.level_nanos = self.level_nanos.saturating_add(refill).min(rate * NANOS_PER_SECOND);
+        self.refilled_at = self.refilled_at.max(now);
+        u128::from(amount) * NANOS_PER_SECOND <= self.level_nanos
+    }
+
+    fn take(&mut self, amount: u64) {
+        self.level_nanos = self.level_nanos.saturating_sub(u128::from(amount) * NANOS_PER_SECOND);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kinesis(count: u32) -> (ShardMap, Instant) {
+        let now = Instant::now();
+        (ShardMap::new(Service::Kinesis, count, now), now)
+    }
+
+    #[test]
+    fn a_shard_takes_a_thousand_records_a_second_and_refills() {
+        let (mut map, start) = kinesis(1);
+        let shard = map.get_mut(0).unwrap();
+        assert_eq!((0..1_200).filter(|_| shard.try_take(1, start)).count(), 1_000);
+        let later = start + Duration::from_millis(10);
+        assert_eq!((0..1_200).filter(|_| shard.try_take(1, later)).count(), 10);
+    }
+
+    #[test]
+    fn a_shard_takes_a_mebibyte_a_second() {
+        let (mut map, start) = kinesis(1);
+        let shard = map.get_mut(0).unwrap();
+        assert!(shard.try_take(1024 * 1024, start));
+        assert!(!shard.try_take(1, start));
+        assert!(shard.try_take(1024, start + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn known_keys_hash_as_md5_says() {
+        // The MD5 of the empty input is in RFC 1321.
+        assert_eq!(hash_key(""), 0xd41d_8cd9_8f00_b204_e980_0998_ecf8_427e);
+    }
+
+    #[test]
+    fn new_shards_get_new_ids() {
+        let (mut map, now) = kinesis(2);
+        map.reshard(Service::Kinesis, 2, now);
+        let ids: Vec<&str> = map.all().iter().map(|shard| shard.id.as_str()).collect();
+        assert_eq!(ids, ["shardId-000000000002", "shardId-000000000003"]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_hash_key_has_one_shard(count in 1_u32..300, key: u128) {
+            let (map, _) = kinesis(count);
+            let place = map.place_of(key);
+            prop_assert!(map.get(place).unwrap().first_hash_key <= key);
+            if let Some(next) = map.get(place + 1) {
+                prop_assert!(key < next.first_hash_key);
+            }
+            prop_assert_eq!(map.place_of(u128::MAX), count as usize - 1);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The state that connections and handles share, each part behind its own short lock.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::fault::Faults;
+use super::kinesis::KinesisLimits;
+use super::lock;
+use super::names::{Operation, StreamId};
+use super::null::CannedBodies;
+use super::stats::{Stats, StreamStats};
+use super::store::Store;
+use super::streams::{Moment, Streams};
+use super::{SandboxError, SandboxOptions};
+use crate::config::StaticKeys;
+
+/// What outlives one request.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) canned: CannedBodies,
+    pub(super) faults: Mutex<Faults>,
+    pub(super) keys: Mutex<Option<StaticKeys>>,
+    pub(super) limits: KinesisLimits,
+    /// Whether requests are counted and not decoded.
+    pub(super) null: bool,
+    pub(super) request_log: Option<RequestLog>,
+    pub(super) shards: u32,
+    pub(super) simulate_shard_limits: bool,
+    pub(super) streams: Mutex<Streams>,
+    clock: fn() -> Timestamp,
+    changed: watch::Sender<u64>,
+    requests: AtomicU64,
+    stats: Mutex<Stats>,
+}
+
+impl Shared {
+    pub(super) fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        let moment = Moment { now: Instant::now(), at: (options.clock)() };
+        let null = options.store == Store::Null;
+        let streams = Streams::new(options.store, options.shards, &options.streams, moment)
+            .map_err(|_| SandboxError::TooManyStreams)?;
+        Ok(Self {
+            canned: CannedBodies::new(),
+            faults: Mutex::new(Faults::new(options.seed, options.faults)?),
+            keys: Mutex::new(options.verify),
+            limits: KinesisLimits {
+                record_bytes_max: options.kinesis_record_bytes_max,
+                request_bytes_max: options.kinesis_request_bytes_max,
+            },
+            null,
+            request_log: options.request_log.map(RequestLog::open).transpose()?,
+            shards: options.shards,
+            simulate_shard_limits: options.simulate_shard_limits,
+            streams: Mutex::new(streams),
+            clock: options.clock,
+            changed: watch::Sender::new(0),
+            requests: AtomicU64::new(0),
+            stats: Mutex::new(Stats::default()),
+        })
+    }
+
+    /// The number of the next request, from 1.
+    pub(super) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment { now: Instant::now(), at: (self.clock)() }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        lock(&self.stats).clone()
+    }
+
+    /// Wakes up whenever something was counted.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut Stats)) {
+        change(&mut lock(&self.stats));
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    pub(super) fn count_stream(&self, stream: &StreamId, change: impl FnOnce(&mut StreamStats)) {
+        self.count(|stats| match stats.streams.get_mut(stream) {
+            Some(counts) => change(counts),
+            None => change(stats.streams.entry(stream.clone()).or_default()),
+        });
+    }
+}
+
+/// What the request log says of one request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LogLine<'a> {
+    pub(super) operation: Option<Operation>,
+    pub(super) stream: Option<&'a StreamId>,
+    /// Records that came.
+    pub(super) records: usize,
+    /// Records that were stored.
+    pub(super) stored: u64,
+    /// `ok`, an error code, or what the fault made of the answer.
+    pub(super) answer: &'a str,
+}
+
+/// A file with one line for each answered request, written before the answer goes out.
+#[derive(Debug)]
+pub(super) struct RequestLog {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl RequestLog {
+    fn open(path: PathBuf) -> Result<Self, SandboxError> {
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        match opened {
+            Ok(file) => Ok(Self { path, file: Mutex::new(file) }),
+            Err(source) => Err(SandboxError::RequestLog { path, source }),
+        }
+    }
+
+    /// Appends one line. A log that cannot be written is no reason to refuse records, but it is
+    /// one to complain.
+    pub(super) fn append(&self, request: u64, arrived_at: Timestamp, line: &LogLine<'_>) {
+        let entry = json!({
+            "request": request,
+            "arrivedAt": format!("{arrived_at:.3}"),
+            "operation": line.operation.map(|operation| format!("{operation:?}")),
+            "stream": line.stream.map(StreamId::label),
+            "records": line.records,
+            "stored": line.stored,
+            "answer": line.answer,
+        });
+        let line = format!("{entry}\n");
+        if let Err(error) = lock(&self.file).write_all(line.as_bytes()) {
+            tracing::error!(file = %self.path.display(), %error, "cannot write the request log");
+        }
+    }
+}

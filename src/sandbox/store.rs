@@ -1,0 +1,375 @@
+//! Where accepted records go: a file for each stream, memory, or nowhere.
+//!
+//! The promise of the file: all records of a request are handed to the kernel in one write before
+//! the request is answered, so an acknowledged record is there even if the process is killed
+//! right after. It is not synced to the disk. A write that fails is undone and reported, never
+//! acknowledged.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::answer::{SequenceNumber, push_json_string};
+use super::decode::IncomingRecord;
+use super::names::StreamId;
+
+/// Bytes of data that the memory store takes for each stream.
+const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// How much is read at a time in search of the last line's end.
+const REPAIR_BLOCK_BYTES: usize = 64 * 1024;
+/// Records may hold secrets of the host's logs: they are for the owner only.
+const FILE_MODE: u32 = 0o600;
+
+/// Where the sandbox keeps the records that it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// In memory, for tests: [`super::SandboxHandle::records`].
+    Memory,
+    /// `<directory>/<kinesis|firehose>-<stream>.ndjson`, one line a record.
+    Ndjson(PathBuf),
+    /// Nowhere: counted, not decoded, answered at once. For benches.
+    Null,
+}
+
+/// A record in the memory store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The stream that took it.
+    pub stream: StreamId,
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// Its partition key (Kinesis only).
+    pub partition_key: Option<String>,
+    /// The shard that took it.
+    pub shard_id: String,
+    /// Its sequence number; greater than that of every record stored before it.
+    pub sequence_number: String,
+    /// The request that it came with, counted from 1.
+    pub request_number: u64,
+    /// When the request came.
+    pub arrived_at: Timestamp,
+}
+
+/// A store that does not take records.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    #[error("the memory store of one stream holds {MEMORY_BYTES_MAX} bytes, use files instead")]
+    MemoryFull,
+    #[error("cannot open {}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("cannot write to {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// The part of a request that all of its records share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) request_number: u64,
+    pub(super) at: Timestamp,
+}
+
+/// One record on its way into the store.
+#[derive(Debug)]
+pub(super) struct Accepted<'a> {
+    pub(super) record: &'a IncomingRecord,
+    pub(super) sequence: SequenceNumber,
+    pub(super) shard_id: &'a str,
+}
+
+/// The store of one stream.
+#[derive(Debug)]
+pub(super) enum Sink {
+    Memory { records: Vec<StoredRecord>, bytes: usize },
+    Ndjson(NdjsonFile),
+    Null,
+}
+
+impl Sink {
+    pub(super) fn new(store: &Store, stream: &StreamId) -> Self {
+        match store {
+            Store::Memory => Self::Memory { records: Vec::new(), bytes: 0 },
+            Store::Ndjson(directory) => {
+                let path = directory.join(format!("{}.ndjson", stream.label()));
+                Self::Ndjson(NdjsonFile::new(path))
+            }
+            Store::Null => Self::Null,
+        }
+    }
+
+    /// Takes all records or none.
+    pub(super) fn append(
+        &mut self,
+        stream: &StreamId,
+        arrival: Arrival,
+        accepted: &[Accepted<'_>],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Memory { records, bytes } => {
+                let more: usize = accepted.iter().map(|one| one.record.data.len()).sum();
+                if bytes.saturating_add(more) > MEMORY_BYTES_MAX {
+                    return Err(StoreError::MemoryFull);
+                }
+                *bytes += more;
+                records.extend(accepted.iter().map(|one| stored_record(stream, arrival, one)));
+                Ok(())
+            }
+            Self::Ndjson(file) => file.append(arrival, accepted),
+            Self::Null => Ok(()),
+        }
+    }
+
+    /// What the memory store holds; nothing for the others.
+    pub(super) fn records(&self) -> &[StoredRecord] {
+        match self {
+            Self::Memory { records, .. } => records,
+            Self::Ndjson(_) | Self::Null => &[],
+        }
+    }
+}
+
+fn stored_record(stream: &StreamId, arrival: Arrival, accepted: &Accepted<'_>) -> StoredRecord {
+    StoredRecord {
+        stream: stream.clone(),
+        data: accepted.record.data.clone(),
+        partition_key: accepted.record.partition_key.clone(),
+        shard_id: accepted.shard_id.to_owned(),
+        sequence_number: accepted.sequence.to_string(),
+        request_number: arrival.request_number,
+        arrived_at: arrival.at,
+    }
+}
+
+/// A file of lines that is opened when the first record comes.
+#[derive(Debug)]
+pub(super) struct NdjsonFile {
+    path: PathBuf,
+    open: Option<OpenFile>,
+    lines: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    len: u64,
+}
+
+impl NdjsonFile {
+    fn new(path: PathBuf) -> Self {
+        Self { path, open: None, lines: Vec::new() }
+    }
+
+    fn append(&mut self, arrival: Arrival, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        self.lines.clear();
+        for one in accepted {
+            push_line(&mut self.lines, arrival, one);
+        }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => open_repaired(&self.path)
+                .map_err(|source| StoreError::Open { path: self.path.clone(), source })?,
+        };
+        match open.file.write_all(&self.lines) {
+            Ok(()) => {
+                open.len += self.lines.len() as u64;
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(source) => {
+                // Part of the lines may be there. If they cannot be taken back now, the file stays
+                // closed, and the next opening cuts off the line that broke.
+                if open.file.set_len(open.len).is_ok() {
+                    self.open = Some(open);
+                }
+                Err(StoreError::Write { path: self.path.clone(), source })
+            }
+        }
+    }
+}
+
+/// Opens `path` for appending. A last line without its end comes from a process that died while
+/// it wrote; nobody was told that it arrived, and it would spoil the next line, so it goes.
+fn open_repaired(path: &Path) -> io::Result<OpenFile> {
+    // The last component may not be a symbolic link: somebody else could have put it there.
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .custom_flags(flags)
+        .open(path)?;
+    let found = file.metadata()?.len();
+    let len = end_of_last_line(&file, found)?;
+    if len < found {
+        file.set_len(len)?;
+        tracing::warn!(
+            file = %path.display(),
+            bytes = found - len,
+            "the last line had no end, it was cut off"
+        );
+    }
+    Ok(OpenFile { file, len })
+}
+
+fn end_of_last_line(file: &File, len: u64) -> io::Result<u64> {
+    let mut block = vec![0; REPAIR_BLOCK_BYTES];
+    let mut end = len;
+    while end > 0 {
+        let start = end.saturating_sub(REPAIR_BLOCK_BYTES as u64);
+        let wanted = usize::try_from(end - start).unwrap_or(REPAIR_BLOCK_BYTES);
+        let Some(block) = block.get_mut(..wanted) else { break };
+        file.read_exact_at(block, start)?;
+        if let Some(at) = memchr::memrchr(b'\n', block) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+fn push_line(lines: &mut Vec<u8>, arrival: Arrival, accepted: &Accepted<'_>) {
+    let Accepted { record, sequence, shard_id } = accepted;
+    lines.extend_from_slice(format!("{{\"sequenceNumber\":\"{sequence}\",").as_bytes());
+    if let Some(partition_key) = &record.partition_key {
+        lines.extend_from_slice(format!("\"shardId\":\"{shard_id}\",\"partitionKey\":").as_bytes());
+        push_json_string(lines, partition_key);
+        lines.push(b',');
+    }
+    lines.extend_from_slice(format!("\"arrivedAt\":\"{:.3}\",", arrival.at).as_bytes());
+    if let Ok(text) = std::str::from_utf8(&record.data) {
+        lines.extend_from_slice(b"\"data\":");
+        push_json_string(lines, text);
+    } else {
+        lines.extend_from_slice(b"\"dataBase64\":\"");
+        base64_simd::STANDARD.encode_append(&record.data, lines);
+        lines.push(b'"');
+    }
+    lines.extend_from_slice(b"}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn arrival() -> Arrival {
+        Arrival { request_number: 1, at: "2026-11-20T21:00:00.5Z".parse().unwrap() }
+    }
+
+    fn accepted(record: &IncomingRecord) -> Accepted<'_> {
+        let sequence = SequenceNumber { epoch_millis: 1, place: 2 };
+        Accepted { record, sequence, shard_id: "shardId-000000000000" }
+    }
+
+    fn kinesis_record(data: &[u8], key: &str) -> IncomingRecord {
+        IncomingRecord { data: data.to_vec(), partition_key: Some(key.to_owned()), hash_key: 0 }
+    }
+
+    /// The bytes that a line stands for.
+    fn data_of(line: &Value) -> Vec<u8> {
+        match (line.get("data"), line.get("dataBase64")) {
+            (Some(Value::String(text)), None) => text.clone().into_bytes(),
+            (None, Some(Value::String(text))) => {
+                base64_simd::STANDARD.decode_to_vec(text.as_bytes()).unwrap()
+            }
+            _ => panic!("neither or both of data and dataBase64: {line}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_gives_back_the_exact_bytes(
+            data in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..60),
+                any::<String>().prop_map(String::into_bytes),
+            ],
+            key in any::<String>(),
+        ) {
+            let record = kinesis_record(&data, &key);
+            let mut lines = Vec::new();
+            push_line(&mut lines, arrival(), &accepted(&record));
+            prop_assert_eq!(memchr::memchr_iter(b'\n', &lines).count(), 1);
+            let line: Value = serde_json::from_slice(&lines).unwrap();
+            prop_assert_eq!(data_of(&line), data);
+            prop_assert_eq!(line["partitionKey"].as_str(), Some(key.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_documented_members_in_order() {
+        let record = kinesis_record(b"a\"b", "k");
+        let mut lines = Vec::new();
+        push_line(&mut lines, arrival(), &accepted(&record));
+        let expected = format!(
+            "{{\"sequenceNumber\":\"49{:014}{:040}\",\"shardId\":\"shardId-000000000000\",\
+             \"partitionKey\":\"k\",\"arrivedAt\":\"2026-11-20T21:00:00.500Z\",\
+             \"data\":\"a\\\"b\"}}\n",
+            1, 2
+        );
+        assert_eq!(String::from_utf8(lines).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_before_the_next_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kinesis-s.ndjson");
+        // Longer than one block, so that the search has to go back twice.
+        let torn = "x".repeat(REPAIR_BLOCK_BYTES + 5);
+        std::fs::write(&path, format!("{{\"data\":\"whole\"}}\n{{\"data\":\"{torn}")).unwrap();
+        let mut file = NdjsonFile::new(path.clone());
+        file.append(arrival(), &[accepted(&kinesis_record(b"next", "k"))]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let data: Vec<Vec<u8>> =
+            text.lines().map(|line| data_of(&serde_json::from_str(line).unwrap())).collect();
+        assert_eq!(data, [b"whole".to_vec(), b"next".to_vec()]);
+    }
+
+    #[test]
+    fn a_file_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kinesis-s.ndjson");
+        let mut file = NdjsonFile::new(path.clone());
+        file.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_each_time() {
+        let mut file = NdjsonFile::new(PathBuf::from("/dev/full"));
+        for _ in 0..2 {
+            let result = file.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]);
+            assert!(matches!(result, Err(StoreError::Write { .. })), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kinesis-s.ndjson");
+        std::os::unix::fs::symlink(directory.path().join("elsewhere"), &path).unwrap();
+        let mut file = NdjsonFile::new(path);
+        let result = file.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]);
+        assert!(matches!(result, Err(StoreError::Open { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let stream = StreamId::kinesis("s").unwrap();
+        let mut sink = Sink::Memory { records: Vec::new(), bytes: MEMORY_BYTES_MAX };
+        let empty = kinesis_record(b"", "k");
+        assert!(sink.append(&stream, arrival(), &[accepted(&empty)]).is_ok());
+        let one = kinesis_record(b"x", "k");
+        let result = sink.append(&stream, arrival(), &[accepted(&one)]);
+        assert!(matches!(result, Err(StoreError::MemoryFull)));
+        assert_eq!(sink.records().len(), 1);
+    }
+}

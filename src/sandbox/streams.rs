@@ -1,0 +1,351 @@
+//! The streams that exist, and the order in which each takes records.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::answer::{Entry, ErrorAnswer, SequenceNumber};
+use super::decode::IncomingRecord;
+use super::fault::RecordFault;
+use super::lock;
+use super::names::{ACCOUNT, Service, StreamId};
+use super::shard::ShardMap;
+use super::store::{Accepted, Arrival, Sink, Store, StoreError, StoredRecord};
+
+/// Streams that may exist at a time.
+const STREAMS_MAX: usize = 1_000;
+/// Shards of one stream, at most.
+pub(super) const SHARDS_MAX: u32 = 10_000;
+
+/// Which streams exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamPolicy {
+    /// Each name that is used for the first time makes a stream.
+    AnyName,
+    /// Only these; any other is not found.
+    Only(Vec<StreamId>),
+}
+
+/// When a stream is made or used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// For rates.
+    pub(super) now: Instant,
+    /// For people.
+    pub(super) at: Timestamp,
+}
+
+/// All streams.
+#[derive(Debug)]
+pub(super) struct Streams {
+    store: Store,
+    shards: u32,
+    springs_up: bool,
+    slots: BTreeMap<StreamId, Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    stream: Arc<Mutex<Stream>>,
+    deleted: bool,
+}
+
+impl Streams {
+    /// The streams that `policy` names, each with `shards` shards.
+    pub(super) fn new(
+        store: Store,
+        shards: u32,
+        policy: &StreamPolicy,
+        moment: Moment,
+    ) -> Result<Self, ErrorAnswer> {
+        let springs_up = matches!(policy, StreamPolicy::AnyName);
+        let mut streams = Self { store, shards, springs_up, slots: BTreeMap::new() };
+        if let StreamPolicy::Only(names) = policy {
+            for id in names {
+                streams.insert(id, shards, moment)?;
+            }
+        }
+        Ok(streams)
+    }
+
+    /// The stream `id`, made if it may be.
+    pub(super) fn find(
+        &mut self,
+        id: &StreamId,
+        moment: Moment,
+    ) -> Result<Arc<Mutex<Stream>>, ErrorAnswer> {
+        match self.slots.get(id) {
+            Some(slot) if !slot.deleted => Ok(Arc::clone(&slot.stream)),
+            None if self.springs_up => self.insert(id, self.shards, moment),
+            Some(_) | None => Err(ErrorAnswer::no_such_stream(id)),
+        }
+    }
+
+    /// Makes the stream `id`. One that was removed comes back with new shards and the records
+    /// that it had.
+    pub(super) fn create(
+        &mut self,
+        id: &StreamId,
+        shards: u32,
+        moment: Moment,
+    ) -> Result<(), ErrorAnswer> {
+        match self.slots.get_mut(id) {
+            Some(slot) if slot.deleted => {
+                slot.deleted = false;
+                let shards = shard_count(id.service(), shards);
+                lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
+                Ok(())
+            }
+            Some(_) => Err(ErrorAnswer::new(
+                400,
+                "ResourceInUseException",
+                &format!("Stream {} under account {ACCOUNT} already exists.", id.name()),
+            )),
+            None => self.insert(id, shards, moment).map(|_| ()),
+        }
+    }
+
+    /// Makes the stream `id` not found until it is created again.
+    pub(super) fn remove(&mut self, id: &StreamId) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.deleted = true;
+        }
+    }
+
+    /// Replaces the shards of `id` by `shards` new ones.
+    pub(super) fn reshard(&mut self, id: &StreamId, shards: u32, moment: Moment) {
+        if let Some(slot) = self.slots.get(id) {
+            let shards = shard_count(id.service(), shards);
+            lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
+        }
+    }
+
+    /// What the memory store holds for `id`, in the order of arrival.
+    pub(super) fn records(&self, id: &StreamId) -> Vec<StoredRecord> {
+        let stream = self.slots.get(id).map(|slot| &slot.stream);
+        stream.map_or_else(Vec::new, |stream| lock(stream).sink.records().to_vec())
+    }
+
+    /// The names of the streams of one service, in order.
+    pub(super) fn names(&self, service: Service) -> Vec<String> {
+        let existing = self.slots.iter().filter(|(_, slot)| !slot.deleted);
+        let of_service = existing.filter(|(id, _)| id.service() == service);
+        of_service.map(|(id, _)| id.name().to_owned()).collect()
+    }
+
+    fn insert(
+        &mut self,
+        id: &StreamId,
+        shards: u32,
+        moment: Moment,
+    ) -> Result<Arc<Mutex<Stream>>, ErrorAnswer> {
+        if self.slots.len() >= STREAMS_MAX {
+            let message = format!("This sandbox holds {STREAMS_MAX} streams at most.");
+            return Err(ErrorAnswer::new(400, "LimitExceededException", &message));
+        }
+        let shards = shard_count(id.service(), shards);
+        let stream = Arc::new(Mutex::new(Stream {
+            id: id.clone(),
+            shards: ShardMap::new(id.service(), shards, moment.now),
+            created_at: moment.at,
+            next_place: 0,
+            sink: Sink::new(&self.store, id),
+        }));
+        self.slots.insert(id.clone(), Slot { stream: Arc::clone(&stream), deleted: false });
+        Ok(stream)
+    }
+}
+
+/// A delivery stream has no shards: its one place carries the rate of the whole.
+fn shard_count(service: Service, wanted: u32) -> u32 {
+    match service {
+        Service::Firehose => 1,
+        Service::Kinesis => wanted.clamp(1, SHARDS_MAX),
+    }
+}
+
+/// One stream: its shards, its sequence, its records.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) shards: ShardMap,
+    pub(super) created_at: Timestamp,
+    next_place: u64,
+    sink: Sink,
+}
+
+impl Stream {
+    /// Stores the records that nothing speaks against, all in one write, and says of each what
+    /// became of it. `faults` has one entry a record or is empty; `limited` turns the rates of the
+    /// shards on.
+    ///
+    /// # Errors
+    /// When the store takes none of them.
+    pub(super) fn commit(
+        &mut self,
+        records: &[IncomingRecord],
+        faults: &[Option<RecordFault>],
+        arrival: Arrival,
+        limited: Option<Instant>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let judged = records.iter().enumerate().map(|(at, record)| {
+            self.judge(record.hash_key, record.billed_bytes(), faults.get(at), limited)
+        });
+        let entries: Vec<Entry> = judged.collect();
+        let accepted: Vec<Accepted<'_>> = records
+            .iter()
+            .zip(&entries)
+            .filter_map(|(record, entry)| match entry {
+                Entry::Failed { .. } => None,
+                Entry::Stored { sequence, shard_place } => Some(Accepted {
+                    record,
+                    sequence: *sequence,
+                    shard_id: self.shards.get(*shard_place).map_or("", |shard| &shard.id),
+                }),
+            })
+            .collect();
+        self.sink.append(&self.id, arrival, &accepted)?;
+        Ok(entries)
+    }
+
+    /// As [`Stream::commit`] for `count` records that nobody looked into.
+    pub(super) fn count(&mut self, count: usize, faults: &[Option<RecordFault>]) -> Vec<Entry> {
+        (0..count).map(|at| self.judge(0, 0, faults.get(at), None)).collect()
+    }
+
+    /// The ids of the open shards, in the order of their places.
+    pub(super) fn shard_ids(&self) -> Vec<String> {
+        self.shards.all().iter().map(|shard| shard.id.clone()).collect()
+    }
+
+    fn judge(
+        &mut self,
+        hash_key: u128,
+        bytes: usize,
+        fault: Option<&Option<RecordFault>>,
+        limited: Option<Instant>,
+    ) -> Entry {
+        let shard_place = self.shards.place_of(hash_key);
+        match fault {
+            Some(Some(RecordFault::Custom { code, message })) => {
+                return Entry::Failed { code: code.clone(), message: message.clone() };
+            }
+            Some(Some(RecordFault::Failed)) => return Entry::internal_failure(),
+            Some(Some(RecordFault::Throttled)) => return self.throttled(shard_place),
+            Some(None) | None => {}
+        }
+        let has_room = match (limited, self.shards.get_mut(shard_place)) {
+            (Some(now), Some(shard)) => shard.try_take(bytes, now),
+            _ => true,
+        };
+        if !has_room {
+            return self.throttled(shard_place);
+        }
+        let epoch_millis = u64::try_from(self.created_at.as_millisecond()).unwrap_or(0);
+        let sequence = SequenceNumber { epoch_millis, place: self.next_place };
+        self.next_place += 1;
+        Entry::Stored { sequence, shard_place }
+    }
+
+    fn throttled(&self, shard_place: usize) -> Entry {
+        let shard_id = self.shards.get(shard_place).map_or("", |shard| &shard.id);
+        Entry::throttled(&self.id, shard_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment() -> Moment {
+        Moment { now: Instant::now(), at: "2026-11-20T21:00:00Z".parse().unwrap() }
+    }
+
+    fn streams(policy: &StreamPolicy) -> Streams {
+        Streams::new(Store::Memory, 2, policy, moment()).unwrap()
+    }
+
+    fn record(data: &str, hash_key: u128) -> IncomingRecord {
+        IncomingRecord { data: data.into(), partition_key: Some("k".to_owned()), hash_key }
+    }
+
+    fn arrival() -> Arrival {
+        Arrival { request_number: 1, at: moment().at }
+    }
+
+    #[test]
+    fn only_the_streams_that_were_named_exist() {
+        let known = StreamId::kinesis("known").unwrap();
+        let mut streams = streams(&StreamPolicy::Only(vec![known.clone()]));
+        assert!(streams.find(&known, moment()).is_ok());
+        let other = StreamId::kinesis("other").unwrap();
+        let refused = streams.find(&other, moment()).unwrap_err();
+        assert_eq!(refused.code, "ResourceNotFoundException");
+        assert_eq!(streams.create(&other, 1, moment()), Ok(()));
+        assert!(streams.find(&other, moment()).is_ok());
+        let refused = streams.create(&other, 1, moment()).unwrap_err();
+        assert_eq!(refused.code, "ResourceInUseException");
+    }
+
+    #[test]
+    fn a_removed_stream_stays_away_until_it_is_made_again() {
+        let id = StreamId::kinesis("s").unwrap();
+        let mut streams = streams(&StreamPolicy::AnyName);
+        let stream = streams.find(&id, moment()).unwrap();
+        lock(&stream).commit(&[record("x", 0)], &[], arrival(), None).unwrap();
+        streams.remove(&id);
+        assert!(streams.find(&id, moment()).is_err());
+        assert_eq!(streams.names(Service::Kinesis), Vec::<String>::new());
+        streams.create(&id, 1, moment()).unwrap();
+        assert!(streams.find(&id, moment()).is_ok());
+        assert_eq!(streams.records(&id).len(), 1);
+    }
+
+    #[test]
+    fn the_number_of_streams_is_bounded() {
+        let mut streams = streams(&StreamPolicy::AnyName);
+        for number in 0..STREAMS_MAX {
+            let id = StreamId::kinesis(&format!("s{number}")).unwrap();
+            assert!(streams.find(&id, moment()).is_ok());
+        }
+        let one_more = StreamId::firehose("s").unwrap();
+        let refused = streams.find(&one_more, moment()).unwrap_err();
+        assert_eq!(refused.code, "LimitExceededException");
+    }
+
+    #[test]
+    fn a_failed_record_does_not_stop_the_ones_behind_it() {
+        let id = StreamId::kinesis("s").unwrap();
+        let mut streams = streams(&StreamPolicy::AnyName);
+        let stream = streams.find(&id, moment()).unwrap();
+        let records = [record("a", 0), record("b", u128::MAX), record("c", u128::MAX)];
+        let faults = [None, Some(RecordFault::Throttled), None];
+        let entries = lock(&stream).commit(&records, &faults, arrival(), None).unwrap();
+        assert_eq!(entries[1], Entry::throttled(&id, "shardId-000000000001"));
+        let stored = streams.records(&id);
+        let seen: Vec<_> =
+            stored.iter().map(|one| (one.data.as_slice(), one.shard_id.as_str())).collect();
+        assert_eq!(seen, [(&b"a"[..], "shardId-000000000000"), (b"c", "shardId-000000000001")]);
+        assert!(stored[0].sequence_number < stored[1].sequence_number);
+    }
+
+    #[test]
+    fn rates_apply_to_each_shard_and_only_when_asked() {
+        let id = StreamId::kinesis("s").unwrap();
+        let mut streams = streams(&StreamPolicy::AnyName);
+        let stream = streams.find(&id, moment()).unwrap();
+        let records: Vec<_> = (0..1_001).map(|_| record("x", 0)).collect();
+        let now = moment().now;
+        let throttled = |entries: Vec<Entry>| entries.iter().filter(|e| e.is_throttled()).count();
+        let mut stream = lock(&stream);
+        let free = stream.commit(&records, &[], arrival(), None).unwrap();
+        assert_eq!(throttled(free), 0);
+        let limited = stream.commit(&records, &[], arrival(), Some(now)).unwrap();
+        assert_eq!(throttled(limited), 1);
+        let elsewhere = [record("x", u128::MAX)];
+        let other_shard = stream.commit(&elsewhere, &[], arrival(), Some(now)).unwrap();
+        assert_eq!(throttled(other_shard), 0);
+    }
+}
