@@ -3,8 +3,25 @@
 //! `store` owns the SQLite database on a thread of its own. A row says which file generation
 //! (identity), how far (offset, always a record boundary) and the proof of what lies before the
 //! offset (anchor). Nothing here reads log files or decides what to resume.
+//!
+//! `mirror` is the whole content in memory and the truth while the process lives; `writer` decides
+//! when it is written and what a failure means; `open` decides what a file that is found there
+//! is; `schema` has the tables; `database`, `connect`, `rebuild` and `files` are the shells around
+//! SQLite and the directory; `lock` keeps a second agent out.
 
+pub mod error;
 pub mod store;
+
+mod backend;
+mod connect;
+mod database;
+mod files;
+mod lock;
+mod mirror;
+mod open;
+mod rebuild;
+mod schema;
+mod writer;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,309 @@
+//! The shell around SQLite: opens, writes, checkpoints the log, and puts a database that failed
+//! in order again.
+//!
+//! SQLite's own log checkpoints are off. It runs them behind a commit and hides their errors, and
+//! a failed fsync leaves pages that look clean but are not on disk: the next fsync succeeds and
+//! proves nothing (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020). So
+//! checkpoints are made here, where the error is seen, and after an I/O error the file is not
+//! trusted but built anew from memory.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::backend::{Backend, Remedy, WriteError, io, sqlite};
+use super::connect::connect;
+use super::files;
+use super::mirror::{Dirty, Mirror};
+use super::rebuild::{replace, stamp};
+use super::schema;
+
+/// The log is copied into the database after this many rows: about 3 pages of 4 KiB each.
+const ROWS_PER_LOG_CHECKPOINT: usize = 1_000;
+
+/// A disk that damages every database must not be filled with them: a running process keeps this
+/// many, later ones are overwritten.
+const KEPT_MAX: u32 = 3;
+
+/// The database in its file.
+#[derive(Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    /// `None` between a failure and the next success.
+    conn: Option<Connection>,
+    /// Device and inode of the file that `conn` has open.
+    inode: Option<(u64, u64)>,
+    rows_in_log: usize,
+    /// How many damaged databases this process has kept.
+    kept: u32,
+    #[cfg(test)]
+    pub(super) page_limit: std::sync::Arc<std::sync::atomic::AtomicU32>,
+}
+
+impl Database {
+    /// Opens the database at `path` and reads it.
+    pub(super) fn open(path: &Path) -> Result<(Self, Mirror), WriteError> {
+        let mut database = Self {
+            path: path.to_owned(),
+            conn: None,
+            inode: None,
+            rows_in_log: 0,
+            kept: 0,
+            #[cfg(test)]
+            page_limit: std::sync::Arc::new(u32::MAX.into()),
+        };
+        let mirror = database.connect()?;
+        Ok((database, mirror))
+    }
+
+    fn connect(&mut self) -> Result<Mirror, WriteError> {
+        let inode = files::inode(&self.path).map_err(io("look at"))?;
+        let (conn, mirror) = connect(&self.path)?;
+        (self.conn, self.inode, self.rows_in_log) = (Some(conn), inode, 0);
+        Ok(mirror)
+    }
+
+    /// The connection, if its file is still the one at the path: SQLite would go on writing to a
+    /// file that nobody will find again.
+    fn connection(&mut self) -> Result<&mut Connection, WriteError> {
+        if files::inode(&self.path).map_err(io("look at"))? != self.inode {
+            return Err(WriteError::Removed);
+        }
+        let conn = self.conn.as_mut().ok_or(WriteError::Removed)?;
+        #[cfg(test)]
+        {
+            let pages = self.page_limit.load(std::sync::atomic::Ordering::SeqCst);
+            conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .map_err(sqlite("limit"))?;
+        }
+        Ok(conn)
+    }
+
+    /// Copies the log into the database. A reader of the database may keep it from finishing;
+    /// that only leaves the rest for the next time.
+    fn checkpoint_log(&mut self, mode: &'static str) -> Result<(), WriteError> {
+        self.rows_in_log = 0;
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let busy = self
+            .connection()?
+            .query_row(&sql, [], |row| row.get::<_, bool>(0))
+            .map_err(sqlite("copy the log into"))?;
+        if busy {
+            tracing::debug!(path = %self.path.display(), "somebody reads the checkpoints");
+        }
+        Ok(())
+    }
+}
+
+impl Backend for Database {
+    fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
+        let transaction = self
+            .connection()?
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite("lock"))?;
+        let rows = write_dirty(&transaction, mirror).map_err(sqlite("write to"))?;
+        transaction.commit().map_err(sqlite("commit to"))?;
+        self.rows_in_log = self.rows_in_log.saturating_add(rows);
+        if self.rows_in_log >= ROWS_PER_LOG_CHECKPOINT {
+            self.checkpoint_log("PASSIVE")?;
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError> {
+        self.conn = None;
+        let here = files::inode(&self.path).map_err(io("look at"))?;
+        let keep = match (here, remedy) {
+            (None, _) => false,
+            (Some(_), Remedy::Replace) if here == self.inode => false,
+            (Some(_), Remedy::SetAside) if here == self.inode => true,
+            (Some(_), _) => match self.connect() {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_damage() => true,
+                Err(error) => return Err(error),
+            },
+        };
+        let stamp = (keep && self.kept < KEPT_MAX).then(stamp);
+        self.kept = self.kept.saturating_add(u32::from(stamp.is_some()));
+        replace(&self.path, mirror, stamp.as_deref())?;
+        self.connect().map(drop)
+    }
+
+    fn finish(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
+        self.connection()?
+            .pragma_update(None, "synchronous", "FULL")
+            .map_err(sqlite("prepare to close"))?;
+        if !mirror.dirty().is_empty() {
+            self.write(mirror)?;
+        }
+        self.checkpoint_log("TRUNCATE")?;
+        match self.conn.take().map(Connection::close) {
+            Some(Err((_, source))) => Err(WriteError::Sqlite { doing: "close", source }),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+}
+
+/// Writes what is dirty; returns how many rows that were.
+fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
+    match mirror.dirty() {
+        Dirty::Everything => {
+            schema::delete_all(conn)?;
+            schema::save_everything(conn, mirror)
+        }
+        Dirty::Only { flows, rows } => {
+            for flow in flows {
+                if let Some(found) = mirror.flow(flow) {
+                    schema::save_flow(conn, flow, found)?;
+                }
+            }
+            for (flow, file) in rows {
+                match mirror.flow(flow).and_then(|found| found.rows.get(file)) {
+                    Some(row) => schema::save_row(conn, flow, row)?,
+                    None => schema::delete_row(conn, flow, *file)?,
+                }
+            }
+            Ok(flows.len().saturating_add(rows.len()))
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::checkpoint::Change;
+    use crate::checkpoint::mirror::tests::{checkpoint, scratch};
+    use crate::checkpoint::schema::Maker;
+
+    /// A mirror of one flow, "f", with these files at offset 10.
+    pub(in crate::checkpoint) fn mirror_of(files: std::ops::Range<u64>) -> Mirror {
+        let mut mirror = Mirror::default();
+        let flow: Arc<str> = "f".into();
+        mirror.apply(&flow, files.map(|file| Change::Save(checkpoint(file, 10))).collect(), 1);
+        mirror
+    }
+
+    fn fresh(path: &Path) -> Database {
+        replace(path, &Mirror::default(), None).unwrap();
+        Database::open(path).unwrap().0
+    }
+
+    /// What another process would find after this one was killed now.
+    pub(in crate::checkpoint) fn after_a_kill(path: &Path) -> Mirror {
+        let dir = scratch();
+        let copy = dir.path().join("db");
+        std::fs::copy(path, &copy).unwrap();
+        let log = files::beside(path, "-wal");
+        if log.try_exists().unwrap() {
+            std::fs::copy(log, files::beside(&copy, "-wal")).unwrap();
+        }
+        Database::open(&copy).unwrap().1
+    }
+
+    #[test]
+    fn files_are_private_and_odd_names_work() {
+        let dir = scratch();
+        let name = std::ffi::OsString::from_vec(b"a b%20?x=1#y\xff'\"".to_vec());
+        let path = dir.path().join(name);
+        let mut database = fresh(&path);
+        database.write(&mirror_of(0..3)).unwrap();
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", entry.path());
+        }
+        drop(database);
+        let (_, mirror) = Database::open(&path).unwrap();
+        assert_eq!(mirror.load("f"), mirror_of(0..3).load("f"));
+    }
+
+    #[test]
+    fn a_write_survives_a_kill_and_a_finish_leaves_everything_in_one_file() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = fresh(&path);
+        let mirror = mirror_of(0..5);
+        database.write(&mirror).unwrap();
+        assert_eq!(after_a_kill(&path).load("f"), mirror.load("f"));
+        database.finish(&mirror).unwrap();
+        let log = std::fs::metadata(files::beside(&path, "-wal")).map_or(0, |log| log.len());
+        assert_eq!(log, 0, "the log was copied into the database");
+        assert_eq!(Database::open(&path).unwrap().1.load("f"), mirror.load("f"));
+    }
+
+    #[test]
+    fn the_log_does_not_grow_without_bound() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = fresh(&path);
+        let mut mirror = mirror_of(0..1);
+        for offset in 0..5_000 {
+            mirror.apply(&"f".into(), vec![Change::Save(checkpoint(0, offset))], 1);
+            database.write(&mirror).unwrap();
+            mirror.mark_clean();
+        }
+        let log = std::fs::metadata(files::beside(&path, "-wal")).unwrap().len();
+        assert!(log < 16 * 1024 * 1024, "{log} bytes");
+    }
+
+    #[test]
+    fn a_database_that_was_deleted_is_noticed_and_built_anew() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = fresh(&path);
+        let mut mirror = mirror_of(0..2);
+        std::fs::remove_file(&path).unwrap();
+        let error = database.write(&mirror).unwrap_err();
+        assert!(matches!(error, WriteError::Removed), "{error}");
+        mirror.mark_all_dirty();
+        database.recover(&mirror, error.remedy()).unwrap();
+        database.write(&mirror).unwrap();
+        assert_eq!(after_a_kill(&path).load("f"), mirror.load("f"));
+    }
+
+    #[test]
+    fn another_programs_database_that_took_the_place_is_left_alone() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = fresh(&path);
+        let mirror = mirror_of(0..2);
+        let other = dir.path().join("other");
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
+        let before = std::fs::read(&other).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        for remedy in [Remedy::Reopen, Remedy::Replace, Remedy::SetAside] {
+            let error = database.recover(&mirror, remedy).unwrap_err();
+            assert!(matches!(error, WriteError::Foreign(Maker::Other)), "{remedy:?}: {error}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn each_remedy_ends_with_a_sound_database_and_keeps_only_damaged_ones() {
+        for (remedy, kept) in
+            [(Remedy::Reopen, 0), (Remedy::Replace, 0), (Remedy::SetAside, KEPT_MAX)]
+        {
+            let dir = scratch();
+            let path = dir.path().join("db");
+            let mut database = fresh(&path);
+            let mut mirror = mirror_of(0..2);
+            mirror.mark_all_dirty();
+            for _ in 0..KEPT_MAX + 2 {
+                database.recover(&mirror, remedy).unwrap();
+                database.write(&mirror).unwrap();
+            }
+            assert_eq!(after_a_kill(&path).load("f"), mirror.load("f"), "{remedy:?}");
+            let names = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
+            let found = names
+                .filter(|name| {
+                    let name = name.to_string_lossy();
+                    name.contains(".corrupt-") && !name.ends_with("-wal") && !name.ends_with("-shm")
+                })
+                .count();
+            assert_eq!(u32::try_from(found).unwrap(), kept, "{remedy:?}");
+        }
+    }
+}

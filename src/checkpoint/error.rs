@@ -1,0 +1,180 @@
+//! What can be wrong with the checkpoint store, in words that say what to do about it.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+/// Why the checkpoint store cannot be opened or closed. Each reads well behind "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory of the checkpoint file is missing and cannot be made.
+    #[error("create the directory {} for the checkpoints; make it or change checkpointFile", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another running agent holds the instance lock.
+    #[error(
+        "take the checkpoint file {}: {} uses it; stop that one, or give this one its own \
+         checkpointFile", path.display(), holder(*pid)
+    )]
+    InUse {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The other agent's process id, as it wrote it down itself.
+        pid: Option<u32>,
+    },
+    /// The file system refused something.
+    #[error("{doing} {}", path.display())]
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is the Java Kinesis Agent's database. It is left as it is.
+    #[error(
+        "use {} as the checkpoint file: it is the Java Kinesis Agent's database; leave it there \
+         and give kinetail another checkpointFile", path.display()
+    )]
+    JavaAgentDatabase {
+        /// The checkpoint file.
+        path: PathBuf,
+    },
+    /// Another process, not an agent, holds SQLite's own lock.
+    #[error(
+        "open the checkpoint file {}: another process has locked it; find it with fuser and stop \
+         it", path.display()
+    )]
+    Locked {
+        /// The checkpoint file.
+        path: PathBuf,
+    },
+    /// A newer kinetail made the database. It is left as it is.
+    #[error(
+        "read the checkpoint file {}: a newer kinetail made it (schema {found}, this one knows \
+         {known}); run that version, or name another checkpointFile", path.display()
+    )]
+    Newer {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The schema version in the file.
+        found: i64,
+        /// The newest schema version that this program knows.
+        known: i64,
+    },
+    /// The path names a directory, a device or the like.
+    #[error("use {} as the checkpoint file: it is not a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file is some other program's database. It is left as it is.
+    #[error(
+        "use {} as the checkpoint file: it is another program's database; change checkpointFile",
+        path.display()
+    )]
+    OtherApplication {
+        /// The checkpoint file.
+        path: PathBuf,
+    },
+    /// The file or its directory cannot be written.
+    #[error(
+        "write {}: it belongs to uid {owner} and kinetail runs as uid {ours}; give the file and \
+         its directory to that user and make both writable, or change checkpointFile ({detail})",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file or directory that cannot be written.
+        path: PathBuf,
+        /// Who owns it.
+        owner: u32,
+        /// Who this process is.
+        ours: u32,
+        /// What the system or SQLite said.
+        detail: String,
+    },
+    /// SQLite refused something else.
+    #[error("{doing} {}", path.display())]
+    Sqlite {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// The checkpoint file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A database that was made a moment ago is not readable, or is gone.
+    #[error("use the checkpoint file {} just after making it: {detail}; check the disk", path.display())]
+    Unusable {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The store was closed while checkpoints could not be written: what was acknowledged since
+    /// then is sent again after the next start.
+    #[error("write the last checkpoints to {}: {detail}; the next start repeats records", path.display())]
+    Unwritten {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// Why the last attempt failed.
+        detail: String,
+    },
+}
+
+/// The store's thread has ended: nothing can be written any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("reach the checkpoint store: it is closed")]
+pub struct StoreClosed;
+
+/// Names the holder of the lock for a person.
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another kinetail".to_owned(), |pid| format!("another kinetail (pid {pid})"))
+}
+
+/// The error and everything below it on one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        // Writing to a String cannot fail; the result is a formality of the trait.
+        if write!(text, ": {cause}").is_err() {
+            break;
+        }
+        below = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let error = StoreError::Io {
+            doing: "rename",
+            path: PathBuf::from("/x/db"),
+            source: io::Error::other("no space left"),
+        };
+        assert_eq!(chain(&error), "rename /x/db: no space left");
+    }
+
+    #[test]
+    fn the_holder_is_named_even_when_its_pid_is_not_known() {
+        let path = PathBuf::from("/x/db");
+        let known = StoreError::InUse { path: path.clone(), pid: Some(7) }.to_string();
+        let unknown = StoreError::InUse { path, pid: None }.to_string();
+        assert!(known.contains("another kinetail (pid 7) uses it"), "{known}");
+        assert!(unknown.contains("another kinetail uses it"), "{unknown}");
+    }
+}

@@ -1,0 +1,430 @@
+//! When the database is written and what a failure means. Time comes in as an argument; the
+//! database is a [`Backend`], so every failure can be played.
+//!
+//! A failure never stops the flows: the mirror keeps what they commit, the answer is `Deferred`,
+//! and the database is tried again with growing pauses until it holds the whole mirror.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+use super::Change;
+use super::backend::{Backend, Remedy, WriteError};
+use super::error::chain;
+use super::mirror::Mirror;
+use super::store::{CommitDone, CommitResult, StoreHealth};
+use crate::metrics::name;
+
+/// The pause after the first failure.
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
+
+/// Pauses double up to this.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// Owns the mirror and the database; lives on the store's thread.
+#[derive(Debug)]
+pub(super) struct Writer<B> {
+    backend: B,
+    mirror: Mirror,
+    waiting: Vec<Ticket>,
+    trouble: Option<Trouble>,
+    health: Arc<Mutex<StoreHealth>>,
+    committed: Counter,
+    failed: Counter,
+    failing: Gauge,
+}
+
+/// The database failed and has not been written since.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    remedy: Remedy,
+    delay: Duration,
+    retry_at: Instant,
+}
+
+impl<B: Backend> Writer<B> {
+    /// Takes a database and what it holds.
+    pub(super) fn new(backend: B, mirror: Mirror, health: Arc<Mutex<StoreHealth>>) -> Self {
+        let failing = gauge!(name::CHECKPOINT_FAILING);
+        failing.set(0.0);
+        Self {
+            backend,
+            mirror,
+            waiting: Vec::new(),
+            trouble: None,
+            health,
+            committed: counter!(name::CHECKPOINT_COMMITS, "result" => "ok"),
+            failed: counter!(name::CHECKPOINT_COMMITS, "result" => "failed"),
+            failing,
+        }
+    }
+
+    pub(super) fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    pub(super) fn mirror_mut(&mut self) -> &mut Mirror {
+        &mut self.mirror
+    }
+
+    /// Takes a flow's changes; the answer comes with the next [`Self::flush`].
+    pub(super) fn commit(
+        &mut self,
+        flow: &Arc<str>,
+        changes: Vec<Change>,
+        ticket: Ticket,
+        now_millis: i64,
+    ) {
+        self.mirror.apply(flow, changes, now_millis);
+        self.waiting.push(ticket);
+    }
+
+    /// When to call [`Self::flush`] again even if nobody commits.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.trouble.map(|trouble| trouble.retry_at)
+    }
+
+    /// Writes what there is to write, unless a pause is on, and answers everybody who waits.
+    pub(super) fn flush(&mut self, now: Instant) {
+        let durable = match self.trouble {
+            Some(trouble) if now < trouble.retry_at => false,
+            _ if self.mirror.dirty().is_empty() && self.trouble.is_none() => true,
+            _ => {
+                let result = self.attempt();
+                self.settle(result, now)
+            }
+        };
+        self.answer(if durable { CommitResult::Durable } else { CommitResult::Deferred });
+    }
+
+    /// The last write. It is tried at once, whatever pause is on.
+    ///
+    /// # Errors
+    /// In words, why what is in memory could not be written.
+    pub(super) fn finish(mut self) -> Result<(), String> {
+        let result = self.recover().and_then(|()| self.backend.finish(&self.mirror));
+        match result {
+            Ok(()) => {
+                self.mirror.mark_clean();
+                self.answer(CommitResult::Durable);
+                Ok(())
+            }
+            Err(error) => {
+                self.failed.increment(1);
+                self.answer(CommitResult::Deferred);
+                Err(chain(&error))
+            }
+        }
+    }
+
+    fn attempt(&mut self) -> Result<(), WriteError> {
+        self.recover()?;
+        self.backend.write(&self.mirror)
+    }
+
+    fn recover(&mut self) -> Result<(), WriteError> {
+        if let Some(trouble) = &mut self.trouble {
+            self.backend.recover(&self.mirror, trouble.remedy)?;
+            // What failed is in order again; the next failure decides anew.
+            trouble.remedy = Remedy::Reopen;
+        }
+        Ok(())
+    }
+
+    /// Draws the conclusions from an attempt. Returns whether it succeeded.
+    fn settle(&mut self, result: Result<(), WriteError>, now: Instant) -> bool {
+        match result {
+            Ok(()) => {
+                self.committed.increment(1);
+                self.mirror.mark_clean();
+                if self.trouble.take().is_some() {
+                    tracing::info!("checkpoints are written again; none was lost");
+                    self.report(StoreHealth::Ok);
+                }
+                true
+            }
+            Err(error) => {
+                self.failed.increment(1);
+                self.mirror.mark_all_dirty();
+                let reason = chain(&error);
+                if self.trouble.is_none() {
+                    tracing::error!(
+                        error = %reason,
+                        "checkpoints cannot be written; shipping goes on, a restart now would \
+                         repeat records"
+                    );
+                }
+                self.report(StoreHealth::Failing { reason });
+                self.trouble = Some(Trouble::after(self.trouble, &error, now));
+                false
+            }
+        }
+    }
+
+    fn report(&self, health: StoreHealth) {
+        self.failing.set(if health == StoreHealth::Ok { 0.0 } else { 1.0 });
+        // A poisoned lock holds a value that is overwritten here anyway.
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+
+    fn answer(&mut self, result: CommitResult) {
+        self.waiting.drain(..).for_each(|ticket| ticket.settle(result));
+    }
+}
+
+impl Trouble {
+    /// The next pause. A remedy that is due only gets stronger: an I/O error is not forgotten
+    /// because the attempt to mend it met a full disk.
+    fn after(before: Option<Self>, error: &WriteError, now: Instant) -> Self {
+        let delay =
+            before.map_or(RETRY_DELAY_MIN, |trouble| (trouble.delay * 2).min(RETRY_DELAY_MAX));
+        let remedy = before.map_or(Remedy::Reopen, |trouble| trouble.remedy).max(error.remedy());
+        Self { remedy, delay, retry_at: now + delay }
+    }
+}
+
+/// A commit's claim to an answer. It is given exactly once, also when the store dies.
+pub(super) struct Ticket(Option<CommitDone>);
+
+impl Ticket {
+    pub(super) fn new(done: CommitDone) -> Self {
+        Self(Some(done))
+    }
+
+    /// Gives the answer.
+    pub(super) fn settle(mut self, result: CommitResult) {
+        self.call(result);
+    }
+
+    /// The answer never comes: the requester learns it from an error instead.
+    pub(super) fn withdraw(mut self) {
+        self.0 = None;
+    }
+
+    fn call(&mut self, result: CommitResult) {
+        let Some(done) = self.0.take() else { return };
+        // One flow's bug must not end the thread that all flows share.
+        if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
+            tracing::error!("a flow panicked while it was told about its checkpoint");
+        }
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket")
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.call(CommitResult::Deferred);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+    use std::sync::atomic::Ordering;
+    use std::sync::mpsc;
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_FSYNC};
+
+    use super::*;
+    use crate::checkpoint::database::Database;
+    use crate::checkpoint::database::tests::after_a_kill;
+    use crate::checkpoint::mirror::tests::{checkpoint, scratch};
+    use crate::checkpoint::rebuild::replace;
+    use crate::tail::identity::FileKey;
+
+    /// A database on which chosen calls fail, before or after they did their work.
+    #[derive(Debug)]
+    struct Faulty {
+        database: Database,
+        calls: usize,
+        fail_from: usize,
+        fail_count: usize,
+        after_the_work: bool,
+        code: i32,
+    }
+
+    impl Faulty {
+        fn call(
+            &mut self,
+            work: impl FnOnce(&mut Database) -> Result<(), WriteError>,
+        ) -> Result<(), WriteError> {
+            self.calls += 1;
+            let last = self.fail_from + self.fail_count;
+            let fault = (self.fail_from..last).contains(&self.calls);
+            if !fault || self.after_the_work {
+                work(&mut self.database)?;
+            }
+            if !fault {
+                return Ok(());
+            }
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(self.code), None);
+            Err(WriteError::Sqlite { doing: "inject a fault into", source })
+        }
+    }
+
+    impl Backend for Faulty {
+        fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
+            self.call(|database| database.write(mirror))
+        }
+        fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError> {
+            self.call(|database| database.recover(mirror, remedy))
+        }
+        fn finish(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
+            self.call(|database| database.finish(mirror))
+        }
+    }
+
+    pub(in crate::checkpoint) fn new_database(path: &Path) -> Database {
+        replace(path, &Mirror::default(), None).unwrap();
+        Database::open(path).unwrap().0
+    }
+
+    fn writer<B: Backend>(backend: B) -> (Writer<B>, Arc<Mutex<StoreHealth>>) {
+        let health = Arc::new(Mutex::new(StoreHealth::Ok));
+        (Writer::new(backend, Mirror::default(), Arc::clone(&health)), health)
+    }
+
+    /// Commits one row and returns the answer.
+    fn commit<B: Backend>(
+        writer: &mut Writer<B>,
+        file: u64,
+        offset: u64,
+        now: Instant,
+    ) -> CommitResult {
+        let (tell, told) = mpsc::sync_channel(1);
+        let ticket = Ticket::new(Box::new(move |result| tell.send(result).unwrap()));
+        let change = Change::Save(checkpoint(file, offset));
+        writer.commit(&"f".into(), vec![change], ticket, 1);
+        writer.flush(now);
+        told.try_recv().unwrap()
+    }
+
+    /// Twelve commits with a fault somewhere; after each answer of `Durable` the process could be
+    /// killed. Returns whether the fault was met at all.
+    fn run_with_a_fault(fail_from: usize, fail_count: usize, after: bool, code: i32) -> bool {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let database = new_database(&path);
+        let backend =
+            Faulty { database, calls: 0, fail_from, fail_count, after_the_work: after, code };
+        let (mut writer, health) = writer(backend);
+        let mut now = Instant::now();
+        for round in 0..12 {
+            let result = commit(&mut writer, round % 3, round, now);
+            if result == CommitResult::Durable {
+                assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
+                assert_eq!(*health.lock().unwrap(), StoreHealth::Ok);
+            } else {
+                assert!(matches!(&*health.lock().unwrap(), StoreHealth::Failing { .. }));
+            }
+            now = writer.deadline().unwrap_or(now);
+        }
+        let met = writer.backend.calls >= fail_from;
+        let expected = writer.mirror().load("f");
+        assert_eq!(expected.rows.len(), 3);
+        match writer.finish() {
+            Ok(()) => assert_eq!(Database::open(&path).unwrap().1.load("f"), expected),
+            Err(reason) => assert!(reason.contains("inject a fault"), "{reason}"),
+        }
+        met
+    }
+
+    #[test]
+    fn a_fault_at_any_call_is_never_answered_with_durable() {
+        for code in [SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_CORRUPT] {
+            for (fail_count, after) in [(1, false), (1, true), (3, false), (3, true)] {
+                let mut fail_from = 1;
+                while run_with_a_fault(fail_from, fail_count, after, code) {
+                    fail_from += 1;
+                }
+                assert!(fail_from > 12, "each of the commits met the fault once");
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_five_seconds_and_commits_in_them_do_not_touch_the_database() {
+        let dir = scratch();
+        let database = new_database(&dir.path().join("db"));
+        let (fail_from, fail_count) = (1, usize::MAX - 1);
+        let backend = Faulty {
+            database,
+            calls: 0,
+            fail_from,
+            fail_count,
+            after_the_work: false,
+            code: SQLITE_FULL,
+        };
+        let (mut writer, _) = writer(backend);
+        let mut now = Instant::now();
+        let mut pauses = Vec::new();
+        for offset in 0..8 {
+            assert_eq!(commit(&mut writer, 1, offset, now), CommitResult::Deferred);
+            let calls = writer.backend.calls;
+            assert_eq!(commit(&mut writer, 1, offset, now), CommitResult::Deferred);
+            assert_eq!(writer.backend.calls, calls, "no attempt in the pause");
+            let next = writer.deadline().unwrap();
+            pauses.push((next - now).as_millis());
+            now = next;
+        }
+        assert_eq!(pauses, vec![100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert!(writer.finish().unwrap_err().contains("inject a fault"));
+    }
+
+    #[test]
+    fn a_full_disk_defers_and_is_caught_up_with_when_there_is_space_again() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let database = new_database(&path);
+        let limit = Arc::clone(&database.page_limit);
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let scrape = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            let (mut writer, health) = writer(database);
+            let mut now = Instant::now();
+            limit.store(1, Ordering::SeqCst);
+            let mut file = 0;
+            while commit(&mut writer, file, 7, now) == CommitResult::Durable {
+                file += 1;
+                assert!(file < 1_000, "a database of a few pages holds this many rows");
+            }
+            let reason = match &*health.lock().unwrap() {
+                StoreHealth::Failing { reason } => reason.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert!(reason.contains("full"), "{reason}");
+            assert!(scrape.render().contains("kinetail_checkpoint_failing 1"));
+            for more in 0..50 {
+                now = writer.deadline().unwrap();
+                assert_eq!(commit(&mut writer, file + more, 8, now), CommitResult::Deferred);
+            }
+            writer.mirror_mut().purge(&"f".into(), &[FileKey(0)], 0);
+            limit.store(u32::MAX, Ordering::SeqCst);
+            writer.flush(writer.deadline().unwrap());
+            assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
+            assert_eq!(*health.lock().unwrap(), StoreHealth::Ok);
+            assert!(writer.deadline().is_none());
+        });
+        let text = scrape.render();
+        assert!(text.contains("kinetail_checkpoint_failing 0"), "{text}");
+        assert!(text.contains("kinetail_checkpoint_commits_total{result=\"failed\"} 51"), "{text}");
+        assert!(text.contains("kinetail_checkpoint_commits_total{result=\"ok\"}"), "{text}");
+    }
+
+    #[test]
+    fn a_panicking_requester_hurts_nobody_and_a_lost_ticket_is_answered() {
+        Ticket::new(Box::new(|_| panic!("a bug in a flow"))).settle(CommitResult::Durable);
+        let (tell, told) = mpsc::sync_channel(1);
+        drop(Ticket::new(Box::new(move |result| tell.send(result).unwrap())));
+        assert_eq!(told.recv().unwrap(), CommitResult::Deferred);
+        Ticket::new(Box::new(|_| panic!("withdrawn"))).withdraw();
+    }
+}
