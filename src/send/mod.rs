@@ -5,6 +5,8 @@
 //! `firehose` are the shells around the AWS SDK. A sender never drops a record without saying so
 //! in the [`Outcome`].
 
+pub mod answer;
+
 use crate::batch::BatchId;
 use crate::batch::body::Body;
 
