@@ -6,6 +6,10 @@
 //! in the [`Outcome`].
 
 pub mod answer;
+pub mod classify;
+pub mod retry;
+pub mod transport;
+pub mod window;
 
 use crate::batch::BatchId;
 use crate::batch::body::Body;
