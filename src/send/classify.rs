@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::transport::{CallError, CredentialFault};
 
 /// While a destination is parked, one real request is made this often.
-pub const PARK_PROBE: Duration = Duration::from_secs(60);
+pub const PARK_PROBE: Duration = Duration::from_mins(1);
 
 /// The same where the fault is likely to pass by itself: credentials that are about to be
 /// renewed, a clock that is about to be set.

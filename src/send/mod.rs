@@ -7,9 +7,18 @@
 
 pub mod answer;
 pub mod classify;
+pub mod client;
+pub mod firehose;
+pub mod kinesis;
+pub mod protocol;
+pub mod region;
 pub mod retry;
+pub mod sdk_error;
 pub mod transport;
 pub mod window;
+
+#[cfg(test)]
+mod wire_tests;
 
 use crate::batch::BatchId;
 use crate::batch::body::Body;

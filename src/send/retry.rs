@@ -64,7 +64,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(3);
         let wish = Some(Duration::from_secs(2));
         assert_eq!(delay(CONFIG, 1, wish, &mut rng), Duration::from_secs(2));
-        let unreasonable = Some(Duration::from_secs(86_400));
+        let unreasonable = Some(Duration::from_hours(24));
         assert_eq!(delay(CONFIG, 1, unreasonable, &mut rng), RETRY_AFTER_MAX);
     }
 
