@@ -79,6 +79,7 @@ impl Envelope {
 struct Entry {
     offset: u32,
     len: u32,
+    /// Without the partition key.
     data_len: u32,
 }
 
@@ -99,6 +100,7 @@ pub struct Body {
     finished: Option<Bytes>,
     entries: Vec<Entry>,
     data_bytes: usize,
+    key_bytes: usize,
 }
 
 impl Body {
@@ -113,6 +115,7 @@ impl Body {
             finished: None,
             entries: Vec::new(),
             data_bytes: 0,
+            key_bytes: 0,
         }
     }
 
@@ -141,12 +144,12 @@ impl Body {
         }
         buffer.extend_from_slice(b"\"}");
         let len = buffer.len() - offset;
-        let data_len = data.len() + if keyed { partition_key.len() } else { 0 };
-        self.data_bytes += data_len;
+        self.data_bytes += data.len();
+        self.key_bytes += if keyed { partition_key.len() } else { 0 };
         self.entries.push(Entry {
             offset: narrow(offset),
             len: narrow(len),
-            data_len: narrow(data_len),
+            data_len: narrow(data.len()),
         });
     }
 
@@ -156,7 +159,13 @@ impl Body {
         self.entries.len()
     }
 
-    /// Bytes of data and partition keys: what the service counts.
+    /// Bytes of data and partition keys: what the service's limit on a request counts.
+    #[must_use]
+    pub fn counted_bytes(&self) -> usize {
+        self.data_bytes + self.key_bytes
+    }
+
+    /// Bytes of data alone.
     #[must_use]
     pub fn data_bytes(&self) -> usize {
         self.data_bytes
@@ -169,7 +178,7 @@ impl Body {
         self.buffer.capacity() + finished + self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Bytes of data and partition key of one record; 0 if there is no such record.
+    /// Bytes of data of one record, without its key; 0 if there is no such record.
     #[must_use]
     pub fn record_data_bytes(&self, index: usize) -> usize {
         self.entries.get(index).map_or(0, |entry| entry.data_len as usize)
@@ -217,7 +226,7 @@ impl Body {
         buffer.truncate(self.envelope.0.prefix.len());
         let mut entries = self.entries;
         entries.clear();
-        Some(Self { envelope: self.envelope, buffer, finished: None, entries, data_bytes: 0 })
+        Some(Self { buffer, finished: None, entries, data_bytes: 0, key_bytes: 0, ..self })
     }
 
     /// The buffer for appending. A finished body is opened again.
@@ -281,8 +290,8 @@ mod tests {
             br#"{"StreamName":"orders","Records":[{"Data":"aGVsbG8K","PartitionKey":"k1"},{"Data":"","PartitionKey":"k2"}]}"#
         );
         assert_eq!(body.records(), 2);
-        assert_eq!(body.data_bytes(), 6 + 2 + 2);
-        assert_eq!((body.record_data_bytes(0), body.record_data_bytes(1)), (8, 2));
+        assert_eq!((body.data_bytes(), body.counted_bytes()), (6, 6 + 2 + 2));
+        assert_eq!((body.record_data_bytes(0), body.record_data_bytes(1)), (6, 0));
         assert_eq!(body.record_data_bytes(2), 0);
     }
 
@@ -294,7 +303,7 @@ mod tests {
             &body.finish()[..],
             br#"{"DeliveryStreamName":"to-s3","Records":[{"Data":"aGVsbG8K"}]}"#
         );
-        assert_eq!(body.data_bytes(), 6);
+        assert_eq!((body.data_bytes(), body.counted_bytes()), (6, 6));
     }
 
     #[test]
@@ -338,7 +347,7 @@ mod tests {
         drop(body.finish());
         let mut again = body.recycle().expect("nobody holds it");
         assert!(again.held_bytes() > 130_000, "the memory is kept");
-        assert_eq!((again.records(), again.data_bytes()), (0, 0));
+        assert_eq!((again.records(), again.counted_bytes()), (0, 0));
         again.push(b"x", "k");
         assert_eq!(parsed(&again.finish())["Records"][0]["Data"], json!(encoded(b"x")));
     }

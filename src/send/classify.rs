@@ -148,7 +148,9 @@ pub fn classify(error: &CallError) -> Verdict {
         CallError::Credentials { fault, .. } => match fault {
             CredentialFault::Invalid => Verdict::Fault { probe: PARK_PROBE, patience: 0 },
             CredentialFault::Missing => Verdict::Fault { probe: SHORT_PROBE, patience: 0 },
-            CredentialFault::Unavailable => Verdict::Transient { ambiguous: false, alarm: false },
+            CredentialFault::Unavailable => {
+                Verdict::Fault { probe: SHORT_PROBE, patience: PATIENCE }
+            }
         },
         CallError::Deadline(_) | CallError::Lost { .. } => {
             Verdict::Transient { ambiguous: true, alarm: false }
@@ -304,7 +306,7 @@ mod tests {
                 CallError::Unreadable(AnswerError::Count { answered: 0, sent: 1 }),
                 Verdict::Transient { ambiguous: true, alarm: true },
             ),
-            (credentials(CredentialFault::Unavailable), safe),
+            (credentials(CredentialFault::Unavailable), PASSING),
             (credentials(CredentialFault::Invalid), FAULT),
             (
                 credentials(CredentialFault::Missing),
