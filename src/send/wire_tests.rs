@@ -284,8 +284,9 @@ async fn an_unreadable_error_is_known_by_its_status() {
 
 #[tokio::test]
 async fn a_success_that_cannot_be_believed_is_ambiguous() {
-    let long = vec![b' '; ANSWER_BYTES_MAX + 1];
     let whole = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
+    let mut long = whole.as_bytes().to_vec();
+    long.resize(ANSWER_BYTES_MAX + 1, b' ');
     let replies = [
         ok(""),
         ok("{}"),
@@ -305,6 +306,20 @@ async fn a_success_that_cannot_be_believed_is_ambiguous() {
             "reply {number}: {verdict:?} {failure}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_body_can_be_used_again_after_its_call() {
+    let server = Server::start().await;
+    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let transport = KinesisTransport::new(client);
+    let mut body = kinesis_body(500);
+    let answer = r#"{"FailedRecordCount":0,"Records":[]}"#;
+    tokio::select! {
+        result = transport.put(body.finish(), 0) => assert!(result.is_ok(), "{result:?}"),
+        () = server.serve(vec![ok(answer)]) => unreachable!("it serves for ever"),
+    };
+    assert!(body.recycle().is_some(), "the SDK and the connection let go of it");
 }
 
 #[tokio::test]

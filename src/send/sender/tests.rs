@@ -251,6 +251,16 @@ async fn missing_credentials_are_looked_for_often() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn probes_do_not_wait_for_the_backoff_as_well() {
+    let failures = (0..20).map(|_| Step::Error(500, "InternalFailure"));
+    let missing = (0..20).map(|_| Step::MissingCredentials);
+    let transport = Scripted::new(failures.chain(missing));
+    run_all(&transport, vec![submission(1, &["a"])], 1).await;
+    let seconds = transport.seconds();
+    assert_eq!(seconds[40] - seconds[20], 20 * SHORT_PROBE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bad_record_is_rejected_and_its_neighbours_are_not() {
     let poison = || Step::Error(400, "ValidationException");
     // The whole, its first half, then the first record of it; the rest is taken.
