@@ -1,9 +1,30 @@
 //! Sending: from a finished body to one outcome a batch, however often it takes.
 //!
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
-//! retried; `classify`, `retry` and `ledger` decide without clock and I/O; `kinesis` and
-//! `firehose` are the shells around the AWS SDK. A sender never drops a record without saying so
+//! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
+//! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer`,
+//! `journal` and `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
+//! `protocol`, `sdk_error` and `client` beneath. A sender never drops a record without saying so
 //! in the [`Outcome`].
+
+pub mod answer;
+pub mod classify;
+pub mod client;
+pub mod delivery;
+pub mod firehose;
+pub mod gate;
+pub mod journal;
+pub mod kinesis;
+pub mod protocol;
+pub mod region;
+pub mod retry;
+pub mod sdk_error;
+pub mod sender;
+pub mod transport;
+pub mod window;
+
+#[cfg(test)]
+mod wire_tests;
 
 use crate::batch::BatchId;
 use crate::batch::body::Body;
@@ -34,10 +55,14 @@ pub struct Outcome {
     pub took: std::time::Duration,
     /// Requests that were made for it.
     pub attempts: u32,
-    /// Whether any attempt met throttling.
+    /// Whether any attempt met throttling, of the request or of single records.
     pub throttled: bool,
+    /// Whether any request got nothing through at all: throttled, failed or without an answer.
+    pub pushed_back: bool,
     /// Whether any attempt ended without an answer, so that the service may hold records twice.
     pub maybe_duplicated: bool,
+    /// The batch's memory as an empty body, if nobody holds it any more, for the next batch.
+    pub spare: Option<Body>,
 }
 
 /// A record that the service refuses for good.

@@ -1,0 +1,235 @@
+//! What an answer to `PutRecords` or `PutRecordBatch` says about each record.
+//!
+//! Pure: bytes in, verdicts out. The entries are the truth and the failure counter beside them is
+//! not: it has been seen to lie, and a record that is believed delivered by mistake is lost. The
+//! common answer, in which everything was taken, is recognised with a few searches and without
+//! parsing.
+
+use memchr::memmem;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The code that stands for a record about which the answer says neither success nor failure.
+pub const CODE_NO_RESULT: &str = "NoResult";
+
+/// One record that the service did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedEntry {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// The service's error code.
+    pub code: String,
+    /// The service's words; may be empty.
+    pub message: String,
+}
+
+/// A readable answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The records that were not taken, by rising index. All others were.
+    pub failed: Vec<FailedEntry>,
+}
+
+/// An answer that says success but not to what. The service may hold the records.
+#[derive(Debug, Error)]
+pub enum AnswerError {
+    /// It names more or fewer records than were sent.
+    #[error("the answer has results for {answered} records where {sent} were sent")]
+    Count {
+        /// Results in the answer.
+        answered: usize,
+        /// Records in the request.
+        sent: usize,
+    },
+    /// It is not the JSON that the API reference promises.
+    #[error("the answer cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(alias = "RequestResponses", rename = "Records")]
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    #[serde(default)]
+    error_code: Option<String>,
+    #[serde(default)]
+    error_message: Option<String>,
+    /// The sequence number (Kinesis) or record id (Firehose) of a record that was taken.
+    #[serde(default, alias = "RecordId", rename = "SequenceNumber")]
+    id: Option<serde::de::IgnoredAny>,
+}
+
+/// Reads the body of a successful answer to a request of `sent` records, of either service.
+///
+/// # Errors
+/// [`AnswerError`] if the body does not account for exactly the records that were sent.
+pub fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+    if says_all_delivered(body, sent) {
+        return Ok(Answer::default());
+    }
+    let document: Document = serde_json::from_slice(body)?;
+    if document.entries.len() != sent {
+        return Err(AnswerError::Count { answered: document.entries.len(), sent });
+    }
+    let failed = document.entries.into_iter().enumerate().filter_map(failure).collect();
+    Ok(Answer { failed })
+}
+
+/// What is wrong with an entry, if anything is. An error code of `null` is success.
+fn failure((index, entry): (usize, Entry)) -> Option<FailedEntry> {
+    let message = entry.error_message.unwrap_or_default();
+    match entry.error_code {
+        Some(code) => Some(FailedEntry { index, code, message }),
+        None if entry.id.is_some() => None,
+        None => Some(FailedEntry { index, code: CODE_NO_RESULT.to_owned(), message }),
+    }
+}
+
+/// Whether the body shows, without being parsed, that every record was taken: it is whole, no
+/// entry has an error code, and there are as many ids as records were sent.
+///
+/// A quote inside a JSON string is always escaped, so these patterns match whole strings only;
+/// what they cannot settle is left to the parser.
+fn says_all_delivered(body: &[u8], sent: usize) -> bool {
+    let body = body.trim_ascii();
+    let whole = body.starts_with(b"{") && body.ends_with(b"}");
+    if !whole || memmem::find(body, b"\"ErrorCode\"").is_some() {
+        return false;
+    }
+    let id: &[u8] = if memmem::find(body, b"\"FailedRecordCount\":0").is_some() {
+        b"\"SequenceNumber\":\""
+    } else if memmem::find(body, b"\"FailedPutCount\":0").is_some() {
+        b"\"RecordId\":\""
+    } else {
+        return false;
+    };
+    let (mut ids, mut last) = (0, None);
+    for position in memmem::find_iter(body, id) {
+        (ids, last) = (ids + 1, Some(position));
+    }
+    // The list is closed behind its last entry, or else the answer is cut.
+    ids == sent && memchr::memrchr(b']', body) > last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn codes(answer: &Answer) -> Vec<(usize, &str)> {
+        answer.failed.iter().map(|entry| (entry.index, entry.code.as_str())).collect()
+    }
+
+    fn kinesis(entries: &Value) -> Vec<u8> {
+        json!({"FailedRecordCount": 0, "Records": entries}).to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_success_of_either_service_is_recognised_without_parsing() {
+        let kinesis = br#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"},{"SequenceNumber":"2","ShardId":"shardId-0"}],"EncryptionType":"NONE"}"#;
+        let firehose = br#"{"Encrypted":false,"FailedPutCount":0,"RequestResponses":[{"RecordId":"a"},{"RecordId":"b"}]}"#;
+        for body in [kinesis.as_slice(), firehose] {
+            assert!(says_all_delivered(body, 2));
+            assert_eq!(read(body, 2).expect("readable"), Answer::default());
+        }
+    }
+
+    #[test]
+    fn spaces_and_explicit_nulls_are_left_to_the_parser() {
+        let body = br#"{ "FailedRecordCount" : 0, "Records" : [ { "SequenceNumber" : "1", "ShardId": "s", "ErrorCode" : null, "ErrorMessage": null } ] }"#;
+        assert!(!says_all_delivered(body, 1));
+        assert_eq!(read(body, 1).expect("readable"), Answer::default());
+    }
+
+    #[test]
+    fn the_entries_count_and_not_the_counter() {
+        let throttled = json!({"ErrorCode": "ProvisionedThroughputExceededException",
+            "ErrorMessage": "Rate exceeded for shard shardId-000000000000 in stream s"});
+        let taken = json!({"SequenceNumber": "1", "ShardId": "s"});
+        let lies_low = kinesis(&json!([taken, throttled]));
+        let answer = read(&lies_low, 2).expect("readable");
+        assert_eq!(codes(&answer), [(1, "ProvisionedThroughputExceededException")]);
+        assert!(answer.failed[0].message.starts_with("Rate exceeded"));
+
+        let lies_high = json!({"FailedRecordCount": 2, "Records": [taken, taken]}).to_string();
+        assert_eq!(read(lies_high.as_bytes(), 2).expect("readable"), Answer::default());
+    }
+
+    #[test]
+    fn an_entry_that_says_nothing_is_not_taken() {
+        let body = kinesis(&json!([{}, {"SequenceNumber": "1"}]));
+        assert_eq!(codes(&read(&body, 2).expect("readable")), [(0, CODE_NO_RESULT)]);
+        let nulls = kinesis(&json!([{"SequenceNumber": null, "ErrorCode": null}]));
+        assert_eq!(codes(&read(&nulls, 1).expect("readable")), [(0, CODE_NO_RESULT)]);
+    }
+
+    #[test]
+    fn an_answer_for_another_number_of_records_is_refused() {
+        let body = kinesis(&json!([{"SequenceNumber": "1", "ShardId": "s"}]));
+        for sent in [0, 2] {
+            let error = read(&body, sent).expect_err("the count is wrong");
+            assert!(matches!(error, AnswerError::Count { answered: 1, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        let bodies: [&[u8]; 7] = [
+            b"",
+            b"{}",
+            b"null",
+            b"<html>Service Unavailable</html>",
+            br#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1""#,
+            br#"{"FailedRecordCount":0,"Records":null}"#,
+            &[0xff, 0xfe, 0x00],
+        ];
+        for body in bodies {
+            let error = read(body, 1).expect_err("it is garbage");
+            assert!(matches!(error, AnswerError::Malformed(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn text_in_a_message_cannot_pass_for_a_result() {
+        let body = kinesis(&json!([
+            {"ErrorMessage": "\"SequenceNumber\":\"1\"", "SequenceNumber": null},
+        ]));
+        assert_eq!(codes(&read(&body, 1).expect("readable")), [(0, CODE_NO_RESULT)]);
+    }
+
+    proptest! {
+        /// For all outcomes of records, in either service's shape, exactly the failures are read;
+        /// and every proper prefix of the answer is refused.
+        #[test]
+        fn exactly_the_failed_entries_are_read(
+            taken in prop::collection::vec(any::<bool>(), 1..50),
+            firehose in any::<bool>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let entries: Vec<Value> = taken.iter().map(|taken| match (taken, firehose) {
+                (true, false) => json!({"SequenceNumber": "1", "ShardId": "s"}),
+                (true, true) => json!({"RecordId": "1"}),
+                (false, _) => json!({"ErrorCode": "InternalFailure", "ErrorMessage": "m"}),
+            }).collect();
+            let failures = taken.iter().filter(|taken| !**taken).count();
+            let body = if firehose {
+                json!({"FailedPutCount": failures, "RequestResponses": entries})
+            } else {
+                json!({"FailedRecordCount": failures, "Records": entries})
+            }.to_string();
+            let answer = read(body.as_bytes(), taken.len()).expect("readable");
+            let expected: Vec<usize> =
+                (0..taken.len()).filter(|index| !taken[*index]).collect();
+            let failed: Vec<usize> = answer.failed.iter().map(|entry| entry.index).collect();
+            prop_assert_eq!(failed, expected);
+            let cut = cut.index(body.len());
+            prop_assert!(read(&body.as_bytes()[..cut], taken.len()).is_err());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! One batch on its way: what to send next, and what became of each record. Pure; the sender makes
+//! the calls and keeps the time.
+//!
+//! # A request that is refused
+//! Both services refuse a whole request for one unacceptable record, so a refused part is halved
+//! until single records remain that are refused alone: the suspects. Whether a suspect is at
+//! fault, or the stream refuses everything, the answer does not say, and dropping a whole file
+//! over a stream that somebody set up wrongly would be a loss. So a suspect is condemned, which
+//! is to say reported as rejected and never sent again, only on evidence:
+//!
+//! 1. The destination took some other record, of this batch or another, after this batch was
+//!    first refused: then all suspects are condemned.
+//! 2. Nothing else of the batch is left to try, and the destination took something since it was
+//!    last used as an excuse: then one suspect is. This is the lone bad line in a quiet log.
+//! 3. [`DOUBT_PROBES`] probes in a row were refused: then one suspect is, so that no record
+//!    blocks its file for ever.
+//!
+//! Otherwise the batch is in doubt after [`SUSPECTS_MAX`] suspects, or when nothing is left to
+//! try: the destination is parked, and each probe is one single record, an untried one if there
+//! is any. As soon as anything is taken, the suspects get one more chance together. A destination
+//! that refuses everything thus costs at most one record each ten minutes, said aloud, and one
+//! bad record costs itself.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::answer::Answer;
+use super::classify::{Verdict, is_throttle};
+use super::gate::Gate;
+use super::{Outcome, RejectedRecord, Submission};
+use crate::batch::BatchId;
+use crate::batch::body::Body;
+
+/// Suspects without evidence against them after which the whole destination is in doubt.
+pub const SUSPECTS_MAX: usize = 8;
+
+/// Refused probes in a row after which one suspect is condemned.
+pub const DOUBT_PROBES: u32 = 10;
+
+/// What to do after a call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait as after this many failures since the last success, then go on.
+    Backoff(u32),
+    /// Every record is accounted for.
+    Done,
+    /// Park the destination: nothing of the batch is accepted, for this reason.
+    Doubt {
+        /// The service's code.
+        code: String,
+        /// The service's words.
+        message: String,
+    },
+    /// Go on at once.
+    Now,
+}
+
+/// One call to make.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The complete body.
+    pub body: Bytes,
+    /// How many records are in it.
+    pub records: usize,
+    /// Whether these records were sent before.
+    pub again: bool,
+}
+
+/// What an answered request did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records that the service took.
+    pub delivered: usize,
+    /// Bytes of data in them.
+    pub bytes: usize,
+    /// Records that it did not take.
+    pub failed: usize,
+}
+
+/// Records that are sent together.
+#[derive(Debug)]
+struct Part {
+    /// Their places in the batch.
+    indexes: Indexes,
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Indexes {
+    /// From 0 to the count.
+    All(usize),
+    Some(Vec<usize>),
+}
+
+impl Indexes {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(count) => *count,
+            Self::Some(indexes) => indexes.len(),
+        }
+    }
+
+    fn get(&self, place: usize) -> Option<usize> {
+        match self {
+            Self::All(count) => (place < *count).then_some(place),
+            Self::Some(indexes) => indexes.get(place).copied(),
+        }
+    }
+
+    fn into_vec(self) -> Vec<usize> {
+        match self {
+            Self::All(count) => (0..count).collect(),
+            Self::Some(indexes) => indexes,
+        }
+    }
+}
+
+/// A batch until every record of it is delivered or rejected.
+#[derive(Debug)]
+pub struct Delivery {
+    batch: BatchId,
+    body: Body,
+    /// What is still to be sent; the last one is next.
+    parts: Vec<Part>,
+    /// Records that were refused alone, the oldest first.
+    suspects: VecDeque<RejectedRecord>,
+    rejected: Vec<RejectedRecord>,
+    /// The gate's count of acceptances when the batch was first refused.
+    refused_at: Option<u64>,
+    /// Refused probes since the destination came into doubt, while it is.
+    doubt: Option<u32>,
+    delivered: Progress,
+    attempts: u32,
+    /// Failures since the last success, for the backoff.
+    failures: u32,
+    throttled: bool,
+    pushed_back: bool,
+    maybe_duplicated: bool,
+}
+
+impl Delivery {
+    /// Nothing of the batch is sent yet.
+    #[must_use]
+    pub fn new(submission: Submission) -> Self {
+        let Submission { batch, mut body } = submission;
+        let whole = Part { indexes: Indexes::All(body.records()), bytes: body.finish() };
+        Self {
+            batch,
+            parts: if body.records() == 0 { Vec::new() } else { vec![whole] },
+            body,
+            suspects: VecDeque::new(),
+            rejected: Vec::new(),
+            refused_at: None,
+            doubt: None,
+            delivered: Progress::default(),
+            attempts: 0,
+            failures: 0,
+            throttled: false,
+            pushed_back: false,
+            maybe_duplicated: false,
+        }
+    }
+
+    /// Which batch it is.
+    #[must_use]
+    pub fn batch(&self) -> BatchId {
+        self.batch
+    }
+
+    /// The call to make now, or `None` if there is nothing left. It stays the same until the
+    /// outcome is reported.
+    pub fn request(&mut self) -> Option<Request> {
+        if self.doubt.is_some() {
+            self.narrow_to_one();
+        }
+        let part = self.parts.last()?;
+        let again = self.attempts > 0;
+        Some(Request { body: part.bytes.clone(), records: part.indexes.len(), again })
+    }
+
+    /// The call is about to be made.
+    pub fn on_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// The service answered for each record.
+    pub fn on_answer(&mut self, answer: &Answer) -> Progress {
+        let Some(part) = self.parts.pop() else { return Progress::default() };
+        let size = |place| part.indexes.get(place).map_or(0, |i| self.body.record_data_bytes(i));
+        let sent_bytes: usize = match part.indexes {
+            Indexes::All(_) => self.body.data_bytes(),
+            Indexes::Some(_) => (0..part.indexes.len()).map(size).sum(),
+        };
+        let failed_bytes: usize = answer.failed.iter().map(|entry| size(entry.index)).sum();
+        let failed: Vec<usize> =
+            answer.failed.iter().filter_map(|entry| part.indexes.get(entry.index)).collect();
+        let progress = Progress {
+            delivered: part.indexes.len() - failed.len(),
+            bytes: sent_bytes - failed_bytes,
+            failed: failed.len(),
+        };
+        self.delivered.delivered += progress.delivered;
+        self.delivered.bytes += progress.bytes;
+        if progress.delivered > 0 {
+            self.failures = 0;
+        }
+        if !failed.is_empty() {
+            self.failures = self.failures.saturating_add(1);
+            self.throttled |= answer.failed.iter().any(|entry| is_throttle(&entry.code));
+            self.pushed_back |= progress.delivered == 0;
+            // The same records failing again need no new copy of their bytes.
+            let unchanged = failed.len() == part.indexes.len();
+            self.parts.push(if unchanged { part } else { self.part(failed) });
+        }
+        progress
+    }
+
+    /// The call failed as a whole, through no fault of the records.
+    pub fn on_failure(&mut self, verdict: Verdict) {
+        self.failures = self.failures.saturating_add(1);
+        self.pushed_back = true;
+        self.throttled |= verdict == Verdict::Throttled;
+        self.maybe_duplicated |= matches!(verdict, Verdict::Transient { ambiguous: true, .. });
+    }
+
+    /// The service refused the records of the call.
+    pub fn on_refusal(&mut self, code: &str, message: &str, gate: &Gate) {
+        self.refused_at.get_or_insert_with(|| gate.accepted());
+        let Some(part) = self.parts.pop() else { return };
+        let mut indexes = part.indexes.into_vec();
+        if let [index] = indexes.as_slice() {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            self.suspects.push_back(RejectedRecord { index: *index, code, message });
+            self.doubt = self.doubt.map(|probes| probes + 1);
+            return;
+        }
+        let second = indexes.split_off(indexes.len() / 2);
+        for half in [second, indexes] {
+            let half = self.part(half);
+            self.parts.push(half);
+        }
+    }
+
+    /// Judges the suspects and says how to go on after a call.
+    pub fn next(&mut self, gate: &mut Gate) -> Next {
+        self.judge(gate);
+        if self.parts.is_empty() && self.suspects.is_empty() {
+            return Next::Done;
+        }
+        let in_doubt =
+            self.doubt.is_some() || self.suspects.len() >= SUSPECTS_MAX || self.parts.is_empty();
+        match self.suspects.back() {
+            Some(suspect) if in_doubt => {
+                self.doubt.get_or_insert(0);
+                Next::Doubt { code: suspect.code.clone(), message: suspect.message.clone() }
+            }
+            _ if self.failures > 0 => Next::Backoff(self.failures),
+            _ => Next::Now,
+        }
+    }
+
+    /// The account of the batch. Call it when [`Self::next`] says [`Next::Done`].
+    #[must_use]
+    pub fn into_outcome(mut self, took: Duration) -> Outcome {
+        self.rejected.sort_by_key(|record| record.index);
+        Outcome {
+            batch: self.batch,
+            records_delivered: self.delivered.delivered,
+            bytes_delivered: self.delivered.bytes,
+            rejected: self.rejected,
+            took,
+            attempts: self.attempts,
+            throttled: self.throttled,
+            pushed_back: self.pushed_back,
+            maybe_duplicated: self.maybe_duplicated,
+            spare: self.body.recycle(),
+        }
+    }
+
+    /// Applies the three rules of the module's head.
+    fn judge(&mut self, gate: &mut Gate) {
+        let evidence = self.refused_at.is_some_and(|count| gate.accepted() > count);
+        if evidence && self.doubt.take().is_some() {
+            let suspects: Vec<usize> = self.suspects.drain(..).map(|s| s.index).collect();
+            if !suspects.is_empty() {
+                let suspects = self.part(suspects);
+                self.parts.push(suspects);
+            }
+        } else if evidence {
+            self.rejected.extend(self.suspects.drain(..));
+        } else if self.doubt.is_some_and(|probes| probes >= DOUBT_PROBES) {
+            self.doubt = Some(0);
+            self.rejected.extend(self.suspects.pop_front());
+        } else if self.parts.is_empty() && !self.suspects.is_empty() && gate.take_credit() {
+            self.rejected.extend(self.suspects.pop_front());
+        }
+    }
+
+    /// Puts one single record next: the first of the next part, or else the oldest suspect.
+    fn narrow_to_one(&mut self) {
+        match self.parts.pop() {
+            None => {
+                if let Some(suspect) = self.suspects.pop_front() {
+                    let suspect = self.part(vec![suspect.index]);
+                    self.parts.push(suspect);
+                }
+            }
+            Some(part) if part.indexes.len() > 1 => {
+                let mut first = part.indexes.into_vec();
+                let rest = first.split_off(1);
+                for part in [rest, first] {
+                    let part = self.part(part);
+                    self.parts.push(part);
+                }
+            }
+            Some(part) => self.parts.push(part),
+        }
+    }
+
+    fn part(&self, indexes: Vec<usize>) -> Part {
+        let bytes = self.body.subset(&indexes);
+        Part { indexes: Indexes::Some(indexes), bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests;

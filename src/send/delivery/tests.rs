@@ -1,0 +1,287 @@
+use std::time::Instant;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::batch::body::Envelope;
+use crate::send::answer::FailedEntry;
+use crate::send::classify::PARK_PROBE;
+
+const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
+
+/// A batch whose records are their own numbers.
+fn batch(records: usize) -> Delivery {
+    let mut body = Body::new(&Envelope::kinesis("s"));
+    (0..records).for_each(|number| body.push(number.to_string().as_bytes(), "k"));
+    Delivery::new(Submission { batch: 7, body })
+}
+
+/// The numbers in a request, in order.
+fn numbers(request: &Request) -> Vec<usize> {
+    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let records = body["Records"].as_array().expect("records");
+    assert_eq!(records.len(), request.records);
+    records
+        .iter()
+        .map(|record| {
+            let data = record["Data"].as_str().expect("data");
+            let data = base64_simd::STANDARD.decode_to_vec(data).expect("base64");
+            String::from_utf8(data).expect("digits").parse().expect("a number")
+        })
+        .collect()
+}
+
+fn failing(places: &[usize], code: &str) -> Answer {
+    let entry = |place: &usize| FailedEntry {
+        index: *place,
+        code: code.to_owned(),
+        message: String::new(),
+    };
+    Answer { failed: places.iter().map(entry).collect() }
+}
+
+/// A service that refuses requests with any of the `bad` numbers and takes everything else.
+/// Returns the numbers of each request, up to the outcome or the first doubt.
+fn drive(delivery: &mut Delivery, gate: &mut Gate, bad: &[usize]) -> (Vec<Vec<usize>>, Next) {
+    let mut requests = Vec::new();
+    loop {
+        let sent = numbers(&delivery.request().expect("something to send"));
+        delivery.on_attempt();
+        if sent.iter().any(|number| bad.contains(number)) {
+            delivery.on_refusal("ValidationException", "no", gate);
+        } else {
+            delivery.on_answer(&Answer::default());
+            gate.on_accepted();
+        }
+        requests.push(sent);
+        let next = delivery.next(gate);
+        if next != Next::Now {
+            return (requests, next);
+        }
+    }
+}
+
+fn rejected(outcome: &Outcome) -> Vec<usize> {
+    outcome.rejected.iter().map(|record| record.index).collect()
+}
+
+#[test]
+fn a_batch_that_is_taken_is_done() {
+    let (mut delivery, mut gate) = (batch(3), Gate::default());
+    let (requests, next) = drive(&mut delivery, &mut gate, &[]);
+    assert_eq!((requests, next), (vec![vec![0, 1, 2]], Next::Done));
+    let outcome = delivery.into_outcome(Duration::from_secs(1));
+    assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (3, 3));
+    assert_eq!((outcome.batch, outcome.attempts), (7, 1));
+    assert!(!outcome.throttled && !outcome.pushed_back && !outcome.maybe_duplicated);
+    assert!(outcome.spare.is_some(), "its memory can be used again");
+}
+
+#[test]
+fn only_the_failed_records_are_sent_again_and_progress_resets_the_backoff() {
+    let (mut delivery, mut gate) = (batch(5), Gate::default());
+    let again = delivery.request().expect("the batch").again;
+    assert!(!again);
+    delivery.on_attempt();
+    delivery.on_failure(Verdict::Throttled);
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    delivery.on_failure(Verdict::Throttled);
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(2));
+    let progress = delivery.on_answer(&failing(&[1, 3, 4], "InternalFailure"));
+    assert_eq!(progress, Progress { delivered: 2, bytes: 2, failed: 3 });
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    let request = delivery.request().expect("the rest");
+    assert_eq!(numbers(&request), [1, 3, 4]);
+    assert!(request.again);
+    delivery.on_answer(&failing(&[1], "ProvisionedThroughputExceededException"));
+    assert_eq!(numbers(&delivery.request().expect("the rest")), [3]);
+    delivery.on_answer(&Answer::default());
+    assert_eq!(delivery.next(&mut gate), Next::Done);
+    let outcome = delivery.into_outcome(Duration::ZERO);
+    assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (5, 5));
+    assert!(outcome.throttled && outcome.pushed_back && !outcome.maybe_duplicated);
+}
+
+#[test]
+fn a_lost_answer_sends_everything_again_and_says_so() {
+    let (mut delivery, mut gate) = (batch(2), Gate::default());
+    delivery.on_failure(LOST);
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    assert_eq!(numbers(&delivery.request().expect("the batch")), [0, 1]);
+    delivery.on_answer(&Answer::default());
+    assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
+}
+
+#[test]
+fn one_bad_record_is_found_and_the_others_go_through() {
+    for bad in [0, 250, 499] {
+        let (mut delivery, mut gate) = (batch(500), Gate::default());
+        let (requests, next) = drive(&mut delivery, &mut gate, &[bad]);
+        assert_eq!(next, Next::Done);
+        assert!(requests.len() <= 20, "{} requests", requests.len());
+        let outcome = delivery.into_outcome(Duration::ZERO);
+        assert_eq!((outcome.records_delivered, rejected(&outcome)), (499, vec![bad]));
+        assert_eq!(outcome.rejected[0].code, "ValidationException");
+    }
+}
+
+#[test]
+fn a_lone_bad_record_is_dropped_if_the_destination_took_something_before() {
+    let (mut delivery, mut gate) = (batch(1), Gate::default());
+    gate.on_accepted();
+    let (_, next) = drive(&mut delivery, &mut gate, &[0]);
+    assert_eq!(next, Next::Done);
+    assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0]);
+
+    let (_, next) = drive(&mut batch(1), &mut gate, &[0]);
+    assert!(matches!(next, Next::Doubt { .. }), "the second in a row is suspicious: {next:?}");
+}
+
+#[test]
+fn a_destination_that_refuses_everything_costs_no_batch() {
+    let (mut delivery, mut gate) = (batch(500), Gate::default());
+    let everything: Vec<usize> = (0..500).collect();
+    let (requests, next) = drive(&mut delivery, &mut gate, &everything);
+    assert!(matches!(next, Next::Doubt { .. }));
+    assert!(requests.len() < 40, "{} requests before it is parked", requests.len());
+    assert!(delivery.rejected.is_empty());
+
+    let probes: Vec<Vec<usize>> = (0..5)
+        .map(|_| {
+            let (mut requests, _) = drive(&mut delivery, &mut gate, &everything);
+            requests.pop().expect("a probe")
+        })
+        .collect();
+    assert!(probes.iter().all(|probe| probe.len() == 1), "{probes:?}");
+    assert!(delivery.rejected.is_empty());
+
+    let (_, next) = drive(&mut delivery, &mut gate, &[3]);
+    assert_eq!(next, Next::Done, "it takes records again");
+    let outcome = delivery.into_outcome(Duration::ZERO);
+    assert_eq!((outcome.records_delivered, rejected(&outcome)), (499, vec![3]));
+}
+
+#[test]
+fn a_lone_bad_record_blocks_its_file_for_a_bounded_number_of_probes() {
+    let (mut delivery, mut gate) = (batch(1), Gate::default());
+    let mut probes = 0;
+    while drive(&mut delivery, &mut gate, &[0]).1 != Next::Done {
+        probes += 1;
+        assert!(probes <= DOUBT_PROBES, "blocked for ever");
+    }
+    assert_eq!(probes, DOUBT_PROBES);
+    assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0]);
+}
+
+#[test]
+fn success_of_another_batch_is_evidence_too() {
+    let (mut delivery, mut gate) = (batch(2), Gate::default());
+    let (_, next) = drive(&mut delivery, &mut gate, &[0, 1]);
+    assert!(matches!(next, Next::Doubt { .. }));
+    gate.on_accepted();
+    assert_eq!(drive(&mut delivery, &mut gate, &[0, 1]).1, Next::Done);
+    assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0, 1]);
+}
+
+#[test]
+fn an_empty_batch_is_done_at_once() {
+    let mut delivery = batch(0);
+    assert!(delivery.request().is_none());
+    assert_eq!(delivery.into_outcome(Duration::ZERO).attempts, 0);
+}
+
+/// One request's fate, if it has no bad record in it.
+#[derive(Debug, Clone)]
+enum Fate {
+    /// Takes the records except those whose place is chosen.
+    Answer(Vec<prop::sample::Index>),
+    Denied,
+    /// The answer is lost; the records are taken or not.
+    Lost {
+        taken: bool,
+    },
+    Throttled,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        prop::collection::vec(any::<prop::sample::Index>(), 0..6).prop_map(Fate::Answer),
+        Just(Fate::Denied),
+        any::<bool>().prop_map(|taken| Fate::Lost { taken }),
+        Just(Fate::Throttled),
+    ]
+}
+
+proptest! {
+    /// For every script of a service's moods, which ends in a good one: every record is either
+    /// delivered or rejected, only bad ones are rejected, and none is taken twice unless an
+    /// answer was lost.
+    #[test]
+    fn every_record_has_exactly_one_fate(
+        records in 1_usize..20,
+        bad in prop::collection::btree_set(0_usize..20, 0..20),
+        mut script in prop::collection::vec(fate(), 0..20),
+    ) {
+        let (mut delivery, mut gate) = (batch(records), Gate::default());
+        let mut taken = vec![0_u32; records];
+        let mut lost = false;
+        let mut steps = 0;
+        while let Some(request) = delivery.request() {
+            steps += 1;
+            prop_assert!(steps < 2000, "it never ends");
+            let sent = numbers(&request);
+            delivery.on_attempt();
+            match script.pop().unwrap_or(Fate::Answer(Vec::new())) {
+                Fate::Throttled => delivery.on_failure(Verdict::Throttled),
+                Fate::Denied => {
+                    let verdict = Verdict::Fault { probe: PARK_PROBE, patience: 0 };
+                    delivery.on_failure(verdict);
+                    gate.on_failure(verdict, "AccessDenied", "", Instant::now());
+                }
+                Fate::Lost { taken: commits } => {
+                    let refused = sent.iter().any(|number| bad.contains(number));
+                    if commits && !refused {
+                        for number in &sent {
+                            taken[*number] += 1;
+                        }
+                    }
+                    lost = true;
+                    delivery.on_failure(LOST);
+                }
+                Fate::Answer(_) if sent.iter().any(|number| bad.contains(number)) => {
+                    delivery.on_refusal("ValidationException", "", &gate);
+                }
+                Fate::Answer(places) => {
+                    let mut places: Vec<usize> =
+                        places.iter().map(|place| place.index(sent.len())).collect();
+                    places.sort_unstable();
+                    places.dedup();
+                    for (place, number) in sent.iter().enumerate() {
+                        taken[*number] += u32::from(!places.contains(&place));
+                    }
+                    let progress = delivery.on_answer(&failing(&places, "InternalFailure"));
+                    prop_assert_eq!(progress.failed, places.len());
+                    if progress.delivered > 0 {
+                        gate.on_accepted();
+                    }
+                }
+            }
+            if delivery.next(&mut gate) == Next::Done {
+                break;
+            }
+        }
+        let outcome = delivery.into_outcome(Duration::ZERO);
+        prop_assert_eq!(outcome.records_delivered + outcome.rejected.len(), records);
+        prop_assert_eq!(outcome.maybe_duplicated, lost);
+        let rejected = rejected(&outcome);
+        for (number, taken) in taken.into_iter().enumerate() {
+            if bad.contains(&number) {
+                prop_assert!(taken == 0 && rejected.contains(&number));
+            } else {
+                prop_assert!(!rejected.contains(&number));
+                prop_assert!(taken == 1 || (lost && taken > 1), "{} taken {} times", number, taken);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! From the SDK's errors to ours: what matters is whether anything was sent, and what the service
+//! said. Nothing here decides what to do about it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use hyper_util::client::legacy::Error as ClientError;
+
+use super::client::ATTEMPT_TIMEOUT;
+use super::transport::{CallError, CredentialFault};
+
+/// The header with which a service asks to be left alone, in milliseconds.
+const RETRY_AFTER_HEADER: &str = "x-amz-retry-after";
+
+/// Reasons and messages are cut to this many characters: an endpoint decides how long they are.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// Turns the SDK's error into ours.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
+pub fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match &error {
+        SdkError::ServiceError(failure) => answered(
+            failure.raw(),
+            failure.err().code(),
+            failure.err().message().unwrap_or_default(),
+        ),
+        SdkError::ResponseError(failure) if failure.raw().status().is_success() => {
+            CallError::Lost { reason: reason(&error) }
+        }
+        // The error answer of a proxy, or of a service that is in pieces.
+        SdkError::ResponseError(failure) => answered(failure.raw(), None, "no readable error"),
+        SdkError::TimeoutError(_) => CallError::Deadline(ATTEMPT_TIMEOUT),
+        SdkError::ConstructionFailure(_) => CallError::NotSent { reason: reason(&error) },
+        SdkError::DispatchFailure(_) => not_answered(&error),
+        _ => CallError::Lost { reason: reason(&error) },
+    }
+}
+
+fn answered(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
+    let status = raw.status().as_u16();
+    let retry_after = raw.headers().get(RETRY_AFTER_HEADER);
+    CallError::Service {
+        status,
+        code: code.map_or_else(|| format!("Http{status}"), cut),
+        message: cut(message),
+        retry_after: retry_after.and_then(|millis| millis.parse().ok()).map(Duration::from_millis),
+    }
+}
+
+/// Sorts the failures without an answer. What cannot be told counts as sent.
+fn not_answered(error: &(dyn Error + 'static)) -> CallError {
+    let reason = reason(error);
+    if let Some(credentials) = find::<CredentialsError>(error) {
+        let fault = match credentials {
+            CredentialsError::CredentialsNotLoaded(_) => CredentialFault::Missing,
+            CredentialsError::InvalidConfiguration(_) => CredentialFault::Invalid,
+            _ => CredentialFault::Unavailable,
+        };
+        return CallError::Credentials { fault, reason };
+    }
+    if find::<ClientError>(error).is_some_and(ClientError::is_connect) {
+        return CallError::NotSent { reason };
+    }
+    CallError::Lost { reason }
+}
+
+/// The first error of this type in the chain.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// The whole chain in one line. The outermost error says only "dispatch failure" and the like.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let causes: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    if causes.is_empty() { cut(&error.to_string()) } else { cut(&causes.join(": ")) }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}

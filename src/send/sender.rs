@@ -1,0 +1,338 @@
+//! The sender of one flow: an async task that makes the calls which `delivery` asks for, when
+//! `gate` and `retry` allow, and tells the flow what became of each batch.
+//!
+//! It owns the clock, the calls and the log lines, and decides nothing. It holds at most
+//! `max_in_flight` batches, retries for ever, and stops at once when its future is dropped; what
+//! was in flight then is for the flow to send again after the next start.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::answer::Answer;
+use super::classify::{PARK_PROBE, Verdict, classify, label};
+use super::delivery::{Delivery, Next, Progress, Request};
+use super::gate::{Gate, Permit};
+use super::journal::{Journal, Line};
+use super::retry;
+use super::transport::{CallError, Transport};
+use super::{DestinationHealth, SenderEvent, Submission};
+use crate::config::RetryConfig;
+use crate::metrics::FlowMetrics;
+
+/// A call that is not over by then is given up, whatever the transport thinks.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
+
+/// Where the flow gets its events. It must not block.
+pub type EventSink = Arc<dyn Fn(SenderEvent) + Send + Sync>;
+
+/// What one request did, for `CloudWatch`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestReport {
+    /// Records in the request.
+    pub records_attempted: usize,
+    /// Records that the service took.
+    pub records_sent: usize,
+    /// Records that the answer says it did not take.
+    pub record_errors: usize,
+    /// Bytes of data that the service took.
+    pub bytes_sent: usize,
+    /// Whether the request failed as a whole.
+    pub service_error: bool,
+}
+
+/// Somebody who wants to know of each request.
+pub trait Observer: Send + Sync {
+    /// A request is over.
+    fn on_request(&self, _report: RequestReport) {}
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}
+
+/// What a sender needs to know.
+#[derive(Clone)]
+pub struct SenderConfig {
+    /// The flow's id, for the log.
+    pub flow: String,
+    /// The delays between attempts.
+    pub retry: RetryConfig,
+    /// Batches that it works on at a time, at most.
+    pub max_in_flight: usize,
+    /// For the jitter.
+    pub seed: u64,
+    /// Where requests, retries and duplicates are counted. What an outcome says is the flow's to
+    /// count.
+    pub metrics: FlowMetrics,
+    /// Is told of each request.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl std::fmt::Debug for SenderConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SenderConfig")
+            .field("flow", &self.flow)
+            .field("retry", &self.retry)
+            .field("max_in_flight", &self.max_in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Delivers every batch that comes, and returns when `submissions` is closed and all are done.
+pub async fn run(
+    transport: impl Transport,
+    mut submissions: Receiver<Submission>,
+    events: EventSink,
+    config: SenderConfig,
+) {
+    let max_in_flight = config.max_in_flight.max(1);
+    let sender = Sender {
+        transport,
+        events,
+        state: Mutex::new(State {
+            gate: Gate::default(),
+            journal: Journal::default(),
+            rng: fastrand::Rng::with_seed(config.seed),
+        }),
+        gate_changed: Notify::new(),
+        config,
+    };
+    let mut deliveries = FuturesUnordered::new();
+    let mut open = true;
+    while open || !deliveries.is_empty() {
+        tokio::select! {
+            submission = submissions.recv(), if open && deliveries.len() < max_in_flight => {
+                match submission {
+                    Some(submission) => deliveries.push(sender.deliver(submission)),
+                    None => open = false,
+                }
+            }
+            Some(()) = deliveries.next(), if !deliveries.is_empty() => {}
+        }
+    }
+}
+
+struct Sender<T> {
+    transport: T,
+    events: EventSink,
+    state: Mutex<State>,
+    /// Wakes the batches that wait at the gate.
+    gate_changed: Notify,
+    config: SenderConfig,
+}
+
+/// What the batches of a flow share. Never locked across an await.
+struct State {
+    gate: Gate,
+    journal: Journal,
+    rng: fastrand::Rng,
+}
+
+impl<T: Transport> Sender<T> {
+    async fn deliver(&self, submission: Submission) {
+        let mut delivery = Delivery::new(submission);
+        let mut first_attempt = None;
+        while let Some(request) = delivery.request() {
+            self.wait_for_permit(&delivery).await;
+            first_attempt.get_or_insert_with(Instant::now);
+            delivery.on_attempt();
+            if request.again {
+                self.config.metrics.records_retried.increment(request.records as u64);
+            }
+            let call = self.transport.put(request.body.clone(), request.records);
+            let result = match timeout(CALL_DEADLINE, call).await {
+                Ok(result) => result,
+                Err(_) => Err(CallError::Deadline(CALL_DEADLINE)),
+            };
+            let retry_after = result.as_ref().err().and_then(CallError::retry_after);
+            match self.absorb(&mut delivery, request, result) {
+                Next::Backoff(failures) => self.back_off(failures, retry_after).await,
+                Next::Done | Next::Doubt { .. } | Next::Now => {}
+            }
+        }
+        let took = first_attempt.map_or(Duration::ZERO, |start| start.elapsed());
+        self.emit(SenderEvent::Outcome(delivery.into_outcome(took)));
+    }
+
+    /// Returns when the gate lets this batch make one request.
+    async fn wait_for_permit(&self, delivery: &Delivery) {
+        loop {
+            // Made before the look at the gate, so that no change is missed in between.
+            let changed = self.gate_changed.notified();
+            let now = Instant::now().into_std();
+            let permit = self.lock().gate.permit(delivery.batch(), now);
+            match permit {
+                Permit::Go => return,
+                // Either end of the wait leads to another look.
+                Permit::WaitUntil(at) => {
+                    timeout_at(Instant::from_std(at), changed).await.unwrap_or_default();
+                }
+                Permit::WaitForProbe => changed.await,
+            }
+        }
+    }
+
+    async fn back_off(&self, failures: u32, retry_after: Option<Duration>) {
+        let retry = self.config.retry;
+        let delay = retry::delay(retry, failures, retry_after, &mut self.lock().rng);
+        sleep(delay).await;
+    }
+
+    /// Takes in how a call went: counts, logs, moves the gate and the delivery on.
+    fn absorb(
+        &self,
+        delivery: &mut Delivery,
+        request: Request,
+        result: Result<Answer, CallError>,
+    ) -> Next {
+        let now = Instant::now().into_std();
+        let records = request.records;
+        // The body's buffer can be used again only if nobody holds the bytes any more.
+        drop(request);
+        let mut state = self.lock();
+        let health = match result {
+            Ok(answer) => {
+                let progress = delivery.on_answer(&answer);
+                self.count_answer(records, progress);
+                self.absorb_answer(&mut state, &answer, progress, now)
+            }
+            Err(error) => {
+                self.count_error(records, &error);
+                self.absorb_error(&mut state, delivery, &error, now)
+            }
+        };
+        let mut next = delivery.next(&mut state.gate);
+        if state.gate.is_parked() && matches!(next, Next::Backoff(_)) {
+            // The gate's probes have their own rhythm.
+            next = Next::Now;
+        }
+        let doubt = match &next {
+            Next::Doubt { code, message } => state.gate.park(PARK_PROBE, code, message, now),
+            Next::Backoff(_) | Next::Done | Next::Now => None,
+        };
+        drop(state);
+        self.gate_changed.notify_waiters();
+        for health in health.into_iter().chain(doubt) {
+            self.tell_health(health);
+        }
+        next
+    }
+
+    fn absorb_answer(
+        &self,
+        state: &mut State,
+        answer: &Answer,
+        progress: Progress,
+        now: std::time::Instant,
+    ) -> Option<DestinationHealth> {
+        let Some(first) = answer.failed.first() else {
+            if let Some(line) = state.journal.on_success(now) {
+                self.log(&line, "", "", false);
+            }
+            return state.gate.on_accepted();
+        };
+        if let Some(line) = state.journal.on_failure(&first.code, now) {
+            self.log(&line, &first.code, &first.message, false);
+        }
+        if progress.delivered > 0 {
+            state.gate.on_accepted()
+        } else {
+            // However its records failed, the request was let in.
+            state.gate.on_failure(Verdict::Throttled, &first.code, &first.message, now).1
+        }
+    }
+
+    fn absorb_error(
+        &self,
+        state: &mut State,
+        delivery: &mut Delivery,
+        error: &CallError,
+        now: std::time::Instant,
+    ) -> Option<DestinationHealth> {
+        let verdict = classify(error);
+        let (code, message) = (error.code(), error.message());
+        if let Some(line) = state.journal.on_failure(code, now) {
+            let alarm = matches!(verdict, Verdict::Transient { alarm: true, .. });
+            self.log(&line, code, &message, alarm);
+        }
+        if verdict == Verdict::Poison {
+            delivery.on_refusal(code, &message, &state.gate);
+            state.gate.on_refused();
+            return None;
+        }
+        delivery.on_failure(verdict);
+        state.gate.on_failure(verdict, code, &message, now).1
+    }
+
+    fn count_answer(&self, records: usize, progress: Progress) {
+        let outcome = if progress.failed == 0 { "ok" } else { "partial" };
+        self.config.metrics.request(outcome);
+        self.config.observer.on_request(RequestReport {
+            records_attempted: records,
+            records_sent: progress.delivered,
+            record_errors: progress.failed,
+            bytes_sent: progress.bytes,
+            service_error: false,
+        });
+    }
+
+    fn count_error(&self, records: usize, error: &CallError) {
+        self.config.metrics.request(label(error.code()));
+        if matches!(classify(error), Verdict::Transient { ambiguous: true, .. }) {
+            self.config.metrics.records_maybe_duplicated.increment(records as u64);
+        }
+        self.config.observer.on_request(RequestReport {
+            records_attempted: records,
+            service_error: true,
+            ..RequestReport::default()
+        });
+    }
+
+    fn tell_health(&self, health: DestinationHealth) {
+        let flow = &self.config.flow;
+        let parked = matches!(health, DestinationHealth::Parked { .. });
+        self.config.metrics.destination_parked.set(f64::from(u8::from(parked)));
+        if let DestinationHealth::Parked { reason } = &health {
+            tracing::error!(%flow, %reason, "destination parked; nothing is lost, it is probed");
+        }
+        self.emit(SenderEvent::Health(health));
+    }
+
+    fn log(&self, line: &Line, code: &str, message: &str, alarm: bool) {
+        let flow = &self.config.flow;
+        match line {
+            Line::First if alarm => {
+                tracing::error!(%flow, %code, %message, "unexpected answer; retrying");
+            }
+            Line::First => tracing::warn!(%flow, %code, %message, "request failed; retrying"),
+            Line::Recovered { failures, lasted } => {
+                let seconds = lasted.as_secs();
+                tracing::info!(%flow, failures, seconds, "requests succeed again");
+            }
+            Line::Summary { failures, kinds, over } => {
+                let seconds = over.as_secs();
+                tracing::warn!(%flow, failures, %kinds, seconds, "requests still fail; retrying");
+            }
+        }
+    }
+
+    fn emit(&self, event: SenderEvent) {
+        (self.events)(event);
+    }
+
+    /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+//! The whole way from a [`Body`] through the AWS SDK to a socket and back, against a server that
+//! does exactly what a test tells it to and nothing that an emulator would smooth over.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::answer::Answer;
+use super::classify::{Verdict, classify};
+use super::client::Aws;
+use super::firehose::FirehoseTransport;
+use super::kinesis::KinesisTransport;
+use super::protocol::ANSWER_BYTES_MAX;
+use super::transport::{CallError, CredentialFault, Transport};
+use crate::batch::body::{Body, Envelope};
+use crate::config::{AwsConfig, StaticKeys};
+
+/// Names that must never show up in an error.
+const SECRET: &str = "wJalrXUtnFEMI-test-secret";
+
+/// What the server does with a connection's request.
+enum Reply {
+    Answer {
+        status: u16,
+        headers: &'static str,
+        body: Vec<u8>,
+    },
+    /// Announces the body's length and more, sends the body, and closes.
+    Cut {
+        body: Vec<u8>,
+    },
+    Close,
+}
+
+#[derive(Default)]
+struct Request {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    requests: Mutex<Vec<Request>>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self { listener, requests: Mutex::default() }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.listener.local_addr().expect("it is bound"))
+    }
+
+    /// Answers one request on each connection.
+    async fn serve(&self, replies: Vec<Reply>) {
+        for reply in replies {
+            let (mut socket, _) = self.listener.accept().await.expect("a connection");
+            let request = read_request(&mut socket).await;
+            self.requests.lock().expect("no panic").push(request);
+            let (status, headers, body, announced) = match &reply {
+                Reply::Answer { status, headers, body } => (*status, *headers, body, body.len()),
+                Reply::Cut { body } => (200, "", body, body.len() + 1000),
+                Reply::Close => continue,
+            };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {announced}\r\n\
+                 x-amzn-requestid: r-1\r\n{headers}\r\n"
+            );
+            // The client may hang up in the middle of an answer that is too long.
+            if socket.write_all(head.as_bytes()).await.is_ok() {
+                socket.write_all(body).await.unwrap_or_default();
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn read_request(socket: &mut TcpStream) -> Request {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        assert!(socket.read_buf(&mut bytes).await.expect("a request") > 0, "hung up early");
+        if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
+            break end;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+    let mut request = Request { head, body: bytes.split_off(head_end + 4) };
+    let length: usize =
+        request.header("content-length").and_then(|length| length.parse().ok()).expect("a length");
+    while request.body.len() < length {
+        assert!(socket.read_buf(&mut request.body).await.expect("a body") > 0, "hung up early");
+    }
+    request
+}
+
+fn config(url: &str) -> AwsConfig {
+    AwsConfig {
+        kinesis_endpoint: Some(url.to_owned()),
+        firehose_endpoint: Some(url.to_owned()),
+        kinesis_region: Some("eu-west-1".to_owned()),
+        static_keys: Some(StaticKeys {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: SECRET.to_owned(),
+        }),
+        ..AwsConfig::default()
+    }
+}
+
+fn kinesis_body(records: usize) -> Body {
+    let mut body = Body::new(&Envelope::kinesis("orders"));
+    (0..records).for_each(|number| body.push(format!("line {number}\n").as_bytes(), "key"));
+    body
+}
+
+/// One call to Kinesis against this reply; the request, and what the transport made of it.
+async fn call(records: usize, reply: Reply) -> (Request, Result<Answer, CallError>) {
+    let server = Server::start().await;
+    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let transport = KinesisTransport::new(client);
+    let result = tokio::select! {
+        result = transport.put(kinesis_body(records).finish(), records) => result,
+        () = server.serve(vec![reply]) => unreachable!("it serves for ever"),
+    };
+    if let Err(error) = &result {
+        assert!(!format!("{error} {error:?}").contains(SECRET));
+    }
+    let request = server.requests.lock().expect("no panic").pop().unwrap_or_default();
+    (request, result)
+}
+
+fn ok(body: &str) -> Reply {
+    Reply::Answer { status: 200, headers: "", body: body.as_bytes().to_vec() }
+}
+
+fn error(status: u16, headers: &'static str, body: &str) -> Reply {
+    Reply::Answer { status, headers, body: body.as_bytes().to_vec() }
+}
+
+#[tokio::test]
+async fn kinesis_gets_exactly_the_finished_body_signed() {
+    let reply = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"},{"SequenceNumber":"2","ShardId":"s"}]}"#;
+    let (request, result) = call(2, ok(reply)).await;
+    assert_eq!(result.expect("delivered"), Answer::default());
+    assert!(request.head.starts_with("POST / HTTP/1.1\r\n"), "{}", request.head);
+    assert_eq!(request.header("content-type"), Some("application/x-amz-json-1.1"));
+    assert_eq!(request.header("x-amz-target"), Some("Kinesis_20131202.PutRecords"));
+    let body = kinesis_body(2).finish();
+    assert_eq!(request.body, body);
+    assert_eq!(request.header("content-length"), Some(body.len().to_string().as_str()));
+    let authorization = request.header("authorization").expect("it is signed");
+    assert!(
+        authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+            && authorization.contains("/eu-west-1/kinesis/aws4_request"),
+        "{authorization}"
+    );
+}
+
+#[tokio::test]
+async fn the_signature_covers_our_bytes() {
+    use hmac::sign;
+    let (request, _) = call(2, ok("{}")).await;
+    let authorization = request.header("authorization").expect("it is signed").to_owned();
+    let date = request.header("x-amz-date").expect("a date");
+    assert_eq!(sign(&request.head, &request.body, date, SECRET), signature(&authorization));
+    assert_ne!(sign(&request.head, b"{}", date, SECRET), signature(&authorization));
+}
+
+fn signature(authorization: &str) -> &str {
+    authorization.rsplit("Signature=").next().expect("a signature")
+}
+
+/// Signature version 4 by hand, from AWS's description of it.
+mod hmac {
+    use sha2::{Digest, Sha256};
+
+    fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+        let mut padded = [0_u8; 64];
+        padded[..key.len()].copy_from_slice(key);
+        let pad = |with: u8| padded.map(|byte| byte ^ with);
+        let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
+        Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    }
+
+    pub(super) fn sign(head: &str, body: &[u8], date: &str, secret: &str) -> String {
+        let find = |name: &str| {
+            let line = head.lines().find(|line| {
+                line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
+            });
+            line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+        };
+        let authorization = find("authorization");
+        let signed = authorization
+            .split("SignedHeaders=")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next())
+            .expect("signed headers");
+        let headers: Vec<String> =
+            signed.split(';').map(|name| format!("{name}:{}\n", find(name))).collect();
+        let headers = headers.concat();
+        let canonical = format!("POST\n/\n\n{headers}\n{signed}\n{}", hex(&Sha256::digest(body)));
+        let day = date.get(..8).expect("a date");
+        let scope = format!("{day}/eu-west-1/kinesis/aws4_request");
+        let hash = hex(&Sha256::digest(canonical.as_bytes()));
+        let message = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{hash}");
+        let key = ["eu-west-1", "kinesis", "aws4_request"]
+            .iter()
+            .fold(hmac(format!("AWS4{secret}").as_bytes(), day.as_bytes()), |key, part| {
+                hmac(&key, part.as_bytes())
+            });
+        hex(&hmac(&key, message.as_bytes()))
+    }
+}
+
+#[tokio::test]
+async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
+    let server = Server::start().await;
+    let client = Aws::load(&config(&server.url())).await.firehose().await;
+    let mut body = Body::new(&Envelope::firehose("to-s3"));
+    body.push(b"a\n", "");
+    body.push(b"b\n", "");
+    let reply = r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
+    let transport = FirehoseTransport::new(client);
+    let answer = tokio::select! {
+        result = transport.put(body.finish(), 2) => result.expect("an answer"),
+        () = server.serve(vec![ok(reply)]) => unreachable!("it serves for ever"),
+    };
+    assert_eq!(answer.failed.len(), 1);
+    assert_eq!((answer.failed[0].index, answer.failed[0].message.as_str()), (1, "Slow down."));
+    let request = server.requests.lock().expect("no panic").pop().expect("one request");
+    assert_eq!(request.header("x-amz-target"), Some("Firehose_20150804.PutRecordBatch"));
+    assert_eq!(request.body, body.finish());
+    let authorization = request.header("authorization").expect("it is signed");
+    assert!(authorization.contains("/us-east-1/firehose/"), "{authorization}");
+}
+
+#[tokio::test]
+async fn partial_failures_name_their_records() {
+    let reply = r#"{"FailedRecordCount":0,"Records":[{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"},{"SequenceNumber":"2","ShardId":"s","ErrorCode":null}]}"#;
+    let (_, result) = call(2, ok(reply)).await;
+    let failed = result.expect("an answer").failed;
+    assert_eq!((failed.len(), failed[0].index, failed[0].code.as_str()), (1, 0, "InternalFailure"));
+}
+
+#[tokio::test]
+async fn error_answers_keep_code_words_and_wish() {
+    let throttled = r#"{"__type":"com.amazonaws.kinesis#ProvisionedThroughputExceededException","message":"Rate exceeded"}"#;
+    let (_, result) = call(1, error(400, "x-amz-retry-after: 1500\r\n", throttled)).await;
+    let failure = result.expect_err("throttled");
+    assert_eq!(failure.code(), "ProvisionedThroughputExceededException");
+    assert_eq!(failure.message(), "Rate exceeded");
+    assert_eq!(failure.retry_after(), Some(Duration::from_millis(1500)));
+
+    let unknown = r#"{"__type":"BrandNewException","Message":"hm"}"#;
+    let (_, result) = call(1, error(400, "", unknown)).await;
+    let failure = result.expect_err("unknown");
+    assert_eq!((failure.code(), failure.message().as_str()), ("BrandNewException", "hm"));
+}
+
+#[tokio::test]
+async fn an_unreadable_error_is_known_by_its_status() {
+    for (status, body) in [(503, "<html>busy</html>"), (500, ""), (502, "{\"oops")] {
+        let (_, result) = call(1, error(status, "", body)).await;
+        let failure = result.expect_err("an error");
+        assert_eq!(failure.code(), format!("Http{status}"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_cannot_be_believed_is_ambiguous() {
+    let whole = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
+    let mut long = whole.as_bytes().to_vec();
+    long.resize(ANSWER_BYTES_MAX + 1, b' ');
+    let replies = [
+        ok(""),
+        ok("{}"),
+        ok("<html></html>"),
+        ok(r#"{"FailedRecordCount":0,"Records":[]}"#),
+        ok(r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1"},{"SequenceNumber":"2"}]}"#),
+        Reply::Answer { status: 200, headers: "", body: long },
+        Reply::Cut { body: whole.as_bytes().to_vec() },
+        Reply::Close,
+    ];
+    for (number, reply) in replies.into_iter().enumerate() {
+        let (_, result) = call(1, reply).await;
+        let failure = result.expect_err("not believed");
+        let verdict = classify(&failure);
+        assert!(
+            matches!(verdict, Verdict::Transient { ambiguous: true, .. }),
+            "reply {number}: {verdict:?} {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_can_be_used_again_after_its_call() {
+    let server = Server::start().await;
+    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let transport = KinesisTransport::new(client);
+    let mut body = kinesis_body(500);
+    let answer = r#"{"FailedRecordCount":0,"Records":[]}"#;
+    tokio::select! {
+        result = transport.put(body.finish(), 0) => assert!(result.is_ok(), "{result:?}"),
+        () = server.serve(vec![ok(answer)]) => unreachable!("it serves for ever"),
+    };
+    assert!(body.recycle().is_some(), "the SDK and the connection let go of it");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_not_ambiguous() {
+    let server = Server::start().await;
+    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    drop(server);
+    let result = KinesisTransport::new(client).put(kinesis_body(1).finish(), 1).await;
+    let failure = result.expect_err("nobody listens");
+    assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
+    assert!(failure.message().contains("refused"), "{failure}");
+}
+
+#[tokio::test]
+async fn missing_credentials_are_told_apart() {
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, future};
+
+    #[derive(Debug)]
+    struct Failing(fn() -> CredentialsError);
+    impl ProvideCredentials for Failing {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err((self.0)()))
+        }
+    }
+    let cases: [(fn() -> CredentialsError, CredentialFault); 3] = [
+        (|| CredentialsError::not_loaded("nothing"), CredentialFault::Missing),
+        (|| CredentialsError::invalid_configuration("a loop"), CredentialFault::Invalid),
+        (|| CredentialsError::provider_error("HTTP 503"), CredentialFault::Unavailable),
+    ];
+    for (make, expected) in cases {
+        let client = Aws::load(&config("http://127.0.0.1:1")).await.kinesis().await;
+        let config = client.expect("a region").config().to_builder();
+        let config = config.credentials_provider(Failing(make)).build();
+        let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));
+        let failure = transport.put(kinesis_body(1).finish(), 1).await.expect_err("no keys");
+        assert!(
+            matches!(&failure, CallError::Credentials { fault, .. } if *fault == expected),
+            "{failure:?}"
+        );
+    }
+}
