@@ -6,9 +6,12 @@
 
 pub mod admin;
 pub mod batch;
+pub mod budget;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod flow;
 pub mod metrics;
 pub mod process;
 pub mod sandbox;

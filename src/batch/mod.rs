@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod limits;
+pub mod pack;
 
 use crate::tail::identity::{Anchor, FileKey};
 

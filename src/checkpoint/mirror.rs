@@ -191,7 +191,6 @@ pub(super) mod tests {
             head: Head { len: 1024, digest: Digest128::of(&file.to_le_bytes()) },
             offset,
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),
-            header_lines_left: 3,
         }
     }
 

@@ -42,8 +42,6 @@ pub struct Checkpoint {
     pub offset: u64,
     /// The proof of the bytes just before `offset`.
     pub anchor: Anchor,
-    /// Header lines that were still to be skipped at `offset`.
-    pub header_lines_left: u64,
 }
 
 /// What a flow asks the store to write, in one transaction together with other flows' changes.

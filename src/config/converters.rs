@@ -60,7 +60,7 @@ fn converter(item: &Node, list: Slot<'_>, findings: &mut Findings<'_>) -> Option
     };
     match text {
         "CSVTOJSON" => csv_to_json(item, entries, findings),
-        "LOGTOJSON" => log_to_json(item, entries, findings),
+        "LOGTOJSON" => Some(log_to_json(item, entries, findings)),
         "SINGLELINE" => Some(single_line(entries, findings)),
         other => {
             refuse(name, other, findings);
@@ -132,11 +132,7 @@ fn csv_to_json(
     Some(ConverterConfig::CsvToJson { field_names: field_names?, delimiter: delimiter?, format })
 }
 
-fn log_to_json(
-    item: &Node,
-    entries: &[Entry],
-    findings: &mut Findings<'_>,
-) -> Option<ConverterConfig> {
+fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
     warn_unknown(entries, LogToJsonFile::KEYS, findings);
     let file = LogToJsonFile::of(entries);
     let format = file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact);
@@ -160,7 +156,7 @@ fn log_to_json(
         Some(names) => check_count(&file, names.len(), pattern.as_ref(), log_format, findings),
         None => {}
     }
-    Some(ConverterConfig::LogToJson { log_format, pattern, field_names, format })
+    ConverterConfig::LogToJson { log_format, pattern, field_names, format }
 }
 
 fn check_count(

@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_report_shows_place_line_mark_and_help_and_ends_with_the_count() {
         let mut findings = findings("{\n  \"a\": 900,\n  \"b\": 1\n}");
-        findings.warn(Kind::Unknown, &(18..21), "unknown key \"b\"".to_owned());
+        findings.warn(Kind::Unknown, &(17..20), "unknown key \"b\"".to_owned());
         findings
             .error(Kind::OutOfRange, &(9..12), "a is 900".to_owned())
             .related(&(0..1), "the map")

@@ -139,7 +139,7 @@ fn file_pattern(
     let slot = file.file_pattern;
     let Some(text) = slot.text_not_empty(findings) else {
         // A value of the wrong type was reported already.
-        if slot.node().is_none() || slot.text(findings).is_some() {
+        if !slot.is_not_text() {
             let span = slot.span().unwrap_or(&item.span).clone();
             findings
                 .error(Kind::Missing, &span, "required value missing: 'filePattern'".to_owned())

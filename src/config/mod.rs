@@ -116,6 +116,16 @@ pub enum Destination {
     },
 }
 
+impl std::fmt::Display for Destination {
+    /// As the Java agent names it in CloudWatch: `KinesisStream:s` or `DeliveryStream:s`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Firehose { delivery_stream } => write!(f, "DeliveryStream:{delivery_stream}"),
+            Self::Kinesis { stream } => write!(f, "KinesisStream:{stream}"),
+        }
+    }
+}
+
 /// Where to begin in a file that exists when the flow starts for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitialPosition {

@@ -42,7 +42,7 @@ fn static_keys(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<S
 
 fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
     // A value of the wrong type was reported already.
-    if other.node().is_none() || other.text(findings).is_some() {
+    if !other.is_not_text() {
         let message = format!("'{}' is given without '{}'", given.name(), other.name());
         given
             .error(findings, Kind::Missing, message)

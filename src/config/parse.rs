@@ -52,8 +52,11 @@ pub(super) struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Duplicate {
     pub(super) key: String,
-    pub(super) first: Span,
+    /// The first of the keys, if it is known.
+    pub(super) first: Option<Span>,
     pub(super) again: Span,
+    /// The value that is left out of the tree.
+    pub(super) left_out: Option<Node>,
 }
 
 /// The text is not a document.
@@ -72,29 +75,55 @@ pub(super) struct SyntaxError {
 pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     match read(text, DuplicateKeyPolicy::Error) {
         Ok(root) => Ok(Document { root, duplicates: Vec::new() }),
-        Err(Fault::Duplicate) => {
-            // The parser stops at the first duplicate, or keeps the first or the last of each.
-            // Where the two readings differ there are duplicates, and so all of them are found.
-            let root = read(text, DuplicateKeyPolicy::FirstWins).map_err(Fault::into_syntax)?;
-            let last = read(text, DuplicateKeyPolicy::LastWins).map_err(Fault::into_syntax)?;
+        Err(Fault::Duplicate { key, again }) => {
+            // The parser stops at the first duplicate. Under the other policy it hands over every
+            // entry of a map, so all of them can be found.
+            let mut root = read(text, DuplicateKeyPolicy::LastWins).map_err(Fault::into_syntax)?;
             let mut duplicates = Vec::new();
-            differences(&root, &last, &mut duplicates);
+            keep_first(&mut root, &mut duplicates);
+            if duplicates.is_empty() {
+                // It collapsed them after all.
+                duplicates.push(Duplicate { key, first: None, again, left_out: None });
+            }
             Ok(Document { root, duplicates })
         }
         Err(Fault::Syntax(error)) => Err(error),
     }
 }
 
+fn keep_first(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| keep_first(item, duplicates)),
+        Value::Map(entries) => {
+            let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+            for mut entry in entries.drain(..) {
+                keep_first(&mut entry.node, duplicates);
+                match kept.iter().find(|first| first.key == entry.key) {
+                    Some(first) => duplicates.push(Duplicate {
+                        first: Some(first.key_span.clone()),
+                        again: entry.key_span,
+                        key: entry.key,
+                        left_out: Some(entry.node),
+                    }),
+                    None => kept.push(entry),
+                }
+            }
+            *entries = kept;
+        }
+        Value::Null | Value::Scalar(_) => {}
+    }
+}
+
 enum Fault {
-    Duplicate,
+    Duplicate { key: String, again: Span },
     Syntax(SyntaxError),
 }
 
 impl Fault {
     fn into_syntax(self) -> SyntaxError {
         match self {
-            Self::Duplicate => {
-                SyntaxError { message: "a key stands more than once".to_owned(), at: 0 }
+            Self::Duplicate { again, .. } => {
+                SyntaxError { message: "a key stands more than once".to_owned(), at: again.start }
             }
             Self::Syntax(error) => error,
         }
@@ -105,7 +134,7 @@ fn read(text: &str, duplicates: DuplicateKeyPolicy) -> Result<Node, Fault> {
     let options: Options = serde_yaml::options! {
         duplicate_keys: duplicates,
         strict_booleans: true,
-        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     };
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
@@ -117,7 +146,10 @@ fn read(text: &str, duplicates: DuplicateKeyPolicy) -> Result<Node, Fault> {
 fn fault(text: &str, error: &serde_yaml::Error) -> Fault {
     let error = error.without_snippet();
     let message = match error {
-        serde_yaml::Error::DuplicateMappingKey { .. } => return Fault::Duplicate,
+        serde_yaml::Error::DuplicateMappingKey { key, location } => {
+            let key = key.clone().unwrap_or_default();
+            return Fault::Duplicate { key, again: span_of(text, *location) };
+        }
         serde_yaml::Error::MultipleDocuments { .. } => {
             "the file has to be one document; there is a second one".to_owned()
         }
@@ -144,8 +176,8 @@ fn first_line(message: &str) -> String {
 
 /// What serde hands over, before plain scalars are looked up in the text.
 enum Raw {
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
     Null,
     /// A scalar that YAML would read as a number or a truth value: its text is in the source.
     Plain(String),
@@ -250,30 +282,6 @@ fn span_of(text: &str, location: serde_yaml::Location) -> Span {
     start..text.floor_char_boundary(start.saturating_add(len)).max(start)
 }
 
-fn differences(first: &Node, last: &Node, found: &mut Vec<Duplicate>) {
-    match (&first.value, &last.value) {
-        (Value::List(a), Value::List(b)) => {
-            for (a, b) in a.iter().zip(b) {
-                differences(a, b, found);
-            }
-        }
-        (Value::Map(a), Value::Map(b)) => {
-            for a in a {
-                match b.iter().find(|b| b.key == a.key) {
-                    Some(b) if b.key_span == a.key_span => differences(&a.node, &b.node, found),
-                    Some(b) => found.push(Duplicate {
-                        key: a.key.clone(),
-                        first: a.key_span.clone(),
-                        again: b.key_span.clone(),
-                    }),
-                    None => {}
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,14 +349,22 @@ mod tests {
 
     #[test]
     fn every_duplicate_key_is_found_with_both_places() {
-        let document = parse("a: 1\nb:\n  c: 1\n  c: 2\na: 2\nd: 1\n").unwrap();
+        let document = parse("a: 1\nb:\n  c: 1\n  c: 2\na: 2\nd: 1\na: 3\n").unwrap();
+        let found: Vec<(&str, Option<Span>, Span)> = document
+            .duplicates
+            .iter()
+            .map(|d| (d.key.as_str(), d.first.clone(), d.again.clone()))
+            .collect();
         assert_eq!(
-            document.duplicates,
-            [
-                Duplicate { key: "a".to_owned(), first: 0..1, again: 24..25 },
-                Duplicate { key: "c".to_owned(), first: 10..11, again: 17..18 },
-            ]
+            found,
+            [("c", Some(10..11), 17..18), ("a", Some(0..1), 22..23), ("a", Some(0..1), 32..33)]
         );
+        let Value::Map(entries) = document.root.value else { panic!("no map") };
+        assert_eq!(entries.len(), 3);
+        let same_alias = parse("x: &x 1\na: *x\na: *x\n").unwrap();
+        assert_eq!(same_alias.duplicates.len(), 1);
+        let numbers = parse("1: a\n0x1: b\n").unwrap();
+        assert_eq!(numbers.duplicates.len(), 1);
     }
 
     #[test]

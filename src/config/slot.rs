@@ -43,6 +43,11 @@ impl<'a> Slot<'a> {
         self.entry.map(|entry| &entry.node).filter(|node| node.value != Value::Null)
     }
 
+    /// Whether the value is of the wrong type for a string, which is reported where it is read.
+    pub(super) fn is_not_text(self) -> bool {
+        self.node().is_some_and(|node| !matches!(node.value, Value::Scalar(_)))
+    }
+
     /// Where to point: at the value, or at the key if nothing is to be seen of the value.
     pub(super) fn span(self) -> Option<&'a Span> {
         let entry = self.entry?;

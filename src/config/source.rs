@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::parse::{Entry, Node, Span, Value};
+use super::parse::{Document, Duplicate, Entry, Node, Span, Value};
 
 /// An excerpt shows at most this many characters of a line.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -65,9 +65,18 @@ impl<'t> Source<'t> {
     }
 
     /// Learns where the secrets are. Until then every line near a suspicious word is hidden.
-    pub(super) fn learn_secrets(&mut self, root: &Node) {
+    pub(super) fn learn_secrets(&mut self, document: &Document) {
         self.structured = true;
-        collect_secrets(root, false, &mut self.secrets);
+        collect_secrets(&document.root, false, &mut self.secrets);
+        for Duplicate { key, again, left_out, .. } in &document.duplicates {
+            let secret = smells_of_secret(key);
+            if secret {
+                self.secrets.push(again.clone());
+            }
+            if let Some(node) = left_out {
+                collect_secrets(node, secret, &mut self.secrets);
+            }
+        }
     }
 
     /// Whether any of this may not be shown.

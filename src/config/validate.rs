@@ -83,13 +83,15 @@ fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
     };
     match parse(&blanked) {
         Ok(document) => {
-            findings.source_mut().learn_secrets(&document.root);
+            findings.source_mut().learn_secrets(&document);
             for duplicate in &document.duplicates {
                 let message = format!("'{}' stands twice", duplicate.key);
-                findings
+                let finding = findings
                     .error(Kind::Duplicate, &duplicate.again, message)
-                    .related(&duplicate.first, "it stands here first")
                     .help("take one out; the Java agent would use the last one");
+                if let Some(first) = &duplicate.first {
+                    finding.related(first, "it stands here first");
+                }
             }
             Some(document)
         }

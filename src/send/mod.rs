@@ -15,6 +15,7 @@ pub mod firehose;
 pub mod gate;
 pub mod journal;
 pub mod kinesis;
+pub mod ledger;
 pub mod protocol;
 pub mod region;
 pub mod retry;

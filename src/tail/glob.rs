@@ -118,7 +118,7 @@ enum Token {
     },
     Literal(char),
     /// `{a,b}`.
-    OneOf(Vec<Vec<Token>>),
+    OneOf(Vec<Vec<Self>>),
 }
 
 fn literal(tokens: &[Token]) -> Option<String> {

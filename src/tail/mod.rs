@@ -1,10 +1,21 @@
 //! Tailing: which files there are, what became of them, and which bytes come next.
 //!
-//! `pattern` says which names match, `snapshot` lists them, `identity` tells one file from
-//! another whatever its name, `rotation` decides what a change between two looks means,
-//! `splitter` finds records in bytes, `reader` reads them, `watch` says when to look. `identity`,
-//! `rotation` and `splitter` are pure: no clock and no I/O.
+//! `pattern` says which names match, `snapshot` lists them, `rotation` says what changed between
+//! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
+//! contents that have no file, `recognize` finds them again, `tailer` owns all files of a flow,
+//! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
+//! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
+pub mod event;
+pub mod file;
 mod glob;
 pub mod identity;
+pub mod memory;
 pub mod pattern;
+mod recognize;
+pub mod rotation;
+pub mod snapshot;
+pub mod splitter;
+pub mod tailer;
+pub mod watch;
+pub mod window;

@@ -1,0 +1,365 @@
+//! From bytes of a file to a batch: finds records, runs the chain, gives each its partition key,
+//! cuts what is too long and appends it to the open batch. No I/O and no clock.
+//!
+//! The packer owns the batch under construction. It never decides whether there is room in memory
+//! or a free request; its flow does.
+
+use std::time::Instant;
+
+use md5::{Digest, Md5};
+
+use super::body::{Body, Envelope};
+use super::limits;
+use super::{BatchId, Span};
+use crate::config::{Destination, FlowConfig, PartitionKey};
+use crate::process::{Chain, Converted};
+use crate::tail::identity::{Anchor, FileKey};
+use crate::tail::splitter::{Ending, Next, Splitter};
+
+/// A body larger than this is not kept for the next batch, in bytes.
+const SPARE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A batch under construction.
+#[derive(Debug)]
+pub struct OpenBatch {
+    /// The encoded records.
+    pub body: Body,
+    /// What it accounts for, at most one span a file.
+    pub spans: Vec<Span>,
+    /// When its first record or skipped line came.
+    pub opened_at: Instant,
+    /// Greatest number of records it may still get is reached, or the next one did not fit.
+    pub full: bool,
+}
+
+/// Why [`Packer::take`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The batch is full: close it and call again with what is left.
+    BatchFull,
+    /// No further record ends in the bytes shown.
+    NeedMore,
+    /// The next record is longer than a record may be: see [`Packer::take_cut`].
+    Overlong,
+}
+
+/// What became of the bytes shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// This many bytes, from the start, are accounted for.
+    pub used: usize,
+    /// Why it stopped.
+    pub stop: Stop,
+}
+
+/// What happened to records since the counts were last taken.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Records found.
+    pub read: u64,
+    /// Records that the chain changed.
+    pub converted: u64,
+    /// Records that the chain could not read and that are sent raw.
+    pub raw: u64,
+    /// The newest reason for that.
+    pub raw_reason: Option<String>,
+    /// Records cut to the service's limit.
+    pub truncated: u64,
+    /// Records left out, by reason.
+    pub skipped: Vec<(&'static str, u64)>,
+}
+
+/// Where in a file records are taken from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// The file generation.
+    pub file: FileKey,
+    /// The offset of the first byte shown; a record boundary.
+    pub offset: u64,
+    /// Whether more may follow the bytes shown.
+    pub ending: Ending,
+}
+
+/// Fills batches of one flow.
+#[derive(Debug)]
+pub struct Packer {
+    envelope: Envelope,
+    splitter: Splitter,
+    chain: Chain,
+    partition_key: PartitionKey,
+    /// The greatest length of data, or of data and key together.
+    record_bytes_max: usize,
+    key_counts: bool,
+    batch_records_max: usize,
+    batch_bytes_max: usize,
+    terminator: Vec<u8>,
+    random: fastrand::Rng,
+    scratch: Vec<u8>,
+    open: Option<OpenBatch>,
+    /// The memory of a batch that is done, for the next one.
+    spare: Option<Body>,
+    counts: Counts,
+    next_batch: BatchId,
+}
+
+impl Packer {
+    /// A packer for this flow. The seed decides the random partition keys.
+    #[must_use]
+    pub fn new(config: &FlowConfig, seed: u64) -> Self {
+        let (envelope, record_bytes_max, request_bytes_max, key_counts) = match &config.destination
+        {
+            Destination::Kinesis { stream } => (
+                Envelope::kinesis(stream),
+                limits::KINESIS_RECORD_BYTES_MAX,
+                limits::KINESIS_REQUEST_BYTES_MAX,
+                true,
+            ),
+            Destination::Firehose { delivery_stream } => (
+                Envelope::firehose(delivery_stream),
+                limits::FIREHOSE_RECORD_BYTES_MAX,
+                limits::FIREHOSE_REQUEST_BYTES_MAX,
+                false,
+            ),
+        };
+        Self {
+            envelope,
+            splitter: Splitter::new(config.multi_line_start.clone(), request_bytes_max),
+            chain: Chain::new(&config.converters),
+            partition_key: config.partition_key,
+            record_bytes_max,
+            key_counts,
+            batch_records_max: config.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
+            batch_bytes_max: config.max_buffer_bytes.min(request_bytes_max),
+            terminator: config.truncated_record_terminator.clone(),
+            random: fastrand::Rng::with_seed(seed),
+            scratch: Vec::new(),
+            open: None,
+            spare: None,
+            counts: Counts::default(),
+            next_batch: 1,
+        }
+    }
+
+    /// The greatest length of a record before it is cut, in bytes.
+    #[must_use]
+    pub fn raw_record_bytes_max(&self) -> usize {
+        self.splitter.record_bytes_max()
+    }
+
+    /// The greatest number of data bytes in a batch.
+    #[must_use]
+    pub fn batch_bytes_max(&self) -> usize {
+        self.batch_bytes_max
+    }
+
+    /// The batch under construction.
+    #[must_use]
+    pub fn open(&self) -> Option<&OpenBatch> {
+        self.open.as_ref()
+    }
+
+    /// Hands the batch under construction over, with its number.
+    pub fn close(&mut self) -> Option<(BatchId, OpenBatch)> {
+        let batch = self.open.take()?;
+        let id = self.next_batch;
+        self.next_batch += 1;
+        Some((id, batch))
+    }
+
+    /// Takes the empty body of a batch that is done, so that the next batch needs no new memory.
+    /// Unusually large ones are given back.
+    pub fn reuse(&mut self, spare: Body) {
+        if spare.held_bytes() <= SPARE_BYTES_MAX {
+            self.spare = Some(spare);
+        }
+    }
+
+    /// The memory that waits for the next batch, in bytes.
+    #[must_use]
+    pub fn spare_bytes(&self) -> usize {
+        self.spare.as_ref().map_or(0, Body::held_bytes)
+    }
+
+    /// What happened to records since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
+    /// for them still needs its anchor: see [`Packer::anchor`].
+    pub fn take(&mut self, source: Source, bytes: &[u8], now: Instant) -> Taken {
+        let mut used = 0;
+        let stop = loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            match self.splitter.next(rest, source.ending) {
+                Next::NeedMore => break Stop::NeedMore,
+                Next::Overlong => break Stop::Overlong,
+                Next::Record { len } => {
+                    let record = rest.get(..len).unwrap_or_default();
+                    if !self.append(record, now) {
+                        break Stop::BatchFull;
+                    }
+                    used += len;
+                }
+            }
+        };
+        self.cover(source.file, source.offset, used, now);
+        Taken { used, stop }
+    }
+
+    /// Takes one record of `len` bytes of which only the first are at hand; it is cut. Says
+    /// whether there was room.
+    pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
+        let taken = self.append(first, now);
+        if taken {
+            let covered = usize::try_from(len).unwrap_or(usize::MAX);
+            self.cover(source.file, source.offset, covered, now);
+        }
+        taken
+    }
+
+    /// Accounts for bytes that are left out, such as header lines.
+    pub fn skip(&mut self, source: Source, len: usize, now: Instant) {
+        self.cover(source.file, source.offset, len, now);
+    }
+
+    /// Counts records that were left out.
+    pub fn count_skipped(&mut self, reason: &'static str, count: u64) {
+        match self.counts.skipped.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, total)) => *total += count,
+            None => self.counts.skipped.push((reason, count)),
+        }
+    }
+
+    /// Gives the span of `file` in the open batch the proof of its end.
+    pub fn anchor(&mut self, file: FileKey, anchor: Anchor) {
+        let span = self.open.as_mut().and_then(|batch| span_of(&mut batch.spans, file));
+        if let Some(span) = span {
+            span.anchor = anchor;
+        }
+    }
+
+    /// Appends one record, or leaves it out if the chain says so. `false` if the batch has no
+    /// room for it; then nothing happened.
+    fn append(&mut self, record: &[u8], now: Instant) -> bool {
+        let open = self.open.get_or_insert_with(|| {
+            OpenBatch::new(self.spare.take().unwrap_or_else(|| Body::new(&self.envelope)), now)
+        });
+        if open.full {
+            return false;
+        }
+        let (data, converted, raw) = if self.chain.is_empty() {
+            (record, false, None)
+        } else {
+            match self.chain.convert(record) {
+                Converted::Record(data) => (data, true, None),
+                Converted::Raw { record, converter, reason } => {
+                    (record, false, Some((converter, reason)))
+                }
+                Converted::Skipped { reason } => {
+                    self.counts.read += 1;
+                    self.count_skipped(reason, 1);
+                    return true;
+                }
+            }
+        };
+        let mut key = [0; KEY_BYTES_MAX];
+        let key = make_key(self.partition_key, data, &mut self.random, &mut key);
+        let limit = self.record_bytes_max - if self.key_counts { key.len() } else { 0 };
+        let truncated = data.len() > limit;
+        let data = if truncated {
+            cut(data, limit, &self.terminator, &mut self.scratch)
+        } else {
+            data
+        };
+        let counted = data.len() + if self.key_counts { key.len() } else { 0 };
+        let body = &mut open.body;
+        if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {
+            open.full = true;
+            return false;
+        }
+        body.push(data, key);
+        open.full = body.records() >= self.batch_records_max
+            || body.counted_bytes() >= self.batch_bytes_max;
+        self.counts.read += 1;
+        self.counts.converted += u64::from(converted);
+        self.counts.truncated += u64::from(truncated);
+        if let Some((converter, reason)) = raw {
+            self.counts.raw += 1;
+            self.counts.raw_reason = Some(format!("{converter}: {reason}"));
+        }
+        true
+    }
+
+    fn cover(&mut self, file: FileKey, start: u64, len: usize, now: Instant) {
+        if len == 0 {
+            return;
+        }
+        let end = start + len as u64;
+        let open = self.open.get_or_insert_with(|| {
+            OpenBatch::new(self.spare.take().unwrap_or_else(|| Body::new(&self.envelope)), now)
+        });
+        match span_of(&mut open.spans, file) {
+            Some(span) => span.end = end,
+            None => open.spans.push(Span { file, start, end, anchor: Anchor::default() }),
+        }
+    }
+}
+
+impl OpenBatch {
+    fn new(body: Body, now: Instant) -> Self {
+        Self { body, spans: Vec::new(), opened_at: now, full: false }
+    }
+}
+
+/// The newest span of a file; looked for from the back, where it nearly always is.
+fn span_of(spans: &mut [Span], file: FileKey) -> Option<&mut Span> {
+    spans.iter_mut().rev().find(|span| span.file == file)
+}
+
+/// The longest key that is made here: a hexadecimal MD5.
+const KEY_BYTES_MAX: usize = 32;
+
+/// A random key has this many hexadecimal digits: 32 bits spread evenly over any number of
+/// shards, and a short key is a smaller request.
+const RANDOM_KEY_DIGITS: usize = 8;
+
+fn make_key<'k>(
+    option: PartitionKey,
+    data: &[u8],
+    random: &mut fastrand::Rng,
+    key: &'k mut [u8; KEY_BYTES_MAX],
+) -> &'k str {
+    let len = match option {
+        PartitionKey::Random => {
+            let number = random.u32(..).to_be_bytes();
+            hex(&number, key);
+            RANDOM_KEY_DIGITS
+        }
+        PartitionKey::Deterministic => {
+            hex(&Md5::digest(data), key);
+            KEY_BYTES_MAX
+        }
+    };
+    // Hexadecimal digits are always valid text.
+    key.get(..len).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+}
+
+fn hex(bytes: &[u8], out: &mut [u8; KEY_BYTES_MAX]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
+        if let [high, low] = pair {
+            *high = DIGITS[usize::from(byte >> 4)];
+            *low = DIGITS[usize::from(byte & 15)];
+        }
+    }
+}
+
+/// The first `limit` bytes, the last of them overwritten by the terminator.
+fn cut<'s>(data: &[u8], limit: usize, terminator: &[u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    let kept = limit.saturating_sub(terminator.len());
+    scratch.clear();
+    scratch.extend_from_slice(data.get(..kept).unwrap_or(data));
+    scratch.extend_from_slice(terminator);
+    scratch
+}

@@ -1,0 +1,159 @@
+//! The bytes that batches of all flows may hold together.
+//!
+//! Half of the budget is dealt out in equal shares that nobody else can take, so a flow whose
+//! endpoint is dead never starves another one. The other half is lent to flows whose destination
+//! works. The counters are atomic: flows run on threads of their own and never wait here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use metrics::gauge;
+
+use crate::metrics::name;
+
+/// The budget of the process.
+#[derive(Debug)]
+pub struct Budget {
+    pool_bytes: usize,
+    lent_bytes: AtomicUsize,
+    held_bytes: AtomicUsize,
+    share_bytes: usize,
+}
+
+/// One flow's part in the budget.
+#[derive(Debug)]
+pub struct Account {
+    budget: Arc<Budget>,
+    held_bytes: usize,
+}
+
+impl Budget {
+    /// A budget of `total_bytes` for this many flows.
+    #[must_use]
+    pub fn new(total_bytes: usize, flows: usize) -> Arc<Self> {
+        gauge!(name::MEMORY_BUDGET_BYTES).set(approximate(total_bytes));
+        Arc::new(Self {
+            pool_bytes: total_bytes / 2,
+            lent_bytes: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
+            share_bytes: total_bytes / 2 / flows.max(1),
+        })
+    }
+
+    /// An account for one flow.
+    #[must_use]
+    pub fn account(self: &Arc<Self>) -> Account {
+        Account { budget: Arc::clone(self), held_bytes: 0 }
+    }
+
+    /// What all flows hold, in bytes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Account {
+    /// What this flow holds, in bytes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Asks to hold `wanted_bytes` in all. A flow that holds nothing gets it always, or it could
+    /// never send a record larger than its share; beyond its share it borrows, if it may.
+    pub fn grow_to(&mut self, wanted_bytes: usize, may_borrow: bool) -> bool {
+        let Some(more) = wanted_bytes.checked_sub(self.held_bytes).filter(|more| *more > 0) else {
+            return true;
+        };
+        let beyond = self.beyond_share(wanted_bytes) - self.beyond_share(self.held_bytes);
+        let first = self.held_bytes == 0;
+        if beyond > 0 && !first && (!may_borrow || !self.borrow(beyond)) {
+            return false;
+        }
+        if beyond > 0 && first {
+            self.budget.lent_bytes.fetch_add(beyond, Ordering::Relaxed);
+        }
+        self.held_bytes = wanted_bytes;
+        let held = self.budget.held_bytes.fetch_add(more, Ordering::Relaxed) + more;
+        gauge!(name::MEMORY_USED_BYTES).set(approximate(held));
+        true
+    }
+
+    /// Gives back everything above `kept_bytes`.
+    pub fn shrink_to(&mut self, kept_bytes: usize) {
+        let Some(less) = self.held_bytes.checked_sub(kept_bytes).filter(|less| *less > 0) else {
+            return;
+        };
+        let returned = self.beyond_share(self.held_bytes) - self.beyond_share(kept_bytes);
+        self.budget.lent_bytes.fetch_sub(returned, Ordering::Relaxed);
+        self.held_bytes = kept_bytes;
+        let held = self.budget.held_bytes.fetch_sub(less, Ordering::Relaxed) - less;
+        gauge!(name::MEMORY_USED_BYTES).set(approximate(held));
+    }
+
+    fn beyond_share(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(self.budget.share_bytes)
+    }
+
+    fn borrow(&self, bytes: usize) -> bool {
+        let limit = self.budget.pool_bytes;
+        self.budget
+            .lent_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |lent| {
+                lent.checked_add(bytes).filter(|sum| *sum <= limit)
+            })
+            .is_ok()
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.shrink_to(0);
+    }
+}
+
+/// A gauge takes a float; byte counts of this size lose nothing that matters.
+#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
+fn approximate(bytes: usize) -> f64 {
+    bytes as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_always_there_whatever_others_hold() {
+        let budget = Budget::new(1000, 2);
+        let (mut a, mut b) = (budget.account(), budget.account());
+        assert!(a.grow_to(250, true));
+        assert!(a.grow_to(750, true), "its share and the whole pool");
+        assert!(!a.grow_to(751, true));
+        assert!(b.grow_to(250, false));
+        assert!(!b.grow_to(251, true), "the pool is lent");
+        a.shrink_to(0);
+        assert!(b.grow_to(750, true));
+    }
+
+    #[test]
+    fn a_flow_whose_destination_fails_gets_its_share_only() {
+        let budget = Budget::new(1000, 1);
+        let mut a = budget.account();
+        assert!(a.grow_to(100, false));
+        assert!(!a.grow_to(501, false));
+        assert!(a.grow_to(501, true));
+    }
+
+    #[test]
+    fn a_flow_that_holds_nothing_may_always_take_one_batch() {
+        let budget = Budget::new(1000, 1);
+        let mut a = budget.account();
+        assert!(a.grow_to(5000, false));
+        a.shrink_to(0);
+        assert!(a.grow_to(1000, true), "nothing of the pool stayed lent");
+        assert_eq!(budget.held_bytes(), 1000);
+        drop(a);
+        assert_eq!(budget.held_bytes(), 0);
+    }
+}

@@ -1,0 +1,222 @@
+//! `dataProcessingOptions`: what is taken, and every way to get it wrong.
+
+use super::*;
+use crate::process::{ConverterConfig, CsvDelimiter, JsonFormat, LogFormat};
+
+fn options(items: &str) -> String {
+    kinesis(&format!("\"dataProcessingOptions\": {items}"))
+}
+
+fn chain(items: &str) -> Vec<ConverterConfig> {
+    flow(&options(items)).converters
+}
+
+#[test]
+fn a_chain_keeps_its_order_and_its_options() {
+    let chain = chain(
+        r#"[
+            {"optionName": "SINGLELINE", "parseOptions": ["NO_TRIM", "ESCAPE_NEW_LINE"]},
+            {"optionName": "CSVTOJSON", "customFieldNames": ["a", 2], "delimiter": "\\t"},
+            {"optionName": "LOGTOJSON", "logFormat": "SYSLOG", "jsonFormat": "PRETTYPRINT"}
+        ]"#,
+    );
+    let [
+        ConverterConfig::SingleLine { trim: false, escape_new_line: true },
+        ConverterConfig::CsvToJson { field_names, delimiter, format: JsonFormat::Compact },
+        ConverterConfig::LogToJson {
+            log_format: LogFormat::Syslog,
+            pattern: None,
+            field_names: None,
+            format: JsonFormat::Pretty,
+        },
+    ] = chain.as_slice()
+    else {
+        panic!("{chain:?}");
+    };
+    assert_eq!(field_names, &["a", "2"]);
+    assert!(!matches!(delimiter, CsvDelimiter::Literal(bytes) if bytes == b","));
+}
+
+#[test]
+fn defaults_are_those_of_the_java_agent() {
+    let chain = chain(
+        r#"[{"optionName": "SINGLELINE"}, {"optionName": "CSVTOJSON", "customFieldNames": ["a"]}]"#,
+    );
+    let [
+        ConverterConfig::SingleLine { trim: true, escape_new_line: false },
+        ConverterConfig::CsvToJson { delimiter: CsvDelimiter::Literal(comma), .. },
+    ] = chain.as_slice()
+    else {
+        panic!("{chain:?}");
+    };
+    assert_eq!(comma, b",");
+    assert!(flow(&options("[]")).converters.is_empty());
+    assert!(flow(&options("null")).converters.is_empty());
+}
+
+#[test]
+fn a_match_pattern_has_one_group_for_each_name() {
+    let item = |pattern: &str, names: &str| {
+        format!(
+            "[{{\"optionName\": \"LOGTOJSON\", \"logFormat\": \"COMMONAPACHELOG\", {pattern} \
+             \"customFieldNames\": {names}}}]"
+        )
+    };
+    let pattern = "\"matchPattern\": \"(\\\\S+) (\\\\S+)\",";
+    let chain = chain(&item(pattern, "[\"a\", \"b\"]"));
+    let [ConverterConfig::LogToJson { pattern: Some(regex), field_names: Some(names), .. }] =
+        chain.as_slice()
+    else {
+        panic!("{chain:?}");
+    };
+    assert!(regex.is_match("x y") && !regex.is_match("x y z"));
+    assert_eq!(names, &["a", "b"]);
+    let (kind, message, _) = error(&options(&item(pattern, "[\"a\"]")));
+    assert_eq!(kind, Kind::Conflict);
+    assert_eq!(message, "matchPattern has 2 groups, but customFieldNames has 1 names");
+    let (kind, message, _) = error(&options(&item("", "[\"a\"]")));
+    assert_eq!(kind, Kind::Conflict);
+    assert_eq!(
+        message,
+        "invalid custom field names for the selected log format: it has 7 fields, but \
+         customFieldNames has 1 names"
+    );
+}
+
+#[test]
+fn renamed_fields_have_to_be_as_many_as_the_format_has() {
+    for (format, fields) in [
+        ("COMMONAPACHELOG", 7),
+        ("COMBINEDAPACHELOG", 9),
+        ("APACHEERRORLOG", 7),
+        ("SYSLOG", 5),
+        ("RFC3339SYSLOG", 5),
+    ] {
+        let item = |count: usize| {
+            let names = vec!["\"n\""; count].join(",");
+            options(&format!(
+                "[{{\"optionName\": \"LOGTOJSON\", \"logFormat\": \"{format}\", \
+                 \"customFieldNames\": [{names}]}}]"
+            ))
+        };
+        loaded(&item(fields));
+        assert_eq!(error(&item(fields + 1)).0, Kind::Conflict, "{format}");
+    }
+}
+
+/// As [`options`], in YAML, where less has to be quoted.
+fn yaml_error(items: &str) -> (Kind, String) {
+    let flow = format!("filePattern: /a/b, kinesisStream: s, dataProcessingOptions: {items}");
+    let (kind, message, _) = error(&format!("flows: [{{{flow}}}]"));
+    (kind, message)
+}
+
+#[test]
+fn a_chain_of_the_wrong_shape_says_so() {
+    for (items, kind, message) in [
+        (
+            "{optionName: SINGLELINE}",
+            Kind::WrongType,
+            "'dataProcessingOptions' has to be a list, not a map",
+        ),
+        (
+            "[SINGLELINE]",
+            Kind::WrongType,
+            "an item of 'dataProcessingOptions' has to be a map, not \"SINGLELINE\"",
+        ),
+        ("[{}]", Kind::Missing, "required value missing: 'optionName'"),
+        ("[{optionName: [1]}]", Kind::WrongType, "'optionName' has to be a string, not a list"),
+        (
+            "[{optionName: SINGLE_LINE}]",
+            Kind::Invalid,
+            "'optionName' \"SINGLE_LINE\" is no converter",
+        ),
+        (
+            "[{optionName: USINGPLUGGIN}]",
+            Kind::Unsupported,
+            "the converter \"USINGPLUGGIN\" is not supported",
+        ),
+        (
+            "[{optionName: ADDMETADATA}]",
+            Kind::Unsupported,
+            "the converter \"ADDMETADATA\" is not supported",
+        ),
+        (
+            "[{optionName: SINGLELINE, parseOptions: NO_TRIM}]",
+            Kind::WrongType,
+            "'parseOptions' has to be a list, not \"NO_TRIM\"",
+        ),
+    ] {
+        assert_eq!(yaml_error(items), (kind, message.to_owned()), "{items}");
+    }
+}
+
+#[test]
+fn wrong_options_of_csv_to_json_say_so() {
+    for (entries, kind, message) in [
+        ("", Kind::Missing, "required value missing: 'customFieldNames'"),
+        (
+            ", customFieldNames: 'a,b'",
+            Kind::WrongType,
+            "'customFieldNames' has to be a list, not \"a,b\"",
+        ),
+        (
+            ", customFieldNames: [a, null]",
+            Kind::WrongType,
+            "an item of 'customFieldNames' has to be a name, not null",
+        ),
+        (
+            ", customFieldNames: [a], delimiter: '('",
+            Kind::Invalid,
+            "'delimiter' \"(\" is no regular expression: unclosed group",
+        ),
+        (
+            ", customFieldNames: [a], jsonFormat: PRETTY",
+            Kind::Invalid,
+            "'jsonFormat' cannot be \"PRETTY\"; legal values are COMPACT, PRETTYPRINT",
+        ),
+    ] {
+        let items = format!("[{{optionName: CSVTOJSON{entries}}}]");
+        assert_eq!(yaml_error(&items), (kind, message.to_owned()), "{items}");
+    }
+}
+
+#[test]
+fn wrong_options_of_log_to_json_say_so() {
+    for (entries, kind, message) in [
+        ("", Kind::Missing, "required value missing: 'logFormat'"),
+        (
+            ", logFormat: NGINX",
+            Kind::Invalid,
+            "'logFormat' cannot be \"NGINX\"; legal values are COMMONAPACHELOG, \
+             COMBINEDAPACHELOG, APACHEERRORLOG, SYSLOG, RFC3339SYSLOG",
+        ),
+        (
+            ", logFormat: SYSLOG, matchPattern: (.*)",
+            Kind::Missing,
+            "customFieldNames must be specified when matchPattern is specified",
+        ),
+        (
+            ", logFormat: SYSLOG, matchPattern: '(', customFieldNames: [a]",
+            Kind::Invalid,
+            "'matchPattern' \"(\" is no regular expression: unclosed group",
+        ),
+    ] {
+        let items = format!("[{{optionName: LOGTOJSON{entries}}}]");
+        assert_eq!(yaml_error(&items), (kind, message.to_owned()), "{items}");
+    }
+}
+
+#[test]
+fn unknown_options_warn_with_a_suggestion() {
+    let (kind, message, help) =
+        warning(&options("[{\"optionName\": \"SINGLELINE\", \"parseOption\": [\"NO_TRIM\"]}]"));
+    assert_eq!((kind, message.as_str()), (Kind::Unknown, "unknown key \"parseOption\""));
+    assert_eq!(help, "did you mean \"parseOptions\"?");
+    let (kind, message, help) =
+        warning(&options("[{\"optionName\": \"SINGLELINE\", \"parseOptions\": [\"TRIM\"]}]"));
+    assert_eq!((kind, message.as_str()), (Kind::Unknown, "unknown parse option \"TRIM\""));
+    assert_eq!(help, "write NO_TRIM or ESCAPE_NEW_LINE");
+    let (_, _, help) = error(&options("[{\"optionName\": \"CSVTOJASON\"}]"));
+    assert_eq!(help, "did you mean CSVTOJSON?");
+}

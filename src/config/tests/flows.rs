@@ -1,0 +1,277 @@
+//! Keys of a flow: defaults, ranges, ids, error texts.
+
+use std::time::Duration;
+
+use super::super::{Destination, InitialPosition, PartitionKey, Wire};
+use super::*;
+
+#[test]
+fn the_smallest_flow_gets_the_defaults() {
+    let kinesis = flow(&format!("{{\"flows\": [{FLOW}]}}"));
+    assert_eq!(kinesis.id, "kinesis:s:/tmp/a.log");
+    assert_eq!(kinesis.destination, Destination::Kinesis { stream: "s".to_owned() });
+    assert_eq!(kinesis.initial_position, InitialPosition::EndOfFile);
+    assert_eq!(kinesis.max_buffer_age, Duration::from_secs(1));
+    assert_eq!(kinesis.max_buffer_records, 500);
+    assert_eq!(kinesis.max_buffer_bytes, 5_242_880);
+    assert_eq!(kinesis.partition_key, PartitionKey::Random);
+    assert!(kinesis.multi_line_start.is_none());
+    assert_eq!(kinesis.multi_line_hold, Duration::from_secs(1));
+    assert_eq!(kinesis.skip_header_lines, 0);
+    assert_eq!(kinesis.truncated_record_terminator, b"\n");
+    assert!(kinesis.converters.is_empty());
+    assert_eq!(kinesis.retry.initial, Duration::from_millis(100));
+    assert_eq!(kinesis.retry.max, Duration::from_secs(10));
+    assert_eq!(kinesis.max_in_flight_requests, 8);
+    assert_eq!(kinesis.wire, Wire::Auto);
+    assert_eq!(kinesis.scan_interval, Duration::from_secs(1));
+    let firehose = flow(r#"{"flows": [{"filePattern": "/tmp/a.log*", "deliveryStream": "d"}]}"#);
+    assert_eq!(firehose.id, "fh:d:/tmp/a.log*");
+    assert_eq!(firehose.max_buffer_bytes, 4_194_304);
+}
+
+#[test]
+fn every_key_of_a_flow_arrives() {
+    let flow = flow(&kinesis(
+        r#""initialPosition": "START_OF_FILE", "maxBufferAgeMillis": 10,
+        "maxBufferSizeRecords": "1", "maxBufferSizeBytes": 1, "partitionKeyOption": "DETERMINISTIC",
+        "multiLineStartPattern": "\\d{4}|x", "multiLineHoldMillis": 0, "skipHeaderLines": 2,
+        "truncatedRecordTerminator": "…", "retryInitialBackoffMillis": 7,
+        "retryMaxBackoffMillis": 7, "maxInFlightRequests": 64, "wire": "json",
+        "scanIntervalMillis": 50"#,
+    ));
+    assert_eq!(flow.initial_position, InitialPosition::StartOfFile);
+    assert_eq!(flow.max_buffer_age, Duration::from_millis(10));
+    assert_eq!((flow.max_buffer_records, flow.max_buffer_bytes), (1, 1));
+    assert_eq!(flow.partition_key, PartitionKey::Deterministic);
+    assert_eq!(flow.multi_line_hold, Duration::ZERO);
+    assert_eq!(flow.skip_header_lines, 2);
+    assert_eq!(flow.truncated_record_terminator, "…".as_bytes());
+    assert_eq!(flow.retry.max, Duration::from_millis(7));
+    assert_eq!((flow.max_in_flight_requests, flow.wire), (64, Wire::Json));
+    assert_eq!(flow.scan_interval, Duration::from_millis(50));
+    let start = flow.multi_line_start.unwrap();
+    assert!(start.is_match(b"2024 a") && start.is_match(b"x\xff"));
+    assert!(!start.is_match(b" x") && !start.is_match(b"a 2024") && !start.is_match(b"a\nx"));
+}
+
+#[test]
+fn flow_ids_are_those_of_the_java_agent() {
+    for (pattern, id) in [
+        ("/var//log/./x/../app.log*", "kinesis:s:/var/log/./x/../app.log*"),
+        ("/app.log", "kinesis:s://app.log"),
+        ("logs/app.log", "kinesis:s:logs/app.log"),
+        ("./app.log", "kinesis:s:./app.log"),
+        ("/a/*/[x].log", "kinesis:s:/a/*/[x].log"),
+    ] {
+        let text = format!("flows: [{{filePattern: '{pattern}', kinesisStream: s}}]");
+        assert_eq!(flow(&text).id, id);
+    }
+}
+
+#[test]
+fn a_number_out_of_range_names_the_range() {
+    for (key, value, range) in [
+        ("maxBufferAgeMillis", "9", "10 to 900000"),
+        ("maxBufferAgeMillis", "900001", "10 to 900000"),
+        ("maxBufferAgeMillis", "-1", "10 to 900000"),
+        ("maxBufferSizeRecords", "0", "1 to 500"),
+        ("maxBufferSizeRecords", "501", "1 to 500"),
+        ("maxBufferSizeBytes", "0", "1 to 5242880"),
+        ("maxBufferSizeBytes", "5242881", "1 to 5242880"),
+        ("multiLineHoldMillis", "60001", "0 to 60000"),
+        ("skipHeaderLines", "-1", "0 to 2147483647"),
+        ("retryInitialBackoffMillis", "-1", "1 to 86400000"),
+        ("retryMaxBackoffMillis", "86400001", "1 to 86400000"),
+        ("maxInFlightRequests", "65", "1 to 64"),
+        ("scanIntervalMillis", "49", "50 to 60000"),
+    ] {
+        let (kind, message, _) = error(&kinesis(&format!("\"{key}\": {value}")));
+        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        assert_eq!((kind, message), (Kind::OutOfRange, expected));
+    }
+    let (_, message, _) = error(&firehose("\"maxBufferSizeBytes\": 4194305"));
+    assert!(message.ends_with("range 1 to 4194304"), "{message}");
+}
+
+#[test]
+fn words_count_in_upper_and_lower_case() {
+    let (kind, message, help) = error(&kinesis("\"initialPosition\": \"start_of_file\""));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(
+        message,
+        "'initialPosition' cannot be \"start_of_file\"; legal values are END_OF_FILE, START_OF_FILE"
+    );
+    assert_eq!(help, "did you mean START_OF_FILE?");
+    let (_, message, help) = error(&kinesis("\"partitionKeyOption\": \"MD5\""));
+    assert_eq!(
+        message,
+        "'partitionKeyOption' cannot be \"MD5\"; legal values are RANDOM, DETERMINISTIC"
+    );
+    assert_eq!(help, "upper and lower case count");
+    assert_eq!(error(&kinesis("\"wire\": null")).0, Kind::WrongType);
+}
+
+#[test]
+fn a_pattern_and_a_destination_are_needed() {
+    for (flow, kind, message) in [
+        ("kinesisStream: s", Kind::Missing, "required value missing: 'filePattern'"),
+        (
+            "kinesisStream: s, filePattern: ''",
+            Kind::Missing,
+            "required value missing: 'filePattern'",
+        ),
+        ("kinesisStream: s, filePattern: ", Kind::Missing, "required value missing: 'filePattern'"),
+        (
+            "kinesisStream: s, filePattern: [a]",
+            Kind::WrongType,
+            "'filePattern' has to be a string, not a list",
+        ),
+        (
+            "kinesisStream: s, filePattern: app.log",
+            Kind::Invalid,
+            "'filePattern' \"app.log\" is no pattern: no directory part",
+        ),
+        (
+            "kinesisStream: s, filePattern: /a/",
+            Kind::Invalid,
+            "'filePattern' \"/a/\" is no pattern: no file name after the last '/'",
+        ),
+        (
+            "kinesisStream: s, filePattern: '/a/[x'",
+            Kind::Invalid,
+            "'filePattern' \"/a/[x\" is no pattern: in \"[x\": the '[' is never closed; write \
+             '\\[' if the name has a bracket",
+        ),
+        ("filePattern: /a/b", Kind::Missing, "the flow has no destination"),
+        ("filePattern: /a/b, kinesisStream: ", Kind::Missing, "the flow has no destination"),
+        (
+            "filePattern: /a/b, kinesisStream: [s]",
+            Kind::WrongType,
+            "'kinesisStream' has to be a string, not a list",
+        ),
+        (
+            "filePattern: /a/b, kinesisStream: 'a b'",
+            Kind::Invalid,
+            "'kinesisStream' \"a b\" is no stream name",
+        ),
+        (
+            "filePattern: /a/b, deliveryStream: ''",
+            Kind::Invalid,
+            "'deliveryStream' \"\" is no stream name",
+        ),
+    ] {
+        let found = error(&format!("flows: [{{{flow}}}]"));
+        assert_eq!((found.0, found.1.as_str()), (kind, message), "{flow}");
+    }
+}
+
+#[test]
+fn stream_names_have_a_greatest_length() {
+    for (key, length) in [("kinesisStream", 128), ("deliveryStream", 64)] {
+        let text = |length: usize| {
+            format!("flows: [{{filePattern: /a/b, {key}: '{}'}}]", "x".repeat(length))
+        };
+        loaded(&text(length));
+        let (_, _, help) = error(&text(length + 1));
+        assert_eq!(help, format!("a name has 1 to {length} letters, digits, '_', '.' and '-'"));
+    }
+    let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
+    let (_, _, help) = error(&format!("flows: [{{filePattern: /a/b, kinesisStream: '{arn}'}}]"));
+    assert!(help.starts_with("write the name alone"), "{help}");
+}
+
+#[test]
+fn with_two_destinations_firehose_wins_and_says_so() {
+    let text = "flows: [{filePattern: /a/b, kinesisStream: k, deliveryStream: d}]";
+    let (config, found) = try_load(text).unwrap();
+    assert_eq!(config.flows.first().unwrap().id, "fh:d:/a/b");
+    let [found] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(found.kind, Kind::Conflict);
+    assert_eq!(found.message, "'kinesisStream' has no effect beside 'deliveryStream'");
+}
+
+#[test]
+fn what_only_kinesis_has_is_pointed_out_on_a_firehose_flow() {
+    let (kind, message, _) = warning(&firehose("\"partitionKeyOption\": \"RANDOM\""));
+    assert_eq!(kind, Kind::NoEffect);
+    assert_eq!(message, "'partitionKeyOption' has no effect on a Firehose flow");
+    let (kind, message, _) = error(&firehose("\"wire\": \"cbor\""));
+    assert_eq!((kind, message.as_str()), (Kind::Unsupported, "Firehose does not take CBOR"));
+    let (kind, message, _) = error(&kinesis("\"wire\": \"cbor\""));
+    assert_eq!(kind, Kind::Unsupported);
+    assert_eq!(message, "the CBOR encoding is not implemented yet");
+}
+
+#[test]
+fn the_same_flow_twice_names_both_places() {
+    let text = "flows:\n\
+        - {filePattern: /a//b, kinesisStream: s}\n\
+        - {filePattern: /a/b, kinesisStream: s}\n\
+        - {filePattern: /a/b, kinesisStream: t}\n";
+    let report = report(text);
+    let [found] = report.diagnostics.as_slice() else { panic!("{report}") };
+    assert_eq!(found.kind, Kind::Duplicate);
+    assert_eq!(found.message, "duplicate flow: kinesis:s:/a/b");
+    assert_eq!((found.place.line, found.place.column), (3, 17));
+    let (_, first) = found.related.clone().unwrap();
+    assert_eq!((first.line, first.column), (2, 17));
+}
+
+#[test]
+fn delays_grow() {
+    let (kind, message, _) = error(&kinesis("\"retryInitialBackoffMillis\": 20000"));
+    assert_eq!(kind, Kind::Conflict);
+    assert_eq!(
+        message,
+        "'retryMaxBackoffMillis' (10000 ms) is less than 'retryInitialBackoffMillis' (20000 ms)"
+    );
+}
+
+#[test]
+fn the_terminator_has_to_fit_into_a_record() {
+    let too_long = "x".repeat(1024 * 1000);
+    let entry = format!("\"truncatedRecordTerminator\": \"{too_long}\"");
+    loaded(&kinesis(&entry));
+    let (kind, message, _) = error(&firehose(&entry));
+    assert_eq!(kind, Kind::OutOfRange);
+    assert_eq!(
+        message,
+        "'truncatedRecordTerminator' exceeds the maximum record size of 1024000 bytes"
+    );
+    let (kind, message, _) = error(&kinesis("\"truncatedRecordTerminator\": null"));
+    assert_eq!(kind, Kind::WrongType);
+    assert_eq!(message, "'truncatedRecordTerminator' has to be a string, not null");
+    let empty = flow(&kinesis("\"truncatedRecordTerminator\": \"\""));
+    assert!(empty.truncated_record_terminator.is_empty());
+}
+
+#[test]
+fn a_start_pattern_that_is_no_regular_expression_says_why() {
+    for none in ["null", "\"\""] {
+        assert!(
+            flow(&kinesis(&format!("\"multiLineStartPattern\": {none}")))
+                .multi_line_start
+                .is_none()
+        );
+    }
+    for (pattern, reason) in [
+        ("(", "unclosed group"),
+        ("a)|(b", "unopened group"),
+        ("(?=a)", "look-around, including look-ahead and look-behind, is not supported"),
+        ("(a)\\\\1", "backreferences are not supported"),
+    ] {
+        let (kind, message, help) =
+            error(&kinesis(&format!("\"multiLineStartPattern\": \"{pattern}\"")));
+        assert_eq!(kind, Kind::Invalid);
+        assert!(message.ends_with(&format!("is no regular expression: {reason}")), "{message}");
+        assert!(help.contains("Java"), "{help}");
+    }
+}
+
+#[test]
+fn a_pattern_for_compressed_copies_is_pointed_out() {
+    let (kind, message, _) = warning("flows: [{filePattern: /a/*.GZ, kinesisStream: s}]");
+    assert_eq!(kind, Kind::NoEffect);
+    assert_eq!(message, "'filePattern' \"/a/*.GZ\" matches nothing");
+}

@@ -1,0 +1,226 @@
+//! Keys of the whole file: defaults, coercions, ranges, error texts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::{ADMIN_ADDRESS_DEFAULT, LogFormat};
+use super::*;
+
+#[test]
+fn the_smallest_file_gets_the_defaults() {
+    let config = loaded(&format!("{{\"flows\": [{FLOW}]}}"));
+    assert_eq!(config.checkpoint_file, PathBuf::from("/var/lib/kinetail/checkpoints.db"));
+    assert_eq!(config.checkpoint_ttl, Duration::from_hours(7 * 24));
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.memory_budget_bytes, 33_554_432);
+    assert_eq!(config.admin, Some(ADMIN_ADDRESS_DEFAULT));
+    assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9470");
+    assert!(config.cloudwatch.emit_metrics);
+    assert_eq!(config.cloudwatch.namespace, "AWSKinesisAgent");
+    assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
+    assert_eq!(config.log.level, "info");
+    assert_eq!(config.log.format, LogFormat::Text);
+    let aws = config.aws;
+    let places = [
+        aws.region,
+        aws.kinesis_region,
+        aws.firehose_region,
+        aws.cloudwatch_region,
+        aws.kinesis_endpoint,
+        aws.firehose_endpoint,
+        aws.cloudwatch_endpoint,
+    ];
+    assert!(places.iter().all(Option::is_none));
+    assert!(aws.static_keys.is_none());
+}
+
+#[test]
+fn yaml_and_json_say_the_same() {
+    let json = loaded(
+        r#"// The sample of a person with opinions.
+        {
+            "cloudwatch.emitMetrics": "no", /* strings are fine */
+            "kinesis.endpoint": "",
+            "kinesis.region": "eu-west-1",
+            "awsAccessKeyId": "a", "awsSecretAccessKey": "b",
+            "checkpointTimeToLiveDays": "0x1F",
+            "admin.address": "off",
+            "flows": [{"filePattern": "/tmp/*.log", "deliveryStream": "d"}]
+        }"#,
+    );
+    let yaml = loaded(
+        "# The sample of a person with opinions.\n\
+         cloudwatch.emitMetrics: no\nkinesis.endpoint:\nkinesis.region: eu-west-1\n\
+         awsAccessKeyId: a\nawsSecretAccessKey: b\ncheckpointTimeToLiveDays: 0x1F\n\
+         admin.address: off\nflows:\n- filePattern: /tmp/*.log\n  deliveryStream: d\n",
+    );
+    assert_eq!(format!("{json:?}"), format!("{yaml:?}"));
+    assert!(!json.cloudwatch.emit_metrics);
+    assert_eq!(json.checkpoint_ttl, Duration::from_hours(31 * 24));
+    assert_eq!(json.admin, None);
+    assert_eq!(json.aws.kinesis_region.as_deref(), Some("eu-west-1"));
+    assert_eq!(json.aws.static_keys.unwrap().secret_access_key, "b");
+}
+
+#[test]
+fn numbers_and_truth_values_may_be_strings() {
+    for (written, millis) in [("500", 500), ("\"500\"", 500), ("\"010\"", 8), ("\"#1F\"", 31)] {
+        let config = loaded(&top(&format!("\"shutdownTimeoutMillis\": {written}")));
+        assert_eq!(config.shutdown_timeout, Duration::from_millis(millis), "{written}");
+    }
+    for (written, value) in [("1", true), ("\"Y\"", true), ("false", false), ("\"0\"", false)] {
+        let config = loaded(&top(&format!("\"cloudwatch.emitMetrics\": {written}")));
+        assert_eq!(config.cloudwatch.emit_metrics, value, "{written}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_says_what_was_wanted() {
+    for (entry, message) in [
+        (
+            "\"memoryBudgetBytes\": \"lots\"",
+            "'memoryBudgetBytes' has to be a whole number, not \"lots\"",
+        ),
+        ("\"memoryBudgetBytes\": 5.0", "'memoryBudgetBytes' has to be a whole number, not \"5.0\""),
+        ("\"memoryBudgetBytes\": \"\"", "'memoryBudgetBytes' has to be a whole number, not \"\""),
+        ("\"memoryBudgetBytes\": null", "'memoryBudgetBytes' has to be a whole number, not null"),
+        ("\"memoryBudgetBytes\": [1]", "'memoryBudgetBytes' has to be a whole number, not a list"),
+        (
+            "\"cloudwatch.emitMetrics\": \"maybe\"",
+            "'cloudwatch.emitMetrics' has to be true or false, not \"maybe\"",
+        ),
+        ("\"region\": {\"a\": 1}", "'region' has to be a string, not a map"),
+        ("\"checkpointFile\": [\"a\"]", "'checkpointFile' has to be a string, not a list"),
+    ] {
+        let (kind, text, _) = error(&top(entry));
+        assert_eq!((kind, text.as_str()), (Kind::WrongType, message));
+    }
+}
+
+#[test]
+fn a_number_out_of_range_names_the_range() {
+    for (key, value, range) in [
+        ("memoryBudgetBytes", "4194303", "4194304 to 17179869184"),
+        ("memoryBudgetBytes", "17179869185", "4194304 to 17179869184"),
+        ("checkpointTimeToLiveDays", "0", "1 to 36500"),
+        ("shutdownTimeoutMillis", "-1", "0 to 86400000"),
+        ("cloudwatch.metricsBufferTimeMillis", "0", "1 to 86400000"),
+    ] {
+        let (kind, text, help) = error(&top(&format!("\"{key}\": {value}")));
+        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        assert_eq!((kind, text), (Kind::OutOfRange, expected));
+        assert!(help.starts_with("the default is "), "{help}");
+    }
+}
+
+#[test]
+fn flows_have_to_be_a_list_with_something_in_it() {
+    for (text, kind, message) in [
+        ("{}", Kind::Missing, "required list missing: 'flows'"),
+        ("region: us-east-1", Kind::Missing, "required list missing: 'flows'"),
+        ("flows:", Kind::Missing, "required list missing: 'flows'"),
+        ("flows: []", Kind::Missing, "there are no flows in 'flows'"),
+        ("flows: {a: 1}", Kind::WrongType, "'flows' has to be a list, not a map"),
+        ("flows: [x]", Kind::WrongType, "an item of 'flows' has to be a map, not \"x\""),
+        ("flows: [null]", Kind::WrongType, "an item of 'flows' has to be a map, not null"),
+        ("", Kind::Missing, "the file is empty"),
+        ("# nothing", Kind::Missing, "the file is empty"),
+        ("[1]", Kind::WrongType, "the file has to hold a map of keys and values"),
+        ("hello", Kind::WrongType, "the file has to hold a map of keys and values"),
+    ] {
+        let found = error(text);
+        assert_eq!((found.0, found.1.as_str()), (kind, message), "{text}");
+    }
+}
+
+#[test]
+fn the_checkpoint_file_follows_systemd_unless_it_is_given() {
+    let load_with = |text: &str, directories: &str| {
+        let environment = Environment { state_directory: Some(directories.into()) };
+        load(text, Path::new("f"), &environment).unwrap().0.checkpoint_file
+    };
+    let plain = format!("{{\"flows\": [{FLOW}]}}");
+    assert_eq!(load_with(&plain, "/s/a:/s/b"), PathBuf::from("/s/a/checkpoints.db"));
+    let default = PathBuf::from("/var/lib/kinetail/checkpoints.db");
+    assert_eq!(load_with(&plain, ""), default);
+    let given = top("\"checkpointFile\": \"target/x.db\"");
+    assert_eq!(load_with(&given, "/s/a"), PathBuf::from("target/x.db"));
+    let (kind, message, _) = error(&top("\"checkpointFile\": \"/var/lib/\""));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(message, "'checkpointFile' \"/var/lib/\" is a directory");
+}
+
+#[test]
+fn one_static_key_needs_the_other() {
+    for (given, other) in
+        [("awsAccessKeyId", "awsSecretAccessKey"), ("awsSecretAccessKey", "awsAccessKeyId")]
+    {
+        let (kind, message, _) = error(&top(&format!("\"{given}\": \"x\"")));
+        assert_eq!(kind, Kind::Missing);
+        assert_eq!(message, format!("'{given}' is given without '{other}'"));
+    }
+    let both_empty = loaded(&top("\"awsAccessKeyId\": \"\", \"awsSecretAccessKey\": \"\""));
+    assert!(both_empty.aws.static_keys.is_none());
+    let (kind, _, _) = error(&top("\"awsAccessKeyId\": \"x\", \"awsSecretAccessKey\": [1]"));
+    assert_eq!(kind, Kind::WrongType, "the pair is not complained about on top");
+}
+
+#[test]
+fn regions_and_endpoints_are_checked() {
+    let config = loaded(&top("\"firehose.endpoint\": \"firehose.eu-west-1.amazonaws.com\""));
+    let endpoint = config.aws.firehose_endpoint.unwrap();
+    assert_eq!(endpoint, "https://firehose.eu-west-1.amazonaws.com");
+    let (kind, message, _) = error(&top("\"region\": \"US East\""));
+    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'region' \"US East\" is no region"));
+    let (kind, message, _) = error(&top("\"cloudwatch.endpoint\": \"ftp://x\""));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(
+        message,
+        "'cloudwatch.endpoint' \"ftp://x\" is no endpoint: only http and https are spoken"
+    );
+}
+
+#[test]
+fn the_admin_address_stays_on_this_host_unless_that_is_asked_for() {
+    let admin = |entries: &str| loaded(&top(entries)).admin.map(|address| address.to_string());
+    assert_eq!(admin("\"admin.address\": \"OFF\""), None);
+    assert_eq!(admin("\"admin.address\": \"[::1]:80\"").as_deref(), Some("[::1]:80"));
+    assert_eq!(admin("\"admin.address\": \"localhost:80\"").as_deref(), Some("127.0.0.1:80"));
+    assert_eq!(admin("\"admin.address\": null").as_deref(), Some("127.0.0.1:9470"));
+    let remote = "\"admin.address\": \"0.0.0.0:9470\"";
+    let allowed = format!("{remote}, \"admin.allowRemote\": true");
+    assert_eq!(admin(&allowed).as_deref(), Some("0.0.0.0:9470"));
+    let (kind, message, help) = error(&top(remote));
+    assert_eq!(kind, Kind::Conflict);
+    assert_eq!(message, "'admin.address' 0.0.0.0:9470 can be reached from other hosts");
+    assert!(help.contains("admin.allowRemote"), "{help}");
+    let (kind, message, _) = error(&top("\"admin.address\": 9470"));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(message, "'admin.address' \"9470\" is no address with a port");
+}
+
+#[test]
+fn log_levels_are_levels_or_filters_of_levels() {
+    let level = |text: &str| loaded(&top(&format!("\"log.level\": \"{text}\""))).log.level;
+    assert_eq!(level("WARN"), "warn");
+    assert_eq!(level("info, kinetail::send=DEBUG"), "info,kinetail::send=debug");
+    assert_eq!(level(""), "info");
+    let (kind, message, help) = error(&top("\"log.level\": \"inof\""));
+    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'log.level' \"inof\" is no level"));
+    assert_eq!(help, "did you mean info?");
+    for bad in ["info,", "=info", "a b=info", "kinetail=loud"] {
+        assert_eq!(error(&top(&format!("\"log.level\": \"{bad}\""))).0, Kind::Invalid, "{bad}");
+    }
+    let (_, message, help) = error(&top("\"log.format\": \"JSON\""));
+    assert_eq!(message, "'log.format' cannot be \"JSON\"; legal values are text, json");
+    assert_eq!(help, "did you mean json?");
+}
+
+#[test]
+fn a_namespace_is_one_that_cloudwatch_takes() {
+    for bad in ["AWS/Kinesis", "näme"] {
+        let (kind, message, _) = error(&top(&format!("\"cloudwatch.namespace\": \"{bad}\"")));
+        assert_eq!(kind, Kind::Invalid);
+        assert_eq!(message, format!("'cloudwatch.namespace' \"{bad}\" is no namespace"));
+    }
+}

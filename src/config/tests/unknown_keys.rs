@@ -1,0 +1,73 @@
+//! Keys that mean nothing where they stand warn, with the best guess at what was meant.
+
+use super::super::file::{IGNORED_FLOW, IGNORED_TOP_LEVEL};
+use super::*;
+
+#[test]
+fn an_unknown_key_gets_the_nearest_one() {
+    for (entry, key, help) in [
+        ("\"checkpointfile\": 1", "checkpointfile", "did you mean \"checkpointFile\"?"),
+        ("\"kinesis.endpont\": 1", "kinesis.endpont", "did you mean \"kinesis.endpoint\"?"),
+        (
+            "\"maxBufferAgeMilis\": 1",
+            "maxBufferAgeMilis",
+            "did you mean \"maxBufferAgeMillis\"? it belongs in a flow, inside of \"flows\"",
+        ),
+        ("\"colour\": 1", "colour", "it is ignored; docs/configuration.md has every key"),
+    ] {
+        let found = warning(&top(entry));
+        assert_eq!(found.0, Kind::Unknown);
+        assert_eq!(found.1, format!("unknown key {key:?}"));
+        assert_eq!(found.2, help);
+    }
+    let found = warning(&kinesis("\"filePatern\": 1"));
+    assert_eq!(found.2, "did you mean \"filePattern\"?");
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_sent_to_the_right_one() {
+    let found = warning(&top("\"maxBufferAgeMillis\": 100"));
+    assert_eq!(found.0, Kind::Misplaced);
+    assert_eq!(found.1, "'maxBufferAgeMillis' has no effect here");
+    assert_eq!(found.2, "it belongs in a flow, inside of \"flows\"");
+    let found = warning(&kinesis("\"cloudwatch.emitMetrics\": false"));
+    assert_eq!(found.2, "it belongs at the top level, outside of \"flows\"");
+    assert_eq!(warning(&kinesis("\"maxConnections\": 5")).0, Kind::Misplaced);
+}
+
+#[test]
+fn a_map_in_place_of_flat_keys_gets_the_flat_names() {
+    let found = warnings(&top(r#""cloudwatch": {"emitMetrics": false, "namspace": "x"}"#));
+    let texts: Vec<(&str, &str)> =
+        found.iter().map(|d| (d.message.as_str(), d.help.as_deref().unwrap_or_default())).collect();
+    assert_eq!(
+        texts,
+        [
+            (
+                "'emitMetrics' inside of 'cloudwatch' has no effect",
+                "keys are flat; write \"cloudwatch.emitMetrics\" here"
+            ),
+            (
+                "'namspace' inside of 'cloudwatch' has no effect",
+                "keys are flat; write \"cloudwatch.namespace\" here"
+            ),
+        ]
+    );
+    assert!(found.iter().all(|d| d.kind == Kind::Misplaced));
+    let found = warning(&kinesis(r#""kinesis": {"endpoint": "x"}"#));
+    assert!(found.2.ends_with("\"kinesis.endpoint\" at the top level, outside of \"flows\""));
+}
+
+#[test]
+fn keys_of_the_java_agent_that_do_nothing_say_so() {
+    for (key, reason) in IGNORED_TOP_LEVEL {
+        let found = warning(&top(&format!("\"{key}\": 1")));
+        assert_eq!(found.0, Kind::NoEffect);
+        assert_eq!(found.1, format!("'{key}' has no effect here"));
+        assert_eq!(found.2, *reason);
+    }
+    for (key, reason) in IGNORED_FLOW {
+        let found = warning(&kinesis(&format!("\"{key}\": 1")));
+        assert_eq!((found.0, found.2.as_str()), (Kind::NoEffect, *reason));
+    }
+}

@@ -1,0 +1,267 @@
+//! The only place that spawns: puts the parts together, supervises the flows, drains with a
+//! deadline.
+//!
+//! The daemon decides nothing about files, records or requests. It owns the threads and tasks,
+//! starts a flow again after a bug in it, and sees to it that a stop delivers what was read.
+
+mod clock;
+mod flow_thread;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use self::flow_thread::{End, FlowThread, Launch, Shared};
+use crate::admin::status::FlowStatus;
+use crate::budget::Budget;
+use crate::checkpoint::error::StoreError;
+use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
+use crate::config::Config;
+use crate::flow::Message;
+use crate::send::client::{Aws, ClientError};
+use crate::tail::watch::Watch;
+
+/// A flow that had a bug is started again after this long.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// The service manager hears from us twice as often as it asks to.
+const WATCHDOG_SHARE: u32 = 2;
+
+/// Why the daemon does not start.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// A client for a service cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The checkpoint database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread for flow {flow}: {error}; raise the limit on processes")]
+    Thread {
+        /// Which flow.
+        flow: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everything that was read is delivered and written down.
+    Drained,
+    /// The time to stop was over before everything was delivered; the rest is sent after the
+    /// next start.
+    OutOfTime,
+    /// A second order to stop came.
+    AtOnce,
+}
+
+/// A daemon whose flows run.
+#[derive(Debug)]
+pub struct Daemon {
+    shared: Arc<Shared>,
+    flows: BTreeMap<Arc<str>, FlowThread>,
+    ended: mpsc::Receiver<Arc<str>>,
+    tasks: JoinSet<()>,
+    store: Store,
+    store_report: OpenReport,
+    shutdown_timeout: Duration,
+    admin: Option<SocketAddr>,
+    started: Instant,
+}
+
+impl Daemon {
+    /// Opens the checkpoint database, builds the clients and starts all flows.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError`]; then nothing runs.
+    pub async fn start(config: Config) -> Result<Self, DaemonError> {
+        let started = clock::now().instant;
+        let flow_ids: Vec<Arc<str>> =
+            config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
+        let options = StoreOptions { flows: flow_ids };
+        let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
+        report_store(&config.checkpoint_file, &store_report);
+        let aws = Aws::load(&config.aws).await;
+        let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
+        let shared = Arc::new(Shared {
+            budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
+            store: store.handle(),
+            watch: Watch::new(),
+            aws,
+            ended: ended_sender,
+            descriptors_max: flow_thread::descriptors_for_each_of(config.flows.len()),
+            checkpoint_ttl: config.checkpoint_ttl,
+        });
+        let mut tasks = JoinSet::new();
+        let mut flows = BTreeMap::new();
+        for flow in &config.flows {
+            let launch = Launch { config: flow.clone(), restarts: 0, status: None };
+            let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
+            flows.insert(thread.id(), thread);
+        }
+        Ok(Self {
+            shared,
+            flows,
+            ended,
+            tasks,
+            store,
+            store_report,
+            shutdown_timeout: config.shutdown_timeout,
+            admin: config.admin,
+            started,
+        })
+    }
+
+    /// What the flows say about themselves, by flow.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<watch::Receiver<Arc<FlowStatus>>> {
+        self.flows.values().map(FlowThread::status).collect()
+    }
+
+    /// What opening the checkpoint database found.
+    #[must_use]
+    pub fn store_report(&self) -> &OpenReport {
+        &self.store_report
+    }
+
+    /// Where the admin pages are to be served.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// When the daemon was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Runs something beside the flows until the daemon ends.
+    pub fn run_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Supervises the flows until `stop` is ordered, then drains them. `stop_now` is a second
+    /// order, which ends the drain.
+    pub async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        stop_now: impl Future<Output = ()>,
+    ) -> Stopped {
+        notify_ready();
+        let mut watchdog = watchdog_interval();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(flow) = self.ended.recv() => self.on_ended(flow).await,
+                _ = watchdog.tick() => self.pat_watchdog(),
+            }
+        }
+        self.drain(stop_now).await
+    }
+
+    async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
+        let timeout = self.shutdown_timeout;
+        tracing::info!("stopping: delivering what was read, for at most {} ms", timeout.as_millis());
+        sd_notify_state(&[sd_notify::NotifyState::Stopping]);
+        for flow in self.flows.values() {
+            flow.tell(Message::Drain);
+        }
+        let stopped = tokio::select! {
+            () = all_ended(&mut self.ended, self.flows.len()) => Stopped::Drained,
+            () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
+            () = stop_now => Stopped::AtOnce,
+        };
+        if stopped != Stopped::Drained {
+            for flow in self.flows.values() {
+                flow.report_undelivered();
+            }
+        }
+        self.tasks.abort_all();
+        drop(self.flows);
+        if let Err(error) = self.store.close() {
+            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+        }
+        stopped
+    }
+
+    /// A flow's thread ended although nobody asked it to: there is a bug in it. It starts again
+    /// from its checkpoints; the others never notice.
+    async fn on_ended(&mut self, id: Arc<str>) {
+        let Some(thread) = self.flows.remove(&id) else { return };
+        let End { launch, panic } = thread.join();
+        tracing::error!(flow = %id, restarts = launch.restarts,
+            "the flow ended by a bug in it and starts again: {panic}");
+        metrics::counter!(crate::metrics::name::FLOW_RESTARTS, "flow" => id.to_string())
+            .increment(1);
+        tokio::time::sleep(RESTART_AFTER).await;
+        match FlowThread::start(&self.shared, launch, &mut self.tasks).await {
+            Ok(thread) => {
+                self.flows.insert(id, thread);
+            }
+            Err(error) => tracing::error!(flow = %id, %error, "the flow cannot start again"),
+        }
+    }
+
+    /// The service manager restarts us if a flow hangs.
+    fn pat_watchdog(&self) {
+        if self.flows.values().all(FlowThread::is_alive) {
+            sd_notify_state(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}
+
+async fn all_ended(ended: &mut mpsc::Receiver<Arc<str>>, count: usize) {
+    for _ in 0..count {
+        if ended.recv().await.is_none() {
+            return;
+        }
+    }
+}
+
+fn report_store(path: &PathBuf, report: &OpenReport) {
+    match report {
+        OpenReport::Created => {
+            tracing::info!(path = %path.display(), "made a new checkpoint database");
+        }
+        OpenReport::Opened => {
+            tracing::info!(path = %path.display(), "opened the checkpoint database");
+        }
+        OpenReport::SetAside { moved_to, reason } => {
+            tracing::error!(path = %path.display(), moved_to = %moved_to.display(),
+                "the checkpoint database is corrupt and was set aside; existing files are read \
+                 from their start, so records are repeated and none is lost: {reason}");
+        }
+    }
+}
+
+fn notify_ready() {
+    sd_notify_state(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Without a service manager there is nobody to tell, and that is fine.
+fn sd_notify_state(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "cannot reach the service manager");
+    }
+}
+
+fn watchdog_interval() -> tokio::time::Interval {
+    let asked = sd_notify::watchdog_enabled();
+    let every = asked.map_or(Duration::from_secs(3600), |every| every / WATCHDOG_SHARE);
+    let mut interval = tokio::time::interval(every);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,311 @@
+//! The thread of a flow and the task of its sender: started together, supervised, joined.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::{DaemonError, clock};
+use crate::admin::status::FlowStatus;
+use crate::budget::Budget;
+use crate::checkpoint::Change;
+use crate::checkpoint::store::{Loaded, StoreHandle};
+use crate::config::{Destination, FlowConfig, InitialPosition};
+use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
+use crate::metrics::FlowMetrics;
+use crate::send::client::Aws;
+use crate::send::firehose::FirehoseTransport;
+use crate::send::kinesis::KinesisTransport;
+use crate::send::sender::{self, NoObserver, SenderConfig};
+use crate::send::{SenderEvent, Submission};
+use crate::tail::tailer::{TailOptions, Tailer};
+use crate::tail::watch::{Hint, Watch};
+
+/// A flow that made no step for this long hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(60);
+
+/// Descriptors for everything that is not a followed file: connections, database, inotify.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// What all flows use.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) budget: Arc<Budget>,
+    pub(super) store: StoreHandle,
+    pub(super) watch: Watch,
+    pub(super) aws: Aws,
+    pub(super) ended: mpsc::Sender<Arc<str>>,
+    pub(super) descriptors_max: usize,
+    pub(super) checkpoint_ttl: Duration,
+}
+
+/// What it takes to start a flow, the first time or again.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) config: FlowConfig,
+    pub(super) restarts: u64,
+    /// Whoever watches the flow goes on watching it after a restart.
+    pub(super) status: Option<watch::Sender<Arc<FlowStatus>>>,
+}
+
+/// How a thread ended.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) launch: Launch,
+    /// What the panic said.
+    pub(super) panic: String,
+}
+
+/// A flow that runs.
+#[derive(Debug)]
+pub(super) struct FlowThread {
+    id: Arc<str>,
+    launch: Launch,
+    status: watch::Sender<Arc<FlowStatus>>,
+    mailbox: Mailbox,
+    thread: JoinHandle<()>,
+    sender: AbortHandle,
+}
+
+impl FlowThread {
+    /// Loads the flow's checkpoints and starts its thread and its sender.
+    pub(super) async fn start(
+        shared: &Arc<Shared>,
+        launch: Launch,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Self, DaemonError> {
+        let id: Arc<str> = Arc::from(launch.config.id.as_str());
+        let loaded = shared.store.load(&id).unwrap_or_else(|_| Loaded {
+            known_flow: true,
+            next_file_key: 1,
+            rows: Vec::new(),
+        });
+        let (mailbox, inbox) = Inbox::new();
+        let metrics = FlowMetrics::new(&id);
+        // The sender takes as many batches as the flow may have in flight, so there is always room.
+        let (submissions, queue) = mpsc::channel(launch.config.max_in_flight_requests.max(1));
+        let sender =
+            start_sender(shared, &launch.config, queue, mailbox.clone(), metrics.clone(), tasks)
+                .await?;
+        let status = launch
+            .status
+            .clone()
+            .unwrap_or_else(|| watch::Sender::new(Arc::new(FlowStatus::new(&launch.config))));
+        let now = clock::now().instant;
+        let parts = FlowParts {
+            tailer: Tailer::new(
+                tail_options(&launch.config, loaded.known_flow, shared.descriptors_max),
+                loaded.rows,
+                loaded.next_file_key,
+                now,
+            ),
+            config: launch.config.clone(),
+            account: shared.budget.account(),
+            metrics,
+            status: status.clone(),
+            seed: fastrand::u64(..),
+            restarts: launch.restarts,
+        };
+        let flow = Flow::new(parts, now);
+        let outlet = FlowOutlet {
+            flow: Arc::clone(&id),
+            submissions,
+            store: shared.store.clone(),
+            mailbox: mailbox.clone(),
+        };
+        let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
+        let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
+        let hint_mailbox = mailbox.clone();
+        let hint: Hint = Arc::new(move || hint_mailbox.hint());
+        let thread = std::thread::Builder::new()
+            .name(thread_name(&launch.config.destination))
+            .spawn(move || {
+                let _farewell = farewell;
+                runner.run(&hint);
+            })
+            .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;
+        Ok(Self { id, launch, status, mailbox, thread, sender })
+    }
+
+    pub(super) fn id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<Arc<FlowStatus>> {
+        self.status.subscribe()
+    }
+
+    pub(super) fn tell(&self, message: Message) {
+        self.mailbox.send(message);
+    }
+
+    /// Whether the flow made a step lately.
+    pub(super) fn is_alive(&self) -> bool {
+        let stepped_at = self.status.borrow().stepped_at;
+        clock::now().instant.saturating_duration_since(stepped_at) < HANGS_AFTER
+    }
+
+    /// Says what a stop leaves behind.
+    pub(super) fn report_undelivered(&self) {
+        let status = self.status.borrow();
+        if status.in_flight > 0 {
+            tracing::warn!(flow = %self.id, batches = status.in_flight,
+                "not delivered before the stop; sent after the next start");
+        }
+    }
+
+    /// Waits for the thread, which has ended or is about to, and ends the sender.
+    pub(super) fn join(self) -> End {
+        self.sender.abort();
+        let panic = match self.thread.join() {
+            Ok(()) => "it returned".to_owned(),
+            Err(payload) => panic_text(payload.as_ref()),
+        };
+        let launch = Launch {
+            restarts: self.launch.restarts + 1,
+            status: Some(self.status),
+            config: self.launch.config,
+        };
+        End { launch, panic }
+    }
+}
+
+/// How many descriptors each of this many flows may use for files. The soft limit is raised to
+/// the hard one first; that needs no privilege.
+pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) =
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit.clone())
+    {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let all = limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    all.saturating_sub(OTHER_DESCRIPTORS) / flows.max(1)
+}
+
+async fn start_sender(
+    shared: &Arc<Shared>,
+    config: &FlowConfig,
+    queue: mpsc::Receiver<Submission>,
+    mailbox: Mailbox,
+    metrics: FlowMetrics,
+    tasks: &mut JoinSet<()>,
+) -> Result<AbortHandle, DaemonError> {
+    let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
+    let sender_config = SenderConfig {
+        flow: config.id.clone(),
+        retry: config.retry,
+        max_in_flight: config.max_in_flight_requests,
+        seed: fastrand::u64(..),
+        metrics,
+        observer: Arc::new(NoObserver),
+    };
+    Ok(match &config.destination {
+        Destination::Kinesis { .. } => {
+            let transport = KinesisTransport::new(shared.aws.kinesis().await?);
+            tasks.spawn(sender::run(transport, queue, events, sender_config))
+        }
+        Destination::Firehose { .. } => {
+            let transport = FirehoseTransport::new(shared.aws.firehose().await);
+            tasks.spawn(sender::run(transport, queue, events, sender_config))
+        }
+    })
+}
+
+fn tail_options(config: &FlowConfig, known_flow: bool, descriptors_max: usize) -> TailOptions {
+    TailOptions {
+        pattern: config.pattern.clone(),
+        scan_interval: config.scan_interval,
+        start_at_end: !known_flow && config.initial_position == InitialPosition::EndOfFile,
+        skip_header_lines: config.skip_header_lines,
+        multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
+        descriptors_max,
+    }
+}
+
+/// Threads show up in `top -H` by this name; the kernel keeps 15 bytes of it.
+fn thread_name(destination: &Destination) -> String {
+    match destination {
+        Destination::Firehose { delivery_stream } => format!("fh:{delivery_stream}"),
+        Destination::Kinesis { stream } => format!("kds:{stream}"),
+    }
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// Tells the daemon that the thread ends, however it ends.
+struct Farewell {
+    flow: Arc<str>,
+    ended: mpsc::Sender<Arc<str>>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        // The queue has room for every flow; without a daemon nobody needs to know.
+        if self.ended.try_send(Arc::clone(&self.flow)).is_err() {
+            tracing::debug!(flow = %self.flow, "the daemon is gone");
+        }
+    }
+}
+
+struct Runner {
+    flow: Flow,
+    inbox: Inbox,
+    outlet: FlowOutlet,
+    watch: Watch,
+}
+
+impl Runner {
+    /// Steps the flow until it is drained or nobody can talk to it any more.
+    fn run(mut self, hint: &Hint) {
+        loop {
+            let stepped = self.flow.step(clock::now(), &mut self.outlet);
+            if stepped.drained {
+                return;
+            }
+            self.flow.watch_directories(&self.watch, hint);
+            let mut wait = stepped.wake_at.saturating_duration_since(clock::now().instant);
+            loop {
+                match self.inbox.wait(wait) {
+                    Ok(Some(message)) => self.on_message(message),
+                    Ok(None) => break,
+                    Err(_) => return,
+                }
+                wait = Duration::ZERO;
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        let now: Instant = clock::now().instant;
+        self.flow.on_message(message, now);
+    }
+}
+
+/// Hands a flow's batches to its sender and its changes to the store.
+struct FlowOutlet {
+    flow: Arc<str>,
+    submissions: mpsc::Sender<Submission>,
+    store: StoreHandle,
+    mailbox: Mailbox,
+}
+
+impl Outlet for FlowOutlet {
+    fn submit(&mut self, submission: Submission) -> bool {
+        self.submissions.try_send(submission).is_ok()
+    }
+
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool {
+        let mailbox = self.mailbox.clone();
+        let done = Box::new(move |result| mailbox.send(Message::Written { token, result }));
+        self.store.commit(&self.flow, changes, done).is_ok()
+    }
+}

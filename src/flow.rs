@@ -1,0 +1,302 @@
+//! One flow: a file pattern, a processing chain and a destination, stepped by hand.
+//!
+//! A flow owns all of its state and shares none. [`Flow::step`] looks at the files, reads what
+//! there is room for, closes and submits batches, and writes down what was acknowledged; it never
+//! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
+//! waits and steps is in `daemon`.
+
+mod inbox;
+mod pump;
+mod report;
+mod troubles;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+pub use inbox::{Abandoned, Inbox, Mailbox, Message};
+
+use self::troubles::Troubles;
+use crate::admin::status::FlowStatus;
+use crate::batch::BatchId;
+use crate::batch::pack::Packer;
+use crate::budget::Account;
+use crate::checkpoint::{Change, store::CommitResult};
+use crate::config::FlowConfig;
+use crate::metrics::FlowMetrics;
+use crate::send::ledger::Ledger;
+use crate::send::window::{Finished, Window as InFlight};
+use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
+use crate::tail::identity::FileKey;
+use crate::tail::tailer::{Now, Tailer};
+use crate::tail::watch::{Hint, Watch};
+use crate::tail::window::Window;
+
+/// How often the status and the lag gauges are brought up to date.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// A flow that waits for memory asks again after this long.
+const MEMORY_RETRY: Duration = Duration::from_millis(50);
+
+/// Takes what a flow hands on. The real one feeds the sender and the store; tests keep it.
+pub trait Outlet {
+    /// Takes a batch to send. There is always room: a flow never has more batches unsettled than
+    /// its window allows. `false` if nobody takes batches any more.
+    fn submit(&mut self, submission: Submission) -> bool;
+
+    /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`
+    /// if nobody takes them any more.
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool;
+}
+
+/// What a flow is made of.
+#[derive(Debug)]
+pub struct FlowParts {
+    /// Its configuration.
+    pub config: FlowConfig,
+    /// Its files.
+    pub tailer: Tailer,
+    /// Its memory.
+    pub account: Account,
+    /// Its counters.
+    pub metrics: FlowMetrics,
+    /// Who is told how it is.
+    pub status: watch::Sender<Arc<FlowStatus>>,
+    /// The seed of its random partition keys.
+    pub seed: u64,
+    /// How often it was started again after a bug in it.
+    pub restarts: u64,
+}
+
+/// What a step leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stepped {
+    /// Step again then, unless a message comes first.
+    pub wake_at: Instant,
+    /// The flow was asked to drain, and nothing is left to deliver or to write down.
+    pub drained: bool,
+}
+
+/// One flow.
+#[derive(Debug)]
+pub struct Flow {
+    config: FlowConfig,
+    tailer: Tailer,
+    window: Window,
+    packer: Packer,
+    ledger: Ledger,
+    in_flight: InFlight,
+    account: Account,
+    metrics: FlowMetrics,
+    status: watch::Sender<Arc<FlowStatus>>,
+    health: DestinationHealth,
+    /// Bytes that submitted batches hold.
+    submitted_bytes: BTreeMap<BatchId, usize>,
+    /// A full batch had to wait for a free request since the last outcome.
+    was_blocked: bool,
+    waiting_for_memory: bool,
+    /// The newest change for each file that is not handed to the store yet.
+    changes: BTreeMap<FileKey, Change>,
+    /// The changes that the store has and has not answered, by offset.
+    writing: Option<(u64, Vec<(FileKey, u64)>)>,
+    next_token: u64,
+    /// The store has to learn that this flow ran, even before it found a file.
+    introduced: bool,
+    draining: bool,
+    next_report: Instant,
+    watched_scans: u64,
+    restarts: u64,
+    troubles: Troubles,
+}
+
+impl Flow {
+    /// Puts a flow together.
+    #[must_use]
+    pub fn new(parts: FlowParts, now: Instant) -> Self {
+        let in_flight = InFlight::new(parts.config.max_in_flight_requests);
+        Self {
+            packer: Packer::new(&parts.config, parts.seed),
+            config: parts.config,
+            tailer: parts.tailer,
+            window: Window::new(),
+            ledger: Ledger::default(),
+            in_flight,
+            account: parts.account,
+            metrics: parts.metrics,
+            status: parts.status,
+            health: DestinationHealth::Ok,
+            submitted_bytes: BTreeMap::new(),
+            was_blocked: false,
+            waiting_for_memory: false,
+            changes: BTreeMap::new(),
+            writing: None,
+            next_token: 1,
+            introduced: false,
+            draining: false,
+            next_report: now,
+            watched_scans: 0,
+            restarts: parts.restarts,
+            troubles: Troubles::default(),
+        }
+    }
+
+    /// Takes a message. The next step acts on it.
+    pub fn on_message(&mut self, message: Message, now: Instant) {
+        match message {
+            Message::Drain => self.draining = true,
+            Message::Look => self.tailer.hint(now),
+            Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
+            Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
+            Message::Written { token, result } => self.on_written(token, result),
+        }
+    }
+
+    /// Does everything that can be done now.
+    pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
+        self.tailer.look(now);
+        self.report_events();
+        self.pump(now, outlet);
+        self.close_aged_batch(now.instant, outlet);
+        self.settle();
+        self.write_down(outlet);
+        if now.instant >= self.next_report {
+            self.report(now.instant);
+        }
+        Stepped { wake_at: self.wake_at(now.instant), drained: self.is_drained() }
+    }
+
+    /// Asks for hints about the directories that the last scan went through.
+    pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint) {
+        if self.tailer.scans() != self.watched_scans {
+            self.watched_scans = self.tailer.scans();
+            watch.add(&self.tailer.directories(), hint);
+            self.metrics.notify_degraded.set(f64::from(u8::from(watch.is_degraded())));
+        }
+    }
+
+    fn on_health(&mut self, health: DestinationHealth) {
+        let parked = matches!(health, DestinationHealth::Parked { .. });
+        self.metrics.destination_parked.set(f64::from(u8::from(parked)));
+        self.health = health;
+    }
+
+    fn on_outcome(&mut self, outcome: Outcome, now: Instant) {
+        self.report_outcome(&outcome);
+        self.in_flight.on_finished(Finished {
+            took: outcome.took,
+            pushed_back: outcome.pushed_back,
+            was_blocked: self.was_blocked,
+        });
+        self.was_blocked = false;
+        self.submitted_bytes.remove(&outcome.batch);
+        self.acknowledge(outcome.batch, now);
+        if let Some(spare) = outcome.spare {
+            self.packer.reuse(spare);
+        }
+        self.release_memory();
+    }
+
+    /// Every record of the batch met its fate: what that completes is to be written down.
+    fn acknowledge(&mut self, batch: BatchId, now: Instant) {
+        for (file, position) in self.ledger.acknowledge(batch) {
+            match self.tailer.acknowledge(file, position, now) {
+                Some(row) => {
+                    self.changes.insert(file, Change::Save(row));
+                }
+                // The content is gone for good and has no row any more.
+                None => self.ledger.written(file, position.offset),
+            }
+        }
+    }
+
+    fn on_written(&mut self, token: u64, result: CommitResult) {
+        if let Some((expected, positions)) = self.writing.take() {
+            debug_assert_eq!(expected, token, "one commit at a time");
+            // What the store could not write it keeps and writes later; shipping goes on.
+            if result == CommitResult::Deferred {
+                tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
+            }
+            for (file, offset) in positions {
+                self.ledger.written(file, offset);
+            }
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.ledger.take_settled();
+    }
+
+    fn write_down(&mut self, outlet: &mut impl Outlet) {
+        for change in self.tailer.take_changes() {
+            let file = match &change {
+                Change::Forget(file) => *file,
+                Change::Save(row) => row.file,
+            };
+            self.changes.insert(file, change);
+        }
+        let introduction = !self.introduced && self.tailer.has_scanned();
+        if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
+            return;
+        }
+        let changes: Vec<Change> = std::mem::take(&mut self.changes).into_values().collect();
+        let positions = changes.iter().map(position_of).collect();
+        let token = self.next_token;
+        self.next_token += 1;
+        if outlet.commit(changes, token) {
+            self.introduced = true;
+            self.writing = Some((token, positions));
+        }
+    }
+
+    /// Closes the open batch if it is as old as a batch may be, or if the flow drains.
+    fn close_aged_batch(&mut self, now: Instant, outlet: &mut impl Outlet) {
+        let due = self.packer.open().is_some_and(|batch| {
+            self.draining || now >= batch.opened_at + self.config.max_buffer_age
+        });
+        if due && self.has_free_request() {
+            self.submit(now, outlet);
+        }
+    }
+
+    fn has_free_request(&self) -> bool {
+        self.ledger.unsettled() < self.in_flight.current()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.draining
+            && self.packer.open().is_none()
+            && self.ledger.unsettled() == 0
+            && self.writing.is_none()
+            && self.changes.is_empty()
+            && !self.tailer.files().any(|file| {
+                file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key)
+            })
+    }
+
+    fn wake_at(&self, now: Instant) -> Instant {
+        let age = self
+            .packer
+            .open()
+            .filter(|_| self.has_free_request())
+            .map(|batch| batch.opened_at + self.config.max_buffer_age);
+        let more = (self.tailer.has_readable() && self.can_take_more()).then_some({
+            // Memory is given back by other flows, too, and nobody tells this one.
+            if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
+        });
+        [Some(self.tailer.wake_at()), Some(self.next_report), age, more]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(now)
+    }
+}
+
+fn position_of(change: &Change) -> (FileKey, u64) {
+    match change {
+        Change::Forget(file) => (*file, u64::MAX),
+        Change::Save(row) => (row.file, row.offset),
+    }
+}

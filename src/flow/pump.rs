@@ -1,0 +1,314 @@
+//! From files to batches: reads in turn from every file that has something, for as long as there
+//! is memory and a free request.
+
+use std::time::Instant;
+
+use super::{Flow, Outlet};
+use crate::batch::pack::{Source, Stop};
+use crate::send::{DestinationHealth, Submission};
+use crate::tail::file::read_at;
+use crate::tail::identity::{FileKey, Position};
+use crate::tail::splitter::Ending;
+use crate::tail::tailer::{Fill, Now};
+use crate::tail::window::WINDOW_BYTES;
+
+/// A batch that just began takes this much memory, in bytes.
+const BATCH_START_BYTES: usize = 64 * 1024;
+
+/// A file gives way to the next one after this many bytes.
+const TURN_BYTES: u64 = WINDOW_BYTES as u64;
+
+/// The search for the end of an overlong record reads this many bytes at a time.
+const SCAN_BYTES: usize = WINDOW_BYTES;
+
+/// Whether a file can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// There is no room for more now; the file keeps its place.
+    Blocked,
+    /// Nothing more to read for now.
+    Done,
+    /// More to read; other files come first.
+    Over,
+}
+
+impl Flow {
+    /// Reads until nothing is left to read or there is no room.
+    pub(super) fn pump(&mut self, now: Now, outlet: &mut impl Outlet) {
+        // A step ends after each file had about one turn, so that messages are not kept waiting.
+        let mut turns = self.tailer.files().count().max(8);
+        while turns > 0 && self.can_take_more() {
+            turns -= 1;
+            let Some(key) = self.tailer.next_readable() else { break };
+            if self.draining && !self.tailer.is_lost_after_stop(key) {
+                continue;
+            }
+            match self.read_turn(key, now, outlet) {
+                Turn::Done => {}
+                Turn::Over => self.tailer.requeue(key),
+                Turn::Blocked => {
+                    self.tailer.requeue(key);
+                    break;
+                }
+            }
+        }
+        self.report_counts();
+    }
+
+    /// Whether the open batch has room, or can be handed on.
+    pub(super) fn can_take_more(&self) -> bool {
+        let full = self.packer.open().is_some_and(|batch| batch.full);
+        !full || self.has_free_request()
+    }
+
+    /// Hands the open batch on. A batch without records is acknowledged at once.
+    pub(super) fn submit(&mut self, now: Instant, outlet: &mut impl Outlet) {
+        let Some((id, batch)) = self.packer.close() else { return };
+        self.ledger.open(id, &batch.spans);
+        if batch.body.records() == 0 {
+            self.acknowledge(id, now);
+            self.release_memory();
+            return;
+        }
+        self.submitted_bytes.insert(id, batch.body.held_bytes());
+        if !outlet.submit(Submission { batch: id, body: batch.body }) {
+            // Without a sender nothing is acknowledged; the files are read again after a restart.
+            tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
+        }
+        self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
+    }
+
+    /// Gives back the memory of batches that are done.
+    pub(super) fn release_memory(&mut self) {
+        self.account.shrink_to(self.used_bytes());
+    }
+
+    fn used_bytes(&self) -> usize {
+        let submitted: usize = self.submitted_bytes.values().sum();
+        submitted + self.packer.spare_bytes() + self.packer.open().map_or(0, |batch| batch.body.held_bytes())
+    }
+
+    fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
+        let Some(begin) = self.tailer.file(key).map(|file| file.position.offset) else {
+            return Turn::Done;
+        };
+        loop {
+            let Some(file) = self.tailer.file(key) else { return Turn::Done };
+            let offset = file.position.offset;
+            if offset.saturating_sub(begin) >= TURN_BYTES {
+                return Turn::Over;
+            }
+            if file.scanned_to > offset {
+                if let Some(turn) = self.continue_overlong(key, now, outlet) {
+                    return turn;
+                }
+                continue;
+            }
+            let held = self.window.from(key, offset).is_some_and(|bytes| !bytes.is_empty());
+            if !held && self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
+                return Turn::Done;
+            }
+            if let Some(turn) = self.take(key, offset, now, outlet) {
+                return turn;
+            }
+        }
+    }
+
+    /// Takes what the window holds. `None` if there is more to do for this file.
+    fn take(
+        &mut self,
+        key: FileKey,
+        offset: u64,
+        now: Now,
+        outlet: &mut impl Outlet,
+    ) -> Option<Turn> {
+        let held = self.window.from(key, offset).map_or(0, <[u8]>::len);
+        if !self.reserve(held) {
+            // What is there is sent early, for only answers free memory.
+            if self.packer.open().is_some() && self.has_free_request() {
+                self.submit(now.instant, outlet);
+            }
+            return Some(Turn::Blocked);
+        }
+        let ending =
+            if self.window.at_end() { self.ending(key, now.instant) } else { Ending::Open };
+        let source = Source { file: key, offset, ending };
+        if offset == 0 && self.config.skip_header_lines > 0 {
+            return self.take_header(source, now);
+        }
+        let bytes = self.window.from(key, offset).unwrap_or_default();
+        let taken = self.packer.take(source, bytes, now.instant);
+        self.advance(key, offset, taken.used);
+        match taken.stop {
+            Stop::BatchFull if self.has_free_request() => {
+                self.submit(now.instant, outlet);
+                None
+            }
+            Stop::BatchFull => {
+                self.was_blocked = true;
+                Some(Turn::Blocked)
+            }
+            Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),
+            Stop::Overlong => {
+                let scanned = offset + (taken.used as u64).max(held as u64);
+                self.tailer.note_scanned(key, scanned);
+                None
+            }
+        }
+    }
+
+    /// No further record ends in the window: reads on, or waits for the file to grow.
+    fn need_more(&mut self, key: FileKey, offset: u64, ending: Ending) -> Option<Turn> {
+        if self.window.at_end() {
+            let left = self.window.from(key, offset).map_or(0, <[u8]>::len);
+            self.tailer.note_tried(key, offset + left as u64, ending);
+            self.window.clear();
+            self.window.shrink();
+            return Some(Turn::Done);
+        }
+        if self.window.is_full(key, offset) {
+            let wanted = self.window.capacity() * 2;
+            let limit = self.packer.raw_record_bytes_max() + WINDOW_BYTES;
+            self.window.grow(wanted.min(limit));
+        }
+        self.window.clear();
+        None
+    }
+
+    /// Header lines are left out as a whole: until the last of them is complete nothing is taken.
+    fn take_header(&mut self, source: Source, now: Now) -> Option<Turn> {
+        let bytes = self.window.from(source.file, 0).unwrap_or_default();
+        let lines = usize::try_from(self.config.skip_header_lines).unwrap_or(usize::MAX);
+        let end = memchr::memchr_iter(b'\n', bytes).nth(lines - 1).map(|at| at + 1);
+        let too_long = bytes.len() > self.packer.raw_record_bytes_max();
+        let whole_file = source.ending == Ending::Final || too_long;
+        match end.or(whole_file.then_some(bytes.len())) {
+            Some(end) => {
+                self.packer.skip(source, end, now.instant);
+                self.packer.count_skipped("header", self.config.skip_header_lines);
+                self.advance(source.file, 0, end);
+                None
+            }
+            None => self.need_more(source.file, 0, source.ending),
+        }
+    }
+
+    fn ending(&self, key: FileKey, now: Instant) -> Ending {
+        if self.draining && self.tailer.is_lost_after_stop(key) {
+            return Ending::Final;
+        }
+        self.tailer.ending(key, now)
+    }
+
+    /// Moves the file's position over `used` bytes of the window.
+    fn advance(&mut self, key: FileKey, offset: u64, used: usize) {
+        if used == 0 {
+            return;
+        }
+        let end = offset + used as u64;
+        if let Some(anchor) = self.window.anchor_at(key, end) {
+            self.packer.anchor(key, anchor);
+            self.tailer.advance(key, Position { offset: end, anchor });
+            self.metrics.bytes_read.increment(used as u64);
+        }
+    }
+
+    /// Searches for the end of a record that is longer than a record may be, without keeping its
+    /// bytes. When it is found the beginning is read again, cut and sent.
+    fn continue_overlong(
+        &mut self,
+        key: FileKey,
+        now: Now,
+        outlet: &mut impl Outlet,
+    ) -> Option<Turn> {
+        let file = self.tailer.file(key)?;
+        let (position, from) = (file.position, file.scanned_to);
+        let Some(handle) = &file.handle else { return Some(Turn::Done) };
+        let chunk = match read_at(handle, from, SCAN_BYTES) {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
+                    "cannot search for the end of a long line; it is tried again");
+                return Some(Turn::Done);
+            }
+        };
+        let reached = from + chunk.len() as u64;
+        let ending = self.ending(key, now.instant);
+        let at_end = chunk.len() < SCAN_BYTES;
+        let found = memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1);
+        let end = found.or((at_end && ending == Ending::Final).then_some(reached));
+        let Some(end) = end else {
+            self.tailer.note_scanned(key, reached);
+            if at_end {
+                self.tailer.note_tried(key, reached, ending);
+            }
+            return Some(if at_end { Turn::Done } else { Turn::Over });
+        };
+        self.take_overlong(key, position, end, now, outlet)
+    }
+
+    fn take_overlong(
+        &mut self,
+        key: FileKey,
+        position: Position,
+        end: u64,
+        now: Now,
+        outlet: &mut impl Outlet,
+    ) -> Option<Turn> {
+        self.window.grow(self.packer.raw_record_bytes_max());
+        if self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
+            return Some(Turn::Done);
+        }
+        let limit = self.packer.raw_record_bytes_max();
+        if !self.reserve(limit) {
+            return Some(Turn::Blocked);
+        }
+        let held = self.window.from(key, position.offset).unwrap_or_default();
+        let first = held.get(..limit).unwrap_or(held);
+        let source = Source { file: key, offset: position.offset, ending: Ending::Open };
+        let len = end - position.offset;
+        if !self.packer.take_cut(source, first, len, now.instant) {
+            if !self.has_free_request() {
+                self.was_blocked = true;
+                return Some(Turn::Blocked);
+            }
+            self.submit(now.instant, outlet);
+            return None;
+        }
+        // The record is gone through; the bytes before its end prove the position behind it.
+        let anchor_len = crate::tail::identity::Anchor::len_at(end);
+        let before = self
+            .tailer
+            .file(key)
+            .and_then(|file| file.handle.as_ref())
+            .map(|handle| read_at(handle, end - anchor_len as u64, anchor_len));
+        let before = before.and_then(Result::ok).unwrap_or_default();
+        let anchor = crate::tail::identity::Anchor::of(&before);
+        self.packer.anchor(key, anchor);
+        self.tailer.advance(key, Position { offset: end, anchor });
+        self.metrics.bytes_read.increment(len);
+        self.window.clear();
+        self.window.shrink();
+        None
+    }
+
+    /// Makes sure that the open batch may take what the window holds.
+    fn reserve(&mut self, bytes: usize) -> bool {
+        let limit = self.packer.batch_bytes_max();
+        // Base64 takes four bytes for three, and every record has its envelope.
+        let growth = bytes.min(limit) * 3 / 2 + BATCH_START_BYTES;
+        let may_borrow = self.health == DestinationHealth::Ok;
+        let granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
+        if self.waiting_for_memory == granted {
+            self.waiting_for_memory = !granted;
+            self.metrics.waiting_for_memory.set(f64::from(u8::from(!granted)));
+        }
+        granted
+    }
+}
+
+/// A gauge takes a float.
+#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
+pub(super) fn count(number: usize) -> f64 {
+    number as f64
+}

@@ -1,0 +1,193 @@
+//! What a flow says about itself: log lines, counters, the status page.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Flow;
+use super::pump::count;
+use crate::admin::status::{FileStatus, FlowStatus};
+use crate::batch::pack::Counts;
+use crate::send::Outcome;
+use crate::tail::event::{EventKind, FileEvent};
+use crate::tail::file::{Name, Tailed};
+
+use super::REPORT_EVERY;
+
+/// Of the events of one kind in one step, this many get a log line of their own; the rest share
+/// one. Ten thousand files at a start are not ten thousand lines.
+const EVENT_LINES_MAX: usize = 5;
+
+/// The status page names this many files a flow, those with the greatest lag first.
+const STATUS_FILES_MAX: usize = 1_000;
+
+impl Flow {
+    /// Counts and logs what happened to files.
+    pub(super) fn report_events(&mut self) {
+        let events = self.tailer.take_events();
+        if events.is_empty() {
+            return;
+        }
+        let mut logged: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for event in &events {
+            self.metrics.file_transition(event.kind.label());
+            if event.bytes > 0 {
+                self.metrics.bytes_abandoned("file_gone", event.bytes);
+            }
+            let seen = logged.entry(event.kind.label()).or_default();
+            *seen += 1;
+            // Nothing that is lost goes without a line of its own.
+            if *seen <= EVENT_LINES_MAX || event.kind == EventKind::Abandoned {
+                self.log_event(event);
+            }
+        }
+        for (kind, seen) in logged {
+            if seen > EVENT_LINES_MAX && kind != EventKind::Abandoned.label() {
+                let more = seen - EVENT_LINES_MAX;
+                tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
+            }
+        }
+        self.metrics.files.set(count(self.tailer.files().count()));
+        self.metrics.files_open.set(count(self.tailer.open_count()));
+    }
+
+    fn log_event(&self, event: &FileEvent) {
+        let (flow, file, detail) = (&self.config.id, event.path.display(), &event.detail);
+        let kind = event.kind.label();
+        match event.kind {
+            EventKind::Abandoned => {
+                tracing::error!(%flow, %file, kind, "bytes are lost: {detail}");
+            }
+            EventKind::InodeReused | EventKind::Problem | EventKind::Truncated => {
+                tracing::warn!(%flow, %file, kind, "{detail}");
+            }
+            EventKind::Appeared
+            | EventKind::CopyRecognized
+            | EventKind::Deleted
+            | EventKind::FoundElsewhere
+            | EventKind::MovedAway
+            | EventKind::Recovered
+            | EventKind::Released
+            | EventKind::Renamed
+            | EventKind::Resumed
+            | EventKind::Returned
+            | EventKind::Shadow => tracing::info!(%flow, %file, kind, "{detail}"),
+        }
+    }
+
+    /// Counts what became of records on their way into batches.
+    pub(super) fn report_counts(&mut self) {
+        let counts = self.packer.take_counts();
+        if counts == Counts::default() {
+            return;
+        }
+        self.metrics.records_read.increment(counts.read);
+        self.metrics.records_converted.increment(counts.converted);
+        self.metrics.records_raw_fallback.increment(counts.raw);
+        self.metrics.records_truncated.increment(counts.truncated);
+        for (reason, skipped) in &counts.skipped {
+            self.metrics.records_skipped(reason, *skipped);
+        }
+        self.troubles.add(&counts);
+    }
+
+    /// Counts what became of a batch, and names what the service refused.
+    pub(super) fn report_outcome(&mut self, outcome: &Outcome) {
+        self.metrics.records_delivered.increment(outcome.records_delivered as u64);
+        self.metrics.bytes_delivered.increment(outcome.bytes_delivered as u64);
+        self.metrics.batch_seconds.record(outcome.took);
+        if outcome.rejected.is_empty() {
+            return;
+        }
+        self.metrics.records_skipped("refused_by_service", outcome.rejected.len() as u64);
+        let spans = self.ledger.spans_of(outcome.batch);
+        let files: Vec<String> = spans
+            .iter()
+            .filter_map(|(file, end)| {
+                let path = self.tailer.path_of(*file)?;
+                Some(format!("{} before byte {end}", path.display()))
+            })
+            .collect();
+        for record in &outcome.rejected {
+            tracing::error!(
+                flow = %self.config.id,
+                files = %files.join(", "),
+                record = record.index,
+                code = %record.code,
+                "the service refuses a record for good and it is left out: {}",
+                record.message
+            );
+        }
+    }
+
+    /// Brings the gauges and the status page up to date.
+    pub(super) fn report(&mut self, now: Instant) {
+        self.next_report = now + REPORT_EVERY;
+        self.troubles.log(&self.config.id, now);
+        let mut lag_bytes = 0;
+        let mut lag_seconds: f64 = 0.0;
+        let mut total = 0;
+        let mut files: Vec<&Tailed> = Vec::new();
+        for file in self.tailer.files() {
+            total += 1;
+            lag_bytes += file.lag_bytes();
+            lag_seconds = lag_seconds.max(lag_seconds_of(file, now));
+            if files.len() < STATUS_FILES_MAX || file.lag_bytes() > 0 {
+                files.push(file);
+            }
+        }
+        files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes()));
+        files.truncate(STATUS_FILES_MAX);
+        self.metrics.lag_bytes.set(approximate(lag_bytes));
+        self.metrics.lag_seconds.set(lag_seconds);
+        self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
+        self.metrics.in_flight_window.set(count(self.in_flight.current()));
+        let status = FlowStatus {
+            flow: Arc::from(self.config.id.as_str()),
+            destination: self.config.destination.to_string(),
+            health: self.health.clone(),
+            stepped_at: now,
+            scanned_once: self.tailer.has_scanned(),
+            files: files.into_iter().map(|file| status_of(file, now)).collect(),
+            in_flight: self.ledger.unsettled(),
+            lag_bytes,
+            lag_seconds,
+            files_total: total,
+            files_open: self.tailer.open_count(),
+            restarts: self.restarts,
+        };
+        self.status.send_replace(Arc::new(status));
+    }
+}
+
+fn status_of(file: &Tailed, now: Instant) -> FileStatus {
+    let state = match (file.name, file.shadow) {
+        (_, Some(_)) => "shadow",
+        (Name::Listed, None) if file.rotated.is_some() => "rotated",
+        (Name::Listed, None) => "live",
+        (Name::Unlisted { .. }, None) if file.seen.links == 0 => "deleted",
+        (Name::Unlisted { .. }, None) => "moved_away",
+    };
+    FileStatus {
+        path: Arc::clone(&file.path),
+        state,
+        size: file.seen.size,
+        read_offset: file.position.offset,
+        acked_offset: file.acked,
+        lag_bytes: file.lag_bytes(),
+        lag_seconds: lag_seconds_of(file, now),
+    }
+}
+
+/// How long the file has had bytes that are not acknowledged.
+fn lag_seconds_of(file: &Tailed, now: Instant) -> f64 {
+    if file.lag_bytes() == 0 {
+        return 0.0;
+    }
+    now.saturating_duration_since(file.caught_up).as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
+fn approximate(bytes: u64) -> f64 {
+    bytes as f64
+}

@@ -1,0 +1,56 @@
+//! Records that were sent raw, cut or left out: counted at once, logged now and then.
+
+use std::time::{Duration, Instant};
+
+use crate::batch::pack::Counts;
+
+/// At most one log line of a kind in this time.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// What happened since the last line.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    raw: u64,
+    raw_reason: Option<String>,
+    truncated: u64,
+    skipped: Vec<(&'static str, u64)>,
+    next_line: Option<Instant>,
+}
+
+impl Troubles {
+    /// Adds what happened in one step.
+    pub(super) fn add(&mut self, counts: &Counts) {
+        self.raw += counts.raw;
+        self.truncated += counts.truncated;
+        if counts.raw_reason.is_some() {
+            self.raw_reason.clone_from(&counts.raw_reason);
+        }
+        for (reason, count) in &counts.skipped {
+            match self.skipped.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, total)) => *total += count,
+                None => self.skipped.push((reason, *count)),
+            }
+        }
+    }
+
+    /// Says what happened, if anything did and the last line is long enough ago.
+    pub(super) fn log(&mut self, flow: &str, now: Instant) {
+        let quiet = self.raw == 0 && self.truncated == 0 && self.skipped.is_empty();
+        if quiet || self.next_line.is_some_and(|at| now < at) {
+            return;
+        }
+        let Self { raw, raw_reason, truncated, skipped, .. } = std::mem::take(self);
+        self.next_line = Some(now + LINE_EVERY);
+        if raw > 0 {
+            let reason = raw_reason.unwrap_or_default();
+            tracing::warn!(flow, records = raw, "sent as they were, because a converter could not \
+                read them; the newest reason: {reason}");
+        }
+        if truncated > 0 {
+            tracing::warn!(flow, records = truncated, "cut to the service's greatest record size");
+        }
+        for (reason, records) in skipped {
+            tracing::info!(flow, records, reason, "left out");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What happened to files, by name. Every event is counted, and most are a log line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+/// One event on one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// To which file.
+    pub path: Arc<Path>,
+    /// The rest of the story: an old name, an offset, an error.
+    pub detail: String,
+    /// How many bytes are lost by it; 0 for everything but [`EventKind::Abandoned`].
+    pub bytes: u64,
+}
+
+/// What can happen to a file. The names are the label `kind` of the metric
+/// `kinetail_file_transitions_total` and are explained in `docs/tailing.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A new file; read from byte 0, or from its end at a flow's very first start.
+    Appeared,
+    /// A copy of a known content: reading goes on in it where it ended in the original.
+    CopyRecognized,
+    /// Its last name is gone and it is deleted; read to its end through the open descriptor.
+    Deleted,
+    /// Bytes that were never read are gone with the file.
+    Abandoned,
+    /// A file outside the pattern that holds the rest of a known content.
+    FoundElsewhere,
+    /// A device and inode number that belonged to another content.
+    InodeReused,
+    /// It has no name that matches any more; read to its end through the open descriptor.
+    MovedAway,
+    /// It cannot be opened, examined or read.
+    Problem,
+    /// What was a problem works again.
+    Recovered,
+    /// It is read and acknowledged to its end, nothing came for a while, and it was let go.
+    Released,
+    /// It has another name that matches.
+    Renamed,
+    /// Known from the checkpoints; continued at its offset.
+    Resumed,
+    /// It has a name that matches again.
+    Returned,
+    /// It equals another file so far; it waits until that is decided.
+    Shadow,
+    /// It is shorter than what was read of it, or other bytes stand there: read from byte 0.
+    Truncated,
+}
+
+impl EventKind {
+    /// The label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Abandoned => "abandoned",
+            Self::Appeared => "appeared",
+            Self::CopyRecognized => "copy_recognized",
+            Self::Deleted => "deleted",
+            Self::FoundElsewhere => "found_elsewhere",
+            Self::InodeReused => "inode_reused",
+            Self::MovedAway => "moved_away",
+            Self::Problem => "problem",
+            Self::Recovered => "recovered",
+            Self::Released => "released",
+            Self::Renamed => "renamed",
+            Self::Resumed => "resumed",
+            Self::Returned => "returned",
+            Self::Shadow => "shadow",
+            Self::Truncated => "truncated",
+        }
+    }
+}

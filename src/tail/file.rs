@@ -1,0 +1,224 @@
+//! One file generation: what it is, where its bytes are, how far they were read.
+//!
+//! The struct is plain state; [`super::tailer`] owns all of them and decides. The system calls
+//! that open and examine a file stand at the end.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
+use super::splitter::Ending;
+
+/// A file that grew is looked at again after this long; each look that finds nothing doubles it.
+pub const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
+
+/// A file is looked at this often however long it was quiet.
+pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
+
+/// A change this recent may be followed by another one with the same time stamp, so the next look
+/// compares contents. Kernels stamp files with a clock that ticks every 1 to 10 ms.
+pub const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
+
+/// Whether a name leads to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// A path matches the pattern.
+    Listed,
+    /// None does any more: moved out of the pattern, deleted, or found outside of it.
+    Unlisted {
+        /// When the last name went.
+        since: Instant,
+    },
+}
+
+/// What the last look at the open file saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stat {
+    /// Device and inode.
+    pub inode: Option<Inode>,
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since 1970 of the last change of content.
+    pub modified_nanos: i128,
+    /// Nanoseconds since 1970 of the last change of content or attributes; cannot be set back.
+    pub changed_nanos: i128,
+    /// Names in any directory; 0 means deleted.
+    pub links: u64,
+}
+
+/// A file that has the same content as another one so far: perhaps a copy that is being made of
+/// it before it is truncated. Nothing is read from it until that is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shadow {
+    /// The generation it equals.
+    pub parent: FileKey,
+}
+
+/// One generation of one file.
+#[derive(Debug)]
+pub struct Tailed {
+    /// Its name within the flow.
+    pub key: FileKey,
+    /// The file it lives in.
+    pub inode: Inode,
+    /// The path it was last seen under.
+    pub path: Arc<Path>,
+    /// Whether that path still leads to it.
+    pub name: Name,
+    /// When it was renamed or lost its name: from then on its last line may never get a line
+    /// end.
+    pub rotated: Option<Instant>,
+    /// The open file; `None` while descriptors are short.
+    pub handle: Option<File>,
+    /// The fingerprint of its first bytes.
+    pub head: Head,
+    /// Everything before this was handed on in records or skipped.
+    pub position: Position,
+    /// Everything before this is acknowledged.
+    pub acked: u64,
+    /// What the last look saw.
+    pub seen: Stat,
+    /// The greatest size at which the content was still this generation's.
+    pub grown_to: u64,
+    /// The last change was so recent that a further one may hide behind the same stamps.
+    pub unsettled: bool,
+    /// When the content last changed, as far as looks can tell.
+    pub last_growth: Instant,
+    /// When it last was acknowledged to its end.
+    pub caught_up: Instant,
+    /// When to look next.
+    pub next_look: Instant,
+    /// How long until the look after that.
+    pub look_every: Duration,
+    /// No record ends in front of this offset; set while a very long line is being searched for
+    /// its end.
+    pub scanned_to: u64,
+    /// The size and ending at which reading last came to an end without a record.
+    pub tried: Option<(u64, Ending)>,
+    /// Set while it may be a copy of another file.
+    pub shadow: Option<Shadow>,
+    /// It waits in the queue of files to read.
+    pub queued: bool,
+}
+
+impl Tailed {
+    /// Bytes that were seen and not yet read.
+    #[must_use]
+    pub fn unread_bytes(&self) -> u64 {
+        self.seen.size.saturating_sub(self.position.offset)
+    }
+
+    /// Bytes that were seen and are not yet acknowledged.
+    #[must_use]
+    pub fn lag_bytes(&self) -> u64 {
+        if self.shadow.is_some() { 0 } else { self.seen.size.saturating_sub(self.acked) }
+    }
+
+    /// How long the content has been the same.
+    #[must_use]
+    pub fn quiet_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_growth)
+    }
+
+    /// Notes that something was found and makes the next look soon.
+    pub fn warm_up(&mut self, now: Instant) {
+        self.look_every = LOOK_EVERY_MIN;
+        self.next_look = now + self.look_every;
+    }
+
+    /// Notes that nothing was found and makes the next look later.
+    pub fn cool_down(&mut self, now: Instant) {
+        self.look_every = (self.look_every * 2).min(LOOK_EVERY_MAX);
+        self.next_look = now + self.look_every;
+    }
+}
+
+/// Opens a file to follow it. A FIFO or a device does not block the caller.
+///
+/// # Errors
+///
+/// Whatever `open` fails with.
+pub fn open(path: &Path) -> io::Result<File> {
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let noctty = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap_or(0);
+    OpenOptions::new().read(true).custom_flags(nonblock | noctty).open(path)
+}
+
+/// Looks at an open file.
+///
+/// # Errors
+///
+/// Whatever `fstat` fails with; `InvalidInput` if it is not a regular file.
+pub fn stat(file: &File) -> io::Result<Stat> {
+    stat_of(&rustix::fs::fstat(file)?)
+}
+
+/// Looks at what a path leads to.
+///
+/// # Errors
+///
+/// Whatever `stat` fails with; `InvalidInput` if it is not a regular file.
+pub fn stat_path(path: &Path) -> io::Result<Stat> {
+    stat_of(&rustix::fs::stat(path)?)
+}
+
+fn stat_of(raw: &rustix::fs::Stat) -> io::Result<Stat> {
+    if rustix::fs::FileType::from_raw_mode(raw.st_mode) != rustix::fs::FileType::RegularFile {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(Stat {
+        inode: Some(Inode { device: raw.st_dev, number: raw.st_ino }),
+        size: u64::try_from(raw.st_size).unwrap_or(0),
+        modified_nanos: nanos(raw.st_mtime.into(), raw.st_mtime_nsec.into()),
+        changed_nanos: nanos(raw.st_ctime.into(), raw.st_ctime_nsec.into()),
+        links: raw.st_nlink,
+    })
+}
+
+fn nanos(seconds: i128, nanos: i128) -> i128 {
+    seconds * 1_000_000_000 + nanos
+}
+
+/// Reads up to `len` bytes from `offset`; fewer only where the file ends.
+///
+/// # Errors
+///
+/// Whatever reading fails with.
+pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// Reads the bytes that a head fingerprint covers.
+///
+/// # Errors
+///
+/// Whatever reading fails with.
+pub fn read_head(file: &File) -> io::Result<Vec<u8>> {
+    read_at(file, 0, HEAD_BYTES_MAX)
+}
+
+/// Whether the bytes before a position are the ones its anchor proves.
+///
+/// # Errors
+///
+/// Whatever reading fails with.
+pub fn proves(file: &File, position: Position) -> io::Result<bool> {
+    let len = super::identity::Anchor::len_at(position.offset);
+    let before = read_at(file, position.offset - len as u64, len)?;
+    Ok(before.len() == len && super::identity::Anchor::of(&before) == position.anchor)
+}

@@ -1,0 +1,451 @@
+//! Which content a file holds that was not known a moment ago: a new one, or one that moved.
+//!
+//! The evidence is always bytes: the head fingerprint and the anchor before the offset. A file
+//! is taken for an old content only if both agree; in doubt it is read from byte 0, which repeats
+//! and does not lose.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::event::EventKind;
+use super::file::{self, LOOK_EVERY_MIN, Name, Shadow, Stat, Tailed};
+use super::identity::{FileKey, Head, Inode, Position};
+use super::memory::{HeadIndex, Loss, Remembered};
+use super::rotation::Entry;
+use super::splitter::last_boundary;
+use super::tailer::{Now, Tailer, checkpoint};
+use crate::checkpoint::Change;
+
+/// A file that equals another one waits this long, after it last grew, for the other one to be
+/// truncated. Copying tools truncate at once after copying.
+pub(super) const SHADOW_HOLD: Duration = Duration::from_secs(3);
+
+/// Bytes that were never read of a truncated file are given up when no copy appeared by then.
+pub(super) const COPY_APPEARS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A directory is searched for a lost content among at most this many files.
+const SEARCH_FILES_MAX: usize = 4096;
+
+/// Searching backwards for the last line end reads this many bytes at a time.
+const BACKWARD_CHUNK_BYTES: u64 = 64 * 1024;
+
+/// A file that was opened and looked at, and is not followed yet.
+struct Candidate {
+    path: Arc<Path>,
+    inode: Inode,
+    handle: File,
+    stat: Stat,
+    head: Vec<u8>,
+}
+
+impl Tailer {
+    /// Begins to follow files that appeared. Those that lie where a known content lay come first,
+    /// so that a copy cannot take the place of its original.
+    pub(super) fn take_in(&mut self, appeared: &[Entry], now: Now) {
+        if appeared.is_empty() {
+            return;
+        }
+        let live = self.live_contents();
+        let (known_places, others): (Vec<&Entry>, Vec<&Entry>) =
+            appeared.iter().partition(|entry| !self.memory.at_inode(entry.inode).is_empty());
+        for entry in known_places.into_iter().chain(others) {
+            match Candidate::open(&entry.path) {
+                Ok(candidate) => self.follow(candidate, &live, now),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.trouble(&entry.path, &error),
+            }
+        }
+    }
+
+    fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
+        self.recovered(&candidate.path);
+        if self.by_inode.contains_key(&candidate.inode) {
+            return;
+        }
+        if let Some(key) = self.at_its_place(&candidate) {
+            return self.resume(candidate, key, EventKind::Resumed, now);
+        }
+        if let Some(key) = self.copied_from(&candidate) {
+            return self.resume(candidate, key, EventKind::CopyRecognized, now);
+        }
+        let shadow = self.equal_to(&candidate, live).map(|parent| Shadow { parent });
+        self.begin(candidate, shadow, now);
+    }
+
+    /// The content that lay in this inode, if it still does.
+    fn at_its_place(&mut self, candidate: &Candidate) -> Option<FileKey> {
+        let contents = self.memory.at_inode(candidate.inode);
+        let first = contents.first()?;
+        let same = contents.iter().find(|content| {
+            candidate.stat.size >= content.position.offset
+                && content.head.agrees(&candidate.head)
+                && file::proves(&candidate.handle, content.position).unwrap_or(false)
+        });
+        if let Some(content) = same {
+            return Some(content.key);
+        }
+        let detail = format!("it held {} before", first.path.display());
+        self.event(EventKind::InodeReused, &candidate.path, detail);
+        None
+    }
+
+    /// The content without a file that this file holds a copy of.
+    fn copied_from(&self, candidate: &Candidate) -> Option<FileKey> {
+        self.memory
+            .alike(&candidate.head, candidate.stat.size)
+            .into_iter()
+            .find(|content| file::proves(&candidate.handle, content.position).unwrap_or(false))
+            .map(|content| content.key)
+    }
+
+    /// The followed file that has the same content so far.
+    fn equal_to(&self, candidate: &Candidate, live: &HeadIndex) -> Option<FileKey> {
+        live.agreeing(&candidate.head).into_iter().find(|key| {
+            self.files.get(key).is_some_and(|parent| {
+                let offset = parent.position.offset;
+                let copied_so_far = candidate.stat.size <= parent.seen.size;
+                let may_be = candidate.stat.size < offset
+                    || file::proves(&candidate.handle, parent.position).unwrap_or(false);
+                copied_so_far && may_be && same_end(candidate, parent)
+            })
+        })
+    }
+
+    /// The contents of followed files of which something was read.
+    fn live_contents(&self) -> HeadIndex {
+        let mut index = HeadIndex::default();
+        for file in self.files.values() {
+            if file.position.offset > 0 && file.shadow.is_none() {
+                index.insert(file.head, file.key);
+            }
+        }
+        index
+    }
+
+    /// Goes on in this file where the content with this key was left.
+    fn resume(&mut self, candidate: Candidate, key: FileKey, kind: EventKind, now: Now) {
+        let Some(content) = self.memory.remove(key) else { return };
+        let detail = format!(
+            "was {}, continued at byte {} of {}",
+            content.path.display(),
+            content.position.offset,
+            candidate.stat.size
+        );
+        let moved = content.path != candidate.path || content.inode != candidate.inode;
+        let mut file = candidate.into_file(key, content.position, now.instant);
+        file.acked = content.acked;
+        file.rotated = moved.then_some(now.instant);
+        file.grown_to = file.seen.size;
+        if moved && content.acked == content.position.offset {
+            self.changes.push(Change::Save(checkpoint(&file, content.position)));
+        }
+        self.event(kind, &Arc::clone(&file.path), detail);
+        self.insert(file);
+    }
+
+    /// Begins a content that was never seen.
+    fn begin(&mut self, candidate: Candidate, shadow: Option<Shadow>, now: Now) {
+        let key = self.new_key();
+        let at_end = self.options.start_at_end && !self.first_scan_done;
+        let position = if at_end {
+            match end_position(&candidate, self.options.skip_header_lines) {
+                Ok(position) => position,
+                Err(error) => return self.trouble(&candidate.path, &error),
+            }
+        } else {
+            Position::start()
+        };
+        let mut file = candidate.into_file(key, position, now.instant);
+        file.head = Head::default();
+        file.shadow = if at_end { None } else { shadow };
+        file.acked = position.offset;
+        let detail = match file.shadow.and_then(|shadow| self.files.get(&shadow.parent)) {
+            Some(parent) => format!("equals {} so far", parent.path.display()),
+            None => format!("read from byte {} of {}", position.offset, file.seen.size),
+        };
+        let kind = if file.shadow.is_some() { EventKind::Shadow } else { EventKind::Appeared };
+        self.event(kind, &Arc::clone(&file.path), detail);
+        self.insert(file);
+        self.grow_head(key);
+        if let Some(file) = self.files.get(&key)
+            && file.shadow.is_none()
+        {
+            let row = checkpoint(file, position);
+            self.changes.push(Change::Save(row));
+        }
+    }
+
+    fn insert(&mut self, file: Tailed) {
+        let key = file.key;
+        self.make_room();
+        self.open_count += 1;
+        self.by_inode.insert(file.inode, key);
+        self.files.insert(key, file);
+        self.hot_again(key);
+        if self.files.get(&key).is_some_and(|file| file.unread_bytes() > 0) {
+            self.requeue(key);
+        }
+    }
+
+    /// Decides whether a file that equals another one is a copy of it.
+    pub(super) fn judge_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let Some(parent) = self.files.get(&shadow.parent) else {
+            return self.settle_shadow(key, shadow, now);
+        };
+        let outgrew = file.seen.size > parent.seen.size;
+        if outgrew || file.quiet_for(now.instant) >= SHADOW_HOLD {
+            self.stand_alone(key, now);
+        }
+    }
+
+    /// The original is gone or was truncated: this file holds its content now, or never did.
+    fn settle_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let holds = self.memory.get(shadow.parent).is_some_and(|content| {
+            file.seen.size >= content.position.offset
+                && file.handle.as_ref().is_some_and(|handle| {
+                    file::proves(handle, content.position).unwrap_or(false)
+                })
+        });
+        if holds { self.hand_over(key, shadow.parent, now) } else { self.stand_alone(key, now) }
+    }
+
+    /// The file takes over the generation that its bytes belong to.
+    fn hand_over(&mut self, key: FileKey, content: FileKey, now: Now) {
+        let Some(content) = self.memory.remove(content) else { return };
+        let Some(mut file) = self.files.remove(&key) else { return };
+        file.key = content.key;
+        file.shadow = None;
+        file.position = content.position;
+        file.acked = content.acked;
+        file.head = content.head;
+        file.rotated = Some(now.instant);
+        file.grown_to = file.seen.size;
+        file.tried = None;
+        file.queued = false;
+        file.warm_up(now.instant);
+        let detail = format!(
+            "was {}, continued at byte {} of {}",
+            content.path.display(),
+            content.position.offset,
+            file.seen.size
+        );
+        self.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
+        if content.acked == content.position.offset {
+            self.changes.push(Change::Save(checkpoint(&file, content.position)));
+        }
+        self.by_inode.insert(file.inode, content.key);
+        let unread = file.unread_bytes() > 0;
+        self.files.insert(content.key, file);
+        self.hot_again(content.key);
+        if unread {
+            self.requeue(content.key);
+        }
+    }
+
+    /// The file is no copy: it is read from byte 0.
+    fn stand_alone(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.shadow = None;
+        file.warm_up(now.instant);
+        let path = Arc::clone(&file.path);
+        let row = checkpoint(file, Position::start());
+        self.changes.push(Change::Save(row));
+        self.event(EventKind::Appeared, &path, "a content of its own; read from byte 0");
+        self.hot_again(key);
+        self.requeue(key);
+    }
+
+    /// A file was truncated: looks for a copy of what it held, among the files that wait for this
+    /// decision and then in its directory, whether the name matches or not.
+    pub(super) fn find_copy_of(&mut self, lost: FileKey, now: Now) {
+        let waiting: Vec<FileKey> = self
+            .files
+            .values()
+            .filter(|file| file.shadow == Some(Shadow { parent: lost }))
+            .map(|file| file.key)
+            .collect();
+        for key in waiting {
+            self.settle_shadow(key, Shadow { parent: lost }, now);
+        }
+        self.hint(now.instant);
+        let Some(content) = self.memory.get(lost) else { return };
+        if let Some(dir) = content.path.parent().map(Path::to_path_buf) {
+            self.search_directory(&dir, now);
+        }
+    }
+
+    /// Looks for contents of an earlier run in the directories where they lay.
+    pub(super) fn search_elsewhere(&mut self, now: Now) {
+        let mut dirs: Vec<_> = self
+            .memory
+            .iter()
+            .filter_map(|content| content.path.parent().map(Path::to_path_buf))
+            .collect();
+        dirs.sort();
+        dirs.dedup();
+        for dir in dirs {
+            self.search_directory(&dir, now);
+        }
+    }
+
+    fn search_directory(&mut self, dir: &Path, now: Now) {
+        let Ok(entries) = std::fs::read_dir(dir) else { return };
+        for entry in entries.take(SEARCH_FILES_MAX).flatten() {
+            if self.memory.is_empty() {
+                return;
+            }
+            let path = entry.path();
+            // A name that matches is the scan's business.
+            if self.options.pattern.matches_path(&path) || !entry.file_type().is_ok_and(|t| t.is_file())
+            {
+                continue;
+            }
+            let Ok(candidate) = Candidate::open(&path) else { continue };
+            // A copy from an earlier rotation may just have been written over.
+            if let Some(followed) = self.by_inode.get(&candidate.inode).copied() {
+                self.look_at(followed, now);
+            }
+            if !self.by_inode.contains_key(&candidate.inode) {
+                self.take_back(candidate, now);
+            }
+        }
+    }
+
+    /// Follows a file outside the pattern if it holds the unread rest of a known content.
+    fn take_back(&mut self, candidate: Candidate, now: Now) {
+        let here = self.memory.at_inode(candidate.inode).into_iter().find(|content| {
+            content.head.agrees(&candidate.head)
+                && file::proves(&candidate.handle, content.position).unwrap_or(false)
+        });
+        let found = here.map(|content| content.key).or_else(|| self.copied_from(&candidate));
+        let Some(key) = found else { return };
+        let rest = self.memory.get(key).is_some_and(|c| c.position.offset < candidate.stat.size);
+        if !rest {
+            return;
+        }
+        self.resume(candidate, key, EventKind::FoundElsewhere, now);
+        if let Some(file) = self.files.get_mut(&key) {
+            file.name = Name::Unlisted { since: now.instant };
+            file.rotated = Some(now.instant);
+        }
+    }
+
+    /// Gives up truncated contents of which no copy appeared.
+    pub(super) fn expire_memory(&mut self, now: Instant) {
+        let expired: Vec<FileKey> = self
+            .memory
+            .iter()
+            .filter(|content| is_expired(content, now))
+            .map(|content| content.key)
+            .collect();
+        for key in expired {
+            let Some(content) = self.memory.remove(key) else { continue };
+            self.changes.push(Change::Forget(key));
+            let unread = content.seen_size.saturating_sub(content.position.offset);
+            if unread > 0 {
+                self.abandon(&content.path, unread, "the file was truncated and no copy appeared");
+            }
+        }
+    }
+}
+
+fn is_expired(content: &Remembered, now: Instant) -> bool {
+    content.loss == Loss::Truncated
+        && content.acked >= content.position.offset
+        && now.saturating_duration_since(content.since) >= COPY_APPEARS_WITHIN
+}
+
+/// Whether the last bytes of the candidate are the ones that the other file has there.
+fn same_end(candidate: &Candidate, parent: &Tailed) -> bool {
+    let len = super::identity::Anchor::len_at(candidate.stat.size);
+    let from = candidate.stat.size - len as u64;
+    let Some(handle) = &parent.handle else { return false };
+    match (file::read_at(&candidate.handle, from, len), file::read_at(handle, from, len)) {
+        (Ok(a), Ok(b)) => a == b,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Where the lines begin that will be written from now on: behind the last line end, and behind
+/// the header.
+fn end_position(candidate: &Candidate, header_lines: u64) -> io::Result<Position> {
+    let mut end = candidate.stat.size;
+    let mut boundary = 0;
+    while end > 0 {
+        let start = end.saturating_sub(BACKWARD_CHUNK_BYTES);
+        let len = usize::try_from(end - start).unwrap_or(0);
+        let chunk = file::read_at(&candidate.handle, start, len)?;
+        let at = last_boundary(&chunk);
+        if at > 0 {
+            boundary = start + at as u64;
+            break;
+        }
+        end = start;
+    }
+    if header_lines > 0 && !has_lines(&candidate.handle, header_lines)? {
+        return Ok(Position::start());
+    }
+    let len = super::identity::Anchor::len_at(boundary);
+    let before = file::read_at(&candidate.handle, boundary - len as u64, len)?;
+    Ok(Position { offset: boundary, anchor: super::identity::Anchor::of(&before) })
+}
+
+/// Whether the file has at least this many complete lines.
+fn has_lines(handle: &File, wanted: u64) -> io::Result<bool> {
+    let mut left = wanted;
+    let mut offset = 0;
+    loop {
+        let chunk = file::read_at(handle, offset, 64 * 1024)?;
+        if chunk.is_empty() {
+            return Ok(false);
+        }
+        let found = memchr::memchr_iter(b'\n', &chunk).count() as u64;
+        if found >= left {
+            return Ok(true);
+        }
+        left -= found;
+        offset += chunk.len() as u64;
+    }
+}
+
+impl Candidate {
+    fn open(path: &Path) -> io::Result<Self> {
+        let handle = file::open(path)?;
+        let stat = file::stat(&handle)?;
+        let head = file::read_head(&handle)?;
+        let inode = stat
+            .inode
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it has no inode number"))?;
+        Ok(Self { path: Arc::from(path), inode, handle, stat, head })
+    }
+
+    fn into_file(self, key: FileKey, position: Position, now: Instant) -> Tailed {
+        Tailed {
+            key,
+            inode: self.inode,
+            path: self.path,
+            name: Name::Listed,
+            rotated: None,
+            handle: Some(self.handle),
+            head: Head::of(&self.head),
+            position,
+            acked: position.offset,
+            seen: self.stat,
+            grown_to: self.stat.size,
+            unsettled: true,
+            last_growth: now,
+            caught_up: now,
+            next_look: now + LOOK_EVERY_MIN,
+            look_every: LOOK_EVERY_MIN,
+            scanned_to: position.offset,
+            tried: None,
+            shadow: None,
+            queued: false,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The one buffer that a flow reads into, and the proof that comes with every read.
+//!
+//! A window holds consecutive bytes of one file generation. Each refill starts a little before
+//! the wanted offset, and the bytes there must be the ones that were there before; a file that
+//! was truncated and grew past the old offset is caught by this, whatever its size and times say.
+//! The window keeps no state about records.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, Position};
+
+/// What a window holds at first, in bytes: large enough that a read costs little per byte, small
+/// enough to stay in the processor's cache while its bytes are encoded.
+pub const WINDOW_BYTES: usize = 256 * 1024;
+
+/// A buffer over a stretch of one file generation.
+#[derive(Debug)]
+pub struct Window {
+    bytes: Vec<u8>,
+    file: Option<FileKey>,
+    /// The file offset of the first byte held.
+    start: u64,
+    /// How many bytes are held.
+    len: usize,
+    /// Whether the last refill met the end of the file.
+    at_end: bool,
+}
+
+/// What a refill found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refill {
+    /// The bytes before the position are not the ones that were there: another content.
+    Changed,
+    /// The window holds what follows the position, perhaps nothing.
+    Filled,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Window {
+    /// An empty window.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            bytes: vec![0; WINDOW_BYTES + ANCHOR_BYTES_MAX],
+            file: None,
+            start: 0,
+            len: 0,
+            at_end: false,
+        }
+    }
+
+    /// Forgets what it holds. To be called when a file's content changed behind our back.
+    pub fn clear(&mut self) {
+        self.file = None;
+        self.len = 0;
+    }
+
+    /// The bytes from `offset` on, if it holds them for this file; may be empty.
+    #[must_use]
+    pub fn from(&self, file: FileKey, offset: u64) -> Option<&[u8]> {
+        self.index_of(file, offset).and_then(|at| self.bytes.get(at..self.len))
+    }
+
+    /// The anchor of an offset that lies within or right behind the bytes held.
+    #[must_use]
+    pub fn anchor_at(&self, file: FileKey, offset: u64) -> Option<Anchor> {
+        let at = self.index_of(file, offset)?;
+        let covered = Anchor::len_at(offset);
+        self.bytes.get(at.checked_sub(covered)?..at).map(Anchor::of)
+    }
+
+    /// Whether the file ended where the window ends when it was last refilled.
+    #[must_use]
+    pub fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Whether no further byte fits behind `offset`.
+    #[must_use]
+    pub fn is_full(&self, file: FileKey, offset: u64) -> bool {
+        self.from(file, offset).is_some_and(|held| held.len() >= self.capacity())
+    }
+
+    /// How many bytes behind a position fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.len() - ANCHOR_BYTES_MAX
+    }
+
+    /// Makes room for at least `wanted` bytes behind a position.
+    pub fn grow(&mut self, wanted: usize) {
+        if self.capacity() < wanted {
+            self.bytes.resize(wanted + ANCHOR_BYTES_MAX, 0);
+        }
+    }
+
+    /// Gives memory beyond the usual size back. What was held is forgotten.
+    pub fn shrink(&mut self) {
+        if self.capacity() > WINDOW_BYTES {
+            *self = Self::new();
+        }
+    }
+
+    /// Reads what follows `position`, and proves by its anchor that the file is still the one the
+    /// position was taken in.
+    ///
+    /// # Errors
+    ///
+    /// Whatever reading the file fails with.
+    pub fn refill(&mut self, key: FileKey, file: &File, position: Position) -> io::Result<Refill> {
+        self.clear();
+        let anchor_len = Anchor::len_at(position.offset);
+        let start = position.offset - anchor_len as u64;
+        self.at_end = false;
+        let mut filled = 0;
+        while let Some(room) = self.bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match file.read_at(room, start + filled as u64) {
+                // A regular file gives less than was asked for only where it ends.
+                Ok(count) if count < room.len() => {
+                    filled += count;
+                    self.at_end = true;
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let proven = self
+            .bytes
+            .get(..filled)
+            .and_then(|held| held.get(..anchor_len))
+            .is_some_and(|before| Anchor::of(before) == position.anchor);
+        if !proven {
+            return Ok(Refill::Changed);
+        }
+        self.file = Some(key);
+        self.start = start;
+        self.len = filled;
+        Ok(Refill::Filled)
+    }
+
+    fn index_of(&self, file: FileKey, offset: u64) -> Option<usize> {
+        if self.file != Some(file) {
+            return None;
+        }
+        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        (at <= self.len).then_some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const KEY: FileKey = FileKey(7);
+
+    fn file_with(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn it_holds_what_follows_the_position_and_its_anchor() {
+        let file = file_with(b"abc\ndef\n");
+        let mut window = Window::new();
+        let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
+        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Filled);
+        assert_eq!(window.from(KEY, 4), Some(&b"def\n"[..]));
+        assert_eq!(window.from(KEY, 8), Some(&b""[..]));
+        assert_eq!(window.from(KEY, 9), None);
+        assert_eq!(window.from(FileKey(8), 4), None, "another generation");
+        assert_eq!(window.anchor_at(KEY, 8), Some(Anchor::of(b"abc\ndef\n")));
+        assert!(window.at_end());
+    }
+
+    #[test]
+    fn other_bytes_before_the_position_are_another_content() {
+        let file = file_with(b"xyz\ndef\n");
+        let mut window = Window::new();
+        let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
+        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Changed);
+        assert_eq!(window.from(KEY, 4), None);
+    }
+
+    #[test]
+    fn a_file_shorter_than_the_position_is_another_content() {
+        let file = file_with(b"ab");
+        let mut window = Window::new();
+        let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
+        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Changed);
+    }
+
+    #[test]
+    fn anchors_are_right_far_into_a_window() {
+        let bytes: Vec<u8> = (0..2000u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
+        let file = file_with(&bytes);
+        let mut window = Window::new();
+        window.refill(KEY, &file, Position::start()).unwrap();
+        for offset in [0, 1, 255, 256, 257, 4000, bytes.len()] {
+            let anchor = window.anchor_at(KEY, offset as u64).unwrap();
+            assert_eq!(anchor, Anchor::of(&bytes[..offset]), "at {offset}");
+        }
+    }
+
+    #[test]
+    fn it_grows_and_shrinks() {
+        let file = file_with(&vec![b'a'; WINDOW_BYTES + 10]);
+        let mut window = Window::new();
+        window.refill(KEY, &file, Position::start()).unwrap();
+        assert!(window.is_full(KEY, 0));
+        assert!(!window.at_end() || window.from(KEY, 0).unwrap().len() == WINDOW_BYTES + 10);
+        window.grow(WINDOW_BYTES * 2);
+        window.refill(KEY, &file, Position::start()).unwrap();
+        assert_eq!(window.from(KEY, 0).unwrap().len(), WINDOW_BYTES + 10);
+        window.shrink();
+        assert_eq!(window.capacity(), WINDOW_BYTES);
+    }
+}

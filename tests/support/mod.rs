@@ -1,0 +1,4 @@
+//! Helpers that the integration tests share.
+
+pub mod oracle;
+pub mod world;

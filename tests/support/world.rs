@@ -1,0 +1,287 @@
+//! A whole flow on real files with a clock that only the test moves.
+//!
+//! The world keeps what a store and a stream would keep: checkpoints that were written down, and
+//! records of batches that were acknowledged. A crash throws everything else away.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use kinetail::budget::Budget;
+use kinetail::checkpoint::store::CommitResult;
+use kinetail::checkpoint::{Change, Checkpoint};
+use kinetail::config::{
+    Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire,
+};
+use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
+use kinetail::metrics::FlowMetrics;
+use kinetail::send::{Outcome, SenderEvent, Submission};
+use kinetail::tail::identity::FileKey;
+use kinetail::tail::pattern::FilePattern;
+use kinetail::tail::tailer::{Now, TailOptions, Tailer};
+use tokio::sync::watch;
+
+/// How far the clock moves between two steps.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A flow and everything around it.
+pub struct World {
+    pub dir: tempfile::TempDir,
+    pub config: FlowConfig,
+    flow: Option<Flow>,
+    now: Instant,
+    outlet: Kept,
+    /// Records of acknowledged batches, in order.
+    pub stream: Vec<Vec<u8>>,
+    rows: BTreeMap<FileKey, Checkpoint>,
+    next_key: u64,
+    known_flow: bool,
+    /// While true no batch is acknowledged.
+    pub endpoint_down: bool,
+}
+
+/// What the flow handed on and nobody answered yet.
+#[derive(Default)]
+struct Kept {
+    submissions: VecDeque<Submission>,
+    commits: VecDeque<(Vec<Change>, u64)>,
+}
+
+impl Outlet for Kept {
+    fn submit(&mut self, submission: Submission) -> bool {
+        self.submissions.push_back(submission);
+        true
+    }
+
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool {
+        self.commits.push_back((changes, token));
+        true
+    }
+}
+
+impl World {
+    /// A flow over files in a new directory whose names match `name_pattern`, started.
+    pub fn new(name_pattern: &str) -> Self {
+        Self::with(name_pattern, |_| {})
+    }
+
+    /// The same with a changed configuration.
+    pub fn with(name_pattern: &str, change: impl FnOnce(&mut FlowConfig)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("{}/{name_pattern}", dir.path().display());
+        let mut config = FlowConfig {
+            id: format!("kinesis:test:{text}"),
+            pattern: FilePattern::parse(&text).unwrap(),
+            destination: Destination::Kinesis { stream: "test".to_owned() },
+            initial_position: InitialPosition::StartOfFile,
+            max_buffer_age: Duration::from_millis(50),
+            max_buffer_records: 500,
+            max_buffer_bytes: 5 * 1024 * 1024,
+            partition_key: PartitionKey::Random,
+            multi_line_start: None,
+            multi_line_hold: Duration::from_secs(1),
+            skip_header_lines: 0,
+            truncated_record_terminator: b"\n".to_vec(),
+            converters: Vec::new(),
+            retry: RetryConfig {
+                initial: Duration::from_millis(100),
+                max: Duration::from_secs(10),
+            },
+            max_in_flight_requests: 4,
+            wire: Wire::Json,
+            scan_interval: Duration::from_millis(100),
+        };
+        change(&mut config);
+        let mut world = Self {
+            dir,
+            config,
+            flow: None,
+            now: Instant::now() + Duration::from_secs(3600),
+            outlet: Kept::default(),
+            stream: Vec::new(),
+            rows: BTreeMap::new(),
+            next_key: 1,
+            known_flow: false,
+            endpoint_down: false,
+        };
+        world.start();
+        world
+    }
+
+    /// Starts the flow from what was written down.
+    pub fn start(&mut self) {
+        let options = TailOptions {
+            pattern: self.config.pattern.clone(),
+            scan_interval: self.config.scan_interval,
+            start_at_end: !self.known_flow
+                && self.config.initial_position == InitialPosition::EndOfFile,
+            skip_header_lines: self.config.skip_header_lines,
+            multi_line_hold: self
+                .config
+                .multi_line_start
+                .is_some()
+                .then_some(self.config.multi_line_hold),
+            descriptors_max: 1024,
+        };
+        let rows = self.rows.values().cloned().collect();
+        let (status, _) = watch::channel(Arc::default());
+        let parts = FlowParts {
+            config: self.config.clone(),
+            tailer: Tailer::new(options, rows, self.next_key, self.now),
+            account: Budget::new(64 * 1024 * 1024, 1).account(),
+            metrics: FlowMetrics::new(&self.config.id),
+            status,
+            seed: 7,
+            restarts: 0,
+        };
+        self.flow = Some(Flow::new(parts, self.now));
+    }
+
+    /// The process dies: what was not written down and not acknowledged is gone.
+    pub fn crash(&mut self) {
+        self.flow = None;
+        self.outlet = Kept::default();
+    }
+
+    /// Asks the flow to drain, and lets it.
+    pub fn stop(&mut self) {
+        self.tell(Message::Drain);
+        for _ in 0..2_000 {
+            if self.step().drained {
+                self.flow = None;
+                return;
+            }
+        }
+        panic!("the flow did not drain");
+    }
+
+    /// Moves the clock a tick, steps the flow, answers what it handed on.
+    pub fn step(&mut self) -> Stepped {
+        self.now += TICK;
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = Now {
+            instant: self.now,
+            wall_nanos: i128::try_from(wall.as_nanos()).unwrap(),
+        };
+        let flow = self.flow.as_mut().expect("the flow runs");
+        let stepped = flow.step(now, &mut self.outlet);
+        self.answer();
+        stepped
+    }
+
+    /// Says that names may have changed, as inotify would, and steps.
+    pub fn hint(&mut self) {
+        self.tell(Message::Look);
+        self.step();
+    }
+
+    /// Steps for this long on the flow's clock.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    /// Steps until nothing has happened for a while: everything readable is delivered.
+    pub fn settle(&mut self) {
+        self.run(Duration::from_secs(5));
+    }
+
+    fn answer(&mut self) {
+        while let Some((changes, token)) = self.outlet.commits.pop_front() {
+            for change in changes {
+                match change {
+                    Change::Forget(file) => {
+                        self.rows.remove(&file);
+                    }
+                    Change::Save(row) => {
+                        self.next_key = self.next_key.max(row.file.0 + 1);
+                        self.rows.insert(row.file, row);
+                    }
+                }
+            }
+            self.known_flow = true;
+            self.tell(Message::Written { token, result: CommitResult::Durable });
+        }
+        if self.endpoint_down {
+            return;
+        }
+        while let Some(submission) = self.outlet.submissions.pop_front() {
+            self.acknowledge(submission);
+        }
+    }
+
+    fn acknowledge(&mut self, mut submission: Submission) {
+        let records = submission.body.records();
+        let bytes = submission.body.data_bytes();
+        self.stream.extend(records_of(&submission.body.finish()));
+        let outcome = Outcome {
+            batch: submission.batch,
+            records_delivered: records,
+            bytes_delivered: bytes,
+            rejected: Vec::new(),
+            took: Duration::from_millis(1),
+            attempts: 1,
+            throttled: false,
+            pushed_back: false,
+            spare: None,
+            maybe_duplicated: false,
+        };
+        self.tell(Message::Sender(SenderEvent::Outcome(outcome)));
+    }
+
+    fn tell(&mut self, message: Message) {
+        let now = self.now;
+        self.flow.as_mut().expect("the flow runs").on_message(message, now);
+    }
+
+    /// A path in the world's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Appends to a file, which is made if it is not there.
+    pub fn append(&self, name: &str, bytes: &[u8]) {
+        append(&self.path(name), bytes);
+    }
+
+    /// Renames a file.
+    pub fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    /// The rows that survive a crash.
+    pub fn rows(&self) -> &BTreeMap<FileKey, Checkpoint> {
+        &self.rows
+    }
+}
+
+/// Appends to a file, which is made if it is not there.
+pub fn append(path: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// Copies a file and truncates it, as logrotate's `copytruncate` does.
+pub fn copy_truncate(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap();
+    File::options().write(true).open(from).unwrap().set_len(0).unwrap();
+}
+
+/// The data of the records in a request body.
+pub fn records_of(body: &[u8]) -> Vec<Vec<u8>> {
+    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
+    parsed["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| {
+            let data = record["Data"].as_str().unwrap();
+            base64_simd::STANDARD.decode_to_vec(data).unwrap()
+        })
+        .collect()
+}

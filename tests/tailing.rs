@@ -1,0 +1,406 @@
+//! Files that are rotated, truncated, copied, moved and deleted: nothing lost, nothing repeated.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::Duration;
+
+use kinetail::config::InitialPosition;
+
+use crate::support::oracle::judge;
+use crate::support::world::{World, copy_truncate};
+
+/// Writes numbered lines of one generation and remembers them.
+#[derive(Default)]
+struct Writer {
+    written: Vec<Vec<u8>>,
+    number: u64,
+}
+
+impl Writer {
+    fn line(&mut self, generation: &str) -> Vec<u8> {
+        self.number += 1;
+        let line = format!("{generation}|{}|some text to fill the line\n", self.number);
+        self.written.push(line.clone().into_bytes());
+        line.into_bytes()
+    }
+
+    fn lines(&mut self, generation: &str, count: usize) -> Vec<u8> {
+        (0..count).flat_map(|_| self.line(generation)).collect()
+    }
+
+    fn check(&self, world: &World) {
+        let verdict = judge(&self.written, &world.stream);
+        assert!(verdict.is_exact(), "{verdict}");
+    }
+}
+
+#[test]
+fn lines_arrive_as_they_are() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    world.append("app.log", &writer.lines("a", 2000));
+    world.settle();
+    writer.check(&world);
+    world.append("app.log", &writer.lines("a", 1));
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn rename_and_create_loses_nothing_with_the_exact_name() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    for round in 0..200 {
+        let generation = format!("g{round}");
+        world.append("app.log", &writer.lines(&generation, 30));
+        world.hint();
+        world.append("app.log", &writer.lines(&generation, 30));
+        world.rename("app.log", "app.log.1");
+        world.append("app.log.1", &writer.lines(&generation, 3));
+        world.hint();
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_chain_of_renames_loses_nothing_with_a_glob() {
+    let mut world = World::new("app.log*");
+    let mut writer = Writer::default();
+    for round in 0..200 {
+        let generation = format!("g{round}");
+        world.append("app.log", &writer.lines(&generation, 20));
+        if round % 3 == 0 {
+            world.step();
+        }
+        for number in (0..5).rev() {
+            let from = if number == 0 { "app.log".to_owned() } else { format!("app.log.{number}") };
+            if world.path(&from).is_file() {
+                world.rename(&from, &format!("app.log.{}", number + 1));
+            }
+        }
+        world.run(Duration::from_millis(120));
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn new_names_lose_nothing_and_late_lines_of_the_old_file_arrive() {
+    let mut world = World::new("app-*.log");
+    let mut writer = Writer::default();
+    for round in 0..200 {
+        let generation = format!("g{round}");
+        world.append(&format!("app-{round}.log"), &writer.lines(&generation, 10));
+        if round > 0 {
+            let old = format!("g{}", round - 1);
+            world.append(&format!("app-{}.log", round - 1), &writer.lines(&old, 2));
+        }
+        world.run(Duration::from_millis(60));
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn copytruncate_with_the_copy_in_the_glob_repeats_and_loses_nothing() {
+    let mut world = World::new("app.log*");
+    let mut writer = Writer::default();
+    for round in 0..200 {
+        let generation = format!("g{round}");
+        world.append("app.log", &writer.lines(&generation, 40));
+        if round % 2 == 0 {
+            world.run(Duration::from_millis(40));
+        }
+        // What is written now is only in the copy when the tailer looks again.
+        world.append("app.log", &writer.lines(&generation, 20));
+        copy_truncate(&world.path("app.log"), &world.path(&format!("app.log.{round}")));
+        world.run(Duration::from_millis(60));
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn copytruncate_with_the_exact_name_finds_the_unread_rest_in_the_copy() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    for round in 0..200 {
+        let generation = format!("g{round}");
+        world.append("app.log", &writer.lines(&generation, 40));
+        world.run(Duration::from_millis(40));
+        world.append("app.log", &writer.lines(&generation, 20));
+        copy_truncate(&world.path("app.log"), &world.path("app.log.1"));
+        world.run(Duration::from_millis(60));
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_copy_that_exists_before_the_truncation_is_not_sent() {
+    let mut world = World::new("app.log*");
+    let mut writer = Writer::default();
+    world.append("app.log", &writer.lines("a", 100));
+    world.settle();
+    fs::copy(world.path("app.log"), world.path("app.log.1")).unwrap();
+    world.run(Duration::from_millis(500));
+    File::options().write(true).open(world.path("app.log")).unwrap().set_len(0).unwrap();
+    world.append("app.log", &writer.lines("b", 100));
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn truncated_and_grown_past_the_old_offset_between_two_looks() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    for round in 0..100 {
+        let generation = format!("g{round}");
+        world.append("app.log", &writer.lines(&generation, 20 + round % 7));
+        world.run(Duration::from_millis(60));
+        let file = File::create(world.path("app.log")).unwrap();
+        drop(file);
+        let generation = format!("h{round}");
+        world.append("app.log", &writer.lines(&generation, 40));
+        world.run(Duration::from_millis(60));
+        File::create(world.path("app.log")).unwrap();
+        world.run(Duration::from_millis(20));
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn truncated_and_grown_to_exactly_the_old_size() {
+    let mut world = World::new("app.log");
+    let mut written: Vec<Vec<u8>> = Vec::new();
+    for round in 0..1000 {
+        let content: Vec<u8> =
+            (0..10).flat_map(|line| format!("{round:06}|{line:04}|x\n").into_bytes()).collect();
+        File::create(world.path("app.log")).unwrap().write_all(&content).unwrap();
+        written.extend(content.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+        world.run(Duration::from_millis(100));
+    }
+    world.settle();
+    let verdict = judge(&written, &world.stream);
+    assert!(verdict.is_exact(), "{verdict}");
+}
+
+#[test]
+fn a_deleted_file_is_read_to_its_end_even_if_it_still_grows() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    world.append("app.log", &writer.lines("a", 10));
+    world.run(Duration::from_millis(200));
+    let mut open = File::options().append(true).open(world.path("app.log")).unwrap();
+    fs::remove_file(world.path("app.log")).unwrap();
+    for _ in 0..10 {
+        open.write_all(&writer.lines("a", 5)).unwrap();
+        world.run(Duration::from_secs(1));
+    }
+    open.write_all(b"a|999|without an end").unwrap();
+    writer.written.push(b"a|999|without an end".to_vec());
+    world.run(Duration::from_secs(70));
+    writer.check(&world);
+    assert!(world.rows().is_empty(), "a file that is gone leaves no row");
+}
+
+#[test]
+fn rotated_while_down_once_and_thrice() {
+    for (pattern, rotations) in [("app.log*", 1), ("app.log*", 3), ("app.log", 1)] {
+        let mut world = World::new(pattern);
+        let mut writer = Writer::default();
+        world.append("app.log", &writer.lines("g", 100));
+        world.settle();
+        world.stop();
+        world.append("app.log", &writer.lines("g", 50));
+        for round in 0..rotations {
+            for number in (0..4).rev() {
+                let from =
+                    if number == 0 { "app.log".to_owned() } else { format!("app.log.{number}") };
+                if world.path(&from).is_file() {
+                    world.rename(&from, &format!("app.log.{}", number + 1));
+                }
+            }
+            world.append("app.log", &writer.lines(&format!("h{round}"), 50));
+        }
+        world.start();
+        world.settle();
+        writer.check(&world);
+    }
+}
+
+#[test]
+fn truncated_while_down_with_and_without_a_copy_in_the_glob() {
+    for pattern in ["app.log*", "app.log"] {
+        let mut world = World::new(pattern);
+        let mut writer = Writer::default();
+        world.append("app.log", &writer.lines("g", 100));
+        world.settle();
+        world.stop();
+        world.append("app.log", &writer.lines("g", 50));
+        copy_truncate(&world.path("app.log"), &world.path("app.log.1"));
+        world.append("app.log", &writer.lines("h", 200));
+        world.start();
+        world.settle();
+        writer.check(&world);
+    }
+}
+
+#[test]
+fn a_clean_stop_repeats_nothing_and_a_crash_repeats_what_was_in_flight() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    for _ in 0..20 {
+        world.append("app.log", &writer.lines("a", 700));
+        world.step();
+        world.stop();
+        world.start();
+    }
+    world.settle();
+    writer.check(&world);
+    for _ in 0..50 {
+        world.append("app.log", &writer.lines("a", 700));
+        world.endpoint_down = true;
+        world.run(Duration::from_millis(100));
+        world.crash();
+        world.endpoint_down = false;
+        world.start();
+    }
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn the_end_of_file_skips_what_was_there_and_keeps_half_a_line() {
+    let mut world = World::with("app.log*", |config| {
+        config.initial_position = InitialPosition::EndOfFile;
+    });
+    world.append("app.log", b"old|1|\nold|2|\nhalf ");
+    world.settle();
+    assert!(world.stream.is_empty());
+    world.append("app.log", b"a line\n");
+    world.append("app.log.new", b"new|1|\n");
+    world.settle();
+    world.stream.sort();
+    assert_eq!(world.stream, [b"half a line\n".to_vec(), b"new|1|\n".to_vec()]);
+    // After that the flow is known: what appears while it is down is read from its start.
+    world.stop();
+    world.append("app.log.other", b"other|1|\n");
+    world.start();
+    world.settle();
+    assert_eq!(world.stream.len(), 3);
+}
+
+#[test]
+fn half_a_line_waits_and_is_sent_whole() {
+    let mut world = World::new("app.log");
+    for byte in b"one line in many writes" {
+        world.append("app.log", &[*byte]);
+        world.run(Duration::from_secs(1));
+    }
+    assert!(world.stream.is_empty());
+    world.append("app.log", b"\n");
+    world.settle();
+    assert_eq!(world.stream, [b"one line in many writes\n".to_vec()]);
+}
+
+#[test]
+fn half_a_line_that_was_truncated_away_never_meets_the_next_one() {
+    let mut world = World::new("app.log");
+    world.append("app.log", b"whole\nhalf of a");
+    world.settle();
+    File::create(world.path("app.log")).unwrap().write_all(b"new line\n").unwrap();
+    world.settle();
+    assert_eq!(world.stream, [b"whole\n".to_vec(), b"new line\n".to_vec()]);
+}
+
+#[test]
+fn the_last_line_without_an_end_is_sent_when_the_file_was_rotated() {
+    let mut world = World::new("app.log*");
+    world.append("app.log", b"a|1|\na|2|no end");
+    world.settle();
+    world.rename("app.log", "app.log.1");
+    world.append("app.log", b"b|1|\n");
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.stream.len(), 2, "the rest of the line may still come");
+    world.settle();
+    assert_eq!(world.stream[2], b"a|2|no end");
+}
+
+#[test]
+fn a_hundred_files_with_the_same_first_four_kilobytes() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    let banner: Vec<u8> = b"# a banner line that is the same everywhere\n".repeat(100);
+    for file in 0..100 {
+        let name = format!("{file}.log");
+        world.append(&name, &banner);
+        writer
+            .written
+            .extend(banner.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+        if file % 3 == 0 {
+            world.run(Duration::from_millis(40));
+        }
+        world.append(&name, &writer.lines(&format!("f{file}"), 10));
+    }
+    world.run(Duration::from_secs(20));
+    writer.check(&world);
+}
+
+#[test]
+fn two_names_of_one_file_are_read_once() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    world.append("a.log", &writer.lines("a", 10));
+    fs::hard_link(world.path("a.log"), world.path("b.log")).unwrap();
+    std::os::unix::fs::symlink(world.path("a.log"), world.path("c.log")).unwrap();
+    std::os::unix::fs::symlink(world.path("nowhere"), world.path("d.log")).unwrap();
+    fs::create_dir(world.path("e.log")).unwrap();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn header_lines_are_skipped_in_each_file_even_if_they_come_in_pieces() {
+    let mut world = World::with("*.csv", |config| config.skip_header_lines = 2);
+    world.append("a.csv", b"head 1\nhea");
+    world.settle();
+    world.append("a.csv", b"d 2\nrow 1\n");
+    world.append("b.csv", b"head 1\nhead 2\nrow 2\n");
+    world.settle();
+    let mut got = world.stream.clone();
+    got.sort();
+    assert_eq!(got, [b"row 1\n".to_vec(), b"row 2\n".to_vec()]);
+}
+
+#[test]
+fn a_multi_line_record_waits_for_its_lines() {
+    let mut world = World::with("app.log", |config| {
+        config.multi_line_start = Some(regex::bytes::Regex::new(r"\A(?:\d)").unwrap());
+    });
+    world.append("app.log", b"1 first\n  at one\n");
+    world.run(Duration::from_millis(300));
+    world.append("app.log", b"  at two\n2 second\n");
+    world.run(Duration::from_millis(300));
+    assert_eq!(world.stream, [b"1 first\n  at one\n  at two\n".to_vec()]);
+    world.settle();
+    assert_eq!(world.stream[1], b"2 second\n");
+}
+
+#[test]
+fn a_line_longer_than_any_record_is_cut_and_the_next_one_is_whole() {
+    let mut world = World::new("app.log");
+    let mut line = vec![b'x'; 12 * 1024 * 1024];
+    line.push(b'\n');
+    world.append("app.log", b"before\n");
+    world.append("app.log", &line);
+    world.append("app.log", b"after\n");
+    world.settle();
+    assert_eq!(world.stream.len(), 3);
+    assert_eq!(world.stream[0], b"before\n");
+    assert_eq!(world.stream[1].len(), 1024 * 1024 - 8, "with the eight bytes of the key");
+    assert_eq!(world.stream[1].last(), Some(&b'\n'));
+    assert_eq!(world.stream[2], b"after\n");
+}
