@@ -96,8 +96,19 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     announced_bytes: u64,
-    data: Option<Bytes>,
+    rest: Rest,
     truncated: bool,
+}
+
+/// What of a body is still to come.
+#[derive(Debug)]
+enum Rest {
+    /// The data.
+    All(Bytes),
+    /// Nothing, but what was handed over must first get onto the wire.
+    Flush,
+    /// The end, good or bad.
+    End,
 }
 
 impl AnswerBody {
@@ -106,7 +117,7 @@ impl AnswerBody {
         if truncated {
             data.truncate(data.len() / 2);
         }
-        Self { announced_bytes, data: Some(data), truncated }
+        Self { announced_bytes, rest: Rest::All(data), truncated }
     }
 }
 
@@ -116,17 +127,27 @@ impl Body for AnswerBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match self.data.take() {
-            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            None if self.truncated => Poll::Ready(Some(Err(BrokenOff))),
-            None => Poll::Ready(None),
+        match std::mem::replace(&mut self.rest, Rest::End) {
+            Rest::All(data) => {
+                if self.truncated {
+                    self.rest = Rest::Flush;
+                }
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Rest::Flush => {
+                // hyper flushes when a body has nothing to give, and not before an error.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Rest::End if self.truncated => Poll::Ready(Some(Err(BrokenOff))),
+            Rest::End => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.announced_bytes == 0 || (self.data.is_none() && !self.truncated)
+        self.announced_bytes == 0 || (matches!(self.rest, Rest::End) && !self.truncated)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -7,8 +7,9 @@
 //! nothing beyond loopback: it knows no access control worth the name.
 //!
 //! `names` says what can be asked; `kinesis`, `firehose`, `decode` and `null` read requests;
-//! `fault`, `shard` and `signature` decide; `streams` and `store` keep records; `answer` and
-//! `control` write bodies; `server`, `exchange` and `http` are the shell around them; `handle` is
+//! `fault` names what can go wrong;
+//! `decision`, `shard` and `signature` decide; `streams` and `store` keep records; `answer` and
+//! `control` write bodies; `server`, `exchange`, `put` and `http` are the shell around them; `handle` is
 //! the remote control.
 //!
 //! Sources: the API references of the three services as of November 2026, and what the AWS SDK for
@@ -16,6 +17,7 @@
 
 mod answer;
 mod control;
+mod decision;
 mod decode;
 mod exchange;
 mod fault;
@@ -25,6 +27,7 @@ mod http;
 mod kinesis;
 mod names;
 mod null;
+mod put;
 mod server;
 mod shard;
 mod shared;

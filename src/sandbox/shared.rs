@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::fault::Faults;
+use super::decision::Faults;
 use super::kinesis::KinesisLimits;
 use super::lock;
 use super::names::{Operation, StreamId};
 use super::null::CannedBodies;
 use super::stats::{Stats, StreamStats};
-use super::store::Store;
+use super::store::{Arrival, Store};
 use super::streams::{Moment, Streams};
 use super::{SandboxError, SandboxOptions};
 use crate::config::StaticKeys;
@@ -32,12 +32,12 @@ pub(super) struct Shared {
     pub(super) limits: KinesisLimits,
     /// Whether requests are counted and not decoded.
     pub(super) null: bool,
-    pub(super) request_log: Option<RequestLog>,
     pub(super) shards: u32,
     pub(super) simulate_shard_limits: bool,
     pub(super) streams: Mutex<Streams>,
     clock: fn() -> Timestamp,
     changed: watch::Sender<u64>,
+    request_log: Option<RequestLog>,
     requests: AtomicU64,
     stats: Mutex<Stats>,
 }
@@ -77,6 +77,13 @@ impl Shared {
         Moment { now: Instant::now(), at: (self.clock)() }
     }
 
+    /// Writes to the request log, if there is one.
+    pub(super) fn log<'a>(&self, arrival: Arrival, line: impl FnOnce() -> LogLine<'a>) {
+        if let Some(log) = &self.request_log {
+            log.append(arrival, &line());
+        }
+    }
+
     pub(super) fn stats(&self) -> Stats {
         lock(&self.stats).clone()
     }
@@ -114,7 +121,7 @@ pub(super) struct LogLine<'a> {
 
 /// A file with one line for each answered request, written before the answer goes out.
 #[derive(Debug)]
-pub(super) struct RequestLog {
+struct RequestLog {
     path: PathBuf,
     file: Mutex<File>,
 }
@@ -130,10 +137,10 @@ impl RequestLog {
 
     /// Appends one line. A log that cannot be written is no reason to refuse records, but it is
     /// one to complain.
-    pub(super) fn append(&self, request: u64, arrived_at: Timestamp, line: &LogLine<'_>) {
+    fn append(&self, arrival: Arrival, line: &LogLine<'_>) {
         let entry = json!({
-            "request": request,
-            "arrivedAt": format!("{arrived_at:.3}"),
+            "request": arrival.request_number,
+            "arrivedAt": format!("{:.3}", arrival.at),
             "operation": line.operation.map(|operation| format!("{operation:?}")),
             "stream": line.stream.map(StreamId::label),
             "records": line.records,

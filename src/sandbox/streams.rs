@@ -7,8 +7,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::answer::{Entry, ErrorAnswer, SequenceNumber};
+use super::decision::RecordFault;
 use super::decode::IncomingRecord;
-use super::fault::RecordFault;
 use super::lock;
 use super::names::{ACCOUNT, Service, StreamId};
 use super::shard::ShardMap;
