@@ -1,0 +1,364 @@
+//! `kinetail sandbox`: a loopback Kinesis and Firehose for people without an AWS account.
+
+use std::future::Future;
+use std::io::{IsTerminal as _, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::config::StaticKeys;
+use crate::sandbox::{
+    FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store, StreamStats,
+};
+
+/// How often a plain line says what arrived.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the line on a terminal is drawn anew.
+const LIVE_INTERVAL: Duration = Duration::from_millis(500);
+/// The keys that `--verify-signatures` asks for. They open nothing but the sandbox.
+const DEMO_KEY: &str = "sandbox";
+
+/// Serve Kinesis, Firehose and CloudWatch on a loopback address, with no AWS account.
+///
+/// Point kinesis.endpoint, firehose.endpoint and cloudwatch.endpoint of a configuration at it, or
+/// any other AWS client with the environment that it prints. Streams spring up when they are first
+/// used. What arrives is written as one JSON line a record, one file a stream. The service's limits
+/// hold.
+#[derive(Debug, Clone, Args)]
+pub struct SandboxArgs {
+    /// Where to listen; loopback addresses only. Port 0 picks a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4567")]
+    pub listen: SocketAddr,
+
+    /// The directory for the records: kinesis-STREAM.ndjson and firehose-STREAM.ndjson. Files that
+    /// exist are appended to.
+    #[arg(long, value_name = "DIR", default_value = "./sandbox")]
+    pub output: PathBuf,
+
+    /// Count records and keep none: for measuring how fast a sender is.
+    #[arg(long)]
+    pub null: bool,
+
+    /// How many shards a Kinesis stream has.
+    #[arg(long, value_name = "COUNT", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub shards: u32,
+
+    /// Let shards take 1,000 records/s and 1 MiB/s, as the service does, and throttle the rest.
+    #[arg(long)]
+    pub simulate_shard_limits: bool,
+
+    /// Throttle this share of the records, at random: 0.2 refuses every fifth.
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
+    pub throttle: f64,
+
+    /// Answer this share of the requests with status 500, an internal failure, and store
+    /// nothing.
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
+    pub fail_requests: f64,
+
+    /// Store this share of the requests, but close the connection without an answer. A sender
+    /// cannot know that they arrived, so expect duplicates.
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
+    pub drop_answers: f64,
+
+    /// Wait this long before each answer.
+    #[arg(long, value_name = "MILLIS", default_value_t = 0)]
+    pub latency_millis: u64,
+
+    /// Start the random faults here: the same requests meet the same faults again.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Refuse requests that are not signed with the access key id and secret "sandbox", and clocks
+    /// that are more than five minutes off.
+    #[arg(long)]
+    pub verify_signatures: bool,
+
+    /// Append one JSON line for each request, with what was stored and what was answered.
+    #[arg(long, value_name = "FILE")]
+    pub request_log: Option<PathBuf>,
+
+    /// How to show what arrives. Auto is a live line on a terminal and plain lines elsewhere.
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+/// How the sandbox shows what arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// Live on a terminal, plain elsewhere.
+    Auto,
+    /// One line that is drawn over and over.
+    Live,
+    /// A line every 5 seconds in which something arrived.
+    Plain,
+}
+
+impl SandboxArgs {
+    /// The options that the arguments stand for.
+    #[must_use]
+    pub fn options(&self) -> SandboxOptions {
+        let demo_keys = || StaticKeys {
+            access_key_id: DEMO_KEY.to_owned(),
+            secret_access_key: DEMO_KEY.to_owned(),
+        };
+        SandboxOptions {
+            listen: self.listen,
+            store: if self.null { Store::Null } else { Store::Ndjson(self.output.clone()) },
+            shards: self.shards,
+            simulate_shard_limits: self.simulate_shard_limits,
+            faults: FaultPlan {
+                throttle_record_ratio: self.throttle,
+                error_request_ratio: self.fail_requests,
+                commit_then_drop_ratio: self.drop_answers,
+                latency_millis: self.latency_millis,
+                ..FaultPlan::default()
+            },
+            seed: self.seed,
+            verify: self.verify_signatures.then(demo_keys),
+            request_log: self.request_log.clone(),
+            ..SandboxOptions::default()
+        }
+    }
+}
+
+/// Serves until `shutdown` completes, and tells `out` where it listens and what arrives.
+///
+/// # Errors
+/// When the sandbox cannot start, or `out` cannot be written.
+pub async fn run(
+    args: SandboxArgs,
+    shutdown: impl Future<Output = ()>,
+    out: &mut dyn Write,
+) -> Result<(), SandboxError> {
+    let sandbox = Sandbox::bind(args.options()).await?;
+    let handle = sandbox.handle();
+    let live = match args.progress {
+        Progress::Auto => std::io::stdout().is_terminal(),
+        Progress::Live => true,
+        Progress::Plain => false,
+    };
+    out.write_all(greeting(&args, &handle.url()).as_bytes()).map_err(SandboxError::Print)?;
+    out.flush().map_err(SandboxError::Print)?;
+    let mut serving = pin!(sandbox.serve(shutdown));
+    let mut progress = ProgressLine::new(handle, live);
+    let mut ticks = tokio::time::interval(if live { LIVE_INTERVAL } else { PLAIN_INTERVAL });
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = &mut serving => break,
+            _ = ticks.tick() => progress.show(out).map_err(SandboxError::Print)?,
+        }
+    }
+    progress.finish(out).map_err(SandboxError::Print)
+}
+
+fn greeting(args: &SandboxArgs, url: &str) -> String {
+    let keeps = if args.null {
+        "records are counted and not kept".to_owned()
+    } else {
+        format!("records go to {}/<kinesis|firehose>-<stream>.ndjson", args.output.display())
+    };
+    let keys = if args.verify_signatures { "signed with these keys" } else { "any keys will do" };
+    format!(
+        "sandbox listening on {url}\n\
+         {keeps}\n\
+         to send here ({keys}):\n\
+         \x20 export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1\n\
+         \x20 export AWS_ACCESS_KEY_ID={DEMO_KEY} AWS_SECRET_ACCESS_KEY={DEMO_KEY}\n"
+    )
+}
+
+/// Shows what arrived since it last did.
+struct ProgressLine {
+    handle: SandboxHandle,
+    live: bool,
+    shown: StreamStats,
+    shown_at: Instant,
+}
+
+impl ProgressLine {
+    fn new(handle: SandboxHandle, live: bool) -> Self {
+        Self { handle, live, shown: StreamStats::default(), shown_at: Instant::now() }
+    }
+
+    fn show(&mut self, out: &mut dyn Write) -> std::io::Result<()> {
+        let total = self.handle.stats().total();
+        if total == self.shown && !self.live {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let text = progress_text(&self.shown, &total, now.duration_since(self.shown_at));
+        (self.shown, self.shown_at) = (total, now);
+        if self.live {
+            // Back to the first column, and clear what the longer line before left.
+            write!(out, "\r\x1b[2K{text}")?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        out.flush()
+    }
+
+    fn finish(&mut self, out: &mut dyn Write) -> std::io::Result<()> {
+        let total = self.handle.stats().total();
+        if self.live {
+            write!(out, "\r\x1b[2K")?;
+        }
+        writeln!(out, "sandbox stopped: {}", totals_text(&total))?;
+        out.flush()
+    }
+}
+
+fn progress_text(before: &StreamStats, now: &StreamStats, elapsed: Duration) -> String {
+    let per_second = |count: u64| {
+        let millis = elapsed.as_millis().max(1);
+        u64::try_from(u128::from(count) * 1_000 / millis).unwrap_or(u64::MAX)
+    };
+    format!(
+        "{} records/s, {}/s | {}",
+        per_second(now.records.saturating_sub(before.records)),
+        megabytes(per_second(now.bytes.saturating_sub(before.bytes))),
+        totals_text(now)
+    )
+}
+
+fn totals_text(total: &StreamStats) -> String {
+    format!(
+        "{} records, {} in {} requests; refused {} records and {} requests, {} unanswered",
+        total.records,
+        megabytes(total.bytes),
+        total.requests,
+        total.throttled_records + total.failed_records,
+        total.failed_requests,
+        total.unanswered_requests
+    )
+}
+
+/// Bytes as megabytes with one digit behind the point.
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        Ok(_) | Err(_) => Err("a ratio is a number from 0 to 1, such as 0.2".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        args: SandboxArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<SandboxArgs, clap::Error> {
+        let all = std::iter::once("sandbox").chain(args.iter().copied());
+        Program::try_parse_from(all).map(|program| program.args)
+    }
+
+    #[test]
+    fn defaults_serve_one_shard_into_a_directory_and_nothing_goes_wrong() {
+        let options = parse(&[]).unwrap().options();
+        assert_eq!(options.listen, "127.0.0.1:4567".parse().unwrap());
+        assert_eq!(options.store, Store::Ndjson("./sandbox".into()));
+        assert_eq!((options.shards, options.faults), (1, FaultPlan::default()));
+        assert!(options.verify.is_none() && options.request_log.is_none());
+    }
+
+    #[test]
+    fn arguments_become_options() {
+        let args = parse(&[
+            "--null",
+            "--shards=4",
+            "--throttle=0.2",
+            "--fail-requests=0.05",
+            "--drop-answers=0.1",
+            "--latency-millis=7",
+            "--seed=9",
+            "--verify-signatures",
+            "--simulate-shard-limits",
+        ]);
+        let options = args.unwrap().options();
+        assert_eq!((options.store, options.shards, options.seed), (Store::Null, 4, 9));
+        let expected = FaultPlan {
+            throttle_record_ratio: 0.2,
+            error_request_ratio: 0.05,
+            commit_then_drop_ratio: 0.1,
+            latency_millis: 7,
+            ..FaultPlan::default()
+        };
+        assert_eq!(options.faults, expected);
+        assert!(options.simulate_shard_limits && options.verify.is_some());
+    }
+
+    #[test]
+    fn ratios_and_counts_outside_their_range_are_refused() {
+        for arg in ["--throttle=1.5", "--throttle=-1", "--fail-requests=x", "--drop-answers=NaN"] {
+            assert!(parse(&[arg]).is_err(), "{arg}");
+        }
+        assert!(parse(&["--shards=0"]).is_err());
+    }
+
+    #[test]
+    fn progress_gives_rates_and_totals() {
+        let before = StreamStats { records: 1_000, bytes: 1_000_000, ..StreamStats::default() };
+        let now = StreamStats {
+            records: 6_000,
+            bytes: 13_500_000,
+            requests: 12,
+            throttled_records: 3,
+            failed_records: 1,
+            failed_requests: 2,
+            unanswered_requests: 1,
+        };
+        assert_eq!(
+            progress_text(&before, &now, Duration::from_secs(5)),
+            "1000 records/s, 2.5 MB/s | 6000 records, 13.5 MB in 12 requests; \
+             refused 4 records and 2 requests, 1 unanswered"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_says_where_it_listens_and_sums_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("out");
+        let mut args = parse(&["--listen=127.0.0.1:0", "--progress=plain"]).unwrap();
+        args.output.clone_from(&output);
+        let mut out = Vec::new();
+        run(args, std::future::ready(()), &mut out).await.unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let port = text.strip_prefix("sandbox listening on http://127.0.0.1:").unwrap();
+        assert!(port.lines().next().unwrap().parse::<u16>().is_ok_and(|port| port > 0));
+        assert!(text.contains("AWS_SECRET_ACCESS_KEY=sandbox"));
+        assert!(text.contains("sandbox stopped: 0 records"), "{text}");
+        assert!(output.is_dir());
+    }
+
+    #[tokio::test]
+    async fn a_closed_output_ends_the_run() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let args = parse(&["--listen=127.0.0.1:0", "--null"]).unwrap();
+        let ended = run(args, std::future::pending(), &mut Closed).await;
+        assert!(matches!(ended, Err(SandboxError::Print(_))), "{ended:?}");
+    }
+}
