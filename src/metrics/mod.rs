@@ -1,8 +1,15 @@
 //! Every metric, named once. Handles are made once for each flow and cached: counting on the hot
 //! path is one atomic add a batch, never a look-up a line.
 //!
-//! `prometheus` renders them, `cloudwatch` sends the Java agent's few. Nothing here decides
+//! `prometheus` renders them, `describe` says what each means, `process` reads what the kernel
+//! knows about this process, `cloudwatch` sends the Java agent's few. Nothing here decides
 //! anything, and no failure here reaches the data path.
+
+pub mod cloudwatch;
+pub mod prometheus;
+
+mod describe;
+mod process;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
@@ -75,8 +82,22 @@ pub mod name {
     pub const MEMORY_BUDGET_BYTES: &str = "kinetail_memory_budget_bytes";
     /// `PutMetricData` calls (counter; label `result`).
     pub const CLOUDWATCH_PUBLISHES: &str = "kinetail_cloudwatch_publishes_total";
+    /// Reports that never reached CloudWatch (counter; label `reason`).
+    pub const CLOUDWATCH_DROPPED: &str = "kinetail_cloudwatch_reports_dropped_total";
     /// Always 1 (gauge; label `version`).
     pub const BUILD_INFO: &str = "kinetail_build_info";
+    /// Files that are followed but have no lag series of their own (gauge; label `flow`).
+    pub const FILE_SERIES_OMITTED: &str = "kinetail_file_series_omitted";
+    /// Processor time of this process (counter).
+    pub const PROCESS_CPU_SECONDS: &str = "kinetail_process_cpu_seconds_total";
+    /// Memory of this process that is in RAM (gauge).
+    pub const PROCESS_RESIDENT_BYTES: &str = "kinetail_process_resident_memory_bytes";
+    /// File descriptors of this process (gauge).
+    pub const PROCESS_OPEN_FDS: &str = "kinetail_process_open_fds";
+    /// How many it may have (gauge).
+    pub const PROCESS_MAX_FDS: &str = "kinetail_process_max_fds";
+    /// When it started, in seconds since 1970 (gauge).
+    pub const PROCESS_START_SECONDS: &str = "kinetail_process_start_time_seconds";
 }
 
 /// The cached handles of one flow.

@@ -1,0 +1,169 @@
+//! What each metric means, in the words that a person reads beside the graph.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+use super::name;
+
+/// How a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Summary,
+}
+
+use Kind::{Counter, Gauge, Summary};
+
+/// Every metric that goes through the recorder, once.
+const RECORDED: &[(&str, Kind, Unit, &str)] = &[
+    (name::BYTES_READ, Counter, Unit::Bytes, "Bytes read from files."),
+    (name::RECORDS_READ, Counter, Unit::Count, "Records found in files."),
+    (name::RECORDS_CONVERTED, Counter, Unit::Count, "Records that a converter changed."),
+    (name::RECORDS_SKIPPED, Counter, Unit::Count, "Records left out, by reason."),
+    (
+        name::RECORDS_RAW_FALLBACK,
+        Counter,
+        Unit::Count,
+        "Records that a converter could not read and that were sent as they are.",
+    ),
+    (name::RECORDS_TRUNCATED, Counter, Unit::Count, "Records cut to the service's limit."),
+    (name::RECORDS_DELIVERED, Counter, Unit::Count, "Records that the service took."),
+    (name::BYTES_DELIVERED, Counter, Unit::Bytes, "Bytes of data that the service took."),
+    (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),
+    (
+        name::RECORDS_MAYBE_DUPLICATED,
+        Counter,
+        Unit::Count,
+        "Records that may be in the stream twice, because an answer was lost.",
+    ),
+    (
+        name::BYTES_ABANDONED,
+        Counter,
+        Unit::Bytes,
+        "Bytes that were gone before they could be read, by reason. Alert when it grows.",
+    ),
+    (name::REQUESTS, Counter, Unit::Count, "Requests to the service, by outcome."),
+    (
+        name::BATCH_SECONDS,
+        Summary,
+        Unit::Seconds,
+        "Time from a batch's first attempt to its last answer.",
+    ),
+    (name::BATCHES_IN_FLIGHT, Gauge, Unit::Count, "Batches not yet acknowledged and recorded."),
+    (name::IN_FLIGHT_WINDOW, Gauge, Unit::Count, "Batches that may be in flight now."),
+    (name::FILES, Gauge, Unit::Count, "Files that are followed."),
+    (name::FILES_OPEN, Gauge, Unit::Count, "Files that are held open."),
+    (name::FILE_TRANSITIONS, Counter, Unit::Count, "What happened to files, by kind."),
+    (name::FILE_ERRORS, Counter, Unit::Count, "Errors on files, by kind."),
+    (name::LAG_BYTES, Gauge, Unit::Bytes, "Bytes written to files but not acknowledged."),
+    (
+        name::LAG_SECONDS,
+        Gauge,
+        Unit::Seconds,
+        "Time since everything that was written was acknowledged.",
+    ),
+    (
+        name::DESTINATION_PARKED,
+        Gauge,
+        Unit::Count,
+        "1 while the destination cannot work until somebody mends something.",
+    ),
+    (name::WAITING_FOR_MEMORY, Gauge, Unit::Count, "1 while the flow waits for memory."),
+    (
+        name::NOTIFY_DEGRADED,
+        Gauge,
+        Unit::Count,
+        "1 while the kernel does not announce new files and only scans find them.",
+    ),
+    (name::SCANS, Counter, Unit::Count, "Full scans of the directories."),
+    (name::FLOW_RESTARTS, Counter, Unit::Count, "Times a flow was restarted after a bug in it."),
+    (name::CHECKPOINT_COMMITS, Counter, Unit::Count, "Checkpoint transactions, by result."),
+    (
+        name::CHECKPOINT_FAILING,
+        Gauge,
+        Unit::Count,
+        "1 while checkpoints cannot be written: a crash now would repeat records.",
+    ),
+    (name::MEMORY_USED_BYTES, Gauge, Unit::Bytes, "Bytes that batches hold."),
+    (name::MEMORY_BUDGET_BYTES, Gauge, Unit::Bytes, "Bytes that batches may hold."),
+    (name::CLOUDWATCH_PUBLISHES, Counter, Unit::Count, "PutMetricData calls, by result."),
+    (
+        name::CLOUDWATCH_DROPPED,
+        Counter,
+        Unit::Count,
+        "Reports that never reached CloudWatch, by reason. No log data is touched by it.",
+    ),
+    (name::BUILD_INFO, Gauge, Unit::Count, "Always 1; the label says which version runs."),
+];
+
+/// Those that are rendered when they are asked for and never go through the recorder.
+const RENDERED: &[(&str, Kind, &str)] = &[
+    (name::FILE_LAG_BYTES, Gauge, "Bytes written to the file but not acknowledged."),
+    (name::FILE_LAG_SECONDS, Gauge, "Time since everything in the file was acknowledged."),
+    (name::FILE_SERIES_OMITTED, Gauge, "Files without lag series, being the least behind."),
+    (name::PROCESS_CPU_SECONDS, Counter, "Processor time of kinetail, user and system."),
+    (name::PROCESS_RESIDENT_BYTES, Gauge, "Memory of kinetail that is in RAM."),
+    (name::PROCESS_OPEN_FDS, Gauge, "File descriptors that kinetail has open."),
+    (name::PROCESS_MAX_FDS, Gauge, "File descriptors that kinetail may have open."),
+    (name::PROCESS_START_SECONDS, Gauge, "When kinetail started, in seconds since 1970."),
+];
+
+/// Tells the current recorder about every metric.
+pub(super) fn describe_all() {
+    for &(name, kind, unit, text) in RECORDED {
+        match kind {
+            Counter => describe_counter!(name, unit, text),
+            Gauge => describe_gauge!(name, unit, text),
+            Summary => describe_histogram!(name, unit, text),
+        }
+    }
+}
+
+/// The two comment lines above the series of a metric that is rendered by hand. An unknown name
+/// gets none; the tests know every name.
+pub(super) fn header(name: &str) -> String {
+    let Some((_, kind, text)) = RENDERED.iter().find(|(known, _, _)| *known == name) else {
+        return String::new();
+    };
+    let kind = match kind {
+        Counter => "counter",
+        Gauge => "gauge",
+        Summary => "summary",
+    };
+    format!("# HELP {name} {text}\n# TYPE {name} {kind}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names as they stand in the source of `name`: nothing else can list constants.
+    fn all_names() -> Vec<&'static str> {
+        include_str!("mod.rs")
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("pub const "))
+            .filter_map(|line| line.split('"').nth(1))
+            .collect()
+    }
+
+    #[test]
+    fn every_name_is_described_exactly_once() {
+        let names = all_names();
+        assert!(names.len() > 30, "the names were found: {names:?}");
+        for name in names {
+            let count = RECORDED.iter().filter(|(known, ..)| *known == name).count()
+                + RENDERED.iter().filter(|(known, ..)| *known == name).count();
+            assert_eq!(count, 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn counters_and_only_counters_end_in_total() {
+        let recorded = RECORDED.iter().map(|(name, kind, ..)| (*name, *kind));
+        let rendered = RENDERED.iter().map(|(name, kind, _)| (*name, *kind));
+        for (name, kind) in recorded.chain(rendered) {
+            assert_eq!(name.ends_with("_total"), kind == Counter, "{name}");
+            assert!(name.starts_with("kinetail_"), "{name}");
+        }
+    }
+}

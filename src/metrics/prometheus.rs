@@ -1,0 +1,145 @@
+//! The recorder behind `/metrics`. It serves nothing itself: `admin` has the port.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use metrics::gauge;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use super::{describe, name, process};
+
+/// Summaries keep every value until somebody asks or this time is over: without it they would
+/// grow for as long as nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Another recorder was installed in this process before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("install the metrics recorder: the process has one already")]
+pub struct AlreadyInstalled;
+
+/// Renders what was counted. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Prometheus {
+    handle: PrometheusHandle,
+}
+
+impl Prometheus {
+    /// Makes the process-wide recorder. Handles that were made before count into the void.
+    ///
+    /// # Errors
+    /// [`AlreadyInstalled`] the second time.
+    pub fn install() -> Result<Self, AlreadyInstalled> {
+        let (prometheus, recorder) = Self::detached();
+        metrics::set_global_recorder(recorder).map_err(|_| AlreadyInstalled)?;
+        Ok(prometheus)
+    }
+
+    /// A recorder that nobody uses yet, for `metrics::with_local_recorder`.
+    #[must_use]
+    pub fn detached() -> (Self, PrometheusRecorder) {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let prometheus = Self { handle: recorder.handle() };
+        metrics::with_local_recorder(&recorder, introduce);
+        (prometheus, recorder)
+    }
+
+    /// Everything, in Prometheus' text format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = self.handle.render();
+        process::render(&mut text);
+        text
+    }
+
+    /// Keeps summaries from growing until `shutdown` is ready.
+    pub async fn run_upkeep(&self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = tick.tick() => self.handle.run_upkeep(),
+            }
+        }
+    }
+}
+
+/// Descriptions and the version, for the recorder that is current.
+fn introduce() {
+    describe::describe_all();
+    gauge!(name::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// The comment lines above the series of a metric that is rendered by hand.
+#[must_use]
+pub fn header(name: &str) -> String {
+    describe::header(name)
+}
+
+/// A label's value as it must stand between the quotes: backslash, quote and newline escaped.
+#[must_use]
+pub fn escape_label(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::FlowMetrics;
+
+    #[test]
+    fn what_is_counted_is_rendered_with_its_meaning() {
+        let (prometheus, recorder) = Prometheus::detached();
+        metrics::with_local_recorder(&recorder, || {
+            let flow = FlowMetrics::new("fh:s:/a\"b\\c\nd*");
+            flow.records_read.increment(3);
+            flow.lag_bytes.set(7.0);
+            flow.batch_seconds.record(0.5);
+            flow.records_skipped("empty", 2);
+        });
+        let text = prometheus.render();
+        let version = env!("CARGO_PKG_VERSION");
+        for line in [
+            "# HELP kinetail_records_read_total Records found in files.",
+            "# TYPE kinetail_records_read_total counter",
+            "kinetail_records_read_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 3",
+            "kinetail_lag_bytes{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 7",
+            "# TYPE kinetail_batch_duration_seconds summary",
+            "kinetail_batch_duration_seconds_count{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 1",
+            "kinetail_records_skipped_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\",reason=\"empty\"} 2",
+            &format!("kinetail_build_info{{version=\"{version}\"}} 1"),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\nis missing in\n{text}");
+        }
+        assert!(text.contains("\nkinetail_process_resident_memory_bytes "), "{text}");
+    }
+
+    #[test]
+    fn a_second_recorder_is_refused() {
+        // Another test of this process may have been first; then both calls are refused.
+        let first = Prometheus::install();
+        assert_eq!(Prometheus::install().map(drop), Err(AlreadyInstalled));
+        drop(first);
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(escape_label("a\"b\\c\nd\té"), "a\\\"b\\\\c\\nd\té");
+    }
+
+    #[tokio::test]
+    async fn upkeep_ends_with_the_shutdown() {
+        let (prometheus, _recorder) = Prometheus::detached();
+        prometheus.run_upkeep(std::future::ready(())).await;
+    }
+}
