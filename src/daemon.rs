@@ -23,8 +23,9 @@ use crate::admin::status::FlowStatus;
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
-use crate::config::Config;
+use crate::config::{CloudWatchConfig, Config};
 use crate::flow::Message;
+use crate::metrics::cloudwatch::{self, PublisherOptions, Reporter};
 use crate::send::client::{Aws, ClientError};
 use crate::tail::watch::Watch;
 
@@ -93,6 +94,8 @@ impl Daemon {
         let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
         report_store(&config.checkpoint_file, &store_report);
         let aws = Aws::load(&config.aws).await;
+        let mut tasks = JoinSet::new();
+        let cloudwatch = start_cloudwatch(&config.cloudwatch, &aws, &mut tasks).await;
         let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
@@ -100,10 +103,10 @@ impl Daemon {
             watch: Watch::new(),
             aws,
             ended: ended_sender,
+            cloudwatch,
             descriptors_max: flow_thread::descriptors_for_each_of(config.flows.len()),
             checkpoint_ttl: config.checkpoint_ttl,
         });
-        let mut tasks = JoinSet::new();
         let mut flows = BTreeMap::new();
         for flow in &config.flows {
             let launch = Launch { config: flow.clone(), restarts: 0, status: None };
@@ -174,7 +177,10 @@ impl Daemon {
 
     async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
         let timeout = self.shutdown_timeout;
-        tracing::info!("stopping: delivering what was read, for at most {} ms", timeout.as_millis());
+        tracing::info!(
+            "stopping: delivering what was read, for at most {} ms",
+            timeout.as_millis()
+        );
         sd_notify_state(&[sd_notify::NotifyState::Stopping]);
         for flow in self.flows.values() {
             flow.tell(Message::Drain);
@@ -229,6 +235,26 @@ async fn all_ended(ended: &mut mpsc::Receiver<Arc<str>>, count: usize) {
             return;
         }
     }
+}
+
+/// Starts to publish to CloudWatch, if it is asked for. Nothing of it reaches the data path.
+async fn start_cloudwatch(
+    config: &CloudWatchConfig,
+    aws: &Aws,
+    tasks: &mut JoinSet<()>,
+) -> Option<Reporter> {
+    if !config.emit_metrics {
+        return None;
+    }
+    let (reporter, reports) = Reporter::channel();
+    let options = PublisherOptions {
+        namespace: config.namespace.clone(),
+        flush_interval: config.flush_interval,
+        instance: None,
+    };
+    let client = aws.cloudwatch().await;
+    tasks.spawn(cloudwatch::run(client, options, reports, std::future::pending()));
+    Some(reporter)
 }
 
 fn report_store(path: &PathBuf, report: &OpenReport) {

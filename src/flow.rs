@@ -49,6 +49,9 @@ pub trait Outlet {
     /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`
     /// if nobody takes them any more.
     fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool;
+
+    /// Lets old rows go, but not those of these files: they were found.
+    fn purge(&mut self, keep: Vec<FileKey>);
 }
 
 /// What a flow is made of.
@@ -77,6 +80,14 @@ pub struct Stepped {
     pub wake_at: Instant,
     /// The flow was asked to drain, and nothing is left to deliver or to write down.
     pub drained: bool,
+}
+
+/// What was delivered since the flow started.
+#[derive(Debug, Default)]
+struct Totals {
+    records: u64,
+    bytes: u64,
+    retries: u64,
 }
 
 /// One flow.
@@ -108,6 +119,7 @@ pub struct Flow {
     next_report: Instant,
     watched_scans: u64,
     restarts: u64,
+    totals: Totals,
     troubles: Troubles,
 }
 
@@ -138,6 +150,7 @@ impl Flow {
             next_report: now,
             watched_scans: 0,
             restarts: parts.restarts,
+            totals: Totals::default(),
             troubles: Troubles::default(),
         }
     }
@@ -246,6 +259,9 @@ impl Flow {
         let token = self.next_token;
         self.next_token += 1;
         if outlet.commit(changes, token) {
+            if introduction {
+                outlet.purge(self.tailer.files().map(|file| file.key).collect());
+            }
             self.introduced = true;
             self.writing = Some((token, positions));
         }
@@ -271,9 +287,10 @@ impl Flow {
             && self.ledger.unsettled() == 0
             && self.writing.is_none()
             && self.changes.is_empty()
-            && !self.tailer.files().any(|file| {
-                file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key)
-            })
+            && !self
+                .tailer
+                .files()
+                .any(|file| file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key))
     }
 
     fn wake_at(&self, now: Instant) -> Instant {

@@ -1,5 +1,5 @@
-//! The `kinetail` program.
+//! The `kinetail` program. Everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    kinetail::cli::main()
 }

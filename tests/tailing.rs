@@ -337,9 +337,7 @@ fn a_hundred_files_with_the_same_first_four_kilobytes() {
     for file in 0..100 {
         let name = format!("{file}.log");
         world.append(&name, &banner);
-        writer
-            .written
-            .extend(banner.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+        writer.written.extend(banner.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
         if file % 3 == 0 {
             world.run(Duration::from_millis(40));
         }

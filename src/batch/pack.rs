@@ -267,11 +267,8 @@ impl Packer {
         let key = make_key(self.partition_key, data, &mut self.random, &mut key);
         let limit = self.record_bytes_max - if self.key_counts { key.len() } else { 0 };
         let truncated = data.len() > limit;
-        let data = if truncated {
-            cut(data, limit, &self.terminator, &mut self.scratch)
-        } else {
-            data
-        };
+        let data =
+            if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
         let counted = data.len() + if self.key_counts { key.len() } else { 0 };
         let body = &mut open.body;
         if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {

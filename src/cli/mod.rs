@@ -1,3 +1,123 @@
-//! To be written.
+//! The command line: one file for each subcommand. Nothing here touches a log file or a stream;
+//! it reads the configuration, sets up the log and hands over to the daemon.
 
+mod check;
+mod logging;
+mod progress;
+mod run;
 pub mod sandbox;
+mod signals;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Environment, ReadError};
+
+/// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
+///
+/// It follows files through every kind of rotation, turns lines into records and delivers each of
+/// them at least once; after a clean stop none is repeated. Without a subcommand it runs.
+#[derive(Debug, Parser)]
+#[command(name = "kinetail", version, max_term_width = 100)]
+#[command(after_help = "First steps, without an AWS account:\n  \
+    kinetail run --sandbox --config config/quickstart.yaml\n\n\
+    Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration and say what it would do; touches nothing.
+    Check(ConfigArgs),
+    /// Follow the files and ship their lines (this is also what happens without a subcommand).
+    Run(run::RunArgs),
+    /// Serve a loopback Kinesis and Firehose, for tests and first steps.
+    Sandbox(sandbox::SandboxArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration, JSON or YAML; the Java agent's agent.json works as it stands.
+    #[arg(
+        short,
+        long = "config",
+        alias = "configuration",
+        value_name = "FILE",
+        default_value = "/etc/aws-kinesis/agent.json"
+    )]
+    config: PathBuf,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("cannot read the configuration: {0}")]
+    Config(#[from] ReadError),
+    #[error("cannot find out the working directory: {0}")]
+    WorkingDirectory(io::Error),
+    #[error("cannot write to the terminal: {0}")]
+    Terminal(#[from] io::Error),
+    #[error("cannot start the runtime: {0}; raise the limit on processes")]
+    Runtime(io::Error),
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+    #[error("the sandbox failed: {0}")]
+    Sandbox(#[from] crate::sandbox::SandboxError),
+}
+
+/// Runs the program; the exit code is 0 or 1.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Check(args)) => check::run(args),
+        Some(Command::Run(args)) => run::run(args),
+        Some(Command::Sandbox(args)) => serve_sandbox(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // With standard error closed there is nobody left to tell.
+            if writeln!(io::stderr(), "kinetail: {error}").is_err() {
+                return ExitCode::from(1);
+            }
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        let mut signals = signals::Signals::new()?;
+        let mut out = io::stdout();
+        sandbox::run(args.clone(), async { signals.next().await }, &mut out).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Reads the configuration and makes its paths absolute. Warnings go to standard error.
+fn load(args: &ConfigArgs) -> Result<Config, CliError> {
+    let (mut config, warnings) = crate::config::read(&args.config, &Environment::of_process())?;
+    for warning in &warnings {
+        writeln!(io::stderr(), "{warning}")?;
+    }
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    for flow in &mut config.flows {
+        flow.pattern = flow.pattern.resolve(&cwd);
+    }
+    config.checkpoint_file = cwd.join(&config.checkpoint_file);
+    Ok(config)
+}

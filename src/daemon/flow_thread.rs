@@ -15,11 +15,13 @@ use crate::checkpoint::store::{Loaded, StoreHandle};
 use crate::config::{Destination, FlowConfig, InitialPosition};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
+use crate::metrics::cloudwatch::Reporter;
 use crate::send::client::Aws;
 use crate::send::firehose::FirehoseTransport;
 use crate::send::kinesis::KinesisTransport;
-use crate::send::sender::{self, NoObserver, SenderConfig};
+use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
 use crate::send::{SenderEvent, Submission};
+use crate::tail::identity::FileKey;
 use crate::tail::tailer::{TailOptions, Tailer};
 use crate::tail::watch::{Hint, Watch};
 
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) watch: Watch,
     pub(super) aws: Aws,
     pub(super) ended: mpsc::Sender<Arc<str>>,
+    /// `None` if CloudWatch metrics are off.
+    pub(super) cloudwatch: Option<Reporter>,
     pub(super) descriptors_max: usize,
     pub(super) checkpoint_ttl: Duration,
 }
@@ -113,6 +117,7 @@ impl FlowThread {
             flow: Arc::clone(&id),
             submissions,
             store: shared.store.clone(),
+            checkpoint_ttl: shared.checkpoint_ttl,
             mailbox: mailbox.clone(),
         };
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
@@ -177,13 +182,13 @@ impl FlowThread {
 pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
     let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current = limit.maximum;
-    if let Err(error) =
-        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit.clone())
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit.clone())
     {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let all = limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let all =
+        limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     all.saturating_sub(OTHER_DESCRIPTORS) / flows.max(1)
 }
 
@@ -202,7 +207,7 @@ async fn start_sender(
         max_in_flight: config.max_in_flight_requests,
         seed: fastrand::u64(..),
         metrics,
-        observer: Arc::new(NoObserver),
+        observer: observer(shared, &config.destination),
     };
     Ok(match &config.destination {
         Destination::Kinesis { .. } => {
@@ -214,6 +219,29 @@ async fn start_sender(
             tasks.spawn(sender::run(transport, queue, events, sender_config))
         }
     })
+}
+
+/// Passes what requests came to on to CloudWatch.
+#[derive(Debug)]
+struct ToCloudWatch {
+    destination: Arc<str>,
+    reporter: Reporter,
+}
+
+impl Observer for ToCloudWatch {
+    fn on_request(&self, report: RequestReport) {
+        self.reporter.report(&self.destination, report);
+    }
+}
+
+fn observer(shared: &Shared, destination: &Destination) -> Arc<dyn Observer> {
+    match &shared.cloudwatch {
+        Some(reporter) => Arc::new(ToCloudWatch {
+            destination: Arc::from(destination.to_string()),
+            reporter: reporter.clone(),
+        }),
+        None => Arc::new(NoObserver),
+    }
 }
 
 fn tail_options(config: &FlowConfig, known_flow: bool, descriptors_max: usize) -> TailOptions {
@@ -295,6 +323,7 @@ struct FlowOutlet {
     flow: Arc<str>,
     submissions: mpsc::Sender<Submission>,
     store: StoreHandle,
+    checkpoint_ttl: Duration,
     mailbox: Mailbox,
 }
 
@@ -307,5 +336,11 @@ impl Outlet for FlowOutlet {
         let mailbox = self.mailbox.clone();
         let done = Box::new(move |result| mailbox.send(Message::Written { token, result }));
         self.store.commit(&self.flow, changes, done).is_ok()
+    }
+
+    fn purge(&mut self, keep: Vec<FileKey>) {
+        if self.store.purge(&self.flow, &keep, self.checkpoint_ttl).is_err() {
+            tracing::debug!(flow = %self.flow, "the checkpoint store has ended");
+        }
     }
 }

@@ -96,6 +96,9 @@ impl Flow {
         self.metrics.records_delivered.increment(outcome.records_delivered as u64);
         self.metrics.bytes_delivered.increment(outcome.bytes_delivered as u64);
         self.metrics.batch_seconds.record(outcome.took);
+        self.totals.records += outcome.records_delivered as u64;
+        self.totals.bytes += outcome.bytes_delivered as u64;
+        self.totals.retries += u64::from(outcome.attempts.saturating_sub(1));
         if outcome.rejected.is_empty() {
             return;
         }
@@ -155,6 +158,9 @@ impl Flow {
             files_total: total,
             files_open: self.tailer.open_count(),
             restarts: self.restarts,
+            records_delivered: self.totals.records,
+            bytes_delivered: self.totals.bytes,
+            retries: self.totals.retries,
         };
         self.status.send_replace(Arc::new(status));
     }

@@ -43,8 +43,12 @@ impl Troubles {
         self.next_line = Some(now + LINE_EVERY);
         if raw > 0 {
             let reason = raw_reason.unwrap_or_default();
-            tracing::warn!(flow, records = raw, "sent as they were, because a converter could not \
-                read them; the newest reason: {reason}");
+            tracing::warn!(
+                flow,
+                records = raw,
+                "sent as they were, because a converter could not \
+                read them; the newest reason: {reason}"
+            );
         }
         if truncated > 0 {
             tracing::warn!(flow, records = truncated, "cut to the service's greatest record size");

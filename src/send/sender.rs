@@ -24,27 +24,13 @@ use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
+pub use crate::metrics::cloudwatch::RequestReport;
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
 
 /// Where the flow gets its events. It must not block.
 pub type EventSink = Arc<dyn Fn(SenderEvent) + Send + Sync>;
-
-/// What one request did, for `CloudWatch`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RequestReport {
-    /// Records in the request.
-    pub records_attempted: usize,
-    /// Records that the service took.
-    pub records_sent: usize,
-    /// Records that the answer says it did not take.
-    pub record_errors: usize,
-    /// Bytes of data that the service took.
-    pub bytes_sent: usize,
-    /// Whether the request failed as a whole.
-    pub service_error: bool,
-}
 
 /// Somebody who wants to know of each request.
 pub trait Observer: Send + Sync {
@@ -276,10 +262,10 @@ impl<T: Transport> Sender<T> {
         let outcome = if progress.failed == 0 { "ok" } else { "partial" };
         self.config.metrics.request(outcome);
         self.config.observer.on_request(RequestReport {
-            records_attempted: records,
-            records_sent: progress.delivered,
-            record_errors: progress.failed,
-            bytes_sent: progress.bytes,
+            records_attempted: records as u64,
+            records_sent: progress.delivered as u64,
+            record_errors: progress.failed as u64,
+            bytes_sent: progress.bytes as u64,
             service_error: false,
         });
     }
@@ -290,7 +276,7 @@ impl<T: Transport> Sender<T> {
             self.config.metrics.records_maybe_duplicated.increment(records as u64);
         }
         self.config.observer.on_request(RequestReport {
-            records_attempted: records,
+            records_attempted: records as u64,
             service_error: true,
             ..RequestReport::default()
         });

@@ -55,8 +55,7 @@ impl Remembered {
     #[must_use]
     pub fn may_live_in(&self, head: &[u8], size: u64) -> bool {
         // Where little was read, equal first bytes prove little: then a copy must be complete.
-        let enough =
-            if self.head.is_full() { self.position.offset } else { self.seen_size.max(1) };
+        let enough = if self.head.is_full() { self.position.offset } else { self.seen_size.max(1) };
         self.position.offset > 0
             && self.head.len > 0
             && size >= self.position.offset.max(enough)

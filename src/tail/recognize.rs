@@ -207,9 +207,10 @@ impl Tailer {
         let Some(file) = self.files.get(&key) else { return };
         let holds = self.memory.get(shadow.parent).is_some_and(|content| {
             file.seen.size >= content.position.offset
-                && file.handle.as_ref().is_some_and(|handle| {
-                    file::proves(handle, content.position).unwrap_or(false)
-                })
+                && file
+                    .handle
+                    .as_ref()
+                    .is_some_and(|handle| file::proves(handle, content.position).unwrap_or(false))
         });
         if holds { self.hand_over(key, shadow.parent, now) } else { self.stand_alone(key, now) }
     }
@@ -301,7 +302,8 @@ impl Tailer {
             }
             let path = entry.path();
             // A name that matches is the scan's business.
-            if self.options.pattern.matches_path(&path) || !entry.file_type().is_ok_and(|t| t.is_file())
+            if self.options.pattern.matches_path(&path)
+                || !entry.file_type().is_ok_and(|t| t.is_file())
             {
                 continue;
             }

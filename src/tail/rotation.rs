@@ -185,8 +185,7 @@ mod tests {
     #[test]
     fn a_chain_of_renames_keeps_every_file() {
         let files = [known(1, "/l/a", 10), known(2, "/l/a.1", 11), known(3, "/l/a.2", 12)];
-        let look =
-            listing(vec![entry("/l/a", 13), entry("/l/a.1", 10), entry("/l/a.2", 11)]);
+        let look = listing(vec![entry("/l/a", 13), entry("/l/a.1", 10), entry("/l/a.2", 11)]);
         assert_eq!(
             transitions(&files, &look),
             [

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::file;
 use super::identity::Inode;
-use super::pattern::{Component, FilePattern};
+use super::pattern::{Component, FilePattern, is_compressed_name};
 use super::rotation::{Entry, Listing};
 
 /// Directories deeper than this are not entered for `**`.
@@ -90,7 +90,11 @@ impl Snapshot {
             Component::Literal(name) => {
                 self.note_directory(dir);
                 let path = dir.join(name);
-                if rest.is_empty() { self.examine(&path) } else { self.walk(&path, rest, depth + 1) }
+                if !rest.is_empty() {
+                    self.walk(&path, rest, depth + 1);
+                } else if !is_compressed_name(name) {
+                    self.examine(&path);
+                }
             }
             Component::Glob(_) => self.list(dir, component, rest, depth),
             Component::AnyDepth => {
@@ -102,7 +106,7 @@ impl Snapshot {
 
     fn list(&mut self, dir: &Path, component: &Component, rest: &[Component], depth: usize) {
         for name in self.names(dir) {
-            if !component.matches(&name) {
+            if !component.matches(&name) || (rest.is_empty() && is_compressed_name(&name)) {
                 continue;
             }
             let path = dir.join(&name);
@@ -128,8 +132,9 @@ impl Snapshot {
         if !self.note_directory(dir) {
             return Vec::new();
         }
-        let listed: io::Result<Vec<_>> = fs::read_dir(dir)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect());
+        let listed: io::Result<Vec<_>> = fs::read_dir(dir).and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.file_name())).collect()
+        });
         listed.unwrap_or_else(|error| {
             self.fail_directory(dir, error);
             Vec::new()

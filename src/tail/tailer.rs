@@ -325,9 +325,9 @@ impl Tailer {
     /// Sends what is left of files that nobody can find again: called when the flow drains.
     #[must_use]
     pub fn is_lost_after_stop(&self, key: FileKey) -> bool {
-        self.files.get(&key).is_some_and(|file| {
-            matches!(file.name, Name::Unlisted { .. }) && file.seen.links == 0
-        })
+        self.files
+            .get(&key)
+            .is_some_and(|file| matches!(file.name, Name::Unlisted { .. }) && file.seen.links == 0)
     }
 
     pub(super) fn new_key(&mut self) -> FileKey {

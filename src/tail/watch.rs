@@ -127,8 +127,7 @@ fn handler(
         }
         let paths = event.map(|event| event.paths).unwrap_or_default();
         for (directory, hints) in routes.iter() {
-            let concerned =
-                |path: &PathBuf| path.parent() == Some(directory) || path == directory;
+            let concerned = |path: &PathBuf| path.parent() == Some(directory) || path == directory;
             if overflow || paths.iter().any(concerned) {
                 hints.iter().for_each(|hint| hint());
             }

@@ -13,9 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
-use kinetail::config::{
-    Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire,
-};
+use kinetail::config::{Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire};
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::send::{Outcome, SenderEvent, Submission};
@@ -60,6 +58,8 @@ impl Outlet for Kept {
         self.commits.push_back((changes, token));
         true
     }
+
+    fn purge(&mut self, _keep: Vec<FileKey>) {}
 }
 
 impl World {
@@ -162,10 +162,7 @@ impl World {
     pub fn step(&mut self) -> Stepped {
         self.now += TICK;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = Now {
-            instant: self.now,
-            wall_nanos: i128::try_from(wall.as_nanos()).unwrap(),
-        };
+        let now = Now { instant: self.now, wall_nanos: i128::try_from(wall.as_nanos()).unwrap() };
         let flow = self.flow.as_mut().expect("the flow runs");
         let stepped = flow.step(now, &mut self.outlet);
         self.answer();

@@ -1,0 +1,124 @@
+//! Progress of a run: one line that is redrawn on a terminal, plain lines elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::admin::status::FlowStatus;
+
+/// How often the line on a terminal is redrawn.
+const REDRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a plain line is written while something happens.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Whether progress is redrawn in place.
+pub(super) fn is_live() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Shows progress until it is dropped.
+pub(super) async fn show(flows: Vec<watch::Receiver<Arc<FlowStatus>>>) {
+    let live = is_live();
+    let mut ticks = tokio::time::interval(if live { REDRAW_EVERY } else { LINE_EVERY });
+    let mut last = Sample::default();
+    let mut last_at: Option<Instant> = None;
+    loop {
+        let now = ticks.tick().await.into_std();
+        let sample = Sample::of(&flows);
+        let elapsed = last_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let line = describe(&sample, &last, elapsed);
+        let shown = if live {
+            draw(&format!("\r\x1b[K{line}"))
+        } else if sample != last {
+            draw(&format!("{line}\n"))
+        } else {
+            Ok(())
+        };
+        if shown.is_err() {
+            // Whoever watched is gone; the shipping goes on.
+            return;
+        }
+        (last, last_at) = (sample, Some(now));
+    }
+}
+
+fn draw(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// The sums over all flows at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sample {
+    records: u64,
+    bytes: u64,
+    retries: u64,
+    lag_bytes: u64,
+    files: usize,
+}
+
+impl Sample {
+    fn of(flows: &[watch::Receiver<Arc<FlowStatus>>]) -> Self {
+        let mut sum = Self::default();
+        for flow in flows {
+            let status = flow.borrow();
+            sum.records += status.records_delivered;
+            sum.bytes += status.bytes_delivered;
+            sum.retries += status.retries;
+            sum.lag_bytes += status.lag_bytes;
+            sum.files += status.files_total;
+        }
+        sum
+    }
+}
+
+fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
+    let rate = |new: u64, old: u64| {
+        let seconds = elapsed.as_secs_f64();
+        if seconds > 0.0 { approximate(new.saturating_sub(old)) / seconds } else { 0.0 }
+    };
+    format!(
+        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | {} behind | {} retries",
+        sample.records,
+        sample.files,
+        rate(sample.records, last.records),
+        rate(sample.bytes, last.bytes) / 1e6,
+        bytes(sample.lag_bytes),
+        sample.retries
+    )
+}
+
+/// A number of bytes for people.
+pub(super) fn bytes(count: u64) -> String {
+    match count {
+        0..10_000 => format!("{count} bytes"),
+        10_000..10_000_000 => format!("{:.0} kB", approximate(count) / 1e3),
+        _ => format!("{:.0} MB", approximate(count) / 1e6),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only shown to people")]
+fn approximate(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_rates_lag_and_retries() {
+        let last = Sample { records: 100, bytes: 1_000_000, ..Sample::default() };
+        let now =
+            Sample { records: 300, bytes: 5_000_000, retries: 2, lag_bytes: 12_345, files: 3 };
+        assert_eq!(
+            describe(&now, &last, Duration::from_secs(2)),
+            "300 records delivered from 3 files | 100 records/s | 2.00 MB/s | 12 kB behind | \
+             2 retries"
+        );
+    }
+}

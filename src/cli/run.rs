@@ -1,0 +1,148 @@
+//! `kinetail run`: the daemon, on AWS or on a sandbox in the same process.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use super::signals::{Signals, reached};
+use super::{CliError, ConfigArgs, load, logging, progress};
+use crate::config::{AwsConfig, Config, Destination, StaticKeys};
+use crate::daemon::{Daemon, DaemonError, Stopped};
+use crate::metrics::prometheus::Prometheus;
+use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
+
+/// Threads for everything that is not a flow: senders, admin pages, the sandbox.
+const RUNTIME_THREADS: usize = 2;
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Ship to a sandbox in this process instead of AWS; no account is needed.
+    #[arg(long)]
+    sandbox: bool,
+    /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.
+    #[arg(long, value_name = "DIR", default_value = "sandbox", requires = "sandbox")]
+    sandbox_output: PathBuf,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error("cannot start: {0}")]
+    Daemon(#[from] DaemonError),
+    #[error("cannot start the sandbox: {0}")]
+    Sandbox(#[from] SandboxError),
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Runs the daemon until it is told to stop.
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
+    let config = load(&args.config)?;
+    logging::init(&config.log, args.sandbox && progress::is_live());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    let stopped = runtime.block_on(serve(config, args))?;
+    // What still runs has had its time.
+    runtime.shutdown_background();
+    Ok(match stopped {
+        Stopped::Drained => {
+            tracing::info!("stopped; everything that was read is delivered");
+            ExitCode::SUCCESS
+        }
+        Stopped::OutOfTime => {
+            tracing::warn!("stopped; the rest is delivered after the next start");
+            ExitCode::SUCCESS
+        }
+        Stopped::AtOnce => {
+            tracing::warn!("stopped at once; the rest is delivered after the next start");
+            ExitCode::from(1)
+        }
+    })
+}
+
+async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> {
+    let signals = Signals::new().map_err(RunError::Signals)?;
+    let (seen, count) = watch::channel(0);
+    let recorder = Prometheus::install();
+    let sandbox = if args.sandbox {
+        Some(start_sandbox(&mut config, &args.sandbox_output).await?)
+    } else {
+        None
+    };
+    let mut daemon = Daemon::start(config).await.map_err(RunError::from)?;
+    daemon.run_beside(signals.count(seen));
+    if let Ok(recorder) = recorder {
+        daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
+    }
+    let Some(sandbox) = sandbox else {
+        return Ok(daemon.run(reached(count.clone(), 1), reached(count, 2)).await);
+    };
+    let handle = sandbox.handle();
+    // The sandbox serves until the daemon is done, not only until it is told to stop.
+    let (done, is_done) = watch::channel(0);
+    daemon.run_beside(progress::show(daemon.statuses()));
+    let running = async {
+        let stopped = daemon.run(reached(count.clone(), 1), reached(count, 2)).await;
+        done.send_replace(1);
+        stopped
+    };
+    let (stopped, ()) = tokio::join!(running, sandbox.serve(reached(is_done, 1)));
+    summarize(&handle, &args.sandbox_output)?;
+    Ok(stopped)
+}
+
+/// Starts the sandbox and points the configuration at it.
+async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, CliError> {
+    let keys =
+        StaticKeys { access_key_id: "sandbox".to_owned(), secret_access_key: "sandbox".to_owned() };
+    let options = SandboxOptions {
+        store: Store::Ndjson(output.to_path_buf()),
+        verify: Some(keys.clone()),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::bind(options).await.map_err(RunError::from)?;
+    let url = sandbox.handle().url();
+    config.aws = AwsConfig {
+        region: Some("us-east-1".to_owned()),
+        kinesis_endpoint: Some(url.clone()),
+        firehose_endpoint: Some(url.clone()),
+        cloudwatch_endpoint: Some(url.clone()),
+        static_keys: Some(keys),
+        ..AwsConfig::default()
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "sandbox on {url}; nothing leaves this host")?;
+    for flow in &config.flows {
+        let file = output.join(file_name(&flow.destination));
+        writeln!(out, "  {} -> {}", flow.pattern.text(), file.display())?;
+    }
+    writeln!(out, "stop with Ctrl-C; the next run goes on where this one stopped")?;
+    Ok(sandbox)
+}
+
+fn file_name(destination: &Destination) -> String {
+    match destination {
+        Destination::Firehose { delivery_stream } => format!("firehose-{delivery_stream}.ndjson"),
+        Destination::Kinesis { stream } => format!("kinesis-{stream}.ndjson"),
+    }
+}
+
+/// What arrived, by stream.
+fn summarize(sandbox: &SandboxHandle, output: &Path) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let stats = sandbox.stats();
+    writeln!(out, "\narrived in {}:", output.display())?;
+    for (stream, counts) in &stats.streams {
+        writeln!(out, "  {stream}: {} records, {}", counts.records, progress::bytes(counts.bytes))?;
+    }
+    Ok(())
+}

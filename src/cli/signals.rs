@@ -1,0 +1,47 @@
+//! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// Listens from the moment it is made, so that no signal is missed while the daemon starts.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Starts to listen.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one of them.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Counts signals into the channel for as long as it is polled.
+    pub(super) async fn count(mut self, seen: watch::Sender<u32>) {
+        loop {
+            self.next().await;
+            seen.send_modify(|count| *count = count.saturating_add(1));
+        }
+    }
+}
+
+/// Waits until this many signals came.
+pub(super) async fn reached(mut seen: watch::Receiver<u32>, count: u32) {
+    if seen.wait_for(|seen| *seen >= count).await.is_err() {
+        // Nobody counts any more, so no signal will ever come.
+        std::future::pending::<()>().await;
+    }
+}
