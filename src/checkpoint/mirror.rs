@@ -191,6 +191,7 @@ pub(super) mod tests {
             head: Head { len: 1024, digest: Digest128::of(&file.to_le_bytes()) },
             offset,
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),
+            rotated: offset % 2 == 1,
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Checkpoint {
     pub offset: u64,
     /// The proof of the bytes just before `offset`.
     pub anchor: Anchor,
+    /// Whether the file was rotated, so that its last line may never get a line end.
+    pub rotated: bool,
 }
 
 /// What a flow asks the store to write, in one transaction together with other flows' changes.

@@ -40,6 +40,7 @@ const TABLES: &str = "
         head_digest BLOB NOT NULL,
         offset INTEGER NOT NULL,
         anchor BLOB NOT NULL,
+        rotated INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
         row_digest BLOB NOT NULL,
         PRIMARY KEY(flow, file)
@@ -48,7 +49,7 @@ const TABLES: &str = "
 
 const SAVE_FLOW: &str = "INSERT OR REPLACE INTO flows VALUES(?1, ?2, ?3, ?4)";
 const SAVE_ROW: &str =
-    "INSERT OR REPLACE INTO checkpoints VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    "INSERT OR REPLACE INTO checkpoints VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const DELETE_ROW: &str = "DELETE FROM checkpoints WHERE flow = ?1 AND file = ?2";
 
 /// Whose database it is.
@@ -170,6 +171,7 @@ fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
             head: Head { len: head_len, digest: Digest128(cell(row, "head_digest")?) },
             offset: number("offset")?,
             anchor: Anchor(Digest128(cell(row, "anchor")?)),
+            rotated: cell(row, "rotated")?,
         },
         updated_millis: cell(row, "updated_at")?,
     })
@@ -209,6 +211,7 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         checkpoint.head.digest.0,
         checkpoint.offset.cast_signed(),
         checkpoint.anchor.0.0,
+        checkpoint.rotated,
         row.updated_millis,
         row_digest(flow, row).0,
     ])?;
@@ -257,6 +260,7 @@ fn row_digest(flow: &str, row: &Row) -> Digest128 {
         checkpoint.inode.number,
         u64::from(checkpoint.head.len),
         checkpoint.offset,
+        u64::from(checkpoint.rotated),
         row.updated_millis.cast_unsigned(),
     ] {
         bytes.extend(number.to_le_bytes());
@@ -317,6 +321,7 @@ mod tests {
             "checkpoints SET head_len = 100000",
             "checkpoints SET head_digest = zeroblob(16)",
             "checkpoints SET head_digest = x'00'",
+            "checkpoints SET rotated = 1 - rotated",
             "checkpoints SET offset = 11",
             "checkpoints SET anchor = zeroblob(16)",
             "checkpoints SET updated_at = 0",

@@ -376,6 +376,7 @@ mod tests {
             head: Head { len: u16::MAX, digest: Digest128([0xff; 16]) },
             offset: u64::MAX,
             anchor: Anchor(Digest128([0; 16])),
+            rotated: true,
         };
         let (store, report) = open(&path);
         assert_eq!(report, OpenReport::Created);

@@ -43,6 +43,8 @@ pub struct Remembered {
     pub acked: u64,
     /// The greatest size that was seen; 0 if it is not known.
     pub seen_size: u64,
+    /// Whether it was rotated, so that its last line may never get a line end.
+    pub rotated: bool,
     /// Since when it has no file.
     pub since: Instant,
     /// Why.
@@ -208,6 +210,7 @@ mod tests {
             position: Position { offset, anchor: Anchor::default() },
             acked: offset,
             seen_size: bytes.len() as u64,
+            rotated: false,
             since: Instant::now(),
             loss: Loss::Truncated,
         }

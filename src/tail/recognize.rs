@@ -42,54 +42,81 @@ struct Candidate {
 }
 
 impl Tailer {
-    /// Begins to follow files that appeared. Those that lie where a known content lay come first,
-    /// so that a copy cannot take the place of its original.
+    /// Begins to follow files that appeared. Contents that still lie where they lay come first, so
+    /// that a copy cannot take the place of its original.
     pub(super) fn take_in(&mut self, appeared: &[Entry], now: Now) {
-        if appeared.is_empty() {
-            return;
-        }
         let live = self.live_contents();
-        let (known_places, others): (Vec<&Entry>, Vec<&Entry>) =
-            appeared.iter().partition(|entry| !self.memory.at_inode(entry.inode).is_empty());
-        for entry in known_places.into_iter().chain(others) {
-            match Candidate::open(&entry.path) {
-                Ok(candidate) => self.follow(candidate, &live, now),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.trouble(&entry.path, &error),
+        let mut others = Vec::new();
+        for entry in appeared {
+            let known = !self.memory.at_inode(entry.inode).is_empty();
+            if !(known && self.take_in_one(entry, |tailer, found| tailer.stay(found, now))) {
+                others.push(entry);
+            }
+        }
+        for entry in others {
+            self.take_in_one(entry, |tailer, found| {
+                tailer.follow(found, &live, now);
+                true
+            });
+        }
+    }
+
+    /// Opens a file and hands it on; says what became of it.
+    fn take_in_one(
+        &mut self,
+        entry: &Entry,
+        hand_on: impl FnOnce(&mut Self, Candidate) -> bool,
+    ) -> bool {
+        match Candidate::open(&entry.path) {
+            Ok(candidate) => {
+                self.recovered(&candidate.path);
+                hand_on(self, candidate)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => {
+                self.trouble(&entry.path, &error);
+                true
             }
         }
     }
 
+    /// Follows a file if it provably holds what it held before.
+    fn stay(&mut self, candidate: Candidate, now: Now) -> bool {
+        // A content of which nothing was read proves nothing: inode numbers are used again.
+        let here = self
+            .at_its_place(&candidate)
+            .filter(|key| self.memory.get(*key).is_some_and(|c| c.position.offset > 0));
+        let Some(key) = here else { return false };
+        self.resume(candidate, key, EventKind::Resumed, now);
+        true
+    }
+
     fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
-        self.recovered(&candidate.path);
         if self.by_inode.contains_key(&candidate.inode) {
             return;
+        }
+        if let Some(key) = self.copied_from(&candidate) {
+            return self.resume(candidate, key, EventKind::CopyRecognized, now);
         }
         if let Some(key) = self.at_its_place(&candidate) {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
-        if let Some(key) = self.copied_from(&candidate) {
-            return self.resume(candidate, key, EventKind::CopyRecognized, now);
+        if let Some(before) = self.memory.at_inode(candidate.inode).first() {
+            let detail = format!("it held {} before", before.path.display());
+            self.event(EventKind::InodeReused, &candidate.path, detail);
         }
         let shadow = self.equal_to(&candidate, live).map(|parent| Shadow { parent });
         self.begin(candidate, shadow, now);
     }
 
     /// The content that lay in this inode, if it still does.
-    fn at_its_place(&mut self, candidate: &Candidate) -> Option<FileKey> {
-        let contents = self.memory.at_inode(candidate.inode);
-        let first = contents.first()?;
-        let same = contents.iter().find(|content| {
+    fn at_its_place(&self, candidate: &Candidate) -> Option<FileKey> {
+        let same = |content: &&Remembered| {
             candidate.stat.size >= content.position.offset
                 && content.head.agrees(&candidate.head)
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
-        });
-        if let Some(content) = same {
-            return Some(content.key);
-        }
-        let detail = format!("it held {} before", first.path.display());
-        self.event(EventKind::InodeReused, &candidate.path, detail);
-        None
+        };
+        self.memory.at_inode(candidate.inode).into_iter().find(same).map(|content| content.key)
     }
 
     /// The content without a file that this file holds a copy of.
@@ -114,11 +141,11 @@ impl Tailer {
         })
     }
 
-    /// The contents of followed files of which something was read.
+    /// The contents of followed files.
     fn live_contents(&self) -> HeadIndex {
         let mut index = HeadIndex::default();
         for file in self.files.values() {
-            if file.position.offset > 0 && file.shadow.is_none() {
+            if file.shadow.is_none() {
                 index.insert(file.head, file.key);
             }
         }
@@ -137,7 +164,7 @@ impl Tailer {
         let moved = content.path != candidate.path || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
-        file.rotated = moved.then_some(now.instant);
+        file.rotated = (moved || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;
         if moved && content.acked == content.position.offset {
             self.changes.push(Change::Save(checkpoint(&file, content.position)));
@@ -296,16 +323,14 @@ impl Tailer {
 
     fn search_directory(&mut self, dir: &Path, now: Now) {
         let Ok(entries) = std::fs::read_dir(dir) else { return };
-        for entry in entries.take(SEARCH_FILES_MAX).flatten() {
+        let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_file()));
+        let mut paths: Vec<_> = files.map(|entry| entry.path()).take(SEARCH_FILES_MAX).collect();
+        // Names that match are the scan's business.
+        paths.retain(|path| !self.options.pattern.matches_path(path));
+        paths.sort();
+        for path in paths {
             if self.memory.is_empty() {
                 return;
-            }
-            let path = entry.path();
-            // A name that matches is the scan's business.
-            if self.options.pattern.matches_path(&path)
-                || !entry.file_type().is_ok_and(|t| t.is_file())
-            {
-                continue;
             }
             let Ok(candidate) = Candidate::open(&path) else { continue };
             // A copy from an earlier rotation may just have been written over.

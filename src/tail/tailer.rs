@@ -109,6 +109,7 @@ impl Tailer {
                 position: Position { offset: row.offset, anchor: row.anchor },
                 acked: row.offset,
                 seen_size: 0,
+                rotated: row.rotated,
                 since: now,
                 loss: Loss::Stopped,
             });
@@ -319,6 +320,7 @@ impl Tailer {
             head: content.head,
             offset: position.offset,
             anchor: position.anchor,
+            rotated: content.rotated,
         })
     }
 
@@ -400,18 +402,16 @@ impl Tailer {
     }
 
     fn apply(&mut self, snapshot: &Snapshot, now: Now) {
-        let known: Vec<Known> = self
-            .files
-            .values()
-            .map(|file| Known {
-                key: file.key,
-                inode: file.inode,
-                path: Arc::clone(&file.path),
-                listed: file.name == Name::Listed,
-            })
-            .collect();
+        if self.transitions(snapshot).is_empty() {
+            return;
+        }
+        // Before names are believed, contents are: a file may have been written anew and then
+        // renamed or copied since the last look.
+        for key in self.files.keys().copied().collect::<Vec<_>>() {
+            self.look_at(key, now);
+        }
         let mut appeared = Vec::new();
-        for transition in transitions(&known, &snapshot.listing) {
+        for transition in self.transitions(snapshot) {
             match transition {
                 Transition::Appeared(entry) => appeared.push(entry),
                 Transition::Renamed { key, path } => {
@@ -424,6 +424,20 @@ impl Tailer {
             }
         }
         self.take_in(&appeared, now);
+    }
+
+    fn transitions(&self, snapshot: &Snapshot) -> Vec<Transition> {
+        let known: Vec<Known> = self
+            .files
+            .values()
+            .map(|file| Known {
+                key: file.key,
+                inode: file.inode,
+                path: Arc::clone(&file.path),
+                listed: file.name == Name::Listed,
+            })
+            .collect();
+        transitions(&known, &snapshot.listing)
     }
 
     fn rename(&mut self, key: FileKey, path: Arc<Path>, kind: EventKind, now: Instant) {
@@ -602,6 +616,7 @@ impl Tailer {
             position: file.position,
             acked: file.acked,
             seen_size: file.grown_to,
+            rotated: file.rotated.is_some(),
             since: now.instant,
             loss: Loss::Truncated,
         };
@@ -745,6 +760,7 @@ impl Tailer {
             position: file.position,
             acked: file.acked,
             seen_size: file.grown_to,
+            rotated: file.rotated.is_some(),
             since: now.instant,
             loss: Loss::Released,
         });
@@ -760,6 +776,7 @@ pub(super) fn checkpoint(file: &Tailed, position: Position) -> Checkpoint {
         head: file.head,
         offset: position.offset,
         anchor: position.anchor,
+        rotated: file.rotated.is_some(),
     }
 }
 

@@ -37,6 +37,10 @@ pub struct World {
     rows: BTreeMap<FileKey, Checkpoint>,
     next_key: u64,
     known_flow: bool,
+    /// Records that were acknowledged and whose checkpoint may not be written down yet.
+    unwritten: usize,
+    /// A wall clock for the flow instead of the real one.
+    pub wall_nanos: Option<i128>,
     /// While true no batch is acknowledged.
     pub endpoint_down: bool,
 }
@@ -70,7 +74,15 @@ impl World {
 
     /// The same with a changed configuration.
     pub fn with(name_pattern: &str, change: impl FnOnce(&mut FlowConfig)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), name_pattern, change)
+    }
+
+    /// The same in a directory of one's own.
+    pub fn within(
+        dir: tempfile::TempDir,
+        name_pattern: &str,
+        change: impl FnOnce(&mut FlowConfig),
+    ) -> Self {
         let text = format!("{}/{name_pattern}", dir.path().display());
         let mut config = FlowConfig {
             id: format!("kinesis:test:{text}"),
@@ -105,6 +117,8 @@ impl World {
             rows: BTreeMap::new(),
             next_key: 1,
             known_flow: false,
+            unwritten: 0,
+            wall_nanos: None,
             endpoint_down: false,
         };
         world.start();
@@ -162,7 +176,9 @@ impl World {
     pub fn step(&mut self) -> Stepped {
         self.now += TICK;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = Now { instant: self.now, wall_nanos: i128::try_from(wall.as_nanos()).unwrap() };
+        let wall_nanos = i128::try_from(wall.as_nanos()).unwrap();
+        let wall_nanos = self.wall_nanos.unwrap_or(wall_nanos);
+        let now = Now { instant: self.now, wall_nanos };
         let flow = self.flow.as_mut().expect("the flow runs");
         let stepped = flow.step(now, &mut self.outlet);
         self.answer();
@@ -202,6 +218,7 @@ impl World {
                 }
             }
             self.known_flow = true;
+            self.unwritten = 0;
             self.tell(Message::Written { token, result: CommitResult::Durable });
         }
         if self.endpoint_down {
@@ -216,6 +233,7 @@ impl World {
         let records = submission.body.records();
         let bytes = submission.body.data_bytes();
         self.stream.extend(records_of(&submission.body.finish()));
+        self.unwritten += records;
         let outcome = Outcome {
             batch: submission.batch,
             records_delivered: records,
@@ -234,6 +252,11 @@ impl World {
     fn tell(&mut self, message: Message) {
         let now = self.now;
         self.flow.as_mut().expect("the flow runs").on_message(message, now);
+    }
+
+    /// How many acknowledged records a crash at this moment may repeat.
+    pub fn unwritten_records(&self) -> usize {
+        self.unwritten
     }
 
     /// A path in the world's directory.

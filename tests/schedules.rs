@@ -1,0 +1,105 @@
+//! Random schedules of what can happen to log files, against a small model of what must arrive.
+//!
+//! One seed is one schedule, and gives the same trace again. `KINETAIL_SCHEDULES` asks for more of
+//! them, `KINETAIL_SEED` for one. A failure prints its seed and the fewest operations that fail.
+
+mod model;
+mod operation;
+
+use std::fmt::Write;
+
+use self::model::Model;
+use self::operation::{Operation, generate};
+
+/// How many schedules `cargo test` runs.
+const SCHEDULES: u64 = 500;
+
+/// Operations in one schedule.
+const OPERATIONS: usize = 30;
+
+#[test]
+fn random_schedules_lose_and_repeat_nothing() {
+    if let Some(seed) = number("KINETAIL_SEED") {
+        // What the flow says about files tells more than the lines that are missing.
+        let log = tracing_subscriber::fmt().with_test_writer().without_time().try_init();
+        assert!(log.is_ok(), "the log is set up once");
+        return check(seed);
+    }
+    let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
+    let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                for seed in (first + thread..first + count).step_by(threads as usize) {
+                    check(seed);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn one_seed_twice_gives_the_same_trace() {
+    for seed in (2..=40).step_by(2) {
+        let (first, second) = (trace(seed), trace(seed));
+        let at = first.lines().zip(second.lines()).position(|(a, b)| a != b);
+        assert!(first == second, "seed {seed}: the traces part at record {at:?}");
+    }
+}
+
+/// What a run delivers, in order.
+fn trace(seed: u64) -> String {
+    match run(seed, &operations(seed)) {
+        Ok(records) => String::from_utf8(records.concat()).unwrap(),
+        Err(complaint) => complaint,
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+fn operations(seed: u64) -> Vec<Operation> {
+    generate(&mut fastrand::Rng::with_seed(seed), OPERATIONS)
+}
+
+fn check(seed: u64) {
+    let operations = operations(seed);
+    let Err(complaint) = run(seed, &operations) else { return };
+    let fewest = shrink(seed, operations);
+    let again = run(seed, &fewest).err().unwrap_or_default();
+    let mut text = String::new();
+    for operation in &fewest {
+        writeln!(text, "  {operation:?}").unwrap();
+    }
+    panic!("seed {seed}: {complaint}\nthe fewest operations that fail:\n{text}: {again}");
+}
+
+/// Runs a schedule. `Ok` holds the trace, `Err` what is wrong.
+fn run(seed: u64, operations: &[Operation]) -> Result<Vec<Vec<u8>>, String> {
+    let mut model = Model::new(seed);
+    for operation in operations {
+        model.apply(operation);
+    }
+    model.finish()
+}
+
+/// Leaves out operations for as long as the rest still fails.
+fn shrink(seed: u64, mut operations: Vec<Operation>) -> Vec<Operation> {
+    let mut chunk = operations.len() / 2;
+    while chunk > 0 {
+        let mut at = 0;
+        while at < operations.len() {
+            let mut fewer = operations.clone();
+            fewer.drain(at..(at + chunk).min(fewer.len()));
+            if run(seed, &fewer).is_err() {
+                operations = fewer;
+            } else {
+                at += chunk;
+            }
+        }
+        chunk /= 2;
+    }
+    operations
+}
