@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub(super) simulate_shard_limits: bool,
     pub(super) streams: Mutex<Streams>,
     clock: fn() -> Timestamp,
-    changed: watch::Sender<u64>,
+    changed: watch::Sender<()>,
     request_log: Option<RequestLog>,
     requests: AtomicU64,
     stats: Mutex<Stats>,
@@ -62,7 +62,7 @@ impl Shared {
             simulate_shard_limits: options.simulate_shard_limits,
             streams: Mutex::new(streams),
             clock: options.clock,
-            changed: watch::Sender::new(0),
+            changed: watch::Sender::new(()),
             requests: AtomicU64::new(0),
             stats: Mutex::new(Stats::default()),
         })
@@ -89,13 +89,13 @@ impl Shared {
     }
 
     /// Wakes up whenever something was counted.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Stats)) {
         change(&mut lock(&self.stats));
-        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+        self.changed.send_replace(());
     }
 
     pub(super) fn count_stream(&self, stream: &StreamId, change: impl FnOnce(&mut StreamStats)) {

@@ -352,6 +352,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_failed_write_left_behind_is_taken_back() {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        // A file that may not grow stands for a full disk, with a first half already written.
+        let mut file = File::from(memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap());
+        file.write_all(b"{\"data\":\"whole\"}\n{\"data\":\"ha").unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        let whole = 17;
+        let open = Some(OpenFile { file: file.try_clone().unwrap(), len: whole });
+        let mut full = NdjsonFile { open, ..NdjsonFile::new(PathBuf::from("full")) };
+        let result = full.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]);
+        assert!(matches!(result, Err(StoreError::Write { .. })), "{result:?}");
+        assert_eq!(file.metadata().unwrap().len(), whole);
+    }
+
+    #[test]
     fn a_symbolic_link_is_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("kinesis-s.ndjson");

@@ -57,11 +57,18 @@ async fn a_clock_that_is_off_is_refused_and_the_date_header_mends_it() {
 
 #[tokio::test]
 async fn a_request_without_a_signature_is_refused_even_without_keys() {
-    let world = World::new().await;
-    let answer = raw(&world.handle, "x-amz-target: Kinesis_20131202.ListStreams\r\n", "{}").await;
-    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
-    let body = "{\"__type\":\"MissingAuthenticationTokenException\",\
-        \"message\":\"Missing Authentication Token\"}";
-    assert!(answer.ends_with(body), "{answer}");
-    assert!(answer.contains("x-amzn-errortype: MissingAuthenticationTokenException\r\n"));
+    for store in [Store::Memory, Store::Null] {
+        let world = World::with(SandboxOptions { store, ..SandboxOptions::default() }).await;
+        let headers = "x-amz-target: Kinesis_20131202.PutRecords\r\n\
+            content-type: application/x-amz-json-1.1\r\n";
+        let put = "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\"}]}";
+        let answer = raw(&world.handle, headers, put).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        let body = "{\"__type\":\"MissingAuthenticationTokenException\",\
+            \"message\":\"Missing Authentication Token\"}";
+        assert!(answer.ends_with(body), "{answer}");
+        let error_type = "x-amzn-errortype: MissingAuthenticationTokenException\r\n";
+        assert!(answer.contains(error_type), "{answer}");
+        assert_eq!(world.stats().records, 0);
+    }
 }
