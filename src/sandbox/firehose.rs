@@ -67,7 +67,8 @@ mod tests {
     }
 
     fn put(sizes: &[usize]) -> Value {
-        let entry = |size: &usize| json!({ "Data": base64_simd::STANDARD.encode_to_string(vec![b'x'; *size]) });
+        let data = |size: &usize| base64_simd::STANDARD.encode_to_string(vec![b'x'; *size]);
+        let entry = |size: &usize| json!({ "Data": data(size) });
         json!({ "DeliveryStreamName": "s", "Records": sizes.iter().map(entry).collect::<Vec<_>>() })
     }
 

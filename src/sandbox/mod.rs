@@ -7,10 +7,9 @@
 //! nothing beyond loopback: it knows no access control worth the name.
 //!
 //! `names` says what can be asked; `kinesis`, `firehose`, `decode` and `null` read requests;
-//! `fault` names what can go wrong;
-//! `decision`, `shard` and `signature` decide; `streams` and `store` keep records; `answer` and
-//! `control` write bodies; `server`, `exchange`, `put` and `http` are the shell around them; `handle` is
-//! the remote control.
+//! `fault` names what can go wrong; `decision`, `shard` and `signature` decide; `streams` and
+//! `store` keep records; `answer` and `control` write bodies; `server`, `exchange`, `put`, `http`
+//! and `shared` are the shell around them; `stats` counts; `handle` is the remote control.
 //!
 //! Sources: the API references of the three services as of November 2026, and what the AWS SDK for
 //! Rust was seen to send.

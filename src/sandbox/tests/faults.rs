@@ -100,9 +100,10 @@ async fn an_answer_may_never_come() {
     for (fault, stored) in [(Fault::Hang, 0), (Fault::CommitThenHang, 1)] {
         let world = with_fault(fault).await;
         let handle = world.handle.clone();
+        let unanswered = |stats: &Stats| stats.total().unanswered_requests == 1;
         tokio::select! {
             answer = world.put(&[b"x"]) => panic!("answered: {answer:?}"),
-            waited = handle.wait_until(|stats| stats.total().unanswered_requests == 1, PATIENCE) => {
+            waited = handle.wait_until(unanswered, PATIENCE) => {
                 waited.unwrap();
             }
         }
