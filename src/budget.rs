@@ -14,6 +14,7 @@ use crate::metrics::name;
 /// The budget of the process.
 #[derive(Debug)]
 pub struct Budget {
+    total_bytes: usize,
     pool_bytes: usize,
     lent_bytes: AtomicUsize,
     held_bytes: AtomicUsize,
@@ -33,6 +34,7 @@ impl Budget {
     pub fn new(total_bytes: usize, flows: usize) -> Arc<Self> {
         gauge!(name::MEMORY_BUDGET_BYTES).set(approximate(total_bytes));
         Arc::new(Self {
+            total_bytes,
             pool_bytes: total_bytes / 2,
             lent_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
@@ -44,6 +46,12 @@ impl Budget {
     #[must_use]
     pub fn account(self: &Arc<Self>) -> Account {
         Account { budget: Arc::clone(self), held_bytes: 0 }
+    }
+
+    /// What all flows may hold together, in bytes.
+    #[must_use]
+    pub fn total_bytes(&self) -> usize {
+        self.total_bytes
     }
 
     /// What all flows hold, in bytes.

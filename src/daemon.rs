@@ -19,13 +19,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::flow_thread::{End, FlowThread, Launch, Shared};
-use crate::admin::status::FlowStatus;
+use crate::admin::server::{Admin, Reach};
+use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::{CloudWatchConfig, Config};
 use crate::flow::Message;
 use crate::metrics::cloudwatch::{self, PublisherOptions, Reporter};
+use crate::metrics::name;
+use crate::metrics::prometheus::Prometheus;
 use crate::send::client::{Aws, ClientError};
 use crate::tail::watch::Watch;
 
@@ -74,10 +77,13 @@ pub struct Daemon {
     ended: mpsc::Receiver<Arc<str>>,
     tasks: JoinSet<()>,
     store: Store,
-    store_report: OpenReport,
+    checkpoint_file: PathBuf,
     shutdown_timeout: Duration,
     admin: Option<SocketAddr>,
     started: Instant,
+    feeds: watch::Sender<Vec<FlowFeed>>,
+    /// Flows that ended by a bug, and when each starts again.
+    restarts: Vec<(Instant, Launch)>,
 }
 
 impl Daemon {
@@ -109,45 +115,68 @@ impl Daemon {
         });
         let mut flows = BTreeMap::new();
         for flow in &config.flows {
-            let launch = Launch { config: flow.clone(), restarts: 0, status: None };
+            let launch = Launch { config: flow.clone(), restarts: 0 };
             let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
             flows.insert(thread.id(), thread);
         }
-        Ok(Self {
+        let daemon = Self {
             shared,
             flows,
             ended,
             tasks,
             store,
-            store_report,
+            checkpoint_file: config.checkpoint_file,
             shutdown_timeout: config.shutdown_timeout,
             admin: config.admin,
             started,
-        })
+            feeds: watch::Sender::new(Vec::new()),
+            restarts: Vec::new(),
+        };
+        daemon.publish_feeds();
+        Ok(daemon)
     }
 
-    /// What the flows say about themselves, by flow.
-    #[must_use]
-    pub fn statuses(&self) -> Vec<watch::Receiver<Arc<FlowStatus>>> {
-        self.flows.values().map(FlowThread::status).collect()
+    fn publish_feeds(&self) {
+        self.feeds.send_replace(self.flows.values().map(FlowThread::status).collect());
     }
 
-    /// What opening the checkpoint database found.
+    /// What the flows say about themselves; a new list after a flow was started again.
     #[must_use]
-    pub fn store_report(&self) -> &OpenReport {
-        &self.store_report
+    pub fn feeds(&self) -> watch::Receiver<Vec<FlowFeed>> {
+        self.feeds.subscribe()
     }
 
-    /// Where the admin pages are to be served.
-    #[must_use]
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
+    /// Serves the admin pages, if they are asked for. Shipping does not depend on them: an
+    /// address that is taken is reported, and that is all.
+    pub async fn serve_admin(&mut self, prometheus: Prometheus) {
+        let Some(address) = self.admin else { return };
+        // The configuration lets an address that others can reach through only if that is wanted.
+        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Anywhere };
+        match Admin::bind(address, reach).await {
+            Ok(admin) => {
+                tracing::info!("admin pages on http://{}", admin.local_addr());
+                let state = self.admin_state(prometheus);
+                self.tasks.spawn(async move { admin.serve(state, std::future::pending()).await });
+            }
+            Err(error) => tracing::error!(%error, "no admin pages; shipping goes on without"),
+        }
     }
 
-    /// When the daemon was started.
-    #[must_use]
-    pub fn started(&self) -> Instant {
-        self.started
+    fn admin_state(&self, prometheus: Prometheus) -> AdminState {
+        let budget = Arc::clone(&self.shared.budget);
+        let store = self.shared.store.clone();
+        let checkpoint_file = self.checkpoint_file.clone();
+        AdminState {
+            prometheus,
+            started_at: self.started,
+            flows: self.feeds.subscribe(),
+            process: Arc::new(move || ProcessStatus {
+                memory_used_bytes: budget.held_bytes() as u64,
+                memory_budget_bytes: budget.total_bytes() as u64,
+                checkpoint_file: checkpoint_file.clone(),
+                checkpoints: store.health(),
+            }),
+        }
     }
 
     /// Runs something beside the flows until the daemon ends.
@@ -168,7 +197,8 @@ impl Daemon {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                Some(flow) = self.ended.recv() => self.on_ended(flow).await,
+                Some(flow) = self.ended.recv() => self.on_ended(&flow),
+                () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
                 _ = watchdog.tick() => self.pat_watchdog(),
             }
         }
@@ -205,27 +235,45 @@ impl Daemon {
 
     /// A flow's thread ended although nobody asked it to: there is a bug in it. It starts again
     /// from its checkpoints; the others never notice.
-    async fn on_ended(&mut self, id: Arc<str>) {
-        let Some(thread) = self.flows.remove(&id) else { return };
+    fn on_ended(&mut self, id: &Arc<str>) {
+        let Some(thread) = self.flows.remove(id) else { return };
         let End { launch, panic } = thread.join();
         tracing::error!(flow = %id, restarts = launch.restarts,
             "the flow ended by a bug in it and starts again: {panic}");
-        metrics::counter!(crate::metrics::name::FLOW_RESTARTS, "flow" => id.to_string())
-            .increment(1);
-        tokio::time::sleep(RESTART_AFTER).await;
+        metrics::counter!(name::FLOW_RESTARTS, "flow" => id.to_string()).increment(1);
+        self.restarts.push((clock::now().instant + RESTART_AFTER, launch));
+    }
+
+    /// Starts the flow that has waited longest; if that fails it is tried again later.
+    async fn start_again(&mut self) {
+        let (_, launch) = self.restarts.remove(0);
+        let again = launch.clone();
         match FlowThread::start(&self.shared, launch, &mut self.tasks).await {
             Ok(thread) => {
-                self.flows.insert(id, thread);
+                self.flows.insert(thread.id(), thread);
+                self.publish_feeds();
             }
-            Err(error) => tracing::error!(flow = %id, %error, "the flow cannot start again"),
+            Err(error) => {
+                tracing::error!(flow = %again.config.id, %error,
+                    "the flow cannot start again; it is tried again");
+                self.restarts.push((clock::now().instant + RESTART_AFTER, again));
+            }
         }
     }
 
     /// The service manager restarts us if a flow hangs.
     fn pat_watchdog(&self) {
-        if self.flows.values().all(FlowThread::is_alive) {
+        if self.restarts.is_empty() && self.flows.values().all(FlowThread::is_alive) {
             sd_notify_state(&[sd_notify::NotifyState::Watchdog]);
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,44 +1,62 @@
-//! stub
-#![expect(missing_docs, reason = "stub")]
+//! What the admin port knows: snapshots that flows publish, and a look at the process.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::checkpoint::store::StoreHealth;
+use crate::metrics::prometheus::Prometheus;
 use crate::send::DestinationHealth;
-use std::{path::Path, sync::Arc, time::Instant};
-#[derive(Debug)]
+
+/// One flow at one moment, as it published itself.
+#[derive(Debug, Clone)]
 pub struct FlowStatus {
+    /// The flow's id.
     pub flow: Arc<str>,
+    /// Where its records go, for a person.
     pub destination: String,
+    /// How that destination is doing.
     pub health: DestinationHealth,
+    /// When the flow's loop last went round, with or without anything to do.
     pub stepped_at: Instant,
+    /// Whether it has looked at all of its directories at least once.
     pub scanned_once: bool,
+    /// The files that it follows.
     pub files: Vec<FileStatus>,
+    /// Batches that are not yet acknowledged.
     pub in_flight: usize,
+    /// Bytes written but not acknowledged, over all files.
     pub lag_bytes: u64,
+    /// Seconds since everything written was acknowledged.
     pub lag_seconds: f64,
+    /// How many files it follows; `files` may hold fewer.
     pub files_total: usize,
+    /// How many of them are open.
     pub files_open: usize,
+    /// How often it was started again after a bug in it.
     pub restarts: u64,
+    /// Records that the destination took since the flow started.
     pub records_delivered: u64,
+    /// Bytes of data in them.
     pub bytes_delivered: u64,
+    /// Requests that were made again since the flow started.
     pub retries: u64,
 }
-#[derive(Debug)]
-pub struct FileStatus {
-    pub path: Arc<Path>,
-    pub state: &'static str,
-    pub size: u64,
-    pub read_offset: u64,
-    pub acked_offset: u64,
-    pub lag_bytes: u64,
-    pub lag_seconds: f64,
-}
-impl Default for FlowStatus {
-    fn default() -> Self {
+
+impl FlowStatus {
+    /// A flow that has been started at `now` and has not looked at anything yet.
+    #[must_use]
+    pub fn starting(flow: Arc<str>, destination: String, now: Instant) -> Self {
         Self {
-            flow: Arc::from(""),
-            destination: String::new(),
+            flow,
+            destination,
             health: DestinationHealth::Ok,
-            stepped_at: Instant::now(),
+            stepped_at: now,
             scanned_once: false,
-            files: vec![],
+            files: Vec::new(),
             in_flight: 0,
             lag_bytes: 0,
             lag_seconds: 0.0,
@@ -51,8 +69,208 @@ impl Default for FlowStatus {
         }
     }
 }
-impl FlowStatus {
-    pub fn new(c: &crate::config::FlowConfig) -> Self {
-        Self { flow: Arc::from(c.id.as_str()), ..Self::default() }
+
+/// One file of a flow.
+#[derive(Debug, Clone)]
+pub struct FileStatus {
+    /// Where it was last seen.
+    pub path: Arc<Path>,
+    /// The name of its state.
+    pub state: &'static str,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Everything before this byte was read.
+    pub read_offset: u64,
+    /// Everything before this byte is acknowledged.
+    pub acked_offset: u64,
+    /// Bytes written but not acknowledged.
+    pub lag_bytes: u64,
+    /// Seconds since everything in it was acknowledged.
+    pub lag_seconds: f64,
+}
+
+/// A flow's newest snapshot. Its thread owns the only sender: when that is gone, the thread is.
+pub type FlowFeed = watch::Receiver<Arc<FlowStatus>>;
+
+/// What is not of one flow.
+#[derive(Debug, Clone)]
+pub struct ProcessStatus {
+    /// Bytes that batches hold.
+    pub memory_used_bytes: u64,
+    /// Bytes that batches may hold.
+    pub memory_budget_bytes: u64,
+    /// Where the checkpoints are.
+    pub checkpoint_file: PathBuf,
+    /// How their store is doing.
+    pub checkpoints: StoreHealth,
+}
+
+/// Takes a look at the process. It is called for every request and must not wait.
+pub type ProcessProbe = Arc<dyn Fn() -> ProcessStatus + Send + Sync>;
+
+/// Everything that the admin port reads from. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    /// What was counted.
+    pub prometheus: Prometheus,
+    /// When the program started.
+    pub started_at: Instant,
+    /// The flows that are configured now; replaced as a whole after a reload or a restart.
+    pub flows: watch::Receiver<Vec<FlowFeed>>,
+    /// Looks at the process.
+    pub process: ProcessProbe,
+}
+
+impl std::fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminState").field("flows", &self.flows).finish_non_exhaustive()
+    }
+}
+
+impl AdminState {
+    /// One look at everything.
+    pub(super) fn snapshot(&self, now: Instant) -> Snapshot {
+        let flows = self
+            .flows
+            .borrow()
+            .iter()
+            .map(|feed| FlowSnapshot {
+                // The only way this fails is that the sender is gone.
+                alive: feed.has_changed().is_ok(),
+                status: Arc::clone(&feed.borrow()),
+            })
+            .collect();
+        let uptime = now.saturating_duration_since(self.started_at);
+        Snapshot { now, uptime, flows, process: (self.process)() }
+    }
+}
+
+/// Everything at one moment: what the pure parts of this module work on.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) now: Instant,
+    pub(super) uptime: Duration,
+    pub(super) flows: Vec<FlowSnapshot>,
+    pub(super) process: ProcessStatus,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct FlowSnapshot {
+    /// Whether the flow's thread is still there.
+    pub(super) alive: bool,
+    pub(super) status: Arc<FlowStatus>,
+}
+
+/// The files that are most behind, at most `max`, in the order of their paths, and how many were
+/// left out.
+pub(super) fn most_behind(status: &FlowStatus, max: usize) -> (Vec<&FileStatus>, usize) {
+    let mut files: Vec<&FileStatus> = status.files.iter().collect();
+    if files.len() > max {
+        files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes));
+        files.truncate(max);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let omitted = status.files_total.max(status.files.len()).saturating_sub(files.len());
+    (files, omitted)
+}
+
+/// A path as text, two different paths never as the same one: a byte that is not UTF-8 becomes
+/// the replacement character and two hexadecimal digits, and so do the bytes of a replacement
+/// character that stands there.
+pub(super) fn display_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    let mut text = String::new();
+    let escape = |bytes: &[u8], text: &mut String| {
+        for byte in bytes {
+            // Writing to a String cannot fail; the result is a formality of the trait.
+            if write!(text, "\u{fffd}{byte:02x}").is_err() {
+                return;
+            }
+        }
+    };
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\u{fffd}' {
+                escape(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut text);
+            } else {
+                text.push(c);
+            }
+        }
+        escape(chunk.invalid(), &mut text);
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    pub(in crate::admin) fn file(path: &[u8], lag_bytes: u64) -> FileStatus {
+        FileStatus {
+            path: Path::new(OsStr::from_bytes(path)).into(),
+            state: "open",
+            size: 1_000 + lag_bytes,
+            read_offset: 1_000,
+            acked_offset: 1_000,
+            lag_bytes,
+            lag_seconds: 1.5,
+        }
+    }
+
+    /// A sound process with one flow that has these files.
+    pub(in crate::admin) fn snapshot(files: Vec<FileStatus>) -> Snapshot {
+        let now = Instant::now();
+        let mut status = FlowStatus::starting("f".into(), "Kinesis stream s".to_owned(), now);
+        status.scanned_once = true;
+        status.files_total = files.len();
+        status.files = files;
+        Snapshot {
+            now,
+            uptime: Duration::from_secs(90),
+            flows: vec![FlowSnapshot { alive: true, status: Arc::new(status) }],
+            process: ProcessStatus {
+                memory_used_bytes: 1,
+                memory_budget_bytes: 2,
+                checkpoint_file: "/var/lib/kinetail/db".into(),
+                checkpoints: StoreHealth::Ok,
+            },
+        }
+    }
+
+    #[test]
+    fn the_files_most_behind_are_kept() {
+        let snapshot = snapshot(vec![file(b"/b", 5), file(b"/a", 7), file(b"/c", 1)]);
+        let (files, omitted) = most_behind(&snapshot.flows[0].status, 2);
+        let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
+        assert_eq!((paths, omitted), (vec![Path::new("/a"), Path::new("/b")], 1));
+    }
+
+    #[test]
+    fn different_paths_never_look_the_same() {
+        let show = |bytes: &[u8]| display_path(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(show("/var/log/é \"x\"\\x2d\n".as_bytes()), "/var/log/é \"x\"\\x2d\n");
+        assert_eq!(show(b"/a\xff\xfeb"), "/a\u{fffd}ff\u{fffd}feb");
+        assert_ne!(show(b"/\xff"), show("/\u{fffd}ff".as_bytes()));
+    }
+
+    #[test]
+    fn a_flow_whose_thread_is_gone_is_seen() {
+        let now = Instant::now();
+        let status = Arc::new(FlowStatus::starting("f".into(), String::new(), now));
+        let (publish, feed) = watch::channel(status);
+        let (_list, flows) = watch::channel(vec![feed]);
+        let (prometheus, _recorder) = Prometheus::detached();
+        let process = snapshot(Vec::new()).process;
+        let process: ProcessProbe = Arc::new(move || process.clone());
+        let state = AdminState { prometheus, started_at: now, flows, process };
+        assert!(state.snapshot(now).flows[0].alive);
+        publish.send_replace(Arc::new(FlowStatus::starting("f".into(), String::new(), now)));
+        assert!(state.snapshot(now).flows[0].alive);
+        drop(publish);
+        assert!(!state.snapshot(now).flows[0].alive);
     }
 }

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The directory of the checkpoint file is missing and cannot be made.
-    #[error("create the directory {} for the checkpoints; make it or change checkpointFile", path.display())]
+    #[error(
+        "create the directory {} for the checkpoints; make it or change checkpointFile",
+        path.display()
+    )]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -113,7 +116,10 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A database that was made a moment ago is not readable, or is gone.
-    #[error("use the checkpoint file {} just after making it: {detail}; check the disk", path.display())]
+    #[error(
+        "use the checkpoint file {} just after making it: {detail}; check the disk",
+        path.display()
+    )]
     Unusable {
         /// The checkpoint file.
         path: PathBuf,
@@ -122,7 +128,10 @@ pub enum StoreError {
     },
     /// The store was closed while checkpoints could not be written: what was acknowledged since
     /// then is sent again after the next start.
-    #[error("write the last checkpoints to {}: {detail}; the next start repeats records", path.display())]
+    #[error(
+        "write the last checkpoints to {}: {detail}; the next start repeats records",
+        path.display()
+    )]
     Unwritten {
         /// The checkpoint file.
         path: PathBuf,

@@ -80,7 +80,7 @@ mod tests {
         let first = InstanceLock::take(&path).unwrap();
         let refused = InstanceLock::take(&path).unwrap_err();
         assert!(
-            matches!(&refused, StoreError::InUse { pid: Some(pid), .. } if *pid == std::process::id()),
+            matches!(&refused, StoreError::InUse { pid, .. } if *pid == Some(std::process::id())),
             "{refused}"
         );
         drop(first);

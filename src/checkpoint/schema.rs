@@ -109,7 +109,8 @@ pub(super) fn maker(conn: &Connection) -> Result<Maker, ReadError> {
 
 fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     conn.query_row(
-        "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1))",
+        "SELECT EXISTS(SELECT 1 FROM sqlite_schema
+         WHERE type = 'table' AND lower(name) = lower(?1))",
         [name],
         |row| row.get(0),
     )

@@ -1,12 +1,11 @@
 //! Progress of a run: one line that is redrawn on a terminal, plain lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::admin::status::FlowStatus;
+use crate::admin::status::FlowFeed;
 
 /// How often the line on a terminal is redrawn.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
@@ -20,14 +19,14 @@ pub(super) fn is_live() -> bool {
 }
 
 /// Shows progress until it is dropped.
-pub(super) async fn show(flows: Vec<watch::Receiver<Arc<FlowStatus>>>) {
+pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>) {
     let live = is_live();
     let mut ticks = tokio::time::interval(if live { REDRAW_EVERY } else { LINE_EVERY });
     let mut last = Sample::default();
     let mut last_at: Option<Instant> = None;
     loop {
         let now = ticks.tick().await.into_std();
-        let sample = Sample::of(&flows);
+        let sample = Sample::of(&feeds.borrow());
         let elapsed = last_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let line = describe(&sample, &last, elapsed);
         let shown = if live {
@@ -62,7 +61,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(flows: &[watch::Receiver<Arc<FlowStatus>>]) -> Self {
+    fn of(flows: &[FlowFeed]) -> Self {
         let mut sum = Self::default();
         for flow in flows {
             let status = flow.borrow();

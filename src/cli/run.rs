@@ -81,6 +81,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     let mut daemon = Daemon::start(config).await.map_err(RunError::from)?;
     daemon.run_beside(signals.count(seen));
     if let Ok(recorder) = recorder {
+        daemon.serve_admin(recorder.clone()).await;
         daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some(sandbox) = sandbox else {
@@ -89,7 +90,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     let handle = sandbox.handle();
     // The sandbox serves until the daemon is done, not only until it is told to stop.
     let (done, is_done) = watch::channel(0);
-    daemon.run_beside(progress::show(daemon.statuses()));
+    daemon.run_beside(progress::show(daemon.feeds()));
     let running = async {
         let stopped = daemon.run(reached(count.clone(), 1), reached(count, 2)).await;
         done.send_replace(1);

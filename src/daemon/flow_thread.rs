@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{DaemonError, clock};
-use crate::admin::status::FlowStatus;
+use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
@@ -46,12 +46,10 @@ pub(super) struct Shared {
 }
 
 /// What it takes to start a flow, the first time or again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) config: FlowConfig,
     pub(super) restarts: u64,
-    /// Whoever watches the flow goes on watching it after a restart.
-    pub(super) status: Option<watch::Sender<Arc<FlowStatus>>>,
 }
 
 /// How a thread ended.
@@ -67,7 +65,7 @@ pub(super) struct End {
 pub(super) struct FlowThread {
     id: Arc<str>,
     launch: Launch,
-    status: watch::Sender<Arc<FlowStatus>>,
+    status: FlowFeed,
     mailbox: Mailbox,
     thread: JoinHandle<()>,
     sender: AbortHandle,
@@ -93,11 +91,11 @@ impl FlowThread {
         let sender =
             start_sender(shared, &launch.config, queue, mailbox.clone(), metrics.clone(), tasks)
                 .await?;
-        let status = launch
-            .status
-            .clone()
-            .unwrap_or_else(|| watch::Sender::new(Arc::new(FlowStatus::new(&launch.config))));
         let now = clock::now().instant;
+        let starting =
+            FlowStatus::starting(Arc::clone(&id), launch.config.destination.to_string(), now);
+        // The thread gets the only sender, so that its end can be seen.
+        let (status_sender, status) = watch::channel(Arc::new(starting));
         let parts = FlowParts {
             tailer: Tailer::new(
                 tail_options(&launch.config, loaded.known_flow, shared.descriptors_max),
@@ -108,7 +106,7 @@ impl FlowThread {
             config: launch.config.clone(),
             account: shared.budget.account(),
             metrics,
-            status: status.clone(),
+            status: status_sender,
             seed: fastrand::u64(..),
             restarts: launch.restarts,
         };
@@ -138,8 +136,8 @@ impl FlowThread {
         Arc::clone(&self.id)
     }
 
-    pub(super) fn status(&self) -> watch::Receiver<Arc<FlowStatus>> {
-        self.status.subscribe()
+    pub(super) fn status(&self) -> FlowFeed {
+        self.status.clone()
     }
 
     pub(super) fn tell(&self, message: Message) {
@@ -168,11 +166,7 @@ impl FlowThread {
             Ok(()) => "it returned".to_owned(),
             Err(payload) => panic_text(payload.as_ref()),
         };
-        let launch = Launch {
-            restarts: self.launch.restarts + 1,
-            status: Some(self.status),
-            config: self.launch.config,
-        };
+        let launch = Launch { restarts: self.launch.restarts + 1, config: self.launch.config };
         End { launch, panic }
     }
 }
@@ -296,7 +290,8 @@ impl Runner {
     fn run(mut self, hint: &Hint) {
         loop {
             let stepped = self.flow.step(clock::now(), &mut self.outlet);
-            if stepped.drained {
+            // Without a sender nothing would ever be acknowledged: the daemon starts both again.
+            if stepped.drained || self.outlet.submissions.is_closed() {
                 return;
             }
             self.flow.watch_directories(&self.watch, hint);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use kinetail::admin::status::FlowStatus;
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
@@ -141,7 +142,8 @@ impl World {
             descriptors_max: 1024,
         };
         let rows = self.rows.values().cloned().collect();
-        let (status, _) = watch::channel(Arc::default());
+        let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
+        let (status, _) = watch::channel(Arc::new(status));
         let parts = FlowParts {
             config: self.config.clone(),
             tailer: Tailer::new(options, rows, self.next_key, self.now),

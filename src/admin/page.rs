@@ -1,0 +1,229 @@
+//! The page at `/status`: JSON for a person with a shell. Field names carry their units.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::health;
+use super::status::{FileStatus, FlowSnapshot, Snapshot, display_path, most_behind};
+use crate::checkpoint::store::StoreHealth;
+use crate::send::DestinationHealth;
+
+/// Beyond this many files of one flow the least lagging are left out and counted.
+const FILES_PER_FLOW_MAX: usize = 1_000;
+
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    version: &'static str,
+    uptime_seconds: u64,
+    healthy: bool,
+    ready: bool,
+    problems: Vec<String>,
+    memory: Memory,
+    checkpoints: Checkpoints<'a>,
+    flows: Vec<Flow<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Memory {
+    used_bytes: u64,
+    budget_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Checkpoints<'a> {
+    file: String,
+    health: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Flow<'a> {
+    #[serde(rename = "flow")]
+    id: &'a str,
+    destination: &'a str,
+    health: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    alive: bool,
+    scanned_once: bool,
+    seconds_since_step: f64,
+    restarts: u64,
+    in_flight_batches: usize,
+    lag_bytes: u64,
+    lag_seconds: f64,
+    files_total: usize,
+    files_open: usize,
+    files_omitted: usize,
+    files: Vec<File>,
+}
+
+#[derive(Debug, Serialize)]
+struct File {
+    path: String,
+    state: &'static str,
+    size_bytes: u64,
+    read_offset: u64,
+    acked_offset: u64,
+    lag_bytes: u64,
+    lag_seconds: f64,
+}
+
+/// The whole page, indented, with a line end.
+///
+/// # Errors
+/// None that is known: the page holds nothing that JSON cannot.
+pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
+    let problems = health::missing(snapshot);
+    let process = &snapshot.process;
+    let (health, reason) = match &process.checkpoints {
+        StoreHealth::Closed => ("closed", None),
+        StoreHealth::Failing { reason } => ("failing", Some(reason.as_str())),
+        StoreHealth::Ok => ("ok", None),
+    };
+    let page = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: snapshot.uptime.as_secs(),
+        healthy: health::illnesses(snapshot).is_empty(),
+        ready: problems.is_empty(),
+        problems,
+        memory: Memory {
+            used_bytes: process.memory_used_bytes,
+            budget_bytes: process.memory_budget_bytes,
+        },
+        checkpoints: Checkpoints { file: display_path(&process.checkpoint_file), health, reason },
+        flows: snapshot.flows.iter().map(|flow| flow_of(flow, snapshot)).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&page)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
+    let status = &flow.status;
+    let (health, reason) = match &status.health {
+        DestinationHealth::Ok => ("ok", None),
+        DestinationHealth::Parked { reason } => ("parked", Some(reason.as_str())),
+        DestinationHealth::Retrying { reason } => ("retrying", Some(reason.as_str())),
+    };
+    let (files, files_omitted) = most_behind(status, FILES_PER_FLOW_MAX);
+    Flow {
+        id: &status.flow,
+        destination: &status.destination,
+        health,
+        reason,
+        alive: flow.alive,
+        scanned_once: status.scanned_once,
+        seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
+        restarts: status.restarts,
+        in_flight_batches: status.in_flight,
+        lag_bytes: status.lag_bytes,
+        lag_seconds: status.lag_seconds,
+        files_total: status.files_total,
+        files_open: status.files_open,
+        files_omitted,
+        files: files.into_iter().map(file_of).collect(),
+    }
+}
+
+fn file_of(file: &FileStatus) -> File {
+    File {
+        path: display_path(&file.path),
+        state: file.state,
+        size_bytes: file.size,
+        read_offset: file.read_offset,
+        acked_offset: file.acked_offset,
+        lag_bytes: file.lag_bytes,
+        lag_seconds: file.lag_seconds,
+    }
+}
+
+/// Nobody reads nanoseconds.
+fn tenths(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::admin::status::tests::{file, snapshot};
+
+    fn page(snapshot: &Snapshot) -> Value {
+        serde_json::from_str(&render(snapshot).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_page_says_everything_about_a_sound_process() {
+        let snapshot = snapshot(vec![file(b"/v/\"a\"\n\xff", 7)]);
+        assert_eq!(
+            page(&snapshot),
+            json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "uptime_seconds": 90,
+                "healthy": true,
+                "ready": true,
+                "problems": [],
+                "memory": {"used_bytes": 1, "budget_bytes": 2},
+                "checkpoints": {"file": "/var/lib/kinetail/db", "health": "ok"},
+                "flows": [{
+                    "flow": "f",
+                    "destination": "Kinesis stream s",
+                    "health": "ok",
+                    "alive": true,
+                    "scanned_once": true,
+                    "seconds_since_step": 0.0,
+                    "restarts": 0,
+                    "in_flight_batches": 0,
+                    "lag_bytes": 0,
+                    "lag_seconds": 0.0,
+                    "files_total": 1,
+                    "files_open": 0,
+                    "files_omitted": 0,
+                    "files": [{
+                        "path": "/v/\"a\"\n\u{fffd}ff",
+                        "state": "open",
+                        "size_bytes": 1007,
+                        "read_offset": 1000,
+                        "acked_offset": 1000,
+                        "lag_bytes": 7,
+                        "lag_seconds": 1.5,
+                    }],
+                }],
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_on_the_page_with_its_reason() {
+        let mut snapshot = snapshot(Vec::new());
+        snapshot.process.checkpoints = StoreHealth::Failing { reason: "disk full".to_owned() };
+        let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
+        Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
+        snapshot.flows[0].alive = false;
+        let page = page(&snapshot);
+        assert_eq!(page["checkpoints"]["health"], "failing");
+        assert_eq!(page["checkpoints"]["reason"], "disk full");
+        assert_eq!(page["flows"][0]["health"], "parked");
+        assert_eq!(page["flows"][0]["reason"], "no such stream");
+        assert_eq!((&page["healthy"], &page["ready"]), (&json!(false), &json!(false)));
+        assert_eq!(page["problems"], json!(["flow f: its thread has ended"]));
+    }
+
+    #[test]
+    fn the_other_states_have_names_and_odd_numbers_do_no_harm() {
+        let mut snapshot = snapshot(Vec::new());
+        snapshot.process.checkpoints = StoreHealth::Closed;
+        let status = Arc::make_mut(&mut snapshot.flows[0].status);
+        status.health = DestinationHealth::Retrying { reason: "throttled".to_owned() };
+        status.lag_seconds = f64::INFINITY;
+        let page = page(&snapshot);
+        assert_eq!(page["checkpoints"]["health"], "closed");
+        assert_eq!(page["flows"][0]["health"], "retrying");
+        assert_eq!(page["flows"][0]["lag_seconds"], Value::Null);
+    }
+}

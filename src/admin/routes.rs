@@ -1,0 +1,101 @@
+//! From a request's head to a whole response. No I/O: the body of a request is never read.
+
+use std::time::Instant;
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::server::Reach;
+use super::status::AdminState;
+use super::{file_lag, health, host, page};
+
+/// What is served, for whoever asks for something else.
+const PATHS: &str = "/metrics  what was counted, for Prometheus\n\
+                     /healthz  200 while the process is well, 503 with the reasons otherwise\n\
+                     /readyz   200 once every flow is at work, 503 with the reasons otherwise\n\
+                     /status   everything about flows and files, as JSON\n";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// Answers a request that arrived at `now`. For HEAD, hyper leaves the body out.
+pub(super) fn respond<B: Body>(
+    request: &Request<B>,
+    state: &AdminState,
+    reach: Reach,
+    now: Instant,
+) -> Response<Full<Bytes>> {
+    if let Some(refusal) = refusal(request, reach) {
+        return refusal;
+    }
+    match request.uri().path() {
+        "/metrics" => {
+            let mut text = state.prometheus.render();
+            file_lag::render(&mut text, &state.snapshot(now).flows);
+            answer(StatusCode::OK, PROMETHEUS, text)
+        }
+        "/healthz" => verdict(&health::illnesses(&state.snapshot(now))),
+        "/readyz" => verdict(&health::missing(&state.snapshot(now))),
+        "/status" => match page::render(&state.snapshot(now)) {
+            Ok(text) => answer(StatusCode::OK, JSON, text),
+            Err(error) => {
+                answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
+            }
+        },
+        _ => answer(StatusCode::NOT_FOUND, TEXT, format!("not found; there are:\n{PATHS}")),
+    }
+}
+
+/// Refuses what a scraper, a supervisor or a person would not send.
+fn refusal<B: Body>(request: &Request<B>, reach: Reach) -> Option<Response<Full<Bytes>>> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(name), None) = (hosts.next(), hosts.next()) else {
+        let text = "exactly one Host header is needed\n";
+        return Some(answer(StatusCode::BAD_REQUEST, TEXT, text.to_owned()));
+    };
+    let target = request.uri().authority().map(Authority::as_str);
+    let named = [name.to_str().ok(), target.or(Some("localhost"))];
+    if !named.into_iter().all(|name| name.is_some_and(|name| host::is_allowed(name, reach))) {
+        let text = "ask for localhost or an address, not for another name\n";
+        return Some(answer(StatusCode::FORBIDDEN, TEXT, text.to_owned()));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let text = "only GET and HEAD are answered\n".to_owned();
+        let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Some(refusal);
+    }
+    if !request.body().is_end_stream() {
+        let text = "a request must not have a body\n".to_owned();
+        return Some(answer(StatusCode::PAYLOAD_TOO_LARGE, TEXT, text));
+    }
+    None
+}
+
+/// 200, or 503 with one reason a line.
+fn verdict(reasons: &[String]) -> Response<Full<Bytes>> {
+    if reasons.is_empty() {
+        return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
+    }
+    answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n")
+}
+
+fn answer(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let headers: [(HeaderName, &'static str); 3] = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
