@@ -282,6 +282,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_old_log_is_not_played_into_the_new_database() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = fresh(&path);
+        database.write(&mirror_of(0..5)).unwrap();
+        database.recover(&mirror_of(7..9), Remedy::Replace).unwrap();
+        assert_eq!(after_a_kill(&path).load("f"), mirror_of(7..9).load("f"));
+    }
+
+    #[test]
     fn each_remedy_ends_with_a_sound_database_and_keeps_only_damaged_ones() {
         for (remedy, kept) in
             [(Remedy::Reopen, 0), (Remedy::Replace, 0), (Remedy::SetAside, KEPT_MAX)]

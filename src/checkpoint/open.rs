@@ -292,6 +292,21 @@ mod tests {
     }
 
     #[test]
+    fn what_another_program_left_when_it_was_killed_is_not_tidied_up() {
+        let dir = scratch();
+        let (live, path) = (dir.path().join("live"), dir.path().join("left/db"));
+        let other = Connection::open(&live).unwrap();
+        other
+            .execute_batch("CREATE TABLE t(x); PRAGMA journal_mode = WAL; INSERT INTO t VALUES(1)")
+            .unwrap();
+        fs::create_dir(dir.path().join("left")).unwrap();
+        fs::copy(&live, &path).unwrap();
+        fs::copy(files::beside(&live, "-wal"), files::beside(&path, "-wal")).unwrap();
+        let error = refused_and_untouched(&path);
+        assert!(matches!(error, StoreError::OtherApplication { .. }), "{error}");
+    }
+
+    #[test]
     fn a_newer_version_is_refused_and_left_as_it_is() {
         let dir = scratch();
         let path = dir.path().join("db");

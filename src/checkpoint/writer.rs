@@ -420,6 +420,23 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_database_that_went_back_in_time_gets_every_row_again() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let (mut writer, _) = writer(new_database(&path));
+        let old = dir.path().join("old");
+        std::fs::copy(&path, &old).unwrap();
+        let now = Instant::now();
+        assert_eq!(commit(&mut writer, 1, 5, now), CommitResult::Durable);
+        std::fs::rename(&old, &path).unwrap();
+        std::fs::remove_file(crate::checkpoint::files::beside(&path, "-wal")).unwrap();
+        assert_eq!(commit(&mut writer, 2, 6, now), CommitResult::Deferred);
+        writer.flush(writer.deadline().unwrap());
+        assert_eq!(writer.mirror().load("f").rows.len(), 2);
+        assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
+    }
+
+    #[test]
     fn a_panicking_requester_hurts_nobody_and_a_lost_ticket_is_answered() {
         Ticket::new(Box::new(|_| panic!("a bug in a flow"))).settle(CommitResult::Durable);
         let (tell, told) = mpsc::sync_channel(1);
