@@ -168,7 +168,7 @@ fn wrong_options_of_csv_to_json_say_so() {
         (
             ", customFieldNames: [a], delimiter: '('",
             Kind::Invalid,
-            "'delimiter' \"(\" is no regular expression: unclosed group",
+            "'delimiter' \"(\" is no regular expression: unclosed group at the end of `(`",
         ),
         (
             ", customFieldNames: [a], jsonFormat: PRETTY",
@@ -199,7 +199,7 @@ fn wrong_options_of_log_to_json_say_so() {
         (
             ", logFormat: SYSLOG, matchPattern: '(', customFieldNames: [a]",
             Kind::Invalid,
-            "'matchPattern' \"(\" is no regular expression: unclosed group",
+            "'matchPattern' \"(\" is no regular expression: unclosed group at the end of `(`",
         ),
     ] {
         let items = format!("[{{optionName: LOGTOJSON{entries}}}]");
