@@ -10,7 +10,7 @@ mod flow_thread;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -305,7 +305,7 @@ async fn start_cloudwatch(
     Some(reporter)
 }
 
-fn report_store(path: &PathBuf, report: &OpenReport) {
+fn report_store(path: &Path, report: &OpenReport) {
     match report {
         OpenReport::Created => {
             tracing::info!(path = %path.display(), "made a new checkpoint database");
@@ -334,7 +334,7 @@ fn sd_notify_state(states: &[sd_notify::NotifyState<'_>]) {
 
 fn watchdog_interval() -> tokio::time::Interval {
     let asked = sd_notify::watchdog_enabled();
-    let every = asked.map_or(Duration::from_secs(3600), |every| every / WATCHDOG_SHARE);
+    let every = asked.map_or(Duration::from_hours(1), |every| every / WATCHDOG_SHARE);
     let mut interval = tokio::time::interval(every);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     interval

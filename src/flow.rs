@@ -92,6 +92,7 @@ struct Totals {
 
 /// One flow.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
 pub struct Flow {
     config: FlowConfig,
     tailer: Tailer,

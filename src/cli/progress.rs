@@ -20,8 +20,8 @@ pub(super) fn is_live() -> bool {
 
 /// Shows progress until it is dropped.
 pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>) {
-    let live = is_live();
-    let mut ticks = tokio::time::interval(if live { REDRAW_EVERY } else { LINE_EVERY });
+    let in_place = is_live();
+    let mut ticks = tokio::time::interval(if in_place { REDRAW_EVERY } else { LINE_EVERY });
     let mut last = Sample::default();
     let mut last_at: Option<Instant> = None;
     loop {
@@ -29,7 +29,7 @@ pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>) {
         let sample = Sample::of(&feeds.borrow());
         let elapsed = last_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let line = describe(&sample, &last, elapsed);
-        let shown = if live {
+        let shown = if in_place {
             draw(&format!("\r\x1b[K{line}"))
         } else if sample != last {
             draw(&format!("{line}\n"))

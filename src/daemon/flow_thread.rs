@@ -26,7 +26,7 @@ use crate::tail::tailer::{TailOptions, Tailer};
 use crate::tail::watch::{Hint, Watch};
 
 /// A flow that made no step for this long hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
+const HANGS_AFTER: Duration = Duration::from_mins(1);
 
 /// Descriptors for everything that is not a followed file: connections, database, inotify.
 const OTHER_DESCRIPTORS: usize = 64;
@@ -88,9 +88,8 @@ impl FlowThread {
         let metrics = FlowMetrics::new(&id);
         // The sender takes as many batches as the flow may have in flight, so there is always room.
         let (submissions, queue) = mpsc::channel(launch.config.max_in_flight_requests.max(1));
-        let sender =
-            start_sender(shared, &launch.config, queue, mailbox.clone(), metrics.clone(), tasks)
-                .await?;
+        let talk = (mailbox.clone(), sender_config(shared, &launch.config, metrics.clone()));
+        let sender = start_sender(shared, &launch.config.destination, queue, talk, tasks).await?;
         let now = clock::now().instant;
         let starting =
             FlowStatus::starting(Arc::clone(&id), launch.config.destination.to_string(), now);
@@ -176,8 +175,7 @@ impl FlowThread {
 pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
     let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current = limit.maximum;
-    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit.clone())
-    {
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -186,33 +184,36 @@ pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
     all.saturating_sub(OTHER_DESCRIPTORS) / flows.max(1)
 }
 
+/// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
 async fn start_sender(
-    shared: &Arc<Shared>,
-    config: &FlowConfig,
+    shared: &Shared,
+    destination: &Destination,
     queue: mpsc::Receiver<Submission>,
-    mailbox: Mailbox,
-    metrics: FlowMetrics,
+    (mailbox, config): (Mailbox, SenderConfig),
     tasks: &mut JoinSet<()>,
 ) -> Result<AbortHandle, DaemonError> {
     let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
-    let sender_config = SenderConfig {
+    Ok(match destination {
+        Destination::Kinesis { .. } => {
+            let transport = KinesisTransport::new(shared.aws.kinesis().await?);
+            tasks.spawn(sender::run(transport, queue, events, config))
+        }
+        Destination::Firehose { .. } => {
+            let transport = FirehoseTransport::new(shared.aws.firehose().await);
+            tasks.spawn(sender::run(transport, queue, events, config))
+        }
+    })
+}
+
+fn sender_config(shared: &Shared, config: &FlowConfig, metrics: FlowMetrics) -> SenderConfig {
+    SenderConfig {
         flow: config.id.clone(),
         retry: config.retry,
         max_in_flight: config.max_in_flight_requests,
         seed: fastrand::u64(..),
         metrics,
         observer: observer(shared, &config.destination),
-    };
-    Ok(match &config.destination {
-        Destination::Kinesis { .. } => {
-            let transport = KinesisTransport::new(shared.aws.kinesis().await?);
-            tasks.spawn(sender::run(transport, queue, events, sender_config))
-        }
-        Destination::Firehose { .. } => {
-            let transport = FirehoseTransport::new(shared.aws.firehose().await);
-            tasks.spawn(sender::run(transport, queue, events, sender_config))
-        }
-    })
+    }
 }
 
 /// Passes what requests came to on to CloudWatch.

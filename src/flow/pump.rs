@@ -184,7 +184,7 @@ impl Flow {
         let end = memchr::memchr_iter(b'\n', bytes).nth(lines - 1).map(|at| at + 1);
         let too_long = bytes.len() > self.packer.raw_record_bytes_max();
         let whole_file = source.ending == Ending::Final || too_long;
-        match end.or(whole_file.then_some(bytes.len())) {
+        match end.or_else(|| whole_file.then_some(bytes.len())) {
             Some(end) => {
                 self.packer.skip(source, end, now.instant);
                 self.packer.count_skipped("header", self.config.skip_header_lines);
@@ -238,7 +238,7 @@ impl Flow {
         let ending = self.ending(key, now.instant);
         let at_end = chunk.len() < SCAN_BYTES;
         let found = memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1);
-        let end = found.or((at_end && ending == Ending::Final).then_some(reached));
+        let end = found.or_else(|| (at_end && ending == Ending::Final).then_some(reached));
         let Some(end) = end else {
             self.tailer.note_scanned(key, reached);
             if at_end {
@@ -246,14 +246,13 @@ impl Flow {
             }
             return Some(if at_end { Turn::Done } else { Turn::Over });
         };
-        self.take_overlong(key, position, end, now, outlet)
+        self.take_overlong(key, (position, end), now, outlet)
     }
 
     fn take_overlong(
         &mut self,
         key: FileKey,
-        position: Position,
-        end: u64,
+        (position, end): (Position, u64),
         now: Now,
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {

@@ -58,7 +58,10 @@ impl Flow {
             EventKind::Abandoned => {
                 tracing::error!(%flow, %file, kind, "bytes are lost: {detail}");
             }
-            EventKind::InodeReused | EventKind::Problem | EventKind::Truncated => {
+            EventKind::InodeReused
+            | EventKind::Missing
+            | EventKind::Problem
+            | EventKind::Truncated => {
                 tracing::warn!(%flow, %file, kind, "{detail}");
             }
             EventKind::Appeared

@@ -32,6 +32,8 @@ pub enum EventKind {
     FoundElsewhere,
     /// A device and inode number that belonged to another content.
     InodeReused,
+    /// Known from the checkpoints and nowhere to be found at the start.
+    Missing,
     /// It has no name that matches any more; read to its end through the open descriptor.
     MovedAway,
     /// It cannot be opened, examined or read.
@@ -63,6 +65,7 @@ impl EventKind {
             Self::Deleted => "deleted",
             Self::FoundElsewhere => "found_elsewhere",
             Self::InodeReused => "inode_reused",
+            Self::Missing => "missing",
             Self::MovedAway => "moved_away",
             Self::Problem => "problem",
             Self::Recovered => "recovered",

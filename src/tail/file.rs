@@ -23,6 +23,10 @@ pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
 /// compares contents. Kernels stamp files with a clock that ticks every 1 to 10 ms.
 pub const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
 
+/// How many earlier positions are kept. A copy that was made while the original still grew holds
+/// less than was read; it is known by one of these.
+const TRAIL_POSITIONS_MAX: usize = 8;
+
 /// Whether a name leads to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
@@ -78,6 +82,8 @@ pub struct Tailed {
     pub head: Head,
     /// Everything before this was handed on in records or skipped.
     pub position: Position,
+    /// Where reading stood before, oldest first.
+    pub trail: Vec<Position>,
     /// Everything before this is acknowledged.
     pub acked: u64,
     /// What the last look saw.
@@ -122,6 +128,14 @@ impl Tailed {
     #[must_use]
     pub fn quiet_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.last_growth)
+    }
+
+    /// Keeps the position among the earlier ones; it is about to change.
+    pub fn leave_trail(&mut self) {
+        if self.trail.len() == TRAIL_POSITIONS_MAX {
+            self.trail.remove(0);
+        }
+        self.trail.push(self.position);
     }
 
     /// Notes that something was found and makes the next look soon.

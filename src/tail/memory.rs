@@ -39,6 +39,8 @@ pub struct Remembered {
     pub head: Head,
     /// Where reading goes on.
     pub position: Position,
+    /// Where reading stood before that, oldest first.
+    pub trail: Vec<Position>,
     /// Everything before this is acknowledged.
     pub acked: u64,
     /// The greatest size that was seen; 0 if it is not known.
@@ -52,16 +54,29 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Whether a file of `size` bytes that begins with `head` may hold this content. The bytes
-    /// before the position still have to be compared.
+    /// Whether a file of `size` bytes that begins with `head` may hold this content to its end. The
+    /// bytes before the position still have to be compared.
     #[must_use]
     pub fn may_live_in(&self, head: &[u8], size: u64) -> bool {
         // Where little was read, equal first bytes prove little: then a copy must be complete.
-        let enough = if self.head.is_full() { self.position.offset } else { self.seen_size.max(1) };
-        self.position.offset > 0
-            && self.head.len > 0
-            && size >= self.position.offset.max(enough)
-            && self.head.agrees(head)
+        let enough = if self.proves_much() { self.position.offset } else { self.seen_size.max(1) };
+        let known = self.position.offset > 0 || self.seen_size > 0;
+        known && self.head.len > 0 && size >= enough && self.head.agrees(head)
+    }
+
+    /// The earlier positions at which a copy of `size` bytes may prove that it holds the beginning
+    /// of what was read, newest first.
+    pub fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
+        let shorter = size < self.position.offset;
+        self.trail
+            .iter()
+            .rev()
+            .copied()
+            .filter(move |at| shorter && at.offset > 0 && at.offset <= size)
+    }
+
+    fn proves_much(&self) -> bool {
+        self.head.is_full() && self.position.offset > 0
     }
 }
 
@@ -194,6 +209,12 @@ impl Memory {
             .filter(|content| content.may_live_in(head, size))
             .collect()
     }
+
+    /// The contents whose beginning a file that begins with `head` may hold, newest first.
+    #[must_use]
+    pub fn beginning_alike(&self, head: &[u8]) -> Vec<&Remembered> {
+        self.by_head.agreeing(head).into_iter().filter_map(|key| self.contents.get(&key)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +229,7 @@ mod tests {
             path: Arc::from(Path::new("/l/a")),
             head: Head::of(bytes),
             position: Position { offset, anchor: Anchor::default() },
+            trail: Vec::new(),
             acked: offset,
             seen_size: bytes.len() as u64,
             rotated: false,
@@ -237,10 +259,22 @@ mod tests {
     }
 
     #[test]
-    fn a_content_of_which_nothing_was_read_is_never_found() {
+    fn a_content_of_which_nothing_was_read_is_found_in_a_complete_copy_only() {
         let mut memory = Memory::default();
         memory.insert(content(1, b"head\n", 0));
-        assert!(memory.alike(b"head\n", 5).is_empty());
+        assert_eq!(memory.alike(b"head\n", 5).len(), 1);
+        let never_seen = Remembered { seen_size: 0, ..content(2, b"other\n", 0) };
+        memory.insert(never_seen);
+        assert!(memory.alike(b"other\n", 6).is_empty());
+    }
+
+    #[test]
+    fn a_copy_that_lacks_the_end_is_tried_at_earlier_positions() {
+        let at = |offset| Position { offset, anchor: Anchor::default() };
+        let content = Remembered { trail: vec![at(0), at(10), at(20)], ..content(1, b"x", 30) };
+        let offsets = |size| content.covered_at(size).map(|at| at.offset).collect::<Vec<_>>();
+        assert_eq!(offsets(25), [20, 10]);
+        assert!(offsets(30).is_empty(), "it is complete");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `pattern` says which names match, `snapshot` lists them, `rotation` says what changed between
 //! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
 //! contents that have no file, `recognize` finds them again, `tailer` owns all files of a flow,
+//! with `scan` for their names and `look` for their contents,
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
@@ -10,10 +11,12 @@ pub mod event;
 pub mod file;
 mod glob;
 pub mod identity;
+mod look;
 pub mod memory;
 pub mod pattern;
 mod recognize;
 pub mod rotation;
+mod scan;
 pub mod snapshot;
 pub mod splitter;
 pub mod tailer;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::event::EventKind;
 use super::file::{self, LOOK_EVERY_MIN, Name, Shadow, Stat, Tailed};
-use super::identity::{FileKey, Head, Inode, Position};
+use super::identity::{Anchor, FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
 use super::splitter::last_boundary;
@@ -24,7 +24,7 @@ use crate::checkpoint::Change;
 pub(super) const SHADOW_HOLD: Duration = Duration::from_secs(3);
 
 /// Bytes that were never read of a truncated file are given up when no copy appeared by then.
-pub(super) const COPY_APPEARS_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const COPY_APPEARS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -101,6 +101,9 @@ impl Tailer {
         if let Some(key) = self.at_its_place(&candidate) {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
+        if let Some((original, position)) = self.copied_early(&candidate) {
+            return self.begin_behind(candidate, &original, position, now);
+        }
         if let Some(before) = self.memory.at_inode(candidate.inode).first() {
             let detail = format!("it held {} before", before.path.display());
             self.event(EventKind::InodeReused, &candidate.path, detail);
@@ -126,6 +129,33 @@ impl Tailer {
             .into_iter()
             .find(|content| file::proves(&candidate.handle, content.position).unwrap_or(false))
             .map(|content| content.key)
+    }
+
+    /// The content without a file that this file holds the beginning of, and the last position up
+    /// to which that is proven: a copy that was made while the original still grew. What little
+    /// lies behind is read again, for it might be something else.
+    fn copied_early(&self, candidate: &Candidate) -> Option<(Arc<Path>, Position)> {
+        self.memory.beginning_alike(&candidate.head).into_iter().find_map(|content| {
+            let position = proven_part(content, &candidate.handle, candidate.stat.size)?;
+            Some((Arc::clone(&content.path), position))
+        })
+    }
+
+    /// Follows a new content from a position on; what lies before it was read elsewhere.
+    fn begin_behind(
+        &mut self,
+        candidate: Candidate,
+        original: &Path,
+        position: Position,
+        now: Now,
+    ) {
+        let key = self.new_key();
+        let file = candidate.into_file(key, position, now.instant);
+        let detail =
+            format!("its first {} bytes were read as {}", position.offset, original.display());
+        self.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
+        self.changes.push(Change::Save(checkpoint(&file, position)));
+        self.insert(file);
     }
 
     /// The followed file that has the same content so far.
@@ -225,7 +255,7 @@ impl Tailer {
         };
         let outgrew = file.seen.size > parent.seen.size;
         if outgrew || file.quiet_for(now.instant) >= SHADOW_HOLD {
-            self.stand_alone(key, now);
+            self.stand_alone(key, Position::start(), now);
         }
     }
 
@@ -239,7 +269,12 @@ impl Tailer {
                     .as_ref()
                     .is_some_and(|handle| file::proves(handle, content.position).unwrap_or(false))
         });
-        if holds { self.hand_over(key, shadow.parent, now) } else { self.stand_alone(key, now) }
+        if holds {
+            return self.hand_over(key, shadow.parent, now);
+        }
+        let part = self.memory.get(shadow.parent).zip(file.handle.as_ref());
+        let part = part.and_then(|(content, handle)| proven_part(content, handle, file.seen.size));
+        self.stand_alone(key, part.unwrap_or_else(Position::start), now);
     }
 
     /// The file takes over the generation that its bytes belong to.
@@ -275,15 +310,18 @@ impl Tailer {
         }
     }
 
-    /// The file is no copy: it is read from byte 0.
-    fn stand_alone(&mut self, key: FileKey, now: Now) {
+    /// The file is a content of its own, read from a position on.
+    fn stand_alone(&mut self, key: FileKey, position: Position, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.shadow = None;
+        file.position = position;
+        file.acked = position.offset;
         file.warm_up(now.instant);
         let path = Arc::clone(&file.path);
-        let row = checkpoint(file, Position::start());
+        let row = checkpoint(file, position);
         self.changes.push(Change::Save(row));
-        self.event(EventKind::Appeared, &path, "a content of its own; read from byte 0");
+        let detail = format!("a content of its own; read from byte {}", position.offset);
+        self.event(EventKind::Appeared, &path, detail);
         self.hot_again(key);
         self.requeue(key);
     }
@@ -362,6 +400,21 @@ impl Tailer {
         }
     }
 
+    /// Says which contents of an earlier run are nowhere to be found: what was written to them
+    /// behind their offsets while nobody watched can never be read.
+    pub(super) fn report_missing(&mut self) {
+        let missing: Vec<(Arc<Path>, u64)> = self
+            .memory
+            .iter()
+            .filter(|content| content.loss == Loss::Stopped)
+            .map(|content| (Arc::clone(&content.path), content.position.offset))
+            .collect();
+        for (path, offset) in missing {
+            let detail = format!("not found; what was written behind byte {offset} is not read");
+            self.event(EventKind::Missing, &path, detail);
+        }
+    }
+
     /// Gives up truncated contents of which no copy appeared.
     pub(super) fn expire_memory(&mut self, now: Instant) {
         let expired: Vec<FileKey> = self
@@ -387,9 +440,14 @@ fn is_expired(content: &Remembered, now: Instant) -> bool {
         && now.saturating_duration_since(content.since) >= COPY_APPEARS_WITHIN
 }
 
+/// The last position up to which a shorter file provably holds what was read of a content.
+fn proven_part(content: &Remembered, handle: &File, size: u64) -> Option<Position> {
+    content.covered_at(size).find(|at| file::proves(handle, *at).unwrap_or(false))
+}
+
 /// Whether the last bytes of the candidate are the ones that the other file has there.
 fn same_end(candidate: &Candidate, parent: &Tailed) -> bool {
-    let len = super::identity::Anchor::len_at(candidate.stat.size);
+    let len = Anchor::len_at(candidate.stat.size);
     let from = candidate.stat.size - len as u64;
     let Some(handle) = &parent.handle else { return false };
     match (file::read_at(&candidate.handle, from, len), file::read_at(handle, from, len)) {
@@ -417,9 +475,14 @@ fn end_position(candidate: &Candidate, header_lines: u64) -> io::Result<Position
     if header_lines > 0 && !has_lines(&candidate.handle, header_lines)? {
         return Ok(Position::start());
     }
-    let len = super::identity::Anchor::len_at(boundary);
-    let before = file::read_at(&candidate.handle, boundary - len as u64, len)?;
-    Ok(Position { offset: boundary, anchor: super::identity::Anchor::of(&before) })
+    position_at(&candidate.handle, boundary)
+}
+
+/// The position at an offset of a file, with the anchor of what stands before it.
+fn position_at(handle: &File, offset: u64) -> io::Result<Position> {
+    let len = Anchor::len_at(offset);
+    let before = file::read_at(handle, offset - len as u64, len)?;
+    Ok(Position { offset, anchor: Anchor::of(&before) })
 }
 
 /// Whether the file has at least this many complete lines.
@@ -461,6 +524,7 @@ impl Candidate {
             handle: Some(self.handle),
             head: Head::of(&self.head),
             position,
+            trail: Vec::new(),
             acked: position.offset,
             seen: self.stat,
             grown_to: self.stat.size,

@@ -129,7 +129,9 @@ fn handler(
         for (directory, hints) in routes.iter() {
             let concerned = |path: &PathBuf| path.parent() == Some(directory) || path == directory;
             if overflow || paths.iter().any(concerned) {
-                hints.iter().for_each(|hint| hint());
+                for hint in hints {
+                    hint();
+                }
             }
         }
     }

@@ -1,0 +1,237 @@
+//! Contents: has a file grown, is it still the same, may it be let go.
+//!
+//! Part of [`Tailer`]. A look costs one `fstat`. Files that were busy lately are hot and looked at
+//! every few milliseconds; the rest is swept through twice a second.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::event::EventKind;
+use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
+use super::identity::{FileKey, Head, Position};
+use super::memory::{Loss, Remembered};
+use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer, checkpoint, ending_of};
+use crate::checkpoint::Change;
+
+impl Tailer {
+    pub(super) fn look_at_hot_files(&mut self, now: Now) {
+        let mut hot = std::mem::take(&mut self.hot);
+        hot.retain(|key| {
+            let Some(file) = self.files.get(key) else { return false };
+            if now.instant >= file.next_look {
+                self.look_at(*key, now);
+            }
+            let cold = |file: &Tailed| file.look_every >= file::LOOK_EVERY_MAX;
+            self.files.get(key).is_some_and(|file| !cold(file))
+        });
+        // What became hot meanwhile is behind the others.
+        for key in std::mem::take(&mut self.hot) {
+            if !hot.contains(&key) {
+                hot.push(key);
+            }
+        }
+        self.hot = hot;
+    }
+
+    /// Looks at every file that is not hot.
+    pub(super) fn sweep(&mut self, now: Now) {
+        self.next_sweep = now.instant + file::LOOK_EVERY_MAX;
+        let hot: HashSet<FileKey> = self.hot.iter().copied().collect();
+        let keys: Vec<FileKey> =
+            self.files.keys().filter(|key| !hot.contains(key)).copied().collect();
+        for key in keys {
+            self.look_at(key, now);
+        }
+        self.close_idle_files();
+    }
+
+    pub(super) fn look_at(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let stat = match &file.handle {
+            Some(handle) => file::stat(handle),
+            None => file::stat_path(&file.path),
+        };
+        let stat = match stat {
+            Ok(stat) if stat.inode == Some(file.inode) => stat,
+            // The name leads to another file now; the next scan sorts that out.
+            Ok(_) => return self.hint(now.instant),
+            Err(error) => return self.look_failed(key, &error, now),
+        };
+        if file.lag_bytes() == 0 {
+            file.caught_up = now.instant;
+        }
+        let changed = stat.modified_nanos != file.seen.modified_nanos
+            || stat.changed_nanos != file.seen.changed_nanos
+            || stat.size != file.seen.size
+            || file.unsettled;
+        if changed {
+            self.look_closely(key, stat, now);
+        } else {
+            file.cool_down(now.instant);
+        }
+        if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
+            self.judge_shadow(key, shadow, now);
+        }
+        self.queue_if_readable(key, now.instant);
+        self.release_if_done(key, now);
+    }
+
+    fn look_failed(&mut self, key: FileKey, error: &io::Error, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.cool_down(now.instant);
+        if error.kind() == io::ErrorKind::NotFound {
+            self.hint(now.instant);
+            self.release_if_done(key, now);
+            return;
+        }
+        let path = Arc::clone(&file.path);
+        self.trouble(&path, error);
+    }
+
+    /// Something about the file changed: is it still the same content?
+    fn look_closely(&mut self, key: FileKey, stat: Stat, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let grew = stat.size != file.seen.size;
+        let settle = i128::try_from(STAMP_SETTLES_AFTER.as_nanos()).unwrap_or(i128::MAX);
+        file.unsettled = now.wall_nanos - stat.changed_nanos < settle;
+        file.seen = stat;
+        if grew {
+            file.last_growth = now.instant;
+            file.warm_up(now.instant);
+        } else if file.unsettled {
+            file.next_look = now.instant + LOOK_EVERY_MIN;
+        } else {
+            file.cool_down(now.instant);
+        }
+        if stat.size < file.position.offset {
+            return self.begin_new_generation(key, "it is shorter than what was read", now);
+        }
+        if file.look_every < file::LOOK_EVERY_MAX {
+            self.hot_again(key);
+        }
+        if let Err(error) = self.verify(key, now)
+            && let Some(file) = self.files.get(&key)
+        {
+            let path = Arc::clone(&file.path);
+            self.trouble(&path, &error);
+        }
+    }
+
+    /// Compares the head and the bytes before the position with what they were.
+    fn verify(&mut self, key: FileKey, now: Now) -> io::Result<()> {
+        let Some(file) = self.files.get(&key) else { return Ok(()) };
+        let Some(handle) = &file.handle else { return Ok(()) };
+        let same_head = file.head.agrees(&file::read_head(handle)?);
+        if !same_head || !file::proves(handle, file.position)? {
+            self.begin_new_generation(key, "other bytes stand where it was read", now);
+        } else if let Some(file) = self.files.get_mut(&key) {
+            file.grown_to = file.grown_to.max(file.seen.size);
+        }
+        Ok(())
+    }
+
+    fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
+        let Some(file) = self.files.get(&key) else { return };
+        if file.unread_bytes() == 0 || file.shadow.is_some() {
+            return;
+        }
+        let ending = ending_of(file, &self.options, now);
+        if file.tried != Some((file.seen.size, ending)) {
+            self.requeue(key);
+        }
+    }
+
+    /// The bytes of this file are not those of its generation any more. The old content is
+    /// remembered, for a copy of it may appear; the file is read from byte 0.
+    pub(super) fn begin_new_generation(&mut self, key: FileKey, why: &str, now: Now) {
+        let Some(mut file) = self.files.remove(&key) else { return };
+        let (path, inode) = (Arc::clone(&file.path), file.inode);
+        let old = Remembered {
+            key,
+            inode,
+            path: Arc::clone(&path),
+            head: file.head,
+            position: file.position,
+            trail: std::mem::take(&mut file.trail),
+            acked: file.acked,
+            seen_size: file.grown_to,
+            rotated: file.rotated.is_some(),
+            since: now.instant,
+            loss: Loss::Truncated,
+        };
+        self.event(
+            EventKind::Truncated,
+            &path,
+            format!("{why}; {} bytes of the old content were read", file.position.offset),
+        );
+        if matches!(file.name, Name::Unlisted { .. }) && file.seen.links > 0 {
+            // Outside the pattern only the content that was followed there is our business.
+            self.by_inode.remove(&inode);
+            self.open_count -= usize::from(file.handle.is_some());
+            self.memory.insert(old);
+            return self.find_copy_of(key, now);
+        }
+        file.key = self.new_key();
+        file.head = Head::default();
+        file.position = Position::start();
+        file.acked = 0;
+        file.grown_to = 0;
+        file.scanned_to = 0;
+        file.tried = None;
+        file.shadow = None;
+        file.queued = false;
+        file.last_growth = now.instant;
+        file.caught_up = now.instant;
+        file.warm_up(now.instant);
+        let new_key = file.key;
+        self.by_inode.insert(inode, new_key);
+        self.changes.push(Change::Save(checkpoint(&file, Position::start())));
+        self.files.insert(new_key, file);
+        self.hot_again(new_key);
+        self.grow_head(new_key);
+        self.memory.insert(old);
+        self.find_copy_of(key, now);
+        self.queue_if_readable(new_key, now.instant);
+    }
+
+    /// Lets a file go that has no name, is read and acknowledged to its end, and is quiet.
+    fn release_if_done(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let Name::Unlisted { since } = file.name else { return };
+        let gone = file.handle.is_none();
+        let linger = if file.seen.links == 0 { DELETED_LINGER } else { MOVED_LINGER };
+        let quiet = file.quiet_for(now.instant).min(now.instant.saturating_duration_since(since));
+        let done = file.unread_bytes() == 0 && file.acked >= file.position.offset;
+        let may_go = gone || (done && quiet >= linger);
+        if !may_go {
+            return;
+        }
+        self.close(key);
+        let Some(file) = self.files.remove(&key) else { return };
+        self.by_inode.remove(&file.inode);
+        if file.unread_bytes() > 0 {
+            let unread = file.unread_bytes();
+            self.abandon(&file.path, unread, "it could not be opened again");
+        }
+        self.event(EventKind::Released, &file.path, format!("read to {}", file.position.offset));
+        if file.seen.links == 0 {
+            self.changes.push(Change::Forget(key));
+            return;
+        }
+        self.memory.insert(Remembered {
+            key,
+            inode: file.inode,
+            path: file.path,
+            head: file.head,
+            position: file.position,
+            trail: file.trail,
+            acked: file.acked,
+            seen_size: file.grown_to,
+            rotated: file.rotated.is_some(),
+            since: now.instant,
+            loss: Loss::Released,
+        });
+    }
+}
