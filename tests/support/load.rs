@@ -31,8 +31,15 @@ impl Lines {
 
     /// One line with `fill` bytes behind its number.
     pub fn one(&mut self, generation: &str, fill: usize) -> Vec<u8> {
+        self.ending_with(generation, "x".repeat(fill).as_bytes())
+    }
+
+    /// One line with these bytes behind its number.
+    pub fn ending_with(&mut self, generation: &str, tail: &[u8]) -> Vec<u8> {
         self.number += 1;
-        let line = format!("{generation}|{}|{}\n", self.number, "x".repeat(fill)).into_bytes();
+        let mut line = format!("{generation}|{}|", self.number).into_bytes();
+        line.extend(tail);
+        line.push(b'\n');
         self.written.push(line.clone());
         line
     }

@@ -1,6 +1,7 @@
 //! Helpers that the integration tests share.
 
 pub mod agent;
+pub mod emulator;
 pub mod endpoint;
 pub mod load;
 pub mod oracle;
