@@ -1,6 +1,17 @@
 //! All integration tests are one program: one link step, one set of helpers.
 
 #![expect(unreachable_pub, reason = "a test program exports nothing")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, and what it prints is shown when it does"
+)]
+mod emulator;
+mod kills;
+mod live;
 mod schedules;
 mod support;
 mod tailing;

@@ -1,4 +1,9 @@
 //! Helpers that the integration tests share.
 
+pub mod agent;
+pub mod emulator;
+pub mod endpoint;
+pub mod load;
 pub mod oracle;
+pub mod wait;
 pub mod world;

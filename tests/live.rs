@@ -1,0 +1,5 @@
+//! The real binary on real files: rotations while it ships, stops and starts, and what goes wrong.
+
+mod lifecycle;
+mod rotation;
+mod trouble;

@@ -1,0 +1,231 @@
+//! The real binary as a child process: started, signalled by its id, waited for, listened to.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value, json};
+
+use super::wait::wait_until;
+
+/// How long a start, or anything else that should take a moment, may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// A directory with a configuration, a checkpoint database and log files, and the agents that
+/// were started in it.
+pub struct Home {
+    dir: tempfile::TempDir,
+    keys: Map<String, Value>,
+}
+
+impl Home {
+    /// A directory for an agent that ships to `url`, with no flows yet.
+    pub fn new(url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("logs")).unwrap();
+        let mut home = Self { dir, keys: Map::new() };
+        home.set("flows", json!([]));
+        home.set("region", json!("us-east-1"));
+        for service in ["kinesis", "firehose", "cloudwatch"] {
+            home.set(&format!("{service}.endpoint"), json!(url));
+        }
+        home.sign_with("test-key");
+        home.set("cloudwatch.emitMetrics", json!(false));
+        home.set("admin.address", json!("off"));
+        home.set("checkpointFile", json!(home.database()));
+        home
+    }
+
+    /// Sets a key of the configuration; the next agent reads it.
+    pub fn set(&mut self, key: &str, value: Value) {
+        self.keys.insert(key.to_owned(), value);
+    }
+
+    /// The access key (and, for simplicity, the secret) that requests are signed with.
+    pub fn sign_with(&mut self, key: &str) {
+        self.set("awsAccessKeyId", json!(key));
+        self.set("awsSecretAccessKey", json!(key));
+    }
+
+    /// Adds a flow over files in the log directory, which reads existing files from the start
+    /// and sends batches soon. `more` adds and replaces keys.
+    pub fn flow(&mut self, name_pattern: &str, destination: (&str, &str), more: &Value) {
+        let mut flow = json!({
+            "filePattern": self.log(name_pattern),
+            "initialPosition": "START_OF_FILE",
+            "maxBufferAgeMillis": 20,
+            destination.0: destination.1,
+        });
+        for (key, value) in more.as_object().unwrap() {
+            flow[key] = value.clone();
+        }
+        self.keys["flows"].as_array_mut().unwrap().push(flow);
+    }
+
+    /// A path in the log directory.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.dir.path().join("logs").join(name)
+    }
+
+    /// The checkpoint database.
+    pub fn database(&self) -> PathBuf {
+        self.dir.path().join("state").join("checkpoints.db")
+    }
+
+    /// Starts the agent.
+    pub fn start(&self) -> Agent {
+        fs::create_dir_all(self.database().parent().unwrap()).unwrap();
+        let config = self.dir.path().join("agent.json");
+        fs::write(&config, serde_json::to_vec_pretty(&self.keys).unwrap()).unwrap();
+        Agent::start(&config)
+    }
+}
+
+/// What a child wrote to standard error so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    grew: Condvar,
+}
+
+/// A running agent. It is killed when it is dropped.
+pub struct Agent {
+    child: Child,
+    log: Arc<Log>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Agent {
+    /// Starts the binary with this configuration and nothing of the test's environment.
+    pub fn start(config: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kinetail"))
+            .arg("run")
+            .arg("--config")
+            .arg(config)
+            .env_clear()
+            .current_dir(config.parent().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Log::default());
+        let stderr = child.stderr.take().unwrap();
+        let listener = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || listen(stderr, &log)
+        });
+        Self { child, log, listener: Some(listener) }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it and waits until it is gone.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "it had ended before: {}", self.log());
+    }
+
+    /// Asks it to stop and gives its exit code.
+    pub fn stop(self, timeout: Duration) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.wait(timeout).code()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self, timeout: Duration) -> ExitStatus {
+        self.ended(timeout)
+    }
+
+    /// Waits until it has ended by itself, and gives its exit code and all that it logged.
+    pub fn outcome(mut self, timeout: Duration) -> (Option<i32>, String) {
+        let status = self.ended(timeout);
+        if let Some(listener) = self.listener.take() {
+            listener.join().unwrap();
+        }
+        (status.code(), self.log())
+    }
+
+    fn ended(&mut self, timeout: Duration) -> ExitStatus {
+        let (child, log) = (&mut self.child, &self.log);
+        let mut status = None;
+        wait_until(
+            "end of the agent",
+            timeout,
+            || {
+                status = child.try_wait().unwrap();
+                status.is_some()
+            },
+            || log.text(),
+        );
+        status.unwrap()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until it has logged this text.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub fn wait_for_log(&self, wanted: &str, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let mut text = self.log.text.lock().unwrap();
+        while !text.contains(wanted) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "the agent did not say {wanted:?} within {timeout:?}:\n{text}"
+            );
+            text = self.log.grew.wait_timeout(text, left).unwrap().0;
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        if self.child.kill().and_then(|()| self.child.wait()).is_err() {
+            eprintln!("the agent with id {} may still run", self.child.id());
+        }
+        if std::thread::panicking() {
+            eprintln!("log of the agent:\n{}", self.log());
+        }
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn listen(stderr: ChildStderr, log: &Log) {
+    for line in BufReader::new(stderr).lines() {
+        let Ok(line) = line else { return };
+        let mut text = log.text.lock().unwrap_or_else(PoisonError::into_inner);
+        text.push_str(&line);
+        text.push('\n');
+        log.grew.notify_all();
+    }
+}

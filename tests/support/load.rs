@@ -1,0 +1,112 @@
+//! Something that writes logs and rotates them, and remembers every line.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::world::append;
+
+/// Makes numbered lines of a generation, as the judge wants them, and remembers them.
+#[derive(Default)]
+pub struct Lines {
+    /// Every line, with its line end.
+    pub written: Vec<Vec<u8>>,
+    number: u64,
+}
+
+impl Lines {
+    /// Up to `count_max` lines of varying length, at least one.
+    pub fn some(&mut self, generation: &str, count_max: usize, rng: &mut Rng) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..rng.usize(1..=count_max) {
+            bytes.extend(self.one(generation, rng.usize(20..200)));
+        }
+        bytes
+    }
+
+    /// One line with `fill` bytes behind its number.
+    pub fn one(&mut self, generation: &str, fill: usize) -> Vec<u8> {
+        self.ending_with(generation, "x".repeat(fill).as_bytes())
+    }
+
+    /// One line with these bytes behind its number.
+    pub fn ending_with(&mut self, generation: &str, tail: &[u8]) -> Vec<u8> {
+        self.number += 1;
+        let mut line = format!("{generation}|{}|", self.number).into_bytes();
+        line.extend(tail);
+        line.push(b'\n');
+        self.written.push(line.clone());
+        line
+    }
+}
+
+/// Files that are written to and rotated by renaming until somebody says stop.
+pub struct RotatingLoad {
+    stop: SyncSender<()>,
+    thread: JoinHandle<Vec<Vec<u8>>>,
+}
+
+/// What a rotating load writes to.
+pub struct LoadOptions {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the names of the files begin with; `<stem>-<file>.log` is written to,
+    /// `<stem>-<file>.log.<generation>` is what it is renamed to.
+    pub stem: String,
+    /// How many files.
+    pub files: usize,
+    /// One of so many writes is followed by a rotation.
+    pub writes_per_rotation: usize,
+    /// For everything that varies.
+    pub seed: u64,
+}
+
+impl RotatingLoad {
+    /// Starts to write.
+    pub fn start(options: LoadOptions) -> Self {
+        let (stop, stopped) = sync_channel(1);
+        let thread = std::thread::spawn(move || write(&options, &stopped));
+        Self { stop, thread }
+    }
+
+    /// Stops after the current write and gives every line that was written.
+    pub fn stop(self) -> Vec<Vec<u8>> {
+        self.stop.send(()).unwrap();
+        self.thread.join().unwrap()
+    }
+}
+
+fn write(options: &LoadOptions, stopped: &Receiver<()>) -> Vec<Vec<u8>> {
+    let mut rng = Rng::with_seed(options.seed);
+    let mut lines = Lines::default();
+    let mut generations = vec![0; options.files];
+    while stopped.recv_timeout(Duration::from_millis(rng.u64(1..10)))
+        == Err(RecvTimeoutError::Timeout)
+    {
+        let file = rng.usize(..options.files);
+        let path = options.dir.join(format!("{}-{file}.log", options.stem));
+        let generation = format!("{}{file}.{}", options.stem, generations[file]);
+        append(&path, &lines.some(&generation, 40, &mut rng));
+        if rng.bool() {
+            // Half a line now, the rest with the next write system call.
+            let line = lines.one(&generation, 80);
+            let (first, rest) = line.split_at(rng.usize(1..line.len()));
+            append(&path, first);
+            append(&path, rest);
+        }
+        if rng.usize(..options.writes_per_rotation) == 0 {
+            let mut open = File::options().append(true).open(&path).unwrap();
+            let rotated = format!("{}-{file}.log.{}", options.stem, generations[file]);
+            fs::rename(&path, options.dir.join(rotated)).unwrap();
+            // The application notices only later that its file was renamed.
+            open.write_all(&lines.some(&generation, 3, &mut rng)).unwrap();
+            generations[file] += 1;
+        }
+    }
+    lines.written
+}
