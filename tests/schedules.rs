@@ -27,11 +27,11 @@ fn random_schedules_lose_and_repeat_nothing() {
     }
     let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
     let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                for seed in (first + thread..first + count).step_by(threads as usize) {
+                for seed in (first..first + count).skip(thread).step_by(threads) {
                     check(seed);
                 }
             });

@@ -23,7 +23,7 @@ const CHAIN: usize = 9;
 /// on that file system; even ones where they never are, so that one seed is one trace.
 fn directory(seed: u64) -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    if seed % 2 == 0 && memory.is_dir() {
+    if seed.is_multiple_of(2) && memory.is_dir() {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()
@@ -173,7 +173,7 @@ impl Model {
 
     fn line(&mut self) -> Vec<u8> {
         self.number += 1;
-        let padding = "x".repeat((self.number % 50) as usize);
+        let padding = "x".repeat(usize::try_from(self.number % 50).unwrap());
         format!("g{}|{}|{padding}\n", self.generation, self.number).into_bytes()
     }
 

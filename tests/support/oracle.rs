@@ -21,6 +21,11 @@ impl Verdict {
     pub fn is_exact(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Nothing lost or made up.
+    pub fn is_complete(&self) -> bool {
+        self.lost.is_empty() && self.foreign.is_empty()
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -112,7 +112,7 @@ impl World {
             dir,
             config,
             flow: None,
-            now: Instant::now() + Duration::from_secs(3600),
+            now: Instant::now() + Duration::from_hours(1),
             outlet: Kept::default(),
             stream: Vec::new(),
             rows: BTreeMap::new(),
