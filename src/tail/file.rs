@@ -107,6 +107,9 @@ pub struct Tailed {
     pub tried: Option<(u64, Ending)>,
     /// Set while it may be a copy of another file.
     pub shadow: Option<Shadow>,
+    /// It was empty when it was first seen, so nobody knows yet whether it becomes a copy of
+    /// another one.
+    pub undecided: bool,
     /// It waits in the queue of files to read.
     pub queued: bool,
 }
@@ -128,6 +131,17 @@ impl Tailed {
     #[must_use]
     pub fn quiet_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.last_growth)
+    }
+
+    /// Compares the first bytes, as they were read just now, with the fingerprint, and lets that
+    /// grow. As long as nothing was handed on, what is read decides what the content is.
+    pub fn agrees_from_start(&mut self, beginning: Option<&[u8]>) -> bool {
+        let Some(bytes) = beginning else { return true };
+        if self.position.offset > 0 && !self.head.agrees(bytes) {
+            return false;
+        }
+        self.head = Head::of(bytes);
+        true
     }
 
     /// Keeps the position among the earlier ones; it is about to change.

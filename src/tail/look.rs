@@ -71,6 +71,7 @@ impl Tailer {
         } else {
             file.cool_down(now.instant);
         }
+        let key = self.decide(key, now);
         if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
             self.judge_shadow(key, shadow, now);
         }
@@ -181,6 +182,7 @@ impl Tailer {
         file.scanned_to = 0;
         file.tried = None;
         file.shadow = None;
+        file.undecided = true;
         file.queued = false;
         file.last_growth = now.instant;
         file.caught_up = now.instant;
@@ -193,6 +195,7 @@ impl Tailer {
         self.grow_head(new_key);
         self.memory.insert(old);
         self.find_copy_of(key, now);
+        let new_key = self.decide(new_key, now);
         self.queue_if_readable(new_key, now.instant);
     }
 

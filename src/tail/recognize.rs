@@ -26,11 +26,22 @@ pub(super) const SHADOW_HOLD: Duration = Duration::from_secs(3);
 /// Bytes that were never read of a truncated file are given up when no copy appeared by then.
 pub(super) const COPY_APPEARS_WITHIN: Duration = Duration::from_mins(1);
 
+/// Of the files that begin like a new one, this many are looked at again.
+const LOOK_AGAIN_MAX: usize = 8;
+
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
 
 /// Searching backwards for the last line end reads this many bytes at a time.
 const BACKWARD_CHUNK_BYTES: u64 = 64 * 1024;
+
+/// What a file shows of itself.
+struct Evidence<'f> {
+    inode: Inode,
+    handle: &'f File,
+    size: u64,
+    head: &'f [u8],
+}
 
 /// A file that was opened and looked at, and is not followed yet.
 struct Candidate {
@@ -95,21 +106,38 @@ impl Tailer {
         if self.by_inode.contains_key(&candidate.inode) {
             return;
         }
-        if let Some(key) = self.copied_from(&candidate) {
+        if let Some(key) = self.copied_from(&candidate.evidence()) {
             return self.resume(candidate, key, EventKind::CopyRecognized, now);
         }
         if let Some(key) = self.at_its_place(&candidate) {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
-        if let Some((original, position)) = self.copied_early(&candidate) {
+        if let Some((original, position)) = self.copied_early(&candidate.evidence()) {
             return self.begin_behind(candidate, &original, position, now);
+        }
+        let parent = self.equal_to(&candidate.evidence(), live);
+        if parent.is_none() && self.look_again(&candidate.head, live, now) {
+            // The original was truncated while it was being compared.
+            return self.follow(candidate, &HeadIndex::default(), now);
         }
         if let Some(before) = self.memory.at_inode(candidate.inode).first() {
             let detail = format!("it held {} before", before.path.display());
             self.event(EventKind::InodeReused, &candidate.path, detail);
         }
-        let shadow = self.equal_to(&candidate, live).map(|parent| Shadow { parent });
-        self.begin(candidate, shadow, now);
+        self.begin(candidate, parent.map(|parent| Shadow { parent }), now);
+    }
+
+    /// Looks again at the files that begin alike; says whether one of them holds another content
+    /// now.
+    fn look_again(&mut self, head: &[u8], live: &HeadIndex, now: Now) -> bool {
+        let mut changed = false;
+        for key in live.agreeing(head).into_iter().take(LOOK_AGAIN_MAX) {
+            if self.files.contains_key(&key) {
+                self.look_at(key, now);
+                changed |= !self.files.contains_key(&key);
+            }
+        }
+        changed
     }
 
     /// The content that lay in this inode, if it still does.
@@ -123,20 +151,22 @@ impl Tailer {
     }
 
     /// The content without a file that this file holds a copy of.
-    fn copied_from(&self, candidate: &Candidate) -> Option<FileKey> {
+    fn copied_from(&self, candidate: &Evidence<'_>) -> Option<FileKey> {
         self.memory
-            .alike(&candidate.head, candidate.stat.size)
+            .alike(candidate.head, candidate.size)
             .into_iter()
-            .find(|content| file::proves(&candidate.handle, content.position).unwrap_or(false))
+            .filter(|content| content.inode != candidate.inode)
+            .find(|content| file::proves(candidate.handle, content.position).unwrap_or(false))
             .map(|content| content.key)
     }
 
     /// The content without a file that this file holds the beginning of, and the last position up
     /// to which that is proven: a copy that was made while the original still grew. What little
     /// lies behind is read again, for it might be something else.
-    fn copied_early(&self, candidate: &Candidate) -> Option<(Arc<Path>, Position)> {
-        self.memory.beginning_alike(&candidate.head).into_iter().find_map(|content| {
-            let position = proven_part(content, &candidate.handle, candidate.stat.size)?;
+    fn copied_early(&self, candidate: &Evidence<'_>) -> Option<(Arc<Path>, Position)> {
+        let alike = self.memory.beginning_alike(candidate.head).into_iter();
+        alike.filter(|content| content.inode != candidate.inode).find_map(|content| {
+            let position = proven_part(content, candidate.handle, candidate.size)?;
             Some((Arc::clone(&content.path), position))
         })
     }
@@ -159,14 +189,15 @@ impl Tailer {
     }
 
     /// The followed file that has the same content so far.
-    fn equal_to(&self, candidate: &Candidate, live: &HeadIndex) -> Option<FileKey> {
-        live.agreeing(&candidate.head).into_iter().find(|key| {
+    fn equal_to(&self, candidate: &Evidence<'_>, live: &HeadIndex) -> Option<FileKey> {
+        live.agreeing(candidate.head).into_iter().find(|key| {
             self.files.get(key).is_some_and(|parent| {
                 let offset = parent.position.offset;
-                let copied_so_far = candidate.stat.size <= parent.seen.size;
-                let may_be = candidate.stat.size < offset
-                    || file::proves(&candidate.handle, parent.position).unwrap_or(false);
-                copied_so_far && may_be && same_end(candidate, parent)
+                let copied_so_far = candidate.size <= parent.seen.size;
+                let may_be = candidate.size < offset
+                    || file::proves(candidate.handle, parent.position).unwrap_or(false);
+                let other = parent.inode != candidate.inode;
+                other && copied_so_far && may_be && same_end(candidate, parent)
             })
         })
     }
@@ -175,7 +206,7 @@ impl Tailer {
     fn live_contents(&self) -> HeadIndex {
         let mut index = HeadIndex::default();
         for file in self.files.values() {
-            if file.shadow.is_none() {
+            if file.shadow.is_none() && !file.undecided {
                 index.insert(file.head, file.key);
             }
         }
@@ -218,6 +249,7 @@ impl Tailer {
         let mut file = candidate.into_file(key, position, now.instant);
         file.head = Head::default();
         file.shadow = if at_end { None } else { shadow };
+        file.undecided = !at_end && file.seen.size == 0;
         file.acked = position.offset;
         let detail = match file.shadow.and_then(|shadow| self.files.get(&shadow.parent)) {
             Some(parent) => format!("equals {} so far", parent.path.display()),
@@ -247,6 +279,40 @@ impl Tailer {
         }
     }
 
+    /// Decides what a file is that was empty when it was first seen and is not any more. Says by
+    /// which key it is followed from now on.
+    pub(super) fn decide(&mut self, key: FileKey, now: Now) -> FileKey {
+        let Some(file) = self.files.get(&key).filter(|file| file.undecided) else { return key };
+        let Some(handle) = file.handle.as_ref().filter(|_| file.seen.size > 0) else { return key };
+        let Ok(head) = file::read_head(handle) else { return key };
+        let evidence = Evidence { inode: file.inode, handle, size: file.seen.size, head: &head };
+        let copied = self.copied_from(&evidence);
+        let early = self.copied_early(&evidence);
+        let live = self.live_contents();
+        let parent = self.equal_to(&evidence, &live);
+        let unknown = copied.is_none() && early.is_none() && parent.is_none();
+        if unknown && self.look_again(&head, &live, now) {
+            // The original was truncated while it was being compared. This ends, because a
+            // generation that changed is not among the files that begin alike any more.
+            return self.decide(key, now);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return key };
+        file.undecided = false;
+        if let Some(content) = copied {
+            self.changes.push(Change::Forget(key));
+            self.hand_over(key, content, now);
+            return content;
+        }
+        if let Some((_, position)) = early {
+            self.stand_alone(key, position, now);
+        } else if let Some(parent) = parent {
+            file.shadow = Some(Shadow { parent });
+            let path = Arc::clone(&file.path);
+            self.event(EventKind::Shadow, &path, "equals another file so far");
+        }
+        key
+    }
+
     /// Decides whether a file that equals another one is a copy of it.
     pub(super) fn judge_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
@@ -261,6 +327,12 @@ impl Tailer {
 
     /// The original is gone or was truncated: this file holds its content now, or never did.
     fn settle_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        // It was complete before its original was truncated, but perhaps not at the last look.
+        if let Some(Ok(stat)) = file.handle.as_ref().map(file::stat) {
+            file.seen = stat;
+            file.unsettled = true;
+        }
         let Some(file) = self.files.get(&key) else { return };
         let holds = self.memory.get(shadow.parent).is_some_and(|content| {
             file.seen.size >= content.position.offset
@@ -387,7 +459,8 @@ impl Tailer {
             content.head.agrees(&candidate.head)
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
         });
-        let found = here.map(|content| content.key).or_else(|| self.copied_from(&candidate));
+        let found =
+            here.map(|content| content.key).or_else(|| self.copied_from(&candidate.evidence()));
         let Some(key) = found else { return };
         let rest = self.memory.get(key).is_some_and(|c| c.position.offset < candidate.stat.size);
         if !rest {
@@ -446,11 +519,11 @@ fn proven_part(content: &Remembered, handle: &File, size: u64) -> Option<Positio
 }
 
 /// Whether the last bytes of the candidate are the ones that the other file has there.
-fn same_end(candidate: &Candidate, parent: &Tailed) -> bool {
-    let len = Anchor::len_at(candidate.stat.size);
-    let from = candidate.stat.size - len as u64;
+fn same_end(candidate: &Evidence<'_>, parent: &Tailed) -> bool {
+    let len = Anchor::len_at(candidate.size);
+    let from = candidate.size - len as u64;
     let Some(handle) = &parent.handle else { return false };
-    match (file::read_at(&candidate.handle, from, len), file::read_at(handle, from, len)) {
+    match (file::read_at(candidate.handle, from, len), file::read_at(handle, from, len)) {
         (Ok(a), Ok(b)) => a == b,
         (Err(_), _) | (_, Err(_)) => false,
     }
@@ -514,6 +587,11 @@ impl Candidate {
         Ok(Self { path: Arc::from(path), inode, handle, stat, head })
     }
 
+    fn evidence(&self) -> Evidence<'_> {
+        let Self { inode, handle, stat, head, .. } = self;
+        Evidence { inode: *inode, handle, size: stat.size, head }
+    }
+
     fn into_file(self, key: FileKey, position: Position, now: Instant) -> Tailed {
         Tailed {
             key,
@@ -536,6 +614,7 @@ impl Candidate {
             scanned_to: position.offset,
             tried: None,
             shadow: None,
+            undecided: false,
             queued: false,
         }
     }

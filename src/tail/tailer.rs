@@ -249,11 +249,8 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
         match window.refill(key, handle, file.position) {
-            Ok(Refill::Filled) => {
-                self.grow_head(key);
-                Fill::Ready
-            }
-            Ok(Refill::Changed) => {
+            Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => Fill::Ready,
+            Ok(Refill::Filled | Refill::Changed) => {
                 window.clear();
                 self.begin_new_generation(key, "other bytes stand before the offset", now);
                 Fill::Nothing

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, Position};
+use super::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
 
 /// What a window holds at first, in bytes: large enough that a read costs little per byte, small
 /// enough to stay in the processor's cache while its bytes are encoded.
@@ -48,7 +48,7 @@ impl Window {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            bytes: vec![0; WINDOW_BYTES + ANCHOR_BYTES_MAX],
+            bytes: vec![0; WINDOW_BYTES + HEAD_BYTES_MAX],
             file: None,
             start: 0,
             len: 0,
@@ -76,6 +76,14 @@ impl Window {
         self.bytes.get(at.checked_sub(covered)?..at).map(Anchor::of)
     }
 
+    /// The first bytes of the file, if the window begins there. They were read together with
+    /// everything else in it, so they are of the same content.
+    #[must_use]
+    pub fn beginning(&self, file: FileKey) -> Option<&[u8]> {
+        let held = self.from(file, 0).filter(|_| self.start == 0)?;
+        Some(held.get(..HEAD_BYTES_MAX).unwrap_or(held))
+    }
+
     /// Whether the file ended where the window ends when it was last refilled.
     #[must_use]
     pub fn at_end(&self) -> bool {
@@ -91,13 +99,13 @@ impl Window {
     /// How many bytes behind a position fit.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.bytes.len() - ANCHOR_BYTES_MAX
+        self.bytes.len() - HEAD_BYTES_MAX
     }
 
     /// Makes room for at least `wanted` bytes behind a position.
     pub fn grow(&mut self, wanted: usize) {
         if self.capacity() < wanted {
-            self.bytes.resize(wanted + ANCHOR_BYTES_MAX, 0);
+            self.bytes.resize(wanted + HEAD_BYTES_MAX, 0);
         }
     }
 
@@ -117,7 +125,8 @@ impl Window {
     pub fn refill(&mut self, key: FileKey, file: &File, position: Position) -> io::Result<Refill> {
         self.clear();
         let anchor_len = Anchor::len_at(position.offset);
-        let start = position.offset - anchor_len as u64;
+        let back = bytes_before(position.offset);
+        let start = position.offset - back as u64;
         self.at_end = false;
         let mut filled = 0;
         while let Some(room) = self.bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -136,7 +145,7 @@ impl Window {
         let proven = self
             .bytes
             .get(..filled)
-            .and_then(|held| held.get(..anchor_len))
+            .and_then(|held| held.get(back - anchor_len..back))
             .is_some_and(|before| Anchor::of(before) == position.anchor);
         if !proven {
             return Ok(Refill::Changed);
@@ -153,6 +162,15 @@ impl Window {
         }
         let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         (at <= self.len).then_some(at)
+    }
+}
+
+/// How many bytes before an offset are read with what follows it: at the start of a file all of
+/// them, because its head is still growing, and later what the anchor covers.
+fn bytes_before(offset: u64) -> usize {
+    match usize::try_from(offset) {
+        Ok(offset) if offset <= HEAD_BYTES_MAX => offset,
+        Ok(_) | Err(_) => Anchor::len_at(offset),
     }
 }
 
