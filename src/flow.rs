@@ -169,7 +169,9 @@ impl Flow {
 
     /// Does everything that can be done now.
     pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
+        let scans = self.tailer.scans();
         self.tailer.look(now);
+        self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events();
         self.pump(now, outlet);
         self.close_aged_batch(now.instant, outlet);
@@ -239,8 +241,13 @@ impl Flow {
         self.settle();
     }
 
+    /// Frees the requests of batches that are written down. When none is left the flow begins
+    /// again with one at a time, which keeps the order within each file.
     fn settle(&mut self) {
-        self.ledger.take_settled();
+        let settled = self.ledger.take_settled();
+        if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {
+            self.in_flight.on_idle();
+        }
     }
 
     fn write_down(&mut self, outlet: &mut impl Outlet) {

@@ -287,7 +287,11 @@ mod tests {
         body.push(b"", "k2");
         assert_eq!(
             &body.finish()[..],
-            br#"{"StreamName":"orders","Records":[{"Data":"aGVsbG8K","PartitionKey":"k1"},{"Data":"","PartitionKey":"k2"}]}"#
+            concat!(
+                r#"{"StreamName":"orders","Records":[{"Data":"aGVsbG8K","PartitionKey":"k1"},"#,
+                r#"{"Data":"","PartitionKey":"k2"}]}"#
+            )
+            .as_bytes()
         );
         assert_eq!(body.records(), 2);
         assert_eq!((body.data_bytes(), body.counted_bytes()), (6, 6 + 2 + 2));
@@ -369,7 +373,10 @@ mod tests {
         /// that choice.
         #[test]
         fn every_body_and_subset_decodes_to_its_records(
-            records in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..200), ".{1,20}"), 1..40),
+            records in prop::collection::vec(
+                (prop::collection::vec(any::<u8>(), 0..200), ".{1,20}"),
+                1..40,
+            ),
             picks in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
             keyed in any::<bool>(),
         ) {

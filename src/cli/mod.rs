@@ -76,7 +76,10 @@ enum CliError {
 /// Runs the program; the exit code is 0 or 1.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::run(args),
@@ -106,6 +109,12 @@ fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
         sandbox::run(args.clone(), async { signals.next().await }, &mut out).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Help and the version are no failure; a wrong command line is, with the same code as all others.
+fn explain(error: &clap::Error) -> ExitCode {
+    let shown = error.print();
+    ExitCode::from(u8::from(error.use_stderr() || shown.is_err()))
 }
 
 /// Reads the configuration and makes its paths absolute. Warnings go to standard error.

@@ -81,7 +81,8 @@ fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
         if seconds > 0.0 { approximate(new.saturating_sub(old)) / seconds } else { 0.0 }
     };
     format!(
-        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | {} behind | {} retries",
+        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | {} behind | \
+         {} retries",
         sample.records,
         sample.files,
         rate(sample.records, last.records),

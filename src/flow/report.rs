@@ -31,6 +31,9 @@ impl Flow {
         let mut logged: BTreeMap<&'static str, usize> = BTreeMap::new();
         for event in &events {
             self.metrics.file_transition(event.kind.label());
+            if event.kind == EventKind::Problem {
+                self.metrics.file_error("cannot_be_followed");
+            }
             if event.bytes > 0 {
                 self.metrics.bytes_abandoned("file_gone", event.bytes);
             }

@@ -132,9 +132,17 @@ mod tests {
 
     #[test]
     fn a_success_of_either_service_is_recognised_without_parsing() {
-        let kinesis = br#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"},{"SequenceNumber":"2","ShardId":"shardId-0"}],"EncryptionType":"NONE"}"#;
-        let firehose = br#"{"Encrypted":false,"FailedPutCount":0,"RequestResponses":[{"RecordId":"a"},{"RecordId":"b"}]}"#;
-        for body in [kinesis.as_slice(), firehose] {
+        let kinesis = concat!(
+            r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"},"#,
+            r#"{"SequenceNumber":"2","ShardId":"shardId-0"}],"EncryptionType":"NONE"}"#
+        )
+        .as_bytes();
+        let firehose = concat!(
+            r#"{"Encrypted":false,"FailedPutCount":0,"#,
+            r#""RequestResponses":[{"RecordId":"a"},{"RecordId":"b"}]}"#
+        )
+        .as_bytes();
+        for body in [kinesis, firehose] {
             assert!(says_all_delivered(body, 2));
             assert_eq!(read(body, 2).expect("readable"), Answer::default());
         }
@@ -142,7 +150,11 @@ mod tests {
 
     #[test]
     fn spaces_and_explicit_nulls_are_left_to_the_parser() {
-        let body = br#"{ "FailedRecordCount" : 0, "Records" : [ { "SequenceNumber" : "1", "ShardId": "s", "ErrorCode" : null, "ErrorMessage": null } ] }"#;
+        let body = concat!(
+            r#"{ "FailedRecordCount" : 0, "Records" : [ { "SequenceNumber" : "1", "#,
+            r#""ShardId": "s", "ErrorCode" : null, "ErrorMessage": null } ] }"#
+        )
+        .as_bytes();
         assert!(!says_all_delivered(body, 1));
         assert_eq!(read(body, 1).expect("readable"), Answer::default());
     }

@@ -151,7 +151,10 @@ fn error(status: u16, headers: &'static str, body: &str) -> Reply {
 
 #[tokio::test]
 async fn kinesis_gets_exactly_the_finished_body_signed() {
-    let reply = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"},{"SequenceNumber":"2","ShardId":"s"}]}"#;
+    let reply = concat!(
+        r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"},"#,
+        r#"{"SequenceNumber":"2","ShardId":"s"}]}"#
+    );
     let (request, result) = call(2, ok(reply)).await;
     assert_eq!(result.expect("delivered"), Answer::default());
     assert!(request.head.starts_with("POST / HTTP/1.1\r\n"), "{}", request.head);
@@ -235,7 +238,10 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
     let mut body = Body::new(&Envelope::firehose("to-s3"));
     body.push(b"a\n", "");
     body.push(b"b\n", "");
-    let reply = r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
+    let reply = concat!(
+        r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},"#,
+        r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#
+    );
     let transport = FirehoseTransport::new(client);
     let answer = tokio::select! {
         result = transport.put(body.finish(), 2) => result.expect("an answer"),
@@ -252,7 +258,11 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
 
 #[tokio::test]
 async fn partial_failures_name_their_records() {
-    let reply = r#"{"FailedRecordCount":0,"Records":[{"ErrorCode":"InternalFailure","ErrorMessage":"Internal Service Failure"},{"SequenceNumber":"2","ShardId":"s","ErrorCode":null}]}"#;
+    let reply = concat!(
+        r#"{"FailedRecordCount":0,"Records":[{"ErrorCode":"InternalFailure","#,
+        r#""ErrorMessage":"Internal Service Failure"},"#,
+        r#"{"SequenceNumber":"2","ShardId":"s","ErrorCode":null}]}"#
+    );
     let (_, result) = call(2, ok(reply)).await;
     let failed = result.expect("an answer").failed;
     assert_eq!((failed.len(), failed[0].index, failed[0].code.as_str()), (1, 0, "InternalFailure"));
@@ -260,7 +270,10 @@ async fn partial_failures_name_their_records() {
 
 #[tokio::test]
 async fn error_answers_keep_code_words_and_wish() {
-    let throttled = r#"{"__type":"com.amazonaws.kinesis#ProvisionedThroughputExceededException","message":"Rate exceeded"}"#;
+    let throttled = concat!(
+        r#"{"__type":"com.amazonaws.kinesis#ProvisionedThroughputExceededException","#,
+        r#""message":"Rate exceeded"}"#
+    );
     let (_, result) = call(1, error(400, "x-amz-retry-after: 1500\r\n", throttled)).await;
     let failure = result.expect_err("throttled");
     assert_eq!(failure.code(), "ProvisionedThroughputExceededException");

@@ -2,7 +2,7 @@
 //! `target/`.
 //!
 //! The versions are pinned. The environment is made once; test programs that run at the same time
-//! wait for each other at a lock file. Without Python, pip or a network there is no emulator: then the
+//! wait for each other at a lock file. Without Python, pip or a network there is no emulator: the
 //! caller passes with a loud message, or fails if `KINETAIL_REQUIRE_EMULATOR=1`.
 
 use std::fs::{self, File};

@@ -1,3 +1,5 @@
+//! Tests of one batch on its way: every record has exactly one fate.
+
 use std::time::Instant;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of the sender with a scripted service and a clock that only the test moves.
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
