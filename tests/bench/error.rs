@@ -1,0 +1,36 @@
+//! Why a measurement is not one.
+
+use std::io;
+
+use kinetail::sandbox::{InvalidStreamName, SandboxError, WaitError};
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error("cannot {doing}: {source}")]
+    Io { doing: &'static str, source: io::Error },
+    #[error("{name} must be a whole number, and is {value:?}")]
+    Setting { name: &'static str, value: String },
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error(transparent)]
+    Stream(#[from] InvalidStreamName),
+    #[error("not everything arrived: {0}")]
+    Wait(#[from] WaitError),
+    #[error("{name} ended before everything arrived; see {log}")]
+    Ended { name: String, log: String },
+    #[error("{name} ended with {status}; see {log}")]
+    Failed { name: String, status: String, log: String },
+    #[error("the run is void: {name} delivered {got} records of {want}")]
+    Void { name: String, got: u64, want: u64 },
+    #[error("the sandbox does not answer as expected: {0}")]
+    Answer(&'static str),
+    #[error("/proc does not say {0}")]
+    Proc(&'static str),
+}
+
+impl BenchError {
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+}

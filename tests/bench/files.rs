@@ -1,0 +1,80 @@
+//! The files that are shipped: lines of 216 bytes, the length that published comparisons of log
+//! collectors use.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::error::BenchError;
+
+/// Bytes of a line, its line end included.
+pub(crate) const LINE_BYTES: u64 = 216;
+
+/// A file that is there and warm in the page cache.
+#[derive(Debug)]
+pub(crate) struct Large {
+    pub(crate) path: PathBuf,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Makes a file of about so many megabytes, or finds the one of an earlier run.
+pub(crate) fn large(directory: &Path, megabytes: u64) -> Result<Large, BenchError> {
+    let folder = directory.join("large");
+    fs::create_dir_all(&folder).map_err(BenchError::io("make a directory"))?;
+    let path = folder.join(format!("{megabytes}mb.log"));
+    let records = megabytes * 1_000_000 / LINE_BYTES;
+    let bytes = records * LINE_BYTES;
+    if !fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {
+        let file = File::create(&path).map_err(BenchError::io("make the large file"))?;
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let mut random = fastrand::Rng::with_seed(1);
+        for number in 0..records {
+            out.write_all(&line(number, &mut random)).map_err(BenchError::io("write a line"))?;
+        }
+        out.flush().map_err(BenchError::io("write the large file"))?;
+    }
+    warm(&path)?;
+    Ok(Large { path, records, bytes })
+}
+
+/// Makes so many files of two lines each.
+pub(crate) fn small(directory: &Path, count: u64) -> Result<PathBuf, BenchError> {
+    let folder = directory.join("many");
+    if fs::metadata(&folder).is_ok() {
+        fs::remove_dir_all(&folder).map_err(BenchError::io("clear a directory"))?;
+    }
+    fs::create_dir_all(&folder).map_err(BenchError::io("make a directory"))?;
+    let mut random = fastrand::Rng::with_seed(2);
+    for number in 0..count {
+        let mut bytes = line(2 * number, &mut random);
+        bytes.extend(line(2 * number + 1, &mut random));
+        let path = folder.join(format!("service-{number:06}.log"));
+        fs::write(path, bytes).map_err(BenchError::io("write a small file"))?;
+    }
+    Ok(folder)
+}
+
+/// One line of an application's log, with text that does not repeat.
+fn line(number: u64, random: &mut fastrand::Rng) -> Vec<u8> {
+    let length = usize::try_from(LINE_BYTES).unwrap_or_default() - 1;
+    let mut line = format!(
+        "2026-11-20T12:{:02}:{:02}.{:03}Z INFO request id={number:010} user={:08x} msg=",
+        number / 60_000 % 60,
+        number / 1_000 % 60,
+        number % 1_000,
+        random.u32(..),
+    )
+    .into_bytes();
+    line.extend(std::iter::repeat_with(|| random.alphanumeric() as u8).take(length - line.len()));
+    line.push(b'\n');
+    line
+}
+
+/// Reads the file once, so that the first run does not pay for the disk.
+fn warm(path: &Path) -> Result<(), BenchError> {
+    let mut file = File::open(path).map_err(BenchError::io("open the large file"))?;
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer).map_err(BenchError::io("read the large file"))? > 0 {}
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! On what the figures were taken.
+
+use std::fs;
+
+/// Model of the processor, cores and kernel.
+pub(crate) fn describe() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = cpu.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, value)| value.trim())
+    };
+    let flags: Vec<&str> = field("flags").split(' ').collect();
+    let hashes = if flags.contains(&"sha_ni") || field("Features").contains("sha2") {
+        "SHA-256 in hardware"
+    } else {
+        "SHA-256 in software"
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "machine: {} (family {}, model {}), {cores} cores, {hashes}, kernel {}, load {}",
+        field("model name"),
+        field("cpu family"),
+        field("model"),
+        kernel.trim(),
+        load.split(' ').next().unwrap_or_default(),
+    )
+}

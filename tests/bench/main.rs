@@ -1,0 +1,78 @@
+//! What shipping costs: the real program on a large file, next to a bare loop that does only what
+//! the wire needs; and the real program on many files in which nothing happens.
+//!
+//! Run it with `cargo bench --bench throughput`; `docs/performance.md` explains the figures.
+//! Environment: `KINETAIL_BENCH_MB` (size of the file, 1000), `KINETAIL_BENCH_ROUNDS` (3),
+//! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
+//! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
+
+mod bare;
+mod error;
+mod files;
+mod idle;
+mod machine;
+mod settings;
+mod subject;
+mod throughput;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use kinetail::sandbox::{Sandbox, SandboxHandle, SandboxOptions, Store};
+
+use self::error::BenchError;
+use self::settings::Settings;
+
+/// The first argument of the process that runs the bare loop.
+const BARE: &str = "bare-loop";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let first = args.next().unwrap_or_default();
+    let result = if first == BARE {
+        bare::run(&args.next().unwrap_or_default(), &args.next().unwrap_or_default())
+    } else {
+        measure(first == "--bench" || args.any(|arg| arg == "--bench"))
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let told = writeln!(std::io::stderr(), "bench: {error}");
+            ExitCode::from(if told.is_ok() { 1 } else { 2 })
+        }
+    }
+}
+
+fn measure(full: bool) -> Result<(), BenchError> {
+    let settings = Settings::read(full)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(BenchError::io("start the runtime"))?;
+    runtime.block_on(async {
+        let options = SandboxOptions { store: Store::Null, ..SandboxOptions::default() };
+        let sandbox = Sandbox::bind(options).await?;
+        let handle = sandbox.handle();
+        tokio::select! {
+            () = sandbox.serve(std::future::pending()) => Ok(()),
+            result = all(&settings, &handle) => result,
+        }
+    })
+}
+
+async fn all(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchError> {
+    print(&machine::describe())?;
+    if settings.megabytes > 0 {
+        throughput::run(settings, sandbox).await?;
+    }
+    if settings.idle_files > 0 {
+        idle::run(settings, sandbox).await?;
+    }
+    Ok(())
+}
+
+/// Writes one line to standard output.
+fn print(line: &str) -> Result<(), BenchError> {
+    writeln!(std::io::stdout(), "{line}").map_err(BenchError::io("print"))
+}

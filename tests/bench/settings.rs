@@ -1,0 +1,38 @@
+//! What is measured, and where the files lie.
+
+use std::path::PathBuf;
+
+use super::error::BenchError;
+
+/// The sizes of one run of the program.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) directory: PathBuf,
+    pub(crate) idle_files: u64,
+    pub(crate) idle_seconds: u64,
+    pub(crate) megabytes: u64,
+    pub(crate) rounds: u64,
+}
+
+impl Settings {
+    /// From the environment; the defaults are small unless it is a `full` run.
+    pub(crate) fn read(full: bool) -> Result<Self, BenchError> {
+        let default = |large, small| if full { large } else { small };
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let directory = target.parent().unwrap_or(&target).join("bench");
+        Ok(Self {
+            directory,
+            idle_files: number("KINETAIL_BENCH_IDLE_FILES", default(10_000, 20))?,
+            idle_seconds: number("KINETAIL_BENCH_IDLE_SECONDS", default(20, 1))?,
+            megabytes: number("KINETAIL_BENCH_MB", default(1_000, 3))?,
+            rounds: number("KINETAIL_BENCH_ROUNDS", default(3, 1))?,
+        })
+    }
+}
+
+fn number(name: &'static str, default: u64) -> Result<u64, BenchError> {
+    match std::env::var(name) {
+        Ok(value) => value.trim().parse().map_err(|_| BenchError::Setting { name, value }),
+        Err(_) => Ok(default),
+    }
+}

@@ -1,0 +1,239 @@
+//! A child process that ships, and what the kernel says about it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use kinetail::sandbox::{SandboxHandle, StreamId};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use serde_json::json;
+
+use super::error::BenchError;
+
+/// Nothing that is measured here takes this long.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(900);
+
+/// A process that is being measured.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    name: String,
+    stream: StreamId,
+    log: PathBuf,
+    child: Child,
+    started: Instant,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figures {
+    /// From the start of the process to the last record's arrival.
+    pub(crate) seconds: f64,
+    /// Processor time of the whole life of the process.
+    pub(crate) cpu: Cpu,
+    /// The most memory it ever had in RAM, in bytes.
+    pub(crate) peak_bytes: u64,
+    /// Requests that it made.
+    pub(crate) requests: u64,
+}
+
+/// Processor time in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu {
+    pub(crate) user: f64,
+    pub(crate) system: f64,
+}
+
+impl Cpu {
+    pub(crate) fn total(self) -> f64 {
+        self.user + self.system
+    }
+}
+
+impl Subject {
+    /// Starts `kinetail run` on these files. Its configuration, checkpoints and log lie in
+    /// `directory`, which is emptied.
+    pub(crate) fn agent(
+        name: &str,
+        directory: &Path,
+        pattern: &Path,
+        sandbox: &SandboxHandle,
+    ) -> Result<Self, BenchError> {
+        let directory = directory.join(name);
+        if fs::metadata(&directory).is_ok() {
+            fs::remove_dir_all(&directory).map_err(BenchError::io("clear a directory"))?;
+        }
+        fs::create_dir_all(&directory).map_err(BenchError::io("make a directory"))?;
+        let config = json!({
+            "region": "us-east-1",
+            "kinesis.endpoint": sandbox.url(),
+            "awsAccessKeyId": "bench",
+            "awsSecretAccessKey": "bench",
+            "cloudwatch.emitMetrics": false,
+            "admin.address": "off",
+            "checkpointFile": directory.join("checkpoints.db"),
+            "flows": [{
+                "filePattern": pattern,
+                "kinesisStream": name,
+                "initialPosition": "START_OF_FILE",
+            }],
+        });
+        let path = directory.join("agent.json");
+        fs::write(&path, format!("{config:#}")).map_err(BenchError::io("write a configuration"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
+        command.arg("run").arg("--config").arg(&path);
+        Self::start(name, &directory, command)
+    }
+
+    /// Starts the bare loop on this file.
+    pub(crate) fn bare(
+        name: &str,
+        directory: &Path,
+        file: &Path,
+        sandbox: &SandboxHandle,
+    ) -> Result<Self, BenchError> {
+        let program = std::env::current_exe().map_err(BenchError::io("find this program"))?;
+        let mut command = Command::new(program);
+        command.arg(super::BARE).arg(file).arg(format!("{}/{name}", sandbox.address()));
+        Self::start(name, directory, command)
+    }
+
+    fn start(name: &str, directory: &Path, mut command: Command) -> Result<Self, BenchError> {
+        let log = directory.join(format!("{name}.out"));
+        let out = File::create(&log).map_err(BenchError::io("make a log file"))?;
+        let err = out.try_clone().map_err(BenchError::io("make a log file"))?;
+        // What the developer's shell says about AWS, proxies or logs must not count.
+        for (key, _) in std::env::vars_os() {
+            let text = key.to_string_lossy().to_ascii_uppercase();
+            if text.starts_with("AWS_") || text.ends_with("_PROXY") || text == "RUST_LOG" {
+                command.env_remove(&key);
+            }
+        }
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        let started = Instant::now();
+        let child = command.stdin(Stdio::piped()).stdout(out).stderr(err).spawn();
+        let child = child.map_err(BenchError::io("start a process"))?;
+        let stream = StreamId::kinesis(name)?;
+        Ok(Self { name: name.to_owned(), stream, log, child, started })
+    }
+
+    /// Waits until so many records arrived, and says how long that took.
+    pub(crate) async fn deliver(
+        &mut self,
+        records: u64,
+        sandbox: &SandboxHandle,
+    ) -> Result<f64, BenchError> {
+        let arrived = sandbox
+            .wait_until(|stats| stats.stream(&self.stream).records >= records, ARRIVES_WITHIN);
+        let ended = wait_for_end(pid_of(&self.child)?);
+        tokio::select! {
+            arrived = arrived => arrived?,
+            ended = ended => return ended.and(Err(self.ended())),
+        };
+        Ok(self.started.elapsed().as_secs_f64())
+    }
+
+    /// Ends the process in good order; void if it delivered another number of records.
+    pub(crate) async fn finish(
+        mut self,
+        seconds: f64,
+        records: u64,
+        sandbox: &SandboxHandle,
+    ) -> Result<Figures, BenchError> {
+        let peak_bytes = self.status_bytes("VmHWM:")?;
+        let pid = pid_of(&self.child)?;
+        // The bare loop ends when its input does, and the agent when it is told to.
+        drop(self.child.stdin.take());
+        if self.is_agent() {
+            kill_process(pid, Signal::TERM)
+                .map_err(|error| BenchError::io("stop")(error.into()))?;
+        }
+        wait_for_end(pid).await?;
+        // A process that ended and was not waited for still has its times.
+        let cpu = self.cpu()?;
+        let status = self.child.wait().map_err(BenchError::io("wait for a process"))?;
+        self.check(status)?;
+        let counts = sandbox.stats().stream(&self.stream);
+        if counts.records != records {
+            return Err(BenchError::Void {
+                name: self.name.clone(),
+                got: counts.records,
+                want: records,
+            });
+        }
+        Ok(Figures { seconds, cpu, peak_bytes, requests: counts.requests })
+    }
+
+    /// Processor time so far.
+    pub(crate) fn cpu(&self) -> Result<Cpu, BenchError> {
+        let text = self.proc("stat")?;
+        let ticks = parse_ticks(&text).ok_or(BenchError::Proc("the processor time"))?;
+        let per_second = seconds(rustix::param::clock_ticks_per_second());
+        let [user, system] = ticks.map(|ticks| seconds(ticks) / per_second);
+        Ok(Cpu { user, system })
+    }
+
+    /// A line of `/proc/<pid>/status` that is in kB.
+    pub(crate) fn status_bytes(&self, field: &'static str) -> Result<u64, BenchError> {
+        let text = self.proc("status")?;
+        let value = text.lines().find_map(|line| line.strip_prefix(field));
+        let kib = value.and_then(|value| value.trim().strip_suffix("kB")?.trim().parse().ok());
+        kib.map(|kib: u64| kib * 1024).ok_or(BenchError::Proc(field))
+    }
+
+    fn proc(&self, file: &str) -> Result<String, BenchError> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        fs::read_to_string(path).map_err(BenchError::io("read /proc"))
+    }
+
+    fn is_agent(&self) -> bool {
+        !self.name.starts_with("bare")
+    }
+
+    fn check(&self, status: ExitStatus) -> Result<(), BenchError> {
+        if status.success() {
+            return Ok(());
+        }
+        let (name, log) = (self.name.clone(), self.log.display().to_string());
+        Err(BenchError::Failed { name, status: status.to_string(), log })
+    }
+
+    fn ended(&self) -> BenchError {
+        BenchError::Ended { name: self.name.clone(), log: self.log.display().to_string() }
+    }
+}
+
+impl Drop for Subject {
+    /// A run that failed leaves no process behind.
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) && self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+    }
+}
+
+fn pid_of(child: &Child) -> Result<Pid, BenchError> {
+    let raw = i32::try_from(child.id()).ok();
+    raw.and_then(Pid::from_raw).ok_or(BenchError::Proc("the process id"))
+}
+
+/// Returns when the process has ended; it can still be looked at.
+async fn wait_for_end(pid: Pid) -> Result<(), BenchError> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    let waited = tokio::task::spawn_blocking(move || waitid(WaitId::Pid(pid), options)).await;
+    let result = waited.map_err(|error| BenchError::io("wait for a process")(error.into()))?;
+    result.map(drop).map_err(|error| BenchError::io("wait for a process")(error.into()))
+}
+
+/// User and system time: the 12th and 13th field behind the command's name
+/// (`proc_pid_stat(5)`).
+fn parse_ticks(text: &str) -> Option<[u64; 2]> {
+    let (_, fields) = text.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace().skip(11);
+    Some([fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of this size lose nothing")]
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64
+}
