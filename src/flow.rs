@@ -34,9 +34,6 @@ use crate::tail::tailer::{Now, Tailer};
 use crate::tail::watch::{Hint, Watch};
 use crate::tail::window::Window;
 
-/// How often the status and the lag gauges are brought up to date.
-const REPORT_EVERY: Duration = Duration::from_millis(500);
-
 /// A flow that waits for memory asks again after this long.
 const MEMORY_RETRY: Duration = Duration::from_millis(50);
 

@@ -36,7 +36,7 @@ impl Flow {
     /// Reads until nothing is left to read or there is no room.
     pub(super) fn pump(&mut self, now: Now, outlet: &mut impl Outlet) {
         // A step ends after each file had about one turn, so that messages are not kept waiting.
-        let mut turns = self.tailer.files().count().max(8);
+        let mut turns = self.tailer.file_count().max(8);
         while turns > 0 && self.can_take_more() {
             turns -= 1;
             let Some(key) = self.tailer.next_readable() else { break };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Flow;
 use super::pump::count;
@@ -12,7 +12,15 @@ use crate::send::Outcome;
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::{Name, Tailed};
 
-use super::REPORT_EVERY;
+/// How often the status and the lag gauges are brought up to date, as long as files are few.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// A report goes through all files; this much time for each keeps that far below one per cent of a
+/// core.
+const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(100);
+
+/// The longest time between two reports.
+const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
 /// Of the events of one kind in one step, this many get a log line of their own; the rest share
 /// one. Ten thousand files at a start are not ten thousand lines.
@@ -50,7 +58,7 @@ impl Flow {
                 tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
             }
         }
-        self.metrics.files.set(count(self.tailer.files().count()));
+        self.metrics.files.set(count(self.tailer.file_count()));
         self.metrics.files_open.set(count(self.tailer.open_count()));
     }
 
@@ -131,7 +139,9 @@ impl Flow {
 
     /// Brings the gauges and the status page up to date.
     pub(super) fn report(&mut self, now: Instant) {
-        self.next_report = now + REPORT_EVERY;
+        let files = u32::try_from(self.tailer.file_count()).unwrap_or(u32::MAX);
+        let every = REPORT_EVERY_PER_FILE.saturating_mul(files);
+        self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
         self.troubles.log(&self.config.id, now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;

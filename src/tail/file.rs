@@ -54,6 +54,16 @@ pub struct Stat {
     pub links: u64,
 }
 
+impl Stat {
+    /// Whether size and times are the same: as far as they can tell nothing was written.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.size == other.size
+            && self.modified_nanos == other.modified_nanos
+            && self.changed_nanos == other.changed_nanos
+    }
+}
+
 /// A file that has the same content as another one so far: perhaps a copy that is being made of
 /// it before it is truncated. Nothing is read from it until that is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +122,8 @@ pub struct Tailed {
     pub undecided: bool,
     /// It waits in the queue of files to read.
     pub queued: bool,
+    /// It is in the list of files that are looked at more often than the sweep.
+    pub hot: bool,
 }
 
 impl Tailed {
@@ -150,6 +162,23 @@ impl Tailed {
             self.trail.remove(0);
         }
         self.trail.push(self.position);
+    }
+
+    /// Looks at a file at rest: nothing to read, nothing to decide, nothing that changed. Notes
+    /// that and says so; of every other file it says `false` and notes nothing.
+    pub fn is_at_rest(&mut self, now: Instant) -> bool {
+        let waits = self.name == Name::Listed && self.shadow.is_none() && !self.unsettled;
+        let Some(handle) = self.handle.as_ref().filter(|_| waits) else { return false };
+        let unchanged = self.unread_bytes() == 0
+            && stat(handle)
+                .is_ok_and(|stat| stat.inode == Some(self.inode) && stat.is_like(&self.seen));
+        if unchanged {
+            if self.lag_bytes() == 0 {
+                self.caught_up = now;
+            }
+            self.cool_down(now);
+        }
+        unchanged
     }
 
     /// Notes that something was found and makes the next look soon.

@@ -3,45 +3,59 @@
 //! Part of [`Tailer`]. A look costs one `fstat`. Files that were busy lately are hot and looked at
 //! every few milliseconds; the rest is swept through twice a second.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::EventKind;
-use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
+use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{Loss, Remembered};
 use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer, checkpoint, ending_of};
 use crate::checkpoint::Change;
 
+/// A look at a quiet file costs up to 1 microsecond; this much time to the next one for each file
+/// keeps quiet files below one per cent of a core, however many they are.
+const SWEEP_EVERY_PER_FILE: Duration = Duration::from_micros(150);
+
+/// The longest time between two looks at a quiet file.
+const SWEEP_EVERY_MAX: Duration = Duration::from_secs(5);
+
 impl Tailer {
     pub(super) fn look_at_hot_files(&mut self, now: Now) {
+        if self.next_hot_look.is_none_or(|due| now.instant < due) {
+            return;
+        }
         let mut hot = std::mem::take(&mut self.hot);
+        self.next_hot_look = None;
         hot.retain(|key| {
             let Some(file) = self.files.get(key) else { return false };
             if now.instant >= file.next_look {
                 self.look_at(*key, now);
             }
-            let cold = |file: &Tailed| file.look_every >= file::LOOK_EVERY_MAX;
-            self.files.get(key).is_some_and(|file| !cold(file))
+            let Some(file) = self.files.get_mut(key) else { return false };
+            file.hot = file.look_every < file::LOOK_EVERY_MAX;
+            if file.hot {
+                let due = self.next_hot_look.map_or(file.next_look, |due| due.min(file.next_look));
+                self.next_hot_look = Some(due);
+            }
+            file.hot
         });
         // What became hot meanwhile is behind the others.
-        for key in std::mem::take(&mut self.hot) {
-            if !hot.contains(&key) {
-                hot.push(key);
-            }
-        }
+        hot.append(&mut self.hot);
         self.hot = hot;
     }
 
     /// Looks at every file that is not hot.
     pub(super) fn sweep(&mut self, now: Now) {
-        self.next_sweep = now.instant + file::LOOK_EVERY_MAX;
-        let hot: HashSet<FileKey> = self.hot.iter().copied().collect();
-        let keys: Vec<FileKey> =
-            self.files.keys().filter(|key| !hot.contains(key)).copied().collect();
-        for key in keys {
+        let every = self.paced(SWEEP_EVERY_PER_FILE, file::LOOK_EVERY_MAX, SWEEP_EVERY_MAX);
+        self.next_sweep = now.instant + every;
+        let stirred: Vec<FileKey> = self
+            .files
+            .values_mut()
+            .filter_map(|file| (!file.hot && !file.is_at_rest(now.instant)).then_some(file.key))
+            .collect();
+        for key in stirred {
             self.look_at(key, now);
         }
         self.close_idle_files();
@@ -62,11 +76,7 @@ impl Tailer {
         if file.lag_bytes() == 0 {
             file.caught_up = now.instant;
         }
-        let changed = stat.modified_nanos != file.seen.modified_nanos
-            || stat.changed_nanos != file.seen.changed_nanos
-            || stat.size != file.seen.size
-            || file.unsettled;
-        if changed {
+        if file.unsettled || !stat.is_like(&file.seen) {
             self.look_closely(key, stat, now);
         } else {
             file.cool_down(now.instant);
@@ -184,6 +194,7 @@ impl Tailer {
         file.shadow = None;
         file.undecided = true;
         file.queued = false;
+        file.hot = false;
         file.last_growth = now.instant;
         file.caught_up = now.instant;
         file.warm_up(now.instant);

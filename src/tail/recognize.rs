@@ -362,6 +362,7 @@ impl Tailer {
         file.grown_to = file.seen.size;
         file.tried = None;
         file.queued = false;
+        file.hot = false;
         file.warm_up(now.instant);
         let detail = format!(
             "was {}, continued at byte {} of {}",
@@ -616,6 +617,7 @@ impl Candidate {
             shadow: None,
             undecided: false,
             queued: false,
+            hot: false,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! or goes. Full looks are repeated all the same, for file systems that do not keep it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +60,8 @@ impl Snapshot {
     pub fn take(pattern: &FilePattern, wall_nanos: i128) -> Self {
         let mut snapshot = Self { taken_nanos: wall_nanos, ..Self::default() };
         snapshot.walk(pattern.base_dir(), pattern.components(), 0);
-        snapshot.listing.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        // Paths as such are compared component by component, which is slow.
+        snapshot.listing.entries.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         snapshot.listing.entries.dedup();
         snapshot
     }
@@ -93,7 +95,8 @@ impl Snapshot {
                 if !rest.is_empty() {
                     self.walk(&path, rest, depth + 1);
                 } else if !is_compressed_name(name) {
-                    self.examine(&path);
+                    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+                    self.examine(&path, is_link);
                 }
             }
             Component::Glob(_) => self.list(dir, component, rest, depth),
@@ -105,13 +108,13 @@ impl Snapshot {
     }
 
     fn list(&mut self, dir: &Path, component: &Component, rest: &[Component], depth: usize) {
-        for name in self.names(dir) {
+        for (name, kind) in self.names(dir) {
             if !component.matches(&name) || (rest.is_empty() && is_compressed_name(&name)) {
                 continue;
             }
             let path = dir.join(&name);
             if rest.is_empty() {
-                self.examine(&path);
+                self.examine(&path, kind.is_symlink());
             } else if path.is_dir() {
                 self.walk(&path, rest, depth + 1);
             }
@@ -120,20 +123,23 @@ impl Snapshot {
 
     /// Enters every directory below `dir`, but no symbolic link: links can form loops.
     fn descend(&mut self, dir: &Path, components: &[Component], depth: usize) {
-        for name in self.names(dir) {
+        for (name, kind) in self.names(dir) {
             let path = dir.join(&name);
-            if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+            if kind.is_dir() {
                 self.walk(&path, components, depth + 1);
             }
         }
     }
 
-    fn names(&mut self, dir: &Path) -> Vec<std::ffi::OsString> {
+    /// The names in a directory and what they are; links are not followed. Most file systems list
+    /// both together, so this is no call for each name.
+    fn names(&mut self, dir: &Path) -> Vec<(OsString, FileType)> {
         if !self.note_directory(dir) {
             return Vec::new();
         }
         let listed: io::Result<Vec<_>> = fs::read_dir(dir).and_then(|entries| {
-            entries.map(|entry| entry.map(|entry| entry.file_name())).collect()
+            let all = entries.map(|entry| entry.and_then(|entry| name_and_kind(&entry)));
+            all.filter_map(Result::transpose).collect()
         });
         listed.unwrap_or_else(|error| {
             self.fail_directory(dir, error);
@@ -169,11 +175,11 @@ impl Snapshot {
         self.problems.push(Problem { path: dir.to_path_buf(), error });
     }
 
-    fn examine(&mut self, path: &Path) {
+    fn examine(&mut self, path: &Path, is_link: bool) {
         match file::stat_path(path) {
             Ok(stat) => {
                 let Some(inode) = stat.inode else { return };
-                self.has_links |= path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+                self.has_links |= is_link;
                 self.listing.entries.push(Entry { path: Arc::from(path), inode });
             }
             // A name that vanished since it was listed, or a link that leads nowhere (yet).
@@ -182,6 +188,15 @@ impl Snapshot {
             }
             Err(error) => self.problems.push(Problem { path: path.to_path_buf(), error }),
         }
+    }
+}
+
+/// `None` if the name vanished while it was looked at.
+fn name_and_kind(entry: &DirEntry) -> io::Result<Option<(OsString, FileType)>> {
+    match entry.file_type() {
+        Ok(kind) => Ok(Some((entry.file_name(), kind))),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -20,9 +20,6 @@ use super::splitter::Ending;
 use super::window::{Refill, Window};
 use crate::checkpoint::{Change, Checkpoint};
 
-/// Directories are listed this often even if nothing says that they changed.
-pub const FULL_SCAN_EVERY: Duration = Duration::from_secs(10);
-
 /// A last line without a line end waits this long for the rest after its file was rotated.
 pub const ROTATED_HOLD: Duration = Duration::from_secs(3);
 
@@ -83,6 +80,8 @@ pub struct Tailer {
     pub(super) queue: VecDeque<FileKey>,
     /// Files that are looked at more often than the sweep.
     pub(super) hot: Vec<FileKey>,
+    /// When the first of them is due; `None` if there are none.
+    pub(super) next_hot_look: Option<Instant>,
     pub(super) next_key: u64,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) next_scan: Instant,
@@ -123,6 +122,7 @@ impl Tailer {
             changes: Vec::new(),
             queue: VecDeque::new(),
             hot: Vec::new(),
+            next_hot_look: None,
             next_key,
             snapshot: None,
             next_scan: now,
@@ -154,8 +154,8 @@ impl Tailer {
     /// When to look next, at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Instant {
-        let hot = self.hot.iter().filter_map(|key| self.files.get(key)).map(|file| file.next_look);
-        hot.chain([self.next_scan, self.next_sweep]).min().unwrap_or(self.next_scan)
+        let next = self.next_scan.min(self.next_sweep);
+        self.next_hot_look.map_or(next, |hot| hot.min(next))
     }
 
     /// The next file that has something to read; each gets its turn.
@@ -202,6 +202,12 @@ impl Tailer {
     /// All files.
     pub fn files(&self) -> impl Iterator<Item = &Tailed> {
         self.files.values()
+    }
+
+    /// How many files are followed.
+    #[must_use]
+    pub fn file_count(&self) -> usize {
+        self.files.len()
     }
 
     /// How many files are open.
@@ -362,9 +368,20 @@ impl Tailer {
     }
 
     pub(super) fn hot_again(&mut self, key: FileKey) {
-        if !self.hot.contains(&key) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let due = self.next_hot_look.map_or(file.next_look, |next| next.min(file.next_look));
+        self.next_hot_look = Some(due);
+        if !file.hot {
+            file.hot = true;
             self.hot.push(key);
         }
+    }
+
+    /// A pause that grows with the number of files, so that what is done to each of them takes the
+    /// same share of the processor however many there are.
+    pub(super) fn paced(&self, per_file: Duration, min: Duration, max: Duration) -> Duration {
+        let files = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        per_file.saturating_mul(files).clamp(min, max)
     }
 
     /// The head fingerprint grows with the file until it is full.
