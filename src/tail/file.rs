@@ -74,6 +74,7 @@ pub struct Shadow {
 
 /// One generation of one file.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
 pub struct Tailed {
     /// Its name within the flow.
     pub key: FileKey,
