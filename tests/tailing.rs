@@ -402,3 +402,88 @@ fn a_line_longer_than_any_record_is_cut_and_the_next_one_is_whole() {
     assert_eq!(world.stream[1].last(), Some(&b'\n'));
     assert_eq!(world.stream[2], b"after\n");
 }
+
+#[test]
+fn a_copy_that_was_made_while_the_original_still_grew_repeats_a_few_lines_at_most() {
+    let mut world = World::new("app.log*");
+    let mut writer = Writer::default();
+    for _ in 0..20 {
+        world.append("app.log", &writer.lines("g", 5));
+        world.run(Duration::from_millis(60));
+    }
+    // The copy ends here; the original grows on and is read before it is truncated.
+    let copied = fs::read(world.path("app.log")).unwrap();
+    world.append("app.log", &writer.lines("g", 5));
+    world.run(Duration::from_millis(60));
+    fs::write(world.path("app.log.1"), copied).unwrap();
+    File::options().write(true).open(world.path("app.log")).unwrap().set_len(0).unwrap();
+    world.append("app.log", &writer.lines("h", 5));
+    world.settle();
+    let verdict = judge(&writer.written, &world.stream);
+    assert!(verdict.is_complete() && verdict.repeated.len() <= 5, "{verdict}");
+}
+
+#[test]
+fn a_file_that_was_truncated_before_anything_was_read_is_found_in_its_copy() {
+    for pattern in ["app.log*", "app.log"] {
+        let mut world = World::new(pattern);
+        let mut writer = Writer::default();
+        // Nothing can be sent, and one batch is full, so the second file is seen and not read.
+        world.append("app.log", &writer.lines("a", 1));
+        world.settle();
+        File::options().write(true).open(world.path("app.log")).unwrap().set_len(0).unwrap();
+        world.run(Duration::from_millis(700));
+        world.endpoint_down = true;
+        world.append("app.log", &writer.lines("b", 3000));
+        world.run(Duration::from_millis(700));
+        copy_truncate(&world.path("app.log"), &world.path("app.log.1"));
+        world.run(Duration::from_millis(700));
+        world.endpoint_down = false;
+        world.settle();
+        writer.check(&world);
+    }
+}
+
+#[test]
+fn a_copy_that_is_seen_while_it_is_empty_is_still_a_copy() {
+    let mut world = World::new("app.log*");
+    let mut writer = Writer::default();
+    world.append("app.log", &writer.lines("a", 100));
+    world.settle();
+    world.append("app.log.1", b"");
+    world.run(Duration::from_millis(300));
+    let content = fs::read(world.path("app.log")).unwrap();
+    world.append("app.log.1", &content);
+    File::options().write(true).open(world.path("app.log")).unwrap().set_len(0).unwrap();
+    world.append("app.log", &writer.lines("b", 100));
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_file_with_a_name_that_is_no_text_is_followed() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let mut world = World::new("*.log");
+    let name = std::ffi::OsStr::from_bytes(b"odd\xff\xfe.log");
+    fs::write(world.dir.path().join(name), b"a|1|\n").unwrap();
+    world.settle();
+    assert_eq!(world.stream, [b"a|1|\n".to_vec()]);
+}
+
+#[test]
+fn an_unreadable_directory_and_a_deleted_one_come_back_without_repeats() {
+    let mut world = World::new("sub/*.log");
+    let mut writer = Writer::default();
+    fs::create_dir(world.path("sub")).unwrap();
+    world.append("sub/a.log", &writer.lines("a", 10));
+    world.settle();
+    world.rename("sub", "elsewhere");
+    world.run(Duration::from_secs(2));
+    world.append("elsewhere/a.log", &writer.lines("a", 10));
+    world.run(Duration::from_secs(2));
+    world.rename("elsewhere", "sub");
+    world.append("sub/a.log", &writer.lines("a", 10));
+    world.settle();
+    writer.check(&world);
+}
