@@ -487,3 +487,21 @@ fn an_unreadable_directory_and_a_deleted_one_come_back_without_repeats() {
     world.settle();
     writer.check(&world);
 }
+
+#[test]
+fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
+    let mut world = World::new("app.log");
+    world.stop();
+    world.budget_bytes = 1024 * 1024;
+    world.start();
+    let mut expected = Vec::new();
+    for length in [10, 900_000, 10, 3_000_000, 12_000_000, 10] {
+        let mut line = vec![b'x'; length];
+        line.push(b'\n');
+        world.append("app.log", &line);
+        expected.push(line.len().min(1024 * 1024 - 8));
+    }
+    world.settle();
+    let lengths: Vec<usize> = world.stream.iter().map(Vec::len).collect();
+    assert_eq!(lengths, expected);
+}

@@ -174,6 +174,11 @@ impl Packer {
         }
     }
 
+    /// Gives the memory back that waits for the next batch.
+    pub fn drop_spare(&mut self) {
+        self.spare = None;
+    }
+
     /// The memory that waits for the next batch, in bytes.
     #[must_use]
     pub fn spare_bytes(&self) -> usize {

@@ -262,6 +262,9 @@ impl Flow {
         }
         let limit = self.packer.raw_record_bytes_max();
         if !self.reserve(limit) {
+            if self.packer.open().is_some() && self.has_free_request() {
+                self.submit(now.instant, outlet);
+            }
             return Some(Turn::Blocked);
         }
         let held = self.window.from(key, position.offset).unwrap_or_default();
@@ -299,7 +302,14 @@ impl Flow {
         // Base64 takes four bytes for three, and every record has its envelope.
         let growth = bytes.min(limit) * 3 / 2 + BATCH_START_BYTES;
         let may_borrow = self.health == DestinationHealth::Ok;
-        let granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
+        let mut granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
+        if !granted && self.submitted_bytes.is_empty() && self.packer.open().is_none() {
+            // Only the memory that waits for the next batch is in the way. A flow that holds
+            // nothing always gets what one batch needs.
+            self.packer.drop_spare();
+            self.release_memory();
+            granted = self.account.grow_to(growth, may_borrow);
+        }
         if self.waiting_for_memory == granted {
             self.waiting_for_memory = !granted;
             self.metrics.waiting_for_memory.set(f64::from(u8::from(!granted)));

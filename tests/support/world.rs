@@ -42,6 +42,8 @@ pub struct World {
     unwritten: usize,
     /// A wall clock for the flow instead of the real one.
     pub wall_nanos: Option<i128>,
+    /// What the flow's batches may hold from the next start on.
+    pub budget_bytes: usize,
     /// While true no batch is acknowledged.
     pub endpoint_down: bool,
 }
@@ -120,6 +122,7 @@ impl World {
             known_flow: false,
             unwritten: 0,
             wall_nanos: None,
+            budget_bytes: 64 * 1024 * 1024,
             endpoint_down: false,
         };
         world.start();
@@ -147,7 +150,7 @@ impl World {
         let parts = FlowParts {
             config: self.config.clone(),
             tailer: Tailer::new(options, rows, self.next_key, self.now),
-            account: Budget::new(64 * 1024 * 1024, 1).account(),
+            account: Budget::new(self.budget_bytes, 1).account(),
             metrics: FlowMetrics::new(&self.config.id),
             status,
             seed: 7,
