@@ -80,8 +80,10 @@ pub fn judge(written: &[Vec<u8>], arrived: &[Vec<u8>]) -> Verdict {
         }
     }
     for line in written {
-        if !got.contains_key(line.as_slice()) {
-            verdict.lost.push(text(line));
+        // A line that was written twice must arrive twice.
+        match got.get_mut(line.as_slice()).filter(|times| **times > 0) {
+            Some(times) => *times -= 1,
+            None => verdict.lost.push(text(line)),
         }
     }
     verdict
@@ -100,4 +102,5 @@ fn the_judge_sees_every_kind_of_wrong() {
     let swapped = lines(&["a|2|\n", "a|1|\n", "a|3|\n"]);
     assert_eq!(judge(&written, &swapped).reordered, ["a|1|\n"]);
     assert_eq!(judge(&written, &lines(&["a|1|"])).foreign, ["a|1|"]);
+    assert_eq!(judge(&lines(&["x", "x"]), &lines(&["x"])).lost, ["x"]);
 }
