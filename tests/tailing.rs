@@ -485,6 +485,24 @@ fn an_unreadable_directory_and_a_deleted_one_come_back_without_repeats() {
     world.rename("elsewhere", "sub");
     world.append("sub/a.log", &writer.lines("a", 10));
     world.settle();
+
+fn a_file_that_begins_like_a_longer_one_and_then_differs_is_not_held_back() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    let banner: Vec<u8> = (0..100).flat_map(|n| format!("banner {n} of all\n").into_bytes()).collect();
+    for line in banner.split_inclusive(|b| *b == b'\n') {
+        writer.written.push(line.to_vec());
+        writer.written.push(line.to_vec());
+    }
+    world.append("a.log", &banner);
+    world.append("a.log", &writer.lines("a", 5000));
+    world.settle();
+    world.append("b.log", &banner);
+    world.hint();
+    for _ in 0..40 {
+        world.append("b.log", &writer.lines("b", 1));
+        world.run(Duration::from_secs(1));
+    }
     writer.check(&world);
 }
 
@@ -504,4 +522,21 @@ fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
     world.settle();
     let lengths: Vec<usize> = world.stream.iter().map(Vec::len).collect();
     assert_eq!(lengths, expected);
+
+fn two_files_that_grow_alike_are_both_sent() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    let line = writer.line("both");
+    writer.written.push(line.clone());
+    world.append("a.log", &line);
+    world.settle();
+    world.append("b.log", &line);
+    world.hint();
+    for _ in 0..40 {
+        let line = writer.line("both");
+        world.append("a.log", &line);
+        world.append("b.log", &line);
+        world.run(Duration::from_secs(1));
+    }
+    assert_eq!(world.stream.len(), 2 * 41);
 }

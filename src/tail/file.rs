@@ -70,6 +70,16 @@ impl Stat {
 pub struct Shadow {
     /// The generation it equals.
     pub parent: FileKey,
+    /// When it was first as long as that: a copy is complete then.
+    pub complete_since: Option<Instant>,
+}
+
+impl Shadow {
+    /// A file that equals this generation so far.
+    #[must_use]
+    pub fn of(parent: FileKey) -> Self {
+        Self { parent, complete_since: None }
+    }
 }
 
 /// One generation of one file.

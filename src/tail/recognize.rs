@@ -124,7 +124,7 @@ impl Tailer {
             let detail = format!("it held {} before", before.path.display());
             self.event(EventKind::InodeReused, &candidate.path, detail);
         }
-        self.begin(candidate, parent.map(|parent| Shadow { parent }), now);
+        self.begin(candidate, parent.map(Shadow::of), now);
     }
 
     /// Looks again at the files that begin alike; says whether one of them holds another content
@@ -306,7 +306,7 @@ impl Tailer {
         if let Some((_, position)) = early {
             self.stand_alone(key, position, now);
         } else if let Some(parent) = parent {
-            file.shadow = Some(Shadow { parent });
+            file.shadow = Some(Shadow::of(parent));
             let path = Arc::clone(&file.path);
             self.event(EventKind::Shadow, &path, "equals another file so far");
         }
@@ -315,12 +315,49 @@ impl Tailer {
 
     /// Decides whether a file that equals another one is a copy of it.
     pub(super) fn judge_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        let Some(parent) = self.files.get(&shadow.parent) else {
+        if !self.files.contains_key(&shadow.parent) {
             return self.settle_shadow(key, shadow, now);
+        }
+        if !self.is_own_content(key, shadow) {
+            return self.wait_for_truncation(key, shadow, now);
+        }
+        // The last look at the original may be older than the bytes that were compared, and it
+        // may have been truncated or grown since.
+        self.look_at(shadow.parent, now);
+        if self.files.get(&key).is_some_and(|file| file.shadow.is_some())
+            && self.is_own_content(key, shadow)
+        {
+            self.stand_alone(key, Position::start(), now);
+        }
+    }
+
+    /// Whether a file that began like another one is longer than that, or goes on differently.
+    fn is_own_content(&self, key: FileKey, shadow: Shadow) -> bool {
+        let (Some(file), Some(parent)) = (self.files.get(&key), self.files.get(&shadow.parent))
+        else {
+            return false;
         };
-        let outgrew = file.seen.size > parent.seen.size;
-        if outgrew || file.quiet_for(now.instant) >= SHADOW_HOLD {
+        let Some(handle) = &file.handle else { return false };
+        let (inode, size) = (file.inode, file.seen.size);
+        // Only the end is compared, so the head is not needed.
+        let evidence = Evidence { inode, handle, size, head: &[] };
+        size > parent.seen.size || (parent.handle.is_some() && !same_end(&evidence, parent))
+    }
+
+    /// Gives the original some time to be truncated, and then the file its own life. A copy is
+    /// quiet once it is complete; a file that goes on growing in step with the other one is not.
+    fn wait_for_truncation(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        let parent_size = self.files.get(&shadow.parent).map(|parent| parent.seen.size);
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let mut shadow = shadow;
+        if shadow.complete_since.is_none() && parent_size == Some(file.seen.size) {
+            shadow.complete_since = Some(now.instant);
+            file.shadow = Some(shadow);
+        }
+        let complete_for = shadow
+            .complete_since
+            .map_or(Duration::ZERO, |since| now.instant.saturating_duration_since(since));
+        if file.quiet_for(now.instant).max(complete_for) >= SHADOW_HOLD {
             self.stand_alone(key, Position::start(), now);
         }
     }
@@ -405,11 +442,11 @@ impl Tailer {
         let waiting: Vec<FileKey> = self
             .files
             .values()
-            .filter(|file| file.shadow == Some(Shadow { parent: lost }))
+            .filter(|file| file.shadow.is_some_and(|shadow| shadow.parent == lost))
             .map(|file| file.key)
             .collect();
         for key in waiting {
-            self.settle_shadow(key, Shadow { parent: lost }, now);
+            self.settle_shadow(key, Shadow::of(lost), now);
         }
         self.hint(now.instant);
         let Some(content) = self.memory.get(lost) else { return };
