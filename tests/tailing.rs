@@ -485,11 +485,15 @@ fn an_unreadable_directory_and_a_deleted_one_come_back_without_repeats() {
     world.rename("elsewhere", "sub");
     world.append("sub/a.log", &writer.lines("a", 10));
     world.settle();
+    writer.check(&world);
+}
 
+#[test]
 fn a_file_that_begins_like_a_longer_one_and_then_differs_is_not_held_back() {
     let mut world = World::new("*.log");
     let mut writer = Writer::default();
-    let banner: Vec<u8> = (0..100).flat_map(|n| format!("banner {n} of all\n").into_bytes()).collect();
+    let banner: Vec<u8> =
+        (0..100).flat_map(|n| format!("banner {n} of all\n").into_bytes()).collect();
     for line in banner.split_inclusive(|b| *b == b'\n') {
         writer.written.push(line.to_vec());
         writer.written.push(line.to_vec());
@@ -510,7 +514,7 @@ fn a_file_that_begins_like_a_longer_one_and_then_differs_is_not_held_back() {
 fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
     let mut world = World::new("app.log");
     world.stop();
-    world.budget_bytes = 1024 * 1024;
+    world.budget = kinetail::budget::Budget::new(1024 * 1024, 1);
     world.start();
     let mut expected = Vec::new();
     for length in [10, 900_000, 10, 3_000_000, 12_000_000, 10] {
@@ -522,7 +526,9 @@ fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
     world.settle();
     let lengths: Vec<usize> = world.stream.iter().map(Vec::len).collect();
     assert_eq!(lengths, expected);
+}
 
+#[test]
 fn two_files_that_grow_alike_are_both_sent() {
     let mut world = World::new("*.log");
     let mut writer = Writer::default();
@@ -539,4 +545,60 @@ fn two_files_that_grow_alike_are_both_sent() {
         world.run(Duration::from_secs(1));
     }
     assert_eq!(world.stream.len(), 2 * 41);
+}
+
+#[test]
+fn more_files_than_descriptors_leave_some_for_the_connection() {
+    let mut world = World::new("*.log");
+    world.crash();
+    world.descriptors_max = 4;
+    world.endpoint_down = true;
+    let mut writer = Writer::default();
+    for file in 0..40 {
+        world.append(&format!("{file}.log"), &writer.lines(&format!("f{file}"), 1000));
+    }
+    world.start();
+    world.settle();
+    let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let ours = open.filter(|fd| {
+        fs::read_link(fd.path()).is_ok_and(|target| target.starts_with(world.dir.path()))
+    });
+    assert!(ours.count() <= 5);
+    world.endpoint_down = false;
+    world.settle();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_long_line_goes_on_after_its_file_was_closed_for_others() {
+    let mut world = World::new("*.log");
+    world.crash();
+    world.descriptors_max = 1;
+    world.start();
+    world.append("a.log", &vec![b'x'; 6 * 1024 * 1024]);
+    world.settle();
+    world.append("b.log", b"other\n");
+    world.settle();
+    world.append("a.log", b"\nnext\n");
+    world.settle();
+    let lengths: Vec<usize> = world.stream.iter().map(Vec::len).collect();
+    assert_eq!(lengths.len(), 3, "{lengths:?}");
+    assert_eq!(world.stream[2], b"next\n");
+}
+#[test]
+fn a_long_line_is_sent_while_others_hold_all_that_can_be_lent() {
+    let budget = kinetail::budget::Budget::new(512 * 1024, 2);
+    let mut others = budget.account();
+    assert!(others.grow_to(512 * 1024, true));
+    let mut world = World::new("*.log");
+    world.crash();
+    world.budget = budget;
+    world.start();
+    let mut line = vec![b'x'; 600 * 1024];
+    line.push(b'\n');
+    world.append("a.log", &line);
+    world.append("a.log", b"next\n");
+    world.settle();
+    assert_eq!(world.stream, [line, b"next\n".to_vec()]);
 }

@@ -28,7 +28,8 @@ use crate::tail::watch::{Hint, Watch};
 /// A flow that made no step for this long hangs.
 const HANGS_AFTER: Duration = Duration::from_mins(1);
 
-/// Descriptors for everything that is not a followed file: connections, database, inotify.
+/// Descriptors for everything that is not a followed file: connections, database, inotify. Half
+/// of them all where that is less.
 const OTHER_DESCRIPTORS: usize = 64;
 
 /// What all flows use.
@@ -181,7 +182,7 @@ pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let all =
         limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    all.saturating_sub(OTHER_DESCRIPTORS) / flows.max(1)
+    all.saturating_sub(OTHER_DESCRIPTORS.min(all / 2)) / flows.max(1)
 }
 
 /// Starts the sender of a flow; what it has to say goes to the flow's mailbox.

@@ -78,6 +78,13 @@ impl Flow {
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
     }
 
+    /// Sends what is there before it is due, for only answers free memory.
+    fn submit_early(&mut self, now: Instant, outlet: &mut impl Outlet) {
+        if self.packer.open().is_some() && self.has_free_request() {
+            self.submit(now, outlet);
+        }
+    }
+
     /// Gives back the memory of batches that are done.
     pub(super) fn release_memory(&mut self) {
         self.account.shrink_to(self.used_bytes());
@@ -126,10 +133,7 @@ impl Flow {
     ) -> Option<Turn> {
         let held = self.window.from(key, offset).map_or(0, <[u8]>::len);
         if !self.reserve(held) {
-            // What is there is sent early, for only answers free memory.
-            if self.packer.open().is_some() && self.has_free_request() {
-                self.submit(now.instant, outlet);
-            }
+            self.submit_early(now.instant, outlet);
             return Some(Turn::Blocked);
         }
         let ending =
@@ -223,6 +227,11 @@ impl Flow {
         now: Now,
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {
+        // The file may have been closed meanwhile, for others to be opened.
+        let closed = self.tailer.file(key)?.handle.is_none();
+        if closed && self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
+            return Some(Turn::Done);
+        }
         let file = self.tailer.file(key)?;
         let (position, from) = (file.position, file.scanned_to);
         let Some(handle) = &file.handle else { return Some(Turn::Done) };
@@ -262,9 +271,7 @@ impl Flow {
         }
         let limit = self.packer.raw_record_bytes_max();
         if !self.reserve(limit) {
-            if self.packer.open().is_some() && self.has_free_request() {
-                self.submit(now.instant, outlet);
-            }
+            self.submit_early(now.instant, outlet);
             return Some(Turn::Blocked);
         }
         let held = self.window.from(key, position.offset).unwrap_or_default();
@@ -303,12 +310,12 @@ impl Flow {
         let growth = bytes.min(limit) * 3 / 2 + BATCH_START_BYTES;
         let may_borrow = self.health == DestinationHealth::Ok;
         let mut granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
-        if !granted && self.submitted_bytes.is_empty() && self.packer.open().is_none() {
-            // Only the memory that waits for the next batch is in the way. A flow that holds
-            // nothing always gets what one batch needs.
+        if !granted {
+            // What is held for nothing must not stand in the way: a flow that holds nothing at all
+            // gets one batch whatever the others hold.
             self.packer.drop_spare();
             self.release_memory();
-            granted = self.account.grow_to(growth, may_borrow);
+            granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
         }
         if self.waiting_for_memory == granted {
             self.waiting_for_memory = !granted;

@@ -132,6 +132,10 @@ impl Tailer {
 
     /// Compares the head and the bytes before the position with what they were.
     fn verify(&mut self, key: FileKey, now: Now) -> io::Result<()> {
+        // Reading proves the content, too, but a file without anything to read is not read.
+        if self.files.get(&key).is_some_and(|file| file.unread_bytes() == 0) {
+            self.ensure_open(key, now);
+        }
         let Some(file) = self.files.get(&key) else { return Ok(()) };
         let Some(handle) = &file.handle else { return Ok(()) };
         let same_head = file.head.agrees(&file::read_head(handle)?);

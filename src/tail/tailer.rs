@@ -29,9 +29,6 @@ pub const DELETED_LINGER: Duration = Duration::from_mins(1);
 /// A file that was moved out of the pattern is let go when nothing was written for this long.
 pub const MOVED_LINGER: Duration = Duration::from_hours(1);
 
-/// Descriptors kept free for connections, the database and the rest.
-const RESERVED_DESCRIPTORS: usize = 32;
-
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
@@ -396,7 +393,7 @@ impl Tailer {
         }
     }
 
-    fn ensure_open(&mut self, key: FileKey, now: Now) {
+    pub(super) fn ensure_open(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         if file.handle.is_some() {
             return;
@@ -422,14 +419,20 @@ impl Tailer {
         }
     }
 
-    /// Closes a file that can be opened again by its name when descriptors run short.
+    /// Closes a file that can be opened again by its name when descriptors run short: an idle one
+    /// if there is any. More open files than allowed would leave none for the connection that
+    /// they all wait for.
     pub(super) fn make_room(&mut self) {
         if self.open_count >= self.descriptors_max() {
             let idle = self
                 .files
                 .values()
-                .filter(|file| file.handle.is_some() && file.name == Name::Listed && !file.queued)
-                .max_by_key(|file| (file.unread_bytes() == 0, file.look_every));
+                .filter(|file| file.handle.is_some() && file.name == Name::Listed)
+                .max_by_key(|file| {
+                    let idle = (!file.queued, file.unread_bytes() == 0, file.look_every);
+                    // What may be a copy is compared again and again.
+                    (file.shadow.is_none(), idle)
+                });
             if let Some(key) = idle.map(|file| file.key) {
                 self.close(key);
             }
@@ -447,7 +450,7 @@ impl Tailer {
     }
 
     fn descriptors_max(&self) -> usize {
-        self.options.descriptors_max.saturating_sub(RESERVED_DESCRIPTORS).max(1)
+        self.options.descriptors_max.max(1)
     }
 
     pub(super) fn close(&mut self, key: FileKey) {

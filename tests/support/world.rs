@@ -42,10 +42,12 @@ pub struct World {
     unwritten: usize,
     /// A wall clock for the flow instead of the real one.
     pub wall_nanos: Option<i128>,
-    /// What the flow's batches may hold from the next start on.
-    pub budget_bytes: usize,
     /// While true no batch is acknowledged.
     pub endpoint_down: bool,
+    /// How many files the flow may have open, from its next start on.
+    pub descriptors_max: usize,
+    /// What the flow and others may hold, from its next start on.
+    pub budget: Arc<Budget>,
 }
 
 /// What the flow handed on and nobody answered yet.
@@ -122,8 +124,9 @@ impl World {
             known_flow: false,
             unwritten: 0,
             wall_nanos: None,
-            budget_bytes: 64 * 1024 * 1024,
             endpoint_down: false,
+            descriptors_max: 1024,
+            budget: Budget::new(64 * 1024 * 1024, 1),
         };
         world.start();
         world
@@ -142,7 +145,7 @@ impl World {
                 .multi_line_start
                 .is_some()
                 .then_some(self.config.multi_line_hold),
-            descriptors_max: 1024,
+            descriptors_max: self.descriptors_max,
         };
         let rows = self.rows.values().cloned().collect();
         let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
@@ -150,7 +153,7 @@ impl World {
         let parts = FlowParts {
             config: self.config.clone(),
             tailer: Tailer::new(options, rows, self.next_key, self.now),
-            account: Budget::new(self.budget_bytes, 1).account(),
+            account: self.budget.account(),
             metrics: FlowMetrics::new(&self.config.id),
             status,
             seed: 7,
