@@ -1,11 +1,13 @@
 //! `PutRecords` over the AWS SDK. Everything that matters is in `protocol`, `answer` and
 //! `sdk_error`; this is the call.
 
+use std::sync::Arc;
+
 use aws_sdk_kinesis::Client;
 use bytes::Bytes;
 
 use super::answer::{self, Answer};
-use super::protocol::Exchange;
+use super::express::Express;
 use super::sdk_error::call_error;
 use super::transport::{CallError, Transport};
 
@@ -13,6 +15,7 @@ use super::transport::{CallError, Transport};
 #[derive(Debug, Clone)]
 pub struct KinesisTransport {
     client: Client,
+    express: Arc<Express>,
 }
 
 impl KinesisTransport {
@@ -20,15 +23,16 @@ impl KinesisTransport {
     /// takes finished bodies.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, express: Arc::default() }
     }
 }
 
 impl Transport for KinesisTransport {
     async fn put(&self, body: Bytes, records: usize) -> Result<Answer, CallError> {
-        let exchange = Exchange::new(body);
-        let call = self.client.put_records().set_records(Some(Vec::new())).customize();
-        Box::pin(call.interceptor(exchange.clone()).send()).await.map_err(call_error)?;
-        Ok(answer::read(&exchange.into_answer(), records)?)
+        let answer = self.express.send(body, |exchange| async {
+            let call = self.client.put_records().set_records(Some(Vec::new())).customize();
+            Box::pin(call.interceptor(exchange).send()).await.map(drop).map_err(call_error)
+        });
+        Ok(answer::read(&answer.await?, records)?)
     }
 }

@@ -6,13 +6,13 @@
 //! and [`PreEncodedProtocol`] uses it where the stock protocol would serialize. Nothing here
 //! knows what the bytes mean.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
-    BeforeSerializationInterceptorContextMut,
+    BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -24,9 +24,11 @@ use aws_smithy_schema::{Schema, ShapeId};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::endpoint::Endpoint;
-use aws_smithy_types::error::metadata::Builder as ErrorMetadataBuilder;
+use aws_smithy_types::error::metadata::{Builder as ErrorMetadataBuilder, ErrorMetadata};
 use bytes::Bytes;
 use http_body_util::Limited;
+
+use super::express::Lane;
 
 /// An answer may be this long. One to 500 records is a tenth of it.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -51,20 +53,36 @@ impl Storable for WireBody {
 #[derive(Clone)]
 pub struct Exchange {
     body: Bytes,
-    answer: Arc<Mutex<Bytes>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What an exchange saw of its call.
+#[derive(Default)]
+struct Seen {
+    answer: Bytes,
+    lane: Option<Lane>,
 }
 
 impl Exchange {
     /// An exchange that will send this body.
     #[must_use]
     pub fn new(body: Bytes) -> Self {
-        Self { body, answer: Arc::default() }
+        Self { body, seen: Arc::default() }
     }
 
     /// The body of the answer, empty before there is one.
     #[must_use]
     pub fn into_answer(self) -> Bytes {
-        std::mem::take(&mut *self.answer.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.seen().answer)
+    }
+
+    /// What later calls need to go the short way.
+    pub(super) fn take_lane(&self) -> Option<Lane> {
+        self.seen().lane.take()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,6 +108,16 @@ impl Intercept for Exchange {
         Ok(())
     }
 
+    fn read_after_signing(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.seen().lane = Lane::of(context.request(), components, cfg);
+        Ok(())
+    }
+
     fn modify_before_deserialization(
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
@@ -109,8 +137,7 @@ impl Intercept for Exchange {
         _cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let bytes = context.response().body().bytes().unwrap_or_default();
-        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        *answer = Bytes::copy_from_slice(bytes);
+        self.seen().answer = Bytes::copy_from_slice(bytes);
         Ok(())
     }
 }
@@ -182,6 +209,13 @@ impl ClientProtocolInner for PreEncodedProtocol {
     ) -> Result<(), SerdeError> {
         apply_http_endpoint(request, endpoint, cfg)
     }
+}
+
+/// Code and words of an error answer, as the stock protocol reads them.
+pub(super) fn error_metadata(response: &Response) -> Option<ErrorMetadata> {
+    let stock = AwsJsonRpcProtocol::aws_json_1_1();
+    let read = stock.parse_error_metadata(response, &ConfigBag::base());
+    read.map(ErrorMetadataBuilder::build).ok()
 }
 
 /// The request as awsJson1.1 wants it: a POST to `/` with the operation in a header.

@@ -1,12 +1,13 @@
 //! From the SDK's errors to ours: what matters is whether anything was sent, and what the service
 //! said. Nothing here decides what to do about it.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use hyper_util::client::legacy::Error as ClientError;
 
@@ -44,7 +45,8 @@ where
     }
 }
 
-fn answered(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
+/// What the service said in an answer that is no success.
+pub(super) fn answered(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
     let status = raw.status().as_u16();
     let retry_after = raw.headers().get(RETRY_AFTER_HEADER);
     CallError::Service {
@@ -70,6 +72,17 @@ fn not_answered(error: &(dyn Error + 'static)) -> CallError {
         return CallError::NotSent { reason };
     }
     CallError::Lost { reason }
+}
+
+/// There is no answer: what the SDK says when it gets no further.
+pub(super) fn dispatch_failure(error: ConnectorError) -> CallError {
+    not_answered(&SdkError::<Infallible, HttpResponse>::dispatch_failure(error))
+}
+
+/// The answer broke off, or is too long.
+pub(super) fn lost(error: &(dyn Error + 'static)) -> CallError {
+    let causes: Vec<String> = chain(error).map(ToString::to_string).collect();
+    CallError::Lost { reason: cut(&causes.join(": ")) }
 }
 
 /// The first error of this type in the chain.

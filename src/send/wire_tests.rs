@@ -21,6 +21,7 @@ use crate::config::{AwsConfig, StaticKeys};
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
 
 /// What the server does with a connection's request.
+#[derive(Clone)]
 enum Reply {
     Answer {
         status: u16,
@@ -125,21 +126,53 @@ fn kinesis_body(records: usize) -> Body {
     body
 }
 
-/// One call to Kinesis against this reply; the request, and what the transport made of it.
+/// One call to Kinesis against this reply, once the long way and once the short way, which must
+/// make the same of it. The request of the short way, and what the transport made of it.
 async fn call(records: usize, reply: Reply) -> (Request, Result<Answer, CallError>) {
+    let (_, mut long) = calls(records, vec![reply.clone()]).await;
+    let (mut requests, mut short) = calls(records, vec![ok(ONE_TAKEN), reply]).await;
+    let (long, short) = (long.remove(0), short.remove(1));
+    assert_eq!(format!("{long:?}"), format!("{short:?}"));
+    if let Err(error) = &short {
+        assert!(!format!("{error} {error:?}").contains(SECRET));
+    }
+    assert_eq!(requests.len(), 2);
+    let request = requests.remove(1);
+    assert_eq!(request.header(LONG_WAY_HEADER), None);
+    (request, short)
+}
+
+/// One call after the other over one transport, each against its reply. The first is of one
+/// record if there are more.
+async fn calls(
+    records: usize,
+    replies: Vec<Reply>,
+) -> (Vec<Request>, Vec<Result<Answer, CallError>>) {
     let server = Server::start().await;
     let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
     let transport = KinesisTransport::new(client);
-    let result = tokio::select! {
-        result = transport.put(kinesis_body(records).finish(), records) => result,
-        () = server.serve(vec![reply]) => unreachable!("it serves for ever"),
+    let count = replies.len();
+    let puts = async {
+        let mut results = Vec::new();
+        for number in 1..=count {
+            let records = if number < count { 1 } else { records };
+            results.push(transport.put(kinesis_body(records).finish(), records).await);
+        }
+        results
     };
-    if let Err(error) = &result {
-        assert!(!format!("{error} {error:?}").contains(SECRET));
-    }
-    let request = server.requests.lock().expect("no panic").pop().unwrap_or_default();
-    (request, result)
+    let results = tokio::select! {
+        results = puts => results,
+        () = server.serve(replies) => unreachable!("it serves for ever"),
+    };
+    (server.requests.into_inner().expect("no panic"), results)
 }
+
+/// An answer to one record that was taken.
+const ONE_TAKEN: &str =
+    r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
+
+/// Only the SDK itself sends this one.
+const LONG_WAY_HEADER: &str = "amz-sdk-invocation-id";
 
 fn ok(body: &str) -> Reply {
     Reply::Answer { status: 200, headers: "", body: body.as_bytes().to_vec() }
@@ -174,11 +207,41 @@ async fn kinesis_gets_exactly_the_finished_body_signed() {
 #[tokio::test]
 async fn the_signature_covers_our_bytes() {
     use hmac::sign;
-    let (request, _) = call(2, ok("{}")).await;
-    let authorization = request.header("authorization").expect("it is signed").to_owned();
-    let date = request.header("x-amz-date").expect("a date");
-    assert_eq!(sign(&request.head, &request.body, date, SECRET), signature(&authorization));
-    assert_ne!(sign(&request.head, b"{}", date, SECRET), signature(&authorization));
+    let (requests, _) = calls(2, vec![ok(ONE_TAKEN), ok(ONE_TAKEN)]).await;
+    for request in &requests {
+        let authorization = request.header("authorization").expect("it is signed").to_owned();
+        let date = request.header("x-amz-date").expect("a date");
+        assert_eq!(sign(&request.head, &request.body, date, SECRET), signature(&authorization));
+        assert_ne!(sign(&request.head, b"{}", date, SECRET), signature(&authorization));
+    }
+}
+
+#[tokio::test]
+async fn both_ways_send_the_same_headers() {
+    let (requests, _) = calls(1, vec![ok(ONE_TAKEN), ok(ONE_TAKEN)]).await;
+    let headers = |request: &Request| {
+        let own = [LONG_WAY_HEADER, "amz-sdk-request", "authorization", "x-amz-date"];
+        let lines = request.head.lines().map(str::to_ascii_lowercase);
+        let mut lines: Vec<String> =
+            lines.filter(|line| !own.iter().any(|name| line.starts_with(name))).collect();
+        lines.sort();
+        lines
+    };
+    let [long, short] = requests.as_slice() else { panic!("two requests") };
+    assert!(long.header(LONG_WAY_HEADER).is_some() && short.header(LONG_WAY_HEADER).is_none());
+    assert_eq!(headers(long), headers(short));
+}
+
+#[tokio::test]
+async fn after_a_failure_the_sdk_itself_makes_the_next_call() {
+    let taken = || ok(ONE_TAKEN);
+    let replies = vec![taken(), error(500, "", ""), taken(), taken(), Reply::Close, taken()];
+    let (requests, results) = calls(1, replies).await;
+    let long: Vec<bool> =
+        requests.iter().map(|request| request.header(LONG_WAY_HEADER).is_some()).collect();
+    assert_eq!(long, [true, false, true, false, false, true]);
+    let well: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(well, [true, false, true, true, false, true]);
 }
 
 fn signature(authorization: &str) -> &str {
@@ -326,13 +389,19 @@ async fn a_body_can_be_used_again_after_its_call() {
     let server = Server::start().await;
     let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
     let transport = KinesisTransport::new(client);
-    let mut body = kinesis_body(500);
-    let answer = r#"{"FailedRecordCount":0,"Records":[]}"#;
-    tokio::select! {
-        result = transport.put(body.finish(), 0) => assert!(result.is_ok(), "{result:?}"),
-        () = server.serve(vec![ok(answer)]) => unreachable!("it serves for ever"),
+    let answer = || ok(r#"{"FailedRecordCount":0,"Records":[]}"#);
+    let puts = async {
+        for way in ["long", "short"] {
+            let mut body = kinesis_body(500);
+            let result = transport.put(body.finish(), 0).await;
+            assert!(result.is_ok(), "{result:?}");
+            assert!(body.recycle().is_some(), "{way}: the SDK and the connection let go of it");
+        }
     };
-    assert!(body.recycle().is_some(), "the SDK and the connection let go of it");
+    tokio::select! {
+        () = puts => {}
+        () = server.serve(vec![answer(), answer()]) => unreachable!("it serves for ever"),
+    };
 }
 
 #[tokio::test]
