@@ -167,7 +167,7 @@ impl Lane {
             .await
             .map_err(|error| dispatch_failure(ConnectorError::other(error, None)))?;
         let not_sent = |error: BoxError| CallError::NotSent { reason: error.to_string() };
-        let mut request = self.signed(body, &identity).map_err(not_sent)?;
+        let mut request = self.signed(&body, &identity).map_err(not_sent)?;
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
         let response = self.connector.call(request).await;
@@ -188,7 +188,7 @@ impl Lane {
         Err(error_answer(&response))
     }
 
-    fn signed(&self, body: Bytes, identity: &Identity) -> Result<Request, BoxError> {
+    fn signed(&self, body: &Bytes, identity: &Identity) -> Result<Request, BoxError> {
         let length = body.len().to_string();
         let now = self.components.time_source().ok_or("the SDK has no clock")?.now();
         let mut request = Request::new(SdkBody::from(body.clone()));
@@ -211,7 +211,7 @@ impl Lane {
             request.method(),
             request.uri(),
             request.headers().iter(),
-            SignableBody::Bytes(&body),
+            SignableBody::Bytes(body),
         )?;
         let (instructions, _) = sign(signable, &params)?.into_parts();
         for (name, value) in instructions.headers() {
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_corrected_clock_shows_in_the_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_132_800);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(498_648);
         assert_eq!(skew("20261120T000000Z", now), Some(Duration::ZERO));
         assert_eq!(skew("20261119T235900Z", now), Some(Duration::from_mins(1)));
         assert_eq!(skew("20261120T001000Z", now), Some(Duration::from_mins(10)));

@@ -4,8 +4,8 @@
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
 //! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer`,
 //! `journal` and `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
-//! `protocol`, `express`, `sdk_error` and `client` beneath. A sender never drops a record without saying so
-//! in the [`Outcome`].
+//! `protocol`, `express`, `sdk_error` and `client` beneath. A sender never drops a record without
+//! saying so in the [`Outcome`].
 
 pub mod answer;
 pub mod classify;
