@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::backend::{Backend, Remedy, WriteError, io, sqlite};
 use super::connect::connect;
@@ -95,14 +95,45 @@ impl Database {
     }
 }
 
+/// A transaction that is rolled back unless it is committed. The crate's own prepares its two
+/// statements anew each time, which is a good part of what a small one costs.
+struct Transaction<'c> {
+    conn: &'c Connection,
+    open: bool,
+}
+
+impl<'c> Transaction<'c> {
+    fn begin(conn: &'c Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self { conn, open: true })
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // Some errors have rolled it back already.
+        if self.open
+            && !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::debug!(%error, "a transaction could not be rolled back");
+        }
+    }
+}
+
 impl Backend for Database {
     fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
-        let transaction = self
-            .connection()?
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(sqlite("lock"))?;
-        let rows = write_dirty(&transaction, mirror).map_err(sqlite("write to"))?;
+        let conn = self.connection()?;
+        let mut transaction = Transaction::begin(conn).map_err(sqlite("lock"))?;
+        let rows = write_dirty(transaction.conn, mirror).map_err(sqlite("write to"))?;
         transaction.commit().map_err(sqlite("commit to"))?;
+        drop(transaction);
         self.rows_in_log = self.rows_in_log.saturating_add(rows);
         if self.rows_in_log >= ROWS_PER_LOG_CHECKPOINT {
             self.checkpoint_log("PASSIVE")?;
