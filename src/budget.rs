@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use metrics::gauge;
+use metrics::{Gauge, gauge};
 
 use crate::metrics::name;
 
@@ -20,6 +20,7 @@ pub struct Budget {
     lent_bytes: AtomicUsize,
     held_bytes: AtomicUsize,
     share_bytes: usize,
+    used: Gauge,
 }
 
 /// One flow's part in the budget.
@@ -40,6 +41,7 @@ impl Budget {
             lent_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             share_bytes: total_bytes / 2 / flows.max(1),
+            used: gauge!(name::MEMORY_USED_BYTES),
         })
     }
 
@@ -85,7 +87,7 @@ impl Account {
         }
         self.held_bytes = wanted_bytes;
         let held = self.budget.held_bytes.fetch_add(more, Ordering::Relaxed) + more;
-        gauge!(name::MEMORY_USED_BYTES).set(approximate(held));
+        self.budget.used.set(approximate(held));
         true
     }
 
@@ -98,7 +100,7 @@ impl Account {
         self.budget.lent_bytes.fetch_sub(returned, Ordering::Relaxed);
         self.held_bytes = kept_bytes;
         let held = self.budget.held_bytes.fetch_sub(less, Ordering::Relaxed) - less;
-        gauge!(name::MEMORY_USED_BYTES).set(approximate(held));
+        self.budget.used.set(approximate(held));
     }
 
     fn beyond_share(&self, bytes: usize) -> usize {

@@ -100,10 +100,15 @@ pub mod name {
     pub const PROCESS_START_SECONDS: &str = "kinetail_process_start_time_seconds";
 }
 
+/// The outcome of a request whose records were all taken.
+const OK: &str = "ok";
+
 /// The cached handles of one flow.
 #[derive(Debug, Clone)]
 pub struct FlowMetrics {
     flow: String,
+    /// [`name::REQUESTS`] for the outcome that nearly all have.
+    requests_ok: Counter,
     /// [`name::BYTES_READ`].
     pub bytes_read: Counter,
     /// [`name::RECORDS_READ`].
@@ -173,6 +178,7 @@ impl FlowMetrics {
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
             notify_degraded: g(name::NOTIFY_DEGRADED),
             scans: c(name::SCANS),
+            requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
         }
     }
@@ -191,6 +197,9 @@ impl FlowMetrics {
 
     /// Counts a request by outcome: `ok`, `partial`, or the error code.
     pub fn request(&self, outcome: &str) {
+        if outcome == OK {
+            return self.requests_ok.increment(1);
+        }
         counter!(name::REQUESTS, "flow" => self.flow.clone(), "outcome" => outcome.to_owned())
             .increment(1);
     }
