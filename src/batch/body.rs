@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
 /// lines grows twice.
@@ -98,6 +99,8 @@ pub struct Body {
     buffer: Vec<u8>,
     /// The bytes with the suffix, which requests share.
     finished: Option<Bytes>,
+    /// The SHA-256 of the finished bytes, once somebody asked for it.
+    sha256: Option<Arc<str>>,
     entries: Vec<Entry>,
     data_bytes: usize,
     key_bytes: usize,
@@ -113,6 +116,7 @@ impl Body {
             envelope: envelope.clone(),
             buffer,
             finished: None,
+            sha256: None,
             entries: Vec::new(),
             data_bytes: 0,
             key_bytes: 0,
@@ -195,6 +199,21 @@ impl Body {
             .clone()
     }
 
+    /// Completes the body and hashes it, for the signature. Best done where the bytes were written:
+    /// they are still in that processor's cache.
+    pub fn seal(&mut self) {
+        if self.sha256.is_none() {
+            let hash = Sha256::digest(self.finish());
+            self.sha256 = Some(format!("{hash:x}").into());
+        }
+    }
+
+    /// The SHA-256 of the whole body in hexadecimal digits, if it was sealed.
+    #[must_use]
+    pub fn sha256(&self) -> Option<&Arc<str>> {
+        self.sha256.as_ref()
+    }
+
     /// A complete body of only these records, in this order, by copying their slices. Indexes
     /// that do not exist are left out.
     #[must_use]
@@ -226,12 +245,15 @@ impl Body {
         buffer.truncate(self.envelope.0.prefix.len());
         let mut entries = self.entries;
         entries.clear();
-        Some(Self { buffer, finished: None, entries, data_bytes: 0, key_bytes: 0, ..self })
+        let envelope = self.envelope;
+        let (finished, sha256, data_bytes, key_bytes) = (None, None, 0, 0);
+        Some(Self { envelope, buffer, finished, sha256, entries, data_bytes, key_bytes })
     }
 
     /// The buffer for appending. A finished body is opened again.
     fn growing(&mut self) -> &mut Vec<u8> {
         if let Some(bytes) = self.finished.take() {
+            self.sha256 = None;
             self.buffer = Vec::from(bytes);
             self.buffer.truncate(self.buffer.len().saturating_sub(JSON_SUFFIX.len()));
         }
@@ -336,6 +358,21 @@ mod tests {
         let value = parsed(&body.finish());
         assert_eq!(value["Records"].as_array().map(Vec::len), Some(2));
         assert_eq!(parsed(&held)["Records"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn a_seal_holds_until_a_record_is_added() {
+        let mut body = Body::new(&Envelope::kinesis("s"));
+        body.push(b"x", "k");
+        assert_eq!(body.sha256(), None);
+        let hash = |bytes: &[u8]| Some(Arc::from(format!("{:x}", Sha256::digest(bytes))));
+        body.seal();
+        assert_eq!(body.sha256().cloned(), hash(&body.finish()));
+        body.push(b"y", "k");
+        assert_eq!(body.sha256(), None);
+        body.seal();
+        assert_eq!(body.sha256().cloned(), hash(&body.finish()));
+        assert_eq!(body.recycle().and_then(|body| body.sha256().cloned()), None);
     }
 
     #[test]

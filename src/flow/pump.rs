@@ -63,13 +63,14 @@ impl Flow {
 
     /// Hands the open batch on. A batch without records is acknowledged at once.
     pub(super) fn submit(&mut self, now: Instant, outlet: &mut impl Outlet) {
-        let Some((id, batch)) = self.packer.close() else { return };
+        let Some((id, mut batch)) = self.packer.close() else { return };
         self.ledger.open(id, &batch.spans);
         if batch.body.records() == 0 {
             self.acknowledge(id, now);
             self.release_memory();
             return;
         }
+        batch.body.seal();
         self.submitted_bytes.insert(id, batch.body.held_bytes());
         if !outlet.submit(Submission { batch: id, body: batch.body }) {
             // Without a sender nothing is acknowledged; the files are read again after a restart.

@@ -24,11 +24,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::answer::Answer;
 use super::classify::{Verdict, is_throttle};
 use super::gate::Gate;
+use super::transport::Payload;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::batch::BatchId;
 use crate::batch::body::Body;
@@ -61,7 +60,7 @@ pub enum Next {
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The complete body.
-    pub body: Bytes,
+    pub body: Payload,
     /// How many records are in it.
     pub records: usize,
     /// Whether these records were sent before.
@@ -84,7 +83,7 @@ pub struct Progress {
 struct Part {
     /// Their places in the batch.
     indexes: Indexes,
-    bytes: Bytes,
+    body: Payload,
 }
 
 #[derive(Debug)]
@@ -145,7 +144,8 @@ impl Delivery {
     #[must_use]
     pub fn new(submission: Submission) -> Self {
         let Submission { batch, mut body } = submission;
-        let whole = Part { indexes: Indexes::All(body.records()), bytes: body.finish() };
+        let payload = Payload { bytes: body.finish(), sha256: body.sha256().cloned() };
+        let whole = Part { indexes: Indexes::All(body.records()), body: payload };
         Self {
             batch,
             parts: if body.records() == 0 { Vec::new() } else { vec![whole] },
@@ -177,7 +177,7 @@ impl Delivery {
         }
         let part = self.parts.last()?;
         let again = self.attempts > 0;
-        Some(Request { body: part.bytes.clone(), records: part.indexes.len(), again })
+        Some(Request { body: part.body.clone(), records: part.indexes.len(), again })
     }
 
     /// The call is about to be made.
@@ -320,8 +320,8 @@ impl Delivery {
     }
 
     fn part(&self, indexes: Vec<usize>) -> Part {
-        let bytes = self.body.subset(&indexes);
-        Part { indexes: Indexes::Some(indexes), bytes }
+        let body = self.body.subset(&indexes).into();
+        Part { indexes: Indexes::Some(indexes), body }
     }
 }
 

@@ -41,7 +41,7 @@ use tokio::time::timeout;
 use super::client::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
 use super::protocol::{ANSWER_BYTES_MAX, Exchange};
 use super::sdk_error::{answered, dispatch_failure, lost};
-use super::transport::CallError;
+use super::transport::{CallError, Payload};
 
 /// The name of Signature Version 4 within the SDK.
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
@@ -73,7 +73,7 @@ impl Express {
     /// [`CallError`] if the request failed, by the same rules on both ways.
     pub async fn send<F>(
         &self,
-        body: Bytes,
+        body: Payload,
         long_way: impl FnOnce(Exchange) -> F,
     ) -> Result<Bytes, CallError>
     where
@@ -87,7 +87,7 @@ impl Express {
             }
             return result;
         }
-        let exchange = Exchange::new(body);
+        let exchange = Exchange::new(body.bytes);
         long_way(exchange.clone()).await?;
         *self.lock() = exchange.take_lane().map(Arc::new);
         Ok(exchange.into_answer())
@@ -100,8 +100,8 @@ impl Express {
 
 /// What calls have in common.
 pub(super) struct Lane {
-    address: String,
-    headers: Vec<(String, String)>,
+    /// Address and headers, without a body.
+    template: Request,
     region: String,
     service: String,
     components: RuntimeComponents,
@@ -113,7 +113,7 @@ pub(super) struct Lane {
 
 impl std::fmt::Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Lane").field("address", &self.template.uri()).finish_non_exhaustive()
     }
 }
 
@@ -131,7 +131,6 @@ impl Lane {
             return None;
         }
         let (region, service) = scope(headers.get("authorization")?)?;
-        let common = headers.iter().filter(|(name, _)| !CALL_HEADERS.contains(name));
         let connector_settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(ATTEMPT_TIMEOUT)
@@ -141,8 +140,7 @@ impl Lane {
             layer.store_put(timeouts.clone());
         }
         Some(Self {
-            address: request.uri().to_owned(),
-            headers: common.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            template: template_of(request)?,
             region: region.to_owned(),
             service: service.to_owned(),
             provider: components.auth_scheme(SIGV4)?.identity_resolver(components)?,
@@ -152,14 +150,14 @@ impl Lane {
         })
     }
 
-    async fn send(&self, body: Bytes) -> Result<Bytes, CallError> {
+    async fn send(&self, body: Payload) -> Result<Bytes, CallError> {
         match timeout(ATTEMPT_TIMEOUT, self.attempt(body)).await {
             Ok(result) => result,
             Err(_) => Err(CallError::Deadline(ATTEMPT_TIMEOUT)),
         }
     }
 
-    async fn attempt(&self, body: Bytes) -> Result<Bytes, CallError> {
+    async fn attempt(&self, body: Payload) -> Result<Bytes, CallError> {
         let identity = self
             .components
             .identity_cache()
@@ -167,7 +165,7 @@ impl Lane {
             .await
             .map_err(|error| dispatch_failure(ConnectorError::other(error, None)))?;
         let not_sent = |error: BoxError| CallError::NotSent { reason: error.to_string() };
-        let mut request = self.signed(&body, &identity).map_err(not_sent)?;
+        let mut request = self.signed(body, &identity).map_err(not_sent)?;
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
         let response = self.connector.call(request).await;
@@ -188,17 +186,10 @@ impl Lane {
         Err(error_answer(&response))
     }
 
-    fn signed(&self, body: &Bytes, identity: &Identity) -> Result<Request, BoxError> {
-        let length = body.len().to_string();
+    fn signed(&self, body: Payload, identity: &Identity) -> Result<Request, BoxError> {
         let now = self.components.time_source().ok_or("the SDK has no clock")?.now();
-        let mut request = Request::new(SdkBody::from(body.clone()));
-        request.set_method("POST")?;
-        request.set_uri(self.address.as_str())?;
-        let headers = request.headers_mut();
-        for (name, value) in &self.headers {
-            headers.try_insert(name.clone(), value.clone())?;
-        }
-        headers.try_insert("content-length", length)?;
+        let mut request = self.template.try_clone().ok_or("an empty body can be cloned")?;
+        request.headers_mut().try_insert("content-length", body.bytes.len().to_string())?;
         let params = v4::SigningParams::builder()
             .identity(identity)
             .region(&self.region)
@@ -211,14 +202,30 @@ impl Lane {
             request.method(),
             request.uri(),
             request.headers().iter(),
-            SignableBody::Bytes(body),
+            match &body.sha256 {
+                Some(hash) => SignableBody::Precomputed(hash.as_ref().to_owned()),
+                None => SignableBody::Bytes(&body.bytes),
+            },
         )?;
         let (instructions, _) = sign(signable, &params)?.into_parts();
         for (name, value) in instructions.headers() {
             request.headers_mut().try_insert(name.to_owned(), value.to_owned())?;
         }
+        *request.body_mut() = SdkBody::from(body.bytes);
         Ok(request)
     }
+}
+
+/// A request without what belongs to one call.
+fn template_of(request: &Request) -> Option<Request> {
+    let mut template = Request::new(SdkBody::empty());
+    template.set_method(request.method()).ok()?;
+    template.set_uri(request.uri()).ok()?;
+    let common = request.headers().iter().filter(|(name, _)| !CALL_HEADERS.contains(name));
+    for (name, value) in common {
+        template.headers_mut().try_insert(name.to_owned(), value.to_owned()).ok()?;
+    }
+    Some(template)
 }
 
 /// The interceptors are the long way's; one of them is this call's exchange, with its body.

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 
 use aws_sdk_firehose::Client;
-use bytes::Bytes;
 
 use super::answer::{self, Answer};
 use super::express::Express;
 use super::sdk_error::call_error;
-use super::transport::{CallError, Transport};
+use super::transport::{CallError, Payload, Transport};
 
 /// Sends bodies of `Envelope::firehose`.
 #[derive(Debug, Clone)]
@@ -28,7 +27,7 @@ impl FirehoseTransport {
 }
 
 impl Transport for FirehoseTransport {
-    async fn put(&self, body: Bytes, records: usize) -> Result<Answer, CallError> {
+    async fn put(&self, body: Payload, records: usize) -> Result<Answer, CallError> {
         let answer = self.express.send(body, |exchange| async {
             let call = self.client.put_record_batch().set_records(Some(Vec::new())).customize();
             Box::pin(call.interceptor(exchange).send()).await.map(drop).map_err(call_error)

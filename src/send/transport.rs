@@ -3,6 +3,7 @@
 //! `kinesis` and `firehose` implement it over the AWS SDK; tests implement it with a script.
 //! Errors keep what the sender needs in order to decide and nothing that is secret.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,9 +20,24 @@ pub trait Transport: Send + Sync {
     /// [`CallError`] if the request as a whole failed.
     fn put(
         &self,
-        body: Bytes,
+        body: Payload,
         records: usize,
     ) -> impl Future<Output = Result<Answer, CallError>> + Send;
+}
+
+/// A finished body on its way out. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// What is sent.
+    pub bytes: Bytes,
+    /// Its SHA-256 in hexadecimal digits, if somebody worked it out already.
+    pub sha256: Option<Arc<str>>,
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, sha256: None }
+    }
 }
 
 /// Why a request as a whole failed.

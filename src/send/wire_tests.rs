@@ -13,7 +13,7 @@ use super::client::Aws;
 use super::firehose::FirehoseTransport;
 use super::kinesis::KinesisTransport;
 use super::protocol::ANSWER_BYTES_MAX;
-use super::transport::{CallError, CredentialFault, Transport};
+use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::{Body, Envelope};
 use crate::config::{AwsConfig, StaticKeys};
 
@@ -156,7 +156,10 @@ async fn calls(
         let mut results = Vec::new();
         for number in 1..=count {
             let records = if number < count { 1 } else { records };
-            results.push(transport.put(kinesis_body(records).finish(), records).await);
+            // Hashed beforehand or not, it must come to the same.
+            let mut body = kinesis_body(records);
+            let body = if number % 2 == 0 { sealed(&mut body) } else { body.finish().into() };
+            results.push(transport.put(body, records).await);
         }
         results
     };
@@ -165,6 +168,11 @@ async fn calls(
         () = server.serve(replies) => unreachable!("it serves for ever"),
     };
     (server.requests.into_inner().expect("no panic"), results)
+}
+
+fn sealed(body: &mut Body) -> Payload {
+    body.seal();
+    Payload { bytes: body.finish(), sha256: body.sha256().cloned() }
 }
 
 /// An answer to one record that was taken.
@@ -307,7 +315,7 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
     );
     let transport = FirehoseTransport::new(client);
     let answer = tokio::select! {
-        result = transport.put(body.finish(), 2) => result.expect("an answer"),
+        result = transport.put(body.finish().into(), 2) => result.expect("an answer"),
         () = server.serve(vec![ok(reply)]) => unreachable!("it serves for ever"),
     };
     assert_eq!(answer.failed.len(), 1);
@@ -393,7 +401,7 @@ async fn a_body_can_be_used_again_after_its_call() {
     let puts = async {
         for way in ["long", "short"] {
             let mut body = kinesis_body(500);
-            let result = transport.put(body.finish(), 0).await;
+            let result = transport.put(sealed(&mut body), 0).await;
             assert!(result.is_ok(), "{result:?}");
             assert!(body.recycle().is_some(), "{way}: the SDK and the connection let go of it");
         }
@@ -409,7 +417,7 @@ async fn a_refused_connection_is_not_ambiguous() {
     let server = Server::start().await;
     let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
     drop(server);
-    let result = KinesisTransport::new(client).put(kinesis_body(1).finish(), 1).await;
+    let result = KinesisTransport::new(client).put(kinesis_body(1).finish().into(), 1).await;
     let failure = result.expect_err("nobody listens");
     assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
     assert!(failure.message().contains("refused"), "{failure}");
@@ -440,7 +448,7 @@ async fn missing_credentials_are_told_apart() {
         let config = client.expect("a region").config().to_builder();
         let config = config.credentials_provider(Failing(make)).build();
         let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));
-        let failure = transport.put(kinesis_body(1).finish(), 1).await.expect_err("no keys");
+        let failure = transport.put(kinesis_body(1).finish().into(), 1).await.expect_err("no keys");
         assert!(
             matches!(&failure, CallError::Credentials { fault, .. } if *fault == expected),
             "{failure:?}"

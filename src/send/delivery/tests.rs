@@ -21,7 +21,7 @@ fn batch(records: usize) -> Delivery {
 
 /// The numbers in a request, in order.
 fn numbers(request: &Request) -> Vec<usize> {
-    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let body: Value = serde_json::from_slice(&request.body.bytes).expect("JSON");
     let records = body["Records"].as_array().expect("records");
     assert_eq!(records.len(), request.records);
     records

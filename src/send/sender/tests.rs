@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -12,6 +11,7 @@ use crate::batch::body::{Body, Envelope};
 use crate::send::Outcome;
 use crate::send::answer::FailedEntry;
 use crate::send::classify::SHORT_PROBE;
+use crate::send::transport::Payload;
 
 /// What the service does with one request.
 enum Step {
@@ -58,8 +58,8 @@ fn service_error(status: u16, code: &str, retry_after: Option<Duration>) -> Call
 }
 
 impl Transport for Arc<Scripted> {
-    async fn put(&self, body: Bytes, records: usize) -> Result<Answer, CallError> {
-        let body: Value = serde_json::from_slice(&body).expect("JSON");
+    async fn put(&self, body: Payload, records: usize) -> Result<Answer, CallError> {
+        let body: Value = serde_json::from_slice(&body.bytes).expect("JSON");
         let data = |record: &Value| {
             let data = record["Data"].as_str().expect("data");
             let bytes = base64_simd::STANDARD.decode_to_vec(data).expect("base64");
