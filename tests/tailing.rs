@@ -602,3 +602,41 @@ fn a_long_line_is_sent_while_others_hold_all_that_can_be_lent() {
     world.settle();
     assert_eq!(world.stream, [line, b"next\n".to_vec()]);
 }
+
+#[test]
+fn a_new_file_that_begins_like_a_truncated_one_is_a_file_of_its_own() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    writer.written.push(b"starting\n".to_vec());
+    world.append("a.log", b"starting\n");
+    world.settle();
+    File::options().write(true).open(world.path("a.log")).unwrap().set_len(0).unwrap();
+    world.append("a.log", &writer.lines("a", 1));
+    world.settle();
+    // File stamps are a tick of the kernel's clock old.
+    std::thread::sleep(Duration::from_millis(20));
+    writer.written.push(b"starting\n".to_vec());
+    world.append("b.log", b"starting\n");
+    world.append("b.log", &writer.lines("b", 3));
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_new_file_that_begins_like_one_that_was_deleted_while_down_is_a_file_of_its_own() {
+    let mut world = World::new("*.log");
+    let mut writer = Writer::default();
+    writer.written.push(b"starting\n".to_vec());
+    world.append("a.log", b"starting\n");
+    world.settle();
+    world.stop();
+    let keep = File::open(world.path("a.log")).unwrap();
+    fs::remove_file(world.path("a.log")).unwrap();
+    writer.written.push(b"starting\n".to_vec());
+    world.append("b.log", b"starting\n");
+    world.append("b.log", &writer.lines("b", 3));
+    drop(keep);
+    world.start();
+    world.settle();
+    writer.check(&world);
+}

@@ -163,6 +163,8 @@ impl Tailer {
     pub(super) fn begin_new_generation(&mut self, key: FileKey, why: &str, now: Now) {
         let Some(mut file) = self.files.remove(&key) else { return };
         let (path, inode) = (Arc::clone(&file.path), file.inode);
+        let stat = file.handle.as_ref().and_then(|handle| file::stat(handle).ok());
+        let stat = stat.unwrap_or(file.seen);
         let old = Remembered {
             key,
             inode,
@@ -174,6 +176,7 @@ impl Tailer {
             seen_size: file.grown_to,
             rotated: file.rotated.is_some(),
             since: now.instant,
+            lost_by_nanos: stat.modified_nanos,
             loss: Loss::Truncated,
         };
         self.event(
@@ -249,6 +252,7 @@ impl Tailer {
             seen_size: file.grown_to,
             rotated: file.rotated.is_some(),
             since: now.instant,
+            lost_by_nanos: file.seen.modified_nanos,
             loss: Loss::Released,
         });
     }

@@ -49,6 +49,9 @@ pub struct Remembered {
     pub rotated: bool,
     /// Since when it has no file.
     pub since: Instant,
+    /// When the file it lived in was last modified, as it was found to be lost: a file that was
+    /// modified later is no copy that was made before. Nanoseconds since 1970.
+    pub lost_by_nanos: i128,
     /// Why.
     pub loss: Loss,
 }
@@ -75,7 +78,10 @@ impl Remembered {
             .filter(move |at| shorter && at.offset > 0 && at.offset <= size)
     }
 
-    fn proves_much(&self) -> bool {
+    /// Whether so much of it was read that an equal beginning is no coincidence. Many a log begins
+    /// with the same few lines.
+    #[must_use]
+    pub fn proves_much(&self) -> bool {
         self.head.is_full() && self.position.offset > 0
     }
 }
@@ -234,6 +240,7 @@ mod tests {
             seen_size: bytes.len() as u64,
             rotated: false,
             since: Instant::now(),
+            lost_by_nanos: 0,
             loss: Loss::Truncated,
         }
     }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::DirEntryExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +41,7 @@ struct Evidence<'f> {
     inode: Inode,
     handle: &'f File,
     size: u64,
+    modified_nanos: i128,
     head: &'f [u8],
 }
 
@@ -156,8 +158,25 @@ impl Tailer {
             .alike(candidate.head, candidate.size)
             .into_iter()
             .filter(|content| content.inode != candidate.inode)
-            .find(|content| file::proves(candidate.handle, content.position).unwrap_or(false))
+            .filter(|content| file::proves(candidate.handle, content.position).unwrap_or(false))
+            .find(|content| self.may_be_copy(candidate, content))
             .map(|content| content.key)
+    }
+
+    /// Whether a file can hold a copy of this content, as far as circumstances tell. Where little
+    /// was read the bytes tell little: another log may begin with the same few lines, and to take
+    /// it for a copy would lose them. A copy is made before its original is truncated, and the
+    /// original stays.
+    fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
+        if content.proves_much() {
+            return true;
+        }
+        match content.loss {
+            Loss::Truncated => candidate.modified_nanos <= content.lost_by_nanos,
+            Loss::Released | Loss::Stopped => {
+                self.by_inode.contains_key(&content.inode) || original_is_there(content)
+            }
+        }
     }
 
     /// The content without a file that this file holds the beginning of, and the last position up
@@ -167,7 +186,8 @@ impl Tailer {
         let alike = self.memory.beginning_alike(candidate.head).into_iter();
         alike.filter(|content| content.inode != candidate.inode).find_map(|content| {
             let position = proven_part(content, candidate.handle, candidate.size)?;
-            Some((Arc::clone(&content.path), position))
+            let accepted = self.may_be_copy(candidate, content);
+            accepted.then(|| (Arc::clone(&content.path), position))
         })
     }
 
@@ -285,7 +305,8 @@ impl Tailer {
         let Some(file) = self.files.get(&key).filter(|file| file.undecided) else { return key };
         let Some(handle) = file.handle.as_ref().filter(|_| file.seen.size > 0) else { return key };
         let Ok(head) = file::read_head(handle) else { return key };
-        let evidence = Evidence { inode: file.inode, handle, size: file.seen.size, head: &head };
+        let Stat { size, modified_nanos, .. } = file.seen;
+        let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &head };
         let copied = self.copied_from(&evidence);
         let early = self.copied_early(&evidence);
         let live = self.live_contents();
@@ -338,9 +359,9 @@ impl Tailer {
             return false;
         };
         let Some(handle) = &file.handle else { return false };
-        let (inode, size) = (file.inode, file.seen.size);
+        let Stat { size, modified_nanos, .. } = file.seen;
         // Only the end is compared, so the head is not needed.
-        let evidence = Evidence { inode, handle, size, head: &[] };
+        let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &[] };
         size > parent.seen.size || (parent.handle.is_some() && !same_end(&evidence, parent))
     }
 
@@ -551,6 +572,13 @@ fn is_expired(content: &Remembered, now: Instant) -> bool {
         && now.saturating_duration_since(content.since) >= COPY_APPEARS_WITHIN
 }
 
+/// Whether the directory where a content lay still holds the file that it lay in.
+fn original_is_there(content: &Remembered) -> bool {
+    let entries = content.path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
+    entries
+        .is_some_and(|entries| entries.flatten().any(|entry| entry.ino() == content.inode.number))
+}
+
 /// The last position up to which a shorter file provably holds what was read of a content.
 fn proven_part(content: &Remembered, handle: &File, size: u64) -> Option<Position> {
     content.covered_at(size).find(|at| file::proves(handle, *at).unwrap_or(false))
@@ -627,7 +655,8 @@ impl Candidate {
 
     fn evidence(&self) -> Evidence<'_> {
         let Self { inode, handle, stat, head, .. } = self;
-        Evidence { inode: *inode, handle, size: stat.size, head }
+        let Stat { size, modified_nanos, .. } = *stat;
+        Evidence { inode: *inode, handle, size, modified_nanos, head }
     }
 
     fn into_file(self, key: FileKey, position: Position, now: Instant) -> Tailed {

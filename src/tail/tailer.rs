@@ -107,6 +107,7 @@ impl Tailer {
                 rotated: row.rotated,
                 trail: Vec::new(),
                 since: now,
+                lost_by_nanos: 0,
                 loss: Loss::Stopped,
             });
         }
