@@ -21,9 +21,12 @@ use crate::support::world::{append, copy_truncate};
 
 const ROTATIONS: usize = 200;
 
-/// A file that equals another one is held back for up to three seconds, and what a restart would
-/// repeat comes within one: after this long without a record, none comes any more.
+/// A file that equals another one is held back for up to three seconds: after this long without a
+/// record, none comes any more.
 const QUIET: Duration = Duration::from_secs(4);
+
+/// What a restart would repeat comes at once.
+const QUIET_AFTER_START: Duration = Duration::from_secs(1);
 
 /// One flow, its files and its endpoint.
 struct Scene {
@@ -83,14 +86,16 @@ impl Scene {
     /// Everything is there once, now, later and after a restart.
     fn check(mut self) {
         self.endpoint.wait_for_all(&self.stream, &self.lines.written, SOON, || self.log());
-        self.assert_stays_exact();
+        self.assert_stays_exact(QUIET);
         let agent = self.agent.take().unwrap();
         assert_eq!(agent.stop(SOON), Some(0));
         self.agent = Some(self.home.start());
-        self.assert_stays_exact();
+        let agent = self.agent.as_ref().unwrap();
+        agent.wait_for_log("opened the checkpoint database", SOON);
+        self.assert_stays_exact(QUIET_AFTER_START);
     }
 
-    fn assert_stays_exact(&self) {
+    fn assert_stays_exact(&self, time: Duration) {
         let mut count = self.endpoint.count(&self.stream);
         let mut since = Instant::now();
         let quiet = || {
@@ -98,7 +103,7 @@ impl Scene {
             if now != count {
                 (count, since) = (now, Instant::now());
             }
-            since.elapsed() >= QUIET
+            since.elapsed() >= time
         };
         wait_until("end of records", SOON, quiet, || self.log());
         let verdict = judge(&self.lines.written, &self.endpoint.data(&self.stream));
@@ -164,12 +169,16 @@ fn copied_and_truncated_two_hundred_times_with_the_exact_name() {
     scene.check();
 }
 
+/// A file that was renamed out of the pattern before it was opened is one of the windows that
+/// docs/tailing.md names, so each generation is rotated when the agent is known to have it open.
 #[test]
 fn renamed_and_created_anew_two_hundred_times_with_the_exact_name() {
     let mut scene = Scene::start("app.log");
     for round in 0..ROTATIONS {
         let generation = format!("g{round}");
+        let known_before = scene.endpoint.count(&scene.stream);
         scene.write("app.log", &generation);
+        scene.wait_for_a_line_of(&generation, known_before);
         let path = scene.home.log("app.log");
         let mut open = fs::File::options().append(true).open(&path).unwrap();
         fs::rename(&path, scene.home.log(&format!("app.log.{round}"))).unwrap();
