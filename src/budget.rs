@@ -13,7 +13,6 @@ use crate::metrics::name;
 
 /// The budget of the process.
 #[derive(Debug)]
-#[expect(clippy::struct_field_names, reason = "the unit stands in the name")]
 pub struct Budget {
     total_bytes: usize,
     pool_bytes: usize,
