@@ -45,7 +45,7 @@ pub enum DaemonError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The checkpoint database cannot be used.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Store(#[from] StoreError),
     /// A thread cannot be started.
     #[error("cannot start a thread for flow {flow}: {error}; raise the limit on processes")]

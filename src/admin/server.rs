@@ -52,7 +52,10 @@ pub enum Reach {
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// The system refused.
-    #[error("listen on {address} for /metrics and /status; is another kinetail running?")]
+    #[error(
+        "cannot listen on {address} for /metrics and /status: {source}; is another kinetail \
+         running? give one of them another admin.address"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -62,7 +65,7 @@ pub enum AdminError {
     },
     /// Others than this machine could reach the address.
     #[error(
-        "listen on {address}: other machines could reach it, and it has no password; use \
+        "cannot listen on {address}: other machines could reach it, and it has no password; use \
          127.0.0.1 or say explicitly that this is wanted"
     )]
     NotLoopback {

@@ -8,6 +8,7 @@ mod run;
 pub mod sandbox;
 mod signals;
 
+use std::error::Error as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,12 +91,31 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // With standard error closed there is nobody left to tell.
-            if writeln!(io::stderr(), "kinetail: {error}").is_err() {
+            if writeln!(io::stderr(), "{}", in_full(&error)).is_err() {
                 return ExitCode::from(1);
             }
             ExitCode::from(1)
         }
     }
+}
+
+/// What to tell about a failure: with every cause that its message leaves out. The mistakes of a
+/// configuration already say where they are.
+fn in_full(error: &CliError) -> String {
+    if let CliError::Config(ReadError::Invalid(report)) = error {
+        return report.to_string();
+    }
+    let mut text = format!("kinetail: {error}");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
 }
 
 fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
@@ -129,4 +149,36 @@ fn load(args: &ConfigArgs) -> Result<Config, CliError> {
     }
     config.checkpoint_file = cwd.join(&config.checkpoint_file);
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sandbox::SandboxError;
+
+    #[test]
+    fn a_failure_is_told_with_its_cause_and_nothing_twice() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let output = SandboxError::Output { path: "/out".into(), source: denied() };
+        assert_eq!(
+            in_full(&CliError::Sandbox(output)),
+            "kinetail: the sandbox failed: cannot make the output directory /out: \
+             permission denied"
+        );
+        let unreadable = ReadError::NotReadable { path: "/c".into(), source: denied() };
+        assert_eq!(
+            in_full(&CliError::Config(unreadable)),
+            "kinetail: cannot read the configuration: /c: cannot be read: permission denied"
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_configuration_begin_with_their_place() {
+        let environment = Environment { state_directory: None };
+        let report = crate::config::load("{}", Path::new("a.json"), &environment).unwrap_err();
+        let text = in_full(&CliError::Config(ReadError::Invalid(report)));
+        assert!(text.starts_with("a.json:1:"), "{text}");
+    }
 }

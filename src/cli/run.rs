@@ -23,6 +23,9 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Ship to a sandbox in this process instead of AWS; no account is needed.
+    ///
+    /// Checkpoints are kept in checkpointFile all the same. Lines that went to the sandbox count
+    /// as delivered: give the configuration a checkpointFile for trying out.
     #[arg(long)]
     sandbox: bool,
     /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.

@@ -149,7 +149,9 @@ impl<'a> Slot<'a> {
         match &self.node()?.value {
             Value::List(items) => Some(items),
             Value::Map(_) | Value::Null | Value::Scalar(_) => {
-                self.wrong_type(findings, "a list").help("put the value into [ ]");
+                self.wrong_type(findings, "a list").help(
+                    "put the value into [ ]; in YAML each entry may begin with \"- \" instead",
+                );
                 None
             }
         }

@@ -96,7 +96,14 @@ fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
             Some(document)
         }
         Err(SyntaxError { message, at }) => {
-            findings.error(Kind::Syntax, &(at..at), message);
+            let is_unclosed = message.starts_with("unclosed");
+            let finding = findings.error(Kind::Syntax, &(at..at), message);
+            if !is_unclosed && !json::looks_like_json(text) {
+                finding.help(
+                    "indent with blanks and no tabs, entries of one list or map alike; put a \
+                     value that holds ': ' into quotes",
+                );
+            }
             None
         }
     }

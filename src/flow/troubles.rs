@@ -44,17 +44,17 @@ impl Troubles {
         if raw > 0 {
             let reason = raw_reason.unwrap_or_default();
             tracing::warn!(
-                flow,
+                %flow,
                 records = raw,
                 "sent as they were, because a converter could not \
                 read them; the newest reason: {reason}"
             );
         }
         if truncated > 0 {
-            tracing::warn!(flow, records = truncated, "cut to the service's greatest record size");
+            tracing::warn!(%flow, records = truncated, "cut to the service's greatest record size");
         }
         for (reason, records) in skipped {
-            tracing::info!(flow, records, reason, "left out");
+            tracing::info!(%flow, records, reason, "left out");
         }
     }
 }

@@ -157,7 +157,7 @@ impl FlowMetrics {
     pub fn new(flow: &str) -> Self {
         let c = |name: &'static str| counter!(name, "flow" => flow.to_owned());
         let g = |name: &'static str| gauge!(name, "flow" => flow.to_owned());
-        Self {
+        let metrics = Self {
             bytes_read: c(name::BYTES_READ),
             records_read: c(name::RECORDS_READ),
             records_converted: c(name::RECORDS_CONVERTED),
@@ -180,7 +180,13 @@ impl FlowMetrics {
             scans: c(name::SCANS),
             requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
-        }
+        };
+        // What somebody is woken up for is there from the start: a series that begins with its
+        // first loss has not grown, and no alert sees it.
+        c(name::FLOW_RESTARTS).increment(0);
+        metrics.bytes_abandoned("file_gone", 0);
+        metrics.records_skipped("refused_by_service", 0);
+        metrics
     }
 
     /// Counts records that were left out, with the reason. Not for the hot path.

@@ -125,6 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn series_that_wake_somebody_are_there_before_anything_is_lost() {
+        let (prometheus, recorder) = Prometheus::detached();
+        metrics::with_local_recorder(&recorder, || drop(FlowMetrics::new("f")));
+        let text = prometheus.render();
+        for line in [
+            "kinetail_bytes_abandoned_total{flow=\"f\",reason=\"file_gone\"} 0",
+            "kinetail_records_skipped_total{flow=\"f\",reason=\"refused_by_service\"} 0",
+            "kinetail_flow_restarts_total{flow=\"f\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\nis missing in\n{text}");
+        }
+    }
+
+    #[test]
     fn a_second_recorder_is_refused() {
         // Another test of this process may have been first; then both calls are refused.
         let first = Prometheus::install();

@@ -105,6 +105,19 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     if causes.is_empty() { cut(&error.to_string()) } else { cut(&causes.join(": ")) }
 }
 
+/// At most so many characters, in one line: nobody outside may begin a new line of the log.
 fn cut(text: &str) -> String {
-    text.chars().take(TEXT_CHARS_MAX).collect()
+    let one_line = text.chars().map(|char| if char.is_control() { ' ' } else { char });
+    one_line.take(TEXT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_endpoint_says_stays_in_one_line_and_short() {
+        assert_eq!(cut("none:\n  Profile\r\n\u{1b}[31m"), "none:   Profile   [31m");
+        assert_eq!(cut(&"é".repeat(600)).chars().count(), TEXT_CHARS_MAX);
+    }
 }

@@ -296,9 +296,11 @@ impl<T: Transport> Sender<T> {
         let flow = &self.config.flow;
         match line {
             Line::First if alarm => {
-                tracing::error!(%flow, %code, %message, "unexpected answer; retrying");
+                tracing::error!(%flow, %code, reason = %message, "unexpected answer; retrying");
             }
-            Line::First => tracing::warn!(%flow, %code, %message, "request failed; retrying"),
+            Line::First => {
+                tracing::warn!(%flow, %code, reason = %message, "request failed; retrying");
+            }
             Line::Recovered { failures, lasted } => {
                 let seconds = lasted.as_secs();
                 tracing::info!(%flow, failures, seconds, "requests succeed again");

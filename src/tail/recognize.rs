@@ -236,12 +236,12 @@ impl Tailer {
     /// Goes on in this file where the content with this key was left.
     fn resume(&mut self, candidate: Candidate, key: FileKey, kind: EventKind, now: Now) {
         let Some(content) = self.memory.remove(key) else { return };
-        let detail = format!(
-            "was {}, continued at byte {} of {}",
-            content.path.display(),
-            content.position.offset,
-            candidate.stat.size
-        );
+        let (offset, size) = (content.position.offset, candidate.stat.size);
+        let detail = if content.path == candidate.path {
+            format!("continued at byte {offset} of {size}")
+        } else {
+            format!("was {}, continued at byte {offset} of {size}", content.path.display())
+        };
         let moved = content.path != candidate.path || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
