@@ -177,7 +177,11 @@ impl Flow {
         if now.instant >= self.next_report {
             self.report(now.instant);
         }
-        Stepped { wake_at: self.wake_at(now.instant), drained: self.is_drained() }
+        let drained = self.is_drained();
+        if drained {
+            self.troubles.log_rest(&self.config.id, now.instant);
+        }
+        Stepped { wake_at: self.wake_at(now.instant), drained }
     }
 
     /// Asks for hints about the directories that the last scan went through.

@@ -24,8 +24,8 @@ pub(super) struct RunArgs {
     config: ConfigArgs,
     /// Ship to a sandbox in this process instead of AWS; no account is needed.
     ///
-    /// Checkpoints are kept in checkpointFile all the same. Lines that went to the sandbox count
-    /// as delivered: give the configuration a checkpointFile for trying out.
+    /// Its checkpoints are kept with what arrives, and the ones in checkpointFile are not touched:
+    /// what went to the sandbox does not count as delivered to AWS.
     #[arg(long)]
     sandbox: bool,
     /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.
@@ -115,6 +115,9 @@ async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, Cl
     };
     let sandbox = Sandbox::bind(options).await.map_err(RunError::from)?;
     let url = sandbox.handle().url();
+    // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    config.checkpoint_file = cwd.join(output).join("checkpoints.db");
     config.aws = AwsConfig {
         region: Some("us-east-1".to_owned()),
         kinesis_endpoint: Some(url.clone()),

@@ -1,9 +1,13 @@
 //! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+/// Signals that come this soon after one another are one order.
+const SAME_ORDER: Duration = Duration::from_millis(300);
 
 /// Listens from the moment it is made, so that no signal is missed while the daemon starts.
 #[derive(Debug)]
@@ -34,6 +38,15 @@ impl Signals {
         loop {
             self.next().await;
             seen.send_modify(|count| *count = count.saturating_add(1));
+            // Some programs send a signal to the process and to its group: that is one order.
+            let same_order = tokio::time::sleep(SAME_ORDER);
+            tokio::pin!(same_order);
+            loop {
+                tokio::select! {
+                    () = &mut same_order => break,
+                    () = self.next() => {}
+                }
+            }
         }
     }
 }

@@ -137,8 +137,7 @@ impl Flow {
             self.submit_early(now.instant, outlet);
             return Some(Turn::Blocked);
         }
-        let ending =
-            if self.window.at_end() { self.ending(key, now.instant) } else { Ending::Open };
+        let ending = self.ending_at(key, offset + held as u64, now.instant);
         let source = Source { file: key, offset, ending };
         if offset == 0 && self.config.skip_header_lines > 0 {
             return self.take_header(source, now);
@@ -200,11 +199,19 @@ impl Flow {
         }
     }
 
-    fn ending(&self, key: FileKey, now: Instant) -> Ending {
+    /// Whether more may follow the bytes in the window, which end at `end`.
+    fn ending_at(&self, key: FileKey, end: u64, now: Instant) -> Ending {
+        if self.window.at_end() { self.ending(key, end, now) } else { Ending::Open }
+    }
+
+    /// Whether more may follow behind `end`, where the file was found to end.
+    fn ending(&self, key: FileKey, end: u64, now: Instant) -> Ending {
         if self.draining && self.tailer.is_lost_after_stop(key) {
             return Ending::Final;
         }
-        self.tailer.ending(key, now)
+        // Bytes that came after the last look were written just now: the file is not quiet.
+        let quiet = self.tailer.file(key).is_some_and(|file| end <= file.seen.size);
+        if quiet { self.tailer.ending(key, now) } else { Ending::Open }
     }
 
     /// Moves the file's position over `used` bytes of the window.
@@ -245,8 +252,8 @@ impl Flow {
             }
         };
         let reached = from + chunk.len() as u64;
-        let ending = self.ending(key, now.instant);
         let at_end = chunk.len() < SCAN_BYTES;
+        let ending = if at_end { self.ending(key, reached, now.instant) } else { Ending::Open };
         let found = memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1);
         let end = found.or_else(|| (at_end && ending == Ending::Final).then_some(reached));
         let Some(end) = end else {

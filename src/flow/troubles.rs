@@ -33,6 +33,12 @@ impl Troubles {
         }
     }
 
+    /// Says what happened since the last line; for the end of a flow.
+    pub(super) fn log_rest(&mut self, flow: &str, now: Instant) {
+        self.next_line = None;
+        self.log(flow, now);
+    }
+
     /// Says what happened, if anything did and the last line is long enough ago.
     pub(super) fn log(&mut self, flow: &str, now: Instant) {
         let quiet = self.raw == 0 && self.truncated == 0 && self.skipped.is_empty();

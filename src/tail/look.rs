@@ -111,7 +111,7 @@ impl Tailer {
         if grew {
             file.last_growth = now.instant;
             file.warm_up(now.instant);
-        } else if file.unsettled {
+        } else if file.unsettled && now.wall_nanos >= stat.changed_nanos {
             file.next_look = now.instant + LOOK_EVERY_MIN;
         } else {
             file.cool_down(now.instant);
@@ -178,6 +178,7 @@ impl Tailer {
             since: now.instant,
             lost_by_nanos: stat.modified_nanos,
             loss: Loss::Truncated,
+            located: false,
         };
         self.event(
             EventKind::Truncated,
@@ -254,6 +255,7 @@ impl Tailer {
             since: now.instant,
             lost_by_nanos: file.seen.modified_nanos,
             loss: Loss::Released,
+            located: false,
         });
     }
 }

@@ -54,6 +54,9 @@ pub struct Remembered {
     pub lost_by_nanos: i128,
     /// Why.
     pub loss: Loss,
+    /// The file it lay in was found outside the pattern, with nothing more to read: no other file
+    /// is taken for it.
+    pub located: bool,
 }
 
 impl Remembered {
@@ -64,13 +67,13 @@ impl Remembered {
         // Where little was read, equal first bytes prove little: then a copy must be complete.
         let enough = if self.proves_much() { self.position.offset } else { self.seen_size.max(1) };
         let known = self.position.offset > 0 || self.seen_size > 0;
-        known && self.head.len > 0 && size >= enough && self.head.agrees(head)
+        known && !self.located && self.head.len > 0 && size >= enough && self.head.agrees(head)
     }
 
     /// The earlier positions at which a copy of `size` bytes may prove that it holds the beginning
     /// of what was read, newest first.
     pub fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
-        let shorter = size < self.position.offset;
+        let shorter = size < self.position.offset && !self.located;
         self.trail
             .iter()
             .rev()
@@ -242,6 +245,7 @@ mod tests {
             since: Instant::now(),
             lost_by_nanos: 0,
             loss: Loss::Truncated,
+            located: false,
         }
     }
 

@@ -109,6 +109,7 @@ impl Tailer {
                 since: now,
                 lost_by_nanos: 0,
                 loss: Loss::Stopped,
+                located: false,
             });
         }
         Self {

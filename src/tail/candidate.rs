@@ -1,0 +1,136 @@
+//! A file that was opened and looked at and is not followed yet, and what its bytes prove.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::file::{self, LOOK_EVERY_MIN, Name, Stat, Tailed};
+use super::identity::{Anchor, FileKey, Head, Inode, Position};
+use super::splitter::last_boundary;
+
+/// Searching backwards for the last line end reads this many bytes at a time.
+const BACKWARD_CHUNK_BYTES: u64 = 64 * 1024;
+
+/// What a file shows of itself.
+pub(super) struct Evidence<'f> {
+    pub(super) inode: Inode,
+    pub(super) handle: &'f File,
+    pub(super) size: u64,
+    pub(super) modified_nanos: i128,
+    pub(super) head: &'f [u8],
+}
+
+/// A file that was opened and looked at, and is not followed yet.
+pub(super) struct Candidate {
+    pub(super) path: Arc<Path>,
+    pub(super) inode: Inode,
+    pub(super) handle: File,
+    pub(super) stat: Stat,
+    pub(super) head: Vec<u8>,
+}
+
+/// Whether the last bytes of the candidate are the ones that the other file has there.
+pub(super) fn same_end(candidate: &Evidence<'_>, parent: &Tailed) -> bool {
+    let len = Anchor::len_at(candidate.size);
+    let from = candidate.size - len as u64;
+    let Some(handle) = &parent.handle else { return false };
+    match (file::read_at(candidate.handle, from, len), file::read_at(handle, from, len)) {
+        (Ok(a), Ok(b)) => a == b,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Where the lines begin that will be written from now on: behind the last line end, and behind
+/// the header.
+pub(super) fn end_position(candidate: &Candidate, header_lines: u64) -> io::Result<Position> {
+    let mut end = candidate.stat.size;
+    let mut boundary = 0;
+    while end > 0 {
+        let start = end.saturating_sub(BACKWARD_CHUNK_BYTES);
+        let len = usize::try_from(end - start).unwrap_or(0);
+        let chunk = file::read_at(&candidate.handle, start, len)?;
+        let at = last_boundary(&chunk);
+        if at > 0 {
+            boundary = start + at as u64;
+            break;
+        }
+        end = start;
+    }
+    if header_lines > 0 && !has_lines(&candidate.handle, header_lines)? {
+        return Ok(Position::start());
+    }
+    position_at(&candidate.handle, boundary)
+}
+
+/// The position at an offset of a file, with the anchor of what stands before it.
+pub(super) fn position_at(handle: &File, offset: u64) -> io::Result<Position> {
+    let len = Anchor::len_at(offset);
+    let before = file::read_at(handle, offset - len as u64, len)?;
+    Ok(Position { offset, anchor: Anchor::of(&before) })
+}
+
+/// Whether the file has at least this many complete lines.
+pub(super) fn has_lines(handle: &File, wanted: u64) -> io::Result<bool> {
+    let mut left = wanted;
+    let mut offset = 0;
+    loop {
+        let chunk = file::read_at(handle, offset, 64 * 1024)?;
+        if chunk.is_empty() {
+            return Ok(false);
+        }
+        let found = memchr::memchr_iter(b'\n', &chunk).count() as u64;
+        if found >= left {
+            return Ok(true);
+        }
+        left -= found;
+        offset += chunk.len() as u64;
+    }
+}
+
+impl Candidate {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let handle = file::open(path)?;
+        let stat = file::stat(&handle)?;
+        let head = file::read_head(&handle)?;
+        let inode = stat
+            .inode
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it has no inode number"))?;
+        Ok(Self { path: Arc::from(path), inode, handle, stat, head })
+    }
+
+    pub(super) fn evidence(&self) -> Evidence<'_> {
+        let Self { inode, handle, stat, head, .. } = self;
+        let Stat { size, modified_nanos, .. } = *stat;
+        Evidence { inode: *inode, handle, size, modified_nanos, head }
+    }
+
+    pub(super) fn into_file(self, key: FileKey, position: Position, now: Instant) -> Tailed {
+        Tailed {
+            key,
+            inode: self.inode,
+            path: self.path,
+            name: Name::Listed,
+            rotated: None,
+            handle: Some(self.handle),
+            head: Head::of(&self.head),
+            position,
+            trail: Vec::new(),
+            acked: position.offset,
+            seen: self.stat,
+            grown_to: self.stat.size,
+            unsettled: true,
+            last_growth: now,
+            caught_up: now,
+            next_look: now + LOOK_EVERY_MIN,
+            look_every: LOOK_EVERY_MIN,
+            scanned_to: position.offset,
+            tried: None,
+            shadow: None,
+            undecided: false,
+            queued: false,
+            hot: false,
+        }
+    }
+}
