@@ -138,11 +138,15 @@ impl Tailer {
         }
         let Some(file) = self.files.get(&key) else { return Ok(()) };
         let Some(handle) = &file.handle else { return Ok(()) };
-        let same_head = file.head.agrees(&file::read_head(handle)?);
-        if !same_head || !file::proves(handle, file.position)? {
+        let head = file::read_head(handle)?;
+        if !file.head.agrees(&head) || !file::proves(handle, file.position)? {
             self.begin_new_generation(key, "other bytes stand where it was read", now);
         } else if let Some(file) = self.files.get_mut(&key) {
             file.grown_to = file.grown_to.max(file.seen.size);
+            if !file.head.is_full() {
+                // A copy of it may appear before anything of it is read.
+                file.head = Head::of(&head);
+            }
         }
         Ok(())
     }
