@@ -158,6 +158,7 @@ impl Flow {
         match message {
             Message::Drain => self.draining = true,
             Message::Look => self.tailer.hint(now),
+            Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
             Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
             Message::Written { token, result } => self.on_written(token, result),

@@ -642,3 +642,29 @@ fn a_new_file_that_begins_like_one_that_was_deleted_while_down_is_a_file_of_its_
     world.settle();
     writer.check(&world);
 }
+
+#[test]
+fn files_that_were_rotated_out_of_the_pattern_before_any_look_are_followed_by_their_renames() {
+    let mut world = World::new("app.log");
+    let mut writer = Writer::default();
+    world.run(Duration::from_millis(200));
+    for round in 0..20 {
+        // Three rotations between two looks.
+        for part in 0..3 {
+            let generation = format!("g{round}.{part}");
+            world.append("app.log", &writer.lines(&generation, 20));
+            for number in (1..6).rev() {
+                let (from, to) = (format!("app.log.{number}"), format!("app.log.{}", number + 1));
+                if world.path(&from).is_file() {
+                    world.rename(&from, &to);
+                    world.tell_renamed(&from, &to);
+                }
+            }
+            world.rename("app.log", "app.log.1");
+            world.tell_renamed("app.log", "app.log.1");
+        }
+        world.run(Duration::from_millis(40));
+    }
+    world.settle();
+    writer.check(&world);
+}

@@ -121,7 +121,10 @@ impl FlowThread {
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
         let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
         let hint_mailbox = mailbox.clone();
-        let hint: Hint = Arc::new(move || hint_mailbox.hint());
+        let hint: Hint = Arc::new(move |renamed| match renamed {
+            Some(renamed) => hint_mailbox.renamed(renamed),
+            None => hint_mailbox.hint(),
+        });
         let thread = std::thread::Builder::new()
             .name(thread_name(&launch.config.destination))
             .spawn(move || {

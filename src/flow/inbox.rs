@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::checkpoint::store::CommitResult;
 use crate::send::SenderEvent;
+use crate::tail::watch::Renamed;
 
 /// Messages that may wait for a flow. A flow has at most one outcome to come for each of its at
 /// most 64 requests, one answer of the store, one hint and one order, so there is always room;
@@ -20,6 +21,8 @@ pub enum Message {
     Drain,
     /// Names may have changed.
     Look,
+    /// A name changed from one to the other.
+    Renamed(Renamed),
     /// The sender has news.
     Sender(SenderEvent),
     /// The store answers.
@@ -84,6 +87,14 @@ impl Mailbox {
     pub fn send(&self, message: Message) {
         if self.messages.send(message).is_err() {
             tracing::debug!("a message came for a flow that has ended");
+        }
+    }
+
+    /// Tells of a rename, and asks for a look at the directories.
+    pub fn renamed(&self, renamed: &Renamed) {
+        if self.messages.try_send(Message::Renamed(renamed.clone())).is_err() {
+            // The queue is full, so the flow is busy; scans find the file if its name matches.
+            tracing::debug!(from = %renamed.from.display(), "a rename is not told");
         }
     }
 

@@ -3,7 +3,7 @@
 //! `pattern` says which names match, `snapshot` lists them, `rotation` says what changed between
 //! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
 //! contents that have no file, `recognize`, `shadow` and `search` find them again, `tailer` owns all files of a flow,
-//! with `scan` for their names and `look` for their contents,
+//! with `scan` and `renamed` for their names and `look` for their contents,
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
@@ -16,6 +16,7 @@ mod look;
 pub mod memory;
 pub mod pattern;
 mod recognize;
+mod renamed;
 pub mod rotation;
 mod scan;
 mod search;

@@ -76,7 +76,7 @@ impl Tailer {
         true
     }
 
-    fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
+    pub(super) fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
         if self.by_inode.contains_key(&candidate.inode) {
             return;
         }

@@ -42,6 +42,7 @@ impl Tailer {
         self.report_problems(&problems);
         self.apply(&snapshot, now);
         self.snapshot = Some(snapshot);
+        self.follow_renamed(now);
         if !self.first_scan_done {
             self.first_scan_done = true;
             self.search_elsewhere(now);

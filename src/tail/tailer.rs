@@ -17,6 +17,7 @@ use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
 use super::snapshot::Snapshot;
 use super::splitter::Ending;
+use super::watch::Renamed;
 use super::window::{Refill, Window};
 use crate::checkpoint::{Change, Checkpoint};
 
@@ -88,6 +89,8 @@ pub struct Tailer {
     pub(super) troubled: HashSet<PathBuf>,
     pub(super) open_count: usize,
     pub(super) scans: u64,
+    /// Renames that were heard of lately, in order.
+    pub(super) renames: VecDeque<(Instant, Renamed)>,
 }
 
 impl Tailer {
@@ -131,6 +134,7 @@ impl Tailer {
             troubled: HashSet::new(),
             open_count: 0,
             scans: 0,
+            renames: VecDeque::new(),
         }
     }
 

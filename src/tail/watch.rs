@@ -11,11 +11,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::event::EventKindMask;
+use notify::event::{EventKind, EventKindMask, ModifyKind, RenameMode};
 use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
-/// What to call when names may have changed. Must not block.
-pub type Hint = Arc<dyn Fn() + Send + Sync>;
+/// What to call when names may have changed, with the rename if it is known to be one. Must not
+/// block.
+pub type Hint = Arc<dyn Fn(Option<&Renamed>) + Send + Sync>;
+
+/// A rename within the directories that are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// The old name.
+    pub from: PathBuf,
+    /// The new name.
+    pub to: PathBuf,
+}
 
 /// One flow's interest in directories. Clones share the watcher.
 #[derive(Clone)]
@@ -112,6 +122,15 @@ impl Watch {
     }
 }
 
+/// Both names of a rename come in one event when the kernel reported both.
+fn renamed(event: &Event) -> Option<Renamed> {
+    let both = event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::Both));
+    match event.paths.as_slice() {
+        [from, to] if both => Some(Renamed { from: from.clone(), to: to.clone() }),
+        _ => None,
+    }
+}
+
 fn handler(
     routes: Arc<Mutex<Routes>>,
     degraded: Arc<AtomicBool>,
@@ -125,12 +144,14 @@ fn handler(
         if overflow {
             degraded.store(true, Ordering::Relaxed);
         }
-        let paths = event.map(|event| event.paths).unwrap_or_default();
+        let event = event.unwrap_or_default();
+        let renamed = renamed(&event);
+        let paths = event.paths;
         for (directory, hints) in routes.iter() {
             let concerned = |path: &PathBuf| path.parent() == Some(directory) || path == directory;
             if overflow || paths.iter().any(concerned) {
                 for hint in hints {
-                    hint();
+                    hint(renamed.as_ref());
                 }
             }
         }

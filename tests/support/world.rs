@@ -21,6 +21,7 @@ use kinetail::send::{Outcome, SenderEvent, Submission};
 use kinetail::tail::identity::FileKey;
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::tailer::{Now, TailOptions, Tailer};
+use kinetail::tail::watch::Renamed;
 use tokio::sync::watch;
 
 /// How far the clock moves between two steps.
@@ -197,6 +198,12 @@ impl World {
     pub fn hint(&mut self) {
         self.tell(Message::Look);
         self.step();
+    }
+
+    /// Tells of a rename, as inotify would. The next step acts on it.
+    pub fn tell_renamed(&mut self, from: &str, to: &str) {
+        let renamed = Renamed { from: self.path(from), to: self.path(to) };
+        self.tell(Message::Renamed(renamed));
     }
 
     /// Steps for this long on the flow's clock.
