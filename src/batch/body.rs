@@ -99,6 +99,8 @@ pub struct Body {
     buffer: Vec<u8>,
     /// The bytes with the suffix, which requests share.
     finished: Option<Bytes>,
+    /// Bytes of memory behind them.
+    finished_capacity: usize,
     /// The SHA-256 of the finished bytes, once somebody asked for it.
     sha256: Option<Arc<str>>,
     entries: Vec<Entry>,
@@ -116,6 +118,7 @@ impl Body {
             envelope: envelope.clone(),
             buffer,
             finished: None,
+            finished_capacity: 0,
             sha256: None,
             entries: Vec::new(),
             data_bytes: 0,
@@ -178,7 +181,7 @@ impl Body {
     /// Bytes of memory that it holds.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        let finished = self.finished.as_ref().map_or(0, Bytes::len);
+        let finished = if self.finished.is_some() { self.finished_capacity } else { 0 };
         self.buffer.capacity() + finished + self.entries.capacity() * size_of::<Entry>()
     }
 
@@ -190,10 +193,11 @@ impl Body {
 
     /// The whole body, complete. The bytes are shared, not copied; calling it again costs nothing.
     pub fn finish(&mut self) -> Bytes {
-        let buffer = &mut self.buffer;
+        let (buffer, capacity) = (&mut self.buffer, &mut self.finished_capacity);
         self.finished
             .get_or_insert_with(|| {
                 buffer.extend_from_slice(JSON_SUFFIX);
+                *capacity = buffer.capacity();
                 Bytes::from(std::mem::take(buffer))
             })
             .clone()
@@ -245,9 +249,16 @@ impl Body {
         buffer.truncate(self.envelope.0.prefix.len());
         let mut entries = self.entries;
         entries.clear();
-        let envelope = self.envelope;
-        let (finished, sha256, data_bytes, key_bytes) = (None, None, 0, 0);
-        Some(Self { envelope, buffer, finished, sha256, entries, data_bytes, key_bytes })
+        Some(Self {
+            envelope: self.envelope,
+            buffer,
+            finished: None,
+            finished_capacity: 0,
+            sha256: None,
+            entries,
+            data_bytes: 0,
+            key_bytes: 0,
+        })
     }
 
     /// The buffer for appending. A finished body is opened again.

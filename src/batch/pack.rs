@@ -166,6 +166,13 @@ impl Packer {
         Some((id, batch))
     }
 
+    /// Completes the batch under construction as far as it can be before it is handed over.
+    pub fn seal(&mut self) {
+        if let Some(batch) = &mut self.open {
+            batch.body.seal();
+        }
+    }
+
     /// Takes the empty body of a batch that is done, so that the next batch needs no new memory.
     /// Unusually large ones are given back.
     pub fn reuse(&mut self, spare: Body) {

@@ -14,8 +14,12 @@ use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
 
-/// Threads for everything that is not a flow: senders, admin pages, the sandbox.
-const RUNTIME_THREADS: usize = 2;
+/// Threads for senders and admin pages. One is enough for gigabytes a second, because flows hash
+/// their batches themselves, and it never hands a request over to another one half-way.
+const RUNTIME_THREADS: usize = 1;
+
+/// The sandbox in the same process gets one more.
+const RUNTIME_THREADS_WITH_SANDBOX: usize = 2;
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -48,8 +52,9 @@ pub(super) enum RunError {
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let config = load(&args.config)?;
     logging::init(&config.log, args.sandbox && progress::is_live());
+    let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(RUNTIME_THREADS)
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;

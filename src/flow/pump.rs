@@ -152,6 +152,8 @@ impl Flow {
             }
             Stop::BatchFull => {
                 self.was_blocked = true;
+                // What can be done before there is room need not be done then.
+                self.packer.seal();
                 Some(Turn::Blocked)
             }
             Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),

@@ -5,7 +5,9 @@
 //! common answer, in which everything was taken, is recognised with a few searches and without
 //! parsing.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -90,6 +92,12 @@ fn failure((index, entry): (usize, Entry)) -> Option<FailedEntry> {
     }
 }
 
+// Searched for in every answer, from one end to the other.
+static ERROR_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"ErrorCode\""));
+static RECORD_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"RecordId\":\""));
+static SEQUENCE_NUMBER: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("\"SequenceNumber\":\""));
+
 /// Whether the body shows, without being parsed, that every record was taken: it is whole, no
 /// entry has an error code, and there are as many ids as records were sent.
 ///
@@ -98,18 +106,18 @@ fn failure((index, entry): (usize, Entry)) -> Option<FailedEntry> {
 fn says_all_delivered(body: &[u8], sent: usize) -> bool {
     let body = body.trim_ascii();
     let whole = body.starts_with(b"{") && body.ends_with(b"}");
-    if !whole || memmem::find(body, b"\"ErrorCode\"").is_some() {
+    if !whole || ERROR_CODE.find(body).is_some() {
         return false;
     }
-    let id: &[u8] = if memmem::find(body, b"\"FailedRecordCount\":0").is_some() {
-        b"\"SequenceNumber\":\""
+    let id = if memmem::find(body, b"\"FailedRecordCount\":0").is_some() {
+        &*SEQUENCE_NUMBER
     } else if memmem::find(body, b"\"FailedPutCount\":0").is_some() {
-        b"\"RecordId\":\""
+        &*RECORD_ID
     } else {
         return false;
     };
     let (mut ids, mut last) = (0, None);
-    for position in memmem::find_iter(body, id) {
+    for position in id.find_iter(body) {
         (ids, last) = (ids + 1, Some(position));
     }
     // The list is closed behind its last entry, or else the answer is cut.
