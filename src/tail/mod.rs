@@ -2,8 +2,8 @@
 //!
 //! `pattern` says which names match, `snapshot` lists them, `rotation` says what changed between
 //! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
-//! contents that have no file, `recognize`, `shadow` and `search` find them again, `tailer` owns all files of a flow,
-//! with `scan` and `renamed` for their names and `look` for their contents,
+//! contents that have no file, `recognize`, `shadow` and `search` find them again. `tailer` owns
+//! all files of a flow, with `scan` and `renamed` for their names and `look` for their contents.
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
