@@ -10,6 +10,9 @@ use super::error::BenchError;
 /// Bytes of a line, its line end included.
 pub(crate) const LINE_BYTES: u64 = 216;
 
+/// Records in a request, at most.
+const BATCH_RECORDS: u64 = 500;
+
 /// A file that is there and warm in the page cache.
 #[derive(Debug)]
 pub(crate) struct Large {
@@ -23,7 +26,8 @@ pub(crate) fn large(directory: &Path, megabytes: u64) -> Result<Large, BenchErro
     let folder = directory.join("large");
     fs::create_dir_all(&folder).map_err(BenchError::io("make a directory"))?;
     let path = folder.join(format!("{megabytes}mb.log"));
-    let records = megabytes * 1_000_000 / LINE_BYTES;
+    // The last request is as full as the others, so that nobody waits for it to grow old.
+    let records = (megabytes * 1_000_000 / LINE_BYTES / BATCH_RECORDS).max(1) * BATCH_RECORDS;
     let bytes = records * LINE_BYTES;
     if !fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {
         let file = File::create(&path).map_err(BenchError::io("make the large file"))?;
