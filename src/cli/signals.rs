@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Signals that come this soon after one another are one order.
-const SAME_ORDER: Duration = Duration::from_millis(300);
+const SAME_ORDER: Duration = Duration::from_millis(50);
 
 /// Listens from the moment it is made, so that no signal is missed while the daemon starts.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl Signals {
                     () = self.next() => {}
                 }
             }
+            tracing::info!("the same signal again stops at once");
         }
     }
 }

@@ -143,7 +143,7 @@ fn a_second_signal_stops_at_once() {
     let agent = home.start();
     wait_until("request", SOON, || endpoint.handle.stats().requests > 0, || agent.log());
     agent.signal(Signal::TERM);
-    agent.wait_for_log("stopping", SOON);
+    agent.wait_for_log("again stops at once", SOON);
     agent.signal(Signal::INT);
     let (code, log) = agent.outcome(Duration::from_secs(3));
     assert_eq!(code, Some(1), "{log}");
