@@ -86,7 +86,7 @@ impl Tailer {
     /// Follows a file outside the pattern if it is the one that a known content lay in and holds
     /// more of it. If it holds no more, no other file is taken for that content any longer.
     pub(super) fn take_back_from_place(&mut self, candidate: Candidate, now: Now) {
-        let Some(key) = self.at_its_place(&candidate) else { return };
+        let Some(key) = self.proven_place(&candidate) else { return };
         if let Some(content) = self.memory.get_mut(key) {
             content.located = true;
         }
@@ -100,6 +100,13 @@ impl Tailer {
         if let Some(key) = found {
             self.follow_outside(candidate, key, now);
         }
+    }
+
+    /// The content that lay in this inode and of which something is known: inode numbers are used
+    /// again, and of a content that was empty nothing can be proven.
+    fn proven_place(&self, candidate: &Candidate) -> Option<FileKey> {
+        self.at_its_place(candidate)
+            .filter(|key| self.memory.get(*key).is_some_and(|content| content.head.len > 0))
     }
 
     fn follow_outside(&mut self, candidate: Candidate, key: FileKey, now: Now) {

@@ -75,6 +75,7 @@ impl Model {
             Operation::RotateUnterminated => {
                 // Nobody can know of a file first seen after its rotation that it was rotated.
                 self.start();
+                self.world.run(LOOK_EVERY_MAX + Duration::from_millis(100));
                 self.append_half();
                 self.world.hint();
                 self.rotate();
