@@ -17,7 +17,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(500);
 
 /// A report goes through all files; this much time for each keeps that far below one per cent of a
 /// core.
-const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(100);
+const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
 
 /// The longest time between two reports.
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
