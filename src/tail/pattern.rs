@@ -344,11 +344,11 @@ mod tests {
 
     #[test]
     fn a_relative_pattern_is_resolved_against_the_working_directory() {
-        let cwd = Path::new("/work");
-        assert_eq!(pattern("logs/*.log").resolve(cwd).base_dir(), Path::new("/work/logs"));
-        assert_eq!(pattern("*/a.log").resolve(cwd).base_dir(), Path::new("/work"));
+        let cwd = Path::new("/srv");
+        assert_eq!(pattern("logs/*.log").resolve(cwd).base_dir(), Path::new("/srv/logs"));
+        assert_eq!(pattern("*/a.log").resolve(cwd).base_dir(), Path::new("/srv"));
         assert_eq!(pattern("/var/log/*.log").resolve(cwd).base_dir(), Path::new("/var/log"));
-        assert!(pattern("*/a.log").resolve(cwd).matches_path(Path::new("/work/x/a.log")));
+        assert!(pattern("*/a.log").resolve(cwd).matches_path(Path::new("/srv/x/a.log")));
         assert_eq!(pattern("logs/*.log").resolve(cwd).text(), "logs/*.log");
     }
 
