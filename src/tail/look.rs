@@ -16,7 +16,7 @@ use crate::checkpoint::Change;
 
 /// A look at a quiet file costs up to 1 microsecond; this much time to the next one for each file
 /// keeps quiet files below one per cent of a core, however many they are.
-const SWEEP_EVERY_PER_FILE: Duration = Duration::from_micros(200);
+const SWEEP_EVERY_PER_FILE: Duration = Duration::from_micros(350);
 
 /// The longest time between two looks at a quiet file.
 const SWEEP_EVERY_MAX: Duration = Duration::from_secs(5);

@@ -22,7 +22,7 @@ const FULL_SCAN_EVERY: Duration = Duration::from_secs(10);
 
 /// A listing costs 2 to 5 microseconds a file; this much time to the next one for each file
 /// keeps listings for nothing below a quarter of a per cent of a core.
-const FULL_SCAN_EVERY_PER_FILE: Duration = Duration::from_millis(2);
+const FULL_SCAN_EVERY_PER_FILE: Duration = Duration::from_millis(5);
 
 /// The longest time between two such listings.
 const FULL_SCAN_EVERY_MAX: Duration = Duration::from_mins(1);
