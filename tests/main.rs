@@ -9,7 +9,10 @@
     clippy::unwrap_used,
     reason = "a test that panics fails, and what it prints is shown when it does"
 )]
+mod conformance;
+mod drop_in;
 mod emulator;
+mod faults;
 mod kills;
 mod live;
 mod schedules;

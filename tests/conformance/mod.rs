@@ -1,0 +1,1 @@
+//! What the configuration of the Java agent makes of lines, case by case.

@@ -1,0 +1,1 @@
+//! Taking the place of the Java agent, seen from outside.
