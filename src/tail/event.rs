@@ -42,6 +42,8 @@ pub enum EventKind {
     Recovered,
     /// It is read and acknowledged to its end, nothing came for a while, and it was let go.
     Released,
+    /// The same file has another device number: its file system was mounted anew.
+    Remounted,
     /// It has another name that matches.
     Renamed,
     /// Known from the checkpoints; continued at its offset.
@@ -70,6 +72,7 @@ impl EventKind {
             Self::Problem => "problem",
             Self::Recovered => "recovered",
             Self::Released => "released",
+            Self::Remounted => "remounted",
             Self::Renamed => "renamed",
             Self::Resumed => "resumed",
             Self::Returned => "returned",

@@ -16,6 +16,7 @@ mod look;
 pub mod memory;
 pub mod pattern;
 mod recognize;
+mod remount;
 mod renamed;
 pub mod rotation;
 mod scan;

@@ -15,6 +15,7 @@ use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
+use super::rotation::Entry;
 use super::snapshot::Snapshot;
 use super::splitter::Ending;
 use super::watch::Renamed;
@@ -83,10 +84,14 @@ pub struct Tailer {
     pub(super) next_key: u64,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) next_scan: Instant,
+    /// However many hints come: listing a large directory is not cheap.
+    pub(super) no_scan_before: Instant,
     pub(super) next_full_scan: Instant,
     pub(super) next_sweep: Instant,
     pub(super) first_scan_done: bool,
     pub(super) troubled: HashSet<PathBuf>,
+    /// Files that match and could not be opened; they are tried in turn.
+    pub(super) refused: VecDeque<Entry>,
     pub(super) open_count: usize,
     pub(super) scans: u64,
     /// Renames that were heard of lately, in order.
@@ -128,10 +133,12 @@ impl Tailer {
             next_key,
             snapshot: None,
             next_scan: now,
+            no_scan_before: now,
             next_full_scan: now,
             next_sweep: now,
             first_scan_done: false,
             troubled: HashSet::new(),
+            refused: VecDeque::new(),
             open_count: 0,
             scans: 0,
             renames: VecDeque::new(),
@@ -149,9 +156,9 @@ impl Tailer {
         }
     }
 
-    /// Makes the next [`Tailer::look`] scan the directories: somebody says that they changed.
+    /// Makes a [`Tailer::look`] soon scan the directories: somebody says that they changed.
     pub fn hint(&mut self, now: Instant) {
-        self.next_scan = now;
+        self.next_scan = self.next_scan.min(now.max(self.no_scan_before));
     }
 
     /// When to look next, at the latest.
