@@ -60,6 +60,7 @@ impl Tailer {
             self.report_missing();
         }
         self.expire_memory(now.instant);
+        self.give_up_vanished(now.instant);
     }
 
     /// Tries files that matched and could not be opened: permission may have been granted, which
@@ -106,7 +107,7 @@ impl Tailer {
         for key in self.files.keys().copied().collect::<Vec<_>>() {
             self.look_at(key, now);
         }
-        let mut appeared = Vec::new();
+        let (mut appeared, mut unlisted) = (Vec::new(), Vec::new());
         for transition in self.transitions(snapshot) {
             match transition {
                 Transition::Appeared(entry) => appeared.push(entry),
@@ -116,8 +117,12 @@ impl Tailer {
                 Transition::Returned { key, path } => {
                     self.rename(key, &path, EventKind::Returned, now.instant);
                 }
-                Transition::Unlisted { key } => self.unlist(key, now.instant),
+                Transition::Unlisted { key } => unlisted.push(key),
             }
+        }
+        self.locate(&unlisted);
+        for key in unlisted {
+            self.unlist(key, now.instant);
         }
         self.take_in(&appeared, now);
     }
@@ -171,6 +176,7 @@ impl Tailer {
                 file.seen.links = stat.links;
                 stat.links == 0
             }
+            // A closed one without a name is looked for with the next look.
             Some(Err(_)) | None => false,
         };
         let kind = if deleted { EventKind::Deleted } else { EventKind::MovedAway };

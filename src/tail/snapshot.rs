@@ -81,7 +81,7 @@ impl Snapshot {
     #[must_use]
     pub fn take(pattern: &FilePattern, wall_nanos: i128) -> Self {
         let mut snapshot = Self { taken_nanos: wall_nanos, ..Self::default() };
-        snapshot.walk(pattern.base_dir(), pattern.components(), 0);
+        snapshot.walk(pattern, pattern.base_dir(), pattern.components(), 0);
         // Paths as such are compared component by component, which is slow.
         snapshot.listing.entries.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         snapshot.listing.entries.dedup();
@@ -101,7 +101,7 @@ impl Snapshot {
             && self.problems.iter().all(Problem::persists)
     }
 
-    fn walk(&mut self, dir: &Path, components: &[Component], depth: usize) {
+    fn walk(&mut self, pattern: &FilePattern, dir: &Path, components: &[Component], depth: usize) {
         let Some((component, rest)) = components.split_first() else {
             return;
         };
@@ -114,31 +114,38 @@ impl Snapshot {
                     return;
                 }
                 let path = dir.join(name);
+                if pattern.leaves_out(&path) {
+                    return;
+                }
                 if !rest.is_empty() {
-                    self.walk(&path, rest, depth + 1);
+                    self.walk(pattern, &path, rest, depth + 1);
                 } else if !is_compressed_name(name) {
                     let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
                     self.examine(&path, is_link);
                 }
             }
-            Component::Glob(_) => self.list(dir, component, rest, depth),
+            Component::Glob(_) => self.list(pattern, dir, components, depth),
             Component::AnyDepth => {
-                self.walk(dir, rest, depth + 1);
-                self.descend(dir, components, depth);
+                self.walk(pattern, dir, rest, depth + 1);
+                self.descend(pattern, dir, components, depth);
             }
         }
     }
 
-    fn list(&mut self, dir: &Path, component: &Component, rest: &[Component], depth: usize) {
+    fn list(&mut self, pattern: &FilePattern, dir: &Path, components: &[Component], depth: usize) {
+        let Some((component, rest)) = components.split_first() else { return };
         for (name, kind) in self.names(dir) {
             if !component.matches(&name) || (rest.is_empty() && is_compressed_name(&name)) {
                 continue;
             }
             let path = dir.join(&name);
+            if pattern.leaves_out(&path) {
+                continue;
+            }
             if rest.is_empty() {
                 self.examine(&path, kind.is_symlink());
             } else if self.is_directory(&path, kind) {
-                self.walk(&path, rest, depth + 1);
+                self.walk(pattern, &path, rest, depth + 1);
             }
         }
     }
@@ -161,11 +168,17 @@ impl Snapshot {
     }
 
     /// Enters every directory below `dir`, but no symbolic link: links can form loops.
-    fn descend(&mut self, dir: &Path, components: &[Component], depth: usize) {
+    fn descend(
+        &mut self,
+        pattern: &FilePattern,
+        dir: &Path,
+        components: &[Component],
+        depth: usize,
+    ) {
         for (name, kind) in self.names(dir) {
             let path = dir.join(&name);
-            if kind.is_dir() {
-                self.walk(&path, components, depth + 1);
+            if kind.is_dir() && !pattern.leaves_out(&path) {
+                self.walk(pattern, &path, components, depth + 1);
             }
         }
     }
