@@ -57,6 +57,27 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them, in the order of their labels.
+    pub const ALL: &[Self] = &[
+        Self::Abandoned,
+        Self::Appeared,
+        Self::CopyRecognized,
+        Self::Deleted,
+        Self::FoundElsewhere,
+        Self::InodeReused,
+        Self::Missing,
+        Self::MovedAway,
+        Self::Problem,
+        Self::Recovered,
+        Self::Released,
+        Self::Remounted,
+        Self::Renamed,
+        Self::Resumed,
+        Self::Returned,
+        Self::Shadow,
+        Self::Truncated,
+    ];
+
     /// The label.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -79,5 +100,21 @@ impl EventKind {
             Self::Shadow => "shadow",
             Self::Truncated => "truncated",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_stands_in_the_table_of_the_docs_and_no_other() {
+        let docs = include_str!("../../docs/tailing.md");
+        let (_, table) = docs.split_once("\n## What can happen to a file\n").unwrap();
+        let (table, _) = table.split_once("\n## ").unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let told: Vec<&str> = rows.filter(|row| *row != "kind").collect();
+        let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.label()).collect();
+        assert_eq!(told, kinds, "in alphabetical order");
     }
 }

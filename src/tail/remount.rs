@@ -107,3 +107,119 @@ fn holds(candidate: &Candidate, head: Head, position: Position) -> bool {
 fn told(before: u64, after: u64, offset: u64) -> String {
     format!("its device number was {before} and is {after}; continued at byte {offset}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::super::disk::DiskGuard;
+    use super::super::event::EventKind;
+    use super::super::file::Tailed;
+    use super::super::identity::Anchor;
+    use super::super::pattern::FilePattern;
+    use super::super::tailer::TailOptions;
+    use super::*;
+
+    /// A tailer over one directory, looked at with a clock of its own.
+    struct Scene {
+        dir: tempfile::TempDir,
+        tailer: Tailer,
+        now: Now,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let pattern = FilePattern::parse(&format!("{}/*.log", dir.path().display())).unwrap();
+            let options = TailOptions {
+                pattern,
+                scan_interval: Duration::from_millis(100),
+                start_at_end: false,
+                skip_header_lines: 0,
+                multi_line_hold: None,
+                descriptors_max: 100,
+                disk: DiskGuard::default(),
+            };
+            // A wall clock far ahead: stamps of the test's files are old enough to be trusted.
+            let now = Now { instant: Instant::now(), wall_nanos: i128::MAX / 2 };
+            let tailer = Tailer::new(options, Vec::new(), 1, now.instant);
+            Self { dir, tailer, now }
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) {
+            fs::write(self.dir.path().join(name), bytes).unwrap();
+        }
+
+        fn scan(&mut self) {
+            self.now.instant += Duration::from_mins(2);
+            self.tailer.hint(self.now.instant);
+            self.tailer.look(self.now);
+        }
+
+        /// Reads the file to its end, as a flow would.
+        fn read(&mut self, name: &str) {
+            let path = self.dir.path().join(name);
+            let bytes = fs::read(&path).unwrap();
+            let anchor = Anchor::of(&bytes);
+            let position = Position { offset: bytes.len() as u64, anchor };
+            let key = self.key(name);
+            self.tailer.advance(key, position);
+            self.tailer.acknowledge(key, position, self.now.instant);
+        }
+
+        fn key(&self, name: &str) -> FileKey {
+            let path = self.dir.path().join(name);
+            self.tailer.files().find(|file| *file.path == *path).unwrap().key
+        }
+
+        /// As if what is known had been learnt under another device number.
+        fn change_device_numbers(&mut self) {
+            self.tailer.by_inode.clear();
+            for file in self.tailer.files.values_mut() {
+                file.inode.device += 1_000;
+                self.tailer.by_inode.insert(file.inode, file.key);
+            }
+            self.tailer.snapshot = None;
+        }
+
+        fn kinds(&mut self) -> Vec<EventKind> {
+            self.tailer.take_events().into_iter().map(|event| event.kind).collect()
+        }
+    }
+
+    #[test]
+    fn a_followed_file_under_another_device_number_is_continued() {
+        let mut scene = Scene::new();
+        scene.write("a.log", b"some lines\nof a file\n");
+        scene.write("b.log", b"some lines\nof another\n");
+        scene.scan();
+        scene.read("a.log");
+        scene.read("b.log");
+        let (a, b) = (scene.key("a.log"), scene.key("b.log"));
+        scene.kinds();
+        scene.change_device_numbers();
+        scene.scan();
+        assert_eq!(scene.kinds(), [EventKind::Remounted, EventKind::Remounted]);
+        assert_eq!((scene.key("a.log"), scene.key("b.log")), (a, b));
+        assert!(scene.tailer.files().all(|file| file.unread_bytes() == 0 && file.handle.is_some()));
+        assert_eq!(scene.tailer.open_count(), 2);
+    }
+
+    #[test]
+    fn another_content_under_another_device_number_is_another_file() {
+        let mut scene = Scene::new();
+        scene.write("a.log", b"some lines\nof a file\n");
+        scene.scan();
+        scene.read("a.log");
+        scene.kinds();
+        scene.change_device_numbers();
+        // The same inode, as chance would have it, with other bytes.
+        scene.write("a.log", b"some other lines\nof another file\n");
+        scene.scan();
+        let kinds = scene.kinds();
+        assert!(!kinds.contains(&EventKind::Remounted), "{kinds:?}");
+        let unread = scene.tailer.files().map(Tailed::unread_bytes).max();
+        assert_eq!(unread, Some(33), "it is read from byte 0");
+    }
+}

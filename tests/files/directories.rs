@@ -151,7 +151,7 @@ fn a_file_system_that_comes_back_under_another_device_number_after_a_stop_is_not
     lines.assert_exact(&world);
 }
 
-/// A loop device with a file system on it, unmounted at the end. Needs root.
+/// A file system in a file, on a loop device, unmounted at the end. Needs root.
 struct Disk {
     image: tempfile::NamedTempFile,
     device: String,
@@ -164,32 +164,40 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 impl Disk {
-    fn mount(at: &Path) -> Option<Self> {
+    fn mount_new(at: &Path) -> Option<Self> {
         let image = tempfile::NamedTempFile::new().ok()?;
         image.as_file().set_len(8 * 1024 * 1024).ok()?;
         run("mkfs.ext4", &["-q", "-F", image.path().to_str()?])?;
         let mut disk = Self { image, device: String::new(), mounted_at: at.to_path_buf() };
-        disk.mount_again()?;
+        disk.change_device()?;
+        disk.mount()?;
         Some(disk)
     }
 
-    /// Mounts the image over a loop device of its own.
-    fn mount_again(&mut self) -> Option<()> {
-        let image = self.image.path().to_str()?;
-        self.device = run("losetup", &["--find", "--show", image])?;
+    /// Puts the file behind another loop device, which has another device number.
+    fn change_device(&mut self) -> Option<()> {
+        let next = run("losetup", &["--find", "--show", self.image.path().to_str()?])?;
+        let before = std::mem::replace(&mut self.device, next);
+        if !before.is_empty() {
+            run("losetup", &["--detach", &before])?;
+        }
+        Some(())
+    }
+
+    fn mount(&self) -> Option<()> {
         run("mount", &[&self.device, self.mounted_at.to_str()?]).map(|_| ())
     }
 
-    /// Unmounts it although files are open, as `umount -l` does.
-    fn unmount(&mut self) -> Option<()> {
-        run("umount", &["-l", self.mounted_at.to_str()?])?;
-        run("losetup", &["--detach", &std::mem::take(&mut self.device)]).map(|_| ())
+    /// Unmounts it although files are open: they keep it alive until they are closed.
+    fn unmount(&self) -> Option<()> {
+        run("umount", &["-l", self.mounted_at.to_str()?]).map(|_| ())
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if !self.device.is_empty() && self.unmount().is_none() {
+        let unmounted = self.unmount();
+        if unmounted.is_none() || run("losetup", &["--detach", &self.device]).is_none() {
             eprintln!("{} may still be mounted", self.mounted_at.display());
         }
     }
@@ -199,29 +207,32 @@ impl Drop for Disk {
 fn a_file_system_that_is_unmounted_and_mounted_again_is_not_sent_again() {
     let (mut world, mut lines) = (World::new("sub/**/*.log"), Lines::default());
     fs::create_dir(world.path("sub")).unwrap();
-    let disk = is_root().then(|| Disk::mount(&world.path("sub"))).flatten();
+    let disk = is_root().then(|| Disk::mount_new(&world.path("sub"))).flatten();
     let Some(mut disk) = disk else {
         println!("SKIPPED: no file system can be mounted here");
         return;
     };
     fs::create_dir(world.path("sub/deep")).unwrap();
-    for round in 0..5 {
+    for round in 0..6 {
         world.append("sub/a.log", &lines.some("a", 50));
         world.append("sub/deep/b.log", &lines.some("b", 1));
         world.run(Duration::from_secs(1));
-        disk.unmount().unwrap();
-        world.run(Duration::from_secs(1));
-        if round % 2 == 1 {
-            // Nothing holds the old mount any more: the next one is another device.
+        if round % 2 == 0 {
+            disk.unmount().unwrap();
+            world.run(Duration::from_secs(1));
+        } else {
             world.stop();
+            disk.unmount().unwrap();
+            disk.change_device().unwrap();
             world.start();
             world.run(Duration::from_secs(1));
         }
-        disk.mount_again().unwrap();
+        disk.mount().unwrap();
         world.run(Duration::from_secs(1));
     }
     world.settle();
     lines.assert_exact(&world);
-    drop(world);
+    // Nothing may hold the mount when it is taken down.
+    world.stop();
     drop(disk);
 }

@@ -32,24 +32,51 @@ fn lines_of_small_files_overtake_a_backlog_of_fifty_megabytes() {
     assert!(of_backlog > at_append - before, "and it went on, too");
 }
 
-#[test]
-fn a_thousand_busy_files_go_on_alike() {
-    let mut world = World::new("*.log");
-    world.stop();
-    let files = 1000;
-    for file in 0..files {
-        let line = format!("{file}|{}\n", "x".repeat(150));
-        world.append(&format!("{file}.log"), line.repeat(200).as_bytes());
-    }
-    world.start();
-    while world.stream.len() < files * 100 {
-        world.step();
-    }
-    let mut progress: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+/// What the least and the most advanced file have in the stream, by the name before the first `|`.
+fn progress(world: &World) -> (usize, usize, usize) {
+    let mut lines: BTreeMap<&[u8], usize> = BTreeMap::new();
     for record in &world.stream {
         let name = record.split(|byte| *byte == b'|').next().unwrap_or_default();
-        *progress.entry(name.to_vec()).or_default() += 1;
+        *lines.entry(name).or_default() += 1;
     }
-    let (min, max) = (progress.values().min().unwrap(), progress.values().max().unwrap());
-    println!("{} files, least {min} lines, most {max}", progress.len());
+    let least = lines.values().copied().min().unwrap_or(0);
+    (lines.len(), least, lines.values().copied().max().unwrap_or(0))
+}
+
+#[test]
+fn files_with_large_backlogs_go_on_alike() {
+    let mut world = World::new("*.log");
+    world.stop();
+    let (files, lines_each) = (12, 12_500);
+    for file in 0..files {
+        let line = format!("{file}|{}\n", "x".repeat(196));
+        world.append(&format!("{file}.log"), line.repeat(lines_each).as_bytes());
+    }
+    world.start();
+    for part in [3, 2, 1] {
+        while world.stream.len() < files * lines_each / (part + 1) {
+            world.step();
+        }
+        let (seen, least, most) = progress(&world);
+        assert_eq!(seen, files);
+        assert!(most <= 2 * least, "the least {least} lines, the most {most}");
+    }
+}
+
+#[test]
+fn a_thousand_files_that_are_all_written_to_go_on_alike() {
+    let (mut world, mut lines) = (World::new("*.log"), Lines::default());
+    let files = 1000;
+    for round in 1..=20 {
+        for file in 0..files {
+            world.append(&format!("{file}.log"), &lines.some(&format!("f{file}"), 1));
+        }
+        // The endpoint takes a little more than is written.
+        world.run(Duration::from_millis(200));
+        let (seen, least, most) = progress(&world);
+        assert!(round == 1 || seen == files, "{seen} files had a turn");
+        assert!(most <= 2 * least, "the least {least} lines, the most {most}");
+    }
+    world.settle();
+    lines.assert_exact(&world);
 }

@@ -5,6 +5,7 @@ mod descriptors;
 mod directories;
 mod fairness;
 mod names;
+mod notice;
 mod start;
 
 use crate::support::oracle::judge;
