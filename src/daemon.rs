@@ -30,6 +30,7 @@ use crate::metrics::cloudwatch::{self, PublisherOptions, Reporter};
 use crate::metrics::name;
 use crate::metrics::prometheus::Prometheus;
 use crate::send::client::{Aws, ClientError};
+use crate::tail::disk::DiskGuard;
 use crate::tail::watch::Watch;
 
 /// A flow that had a bug is started again after this long.
@@ -106,11 +107,15 @@ impl Daemon {
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
             store: store.handle(),
-            watch: Watch::new(),
+            watch: if config.notify { Watch::new() } else { Watch::off() },
             aws,
             ended: ended_sender,
             cloudwatch,
             descriptors_max: flow_thread::descriptors_for_each_of(config.flows.len()),
+            disk: DiskGuard {
+                min_free_percent: config.min_free_disk_percent,
+                ..DiskGuard::default()
+            },
             checkpoint_ttl: config.checkpoint_ttl,
         });
         let mut flows = BTreeMap::new();

@@ -6,6 +6,7 @@
 //! waits and steps is in `daemon`.
 
 mod inbox;
+mod notice;
 mod pump;
 mod report;
 mod troubles;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 
 pub use inbox::{Abandoned, Inbox, Mailbox, Message};
 
+use self::notice::Notice;
 use self::troubles::Troubles;
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -113,9 +115,11 @@ pub struct Flow {
     next_token: u64,
     /// The store has to learn that this flow ran, even before it found a file.
     introduced: bool,
+    /// The store has answered for the first time: where the flow began is written down.
+    start_is_kept: bool,
     draining: bool,
     next_report: Instant,
-    watched_scans: u64,
+    notice: Notice,
     restarts: u64,
     totals: Totals,
     troubles: Troubles,
@@ -144,9 +148,10 @@ impl Flow {
             writing: None,
             next_token: 1,
             introduced: false,
+            start_is_kept: false,
             draining: false,
             next_report: now,
-            watched_scans: 0,
+            notice: Notice::default(),
             restarts: parts.restarts,
             totals: Totals::default(),
             troubles: Troubles::default(),
@@ -171,7 +176,9 @@ impl Flow {
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events();
-        self.pump(now, outlet);
+        if self.may_read() {
+            self.pump(now, outlet);
+        }
         self.close_aged_batch(now.instant, outlet);
         self.settle();
         self.write_down(outlet);
@@ -185,13 +192,22 @@ impl Flow {
         Stepped { wake_at: self.wake_at(now.instant), drained }
     }
 
+    /// How many full scans were made.
+    #[must_use]
+    pub fn full_scans(&self) -> u64 {
+        self.tailer.scans()
+    }
+
     /// Asks for hints about the directories that the last scan went through.
-    pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint) {
-        if self.tailer.scans() != self.watched_scans {
-            self.watched_scans = self.tailer.scans();
-            watch.add(&self.tailer.directories(), hint);
-            self.metrics.notify_degraded.set(f64::from(u8::from(watch.is_degraded())));
-        }
+    pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
+        let told = (&self.tailer, &self.metrics, self.config.id.as_str());
+        self.notice.update(told, watch, hint, now);
+    }
+
+    /// Where a flow began at the end of its files is written down before it reads on: after a crash
+    /// it would begin at the end again, behind lines that came meanwhile.
+    fn may_read(&self) -> bool {
+        self.start_is_kept || !self.tailer.starts_at_end()
     }
 
     fn on_health(&mut self, health: DestinationHealth) {
@@ -232,6 +248,7 @@ impl Flow {
     fn on_written(&mut self, token: u64, result: CommitResult) {
         if let Some((expected, positions)) = self.writing.take() {
             debug_assert_eq!(expected, token, "one commit at a time");
+            self.start_is_kept = true;
             // What the store could not write it keeps and writes later; shipping goes on.
             if result == CommitResult::Deferred {
                 tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
@@ -309,7 +326,8 @@ impl Flow {
             .open()
             .filter(|_| self.has_free_request())
             .map(|batch| batch.opened_at + self.config.max_buffer_age);
-        let more = (self.tailer.has_readable() && self.can_take_more()).then_some({
+        let can_read = self.may_read() && self.can_take_more();
+        let more = (self.tailer.has_readable() && can_read).then_some({
             // Memory is given back by other flows, too, and nobody tells this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });

@@ -13,6 +13,7 @@ mod conformance;
 mod drop_in;
 mod emulator;
 mod faults;
+mod files;
 mod kills;
 mod live;
 mod schedules;

@@ -49,6 +49,8 @@ mirror! {
         log_format: "log.format",
         log_level: "log.level",
         memory_budget_bytes: "memoryBudgetBytes",
+        min_free_disk_percent: "minFreeDiskPercent",
+        notify: "notify",
         region: "region",
         shutdown_timeout_millis: "shutdownTimeoutMillis",
     }
@@ -59,6 +61,7 @@ mirror! {
     FlowFile {
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
+        exclude_patterns: "excludePatterns",
         file_pattern: "filePattern",
         initial_position: "initialPosition",
         kinesis_stream: "kinesisStream",

@@ -14,6 +14,7 @@ use crate::batch::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
     KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
+use crate::tail::exclude::Exclude;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 
 /// Characters in the name of a Kinesis stream (`CreateStream` in the API reference).
@@ -54,6 +55,7 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
     unknown::warn(entries, &unknown::FLOW, findings);
     let file = FlowFile::of(entries);
     let pattern = file_pattern(&file, item, findings);
+    let pattern = excludes(file.exclude_patterns, pattern, findings);
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
@@ -162,6 +164,58 @@ fn file_pattern(
                 .help("write a directory and a name, for example \"/var/log/app.log*\"");
             None
         }
+    }
+}
+
+/// What the pattern matches and the flow leaves out.
+fn excludes(
+    slot: Slot<'_>,
+    pattern: Option<FilePattern>,
+    findings: &mut Findings<'_>,
+) -> Option<FilePattern> {
+    let mut excludes = Vec::new();
+    for item in slot.list(findings).unwrap_or_default() {
+        let Value::Scalar(text) = &item.value else {
+            let message = format!(
+                "an item of '{}' has to be a string, not {}",
+                slot.name(),
+                findings.quote(item)
+            );
+            findings.error(Kind::WrongType, &item.span, message).help("write one pattern each");
+            continue;
+        };
+        match Exclude::parse(text) {
+            Ok(exclude) => {
+                warn_of_useless(&exclude, pattern.as_ref(), item, findings);
+                excludes.push(exclude);
+            }
+            Err(error) => {
+                let quoted = findings.quote(item);
+                let message = format!("'{}' {quoted} is no pattern: {error}", slot.name());
+                findings.error(Kind::Invalid, &item.span, message).help(
+                    "write a name such as \"*.tmp\", or a whole path such as \"/var/log/**/old/*\"",
+                );
+            }
+        }
+    }
+    pattern.map(|pattern| pattern.excluding(excludes))
+}
+
+fn warn_of_useless(
+    exclude: &Exclude,
+    pattern: Option<&FilePattern>,
+    item: &Node,
+    findings: &mut Findings<'_>,
+) {
+    let quoted = findings.quote(item);
+    if exclude.is_everything() {
+        let message = format!("'excludePatterns' {quoted} leaves nothing of 'filePattern'");
+        findings.warn(Kind::NoEffect, &item.span, message).help("write what is to be left out");
+    } else if pattern.is_some_and(|pattern| !exclude.can_meet(pattern)) {
+        let message = format!("'excludePatterns' {quoted} lies outside of 'filePattern'");
+        findings.warn(Kind::NoEffect, &item.span, message).help(
+            "a pattern with a '/' is compared with whole paths; one without is for names alone",
+        );
     }
 }
 

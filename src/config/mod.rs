@@ -56,6 +56,11 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// All bytes that batches of all flows may hold together.
     pub memory_budget_bytes: usize,
+    /// Deleted files that are read are let go at once when their file system has less than this
+    /// per cent free, unread ones below a fifth of it; 0 for never.
+    pub min_free_disk_percent: u8,
+    /// Whether inotify is used; without it new names are found by scans only.
+    pub notify: bool,
     /// What the daemon writes about itself.
     pub log: LogConfig,
 }

@@ -10,6 +10,7 @@ use super::flow::{CheckedFlow, flow};
 use super::parse::{Document, Entry, Node, SyntaxError, Value, parse};
 use super::source::Source;
 use super::{CloudWatchConfig, Config, FlowConfig, LogConfig, LogFormat, json, network, unknown};
+use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
 pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
@@ -34,6 +35,12 @@ const MEMORY_BUDGET_BYTES_MIN: u64 = 4 * 1024 * 1024;
 const MEMORY_BUDGET_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// Whether inotify is used.
+const NOTIFY: &[(&str, bool)] = &[("auto", true), ("off", false)];
+
+/// A disk that is half empty is not nearly full.
+const MIN_FREE_PERCENT_MAX: u64 = 50;
 
 const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -145,6 +152,8 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
             MEMORY_BUDGET_BYTES_MIN..=MEMORY_BUDGET_BYTES_MAX,
             MEMORY_BUDGET_BYTES_DEFAULT,
         ),
+        min_free_disk_percent: min_free_disk_percent(&file, findings),
+        notify: file.notify.choice(findings, NOTIFY, true),
         log: LogConfig {
             level: log_level(&file, findings),
             format: file.log_format.choice(findings, LOG_FORMATS, LogFormat::Text),
@@ -221,6 +230,12 @@ fn checkpoint_file(
         || PathBuf::from(CHECKPOINT_FILE_DEFAULT),
         |directory| directory.join(CHECKPOINT_FILE_NAME),
     )
+}
+
+fn min_free_disk_percent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> u8 {
+    let default = u64::from(MIN_FREE_PERCENT_DEFAULT);
+    let percent = file.min_free_disk_percent.integer(findings, 0..=MIN_FREE_PERCENT_MAX, default);
+    u8::try_from(percent).unwrap_or(MIN_FREE_PERCENT_DEFAULT)
 }
 
 fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> CloudWatchConfig {

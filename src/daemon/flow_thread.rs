@@ -21,6 +21,7 @@ use crate::send::firehose::FirehoseTransport;
 use crate::send::kinesis::KinesisTransport;
 use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
 use crate::send::{SenderEvent, Submission};
+use crate::tail::disk::DiskGuard;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::{TailOptions, Tailer};
 use crate::tail::watch::{Hint, Watch};
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     /// `None` if CloudWatch metrics are off.
     pub(super) cloudwatch: Option<Reporter>,
     pub(super) descriptors_max: usize,
+    pub(super) disk: DiskGuard,
     pub(super) checkpoint_ttl: Duration,
 }
 
@@ -98,7 +100,7 @@ impl FlowThread {
         let (status_sender, status) = watch::channel(Arc::new(starting));
         let parts = FlowParts {
             tailer: Tailer::new(
-                tail_options(&launch.config, loaded.known_flow, shared.descriptors_max),
+                tail_options(shared, &launch.config, loaded.known_flow),
                 loaded.rows,
                 loaded.next_file_key,
                 now,
@@ -243,14 +245,15 @@ fn observer(shared: &Shared, destination: &Destination) -> Arc<dyn Observer> {
     }
 }
 
-fn tail_options(config: &FlowConfig, known_flow: bool, descriptors_max: usize) -> TailOptions {
+fn tail_options(shared: &Shared, config: &FlowConfig, known_flow: bool) -> TailOptions {
     TailOptions {
         pattern: config.pattern.clone(),
         scan_interval: config.scan_interval,
         start_at_end: !known_flow && config.initial_position == InitialPosition::EndOfFile,
         skip_header_lines: config.skip_header_lines,
         multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
-        descriptors_max,
+        descriptors_max: shared.descriptors_max,
+        disk: shared.disk,
     }
 }
 
@@ -299,7 +302,7 @@ impl Runner {
             if stepped.drained || self.outlet.submissions.is_closed() {
                 return;
             }
-            self.flow.watch_directories(&self.watch, hint);
+            self.flow.watch_directories(&self.watch, hint, clock::now().instant);
             let mut wait = stepped.wake_at.saturating_duration_since(clock::now().instant);
             loop {
                 match self.inbox.wait(wait) {

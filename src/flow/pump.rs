@@ -24,7 +24,7 @@ const SCAN_BYTES: usize = WINDOW_BYTES;
 /// Whether a file can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// There is no room for more now; the file keeps its place.
+    /// There is no room for more now; a file that got nothing keeps its place.
     Blocked,
     /// Nothing more to read for now.
     Done,
@@ -43,11 +43,17 @@ impl Flow {
             if self.draining && !self.tailer.is_lost_after_stop(key) {
                 continue;
             }
+            let begin = self.tailer.file(key).map(|file| file.position.offset);
             match self.read_turn(key, now, outlet) {
                 Turn::Done => {}
                 Turn::Over => self.tailer.requeue(key),
                 Turn::Blocked => {
-                    self.tailer.requeue(key);
+                    if self.tailer.file(key).map(|file| file.position.offset) == begin {
+                        self.tailer.requeue_first(key);
+                    } else {
+                        // It had a part of its turn; the others come before the rest of it.
+                        self.tailer.requeue(key);
+                    }
                     break;
                 }
             }

@@ -82,6 +82,7 @@ impl Flow {
             | EventKind::MovedAway
             | EventKind::Recovered
             | EventKind::Released
+            | EventKind::Remounted
             | EventKind::Renamed
             | EventKind::Resumed
             | EventKind::Returned

@@ -66,7 +66,7 @@ pub mod name {
     pub const DESTINATION_PARKED: &str = "kinetail_destination_parked";
     /// 1 while the flow waits for memory (gauge; label `flow`).
     pub const WAITING_FOR_MEMORY: &str = "kinetail_waiting_for_memory";
-    /// 1 while notification is off and only scans find files (gauge; label `flow`).
+    /// 1 while only scans find some files (gauge; labels `flow`, `reason`).
     pub const NOTIFY_DEGRADED: &str = "kinetail_notify_degraded";
     /// Full scans of the directories (counter; label `flow`).
     pub const SCANS: &str = "kinetail_scans_total";
@@ -145,8 +145,6 @@ pub struct FlowMetrics {
     pub destination_parked: Gauge,
     /// [`name::WAITING_FOR_MEMORY`].
     pub waiting_for_memory: Gauge,
-    /// [`name::NOTIFY_DEGRADED`].
-    pub notify_degraded: Gauge,
     /// [`name::SCANS`].
     pub scans: Counter,
 }
@@ -176,7 +174,6 @@ impl FlowMetrics {
             lag_seconds: g(name::LAG_SECONDS),
             destination_parked: g(name::DESTINATION_PARKED),
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
-            notify_degraded: g(name::NOTIFY_DEGRADED),
             scans: c(name::SCANS),
             requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
@@ -213,6 +210,12 @@ impl FlowMetrics {
     /// Counts what happened to a file.
     pub fn file_transition(&self, kind: &'static str) {
         counter!(name::FILE_TRANSITIONS, "flow" => self.flow.clone(), "kind" => kind).increment(1);
+    }
+
+    /// Says whether new files are found by scans only for this reason.
+    pub fn notify_degraded(&self, reason: &'static str, degraded: bool) {
+        gauge!(name::NOTIFY_DEGRADED, "flow" => self.flow.clone(), "reason" => reason)
+            .set(f64::from(u8::from(degraded)));
     }
 
     /// Counts an error on a file.

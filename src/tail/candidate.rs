@@ -93,6 +93,7 @@ impl Candidate {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let handle = file::open(path)?;
         let stat = file::stat(&handle)?;
+        file::check_kind(&handle)?;
         let head = file::read_head(&handle)?;
         let inode = stat
             .inode

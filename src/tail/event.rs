@@ -42,6 +42,8 @@ pub enum EventKind {
     Recovered,
     /// It is read and acknowledged to its end, nothing came for a while, and it was let go.
     Released,
+    /// The same file has another device number: its file system was mounted anew.
+    Remounted,
     /// It has another name that matches.
     Renamed,
     /// Known from the checkpoints; continued at its offset.
@@ -55,6 +57,27 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them, in the order of their labels.
+    pub const ALL: &[Self] = &[
+        Self::Abandoned,
+        Self::Appeared,
+        Self::CopyRecognized,
+        Self::Deleted,
+        Self::FoundElsewhere,
+        Self::InodeReused,
+        Self::Missing,
+        Self::MovedAway,
+        Self::Problem,
+        Self::Recovered,
+        Self::Released,
+        Self::Remounted,
+        Self::Renamed,
+        Self::Resumed,
+        Self::Returned,
+        Self::Shadow,
+        Self::Truncated,
+    ];
+
     /// The label.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -70,11 +93,28 @@ impl EventKind {
             Self::Problem => "problem",
             Self::Recovered => "recovered",
             Self::Released => "released",
+            Self::Remounted => "remounted",
             Self::Renamed => "renamed",
             Self::Resumed => "resumed",
             Self::Returned => "returned",
             Self::Shadow => "shadow",
             Self::Truncated => "truncated",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_stands_in_the_table_of_the_docs_and_no_other() {
+        let docs = include_str!("../../docs/tailing.md");
+        let (_, table) = docs.split_once("\n## What can happen to a file\n").unwrap();
+        let (table, _) = table.split_once("\n## ").unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let told: Vec<&str> = rows.filter(|row| *row != "kind").collect();
+        let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.label()).collect();
+        assert_eq!(told, kinds, "in alphabetical order");
     }
 }

@@ -222,6 +222,33 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(nonblock | noctty).open(path)
 }
 
+/// Kinds of file systems (`statfs(2)`, field `f_type`; the values stand in `linux/magic.h`) whose
+/// files the kernel makes up when they are read: they have no size, do not grow, and some block.
+const KERNEL_FILE_SYSTEMS: &[i64] = &[
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x7363_6673, // securityfs
+    0xcafe_4a11, // bpf
+];
+
+/// Makes sure that a file keeps what is written to it, so that it can be followed.
+///
+/// # Errors
+///
+/// Whatever `fstatfs` fails with; `InvalidInput` if the kernel makes the file up.
+pub fn check_kind(file: &File) -> io::Result<()> {
+    let kind = rustix::fs::fstatfs(file)?.f_type;
+    if KERNEL_FILE_SYSTEMS.contains(&i64::from(kind)) {
+        let text = "a file that the kernel makes up when it is read (proc, sysfs and the like)";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(())
+}
+
 /// Looks at an open file.
 ///
 /// # Errors

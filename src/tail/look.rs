@@ -11,7 +11,7 @@ use super::event::EventKind;
 use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{Loss, Remembered};
-use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer, checkpoint, ending_of};
+use super::tailer::{Now, Tailer, checkpoint, ending_of};
 use crate::checkpoint::Change;
 
 /// A look at a quiet file costs up to 1 microsecond; this much time to the next one for each file
@@ -58,6 +58,7 @@ impl Tailer {
         for key in stirred {
             self.look_at(key, now);
         }
+        self.bound_held_files(now);
         self.close_idle_files();
     }
 
@@ -69,8 +70,8 @@ impl Tailer {
         };
         let stat = match stat {
             Ok(stat) if stat.inode == Some(file.inode) => stat,
-            // The name leads to another file now; the next scan sorts that out.
-            Ok(_) => return self.hint(now.instant),
+            // The name leads to another file now.
+            Ok(_) => return self.lost_its_place(key, now.instant),
             Err(error) => return self.look_failed(key, &error, now),
         };
         if file.lag_bytes() == 0 {
@@ -93,9 +94,7 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.cool_down(now.instant);
         if error.kind() == io::ErrorKind::NotFound {
-            self.hint(now.instant);
-            self.release_if_done(key, now);
-            return;
+            return self.lost_its_place(key, now.instant);
         }
         let path = Arc::clone(&file.path);
         self.trouble(&path, error);
@@ -220,46 +219,5 @@ impl Tailer {
         self.find_copy_of(key, now);
         let new_key = self.decide(new_key, now);
         self.queue_if_readable(new_key, now.instant);
-    }
-
-    /// Lets a file go that has no name, is read and acknowledged to its end, and is quiet.
-    fn release_if_done(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        let Name::Unlisted { since } = file.name else { return };
-        let gone = file.handle.is_none();
-        let linger = if file.seen.links == 0 { DELETED_LINGER } else { MOVED_LINGER };
-        let quiet = file.quiet_for(now.instant).min(now.instant.saturating_duration_since(since));
-        let done = file.unread_bytes() == 0 && file.acked >= file.position.offset;
-        let may_go = gone || (done && quiet >= linger);
-        if !may_go {
-            return;
-        }
-        self.close(key);
-        let Some(file) = self.files.remove(&key) else { return };
-        self.by_inode.remove(&file.inode);
-        if file.unread_bytes() > 0 {
-            let unread = file.unread_bytes();
-            self.abandon(&file.path, unread, "it could not be opened again");
-        }
-        self.event(EventKind::Released, &file.path, format!("read to {}", file.position.offset));
-        if file.seen.links == 0 {
-            self.changes.push(Change::Forget(key));
-            return;
-        }
-        self.memory.insert(Remembered {
-            key,
-            inode: file.inode,
-            path: file.path,
-            head: file.head,
-            position: file.position,
-            trail: file.trail,
-            acked: file.acked,
-            seen_size: file.grown_to,
-            rotated: file.rotated.is_some(),
-            since: now.instant,
-            lost_by_nanos: file.seen.modified_nanos,
-            loss: Loss::Released,
-            located: false,
-        });
     }
 }

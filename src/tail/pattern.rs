@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component as PathComponent, Path, PathBuf};
 
+use super::exclude::Exclude;
 pub use super::glob::{GlobError, NameMatcher};
 use super::glob::{Parsed, parse};
 
@@ -58,6 +59,7 @@ pub struct FilePattern {
     text: String,
     base_dir: PathBuf,
     components: Vec<Component>,
+    excludes: Vec<Exclude>,
 }
 
 /// What one component of a path below the base directory has to be.
@@ -117,7 +119,20 @@ impl FilePattern {
             }
             component => components.push(component),
         }
-        Ok(Self { text: text.to_owned(), base_dir, components })
+        Ok(Self { text: text.to_owned(), base_dir, components, excludes: Vec::new() })
+    }
+
+    /// The same, with some of what it matches left out.
+    #[must_use]
+    pub fn excluding(self, excludes: Vec<Exclude>) -> Self {
+        Self { excludes, ..self }
+    }
+
+    /// Whether a file or a directory at this path is left out although it matches. The
+    /// directories above it are not looked at: a scan does not enter those that are left out.
+    #[must_use]
+    pub fn leaves_out(&self, path: &Path) -> bool {
+        self.excludes.iter().any(|exclude| exclude.matches(path))
     }
 
     /// The pattern as written.
@@ -164,10 +179,12 @@ impl FilePattern {
         } else {
             cwd.join(&self.base_dir)
         };
-        Self { base_dir, ..self.clone() }
+        let excludes = self.excludes.iter().map(|exclude| exclude.resolve(cwd)).collect();
+        Self { base_dir, excludes, ..self.clone() }
     }
 
-    /// Whether a file at this path belongs to the pattern. Compressed copies do not. Paths are
+    /// Whether a file at this path belongs to the pattern. Compressed copies do not, nor does what
+    /// is left out or lies in a directory that is. Paths are
     /// compared as they are written: a relative one only matches a relative pattern.
     #[must_use]
     pub fn matches_path(&self, path: &Path) -> bool {
@@ -188,7 +205,15 @@ impl FilePattern {
         names.is_some_and(|names| {
             names.last().is_some_and(|name| !is_compressed_name(name))
                 && names_match(&self.components, &names)
+                && !self.excludes_any_of(path, names.len())
         })
+    }
+}
+
+impl FilePattern {
+    /// Whether the path, or a directory on the way to it below the base directory, is left out.
+    fn excludes_any_of(&self, path: &Path, below: usize) -> bool {
+        !self.excludes.is_empty() && path.ancestors().take(below).any(|part| self.leaves_out(part))
     }
 }
 
@@ -198,7 +223,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(name_at)
 }
 
-fn component(part: &str, text: &str) -> Result<Component, PatternError> {
+pub(super) fn component(part: &str, text: &str) -> Result<Component, PatternError> {
     if part == "**" {
         return Ok(Component::AnyDepth);
     }
@@ -325,6 +350,27 @@ mod tests {
         for name in ["a.log", "gz", "a.gz.log", "a.lz4", ""] {
             assert!(!is_compressed_name(OsStr::new(name)), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_excluded_does_not_match_nor_does_anything_below_it() {
+        let excludes = ["*.tmp", "archive", "/l/*/debug.log"].map(|text| Exclude::parse(text));
+        let excludes = excludes.into_iter().map(Result::unwrap).collect();
+        let pattern = pattern("/l/**").excluding(excludes);
+        for (path, expected) in [
+            ("/l/a.log", true),
+            ("/l/a.tmp", false),
+            ("/l/x/archive/a.log", false),
+            ("/l/archive", false),
+            ("/l/x/debug.log", false),
+            ("/l/debug.log", true),
+        ] {
+            assert_eq!(pattern.matches_path(Path::new(path)), expected, "{path}");
+        }
+        // Above the base directory nothing is excluded.
+        let inside = FilePattern::parse("/archive/*.log").unwrap();
+        let inside = inside.excluding(vec![Exclude::parse("archive").unwrap()]);
+        assert!(inside.matches_path(Path::new("/archive/a.log")));
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Tailer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => {
                 self.trouble(&entry.path, &error);
+                self.refused.push_back(entry.clone());
                 true
             }
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::identity::{FileKey, Inode};
 
 /// A regular file that matches the pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Where it was found.
     pub path: Arc<Path>,
@@ -27,6 +27,16 @@ pub struct Listing {
     /// Directories that could not be listed. Files below them keep their state: a file is gone
     /// only if a look that could have seen it did not.
     pub unreadable: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// Whether this file was found, under this name.
+    #[must_use]
+    pub fn contains(&self, entry: &Entry) -> bool {
+        let by_name = |other: &Entry| other.path.as_os_str().cmp(entry.path.as_os_str());
+        let found = self.entries.binary_search_by(by_name).ok().and_then(|at| self.entries.get(at));
+        found.is_some_and(|found| found.inode == entry.inode)
+    }
 }
 
 /// A file generation as the last look left it.

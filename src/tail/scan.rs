@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::candidate::Candidate;
 use super::event::EventKind;
 use super::file::{self, Name};
 use super::identity::FileKey;
-use super::rotation::{Known, Transition, transitions};
+use super::rotation::{Entry, Known, Transition, transitions};
 use super::snapshot::{Problem, Snapshot};
 use super::tailer::{Now, Tailer, checkpoint_at_ack};
 use crate::checkpoint::Change;
@@ -27,19 +28,29 @@ const FULL_SCAN_EVERY_PER_FILE: Duration = Duration::from_millis(5);
 /// The longest time between two such listings.
 const FULL_SCAN_EVERY_MAX: Duration = Duration::from_mins(1);
 
+/// A listing, and what follows it, costs up to 5 microseconds a name; this much time to the next
+/// one for each keeps a directory whose names change all the time below a tenth of a core.
+const LISTING_PAUSE_PER_NAME: Duration = Duration::from_micros(50);
+
+/// Of the files that could not be opened this many are tried again in one scan.
+const REFUSED_TRIES_MAX: usize = 256;
+
 impl Tailer {
     pub(super) fn scan(&mut self, now: Now) {
         self.next_scan = now.instant + self.options.scan_interval;
         let current = self.snapshot.as_ref().is_some_and(Snapshot::is_current);
-        if current && now.instant < self.next_full_scan {
+        let opens = self.some_refused_file_opens();
+        if current && !opens && now.instant < self.next_full_scan {
             return;
         }
         let every = self.paced(FULL_SCAN_EVERY_PER_FILE, FULL_SCAN_EVERY, FULL_SCAN_EVERY_MAX);
         self.next_full_scan = now.instant + every;
         self.scans += 1;
-        let mut snapshot = Snapshot::take(&self.options.pattern, now.wall_nanos);
-        let problems = std::mem::take(&mut snapshot.problems);
-        self.report_problems(&problems);
+        let snapshot = Snapshot::take(&self.options.pattern, now.wall_nanos);
+        let names = u32::try_from(snapshot.names_listed).unwrap_or(u32::MAX);
+        let pause = LISTING_PAUSE_PER_NAME.saturating_mul(names).min(self.options.scan_interval);
+        self.no_scan_before = now.instant + pause;
+        self.report_problems(&snapshot.problems);
         self.apply(&snapshot, now);
         self.snapshot = Some(snapshot);
         self.follow_renamed(now);
@@ -49,28 +60,45 @@ impl Tailer {
             self.report_missing();
         }
         self.expire_memory(now.instant);
+        self.give_up_vanished(now.instant);
+    }
+
+    /// Tries files that matched and could not be opened: permission may have been granted, which
+    /// leaves no trace in their directory. Says whether one of them can be opened now.
+    fn some_refused_file_opens(&mut self) -> bool {
+        for _ in 0..self.refused.len().min(REFUSED_TRIES_MAX) {
+            let Some(entry) = self.refused.pop_front() else { return false };
+            match Candidate::open(&entry.path) {
+                Ok(_) => return true,
+                Err(_) => self.refused.push_back(entry),
+            }
+        }
+        false
     }
 
     fn report_problems(&mut self, problems: &[Problem]) {
         let still: HashSet<&Path> = problems.iter().map(|p| p.path.as_path()).collect();
-        let gone: Vec<PathBuf> = self
-            .troubled
+        let over: Vec<PathBuf> = self
+            .snapshot
             .iter()
-            .filter(|path| {
-                // Problems with opening a file are over when it opens, not here.
-                !still.contains(path.as_path()) && path.is_dir()
-            })
+            .flat_map(|last| last.problems.iter().map(|problem| &problem.path))
+            .filter(|path| !still.contains(path.as_path()))
             .cloned()
             .collect();
-        for path in gone {
+        let exists = |path: &Path| path.symlink_metadata().is_ok();
+        for path in over.into_iter().filter(|path| exists(path)) {
             self.recovered(&path);
         }
+        // What is gone is no problem any more, and nobody will say so.
+        self.troubled.retain(|path| still.contains(path.as_path()) || exists(path));
         for problem in problems {
             self.trouble(&problem.path, &problem.error);
         }
     }
 
     fn apply(&mut self, snapshot: &Snapshot, now: Now) {
+        self.find_remounted(&snapshot.listing, now);
+        self.refused.retain(|refused| snapshot.listing.contains(refused));
         if self.transitions(snapshot).is_empty() {
             return;
         }
@@ -79,7 +107,7 @@ impl Tailer {
         for key in self.files.keys().copied().collect::<Vec<_>>() {
             self.look_at(key, now);
         }
-        let mut appeared = Vec::new();
+        let (mut appeared, mut unlisted) = (Vec::new(), Vec::new());
         for transition in self.transitions(snapshot) {
             match transition {
                 Transition::Appeared(entry) => appeared.push(entry),
@@ -89,8 +117,12 @@ impl Tailer {
                 Transition::Returned { key, path } => {
                     self.rename(key, &path, EventKind::Returned, now.instant);
                 }
-                Transition::Unlisted { key } => self.unlist(key, now.instant),
+                Transition::Unlisted { key } => unlisted.push(key),
             }
+        }
+        self.locate(&unlisted);
+        for key in unlisted {
+            self.unlist(key, now.instant);
         }
         self.take_in(&appeared, now);
     }
@@ -106,15 +138,28 @@ impl Tailer {
                 listed: file.name == Name::Listed,
             })
             .collect();
-        transitions(&known, &snapshot.listing)
+        let mut found = transitions(&known, &snapshot.listing);
+        if !self.refused.is_empty() {
+            let refused: HashSet<&Entry> = self.refused.iter().collect();
+            found.retain(|transition| match transition {
+                Transition::Appeared(entry) => !refused.contains(entry),
+                Transition::Renamed { .. }
+                | Transition::Returned { .. }
+                | Transition::Unlisted { .. } => true,
+            });
+        }
+        found
     }
 
     fn rename(&mut self, key: FileKey, path: &Arc<Path>, kind: EventKind, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let old = std::mem::replace(&mut file.path, Arc::clone(path));
-        file.name = Name::Listed;
+        let before = std::mem::replace(&mut file.name, Name::Listed);
         if old != *path {
             file.rotated = Some(now);
+        } else if matches!(before, Name::Unlisted { since } if file.rotated == Some(since)) {
+            // Only its directory was away for a while: it is written to as before.
+            file.rotated = None;
         }
         let row = checkpoint_at_ack(file);
         self.changes.extend(row.map(Change::Save));
@@ -124,13 +169,14 @@ impl Tailer {
     fn unlist(&mut self, key: FileKey, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.name = Name::Unlisted { since: now };
-        file.rotated = Some(now);
+        file.rotated.get_or_insert(now);
         file.warm_up(now);
         let deleted = match file.handle.as_ref().map(file::stat) {
             Some(Ok(stat)) => {
                 file.seen.links = stat.links;
                 stat.links == 0
             }
+            // A closed one without a name is looked for with the next look.
             Some(Err(_)) | None => false,
         };
         let kind = if deleted { EventKind::Deleted } else { EventKind::MovedAway };

@@ -1,8 +1,9 @@
 //! One look at the directories: every regular file that matches, and what could not be seen.
 //!
 //! A full look lists every directory that the pattern leads through. A quick look asks only
-//! whether those directories changed: their modification time says so for every name that comes
-//! or goes. Full looks are repeated all the same, for file systems that do not keep it.
+//! whether something changed since then: the stamps of those directories say so for every name
+//! that comes or goes, each symbolic link is asked where it leads, and what could not be seen is
+//! tried again. Full looks are repeated all the same, for file systems that keep no stamps.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,8 +32,11 @@ pub struct Snapshot {
     pub directories: BTreeMap<PathBuf, Option<Stamp>>,
     /// What matched and is not a file to read, or could not be examined.
     pub problems: Vec<Problem>,
-    /// Some name is a symbolic link: what it leads to can change without a trace here.
-    has_links: bool,
+    /// How many names were listed, matching ones and others: what a full look costs.
+    pub names_listed: usize,
+    /// The names that are symbolic links, and what each led to: that can change without a trace
+    /// in the directories.
+    links: Vec<(PathBuf, Option<Inode>)>,
     /// Wall clock at the look, in nanoseconds since 1970.
     taken_nanos: i128,
 }
@@ -44,6 +48,24 @@ pub struct Problem {
     pub path: PathBuf,
     /// Why.
     pub error: io::Error,
+    /// It is a directory that cannot be listed, and not a name that cannot be examined.
+    is_directory: bool,
+}
+
+impl Problem {
+    /// Whether the same would be found again, as far as a cheap try can tell.
+    fn persists(&self) -> bool {
+        if self.error.kind() == io::ErrorKind::InvalidInput {
+            // A directory or a socket that matches stays what it is: a file in its place is a
+            // change of the directory.
+            return true;
+        }
+        if self.is_directory {
+            fs::read_dir(&self.path).is_err()
+        } else {
+            file::stat_path(&self.path).is_err_and(|error| !is_missing(&error))
+        }
+    }
 }
 
 /// What tells whether a directory changed.
@@ -59,29 +81,27 @@ impl Snapshot {
     #[must_use]
     pub fn take(pattern: &FilePattern, wall_nanos: i128) -> Self {
         let mut snapshot = Self { taken_nanos: wall_nanos, ..Self::default() };
-        snapshot.walk(pattern.base_dir(), pattern.components(), 0);
+        snapshot.walk(pattern, pattern.base_dir(), pattern.components(), 0);
         // Paths as such are compared component by component, which is slow.
         snapshot.listing.entries.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         snapshot.listing.entries.dedup();
         snapshot
     }
 
-    /// Whether a full look would find the same names, as far as the directories can tell.
+    /// Whether a full look would find the same names, as far as a quick one can tell.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        // A directory or a socket that matches stays what it is; anything else may be mended.
-        let lasting = |problem: &Problem| problem.error.kind() == io::ErrorKind::InvalidInput;
-        !self.has_links
-            && self.problems.iter().all(lasting)
-            && self.directories.iter().all(|(path, seen)| {
-                let settled = seen.is_none_or(|stamp| {
-                    self.taken_nanos - stamp.changed_nanos > STAMP_SETTLES_NANOS
-                });
-                settled && stamp_of(path).ok() == *seen
-            })
+        let same = |(path, seen): (&PathBuf, &Option<Stamp>)| {
+            let settled = seen
+                .is_none_or(|stamp| self.taken_nanos - stamp.changed_nanos > STAMP_SETTLES_NANOS);
+            settled && stamp_of(path).ok() == *seen
+        };
+        self.directories.iter().all(same)
+            && self.links.iter().all(|(path, led_to)| target_of(path) == *led_to)
+            && self.problems.iter().all(Problem::persists)
     }
 
-    fn walk(&mut self, dir: &Path, components: &[Component], depth: usize) {
+    fn walk(&mut self, pattern: &FilePattern, dir: &Path, components: &[Component], depth: usize) {
         let Some((component, rest)) = components.split_first() else {
             return;
         };
@@ -90,43 +110,75 @@ impl Snapshot {
         }
         match component {
             Component::Literal(name) => {
-                self.note_directory(dir);
+                if !self.note_directory(dir) {
+                    return;
+                }
                 let path = dir.join(name);
+                if pattern.leaves_out(&path) {
+                    return;
+                }
                 if !rest.is_empty() {
-                    self.walk(&path, rest, depth + 1);
+                    self.walk(pattern, &path, rest, depth + 1);
                 } else if !is_compressed_name(name) {
                     let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
                     self.examine(&path, is_link);
                 }
             }
-            Component::Glob(_) => self.list(dir, component, rest, depth),
+            Component::Glob(_) => self.list(pattern, dir, components, depth),
             Component::AnyDepth => {
-                self.walk(dir, rest, depth + 1);
-                self.descend(dir, components, depth);
+                self.walk(pattern, dir, rest, depth + 1);
+                self.descend(pattern, dir, components, depth);
             }
         }
     }
 
-    fn list(&mut self, dir: &Path, component: &Component, rest: &[Component], depth: usize) {
+    fn list(&mut self, pattern: &FilePattern, dir: &Path, components: &[Component], depth: usize) {
+        let Some((component, rest)) = components.split_first() else { return };
         for (name, kind) in self.names(dir) {
             if !component.matches(&name) || (rest.is_empty() && is_compressed_name(&name)) {
                 continue;
             }
             let path = dir.join(&name);
+            if pattern.leaves_out(&path) {
+                continue;
+            }
             if rest.is_empty() {
                 self.examine(&path, kind.is_symlink());
-            } else if path.is_dir() {
-                self.walk(&path, rest, depth + 1);
+            } else if self.is_directory(&path, kind) {
+                self.walk(pattern, &path, rest, depth + 1);
+            }
+        }
+    }
+
+    /// Whether a name in the middle of a path leads to a directory.
+    fn is_directory(&mut self, path: &Path, kind: FileType) -> bool {
+        if kind.is_dir() || kind.is_file() {
+            return kind.is_dir();
+        }
+        if kind.is_symlink() {
+            self.links.push((path.to_path_buf(), target_of(path)));
+        }
+        match fs::metadata(path) {
+            Ok(metadata) => metadata.is_dir(),
+            Err(error) => {
+                self.fail_directory(path, error);
+                false
             }
         }
     }
 
     /// Enters every directory below `dir`, but no symbolic link: links can form loops.
-    fn descend(&mut self, dir: &Path, components: &[Component], depth: usize) {
+    fn descend(
+        &mut self,
+        pattern: &FilePattern,
+        dir: &Path,
+        components: &[Component],
+        depth: usize,
+    ) {
         for (name, kind) in self.names(dir) {
             let path = dir.join(&name);
-            if kind.is_dir() {
-                self.walk(&path, components, depth + 1);
+            if kind.is_dir() && !pattern.leaves_out(&path) {
+                self.walk(pattern, &path, components, depth + 1);
             }
         }
     }
@@ -141,10 +193,12 @@ impl Snapshot {
             let all = entries.map(|entry| entry.and_then(|entry| name_and_kind(&entry)));
             all.filter_map(Result::transpose).collect()
         });
-        listed.unwrap_or_else(|error| {
+        let listed = listed.unwrap_or_else(|error| {
             self.fail_directory(dir, error);
             Vec::new()
-        })
+        });
+        self.names_listed += listed.len();
+        listed
     }
 
     /// Remembers a directory's stamp *before* it is listed, so that a change in between is seen
@@ -171,24 +225,43 @@ impl Snapshot {
         if is_missing(&error) {
             return;
         }
-        self.listing.unreadable.push(dir.to_path_buf());
-        self.problems.push(Problem { path: dir.to_path_buf(), error });
+        self.fail(dir, error, true);
+    }
+
+    /// What lies at or below a path that cannot be seen keeps its state.
+    fn fail(&mut self, path: &Path, error: io::Error, is_directory: bool) {
+        self.listing.unreadable.push(path.to_path_buf());
+        self.problems.push(Problem { path: path.to_path_buf(), error, is_directory });
     }
 
     fn examine(&mut self, path: &Path, is_link: bool) {
+        if is_link {
+            self.links.push((path.to_path_buf(), target_of(path)));
+        }
         match file::stat_path(path) {
             Ok(stat) => {
                 let Some(inode) = stat.inode else { return };
-                self.has_links |= is_link;
                 self.listing.entries.push(Entry { path: Arc::from(path), inode });
             }
             // A name that vanished since it was listed, or a link that leads nowhere (yet).
-            Err(error) if is_missing(&error) => {
-                self.has_links |= path.symlink_metadata().is_ok();
+            Err(error) if is_missing(&error) => {}
+            // Something else has the name now, so the file that had it has lost it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput || is_loop(&error) => {
+                self.problems.push(Problem {
+                    path: path.to_path_buf(),
+                    error,
+                    is_directory: false,
+                });
             }
-            Err(error) => self.problems.push(Problem { path: path.to_path_buf(), error }),
+            Err(error) => self.fail(path, error, false),
         }
     }
+}
+
+/// What a path leads to, whatever it is; nothing if it leads nowhere.
+fn target_of(path: &Path) -> Option<Inode> {
+    let raw = rustix::fs::stat(path).ok()?;
+    Some(Inode { device: raw.st_dev, number: raw.st_ino })
 }
 
 /// `None` if the name vanished while it was looked at.
@@ -198,6 +271,11 @@ fn name_and_kind(entry: &DirEntry) -> io::Result<Option<(OsString, FileType)>> {
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Symbolic links that lead to each other, or to themselves.
+fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 fn is_missing(error: &io::Error) -> bool {

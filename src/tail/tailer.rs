@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::descriptors::Closable;
+use super::disk::DiskGuard;
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
+use super::rotation::Entry;
 use super::snapshot::Snapshot;
 use super::splitter::Ending;
-use super::watch::Renamed;
+use super::watch::{Renamed, Wanted};
 use super::window::{Refill, Window};
 use crate::checkpoint::{Change, Checkpoint};
 
@@ -54,6 +57,8 @@ pub struct TailOptions {
     pub multi_line_hold: Option<Duration>,
     /// How many descriptors files may take.
     pub descriptors_max: usize,
+    /// When held files have to give their disk space back.
+    pub disk: DiskGuard,
 }
 
 /// What filling the window for a file found.
@@ -83,11 +88,17 @@ pub struct Tailer {
     pub(super) next_key: u64,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) next_scan: Instant,
+    /// However many hints come: listing a large directory is not cheap.
+    pub(super) no_scan_before: Instant,
     pub(super) next_full_scan: Instant,
     pub(super) next_sweep: Instant,
     pub(super) first_scan_done: bool,
     pub(super) troubled: HashSet<PathBuf>,
+    /// Files that match and could not be opened; they are tried in turn.
+    pub(super) refused: VecDeque<Entry>,
     pub(super) open_count: usize,
+    /// Files that may be closed to make room for others, the best one last.
+    pub(super) closable: Vec<Closable>,
     pub(super) scans: u64,
     /// Renames that were heard of lately, in order.
     pub(super) renames: VecDeque<(Instant, Renamed)>,
@@ -128,11 +139,14 @@ impl Tailer {
             next_key,
             snapshot: None,
             next_scan: now,
+            no_scan_before: now,
             next_full_scan: now,
             next_sweep: now,
             first_scan_done: false,
             troubled: HashSet::new(),
+            refused: VecDeque::new(),
             open_count: 0,
+            closable: Vec::new(),
             scans: 0,
             renames: VecDeque::new(),
         }
@@ -149,9 +163,9 @@ impl Tailer {
         }
     }
 
-    /// Makes the next [`Tailer::look`] scan the directories: somebody says that they changed.
+    /// Makes a [`Tailer::look`] soon scan the directories: somebody says that they changed.
     pub fn hint(&mut self, now: Instant) {
-        self.next_scan = now;
+        self.next_scan = self.next_scan.min(now.max(self.no_scan_before));
     }
 
     /// When to look next, at the latest.
@@ -170,6 +184,17 @@ impl Tailer {
             }
         }
         None
+    }
+
+    /// Puts a file back in front: its turn came and there was no room for anything of it.
+    pub fn requeue_first(&mut self, key: FileKey) {
+        if let Some(file) = self.files.get_mut(&key)
+            && !file.queued
+            && file.shadow.is_none()
+        {
+            file.queued = true;
+            self.queue.push_front(key);
+        }
     }
 
     /// Puts a file back: it has more to read.
@@ -225,20 +250,31 @@ impl Tailer {
         self.scans
     }
 
+    /// Whether the first scan begins behind what is in the files.
+    #[must_use]
+    pub fn starts_at_end(&self) -> bool {
+        self.options.start_at_end
+    }
+
     /// Whether the directories were looked at once.
     #[must_use]
     pub fn has_scanned(&self) -> bool {
         self.first_scan_done
     }
 
-    /// The directories that the last scan went through, to be watched.
+    /// What the last scan went through, to be watched.
     #[must_use]
-    pub fn directories(&self) -> Vec<PathBuf> {
-        let snapshot = self.snapshot.as_ref();
-        snapshot.map_or_else(Vec::new, |snapshot| {
-            let there = snapshot.directories.iter().filter(|(_, stamp)| stamp.is_some());
-            there.map(|(path, _)| path.clone()).collect()
-        })
+    pub fn wanted(&self) -> Wanted {
+        let Some(snapshot) = &self.snapshot else { return Wanted::default() };
+        let there = snapshot.directories.iter().filter(|(_, stamp)| stamp.is_some());
+        let base = self.options.pattern.base_dir();
+        // A link in the path of the base directory may lead elsewhere one day.
+        let is_link = |path: &&Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let links = base.ancestors().skip(1).filter(is_link);
+        Wanted {
+            directories: there.map(|(path, _)| path.clone()).collect(),
+            paths: std::iter::once(base).chain(links).map(Path::to_path_buf).collect(),
+        }
     }
 
     /// What happened since the last call.
@@ -396,74 +432,6 @@ impl Tailer {
         let Some(Ok(bytes)) = file.handle.as_ref().map(file::read_head) else { return };
         if file.head.agrees(&bytes) {
             file.head = Head::of(&bytes);
-        }
-    }
-
-    pub(super) fn ensure_open(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        if file.handle.is_some() {
-            return;
-        }
-        let (path, inode) = (Arc::clone(&file.path), file.inode);
-        self.make_room();
-        let opened = file::open(&path).and_then(|handle| Ok((file::stat(&handle)?, handle)));
-        match opened {
-            Ok((stat, handle)) if stat.inode == Some(inode) => {
-                self.recovered(&path);
-                if let Some(file) = self.files.get_mut(&key) {
-                    file.handle = Some(handle);
-                    self.open_count += 1;
-                }
-            }
-            Ok(_) => self.hint(now.instant),
-            Err(error) => {
-                if let Some(file) = self.files.get_mut(&key) {
-                    file.cool_down(now.instant);
-                }
-                self.trouble(&path, &error);
-            }
-        }
-    }
-
-    /// Closes a file that can be opened again by its name when descriptors run short: an idle one
-    /// if there is any. More open files than allowed would leave none for the connection that
-    /// they all wait for.
-    pub(super) fn make_room(&mut self) {
-        if self.open_count >= self.descriptors_max() {
-            let idle = self
-                .files
-                .values()
-                .filter(|file| file.handle.is_some() && file.name == Name::Listed)
-                .max_by_key(|file| {
-                    let idle = (!file.queued, file.unread_bytes() == 0, file.look_every);
-                    // What may be a copy is compared again and again.
-                    (file.shadow.is_none(), idle)
-                });
-            if let Some(key) = idle.map(|file| file.key) {
-                self.close(key);
-            }
-        }
-    }
-
-    pub(super) fn close_idle_files(&mut self) {
-        while self.open_count > self.descriptors_max() {
-            let before = self.open_count;
-            self.make_room();
-            if self.open_count == before {
-                return;
-            }
-        }
-    }
-
-    fn descriptors_max(&self) -> usize {
-        self.options.descriptors_max.max(1)
-    }
-
-    pub(super) fn close(&mut self, key: FileKey) {
-        if let Some(file) = self.files.get_mut(&key)
-            && file.handle.take().is_some()
-        {
-            self.open_count -= 1;
         }
     }
 }

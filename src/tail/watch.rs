@@ -2,17 +2,18 @@
 //! that come and go.
 //!
 //! A notification is a hint, never the truth. Whatever goes wrong here (no inotify, no watches
-//! left, an overflow), the scans find everything; all that is lost is time, and
-//! [`Watch::is_degraded`] says so. Events for data are never asked for: they would slow the
-//! application that writes.
+//! left, an overflow), the scans find everything; all that is lost is time, and [`Watch::set`]
+//! says why. Events for data are never asked for: they would slow the application that writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use notify::event::{EventKind, EventKindMask, ModifyKind, RenameMode};
-use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::identity::Inode;
 
 /// What to call when names may have changed, with the rename if it is known to be one. Must not
 /// block.
@@ -27,7 +28,114 @@ pub struct Renamed {
     pub to: PathBuf,
 }
 
-/// One flow's interest in directories. Clones share the watcher.
+/// Why names are found by scans only. The labels are values of the label `reason` of the metric
+/// `kinetail_notify_degraded` and are explained in `docs/tailing.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Degraded {
+    /// A directory lies on a file system where others write without this kernel's knowledge.
+    NetworkFileSystem,
+    /// The configuration says so.
+    Off,
+    /// Events came faster than they were read, and some are lost.
+    Overflow,
+    /// There is no inotify, or no instance left.
+    Unavailable,
+    /// A directory cannot be watched, for another reason than the limit.
+    WatchFailed,
+    /// The kernel's limit on watches is reached (`fs.inotify.max_user_watches`).
+    WatchLimit,
+}
+
+impl Degraded {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::NetworkFileSystem,
+        Self::Off,
+        Self::Overflow,
+        Self::Unavailable,
+        Self::WatchFailed,
+        Self::WatchLimit,
+    ];
+
+    /// The label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NetworkFileSystem => "network_file_system",
+            Self::Off => "off",
+            Self::Overflow => "overflow",
+            Self::Unavailable => "unavailable",
+            Self::WatchFailed => "watch_failed",
+            Self::WatchLimit => "watch_limit",
+        }
+    }
+
+    /// What it means and what to do, for the log.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::NetworkFileSystem => {
+                "a directory lies on a network or FUSE file system, where inotify does not see what \
+                 other hosts write"
+            }
+            Self::Off => "notify is off in the configuration",
+            Self::Overflow => {
+                "the kernel dropped events because too many came at once; the directories are \
+                 scanned now, and hints go on"
+            }
+            Self::Unavailable => {
+                "inotify cannot be used; raise fs.inotify.max_user_instances if it is exhausted"
+            }
+            Self::WatchFailed => "a directory cannot be watched; it is tried again",
+            Self::WatchLimit => {
+                "the limit on watches is reached; raise fs.inotify.max_user_watches"
+            }
+        }
+    }
+}
+
+/// Why one directory cannot be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// It is gone, or something else failed.
+    #[error("the directory cannot be watched")]
+    Failed,
+    /// [`Degraded::WatchLimit`].
+    #[error("the limit on watches is reached")]
+    Limit,
+}
+
+/// Watches directories, for [`Watch`]: inotify, or what a test puts in its place.
+pub trait Notifier: Send {
+    /// Begins to watch a directory, and what the directory's own name leads to.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError`] if the directory is not watched.
+    fn watch(&mut self, directory: &Path) -> Result<(), WatchError>;
+
+    /// Ends that. Of no consequence if the directory is not watched any more.
+    fn unwatch(&mut self, directory: &Path);
+}
+
+/// What a notifier tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Names came or went; with the rename if both names are known.
+    Names {
+        /// The names.
+        paths: Vec<PathBuf>,
+        /// What one of them became.
+        renamed: Option<Renamed>,
+    },
+    /// Nobody knows what happened.
+    Overflow,
+}
+
+/// Where a notifier tells it.
+pub type Tell = Arc<dyn Fn(&Told) + Send + Sync>;
+
+/// The interest of flows in directories. Clones share the notifier.
 #[derive(Clone)]
 pub struct Watch {
     shared: Arc<Shared>,
@@ -35,24 +143,52 @@ pub struct Watch {
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("degraded", &self.is_degraded()).finish_non_exhaustive()
+        f.debug_struct("Watch").field("missing", &self.shared.missing).finish_non_exhaustive()
     }
 }
 
 struct Shared {
-    /// The watcher calls back on its own thread, and flows add directories on theirs; a lock
+    /// The notifier calls back on its own thread, and flows add directories on theirs; a lock
     /// around the two tables is simpler than a third thread that owns them.
     state: Mutex<State>,
-    routes: Arc<Mutex<Routes>>,
-    degraded: Arc<AtomicBool>,
+    routes: Arc<Routes>,
+    /// Why there is no notifier.
+    missing: Option<Degraded>,
 }
 
 struct State {
-    watcher: Option<RecommendedWatcher>,
+    notifier: Option<Box<dyn Notifier>>,
+    /// The directories that are watched, and what each was when that began.
+    watched: BTreeMap<PathBuf, Inode>,
+    interests: Vec<Interest>,
+}
+
+struct Interest {
+    hint: WeakHint,
+    names: Vec<PathBuf>,
     watched: BTreeSet<PathBuf>,
 }
 
-type Routes = BTreeMap<PathBuf, Vec<Hint>>;
+type WeakHint = Weak<dyn Fn(Option<&Renamed>) + Send + Sync>;
+
+#[derive(Default)]
+struct Routes {
+    by_path: Mutex<BTreeMap<PathBuf, Vec<WeakHint>>>,
+    /// Watched directories that something happened to themselves: they may have been deleted and
+    /// made anew, even with the same inode number.
+    doubtful: Mutex<BTreeSet<PathBuf>>,
+    overflows: AtomicU64,
+}
+
+/// What a flow wants to hear of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Directories: names in them that come and go.
+    pub directories: Vec<PathBuf>,
+    /// Paths that may lead somewhere else one day, or to nothing: directories that may be made
+    /// anew, and symbolic links in the middle of a path.
+    pub paths: Vec<PathBuf>,
+}
 
 impl Default for Watch {
     fn default() -> Self {
@@ -61,64 +197,237 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// Starts the watcher. Without inotify it is degraded from the start.
+    /// Starts inotify. Without it everything is found by scanning.
     #[must_use]
     pub fn new() -> Self {
-        let routes: Arc<Mutex<Routes>> = Arc::default();
-        let degraded = Arc::new(AtomicBool::new(false));
-        let mask = EventKindMask::CREATE | EventKindMask::REMOVE | EventKindMask::MODIFY_NAME;
-        let config = Config::default().with_event_kinds(mask);
-        let handler = handler(Arc::clone(&routes), Arc::clone(&degraded));
-        let watcher = RecommendedWatcher::new(handler, config);
-        degraded.store(watcher.is_err(), Ordering::Relaxed);
-        let state = State { watcher: watcher.ok(), watched: BTreeSet::new() };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), routes, degraded }) }
+        Self::with(|tell| Inotify::start(tell).map(|notifier| Box::new(notifier) as _))
+    }
+
+    /// A watch over another notifier; `None` if there is none.
+    #[must_use]
+    pub fn with(start: impl FnOnce(Tell) -> Option<Box<dyn Notifier>>) -> Self {
+        let routes: Arc<Routes> = Arc::default();
+        let told = Arc::clone(&routes);
+        let notifier = start(Arc::new(move |what: &Told| told.pass_on(what)));
+        let missing = notifier.is_none().then_some(Degraded::Unavailable);
+        Self::assemble(notifier, routes, missing)
     }
 
     /// A watch that never notifies: everything is found by scanning.
     #[must_use]
     pub fn off() -> Self {
-        let state = State { watcher: None, watched: BTreeSet::new() };
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                routes: Arc::default(),
-                degraded: Arc::new(AtomicBool::new(true)),
-            }),
-        }
+        Self::assemble(None, Arc::default(), Some(Degraded::Off))
     }
 
-    /// Whether some directory is not watched, or an overflow was seen: names are found by scans.
+    fn assemble(
+        notifier: Option<Box<dyn Notifier>>,
+        routes: Arc<Routes>,
+        missing: Option<Degraded>,
+    ) -> Self {
+        let state = State { notifier, watched: BTreeMap::new(), interests: Vec::new() };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), routes, missing }) }
+    }
+
+    /// How often events were lost since the start.
     #[must_use]
-    pub fn is_degraded(&self) -> bool {
-        self.shared.degraded.load(Ordering::Relaxed)
+    pub fn overflows(&self) -> u64 {
+        self.shared.routes.overflows.load(Ordering::Relaxed)
     }
 
-    /// Asks for hints about names in these directories. Those that cannot be watched are left to
-    /// the scans.
-    pub fn add(&self, directories: &[PathBuf], hint: &Hint) {
-        for directory in directories {
-            let mut routes = self.shared.routes.lock().unwrap_or_else(PoisonError::into_inner);
-            let hints = routes.entry(directory.clone()).or_default();
-            if !hints.iter().any(|known| Arc::ptr_eq(known, hint)) {
-                hints.push(Arc::clone(hint));
+    /// Asks for hints about what is wanted, instead of what was wanted before. Says why some of
+    /// it is left to the scans; nothing if inotify sees it all. What failed is tried again with
+    /// the next call.
+    pub fn set(&self, wanted: &Wanted, hint: &Hint) -> BTreeSet<Degraded> {
+        if let Some(missing) = self.shared.missing {
+            return BTreeSet::from([missing]);
+        }
+        let mut state = lock(&self.shared.state);
+        state
+            .interests
+            .retain(|known| known.hint.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, hint)));
+        for directory in std::mem::take(&mut *lock(&self.shared.routes.doubtful)) {
+            state.unwatch(&directory);
+        }
+        let mut reasons = BTreeSet::new();
+        let parents = wanted.paths.iter().filter_map(|path| path.parent());
+        let directories = wanted.directories.iter().map(PathBuf::as_path);
+        // The parent of a path is only there to tell sooner; what it lacks is no degradation.
+        let all = directories.map(|dir| (dir, true)).chain(parents.map(|dir| (dir, false)));
+        let mut watched = BTreeSet::new();
+        for (directory, counts) in all {
+            match state.watch(directory) {
+                Ok(()) => {
+                    watched.insert(directory.to_path_buf());
+                }
+                Err(reason) if counts => {
+                    reasons.insert(reason);
+                }
+                Err(_) => {}
             }
-            drop(routes);
-            self.watch(directory);
+        }
+        let names = wanted.directories.iter().chain(&wanted.paths).cloned().collect();
+        state.interests.push(Interest { hint: Arc::downgrade(hint), names, watched });
+        state.drop_unwanted();
+        self.shared.routes.replace(&state.interests);
+        reasons
+    }
+}
+
+impl State {
+    /// Watches a directory that is not watched yet, or that is another one now: it may have been
+    /// deleted or moved away and made again under the same name.
+    fn watch(&mut self, directory: &Path) -> Result<(), Degraded> {
+        // What is gone by now is nothing to watch; the next scan says what became of it.
+        let Ok(raw) = rustix::fs::stat(directory) else { return Ok(()) };
+        let inode = Inode { device: raw.st_dev, number: raw.st_ino };
+        if self.watched.get(directory) == Some(&inode) {
+            return Ok(());
+        }
+        if is_shared_with_other_hosts(directory) {
+            return Err(Degraded::NetworkFileSystem);
+        }
+        self.unwatch(directory);
+        let Some(notifier) = &mut self.notifier else { return Err(Degraded::Unavailable) };
+        notifier.watch(directory).map_err(|error| match error {
+            WatchError::Failed => Degraded::WatchFailed,
+            WatchError::Limit => Degraded::WatchLimit,
+        })?;
+        self.watched.insert(directory.to_path_buf(), inode);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, directory: &Path) {
+        if self.watched.remove(directory).is_some()
+            && let Some(notifier) = &mut self.notifier
+        {
+            notifier.unwatch(directory);
         }
     }
 
-    /// The directory may have been deleted and made again under the same name, so it is watched
-    /// anew even if it was watched before; that is cheap and replaces the old watch.
-    fn watch(&self, directory: &Path) {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { watcher, watched } = &mut *state;
-        let Some(watcher) = watcher else { return };
-        if watcher.watch(directory, RecursiveMode::NonRecursive).is_ok() {
-            watched.insert(directory.to_path_buf());
-        } else {
-            self.shared.degraded.store(true, Ordering::Relaxed);
+    /// Gives watches back that nobody wants any more.
+    fn drop_unwanted(&mut self) {
+        let Self { notifier, watched, interests } = self;
+        watched.retain(|directory, _| {
+            let wanted = interests.iter().any(|interest| interest.watched.contains(directory));
+            if let Some(notifier) = notifier.as_mut().filter(|_| !wanted) {
+                notifier.unwatch(directory);
+            }
+            wanted
+        });
+    }
+}
+
+impl Routes {
+    fn replace(&self, interests: &[Interest]) {
+        let mut by_path: BTreeMap<PathBuf, Vec<WeakHint>> = BTreeMap::new();
+        for interest in interests {
+            for name in &interest.names {
+                let hints = by_path.entry(name.clone()).or_default();
+                if !hints.iter().any(|known| Weak::ptr_eq(known, &interest.hint)) {
+                    hints.push(Weak::clone(&interest.hint));
+                }
+            }
         }
+        *lock(&self.by_path) = by_path;
+    }
+
+    fn pass_on(&self, told: &Told) {
+        let by_path = lock(&self.by_path);
+        match told {
+            Told::Overflow => {
+                self.overflows.fetch_add(1, Ordering::Relaxed);
+                lock(&self.doubtful).extend(by_path.keys().cloned());
+                for hint in by_path.values().flatten().filter_map(Weak::upgrade) {
+                    hint(None);
+                }
+            }
+            Told::Names { paths, renamed } => {
+                let themselves = paths.iter().filter(|path| by_path.contains_key(*path));
+                lock(&self.doubtful).extend(themselves.cloned());
+                let places = paths.iter().flat_map(|path| [Some(path.as_path()), path.parent()]);
+                let hints = places.flatten().filter_map(|place| by_path.get(place)).flatten();
+                for hint in hints.filter_map(Weak::upgrade) {
+                    hint(renamed.as_ref());
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kinds of file systems (`statfs(2)`, field `f_type`; values from `linux/magic.h` and the
+/// kernel's sources) that other hosts or programs write to without this kernel's knowledge.
+const SHARED_FILE_SYSTEMS: &[i64] = &[
+    0x6969,      // NFS
+    0x517b,      // SMB
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2
+    0x6573_5546, // FUSE
+    0x0102_1997, // 9P
+    0x00c3_6400, // Ceph
+    0x5346_414f, // AFS
+    0x6b41_4653, // AFS of the kernel
+    0x0bd0_0bd0, // Lustre
+    0x0116_1970, // GFS2
+    0x7461_636f, // OCFS2
+    0x7375_7245, // Coda
+];
+
+fn is_shared_with_other_hosts(directory: &Path) -> bool {
+    rustix::fs::statfs(directory)
+        .is_ok_and(|stat| SHARED_FILE_SYSTEMS.contains(&i64::from(stat.f_type)))
+}
+
+/// inotify, through `notify`.
+struct Inotify {
+    watcher: RecommendedWatcher,
+}
+
+impl Inotify {
+    fn start(tell: Tell) -> Option<Self> {
+        let mask = EventKindMask::CREATE | EventKindMask::REMOVE | EventKindMask::MODIFY_NAME;
+        let config = Config::default().with_event_kinds(mask);
+        let handler = move |event: notify::Result<Event>| tell(&told_by(event));
+        match RecommendedWatcher::new(handler, config) {
+            Ok(watcher) => Some(Self { watcher }),
+            Err(error) => {
+                tracing::debug!(%error, "inotify does not start");
+                None
+            }
+        }
+    }
+}
+
+impl Notifier for Inotify {
+    fn watch(&mut self, directory: &Path) -> Result<(), WatchError> {
+        self.watcher.watch(directory, RecursiveMode::NonRecursive).map_err(|error| {
+            tracing::debug!(directory = %directory.display(), %error, "cannot watch");
+            match error.kind {
+                ErrorKind::MaxFilesWatch => WatchError::Limit,
+                _ => WatchError::Failed,
+            }
+        })
+    }
+
+    fn unwatch(&mut self, directory: &Path) {
+        if let Err(error) = self.watcher.unwatch(directory) {
+            // The kernel ends the watch of a directory that is deleted.
+            tracing::debug!(directory = %directory.display(), %error, "was not watched");
+        }
+    }
+}
+
+fn told_by(event: notify::Result<Event>) -> Told {
+    match event {
+        Ok(event) if !event.need_rescan() => {
+            let renamed = renamed(&event);
+            Told::Names { paths: event.paths, renamed }
+        }
+        // An overflow, or an error while reading events.
+        Ok(_) | Err(_) => Told::Overflow,
     }
 }
 
@@ -131,29 +440,5 @@ fn renamed(event: &Event) -> Option<Renamed> {
     }
 }
 
-fn handler(
-    routes: Arc<Mutex<Routes>>,
-    degraded: Arc<AtomicBool>,
-) -> impl FnMut(notify::Result<Event>) + Send + 'static {
-    move |event| {
-        let routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let overflow = match &event {
-            Ok(event) => event.need_rescan(),
-            Err(_) => true,
-        };
-        if overflow {
-            degraded.store(true, Ordering::Relaxed);
-        }
-        let event = event.unwrap_or_default();
-        let renamed = renamed(&event);
-        let paths = event.paths;
-        for (directory, hints) in routes.iter() {
-            let concerned = |path: &PathBuf| path.parent() == Some(directory) || path == directory;
-            if overflow || paths.iter().any(concerned) {
-                for hint in hints {
-                    hint(renamed.as_ref());
-                }
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

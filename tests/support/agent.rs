@@ -80,10 +80,23 @@ impl Home {
 
     /// Starts the agent.
     pub fn start(&self) -> Agent {
+        Agent::start(&self.configure())
+    }
+
+    /// Starts the agent with a limit on descriptors that it cannot raise.
+    pub fn start_with_descriptors(&self, limit: u32) -> Agent {
+        let mut shell = Command::new("/bin/sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
+        Agent::spawn(shell, &self.configure())
+    }
+
+    /// Writes the configuration down; says where.
+    fn configure(&self) -> PathBuf {
         fs::create_dir_all(self.database().parent().unwrap()).unwrap();
         let config = self.dir.path().join("agent.json");
         fs::write(&config, serde_json::to_vec_pretty(&self.keys).unwrap()).unwrap();
-        Agent::start(&config)
+        config
     }
 }
 
@@ -104,7 +117,11 @@ pub struct Agent {
 impl Agent {
     /// Starts the binary with this configuration and nothing of the test's environment.
     pub fn start(config: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kinetail"))
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_kinetail")), config)
+    }
+
+    fn spawn(mut command: Command, config: &Path) -> Self {
+        let mut child = command
             .arg("run")
             .arg("--config")
             .arg(config)

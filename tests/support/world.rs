@@ -18,6 +18,7 @@ use kinetail::config::{Destination, FlowConfig, InitialPosition, PartitionKey, R
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::send::{Outcome, SenderEvent, Submission};
+use kinetail::tail::disk::DiskGuard;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::tailer::{Now, TailOptions, Tailer};
@@ -47,6 +48,10 @@ pub struct World {
     pub endpoint_down: bool,
     /// How many files the flow may have open, from its next start on.
     pub descriptors_max: usize,
+    /// When held files give their space back, from its next start on.
+    pub disk: DiskGuard,
+    /// While true the store does not answer.
+    pub store_down: bool,
     /// What the flow and others may hold, from its next start on.
     pub budget: Arc<Budget>,
 }
@@ -127,6 +132,8 @@ impl World {
             wall_nanos: None,
             endpoint_down: false,
             descriptors_max: 1024,
+            disk: DiskGuard::default(),
+            store_down: false,
             budget: Budget::new(64 * 1024 * 1024, 1),
         };
         world.start();
@@ -147,6 +154,7 @@ impl World {
                 .is_some()
                 .then_some(self.config.multi_line_hold),
             descriptors_max: self.descriptors_max,
+            disk: self.disk,
         };
         let rows = self.rows.values().cloned().collect();
         let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
@@ -220,7 +228,9 @@ impl World {
     }
 
     fn answer(&mut self) {
-        while let Some((changes, token)) = self.outlet.commits.pop_front() {
+        while !self.store_down
+            && let Some((changes, token)) = self.outlet.commits.pop_front()
+        {
             for change in changes {
                 match change {
                     Change::Forget(file) => {
@@ -272,6 +282,28 @@ impl World {
     /// How many acknowledged records a crash at this moment may repeat.
     pub fn unwritten_records(&self) -> usize {
         self.unwritten
+    }
+
+    /// Lets time pass without a step.
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    /// How many full scans the flow made.
+    pub fn scans(&self) -> u64 {
+        self.flow.as_ref().expect("the flow runs").full_scans()
+    }
+
+    /// How many files of this world are open, whoever has them open in this process.
+    pub fn open_files(&self) -> usize {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let ours = |path: PathBuf| path.starts_with(self.dir.path());
+        open.filter(|fd| fs::read_link(fd.path()).is_ok_and(ours)).count()
+    }
+
+    /// What a restart of the machine does to file systems without a device number of their own.
+    pub fn change_device_numbers(&mut self) {
+        self.rows.values_mut().for_each(|row| row.inode.device += 1_000);
     }
 
     /// A path in the world's directory.

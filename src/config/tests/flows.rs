@@ -275,3 +275,40 @@ fn a_pattern_for_compressed_copies_is_pointed_out() {
     assert_eq!(kind, Kind::NoEffect);
     assert_eq!(message, "'filePattern' \"/a/*.GZ\" matches nothing");
 }
+
+#[test]
+fn what_is_excluded_is_left_out_of_the_pattern() {
+    let flow = flow(
+        r#"{"flows": [{"filePattern": "/tmp/**/*.log", "kinesisStream": "s",
+        "excludePatterns": ["old", "/tmp/*/debug.log"]}]}"#,
+    );
+    for (path, expected) in
+        [("/tmp/a.log", true), ("/tmp/old/a.log", false), ("/tmp/x/debug.log", false)]
+    {
+        assert_eq!(flow.pattern.matches_path(Path::new(path)), expected, "{path}");
+    }
+}
+
+#[test]
+fn excludes_that_are_no_patterns_or_do_nothing_are_told() {
+    for (item, kind, expected) in [
+        ("[1, 2]", Kind::WrongType, "'excludePatterns' has to be a string"),
+        ("\"[a\"", Kind::Invalid, "'excludePatterns' \"[a\" is no pattern: in \"[a\""),
+        ("\"\"", Kind::Invalid, "'excludePatterns' \"\" is no pattern: no file name"),
+    ] {
+        let (found, message, help) = error(&kinesis(&format!("\"excludePatterns\": [{item}]")));
+        assert_eq!(found, kind, "{message}");
+        let expected =
+            expected.replace("'excludePatterns' has", "an item of 'excludePatterns' has");
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(!help.is_empty());
+    }
+    let (kind, message, _) = error(&kinesis("\"excludePatterns\": \"*.tmp\""));
+    assert_eq!(kind, Kind::WrongType, "{message}");
+    for item in ["*", "/srv/*.log"] {
+        let (kind, message, help) =
+            warning(&kinesis(&format!("\"excludePatterns\": [\"{item}\"]")));
+        assert_eq!(kind, Kind::NoEffect, "{message}");
+        assert!(message.contains(item) && !help.is_empty());
+    }
+}

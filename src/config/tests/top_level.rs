@@ -224,3 +224,13 @@ fn a_namespace_is_one_that_cloudwatch_takes() {
         assert_eq!(message, format!("'cloudwatch.namespace' \"{bad}\" is no namespace"));
     }
 }
+
+#[test]
+fn what_is_held_and_what_is_announced_can_be_chosen() {
+    let default = loaded(&format!("{{\"flows\": [{FLOW}]}}"));
+    assert_eq!((default.min_free_disk_percent, default.notify), (5, true));
+    let chosen = loaded(&top("\"minFreeDiskPercent\": 0, \"notify\": \"off\""));
+    assert_eq!((chosen.min_free_disk_percent, chosen.notify), (0, false));
+    assert_eq!(error(&top("\"minFreeDiskPercent\": 51")).0, Kind::OutOfRange);
+    assert_eq!(error(&top("\"notify\": \"no\"")).0, Kind::Invalid);
+}

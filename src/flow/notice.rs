@@ -1,0 +1,72 @@
+//! How soon a flow hears of new names: what it asks inotify for, and why that may not be enough.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::metrics::FlowMetrics;
+use crate::tail::tailer::Tailer;
+use crate::tail::watch::{Degraded, Hint, Watch};
+
+/// An overflow is shown this long. What it hid is found by the scan that follows at once.
+const OVERFLOW_SHOWN: Duration = Duration::from_mins(1);
+
+/// What is known of a flow's hints.
+#[derive(Debug, Default)]
+pub(super) struct Notice {
+    /// The scan that the watched directories come from.
+    scans: u64,
+    overflows: u64,
+    overflow_shown_until: Option<Instant>,
+    watching: BTreeSet<Degraded>,
+    /// What was told last; nothing at first, so that every series is there from the start.
+    told: Option<BTreeSet<Degraded>>,
+}
+
+impl Notice {
+    /// Asks for hints about what the last scan went through, and says what is left to the scans.
+    pub(super) fn update(
+        &mut self,
+        (tailer, metrics, flow): (&Tailer, &FlowMetrics, &str),
+        watch: &Watch,
+        hint: &Hint,
+        now: Instant,
+    ) {
+        if tailer.scans() != self.scans {
+            self.scans = tailer.scans();
+            self.watching = watch.set(&tailer.wanted(), hint);
+        }
+        let overflows = watch.overflows();
+        if overflows != self.overflows {
+            self.overflows = overflows;
+            self.overflow_shown_until = Some(now + OVERFLOW_SHOWN);
+        }
+        if self.overflow_shown_until.is_some_and(|until| now >= until) {
+            self.overflow_shown_until = None;
+        }
+        let overflow = self.overflow_shown_until.map(|_| Degraded::Overflow);
+        let reasons: BTreeSet<Degraded> = self.watching.iter().copied().chain(overflow).collect();
+        if self.told.as_ref() != Some(&reasons) {
+            tell(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
+            self.told = Some(reasons);
+        }
+    }
+}
+
+fn tell(
+    metrics: &FlowMetrics,
+    flow: &str,
+    before: &BTreeSet<Degraded>,
+    reasons: &BTreeSet<Degraded>,
+) {
+    for reason in Degraded::ALL {
+        metrics.notify_degraded(reason.label(), reasons.contains(&reason));
+    }
+    for reason in reasons.difference(before) {
+        tracing::warn!(%flow, reason = reason.label(),
+            "new files are found by scans only: {}", reason.advice());
+    }
+    for reason in before.difference(reasons) {
+        tracing::info!(%flow, reason = reason.label(),
+            "no longer a reason to find new files by scans only");
+    }
+}

@@ -1,0 +1,224 @@
+//! What a watch does when its notifier fails, forgets or is not there.
+
+use std::fs;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use super::*;
+
+/// A notifier with room for a few watches, which writes down what it is asked for.
+#[derive(Clone, Default)]
+struct Fake {
+    room: Arc<AtomicUsize>,
+    watched: Arc<Mutex<Vec<PathBuf>>>,
+    tell: Arc<Mutex<Option<Tell>>>,
+}
+
+impl Notifier for Fake {
+    fn watch(&mut self, directory: &Path) -> Result<(), WatchError> {
+        if lock(&self.watched).len() >= self.room.load(Ordering::Relaxed) {
+            return Err(WatchError::Limit);
+        }
+        lock(&self.watched).push(directory.to_path_buf());
+        Ok(())
+    }
+
+    fn unwatch(&mut self, directory: &Path) {
+        lock(&self.watched).retain(|known| known != directory);
+    }
+}
+
+impl Fake {
+    fn with_room(room: usize) -> (Watch, Self) {
+        let fake = Self::default();
+        fake.room.store(room, Ordering::Relaxed);
+        let notifier = fake.clone();
+        let watch = Watch::with(|tell| {
+            *lock(&notifier.tell) = Some(tell);
+            Some(Box::new(notifier))
+        });
+        (watch, fake)
+    }
+
+    fn tell(&self, told: &Told) {
+        let tell = lock(&self.tell).clone().unwrap();
+        tell(told);
+    }
+
+    fn watches(&self, directory: &Path) -> bool {
+        lock(&self.watched).iter().any(|known| known == directory)
+    }
+}
+
+fn hints() -> (Hint, Receiver<Option<Renamed>>) {
+    let (sender, receiver) = channel();
+    let hint: Hint = Arc::new(move |renamed: Option<&Renamed>| {
+        sender.send(renamed.cloned()).unwrap();
+    });
+    (hint, receiver)
+}
+
+fn directories(paths: &[PathBuf]) -> Wanted {
+    Wanted { directories: paths.to_vec(), paths: Vec::new() }
+}
+
+#[test]
+fn the_limit_on_watches_is_a_reason_until_there_is_room_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
+    paths.iter().for_each(|path| fs::create_dir(path).unwrap());
+    let (watch, fake) = Fake::with_room(2);
+    let (hint, _receiver) = hints();
+    let wanted = directories(&paths);
+    assert_eq!(watch.set(&wanted, &hint), BTreeSet::from([Degraded::WatchLimit]));
+    assert!(fake.watches(&paths[0]) && fake.watches(&paths[1]) && !fake.watches(&paths[2]));
+    fake.room.store(9, Ordering::Relaxed);
+    assert_eq!(watch.set(&wanted, &hint), BTreeSet::new(), "it is tried again");
+    assert!(fake.watches(&paths[2]));
+}
+
+#[test]
+fn an_overflow_hints_everybody_and_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (watch, fake) = Fake::with_room(9);
+    let (hint, receiver) = hints();
+    watch.set(&directories(&[dir.path().to_path_buf()]), &hint);
+    fake.tell(&Told::Overflow);
+    assert_eq!(receiver.try_recv().unwrap(), None);
+    assert_eq!(watch.overflows(), 1);
+}
+
+#[test]
+fn names_reach_those_who_want_their_directory_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    [&a, &b].iter().for_each(|path| fs::create_dir(path).unwrap());
+    let (watch, fake) = Fake::with_room(9);
+    let (hint_a, heard_a) = hints();
+    let (hint_b, heard_b) = hints();
+    watch.set(&directories(std::slice::from_ref(&a)), &hint_a);
+    watch.set(&directories(std::slice::from_ref(&b)), &hint_b);
+    let renamed = Renamed { from: a.join("x"), to: a.join("y") };
+    let paths = vec![a.join("x"), a.join("y")];
+    fake.tell(&Told::Names { paths, renamed: Some(renamed.clone()) });
+    assert_eq!(heard_a.try_recv().unwrap(), Some(renamed));
+    assert!(heard_b.try_recv().is_err());
+}
+
+#[test]
+fn a_path_is_heard_of_through_its_parent_and_its_neighbours_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    let (watch, fake) = Fake::with_room(9);
+    let (hint, receiver) = hints();
+    let wanted = Wanted { directories: Vec::new(), paths: vec![logs.clone()] };
+    assert_eq!(watch.set(&wanted, &hint), BTreeSet::new());
+    let names = |path: PathBuf| Told::Names { paths: vec![path], renamed: None };
+    fake.tell(&names(dir.path().join("other")));
+    assert!(receiver.try_recv().is_err());
+    fake.tell(&names(logs));
+    assert_eq!(receiver.try_recv().unwrap(), None);
+}
+
+#[test]
+fn a_directory_that_was_made_anew_is_watched_anew_and_one_that_nobody_wants_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let (watch, fake) = Fake::with_room(9);
+    let (hint, _receiver) = hints();
+    let wanted = directories(std::slice::from_ref(&logs));
+    watch.set(&wanted, &hint);
+    watch.set(&wanted, &hint);
+    assert_eq!(lock(&fake.watched).len(), 1, "once is enough");
+    fs::rename(&logs, dir.path().join("away")).unwrap();
+    fs::create_dir(&logs).unwrap();
+    let before = lock(&watch.shared.state).watched.clone();
+    watch.set(&wanted, &hint);
+    assert_ne!(lock(&watch.shared.state).watched, before, "it is another directory");
+    assert!(fake.watches(&logs));
+    watch.set(&Wanted::default(), &hint);
+    assert!(!fake.watches(&logs));
+}
+
+#[test]
+fn a_flow_that_ended_is_not_hinted_and_its_watches_are_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    [&a, &b].iter().for_each(|path| fs::create_dir(path).unwrap());
+    let (watch, fake) = Fake::with_room(9);
+    let (ended, heard) = hints();
+    watch.set(&directories(std::slice::from_ref(&a)), &ended);
+    drop(ended);
+    fake.tell(&Told::Overflow);
+    assert!(heard.try_recv().is_err());
+    let (hint, _receiver) = hints();
+    watch.set(&directories(std::slice::from_ref(&b)), &hint);
+    assert!(!fake.watches(&a) && fake.watches(&b));
+}
+
+#[test]
+fn without_a_notifier_the_reason_is_told_and_nothing_is_watched() {
+    let (hint, _receiver) = hints();
+    let wanted = Wanted::default();
+    assert_eq!(Watch::off().set(&wanted, &hint), BTreeSet::from([Degraded::Off]));
+    let none = Watch::with(|_| None);
+    assert_eq!(none.set(&wanted, &hint), BTreeSet::from([Degraded::Unavailable]));
+}
+
+#[test]
+fn a_directory_that_is_gone_is_nothing_to_watch() {
+    let (watch, fake) = Fake::with_room(9);
+    let (hint, _receiver) = hints();
+    let wanted = directories(&[PathBuf::from("/nowhere/at/all")]);
+    assert_eq!(watch.set(&wanted, &hint), BTreeSet::new());
+    assert!(lock(&fake.watched).is_empty());
+}
+
+#[test]
+fn a_directory_that_something_happened_to_is_watched_anew_whatever_its_inode() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let (watch, fake) = Fake::with_room(9);
+    let (hint, _receiver) = hints();
+    let wanted = directories(std::slice::from_ref(&logs));
+    watch.set(&wanted, &hint);
+    // The kernel ended the watch without this side knowing.
+    lock(&fake.watched).clear();
+    watch.set(&wanted, &hint);
+    assert!(!fake.watches(&logs), "nothing tells that it is gone");
+    fake.tell(&Told::Names { paths: vec![logs.clone()], renamed: None });
+    watch.set(&wanted, &hint);
+    assert!(fake.watches(&logs));
+}
+
+#[test]
+fn inotify_tells_of_a_new_name_in_a_directory_that_was_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let watch = Watch::new();
+    let (hint, receiver) = hints();
+    let wanted = directories(std::slice::from_ref(&logs));
+    if !watch.set(&wanted, &hint).is_empty() {
+        println!("skipped: there is no inotify here");
+        return;
+    }
+    fs::rename(&logs, dir.path().join("away")).unwrap();
+    fs::create_dir(&logs).unwrap();
+    assert_eq!(watch.set(&wanted, &hint), BTreeSet::new());
+    while receiver.try_recv().is_ok() {}
+    fs::write(logs.join("a.log"), b"").unwrap();
+    receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+}
+
+#[test]
+fn every_reason_has_a_label_and_stands_in_the_docs() {
+    let docs = include_str!("../../../docs/tailing.md");
+    for reason in Degraded::ALL {
+        assert!(docs.contains(&format!("`{}`", reason.label())), "{}", reason.label());
+        assert!(!reason.advice().is_empty());
+    }
+}

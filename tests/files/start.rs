@@ -1,0 +1,44 @@
+//! The first start of a flow that begins at the end of its files.
+
+use std::time::Duration;
+
+use kinetail::config::InitialPosition;
+
+use crate::support::world::World;
+
+#[test]
+fn nothing_is_read_before_it_is_written_down_where_the_flow_began() {
+    let mut world = World::with("*.log", |config| {
+        config.initial_position = InitialPosition::EndOfFile;
+    });
+    world.store_down = true;
+    world.append("a.log", b"old|1|\n");
+    world.run(Duration::from_secs(1));
+    world.append("a.log", b"new|1|\n");
+    world.run(Duration::from_secs(1));
+    assert!(world.stream.is_empty(), "a crash now would skip what came after this line");
+    world.store_down = false;
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.stream, [b"new|1|\n".to_vec()]);
+    // From then on a crash begins where it was, and not at the end.
+    world.crash();
+    world.append("a.log", b"new|2|\n");
+    world.start();
+    world.settle();
+    assert_eq!(world.stream.last(), Some(&b"new|2|\n".to_vec()));
+}
+
+#[test]
+fn a_crash_right_after_the_first_step_does_not_begin_at_the_end_again() {
+    let mut world = World::with("*.log", |config| {
+        config.initial_position = InitialPosition::EndOfFile;
+    });
+    world.append("a.log", b"old|1|\n");
+    world.step();
+    world.append("a.log", b"new|1|\n");
+    world.crash();
+    world.append("a.log", b"new|2|\n");
+    world.start();
+    world.settle();
+    assert_eq!(world.stream, [b"new|1|\n".to_vec(), b"new|2|\n".to_vec()]);
+}
