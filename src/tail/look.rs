@@ -62,6 +62,9 @@ impl Tailer {
     }
 
     pub(super) fn look_at(&mut self, key: FileKey, now: Now) {
+        if self.is_compressed(key) {
+            return self.look_at_compressed(key, now);
+        }
         let Some(file) = self.files.get_mut(&key) else { return };
         let stat = match &file.handle {
             Some(handle) => file::stat(handle),
@@ -237,12 +240,9 @@ impl Tailer {
         self.close(key);
         let Some(file) = self.files.remove(&key) else { return };
         self.by_inode.remove(&file.inode);
-        if file.unread_bytes() > 0 {
-            let unread = file.unread_bytes();
-            self.abandon(&file.path, unread, "it could not be opened again");
-        }
+        let vanished = file.unread_bytes() > 0;
         self.event(EventKind::Released, &file.path, format!("read to {}", file.position.offset));
-        if file.seen.links == 0 {
+        if file.seen.links == 0 && !vanished {
             self.changes.push(Change::Forget(key));
             return;
         }
@@ -258,8 +258,12 @@ impl Tailer {
             rotated: file.rotated.is_some(),
             since: now.instant,
             lost_by_nanos: file.seen.modified_nanos,
-            loss: Loss::Released,
+            loss: if vanished { Loss::Vanished } else { Loss::Released },
             located: false,
         });
+        if vanished {
+            // It may have another name, or be compressed. If not, it is abandoned after a while.
+            self.find_copy_of(key, now);
+        }
     }
 }

@@ -5,9 +5,11 @@
 //! contents that have no file, `recognize`, `shadow` and `search` find them again. `tailer` owns
 //! all files of a flow, with `scan` and `renamed` for their names and `look` for their contents.
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
+//! `compressed` goes on in compressed files with contents that are known.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
 mod candidate;
+pub mod compressed;
 pub mod event;
 pub mod file;
 mod glob;

@@ -124,20 +124,34 @@ impl Tailer {
     /// Says which contents of an earlier run are nowhere to be found: what was written to them
     /// behind their offsets while nobody watched can never be read.
     pub(super) fn report_missing(&mut self) {
-        let missing: Vec<(Arc<Path>, u64)> = self
+        let missing: Vec<(Arc<Path>, u64, usize)> = self
             .memory
             .iter()
             .filter(|content| content.loss == Loss::Stopped)
-            .map(|content| (Arc::clone(&content.path), content.position.offset))
+            .map(|content| {
+                let Remembered { key, path, position, .. } = content;
+                (Arc::clone(path), position.offset, self.ambiguous(*key))
+            })
             .collect();
-        for (path, offset) in missing {
-            let detail = format!("not found; what was written behind byte {offset} is not read");
+        for (path, offset, ambiguous) in missing {
+            let mut detail =
+                format!("not found; what was written behind byte {offset} is not read");
+            if ambiguous > 0 {
+                detail += &format!(
+                    "; {ambiguous} compressed files begin with the little that is known of it, \
+                     and none is taken for it"
+                );
+            }
             self.event(EventKind::Missing, &path, detail);
         }
     }
 
     /// Gives up truncated contents of which no copy appeared.
     pub(super) fn expire_memory(&mut self, now: Instant) {
+        if self.hunt.is_busy() {
+            // It may lie in a compressed file that was not looked into yet.
+            return;
+        }
         let expired: Vec<FileKey> = self
             .memory
             .iter()
@@ -149,14 +163,18 @@ impl Tailer {
             self.changes.push(Change::Forget(key));
             let unread = content.seen_size.saturating_sub(content.position.offset);
             if unread > 0 {
-                self.abandon(&content.path, unread, "the file was truncated and no copy appeared");
+                let why = match content.loss {
+                    Loss::Vanished => "the file was closed for others to be opened, and is gone",
+                    _ => "the file was truncated and no copy appeared",
+                };
+                self.abandon(&content.path, unread, why);
             }
         }
     }
 }
 
 fn is_expired(content: &Remembered, now: Instant) -> bool {
-    content.loss == Loss::Truncated
+    matches!(content.loss, Loss::Truncated | Loss::Vanished)
         && content.acked >= content.position.offset
         && now.saturating_duration_since(content.since) >= COPY_APPEARS_WITHIN
 }
