@@ -128,8 +128,9 @@ fn f19_a_stop_in_the_middle_of_a_compressed_file_continues_at_the_byte() {
         let mut stops = 0;
         while world.stream.len() < writer.written.len() && stops < 200 {
             world.start();
-            world.step();
-            world.step();
+            for _ in 0..6 {
+                world.step();
+            }
             world.stop();
             stops += 1;
         }
@@ -152,7 +153,7 @@ fn f19_a_crash_in_the_middle_loses_nothing() {
     let mut repeats = 0;
     for _ in 0..20 {
         world.start();
-        for _ in 0..3 {
+        for _ in 0..6 {
             world.step();
         }
         repeats += world.unwritten_records();
@@ -278,7 +279,8 @@ fn f19_compressed_in_place_while_it_is_read_is_sent_once() {
     let mut writer = Writer::default();
     for round in 0..20 {
         world.append("app.log", &writer.lines(&format!("g{round}"), 400));
-        world.step();
+        world.run(Duration::from_millis(120));
+        world.append("app.log", &writer.lines(&format!("g{round}"), 400));
         rotate(&world);
         world.step();
         compress(Format::Gzip, &world.path("app.log.1"));
@@ -300,12 +302,9 @@ fn copytruncate_with_a_copy_that_is_compressed_at_once() {
         fs::copy(world.path("app.log"), world.path("app.log.1")).unwrap();
         compress(format, &world.path("app.log.1"));
         File::options().write(true).open(world.path("app.log")).unwrap().set_len(0).unwrap();
-        world.settle();
         world.append("app.log", &writer.lines("b", 30));
         world.settle();
-        // What the look before had not seen is not known to be missing.
-        let verdict = judge(&writer.written, &world.stream);
-        assert!(verdict.is_exact() || world.stream.len() == 430, "{format:?}: {verdict}");
+        writer.check(&world, &format!("{format:?}"));
     }
 }
 
@@ -314,7 +313,7 @@ fn f14_closed_for_others_and_compressed_before_its_next_turn() {
     let mut world = World::new("*.log");
     let mut writer = Writer::default();
     for number in 0..4 {
-        world.append(&format!("{number}.log"), &writer.lines("a", 50));
+        world.append(&format!("{number}.log"), &writer.lines(&number.to_string(), 50));
     }
     world.settle();
     world.stop();
@@ -324,7 +323,7 @@ fn f14_closed_for_others_and_compressed_before_its_next_turn() {
     world.endpoint_down = true;
     for _ in 0..8 {
         for number in 0..4 {
-            world.append(&format!("{number}.log"), &writer.lines("b", 6_000));
+            world.append(&format!("{number}.log"), &writer.lines(&number.to_string(), 1_000));
         }
         world.run(Duration::from_millis(100));
     }
@@ -333,19 +332,19 @@ fn f14_closed_for_others_and_compressed_before_its_next_turn() {
     }
     world.run(Duration::from_secs(2));
     world.endpoint_down = false;
-    world.settle();
+    world.run(Duration::from_secs(20));
     writer.check(&world, "closed");
 }
 
 #[test]
-fn a_damaged_file_gives_what_it_has_and_is_given_up_once() {
+fn nothing_of_a_damaged_file_is_sent_and_it_is_given_up_once() {
     for format in FORMATS {
         let mut world = World::new("app.log");
         let mut writer = Writer::default();
         world.append("app.log", &writer.lines("a", 1_000));
         world.settle();
         world.stop();
-        world.append("app.log", &writer.lines("a", 100_000));
+        world.append("app.log", &Writer::default().lines("lost", 50_000));
         rotate(&world);
         compress(format, &world.path("app.log.1"));
         let path = world.path(&format!("app.log.1.{}", format.extension()));
@@ -353,17 +352,13 @@ fn a_damaged_file_gives_what_it_has_and_is_given_up_once() {
         let middle = packed.len() / 2;
         packed[middle..middle + 64].fill(0xff);
         fs::write(&path, packed).unwrap();
-        world.start();
-        world.settle();
-        let read = world.stream.len();
-        assert!((1_000..100_000).contains(&read), "{format:?}: {read}");
-        assert!(world.rows().is_empty(), "{format:?}: it is not looked for any more");
-        let whole = world.stream.iter().filter(|record| writer.written.contains(record)).count();
-        assert!(whole + 1 >= read, "{format:?}: only the last record may be a piece");
-        world.stop();
-        world.start();
-        world.settle();
-        assert_eq!(world.stream.len(), read, "{format:?}");
+        for _ in 0..2 {
+            world.start();
+            world.settle();
+            writer.check(&world, &format!("{format:?}"));
+            assert!(world.rows().is_empty(), "{format:?}: {:?}", world.rows());
+            world.stop();
+        }
     }
 }
 

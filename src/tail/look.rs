@@ -254,7 +254,8 @@ impl Tailer {
             position: file.position,
             trail: file.trail,
             acked: file.acked,
-            seen_size: file.grown_to,
+            // What was seen of a closed file was not compared; it is the best that is known.
+            seen_size: if vanished { file.seen.size } else { file.grown_to },
             rotated: file.rotated.is_some(),
             since: now.instant,
             lost_by_nanos: file.seen.modified_nanos,

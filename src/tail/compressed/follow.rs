@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::hunt::{Found, cut_short};
+use super::hunt::Found;
 use super::stream::End;
 use super::unpacked::{Scanned, Unpacked};
 use crate::checkpoint::Change;
@@ -40,20 +40,11 @@ impl Reading {
         self.unpacked.decoded() + more
     }
 
-    fn ending(&self, links: u64) -> Ending {
+    fn ending(&self) -> Ending {
         match self.unpacked.end() {
-            Some(End::Complete | End::Damaged(_)) => Ending::Final,
-            // Nobody will ever write the rest of a file that is deleted.
-            Some(End::Cut) if links == 0 => Ending::Final,
-            Some(End::Cut) | None => Ending::Open,
+            Some(End::Complete) => Ending::Final,
+            Some(End::Cut | End::Damaged(_)) | None => Ending::Open,
         }
-    }
-
-    /// Whether the file was written to since it was opened.
-    fn has_changed(&self) -> bool {
-        file::stat(&self.handle).is_ok_and(|stat| {
-            stat.size != self.stat.size || stat.modified_nanos != self.stat.modified_nanos
-        })
     }
 }
 
@@ -155,7 +146,7 @@ impl Tailer {
 
     /// Whether more may follow what was unpacked.
     pub(in crate::tail) fn ending_of_compressed(&self, file: &Tailed) -> Option<Ending> {
-        Some(self.reading(file.key)?.ending(file.seen.links))
+        Some(self.reading(file.key)?.ending())
     }
 
     /// What a look is for a compressed file: goes on reading, or lets it go at its end.
@@ -171,40 +162,23 @@ impl Tailer {
         if file.lag_bytes() == 0 {
             file.caught_up = now.instant;
         }
-        let ending = reading.ending(file.seen.links);
+        let ending = reading.ending();
         let tried = file.tried == Some((file.seen.size, ending));
         let Some(end) = reading.unpacked.end().cloned() else { return self.requeue(key) };
         if file.unread_bytes() > 0 && !tried {
             return self.requeue(key);
         }
-        let acked = file.acked >= file.position.offset;
         match end {
-            End::Damaged(_) if reading.has_changed() => self.give_back(key, now),
-            End::Cut if ending == Ending::Open => {
-                let path = Arc::clone(&file.path);
-                self.give_back(key, now);
-                self.trouble(&path, &cut_short());
-            }
-            _ if !acked => {}
-            End::Complete => self.finish_compressed(key, None),
-            End::Damaged(why) => self.finish_compressed(key, Some(&why)),
-            End::Cut => self.finish_compressed(key, Some("it was deleted half-written")),
+            End::Complete if file.acked < file.position.offset => {}
+            End::Complete => self.finish_compressed(key),
+            // It was whole when it was checked: somebody writes to it.
+            End::Cut | End::Damaged(_) => self.give_back(key, now),
         }
     }
 
-    /// Everything that could be read is acknowledged.
-    fn finish_compressed(&mut self, key: FileKey, damage: Option<&str>) {
-        let Some((reading, file)) = self.take_reading(key) else { return };
-        if let Some(why) = damage {
-            let seen = reading.content.seen_size.saturating_sub(file.position.offset);
-            let packed = reading.stat.size.saturating_sub(reading.unpacked.input_bytes());
-            let why = format!(
-                "at least so many; the compressed file is damaged behind byte {} of what it was \
-                 made of: {why}",
-                file.position.offset
-            );
-            self.abandon(&file.path, seen.max(packed).max(1), &why);
-        }
+    /// Everything is acknowledged.
+    fn finish_compressed(&mut self, key: FileKey) {
+        let Some((_, file)) = self.take_reading(key) else { return };
         let detail = format!("read to {} of what was compressed", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
         self.changes.push(Change::Forget(key));
@@ -227,7 +201,10 @@ impl Tailer {
     fn take_reading(&mut self, key: FileKey) -> Option<(Reading, Tailed)> {
         let reading = self.hunt.reading.take_if(|reading| reading.key == key)?;
         let file = self.files.remove(&key)?;
-        self.by_inode.remove(&file.inode);
+        // An inode number may have been given to another file since this one was deleted.
+        if self.by_inode.get(&file.inode) == Some(&key) {
+            self.by_inode.remove(&file.inode);
+        }
         self.open_count -= 1;
         Some((reading, file))
     }

@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::follow::Reading;
-use super::proof::{Proof, Verdict};
+use super::proof::{Proof, Verdict, check};
 use super::stream::{End, Format, Stream};
 use crate::budget::Loan;
+use crate::checkpoint::Change;
+use crate::tail::event::EventKind;
 use crate::tail::file::{self, Stat};
 use crate::tail::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
 use crate::tail::memory::{Loss, Remembered};
@@ -24,7 +26,7 @@ use crate::tail::pattern::is_compressed_name;
 use crate::tail::tailer::{Now, Tailer};
 
 /// This many bytes are unpacked for a proof before the live files have their turn.
-const PROOF_BYTES_A_STEP: usize = 1024 * 1024;
+const BYTES_A_STEP: usize = 1024 * 1024;
 
 /// Of a directory, at most this many compressed files are looked into.
 const FILES_MAX: usize = 4096;
@@ -40,7 +42,7 @@ pub(in crate::tail) struct Hunt {
     in_round: bool,
     /// What is still to be looked into in this round.
     paths: VecDeque<PathBuf>,
-    proof: Option<Job>,
+    job: Option<Job>,
     /// Files that hold nothing of what is wanted, as they were when that was found out.
     known: HashMap<PathBuf, Stat>,
     /// The contents that are looked for.
@@ -57,13 +59,34 @@ pub(in crate::tail) struct Hunt {
     wake: Option<Instant>,
 }
 
-/// A compressed file that begins like a content.
+/// What is being done with a file, step by step.
 #[derive(Debug)]
-struct Job {
-    found: Found,
-    proof: Proof,
-    /// There is no other file that this content can be in.
-    certain: bool,
+enum Job {
+    /// It begins like some contents and is compared with them.
+    Compare(Found, Proof, Sure),
+    /// It holds this content, up to this offset at least, and is unpacked to its end: what is
+    /// damaged must not be sent, and what is half-written may be.
+    Check(Found, Stream, FileKey),
+}
+
+/// What is known of a file before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sure {
+    /// Nothing.
+    No,
+    /// If it agrees with this content, there is no other file that does.
+    Only(FileKey),
+    /// It holds this content and is whole.
+    Whole(FileKey),
+}
+
+impl Sure {
+    fn key(self) -> Option<FileKey> {
+        match self {
+            Self::No => None,
+            Self::Only(key) | Self::Whole(key) => Some(key),
+        }
+    }
 }
 
 /// An open compressed file.
@@ -127,15 +150,15 @@ impl Tailer {
         }
         while self.hunt.in_round && self.hunt.reading.is_none() {
             self.hunt.wake = Some(now.instant);
-            if let Some(job) = self.hunt.proof.take() {
-                return self.step_proof(job, now);
+            if let Some(job) = self.hunt.job.take() {
+                return self.step_job(job, now);
             }
             if self.wants_loan() {
                 self.hunt.wake = Some(now.instant + MEMORY_RETRY);
                 return;
             }
             match self.hunt.paths.pop_front() {
-                Some(path) if self.examine(&path, None) => return,
+                Some(path) if self.examine(&path, Sure::No) => return,
                 Some(_) => {}
                 None => self.end_round(),
             }
@@ -180,7 +203,8 @@ impl Tailer {
             return false;
         }
         match content.loss {
-            Loss::Truncated | Loss::Vanished => content.seen_size > content.position.offset,
+            // Even what no look saw of it may be in a copy.
+            Loss::Truncated | Loss::Vanished => true,
             // As long as the file is there a compressed one is only being made of it.
             Loss::Released | Loss::Stopped => {
                 let path = plain.get(&content.inode.number);
@@ -190,9 +214,8 @@ impl Tailer {
         }
     }
 
-    /// Looks at the first bytes of a file. `only`: it is known to hold this content. Says whether
-    /// anything was unpacked.
-    fn examine(&mut self, path: &Path, only: Option<FileKey>) -> bool {
+    /// Looks at the first bytes of a file. Says whether anything was unpacked.
+    fn examine(&mut self, path: &Path, sure: Sure) -> bool {
         let opened = path.file_name().and_then(Format::of_name).map(|format| open(path, format));
         let (mut found, mut stream) = match opened {
             Some(Ok(opened)) => opened,
@@ -221,7 +244,7 @@ impl Tailer {
             .beginning_alike(&head)
             .into_iter()
             .filter(|content| self.hunt.wanted.contains(&content.key))
-            .filter(|content| only.is_none_or(|only| only == content.key))
+            .filter(|content| sure.key().is_none_or(|key| key == content.key))
             .map(|content| (content.key, content.position))
             .collect();
         if contents.is_empty() {
@@ -230,47 +253,109 @@ impl Tailer {
         }
         found.head.clone_from(&head);
         let proof = Proof::new(stream, head, contents);
-        self.hunt.proof = Some(Job { found, proof, certain: only.is_some() });
+        self.hunt.job = Some(Job::Compare(found, proof, sure));
         true
     }
 
-    fn step_proof(&mut self, job: Job, now: Now) {
-        let Job { found, proof, certain } = job;
-        match proof.step(PROOF_BYTES_A_STEP) {
-            Ok(Ok(verdict)) => self.judge_compressed(found, verdict, certain, now),
-            Ok(Err(proof)) => self.hunt.proof = Some(Job { found, proof, certain }),
-            Err(error) => {
-                self.trouble(&found.path, &error);
-                self.hunt.leave(&found.path, found.stat);
+    fn step_job(&mut self, job: Job, now: Now) {
+        let (path, stat) = match &job {
+            Job::Compare(found, ..) | Job::Check(found, ..) => {
+                (Arc::clone(&found.path), found.stat)
             }
+        };
+        let stepped = match job {
+            Job::Compare(found, proof, sure) => self.step_comparing(found, proof, sure, now),
+            Job::Check(found, stream, key) => self.step_checking(found, stream, key),
+        };
+        if let Err(error) = stepped {
+            self.trouble(&path, &error);
+            self.hunt.leave(&path, stat);
         }
     }
 
-    fn judge_compressed(&mut self, found: Found, verdict: Verdict, certain: bool, now: Now) {
+    fn step_comparing(
+        &mut self,
+        found: Found,
+        proof: Proof,
+        sure: Sure,
+        now: Now,
+    ) -> io::Result<()> {
+        match proof.step(BYTES_A_STEP)? {
+            Ok(verdict) => self.judge_compressed(found, verdict, sure, now),
+            Err(proof) => self.hunt.job = Some(Job::Compare(found, proof, sure)),
+        }
+        Ok(())
+    }
+
+    fn judge_compressed(&mut self, found: Found, verdict: Verdict, sure: Sure, now: Now) {
         let content = verdict.proven.and_then(|(key, _)| self.memory.get(key));
         let Some(content) = content else {
-            if verdict.end() == Some(&End::Cut) {
+            if verdict.stream.end() == Some(&End::Cut) {
                 self.trouble(&found.path, &cut_short());
             }
             return self.hunt.leave(&found.path, found.stat);
         };
         let key = content.key;
-        if !certain && !content.proves_much() {
+        if sure == Sure::No && !content.proves_much() {
             // Many a log begins with the same few lines. If it is the only one, it will do.
             self.hunt.weak.entry(key).or_default().insert(found.path.to_path_buf());
             return self.hunt.leave(&found.path, found.stat);
         }
-        match verdict.into_unpacked() {
-            Some(unpacked) => self.read_compressed(found, unpacked, key, now),
-            None => {
-                self.examine(&found.path, Some(key));
+        if sure != Sure::Whole(key) {
+            self.hunt.job = Some(Job::Check(found, verdict.stream, key));
+        } else if let Some(unpacked) = verdict.into_unpacked() {
+            self.read_compressed(found, unpacked, key, now);
+        }
+    }
+
+    fn step_checking(&mut self, found: Found, mut stream: Stream, key: FileKey) -> io::Result<()> {
+        if !check(&mut stream, BYTES_A_STEP)? {
+            self.hunt.job = Some(Job::Check(found, stream, key));
+            return Ok(());
+        }
+        let Some(content) = self.memory.get(key) else { return Ok(()) };
+        let left = stream.decoded().saturating_sub(content.position.offset);
+        let acked = content.acked >= content.position.offset;
+        match stream.end() {
+            Some(End::Cut) => return Err(cut_short()),
+            // What is in flight is acknowledged first; the next round comes back.
+            Some(End::Damaged(_)) if !acked => {}
+            Some(End::Damaged(why)) => self.give_up_damaged(&found, key, why),
+            Some(End::Complete) | None if left == 0 && acked => self.forget_read(&found, key),
+            Some(End::Complete) | None => {
+                self.examine(&found.path, Sure::Whole(key));
             }
         }
+        Ok(())
+    }
+
+    /// The content lies in a compressed file, and nothing of it is unread.
+    fn forget_read(&mut self, found: &Found, key: FileKey) {
+        let Some(content) = self.memory.remove(key) else { return };
+        self.recovered(&found.path);
+        let detail = format!("was {}; nothing of it is unread", content.path.display());
+        self.event(EventKind::CompressedCopy, &found.path, detail);
+        self.changes.push(Change::Forget(key));
+    }
+
+    /// Nobody can tell which bytes of a damaged file are right, so none are sent.
+    fn give_up_damaged(&mut self, found: &Found, key: FileKey, damage: &str) {
+        let Some(content) = self.memory.remove(key) else { return };
+        let seen = content.seen_size.saturating_sub(content.position.offset);
+        let why = format!(
+            "at least so many; it is what was {}, of which {} bytes were read, and it is damaged: \
+             {damage}",
+            content.path.display(),
+            content.position.offset
+        );
+        self.abandon(&found.path, seen.max(found.stat.size), &why);
+        self.changes.push(Change::Forget(key));
+        self.hunt.leave(&found.path, found.stat);
     }
 
     fn end_round(&mut self) {
         while let Some((key, path)) = self.only_candidate() {
-            if self.examine(&path, Some(key)) {
+            if self.examine(&path, Sure::Only(key)) {
                 return;
             }
         }

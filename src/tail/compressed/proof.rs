@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::stream::{End, Stream};
+use super::stream::Stream;
 use super::unpacked::Unpacked;
 use crate::tail::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
 use crate::tail::window::bytes_before;
@@ -30,8 +30,8 @@ pub(super) struct Proof {
 pub(super) struct Verdict {
     /// The content that it holds, if any, and where that goes on.
     pub(super) proven: Option<(FileKey, Position)>,
-    /// The stream; it may have gone on further than the position.
-    stream: Stream,
+    /// The stream, as far as it was needed.
+    pub(super) stream: Stream,
     tail: Vec<u8>,
 }
 
@@ -90,12 +90,7 @@ impl Proof {
 }
 
 impl Verdict {
-    /// Why the stream ended before everything was compared, if it did.
-    pub(super) fn end(&self) -> Option<&End> {
-        self.stream.end()
-    }
-
-    /// The file, ready to be read from the position; nothing if it went on too far for that.
+    /// The file, ready to be read from the position; nothing if it was unpacked further.
     pub(super) fn into_unpacked(self) -> Option<Unpacked> {
         let (_, position) = self.proven?;
         let start = self.stream.decoded() - self.tail.len() as u64;
@@ -104,10 +99,23 @@ impl Verdict {
     }
 }
 
+/// Goes through up to `budget_bytes` of a stream; `true` once it ended, for whatever reason.
+pub(super) fn check(stream: &mut Stream, budget_bytes: usize) -> io::Result<bool> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut left = budget_bytes;
+    while left > 0 {
+        match stream.read(&mut chunk)? {
+            0 => return Ok(true),
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::stream::Format;
     use super::super::stream::tests::{compress, stream_of};
+    use super::super::stream::{End, Format};
     use super::*;
 
     fn content() -> Vec<u8> {
@@ -153,7 +161,7 @@ mod tests {
         assert!(judge(&content, &[(1, other)]).0.proven.is_none());
         let longer = Position { offset: content.len() as u64 + 1, ..other };
         let (verdict, _) = judge(&content, &[(1, longer)]);
-        assert!(verdict.proven.is_none() && verdict.end() == Some(&End::Complete));
+        assert!(verdict.proven.is_none() && verdict.stream.end() == Some(&End::Complete));
     }
 
     #[test]
@@ -164,6 +172,6 @@ mod tests {
             [(1, at(&content, 100)), (2, at(&content, 200_000)), (3, at(&content, 90)), (4, wrong)];
         let (verdict, _) = judge(&content, &contents);
         assert_eq!(verdict.proven.map(|(key, _)| key), Some(FileKey(2)));
-        assert!(verdict.into_unpacked().is_none(), "it has to begin anew");
+        assert!(verdict.into_unpacked().is_none(), "it was unpacked further");
     }
 }
