@@ -104,6 +104,12 @@ impl Flow {
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
         }
+        if let Some((file, offset)) = counts.oversize_at {
+            let policy = self.config.oversize_line.label();
+            self.metrics.lines_oversize(policy, counts.oversize);
+            let path = self.tailer.path_of(file).cloned();
+            self.troubles.add_oversize(counts.oversize, policy, path.map(|path| (path, offset)));
+        }
         self.troubles.add(&counts);
     }
 
