@@ -22,6 +22,13 @@ pub struct Budget {
     used: Gauge,
 }
 
+/// Memory that is not for batches, lent for a while. It goes back when this is dropped.
+#[derive(Debug)]
+pub struct Loan {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
 /// One flow's part in the budget.
 #[derive(Debug)]
 pub struct Account {
@@ -90,6 +97,19 @@ impl Account {
         true
     }
 
+    /// Borrows memory that is not for batches. What is more than the pool has is lent only while
+    /// nobody borrows anything, so that there is always a moment for it.
+    #[must_use]
+    pub fn lend(&self, bytes: usize) -> Option<Loan> {
+        let limit = self.budget.pool_bytes;
+        let lend = |lent: usize| (lent == 0 || lent + bytes <= limit).then_some(lent + bytes);
+        let lent = &self.budget.lent_bytes;
+        lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lend).ok()?;
+        let held = self.budget.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.budget.used.set(approximate(held));
+        Some(Loan { budget: Arc::clone(&self.budget), bytes })
+    }
+
     /// Gives back everything above `kept_bytes`.
     pub fn shrink_to(&mut self, kept_bytes: usize) {
         let Some(less) = self.held_bytes.checked_sub(kept_bytes).filter(|less| *less > 0) else {
@@ -114,6 +134,14 @@ impl Account {
                 lent.checked_add(bytes).filter(|sum| *sum <= limit)
             })
             .is_ok()
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.budget.lent_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        let held = self.budget.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed) - self.bytes;
+        self.budget.used.set(approximate(held));
     }
 }
 
@@ -144,6 +172,21 @@ mod tests {
         assert!(!b.grow_to(251, true), "the pool is lent");
         a.shrink_to(0);
         assert!(b.grow_to(750, true));
+    }
+
+    #[test]
+    fn a_loan_is_given_from_the_pool_or_while_nobody_else_borrows() {
+        let budget = Budget::new(1000, 1);
+        let mut a = budget.account();
+        let loan = a.lend(400).unwrap();
+        assert!(a.lend(101).is_none());
+        assert!(a.grow_to(600, true), "its share and what is left of the pool");
+        assert!(!a.grow_to(601, true));
+        drop(loan);
+        assert!(a.lend(401).is_none(), "100 are borrowed");
+        a.shrink_to(500);
+        assert_eq!(a.lend(5000).unwrap().bytes, 5000);
+        assert_eq!(budget.held_bytes(), 500);
     }
 
     #[test]

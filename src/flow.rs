@@ -31,6 +31,7 @@ use crate::metrics::FlowMetrics;
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
+use crate::tail::compressed::UNPACKING_BYTES_MAX;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::{Now, Tailer};
 use crate::tail::watch::{Hint, Watch};
@@ -173,6 +174,9 @@ impl Flow {
     /// Does everything that can be done now.
     pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
         let scans = self.tailer.scans();
+        if self.tailer.wants_loan() {
+            self.tailer.lend(self.account.lend(UNPACKING_BYTES_MAX));
+        }
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events();

@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use super::body::{Body, Envelope};
 use super::limits;
 use super::{BatchId, Span};
-use crate::config::{Destination, FlowConfig, PartitionKey};
+use crate::config::{Destination, FlowConfig, OversizeLine, PartitionKey};
 use crate::process::{Chain, Converted};
 use crate::tail::identity::{Anchor, FileKey};
 use crate::tail::splitter::{Ending, Next, Splitter};
@@ -67,6 +67,10 @@ pub struct Counts {
     pub truncated: u64,
     /// Records left out, by reason.
     pub skipped: Vec<(&'static str, u64)>,
+    /// How often something was longer than a line may be.
+    pub oversize: u64,
+    /// Where the newest of those begins.
+    pub oversize_at: Option<(FileKey, u64)>,
 }
 
 /// Where in a file records are taken from.
@@ -85,6 +89,7 @@ pub struct Source {
 pub struct Packer {
     envelope: Envelope,
     splitter: Splitter,
+    oversize: OversizeLine,
     chain: Chain,
     partition_key: PartitionKey,
     /// The greatest length of data, or of data and key together.
@@ -95,6 +100,8 @@ pub struct Packer {
     terminator: Vec<u8>,
     random: fastrand::Rng,
     scratch: Vec<u8>,
+    /// The beginning of a record that was too long.
+    long: Vec<u8>,
     open: Option<OpenBatch>,
     /// The memory of a batch that is done, for the next one.
     spare: Option<Body>,
@@ -123,7 +130,8 @@ impl Packer {
         };
         Self {
             envelope,
-            splitter: Splitter::new(config.multi_line_start.clone(), request_bytes_max),
+            splitter: splitter(config, record_bytes_max),
+            oversize: config.oversize_line,
             chain: Chain::new(&config.converters),
             partition_key: config.partition_key,
             record_bytes_max,
@@ -133,6 +141,7 @@ impl Packer {
             terminator: config.truncated_record_terminator.clone(),
             random: fastrand::Rng::with_seed(seed),
             scratch: Vec::new(),
+            long: Vec::new(),
             open: None,
             spare: None,
             counts: Counts::default(),
@@ -140,7 +149,7 @@ impl Packer {
         }
     }
 
-    /// The greatest length of a record before it is cut, in bytes.
+    /// The greatest length of a line or a multi-line record, in bytes.
     #[must_use]
     pub fn raw_record_bytes_max(&self) -> usize {
         self.splitter.record_bytes_max()
@@ -206,6 +215,19 @@ impl Packer {
             match self.splitter.next(rest, source.ending) {
                 Next::NeedMore => break Stop::NeedMore,
                 Next::Overlong => break Stop::Overlong,
+                Next::Long { len } => {
+                    if !self.append_long(source, used, rest, now) {
+                        break Stop::BatchFull;
+                    }
+                    used += len;
+                }
+                Next::Piece { len } => {
+                    if !self.append(rest.get(..len).unwrap_or_default(), now) {
+                        break Stop::BatchFull;
+                    }
+                    self.count_oversize(source, used);
+                    used += len;
+                }
                 Next::Record { len } => {
                     let record = rest.get(..len).unwrap_or_default();
                     if !self.append(record, now) {
@@ -219,15 +241,41 @@ impl Packer {
         Taken { used, stop }
     }
 
-    /// Takes one record of `len` bytes of which only the first are at hand; it is cut. Says
-    /// whether there was room.
+    /// Takes one record of `len` bytes, more than a record may have, of which only the first are
+    /// at hand; it is cut or left out. Says whether there was room.
     pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
-        let taken = self.append(first, now);
+        let taken = self.append_long(source, 0, first, now);
         if taken {
             let covered = usize::try_from(len).unwrap_or(usize::MAX);
             self.cover(source.file, source.offset, covered, now);
         }
         taken
+    }
+
+    /// Appends the beginning of a record that is longer than a record may be, or leaves it out.
+    fn append_long(&mut self, source: Source, at: usize, record: &[u8], now: Instant) -> bool {
+        if self.oversize == OversizeLine::Drop {
+            self.counts.read += 1;
+            self.count_skipped("oversize_line", 1);
+        } else {
+            let mut scratch = std::mem::take(&mut self.long);
+            let truncated = self.counts.truncated;
+            let limit = self.raw_record_bytes_max();
+            let taken = self.append(cut(record, limit, &self.terminator, &mut scratch), now);
+            self.long = scratch;
+            if !taken {
+                return false;
+            }
+            self.counts.truncated = truncated + 1;
+        }
+        self.long = Vec::new();
+        self.count_oversize(source, at);
+        true
+    }
+
+    fn count_oversize(&mut self, source: Source, at: usize) {
+        self.counts.oversize += 1;
+        self.counts.oversize_at = Some((source.file, source.offset + at as u64));
     }
 
     /// Accounts for bytes that are left out, such as header lines.
@@ -318,6 +366,18 @@ impl Packer {
 impl OpenBatch {
     fn new(body: Body, now: Instant) -> Self {
         Self { body, spans: Vec::new(), opened_at: now, full: false }
+    }
+}
+
+fn splitter(config: &FlowConfig, record_bytes_max: usize) -> Splitter {
+    let start = config.multi_line_start.clone();
+    match config.oversize_line {
+        OversizeLine::Drop | OversizeLine::Truncate => Splitter::new(start, config.max_line_bytes),
+        OversizeLine::Split => {
+            // A piece that had to be cut again would lose what is cut off.
+            let piece = record_bytes_max - KEY_BYTES_MAX;
+            Splitter::new(start, config.max_line_bytes.min(piece)).in_pieces()
+        }
     }
 }
 

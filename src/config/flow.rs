@@ -8,7 +8,8 @@ use super::parse::{Node, Span, Value};
 use super::slot::Slot;
 use super::unknown;
 use super::{
-    Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire, converters,
+    Destination, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig, Wire,
+    converters,
 };
 use crate::batch::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
@@ -26,6 +27,9 @@ const DELIVERY_STREAM_NAME_CHARS_MAX: usize = 64;
 /// The longest delay between attempts that can be asked for: a day.
 const BACKOFF_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
 
+/// The least limit of the length of a line, in bytes.
+const LINE_BYTES_MIN: u64 = 1024;
+
 /// The greatest number that the Java agent's `int` takes.
 const JAVA_INT_MAX: u64 = 2_147_483_647;
 
@@ -34,6 +38,12 @@ const POSITIONS: &[(&str, InitialPosition)] =
 
 const PARTITION_KEYS: &[(&str, PartitionKey)] =
     &[("RANDOM", PartitionKey::Random), ("DETERMINISTIC", PartitionKey::Deterministic)];
+
+const OVERSIZE: &[(&str, OversizeLine)] = &[
+    ("truncate", OversizeLine::Truncate),
+    ("split", OversizeLine::Split),
+    ("drop", OversizeLine::Drop),
+];
 
 const WIRES: &[(&str, Wire)] = &[("auto", Wire::Auto), ("cbor", Wire::Cbor), ("json", Wire::Json)];
 
@@ -79,6 +89,16 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
         partition_key: partition_key(&file, &bounds, findings),
         multi_line_start: line_start(file.multi_line_start_pattern, findings),
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
+        max_line_bytes: file.max_line_bytes.count(
+            findings,
+            LINE_BYTES_MIN..=bounds.request_bytes_max,
+            bounds.request_bytes_max,
+        ),
+        oversize_line: file.oversize_line_policy.choice(
+            findings,
+            OVERSIZE,
+            OversizeLine::Truncate,
+        ),
         skip_header_lines: file.skip_header_lines.integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters: converters::chain(file.data_processing_options, findings),

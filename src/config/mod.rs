@@ -89,6 +89,10 @@ pub struct FlowConfig {
     pub multi_line_start: Option<Regex>,
     /// How long the last multi-line record waits for more lines.
     pub multi_line_hold: Duration,
+    /// A line, or a multi-line record, longer than this is handled by `oversize_line`.
+    pub max_line_bytes: usize,
+    /// What becomes of a line longer than that.
+    pub oversize_line: OversizeLine,
     /// Lines to skip at the start of each file.
     pub skip_header_lines: u64,
     /// What overwrites the end of a record that had to be cut.
@@ -138,6 +142,29 @@ pub enum InitialPosition {
     EndOfFile,
     /// At byte 0.
     StartOfFile,
+}
+
+/// What becomes of a line that is longer than a line may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OversizeLine {
+    /// It is left out.
+    Drop,
+    /// It is sent in pieces.
+    Split,
+    /// Its beginning is sent.
+    Truncate,
+}
+
+impl OversizeLine {
+    /// As it stands in the configuration and in metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Split => "split",
+            Self::Truncate => "truncate",
+        }
+    }
 }
 
 /// How a record's partition key is made.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
-use crate::tail::file::read_at;
+use crate::tail::compressed::Scanned;
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
@@ -17,9 +17,6 @@ const BATCH_START_BYTES: usize = 64 * 1024;
 
 /// A file gives way to the next one after this many bytes.
 const TURN_BYTES: u64 = WINDOW_BYTES as u64;
-
-/// The search for the end of an overlong record reads this many bytes at a time.
-const SCAN_BYTES: usize = WINDOW_BYTES;
 
 /// Whether a file can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,26 +240,13 @@ impl Flow {
         now: Now,
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {
-        // The file may have been closed meanwhile, for others to be opened.
-        let closed = self.tailer.file(key)?.handle.is_none();
-        if closed && self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
-            return Some(Turn::Done);
-        }
         let file = self.tailer.file(key)?;
         let (position, from) = (file.position, file.scanned_to);
-        let Some(handle) = &file.handle else { return Some(Turn::Done) };
-        let chunk = match read_at(handle, from, SCAN_BYTES) {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
-                    "cannot search for the end of a long line; it is tried again");
-                return Some(Turn::Done);
-            }
+        let Some(scanned) = self.tailer.scan_for_line_end(key, from, now) else {
+            return Some(Turn::Done);
         };
-        let reached = from + chunk.len() as u64;
-        let at_end = chunk.len() < SCAN_BYTES;
+        let Scanned { found, reached, at_end } = scanned;
         let ending = if at_end { self.ending(key, reached, now.instant) } else { Ending::Open };
-        let found = memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1);
         let end = found.or_else(|| (at_end && ending == Ending::Final).then_some(reached));
         let Some(end) = end else {
             self.tailer.note_scanned(key, reached);
@@ -292,6 +276,7 @@ impl Flow {
         }
         let held = self.window.from(key, position.offset).unwrap_or_default();
         let first = held.get(..limit).unwrap_or(held);
+        let Some(behind) = self.tailer.position_at(key, end) else { return Some(Turn::Done) };
         let source = Source { file: key, offset: position.offset, ending: Ending::Open };
         let len = end - position.offset;
         if !self.packer.take_cut(source, first, len, now.instant) {
@@ -303,16 +288,8 @@ impl Flow {
             return None;
         }
         // The record is gone through; the bytes before its end prove the position behind it.
-        let anchor_len = crate::tail::identity::Anchor::len_at(end);
-        let before = self
-            .tailer
-            .file(key)
-            .and_then(|file| file.handle.as_ref())
-            .map(|handle| read_at(handle, end - anchor_len as u64, anchor_len));
-        let before = before.and_then(Result::ok).unwrap_or_default();
-        let anchor = crate::tail::identity::Anchor::of(&before);
-        self.packer.anchor(key, anchor);
-        self.tailer.advance(key, Position { offset: end, anchor });
+        self.packer.anchor(key, behind.anchor);
+        self.tailer.advance(key, behind);
         self.metrics.bytes_read.increment(len);
         self.window.clear();
         self.window.shrink();

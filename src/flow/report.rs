@@ -11,6 +11,7 @@ use crate::batch::pack::Counts;
 use crate::send::Outcome;
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::{Name, Tailed};
+use crate::tail::pattern::is_compressed_name;
 
 /// How often the status and the lag gauges are brought up to date, as long as files are few.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
@@ -76,6 +77,7 @@ impl Flow {
                 tracing::warn!(%flow, %file, kind, "{detail}");
             }
             EventKind::Appeared
+            | EventKind::CompressedCopy
             | EventKind::CopyRecognized
             | EventKind::Deleted
             | EventKind::FoundElsewhere
@@ -102,6 +104,12 @@ impl Flow {
         self.metrics.records_truncated.increment(counts.truncated);
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
+        }
+        if let Some((file, offset)) = counts.oversize_at {
+            let policy = self.config.oversize_line.label();
+            self.metrics.lines_oversize(policy, counts.oversize);
+            let path = self.tailer.path_of(file).cloned();
+            self.troubles.add_oversize(counts.oversize, policy, path.map(|path| (path, offset)));
         }
         self.troubles.add(&counts);
     }
@@ -189,6 +197,9 @@ fn status_of(file: &Tailed, now: Instant) -> FileStatus {
         (Name::Listed, None) if file.rotated.is_some() => "rotated",
         (Name::Listed, None) => "live",
         (Name::Unlisted { .. }, None) if file.seen.links == 0 => "deleted",
+        (Name::Unlisted { .. }, None) if file.path.file_name().is_some_and(is_compressed_name) => {
+            "compressed"
+        }
         (Name::Unlisted { .. }, None) => "moved_away",
     };
     FileStatus {

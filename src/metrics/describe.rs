@@ -27,6 +27,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         "Records that a converter could not read and that were sent as they are.",
     ),
     (name::RECORDS_TRUNCATED, Counter, Unit::Count, "Records cut to the service's limit."),
+    (
+        name::LINES_OVERSIZE,
+        Counter,
+        Unit::Count,
+        "Lines longer than maxLineBytes, or pieces cut off such lines, by policy.",
+    ),
     (name::RECORDS_DELIVERED, Counter, Unit::Count, "Records that the service took."),
     (name::BYTES_DELIVERED, Counter, Unit::Bytes, "Bytes of data that the service took."),
     (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),

@@ -27,6 +27,9 @@ pub mod name {
     pub const RECORDS_RAW_FALLBACK: &str = "kinetail_records_raw_fallback_total";
     /// Records cut to the service's limit (counter; label `flow`).
     pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
+    /// Lines longer than `maxLineBytes`, or pieces cut off such lines (counter; labels `flow`,
+    /// `policy`).
+    pub const LINES_OVERSIZE: &str = "kinetail_lines_oversize_total";
     /// Records the service took (counter; label `flow`).
     pub const RECORDS_DELIVERED: &str = "kinetail_records_delivered_total";
     /// Bytes of data the service took (counter; label `flow`).
@@ -189,6 +192,12 @@ impl FlowMetrics {
     /// Counts records that were left out, with the reason. Not for the hot path.
     pub fn records_skipped(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts lines that were longer than a line may be. Not for the hot path.
+    pub fn lines_oversize(&self, policy: &'static str, count: u64) {
+        counter!(name::LINES_OVERSIZE, "flow" => self.flow.clone(), "policy" => policy)
             .increment(count);
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Closable {
 impl Tailer {
     pub(super) fn ensure_open(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.handle.is_some() {
+        if file.handle.is_some() || self.is_compressed(key) {
             return;
         }
         let (path, inode) = (Arc::clone(&file.path), file.inode);
@@ -47,9 +47,9 @@ impl Tailer {
                     self.open_count += 1;
                 }
             }
-            Ok(_) => self.lost_its_place(key, now.instant),
+            Ok(_) => self.lost_its_place(key, now),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.lost_its_place(key, now.instant);
+                self.lost_its_place(key, now);
             }
             Err(error) => {
                 if let Some(file) = self.files.get_mut(&key) {

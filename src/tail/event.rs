@@ -22,6 +22,8 @@ pub struct FileEvent {
 pub enum EventKind {
     /// A new file; read from byte 0, or from its end at a flow's very first start.
     Appeared,
+    /// A compressed file that holds the rest of a known content: reading goes on in it.
+    CompressedCopy,
     /// A copy of a known content: reading goes on in it where it ended in the original.
     CopyRecognized,
     /// Its last name is gone and it is deleted; read to its end through the open descriptor.
@@ -84,6 +86,7 @@ impl EventKind {
         match self {
             Self::Abandoned => "abandoned",
             Self::Appeared => "appeared",
+            Self::CompressedCopy => "compressed_copy",
             Self::CopyRecognized => "copy_recognized",
             Self::Deleted => "deleted",
             Self::FoundElsewhere => "found_elsewhere",

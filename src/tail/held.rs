@@ -31,11 +31,11 @@ impl Tailer {
     }
 
     /// A closed file is not where it was: it has another name there, or is nowhere to be seen.
-    pub(super) fn lost_its_place(&mut self, key: FileKey, now: Instant) {
+    pub(super) fn lost_its_place(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         if file.name == Name::Listed {
             // The next scan says what became of the name.
-            return self.hint(now);
+            return self.hint(now.instant);
         }
         if file.handle.is_some() || !self.locate(&[key]).is_empty() {
             return;
@@ -55,14 +55,26 @@ impl Tailer {
             self.event(EventKind::Released, &path, detail);
         }
         file.grown_to = file.grown_to.max(file.seen.size);
-        self.memory.insert(remembered(file, now));
+        let mut content = remembered(file, now.instant);
+        if unread == 0 {
+            self.memory.insert(content);
+            return;
+        }
+        content.loss = Loss::Vanished;
+        self.memory.insert(content);
+        // It may have another name, or be compressed.
+        self.find_copy_of(key, now);
     }
 
     /// Counts what was not read of closed files that did not come back. Should they come back
     /// later they are continued all the same.
     pub(super) fn give_up_vanished(&mut self, now: Instant) {
+        if self.hunt.is_busy() {
+            // It may lie in a compressed file that was not looked into yet.
+            return;
+        }
         let late = |content: &&Remembered| {
-            content.loss == Loss::Released
+            content.loss == Loss::Vanished
                 && content.seen_size > content.position.offset
                 && now.saturating_duration_since(content.since) >= COPY_APPEARS_WITHIN
         };

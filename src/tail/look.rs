@@ -63,6 +63,9 @@ impl Tailer {
     }
 
     pub(super) fn look_at(&mut self, key: FileKey, now: Now) {
+        if self.is_compressed(key) {
+            return self.look_at_compressed(key, now);
+        }
         let Some(file) = self.files.get_mut(&key) else { return };
         let stat = match &file.handle {
             Some(handle) => file::stat(handle),
@@ -71,7 +74,7 @@ impl Tailer {
         let stat = match stat {
             Ok(stat) if stat.inode == Some(file.inode) => stat,
             // The name leads to another file now.
-            Ok(_) => return self.lost_its_place(key, now.instant),
+            Ok(_) => return self.lost_its_place(key, now),
             Err(error) => return self.look_failed(key, &error, now),
         };
         if file.lag_bytes() == 0 {
@@ -94,7 +97,7 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.cool_down(now.instant);
         if error.kind() == io::ErrorKind::NotFound {
-            return self.lost_its_place(key, now.instant);
+            return self.lost_its_place(key, now);
         }
         let path = Arc::clone(&file.path);
         self.trouble(&path, error);

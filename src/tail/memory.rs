@@ -24,6 +24,8 @@ pub enum Loss {
     Stopped,
     /// The file it lived in was truncated or written anew.
     Truncated,
+    /// Its file was closed for others to be opened, and is gone.
+    Vanished,
 }
 
 /// A content without a file.

@@ -6,11 +6,13 @@
 //! all files of a flow, with `scan`, `renamed` and `remount` for their names, `look` for their
 //! contents, `descriptors`, `held` and `disk` for what stays open.
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
+//! `compressed` goes on in compressed files with contents that are known.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
 mod candidate;
 mod descriptors;
 pub mod disk;
+pub mod compressed;
 pub mod event;
 pub mod exclude;
 pub mod file;

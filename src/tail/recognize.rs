@@ -158,7 +158,7 @@ impl Tailer {
         }
         match content.loss {
             Loss::Truncated => candidate.modified_nanos <= content.lost_by_nanos,
-            Loss::Released | Loss::Stopped => {
+            Loss::Released | Loss::Stopped | Loss::Vanished => {
                 self.by_inode.contains_key(&content.inode) || original_is_there(content)
             }
         }

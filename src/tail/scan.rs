@@ -57,8 +57,9 @@ impl Tailer {
         if !self.first_scan_done {
             self.first_scan_done = true;
             self.search_elsewhere(now);
-            self.report_missing();
+            self.report_missing_after_hunt();
         }
+        self.hunt_soon();
         self.expire_memory(now.instant);
         self.give_up_vanished(now.instant);
     }

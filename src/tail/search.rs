@@ -130,14 +130,24 @@ impl Tailer {
     /// Says which contents of an earlier run are nowhere to be found: what was written to them
     /// behind their offsets while nobody watched can never be read.
     pub(super) fn report_missing(&mut self) {
-        let missing: Vec<(Arc<Path>, u64)> = self
+        let missing: Vec<(Arc<Path>, u64, usize)> = self
             .memory
             .iter()
             .filter(|content| content.loss == Loss::Stopped)
-            .map(|content| (Arc::clone(&content.path), content.position.offset))
+            .map(|content| {
+                let Remembered { key, path, position, .. } = content;
+                (Arc::clone(path), position.offset, self.ambiguous(*key))
+            })
             .collect();
-        for (path, offset) in missing {
-            let detail = format!("not found; what was written behind byte {offset} is not read");
+        for (path, offset, ambiguous) in missing {
+            let mut detail =
+                format!("not found; what was written behind byte {offset} is not read");
+            if ambiguous > 0 {
+                detail += &format!(
+                    "; {ambiguous} compressed files begin with the little that is known of it, \
+                     and none is taken for it"
+                );
+            }
             self.event(EventKind::Missing, &path, detail);
         }
         self.forget_missing_empty();
@@ -155,6 +165,10 @@ impl Tailer {
 
     /// Gives up truncated contents of which no copy appeared.
     pub(super) fn expire_memory(&mut self, now: Instant) {
+        if self.hunt.is_busy() {
+            // It may lie in a compressed file that was not looked into yet.
+            return;
+        }
         let expired: Vec<FileKey> = self
             .memory
             .iter()

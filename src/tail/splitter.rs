@@ -13,8 +13,10 @@ pub struct Splitter {
     /// A record begins at each line on which this matches at the line's start; `None`: each line
     /// is a record.
     start: Option<Regex>,
-    /// A record is cut here, in bytes.
+    /// What is longer than this is no record, in bytes.
     record_bytes_max: usize,
+    /// What is longer is taken in pieces.
+    in_pieces: bool,
 }
 
 /// Whether more bytes may still follow the ones shown.
@@ -33,9 +35,18 @@ pub enum Ending {
 pub enum Next {
     /// No record ends in the bytes shown.
     NeedMore,
-    /// No record ends within the greatest length of a record: find the end of this one without
-    /// keeping its bytes, then cut it.
+    /// The next record is longer than a record may be, and it ends in the bytes shown.
+    Long {
+        /// Its length, its line end included.
+        len: usize,
+    },
+    /// The next record is longer than a record may be: find its end without keeping its bytes.
     Overlong,
+    /// The beginning of a record that is longer than a record may be.
+    Piece {
+        /// Its length.
+        len: usize,
+    },
     /// The next record.
     Record {
         /// Its length, its line end included.
@@ -48,7 +59,13 @@ impl Splitter {
     /// anchored at its start (`\A`).
     #[must_use]
     pub fn new(start: Option<Regex>, record_bytes_max: usize) -> Self {
-        Self { start, record_bytes_max }
+        Self { start, record_bytes_max, in_pieces: false }
+    }
+
+    /// The same, but what is longer than a record may be is taken in pieces.
+    #[must_use]
+    pub fn in_pieces(self) -> Self {
+        Self { in_pieces: true, ..self }
     }
 
     /// Whether records span lines.
@@ -57,7 +74,7 @@ impl Splitter {
         self.start.is_some()
     }
 
-    /// The greatest length of a record before it is cut, in bytes.
+    /// The greatest length of a record, its line end included, in bytes.
     #[must_use]
     pub fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
@@ -70,15 +87,23 @@ impl Splitter {
             None => memchr(b'\n', window).map(|at| at + 1),
             Some(start) => end_of_multi_line(start, window, ending),
         };
-        match found {
-            Some(len) => Next::Record { len },
-            None if ending == Ending::Final && !window.is_empty() => {
-                Next::Record { len: window.len() }
-            }
-            None if window.len() > self.record_bytes_max => Next::Overlong,
-            None => Next::NeedMore,
+        let last = ending == Ending::Final && !window.is_empty();
+        let max = self.record_bytes_max;
+        match found.or_else(|| last.then_some(window.len())) {
+            Some(len) if len <= max => Next::Record { len },
+            None if window.len() <= max => Next::NeedMore,
+            Some(_) | None if self.in_pieces => Next::Piece { len: piece(window, max) },
+            Some(len) => Next::Long { len },
+            None => Next::Overlong,
         }
     }
+}
+
+/// Where to cut a piece of at most `max` bytes off: not within a UTF-8 character, if that is what
+/// the bytes are. It depends on nothing behind it, so it is the same however much is shown.
+fn piece(window: &[u8], max: usize) -> usize {
+    let begins = |at: &usize| window.get(*at).is_some_and(|byte| byte & 0xc0 != 0x80);
+    (max.saturating_sub(3).max(1)..=max).rev().find(begins).unwrap_or(max)
 }
 
 /// A multi-line record ends before the next line that starts one. The first line belongs to the
@@ -138,6 +163,28 @@ mod tests {
     fn a_line_longer_than_a_record_is_overlong() {
         assert_eq!(lines().next(&[b'a'; 16], Ending::Open), Next::NeedMore);
         assert_eq!(lines().next(&[b'a'; 17], Ending::Open), Next::Overlong);
+    }
+
+    #[test]
+    fn a_long_line_whose_end_is_in_sight_is_told_from_one_whose_end_is_not() {
+        let line = [&[b'a'; 16][..], b"\nb\n"].concat();
+        assert_eq!(lines().next(&line, Ending::Open), Next::Long { len: 17 });
+        assert_eq!(lines().next(&line[1..], Ending::Open), Next::Record { len: 16 });
+        assert_eq!(lines().next(&[b'a'; 17], Ending::Final), Next::Long { len: 17 });
+    }
+
+    #[test]
+    fn pieces_are_the_same_however_much_is_shown() {
+        let pieces = lines().in_pieces();
+        let line = "0123456789abcd\u{e9}fghij\u{1F600}klmn\n".as_bytes();
+        for shown in 17..=line.len() {
+            assert_eq!(pieces.next(&line[..shown], Ending::Open), Next::Piece { len: 16 });
+        }
+        let rest = &line[2..];
+        assert_eq!(pieces.next(rest, Ending::Open), Next::Piece { len: 16 });
+        assert_eq!(pieces.next(&line[1..], Ending::Open), Next::Piece { len: 15 }, "one whole");
+        assert_eq!(pieces.next(&[0x80; 17], Ending::Open), Next::Piece { len: 16 }, "no text");
+        assert_eq!(pieces.next(&line[16..], Ending::Open), Next::Record { len: 14 });
     }
 
     #[test]

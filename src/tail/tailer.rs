@@ -5,6 +5,7 @@
 //! [`FileEvent`]s, what is to be written down as [`Change`]s.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::descriptors::Closable;
 use super::disk::DiskGuard;
+use super::candidate;
+use super::compressed::{Hunt, Scanned};
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
@@ -32,6 +35,9 @@ pub const DELETED_LINGER: Duration = Duration::from_mins(1);
 
 /// A file that was moved out of the pattern is let go when nothing was written for this long.
 pub const MOVED_LINGER: Duration = Duration::from_hours(1);
+
+/// The search for the end of an overlong record reads this many bytes at a time.
+const SCAN_BYTES: usize = 256 * 1024;
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +108,8 @@ pub struct Tailer {
     pub(super) scans: u64,
     /// Renames that were heard of lately, in order.
     pub(super) renames: VecDeque<(Instant, Renamed)>,
+    /// Contents that are looked for in compressed files, and the one that is read there.
+    pub(super) hunt: Hunt,
 }
 
 impl Tailer {
@@ -149,6 +157,7 @@ impl Tailer {
             closable: Vec::new(),
             scans: 0,
             renames: VecDeque::new(),
+            hunt: Hunt::default(),
         }
     }
 
@@ -161,6 +170,7 @@ impl Tailer {
         if now.instant >= self.next_sweep {
             self.sweep(now);
         }
+        self.hunt(now);
     }
 
     /// Makes a [`Tailer::look`] soon scan the directories: somebody says that they changed.
@@ -172,7 +182,7 @@ impl Tailer {
     #[must_use]
     pub fn wake_at(&self) -> Instant {
         let next = self.next_scan.min(self.next_sweep);
-        self.next_hot_look.map_or(next, |hot| hot.min(next))
+        [self.next_hot_look, self.hunt.wake()].into_iter().flatten().fold(next, Instant::min)
     }
 
     /// The next file that has something to read; each gets its turn.
@@ -290,6 +300,9 @@ impl Tailer {
     /// Makes the window hold what follows a file's position. A file whose content changed begins
     /// a new generation here.
     pub fn fill(&mut self, key: FileKey, window: &mut Window, now: Now) -> Fill {
+        if self.is_compressed(key) {
+            return self.fill_compressed(key, window, now);
+        }
         self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
@@ -336,7 +349,35 @@ impl Tailer {
     /// Whether more may follow what was seen of a file.
     #[must_use]
     pub fn ending(&self, key: FileKey, now: Instant) -> Ending {
-        self.files.get(&key).map_or(Ending::Open, |file| ending_of(file, &self.options, now))
+        self.files.get(&key).map_or(Ending::Open, |file| {
+            let compressed = self.ending_of_compressed(file);
+            compressed.unwrap_or_else(|| ending_of(file, &self.options, now))
+        })
+    }
+
+    /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept. `None`
+    /// if the file cannot be read now.
+    pub fn scan_for_line_end(&mut self, key: FileKey, from: u64, now: Now) -> Option<Scanned> {
+        self.ensure_open(key, now);
+        let scanned = match self.scan_compressed(key, from) {
+            Some(scanned) => scanned,
+            None => scan_plain(self.files.get(&key)?.handle.as_ref()?, from),
+        };
+        let path = Arc::clone(&self.files.get(&key)?.path);
+        scanned.map_err(|error| self.trouble(&path, &error)).ok()
+    }
+
+    /// The position at an offset that [`Tailer::scan_for_line_end`] went over. `None` if the file
+    /// cannot be read now.
+    pub fn position_at(&mut self, key: FileKey, offset: u64) -> Option<Position> {
+        if self.is_compressed(key) {
+            let anchor = self.anchor_in_compressed(key, offset)?;
+            return Some(Position { offset, anchor });
+        }
+        let file = self.files.get(&key)?;
+        let position = candidate::position_at(file.handle.as_ref()?, offset);
+        let path = Arc::clone(&file.path);
+        position.map_err(|error| self.trouble(&path, &error)).ok()
     }
 
     /// Notes an acknowledgement: everything before `position` is in the stream. Says what to
@@ -465,6 +506,15 @@ pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> E
         Some(hold) if quiet >= hold => Ending::Held,
         Some(_) | None => Ending::Open,
     }
+}
+
+fn scan_plain(handle: &File, from: u64) -> io::Result<Scanned> {
+    let chunk = file::read_at(handle, from, SCAN_BYTES)?;
+    Ok(Scanned {
+        found: memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1),
+        reached: from + chunk.len() as u64,
+        at_end: chunk.len() < SCAN_BYTES,
+    })
 }
 
 fn advice(error: &io::Error) -> String {

@@ -116,6 +116,30 @@ impl Window {
         }
     }
 
+    /// How many bytes it takes, with those before a position.
+    #[must_use]
+    pub(super) fn room(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes bytes that were read elsewhere: those from `start` on, as far as there is room. They
+    /// are proven as a refill is. `at_end`: the content ends behind them.
+    pub(super) fn load(
+        &mut self,
+        key: FileKey,
+        (start, bytes): (u64, &[u8]),
+        position: Position,
+        at_end: bool,
+    ) -> Refill {
+        self.clear();
+        let filled = bytes.len().min(self.bytes.len());
+        if let (Some(room), Some(bytes)) = (self.bytes.get_mut(..filled), bytes.get(..filled)) {
+            room.copy_from_slice(bytes);
+        }
+        self.at_end = at_end && filled == bytes.len();
+        self.prove(key, (start, filled), position)
+    }
+
     /// Reads what follows `position`, and proves by its anchor that the file is still the one the
     /// position was taken in.
     ///
@@ -124,7 +148,6 @@ impl Window {
     /// Whatever reading the file fails with.
     pub fn refill(&mut self, key: FileKey, file: &File, position: Position) -> io::Result<Refill> {
         self.clear();
-        let anchor_len = Anchor::len_at(position.offset);
         let back = bytes_before(position.offset);
         let start = position.offset - back as u64;
         self.at_end = false;
@@ -142,18 +165,25 @@ impl Window {
                 Err(error) => return Err(error),
             }
         }
-        let proven = self
-            .bytes
-            .get(..filled)
-            .and_then(|held| held.get(back - anchor_len..back))
-            .is_some_and(|before| Anchor::of(before) == position.anchor);
+        Ok(self.prove(key, (start, filled), position))
+    }
+
+    /// Holds what was read, if the bytes before the position are the ones that were there.
+    fn prove(&mut self, key: FileKey, (start, filled): (u64, usize), at: Position) -> Refill {
+        let proven = usize::try_from(at.offset - start)
+            .ok()
+            .and_then(|back| {
+                let held = self.bytes.get(..filled)?;
+                held.get(back.checked_sub(Anchor::len_at(at.offset))?..back)
+            })
+            .is_some_and(|before| Anchor::of(before) == at.anchor);
         if !proven {
-            return Ok(Refill::Changed);
+            return Refill::Changed;
         }
         self.file = Some(key);
         self.start = start;
         self.len = filled;
-        Ok(Refill::Filled)
+        Refill::Filled
     }
 
     fn index_of(&self, file: FileKey, offset: u64) -> Option<usize> {
@@ -167,7 +197,7 @@ impl Window {
 
 /// How many bytes before an offset are read with what follows it: at the start of a file all of
 /// them, because its head is still growing, and later what the anchor covers.
-fn bytes_before(offset: u64) -> usize {
+pub(super) fn bytes_before(offset: u64) -> usize {
     match usize::try_from(offset) {
         Ok(offset) if offset <= HEAD_BYTES_MAX => offset,
         Ok(_) | Err(_) => Anchor::len_at(offset),

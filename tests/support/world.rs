@@ -14,7 +14,9 @@ use kinetail::admin::status::FlowStatus;
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
-use kinetail::config::{Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire};
+use kinetail::config::{
+    Destination, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig, Wire,
+};
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::send::{Outcome, SenderEvent, Submission};
@@ -106,6 +108,8 @@ impl World {
             partition_key: PartitionKey::Random,
             multi_line_start: None,
             multi_line_hold: Duration::from_secs(1),
+            max_line_bytes: 5 * 1024 * 1024,
+            oversize_line: OversizeLine::Truncate,
             skip_header_lines: 0,
             truncated_record_terminator: b"\n".to_vec(),
             converters: Vec::new(),

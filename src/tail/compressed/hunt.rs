@@ -1,0 +1,421 @@
+//! Which compressed files are looked into, and for what.
+//!
+//! Part of [`Tailer`]. A round lists the directories where contents without a file lay, looks at
+//! the first bytes of each compressed file there, and proves at their exact positions those that
+//! begin like one of the contents. It is cut into small steps, because a flow that unpacks has
+//! live files to read, too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::follow::Reading;
+use super::proof::{Proof, Verdict, check};
+use super::stream::{End, Format, Stream};
+use crate::budget::Loan;
+use crate::checkpoint::Change;
+use crate::tail::event::EventKind;
+use crate::tail::file::{self, Stat};
+use crate::tail::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
+use crate::tail::memory::{Loss, Remembered};
+use crate::tail::pattern::is_compressed_name;
+use crate::tail::tailer::{Now, Tailer};
+
+/// This many bytes are unpacked for a proof before the live files have their turn.
+const BYTES_A_STEP: usize = 1024 * 1024;
+
+/// Of a directory, at most this many compressed files are looked into.
+const FILES_MAX: usize = 4096;
+
+/// A flow without memory to spare asks again after this long.
+const MEMORY_RETRY: Duration = Duration::from_millis(50);
+
+/// The search for contents in compressed files.
+#[derive(Debug, Default)]
+pub(in crate::tail) struct Hunt {
+    /// Something changed: a round is to be made.
+    due: bool,
+    in_round: bool,
+    /// What is still to be looked into in this round.
+    paths: VecDeque<PathBuf>,
+    job: Option<Job>,
+    /// Files that hold nothing of what is wanted, as they were when that was found out.
+    known: HashMap<PathBuf, Stat>,
+    /// The contents that are looked for.
+    wanted: BTreeSet<FileKey>,
+    /// Files that agree with all that is known of a content, where that is little.
+    weak: BTreeMap<FileKey, BTreeSet<PathBuf>>,
+    /// The file that is being read.
+    pub(super) reading: Option<Reading>,
+    /// The memory for all this.
+    loan: Option<Loan>,
+    /// What is still missing after this round is to be reported.
+    report_missing: bool,
+    /// When the next step is due.
+    wake: Option<Instant>,
+}
+
+/// What is being done with a file, step by step.
+#[derive(Debug)]
+enum Job {
+    /// It begins like some contents and is compared with them.
+    Compare(Found, Proof, Sure),
+    /// It holds this content, up to this offset at least, and is unpacked to its end: what is
+    /// damaged must not be sent, and what is half-written may be.
+    Check(Found, Stream, FileKey),
+}
+
+/// What is known of a file before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sure {
+    /// Nothing.
+    No,
+    /// If it agrees with this content, there is no other file that does.
+    Only(FileKey),
+    /// It holds this content and is whole.
+    Whole(FileKey),
+}
+
+impl Sure {
+    fn key(self) -> Option<FileKey> {
+        match self {
+            Self::No => None,
+            Self::Only(key) | Self::Whole(key) => Some(key),
+        }
+    }
+}
+
+/// An open compressed file.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: Arc<Path>,
+    pub(super) inode: Inode,
+    /// The same open file that the stream reads.
+    pub(super) handle: File,
+    pub(super) stat: Stat,
+    pub(super) head: Vec<u8>,
+}
+
+impl Hunt {
+    /// Whether contents may still turn up.
+    pub(in crate::tail) fn is_busy(&self) -> bool {
+        self.due || self.in_round
+    }
+
+    /// When the next step is due.
+    pub(in crate::tail) fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Leaves a file alone until it changes.
+    pub(super) fn leave(&mut self, path: &Path, stat: Stat) {
+        self.known.insert(path.to_path_buf(), stat);
+    }
+}
+
+impl Tailer {
+    /// Whether memory is needed for looking into compressed files: it is lent with
+    /// [`Tailer::lend`].
+    #[must_use]
+    pub fn wants_loan(&self) -> bool {
+        self.hunt.loan.is_none() && !self.hunt.paths.is_empty()
+    }
+
+    /// Lends memory for looking into compressed files; it is given back when there is nothing
+    /// more to be done.
+    pub fn lend(&mut self, loan: Option<Loan>) {
+        self.hunt.loan = loan;
+    }
+
+    /// Makes the next look begin a round.
+    pub(in crate::tail) fn hunt_soon(&mut self) {
+        self.hunt.due |= !self.memory.is_empty();
+    }
+
+    /// Reports what is missing once a round is over that begins now.
+    pub(in crate::tail) fn report_missing_after_hunt(&mut self) {
+        self.hunt.due = true;
+        self.hunt.report_missing = true;
+    }
+
+    /// Makes the next step of the search. While a file is being read there is none.
+    pub(in crate::tail) fn hunt(&mut self, now: Now) {
+        self.hunt.wake = None;
+        if !self.hunt.in_round && std::mem::take(&mut self.hunt.due) {
+            self.begin_round();
+        }
+        while self.hunt.in_round && self.hunt.reading.is_none() {
+            self.hunt.wake = Some(now.instant);
+            if let Some(job) = self.hunt.job.take() {
+                return self.step_job(job, now);
+            }
+            if self.wants_loan() {
+                self.hunt.wake = Some(now.instant + MEMORY_RETRY);
+                return;
+            }
+            match self.hunt.paths.pop_front() {
+                Some(path) if self.examine(&path, Sure::No) => return,
+                Some(_) => {}
+                None => self.end_round(),
+            }
+        }
+        self.hunt.wake = None;
+    }
+
+    fn begin_round(&mut self) {
+        self.hunt.in_round = true;
+        let directories: BTreeSet<PathBuf> =
+            self.memory.iter().filter_map(|content| Some(content.path.parent()?.into())).collect();
+        let mut compressed = Vec::new();
+        let mut plain = HashMap::new();
+        for directory in directories {
+            list(&directory, &mut compressed, &mut plain);
+        }
+        let wanted: BTreeSet<FileKey> = if compressed.is_empty() {
+            BTreeSet::new()
+        } else {
+            let wanted = self.memory.iter().filter(|content| self.is_wanted(content, &plain));
+            wanted.map(|content| content.key).collect()
+        };
+        if !wanted.is_subset(&self.hunt.wanted) {
+            self.hunt.known.clear();
+            self.hunt.weak.clear();
+        }
+        self.hunt.paths = if wanted.is_empty() { VecDeque::new() } else { compressed.into() };
+        let paths = &self.hunt.paths;
+        self.hunt.known.retain(|path, _| paths.binary_search(path).is_ok());
+        let known = &self.hunt.known;
+        self.hunt.paths.retain(|path| {
+            let seen = known.get(path);
+            !seen.is_some_and(|seen| file::stat_path(path).is_ok_and(|stat| stat.is_like(seen)))
+        });
+        self.hunt.wanted = wanted;
+    }
+
+    /// Whether a content may lie in a compressed file: something of it is known, and the file that
+    /// it lay in is gone.
+    fn is_wanted(&self, content: &Remembered, plain: &HashMap<u64, PathBuf>) -> bool {
+        if content.head.len == 0 || content.located {
+            return false;
+        }
+        match content.loss {
+            // Even what no look saw of it may be in a copy.
+            Loss::Truncated | Loss::Vanished => true,
+            // As long as the file is there a compressed one is only being made of it.
+            Loss::Released | Loss::Stopped => {
+                let path = plain.get(&content.inode.number);
+                let path = path.filter(|_| !self.by_inode.contains_key(&content.inode));
+                !path.is_some_and(|path| begins_like(path, content))
+            }
+        }
+    }
+
+    /// Looks at the first bytes of a file. Says whether anything was unpacked.
+    fn examine(&mut self, path: &Path, sure: Sure) -> bool {
+        let opened = path.file_name().and_then(Format::of_name).map(|format| open(path, format));
+        let (mut found, mut stream) = match opened {
+            Some(Ok(opened)) => opened,
+            Some(Err(error)) => {
+                // What cannot be opened is nothing that is followed; contents that might be in it
+                // are reported missing.
+                tracing::debug!(file = %path.display(), %error, "cannot look into a file");
+                return false;
+            }
+            None => return false,
+        };
+        if self.by_inode.contains_key(&found.inode) {
+            return false;
+        }
+        let mut head = vec![0; HEAD_BYTES_MAX];
+        match stream.read_full(&mut head) {
+            Ok(count) => head.truncate(count),
+            Err(error) => {
+                self.trouble(path, &error);
+                self.hunt.leave(path, found.stat);
+                return true;
+            }
+        }
+        let contents: Vec<(FileKey, Position)> = self
+            .memory
+            .beginning_alike(&head)
+            .into_iter()
+            .filter(|content| self.hunt.wanted.contains(&content.key))
+            .filter(|content| sure.key().is_none_or(|key| key == content.key))
+            .map(|content| (content.key, content.position))
+            .collect();
+        if contents.is_empty() {
+            self.hunt.leave(path, found.stat);
+            return true;
+        }
+        found.head.clone_from(&head);
+        let proof = Proof::new(stream, head, contents);
+        self.hunt.job = Some(Job::Compare(found, proof, sure));
+        true
+    }
+
+    fn step_job(&mut self, job: Job, now: Now) {
+        let (path, stat) = match &job {
+            Job::Compare(found, ..) | Job::Check(found, ..) => {
+                (Arc::clone(&found.path), found.stat)
+            }
+        };
+        let stepped = match job {
+            Job::Compare(found, proof, sure) => self.step_comparing(found, proof, sure, now),
+            Job::Check(found, stream, key) => self.step_checking(found, stream, key),
+        };
+        if let Err(error) = stepped {
+            self.trouble(&path, &error);
+            self.hunt.leave(&path, stat);
+        }
+    }
+
+    fn step_comparing(
+        &mut self,
+        found: Found,
+        proof: Proof,
+        sure: Sure,
+        now: Now,
+    ) -> io::Result<()> {
+        match proof.step(BYTES_A_STEP)? {
+            Ok(verdict) => self.judge_compressed(found, verdict, sure, now),
+            Err(proof) => self.hunt.job = Some(Job::Compare(found, proof, sure)),
+        }
+        Ok(())
+    }
+
+    fn judge_compressed(&mut self, found: Found, verdict: Verdict, sure: Sure, now: Now) {
+        let content = verdict.proven.and_then(|(key, _)| self.memory.get(key));
+        let Some(content) = content else {
+            if verdict.stream.end() == Some(&End::Cut) {
+                self.trouble(&found.path, &cut_short());
+            }
+            return self.hunt.leave(&found.path, found.stat);
+        };
+        let key = content.key;
+        if sure == Sure::No && !content.proves_much() {
+            // Many a log begins with the same few lines. If it is the only one, it will do.
+            self.hunt.weak.entry(key).or_default().insert(found.path.to_path_buf());
+            return self.hunt.leave(&found.path, found.stat);
+        }
+        if sure != Sure::Whole(key) {
+            self.hunt.job = Some(Job::Check(found, verdict.stream, key));
+        } else if let Some(unpacked) = verdict.into_unpacked() {
+            self.read_compressed(found, unpacked, key, now);
+        }
+    }
+
+    fn step_checking(&mut self, found: Found, mut stream: Stream, key: FileKey) -> io::Result<()> {
+        if !check(&mut stream, BYTES_A_STEP)? {
+            self.hunt.job = Some(Job::Check(found, stream, key));
+            return Ok(());
+        }
+        let Some(content) = self.memory.get(key) else { return Ok(()) };
+        let left = stream.decoded().saturating_sub(content.position.offset);
+        let acked = content.acked >= content.position.offset;
+        match stream.end() {
+            Some(End::Cut) => return Err(cut_short()),
+            // What is in flight is acknowledged first; the next round comes back.
+            Some(End::Damaged(_)) if !acked => {}
+            Some(End::Damaged(why)) => self.give_up_damaged(&found, key, why),
+            Some(End::Complete) | None if left == 0 && acked => self.forget_read(&found, key),
+            Some(End::Complete) | None => {
+                self.examine(&found.path, Sure::Whole(key));
+            }
+        }
+        Ok(())
+    }
+
+    /// The content lies in a compressed file, and nothing of it is unread.
+    fn forget_read(&mut self, found: &Found, key: FileKey) {
+        let Some(content) = self.memory.remove(key) else { return };
+        self.recovered(&found.path);
+        let detail = format!("was {}; nothing of it is unread", content.path.display());
+        self.event(EventKind::CompressedCopy, &found.path, detail);
+        self.changes.push(Change::Forget(key));
+    }
+
+    /// Nobody can tell which bytes of a damaged file are right, so none are sent.
+    fn give_up_damaged(&mut self, found: &Found, key: FileKey, damage: &str) {
+        let Some(content) = self.memory.remove(key) else { return };
+        let seen = content.seen_size.saturating_sub(content.position.offset);
+        let why = format!(
+            "at least so many; it is what was {}, of which {} bytes were read, and it is damaged: \
+             {damage}",
+            content.path.display(),
+            content.position.offset
+        );
+        self.abandon(&found.path, seen.max(found.stat.size), &why);
+        self.changes.push(Change::Forget(key));
+        self.hunt.leave(&found.path, found.stat);
+    }
+
+    fn end_round(&mut self) {
+        while let Some((key, path)) = self.only_candidate() {
+            if self.examine(&path, Sure::Only(key)) {
+                return;
+            }
+        }
+        self.hunt.in_round = false;
+        self.hunt.loan = None;
+        if std::mem::take(&mut self.hunt.report_missing) {
+            self.report_missing();
+        }
+    }
+
+    /// A content of which little is known, and the only file that agrees with it.
+    fn only_candidate(&mut self) -> Option<(FileKey, PathBuf)> {
+        let memory = &self.memory;
+        self.hunt.weak.retain(|key, _| memory.get(*key).is_some());
+        let only = self.hunt.weak.iter().find(|(_, paths)| paths.len() == 1);
+        let key = only.map(|(key, _)| *key)?;
+        let path = self.hunt.weak.remove(&key)?.pop_first()?;
+        Some((key, path))
+    }
+
+    /// How many compressed files agree with a content of which too little is known to tell which
+    /// of them it is in.
+    pub(in crate::tail) fn ambiguous(&self, key: FileKey) -> usize {
+        self.hunt.weak.get(&key).map_or(0, BTreeSet::len)
+    }
+}
+
+pub(super) fn cut_short() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the compressed file ends in the middle; it is tried again when it changes",
+    )
+}
+
+/// The compressed files of a directory, in order, and the inodes of the others.
+fn list(directory: &Path, compressed: &mut Vec<PathBuf>, plain: &mut HashMap<u64, PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let mut found = Vec::new();
+    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_file())) {
+        if !is_compressed_name(&entry.file_name()) {
+            plain.insert(entry.ino(), entry.path());
+        } else if Format::of_name(&entry.file_name()).is_some() && found.len() < FILES_MAX {
+            found.push(entry.path());
+        }
+    }
+    compressed.append(&mut found);
+    compressed.sort();
+}
+
+fn open(path: &Path, format: Format) -> io::Result<(Found, Stream)> {
+    let handle = file::open(path)?;
+    let stat = file::stat(&handle)?;
+    let inode = stat.inode.ok_or(io::ErrorKind::InvalidData)?;
+    let stream = Stream::new(format, handle.try_clone()?);
+    let path = Arc::from(path);
+    Ok((Found { path, inode, handle, stat, head: Vec::new() }, stream))
+}
+
+/// Whether a file begins like a content.
+fn begins_like(path: &Path, content: &Remembered) -> bool {
+    let head = file::open(path).and_then(|handle| file::read_head(&handle));
+    head.is_ok_and(|head| content.head.agrees(&head))
+}
