@@ -317,3 +317,25 @@ pub fn proves(file: &File, position: Position) -> io::Result<bool> {
     let before = read_at(file, position.offset - len as u64, len)?;
     Ok(before.len() == len && super::identity::Anchor::of(&before) == position.anchor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_kernel_makes_up_cannot_be_followed() {
+        let made_up = open(Path::new("/proc/self/status")).unwrap();
+        assert_eq!(check_kind(&made_up).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(check_kind(&tempfile::tempfile().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_without_a_writer_blocks_nobody_and_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let pipe = open(&path).unwrap();
+        assert_eq!(stat(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+}
