@@ -218,7 +218,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Kinds of file systems (`statfs(2)`, field `f_type`; the values stand in `linux/magic.h`) whose
 /// files the kernel makes up when they are read: they have no size, do not grow, and some block.
-const KERNEL_FILE_SYSTEMS: &[i64] = &[
+const KERNEL_FILE_SYSTEMS: &[i128] = &[
     0x9fa0,      // proc
     0x6265_6572, // sysfs
     0x6462_6720, // debugfs
@@ -236,11 +236,17 @@ const KERNEL_FILE_SYSTEMS: &[i64] = &[
 /// Whatever `fstatfs` fails with; `InvalidInput` if the kernel makes the file up.
 pub fn check_kind(file: &File) -> io::Result<()> {
     let kind = rustix::fs::fstatfs(file)?.f_type;
-    if KERNEL_FILE_SYSTEMS.contains(&i64::from(kind)) {
+    if KERNEL_FILE_SYSTEMS.contains(&i128::from(kind)) {
         let text = "a file that the kernel makes up when it is read (proc, sysfs and the like)";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(())
+}
+
+/// Whether an open file is gone behind its descriptor (`ESTALE`), as happens on NFS.
+#[must_use]
+pub fn is_stale(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::STALE.raw_os_error())
 }
 
 /// Looks at an open file.

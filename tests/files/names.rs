@@ -157,7 +157,7 @@ fn a_link_that_is_swapped_all_the_time_loses_nothing_and_leaves_no_descriptors()
     }
     world.settle();
     lines.assert_exact(&world);
-    world.run(Duration::from_secs(2 * 60 * 60));
+    world.run(Duration::from_hours(2));
     assert_eq!(world.open_files(), 1, "only the last one is still held");
 }
 
