@@ -79,8 +79,8 @@ impl Tailer {
         }
     }
 
-    /// Closes files until there are no more open than allowed. If `held` deleted files are open, one
-    /// descriptor beside them is left to the others.
+    /// Closes files until there are no more open than allowed. If `held` deleted files are open,
+    /// one descriptor beside them is left to the others.
     pub(super) fn close_idle_files(&mut self, held: usize) {
         while self.open_count > self.descriptors_max().max(held + 1) {
             let before = self.open_count;
