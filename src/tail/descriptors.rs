@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Inode};
@@ -78,8 +79,10 @@ impl Tailer {
         }
     }
 
-    pub(super) fn close_idle_files(&mut self) {
-        while self.open_count > self.descriptors_max() {
+    /// Closes files until there are no more open than allowed. If `held` deleted files are open,
+    /// one descriptor beside them is left to the others.
+    pub(super) fn close_idle_files(&mut self, held: usize) {
+        while self.open_count > self.descriptors_max().max(held + 1) {
             let before = self.open_count;
             self.make_room();
             if self.open_count == before {
@@ -98,6 +101,13 @@ impl Tailer {
         {
             self.open_count -= 1;
         }
+    }
+
+    /// The descriptor of a file on a network file system leads nowhere any more, since the server
+    /// or the mount was replaced. Its name may.
+    pub(super) fn reopen_by_name(&mut self, key: FileKey, now: Instant) {
+        self.close(key);
+        self.lost_its_place(key, now);
     }
 
     /// The next of the files that were chosen to be closed. Those that became busy since then, or

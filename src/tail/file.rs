@@ -224,7 +224,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Kinds of file systems (`statfs(2)`, field `f_type`; the values stand in `linux/magic.h`) whose
 /// files the kernel makes up when they are read: they have no size, do not grow, and some block.
-const KERNEL_FILE_SYSTEMS: &[i64] = &[
+const KERNEL_FILE_SYSTEMS: &[i128] = &[
     0x9fa0,      // proc
     0x6265_6572, // sysfs
     0x6462_6720, // debugfs
@@ -242,11 +242,17 @@ const KERNEL_FILE_SYSTEMS: &[i64] = &[
 /// Whatever `fstatfs` fails with; `InvalidInput` if the kernel makes the file up.
 pub fn check_kind(file: &File) -> io::Result<()> {
     let kind = rustix::fs::fstatfs(file)?.f_type;
-    if KERNEL_FILE_SYSTEMS.contains(&i64::from(kind)) {
+    if KERNEL_FILE_SYSTEMS.contains(&i128::from(kind)) {
         let text = "a file that the kernel makes up when it is read (proc, sysfs and the like)";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(())
+}
+
+/// Whether an open file is gone behind its descriptor (`ESTALE`), as happens on NFS.
+#[must_use]
+pub fn is_stale(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::STALE.raw_os_error())
 }
 
 /// Looks at an open file.
@@ -322,4 +328,26 @@ pub fn proves(file: &File, position: Position) -> io::Result<bool> {
     let len = super::identity::Anchor::len_at(position.offset);
     let before = read_at(file, position.offset - len as u64, len)?;
     Ok(before.len() == len && super::identity::Anchor::of(&before) == position.anchor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_kernel_makes_up_cannot_be_followed() {
+        let made_up = open(Path::new("/proc/self/status")).unwrap();
+        assert_eq!(check_kind(&made_up).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(check_kind(&tempfile::tempfile().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_without_a_writer_blocks_nobody_and_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let pipe = open(&path).unwrap();
+        assert_eq!(stat(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

@@ -88,8 +88,9 @@ impl Tailer {
         }
     }
 
-    /// Lets deleted files go that are too many, too old, or lie on a disk that is nearly full.
-    pub(super) fn bound_held_files(&mut self, now: Now) {
+    /// Lets deleted files go that are too many, too old, or lie on a disk that is nearly full. Says
+    /// how many there were.
+    pub(super) fn bound_held_files(&mut self, now: Now) -> usize {
         let mut deleted: Vec<(Instant, FileKey)> = self
             .files
             .values()
@@ -100,7 +101,7 @@ impl Tailer {
             })
             .collect();
         if deleted.is_empty() {
-            return;
+            return 0;
         }
         deleted.sort();
         let excess = deleted.len().saturating_sub(self.descriptors_max());
@@ -111,6 +112,7 @@ impl Tailer {
             }
         }
         self.relieve_disk(&deleted, now);
+        deleted.len()
     }
 
     /// Those that are read go first.

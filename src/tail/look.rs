@@ -58,8 +58,8 @@ impl Tailer {
         for key in stirred {
             self.look_at(key, now);
         }
-        self.bound_held_files(now);
-        self.close_idle_files();
+        let held = self.bound_held_files(now);
+        self.close_idle_files(held);
     }
 
     pub(super) fn look_at(&mut self, key: FileKey, now: Now) {
@@ -98,6 +98,9 @@ impl Tailer {
         file.cool_down(now.instant);
         if error.kind() == io::ErrorKind::NotFound {
             return self.lost_its_place(key, now);
+        }
+        if file::is_stale(error) {
+            return self.reopen_by_name(key, now.instant);
         }
         let path = Arc::clone(&file.path);
         self.trouble(&path, error);

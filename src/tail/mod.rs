@@ -1,13 +1,13 @@
 //! Tailing: which files there are, what became of them, and which bytes come next.
 //!
-//! `pattern` says which names match, `exclude` which of them are left out, `snapshot` lists them, `rotation` says what changed between
-//! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
-//! contents that have no file, `recognize`, `shadow` and `search` find them again. `tailer` owns
-//! all files of a flow, with `scan`, `renamed` and `remount` for their names, `look` for their
-//! contents, `descriptors`, `held` and `disk` for what stays open.
-//! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
-//! `compressed` goes on in compressed files with contents that are known.
-//! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
+//! `pattern` says which names match, `exclude` which of them are left out, `snapshot` lists them,
+//! `rotation` says what changed between two looks, `identity` tells one content from another
+//! whatever its name, `memory` keeps the contents that have no file, `recognize`, `shadow` and
+//! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
+//! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
+//! stays open. `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to
+//! look. `compressed` goes on in compressed files with contents that are known. `identity`,
+//! `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
 mod candidate;
 mod descriptors;

@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_is_excluded_does_not_match_nor_does_anything_below_it() {
-        let excludes = ["*.tmp", "archive", "/l/*/debug.log"].map(|text| Exclude::parse(text));
+        let excludes = ["*.tmp", "archive", "/l/*/debug.log"].map(Exclude::parse);
         let excludes = excludes.into_iter().map(Result::unwrap).collect();
         let pattern = pattern("/l/**").excluding(excludes);
         for (path, expected) in [

@@ -5,14 +5,14 @@
 //! a restart of the machine. Such a file is the same if its path, its inode number and its bytes
 //! are: it is continued and not sent again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::candidate::Candidate;
 use super::event::EventKind;
 use super::file;
-use super::identity::{FileKey, Head, Position};
+use super::identity::{FileKey, Head, Inode, Position};
 use super::rotation::{Entry, Listing};
 use super::tailer::{Now, Tailer, checkpoint_at_ack};
 use crate::checkpoint::Change;
@@ -47,7 +47,15 @@ impl Tailer {
                 Some((*key, Arc::clone(&entry.path)))
             })
             .collect();
+        if found.is_empty() {
+            return;
+        }
+        let listed: HashSet<Inode> = listing.entries.iter().map(|entry| entry.inode).collect();
         for (key, path) in found {
+            // What still has a name of its own did not move to another device.
+            if self.files.get(&key).is_some_and(|file| listed.contains(&file.inode)) {
+                continue;
+            }
             // What cannot be opened now is looked at by the scan as any other file.
             let Ok(candidate) = Candidate::open(&path) else { continue };
             if self.files.contains_key(&key) {

@@ -317,6 +317,9 @@ impl Tailer {
                 file.cool_down(now.instant);
                 let path = Arc::clone(&file.path);
                 self.trouble(&path, &error);
+                if file::is_stale(&error) {
+                    self.reopen_by_name(key, now.instant);
+                }
                 Fill::Nothing
             }
         }

@@ -5,14 +5,14 @@
 //! left, an overflow), the scans find everything; all that is lost is time, and [`Watch::set`]
 //! says why. Events for data are never asked for: they would slow the application that writes.
 
+mod inotify;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use notify::event::{EventKind, EventKindMask, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher};
-
+use self::inotify::{Inotify, is_shared_with_other_hosts};
 use super::identity::Inode;
 
 /// What to call when names may have changed, with the rename if it is known to be one. Must not
@@ -75,8 +75,8 @@ impl Degraded {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NetworkFileSystem => {
-                "a directory lies on a network or FUSE file system, where inotify does not see what \
-                 other hosts write"
+                "a directory lies on a network or FUSE file system, where inotify does not see \
+                 what other hosts write"
             }
             Self::Off => "notify is off in the configuration",
             Self::Overflow => {
@@ -356,88 +356,6 @@ impl Routes {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Kinds of file systems (`statfs(2)`, field `f_type`; values from `linux/magic.h` and the
-/// kernel's sources) that other hosts or programs write to without this kernel's knowledge.
-const SHARED_FILE_SYSTEMS: &[i64] = &[
-    0x6969,      // NFS
-    0x517b,      // SMB
-    0xff53_4d42, // CIFS
-    0xfe53_4d42, // SMB2
-    0x6573_5546, // FUSE
-    0x0102_1997, // 9P
-    0x00c3_6400, // Ceph
-    0x5346_414f, // AFS
-    0x6b41_4653, // AFS of the kernel
-    0x0bd0_0bd0, // Lustre
-    0x0116_1970, // GFS2
-    0x7461_636f, // OCFS2
-    0x7375_7245, // Coda
-];
-
-fn is_shared_with_other_hosts(directory: &Path) -> bool {
-    rustix::fs::statfs(directory)
-        .is_ok_and(|stat| SHARED_FILE_SYSTEMS.contains(&i64::from(stat.f_type)))
-}
-
-/// inotify, through `notify`.
-struct Inotify {
-    watcher: RecommendedWatcher,
-}
-
-impl Inotify {
-    fn start(tell: Tell) -> Option<Self> {
-        let mask = EventKindMask::CREATE | EventKindMask::REMOVE | EventKindMask::MODIFY_NAME;
-        let config = Config::default().with_event_kinds(mask);
-        let handler = move |event: notify::Result<Event>| tell(&told_by(event));
-        match RecommendedWatcher::new(handler, config) {
-            Ok(watcher) => Some(Self { watcher }),
-            Err(error) => {
-                tracing::debug!(%error, "inotify does not start");
-                None
-            }
-        }
-    }
-}
-
-impl Notifier for Inotify {
-    fn watch(&mut self, directory: &Path) -> Result<(), WatchError> {
-        self.watcher.watch(directory, RecursiveMode::NonRecursive).map_err(|error| {
-            tracing::debug!(directory = %directory.display(), %error, "cannot watch");
-            match error.kind {
-                ErrorKind::MaxFilesWatch => WatchError::Limit,
-                _ => WatchError::Failed,
-            }
-        })
-    }
-
-    fn unwatch(&mut self, directory: &Path) {
-        if let Err(error) = self.watcher.unwatch(directory) {
-            // The kernel ends the watch of a directory that is deleted.
-            tracing::debug!(directory = %directory.display(), %error, "was not watched");
-        }
-    }
-}
-
-fn told_by(event: notify::Result<Event>) -> Told {
-    match event {
-        Ok(event) if !event.need_rescan() => {
-            let renamed = renamed(&event);
-            Told::Names { paths: event.paths, renamed }
-        }
-        // An overflow, or an error while reading events.
-        Ok(_) | Err(_) => Told::Overflow,
-    }
-}
-
-/// Both names of a rename come in one event when the kernel reported both.
-fn renamed(event: &Event) -> Option<Renamed> {
-    let both = event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::Both));
-    match event.paths.as_slice() {
-        [from, to] if both => Some(Renamed { from: from.clone(), to: to.clone() }),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

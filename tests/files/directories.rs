@@ -135,10 +135,18 @@ fn a_file_system_that_comes_back_under_another_device_number_after_a_stop_is_not
         }
         world.append(&name, &lines.some(&format!("f{file}"), 5));
     }
+    // The beginning of an older file is all that a newer one holds.
+    let long: Vec<Vec<u8>> =
+        (0..50).map(|n| format!("line {n} of what two files begin with\n").into_bytes()).collect();
+    for (name, part) in [("10.log", &long[..]), ("11.log", &long[..40])] {
+        world.append(name, &part.concat());
+        lines.written.extend_from_slice(part);
+        world.run(Duration::from_secs(1));
+    }
     world.run(Duration::from_secs(20));
     world.stop();
     world.change_device_numbers();
-    for file in 0..10 {
+    for file in 0..12 {
         world.append(&format!("{file}.log"), &lines.some(&format!("f{file}"), 5));
     }
     world.start();

@@ -59,6 +59,12 @@ fn hints() -> (Hint, Receiver<Option<Renamed>>) {
     (hint, receiver)
 }
 
+fn make(directories: &[PathBuf]) {
+    for directory in directories {
+        fs::create_dir(directory).unwrap();
+    }
+}
+
 fn directories(paths: &[PathBuf]) -> Wanted {
     Wanted { directories: paths.to_vec(), paths: Vec::new() }
 }
@@ -67,7 +73,7 @@ fn directories(paths: &[PathBuf]) -> Wanted {
 fn the_limit_on_watches_is_a_reason_until_there_is_room_again() {
     let dir = tempfile::tempdir().unwrap();
     let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
-    paths.iter().for_each(|path| fs::create_dir(path).unwrap());
+    make(&paths);
     let (watch, fake) = Fake::with_room(2);
     let (hint, _receiver) = hints();
     let wanted = directories(&paths);
@@ -93,7 +99,7 @@ fn an_overflow_hints_everybody_and_is_counted() {
 fn names_reach_those_who_want_their_directory_and_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    [&a, &b].iter().for_each(|path| fs::create_dir(path).unwrap());
+    make(&[a.clone(), b.clone()]);
     let (watch, fake) = Fake::with_room(9);
     let (hint_a, heard_a) = hints();
     let (hint_b, heard_b) = hints();
@@ -146,7 +152,7 @@ fn a_directory_that_was_made_anew_is_watched_anew_and_one_that_nobody_wants_is_l
 fn a_flow_that_ended_is_not_hinted_and_its_watches_are_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    [&a, &b].iter().for_each(|path| fs::create_dir(path).unwrap());
+    make(&[a.clone(), b.clone()]);
     let (watch, fake) = Fake::with_room(9);
     let (ended, heard) = hints();
     watch.set(&directories(std::slice::from_ref(&a)), &ended);
@@ -203,7 +209,7 @@ fn inotify_tells_of_a_new_name_in_a_directory_that_was_made_anew() {
     let (hint, receiver) = hints();
     let wanted = directories(std::slice::from_ref(&logs));
     if !watch.set(&wanted, &hint).is_empty() {
-        println!("skipped: there is no inotify here");
+        // There is no inotify here, and nothing to see.
         return;
     }
     fs::rename(&logs, dir.path().join("away")).unwrap();
