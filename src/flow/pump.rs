@@ -7,6 +7,7 @@ use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
+use crate::tail::hole::Gap;
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
@@ -136,10 +137,22 @@ impl Flow {
         }
         let ending = self.ending_at(key, offset + held as u64, now.instant);
         let source = Source { file: key, offset, ending };
+        let gap = self.tailer.gap(key, &self.window);
+        match gap {
+            Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
+            Some(Gap::ToTheEnd) => return self.wait_at_hole(source, now.instant),
+            Some(Gap::Behind(_)) | None => {}
+        }
         if offset == 0 && self.config.skip_header_lines > 0 {
             return self.take_header(source, now);
         }
-        let bytes = self.window.from(key, offset).unwrap_or_default();
+        let mut bytes = self.window.from(key, offset).unwrap_or_default();
+        let mut source = source;
+        if let Some(Gap::Behind(lines)) = gap {
+            // Lines in front of a hole are complete, whatever comes behind it.
+            bytes = bytes.get(..lines).unwrap_or(bytes);
+            source.ending = Ending::Held;
+        }
         let taken = self.packer.take(source, bytes, now.instant);
         self.advance(key, offset, taken.used);
         match taken.stop {
@@ -153,6 +166,7 @@ impl Flow {
                 self.packer.seal();
                 Some(Turn::Blocked)
             }
+            Stop::NeedMore if matches!(gap, Some(Gap::Behind(_))) && taken.used > 0 => None,
             Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),
             Stop::Overlong => {
                 let scanned = offset + (taken.used as u64).max(held as u64);
@@ -160,6 +174,32 @@ impl Flow {
                 None
             }
         }
+    }
+
+    /// A hole reaches to the end of the file: somebody may still write there, unless it is rotated.
+    fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
+        let size = self.tailer.file(source.file)?.seen.size;
+        let ending = self.ending(source.file, size, now);
+        if ending == Ending::Final {
+            return self.skip_hole(source, size, now);
+        }
+        self.tailer.note_tried(source.file, size, ending);
+        self.window.clear();
+        Some(Turn::Done)
+    }
+
+    /// Leaves out what was never written.
+    fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+        let Some(behind) = self.tailer.position_at(source.file, to) else {
+            return Some(Turn::Done);
+        };
+        let len = usize::try_from(to - source.offset).unwrap_or(usize::MAX);
+        self.packer.skip(source, len, now);
+        self.packer.anchor(source.file, behind.anchor);
+        self.tailer.advance(source.file, behind);
+        self.tailer.note_hole(source.file, source.offset, to);
+        self.window.clear();
+        None
     }
 
     /// No further record ends in the window: reads on, or waits for the file to grow.
@@ -241,7 +281,8 @@ impl Flow {
         };
         let Scanned { found, reached, at_end } = scanned;
         let ending = if at_end { self.ending(key, reached, now.instant) } else { Ending::Open };
-        let end = found.or_else(|| (at_end && ending == Ending::Final).then_some(reached));
+        let last = at_end && matches!(ending, Ending::Final | Ending::Idle);
+        let end = found.or_else(|| last.then_some(reached));
         let Some(end) = end else {
             self.tailer.note_scanned(key, reached);
             if at_end {

@@ -59,10 +59,8 @@ impl Troubles {
 
     /// Says what happened, if anything did and the last line is long enough ago.
     pub(super) fn log(&mut self, flow: &str, now: Instant) {
-        let quiet = self.raw == 0
-            && self.truncated == 0
-            && self.oversize == 0
-            && self.skipped.is_empty();
+        let quiet =
+            self.raw == 0 && self.truncated == 0 && self.oversize == 0 && self.skipped.is_empty();
         if quiet || self.next_line.is_some_and(|at| now < at) {
             return;
         }

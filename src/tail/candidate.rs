@@ -129,6 +129,7 @@ impl Candidate {
             tried: None,
             shadow: None,
             undecided: false,
+            refused: false,
             queued: false,
             hot: false,
         }

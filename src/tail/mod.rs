@@ -4,7 +4,7 @@
 //! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
 //! contents that have no file, `recognize`, `shadow` and `search` find them again. `tailer` owns
 //! all files of a flow, with `scan` and `renamed` for their names and `look` for their contents.
-//! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
+//! `hole` finds what was never written, `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
 //! `compressed` goes on in compressed files with contents that are known.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
@@ -13,6 +13,7 @@ pub mod compressed;
 pub mod event;
 pub mod file;
 mod glob;
+pub mod hole;
 pub mod identity;
 mod look;
 pub mod memory;

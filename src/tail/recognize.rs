@@ -16,7 +16,7 @@ use super::file::{self, Shadow, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
-use super::tailer::{Now, Tailer, checkpoint};
+use super::tailer::{Now, Tailer, checkpoint, is_utf16};
 use crate::checkpoint::Change;
 
 /// Of the files that begin like a new one, this many are looked at again.
@@ -230,6 +230,7 @@ impl Tailer {
     fn begin(&mut self, candidate: Candidate, shadow: Option<Shadow>, now: Now) {
         let key = self.new_key();
         let at_end = self.options.start_at_end && !self.first_scan_done;
+        let refused = self.options.refuse_utf16 && at_end && is_utf16(&candidate.head);
         let position = if at_end {
             match end_position(&candidate, self.options.skip_header_lines) {
                 Ok(position) => position,
@@ -250,6 +251,9 @@ impl Tailer {
         let kind = if file.shadow.is_some() { EventKind::Shadow } else { EventKind::Appeared };
         self.event(kind, &Arc::clone(&file.path), detail);
         self.insert(file);
+        if refused {
+            self.refuse(key);
+        }
         self.grow_head(key);
         if let Some(file) = self.files.get(&key)
             && file.shadow.is_none()

@@ -15,6 +15,7 @@ use super::candidate;
 use super::compressed::{Hunt, Scanned};
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
+use super::hole::{self, Gap};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
@@ -35,6 +36,10 @@ pub const MOVED_LINGER: Duration = Duration::from_hours(1);
 
 /// The search for the end of an overlong record reads this many bytes at a time.
 const SCAN_BYTES: usize = 256 * 1024;
+
+/// What is said of a file in UTF-16.
+const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which cannot be cut into \
+    lines byte by byte, and nothing of it is sent; write it as UTF-8, or set encoding: raw";
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +63,10 @@ pub struct TailOptions {
     pub skip_header_lines: u64,
     /// How long a complete multi-line record waits for more lines; `None` for single lines.
     pub multi_line_hold: Option<Duration>,
+    /// A last line without a line end is sent after this long; `None`: it waits.
+    pub partial_line_hold: Option<Duration>,
+    /// Whether files that begin with the mark of UTF-16 are left out.
+    pub refuse_utf16: bool,
     /// How many descriptors files may take.
     pub descriptors_max: usize,
 }
@@ -187,6 +196,7 @@ impl Tailer {
         if let Some(file) = self.files.get_mut(&key)
             && !file.queued
             && file.shadow.is_none()
+            && !file.refused
         {
             file.queued = true;
             self.queue.push_back(key);
@@ -271,7 +281,15 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
         match window.refill(key, handle, file.position) {
-            Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => Fill::Ready,
+            Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => {
+                let begins = window.beginning(key).filter(|_| file.position.offset == 0);
+                if self.options.refuse_utf16 && begins.is_some_and(is_utf16) {
+                    window.clear();
+                    self.refuse(key);
+                    return Fill::Nothing;
+                }
+                Fill::Ready
+            }
             Ok(Refill::Filled | Refill::Changed) => {
                 window.clear();
                 self.begin_new_generation(key, "other bytes stand before the offset", now);
@@ -317,6 +335,41 @@ impl Tailer {
             let compressed = self.ending_of_compressed(file);
             compressed.unwrap_or_else(|| ending_of(file, &self.options, now))
         })
+    }
+
+    /// The hole in the bytes that the window holds for a file, if there is one.
+    pub fn gap(&mut self, key: FileKey, window: &Window) -> Option<Gap> {
+        let file = self.files.get(&key)?;
+        let (offset, seen) = (file.position.offset, file.seen);
+        let held = window.from(key, offset)?;
+        let end = offset + held.len() as u64;
+        // What was written since the last look may have holes that this look did not see.
+        let may_be = held.first() == Some(&0) || seen.allocated < seen.size || end > seen.size;
+        let handle = file.handle.as_ref().filter(|_| may_be)?;
+        let path = Arc::clone(&file.path);
+        let found = hole::gap(handle, offset, seen.size.max(end), held);
+        found.map_err(|error| self.trouble(&path, &error)).ok()?
+    }
+
+    /// Says that a hole was left out.
+    pub fn note_hole(&mut self, key: FileKey, from: u64, to: u64) {
+        let Some(file) = self.files.get(&key) else { return };
+        let path = Arc::clone(&file.path);
+        let detail = format!(
+            "{} bytes from byte {from} on were never written and are left out; a program that \
+             does not append goes on behind them after its file was truncated",
+            to - from
+        );
+        self.event(EventKind::HoleSkipped, &path, detail);
+    }
+
+    /// Leaves a file alone whose bytes would be sent as garbage.
+    pub(super) fn refuse(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.refused = true;
+        let path = Arc::clone(&file.path);
+        let error = io::Error::new(io::ErrorKind::InvalidData, UTF16_REFUSED);
+        self.trouble(&path, &error);
     }
 
     /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept. `None`
@@ -534,10 +587,19 @@ pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> E
     if rotated.is_some_and(|quiet| quiet >= ROTATED_HOLD) {
         return Ending::Final;
     }
+    if options.partial_line_hold.is_some_and(|hold| quiet >= hold) {
+        return Ending::Idle;
+    }
     match options.multi_line_hold {
         Some(hold) if quiet >= hold => Ending::Held,
         Some(_) | None => Ending::Open,
     }
+}
+
+/// Whether a file begins with the byte order mark of UTF-16, little or big endian. (UTF-32 in
+/// little endian begins the same.)
+pub(super) fn is_utf16(beginning: &[u8]) -> bool {
+    beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff])
 }
 
 fn scan_plain(handle: &File, from: u64) -> io::Result<Scanned> {
