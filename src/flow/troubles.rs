@@ -82,7 +82,8 @@ impl Troubles {
             );
         }
         if truncated > 0 {
-            tracing::warn!(%flow, records = truncated, "cut to the greatest size of a line or of a record of the service");
+            tracing::warn!(%flow, records = truncated,
+                "cut to maxLineBytes or to the service's greatest record size");
         }
         for (reason, records) in skipped {
             tracing::info!(%flow, records, reason, "left out");

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn nul_bytes_that_were_written_are_no_hole() {
-        let file = file(&[(0, &[0; 200_000]), (200_000, b"one\n")]);
+        let file = file(&[(0, &vec![0; 200_000]), (200_000, b"one\n")]);
         assert_eq!(gap_at(&file, 0), None);
     }
 

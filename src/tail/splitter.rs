@@ -109,8 +109,8 @@ fn piece(window: &[u8], max: usize) -> usize {
 }
 
 /// A multi-line record ends before the next line that starts one. The first line belongs to the
-/// record whatever it says. Only complete lines are judged: half a line may match or not match
-/// by accident.
+/// record whatever it says. As long as more may come only complete lines are judged: half a line
+/// may match or not match by accident.
 fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usize> {
     let mut line_start = memchr(b'\n', window)? + 1;
     loop {
@@ -118,6 +118,11 @@ fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usi
         let Some(newline) = memchr(b'\n', rest) else {
             // Everything up to here is complete; the next record may begin with what is missing.
             let complete = rest.is_empty();
+            // A last line that nobody will complete is judged as it is.
+            let last = matches!(ending, Ending::Final | Ending::Idle);
+            if last && !complete && start.is_match(rest) {
+                return Some(line_start);
+            }
             return (ending == Ending::Held && complete).then_some(line_start);
         };
         let line = rest.get(..=newline)?;
@@ -184,7 +189,8 @@ mod tests {
         }
         let rest = &line[2..];
         assert_eq!(pieces.next(rest, Ending::Open), Next::Piece { len: 16 });
-        assert_eq!(pieces.next(&line[1..], Ending::Open), Next::Piece { len: 15 }, "one whole");
+        let shifted = [b"-", line].concat();
+        assert_eq!(pieces.next(&shifted, Ending::Open), Next::Piece { len: 15 }, "one whole");
         assert_eq!(pieces.next(&[0x80; 17], Ending::Open), Next::Piece { len: 16 }, "no text");
         assert_eq!(pieces.next(&line[16..], Ending::Open), Next::Record { len: 14 });
     }
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(s.next(b"1 a\n  b\n", Ending::Held), Next::Record { len: 8 });
         assert_eq!(s.next(b"1 a\n  b", Ending::Held), Next::NeedMore, "the line is not complete");
         assert_eq!(s.next(b"1 a\n  b", Ending::Final), Next::Record { len: 7 });
+        assert_eq!(s.next(b"1 a\n2 b", Ending::Final), Next::Record { len: 4 });
     }
 
     #[test]

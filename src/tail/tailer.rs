@@ -38,8 +38,8 @@ pub const MOVED_LINGER: Duration = Duration::from_hours(1);
 const SCAN_BYTES: usize = 256 * 1024;
 
 /// What is said of a file in UTF-16.
-const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which cannot be cut into \
-    lines byte by byte, and nothing of it is sent; write it as UTF-8, or set encoding: raw";
+const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which cannot be cut \
+    into lines byte by byte, and nothing of it is sent; write it as UTF-8, or set encoding: raw";
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -372,8 +372,8 @@ impl Tailer {
         self.trouble(&path, &error);
     }
 
-    /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept. `None`
-    /// if the file cannot be read now.
+    /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept.
+    /// `None` if the file cannot be read now.
     pub fn scan_for_line_end(&mut self, key: FileKey, from: u64, now: Now) -> Option<Scanned> {
         self.ensure_open(key, now);
         let scanned = match self.scan_compressed(key, from) {
