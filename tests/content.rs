@@ -231,3 +231,24 @@ fn f30_multi_line_records_over_reads_pauses_rotations_and_stops() {
     written.sort();
     assert_eq!(arrived, written);
 }
+
+#[test]
+fn a_header_longer_than_any_record_is_left_out_to_its_last_line() {
+    let mut world = World::with("app.log", |config| {
+        config.skip_header_lines = 3;
+        config.max_line_bytes = 4_096;
+    });
+    for _ in 0..3 {
+        world.append("app.log", &vec![b'h'; 3 * MEBIBYTE]);
+        world.settle();
+        assert!(world.stream.is_empty());
+        world.append("app.log", b"\n");
+    }
+    world.append("app.log", b"one\ntwo\n");
+    world.settle();
+    world.stop();
+    world.start();
+    world.append("app.log", b"three\n");
+    world.settle();
+    assert_eq!(world.stream, [&b"one\n"[..], b"two\n", b"three\n"]);
+}

@@ -190,15 +190,27 @@ impl Flow {
 
     /// Leaves out what was never written.
     fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
-        let Some(behind) = self.tailer.position_at(source.file, to) else {
-            return Some(Turn::Done);
+        let turn = self.leave_out(source, to, now);
+        if turn.is_none() {
+            self.tailer.note_hole(source.file, source.offset, to);
+        }
+        turn
+    }
+
+    /// Accounts for everything up to an offset that the window need not hold. `None` if that is
+    /// done, and there is more to do for this file.
+    fn leave_out(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+        let behind = match self.window.anchor_at(source.file, to) {
+            Some(anchor) => Position { offset: to, anchor },
+            None => match self.tailer.position_at(source.file, to) {
+                Some(position) => position,
+                None => return Some(Turn::Done),
+            },
         };
         let len = usize::try_from(to - source.offset).unwrap_or(usize::MAX);
         self.packer.skip(source, len, now);
         self.packer.anchor(source.file, behind.anchor);
         self.tailer.advance(source.file, behind);
-        self.tailer.note_hole(source.file, source.offset, to);
-        self.window.clear();
         None
     }
 
@@ -222,20 +234,36 @@ impl Flow {
 
     /// Header lines are left out as a whole: until the last of them is complete nothing is taken.
     fn take_header(&mut self, source: Source, now: Now) -> Option<Turn> {
-        let bytes = self.window.from(source.file, 0).unwrap_or_default();
-        let lines = usize::try_from(self.config.skip_header_lines).unwrap_or(usize::MAX);
-        let end = memchr::memchr_iter(b'\n', bytes).nth(lines - 1).map(|at| at + 1);
-        let too_long = bytes.len() > self.packer.raw_record_bytes_max();
-        let whole_file = source.ending == Ending::Final || too_long;
-        match end.or_else(|| whole_file.then_some(bytes.len())) {
-            Some(end) => {
-                self.packer.skip(source, end, now.instant);
-                self.packer.count_skipped("header", self.config.skip_header_lines);
-                self.advance(source.file, 0, end);
-                None
+        let key = source.file;
+        let lines = self.config.skip_header_lines;
+        let bytes = self.window.from(key, 0).unwrap_or_default();
+        let last = usize::try_from(lines).unwrap_or(usize::MAX).saturating_sub(1);
+        let in_window = memchr::memchr_iter(b'\n', bytes).nth(last).map(|at| at as u64 + 1);
+        // A compressed file cannot be searched ahead: there a header ends with the window.
+        let compressed = self.tailer.file(key).is_some_and(|file| file.handle.is_none());
+        let whole = source.ending == Ending::Final || compressed;
+        let whole = whole.then_some(bytes.len() as u64);
+        let end = in_window.or(whole).or_else(|| self.tailer.end_of_header(key, lines));
+        let Some(end) = end else {
+            let size = self.tailer.file(key)?.seen.size;
+            let ending = self.ending(key, size, now.instant);
+            if ending == Ending::Final {
+                return self.leave_header(source, size, now.instant);
             }
-            None => self.need_more(source.file, 0, source.ending),
+            self.tailer.note_tried(key, size, ending);
+            self.window.clear();
+            return Some(Turn::Done);
+        };
+        self.leave_header(source, end, now.instant)
+    }
+
+    fn leave_header(&mut self, source: Source, end: u64, now: Instant) -> Option<Turn> {
+        let turn = self.leave_out(source, end, now);
+        if turn.is_none() {
+            self.packer.count_skipped("header", self.config.skip_header_lines);
+            self.metrics.bytes_read.increment(end - source.offset);
         }
+        turn
     }
 
     /// Whether more may follow the bytes in the window, which end at `end`.

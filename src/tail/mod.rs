@@ -3,12 +3,14 @@
 //! `pattern` says which names match, `snapshot` lists them, `rotation` says what changed between
 //! two looks, `identity` tells one content from another whatever its name, `memory` keeps the
 //! contents that have no file, `recognize`, `shadow` and `search` find them again. `tailer` owns
-//! all files of a flow, with `scan` and `renamed` for their names and `look` for their contents.
+//! all files of a flow, with `scan` and `renamed` for their names, `look` for their contents and
+//! `ahead` for what is not taken yet.
 //! `hole` finds what was never written, `splitter` finds records in bytes, `window` holds the
 //! bytes, `watch` says when to look.
 //! `compressed` goes on in compressed files with contents that are known.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
+mod ahead;
 mod candidate;
 pub mod compressed;
 pub mod event;

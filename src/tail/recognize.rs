@@ -10,13 +10,14 @@ use std::os::unix::fs::DirEntryExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ahead::is_utf16;
 use super::candidate::{Candidate, Evidence, end_position, same_end};
 use super::event::EventKind;
 use super::file::{self, Shadow, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
-use super::tailer::{Now, Tailer, checkpoint, is_utf16};
+use super::tailer::{Now, Tailer, checkpoint};
 use crate::checkpoint::Change;
 
 /// Of the files that begin like a new one, this many are looked at again.

@@ -5,17 +5,15 @@
 //! [`FileEvent`]s, what is to be written down as [`Change`]s.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::candidate;
-use super::compressed::{Hunt, Scanned};
+use super::ahead::is_utf16;
+use super::compressed::Hunt;
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
-use super::hole::{self, Gap};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
@@ -33,13 +31,6 @@ pub const DELETED_LINGER: Duration = Duration::from_mins(1);
 
 /// A file that was moved out of the pattern is let go when nothing was written for this long.
 pub const MOVED_LINGER: Duration = Duration::from_hours(1);
-
-/// The search for the end of an overlong record reads this many bytes at a time.
-const SCAN_BYTES: usize = 256 * 1024;
-
-/// What is said of a file in UTF-16.
-const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which cannot be cut \
-    into lines byte by byte, and nothing of it is sent; write it as UTF-8, or set encoding: raw";
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -337,66 +328,6 @@ impl Tailer {
         })
     }
 
-    /// The hole in the bytes that the window holds for a file, if there is one.
-    pub fn gap(&mut self, key: FileKey, window: &Window) -> Option<Gap> {
-        let file = self.files.get(&key)?;
-        let (offset, seen) = (file.position.offset, file.seen);
-        let held = window.from(key, offset)?;
-        let end = offset + held.len() as u64;
-        // What was written since the last look may have holes that this look did not see.
-        let may_be = held.first() == Some(&0) || seen.allocated < seen.size || end > seen.size;
-        let handle = file.handle.as_ref().filter(|_| may_be)?;
-        let path = Arc::clone(&file.path);
-        let found = hole::gap(handle, offset, seen.size.max(end), held);
-        found.map_err(|error| self.trouble(&path, &error)).ok()?
-    }
-
-    /// Says that a hole was left out.
-    pub fn note_hole(&mut self, key: FileKey, from: u64, to: u64) {
-        let Some(file) = self.files.get(&key) else { return };
-        let path = Arc::clone(&file.path);
-        let detail = format!(
-            "{} bytes from byte {from} on were never written and are left out; a program that \
-             does not append goes on behind them after its file was truncated",
-            to - from
-        );
-        self.event(EventKind::HoleSkipped, &path, detail);
-    }
-
-    /// Leaves a file alone whose bytes would be sent as garbage.
-    pub(super) fn refuse(&mut self, key: FileKey) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        file.refused = true;
-        let path = Arc::clone(&file.path);
-        let error = io::Error::new(io::ErrorKind::InvalidData, UTF16_REFUSED);
-        self.trouble(&path, &error);
-    }
-
-    /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept.
-    /// `None` if the file cannot be read now.
-    pub fn scan_for_line_end(&mut self, key: FileKey, from: u64, now: Now) -> Option<Scanned> {
-        self.ensure_open(key, now);
-        let scanned = match self.scan_compressed(key, from) {
-            Some(scanned) => scanned,
-            None => scan_plain(self.files.get(&key)?.handle.as_ref()?, from),
-        };
-        let path = Arc::clone(&self.files.get(&key)?.path);
-        scanned.map_err(|error| self.trouble(&path, &error)).ok()
-    }
-
-    /// The position at an offset that [`Tailer::scan_for_line_end`] went over. `None` if the file
-    /// cannot be read now.
-    pub fn position_at(&mut self, key: FileKey, offset: u64) -> Option<Position> {
-        if self.is_compressed(key) {
-            let anchor = self.anchor_in_compressed(key, offset)?;
-            return Some(Position { offset, anchor });
-        }
-        let file = self.files.get(&key)?;
-        let position = candidate::position_at(file.handle.as_ref()?, offset);
-        let path = Arc::clone(&file.path);
-        position.map_err(|error| self.trouble(&path, &error)).ok()
-    }
-
     /// Notes an acknowledgement: everything before `position` is in the stream. Says what to
     /// write down.
     pub fn acknowledge(
@@ -594,21 +525,6 @@ pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> E
         Some(hold) if quiet >= hold => Ending::Held,
         Some(_) | None => Ending::Open,
     }
-}
-
-/// Whether a file begins with the byte order mark of UTF-16, little or big endian. (UTF-32 in
-/// little endian begins the same.)
-pub(super) fn is_utf16(beginning: &[u8]) -> bool {
-    beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff])
-}
-
-fn scan_plain(handle: &File, from: u64) -> io::Result<Scanned> {
-    let chunk = file::read_at(handle, from, SCAN_BYTES)?;
-    Ok(Scanned {
-        found: memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1),
-        reached: from + chunk.len() as u64,
-        at_end: chunk.len() < SCAN_BYTES,
-    })
 }
 
 fn advice(error: &io::Error) -> String {
