@@ -102,9 +102,9 @@ impl Account {
     #[must_use]
     pub fn lend(&self, bytes: usize) -> Option<Loan> {
         let limit = self.budget.pool_bytes;
-        let lend = |lent: usize| (lent == 0 || lent + bytes <= limit).then_some(lent + bytes);
-        let lent = &self.budget.lent_bytes;
-        lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lend).ok()?;
+        let add = |lent: usize| (lent == 0 || lent + bytes <= limit).then_some(lent + bytes);
+        let counter = &self.budget.lent_bytes;
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         let held = self.budget.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.budget.used.set(approximate(held));
         Some(Loan { budget: Arc::clone(&self.budget), bytes })

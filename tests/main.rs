@@ -11,6 +11,7 @@
 )]
 mod compressed;
 mod conformance;
+mod content;
 mod drop_in;
 mod emulator;
 mod faults;

@@ -67,6 +67,8 @@ pub struct Counts {
     pub truncated: u64,
     /// Records left out, by reason.
     pub skipped: Vec<(&'static str, u64)>,
+    /// Records sent without a line end, because their file ended so.
+    pub unterminated: u64,
     /// How often something was longer than a line may be.
     pub oversize: u64,
     /// Where the newest of those begins.
@@ -233,6 +235,7 @@ impl Packer {
                     if !self.append(record, now) {
                         break Stop::BatchFull;
                     }
+                    self.counts.unterminated += u64::from(!record.ends_with(b"\n"));
                     used += len;
                 }
             }

@@ -61,6 +61,7 @@ mirror! {
     FlowFile {
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
+        encoding: "encoding",
         exclude_patterns: "excludePatterns",
         file_pattern: "filePattern",
         initial_position: "initialPosition",
@@ -73,6 +74,7 @@ mirror! {
         multi_line_hold_millis: "multiLineHoldMillis",
         multi_line_start_pattern: "multiLineStartPattern",
         oversize_line_policy: "oversizeLinePolicy",
+        partial_line_millis: "partialLineMillis",
         partition_key_option: "partitionKeyOption",
         retry_initial_backoff_millis: "retryInitialBackoffMillis",
         retry_max_backoff_millis: "retryMaxBackoffMillis",

@@ -8,8 +8,8 @@ use super::parse::{Node, Span, Value};
 use super::slot::Slot;
 use super::unknown;
 use super::{
-    Destination, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig, Wire,
-    converters,
+    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
+    Wire, converters,
 };
 use crate::batch::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
@@ -38,6 +38,8 @@ const POSITIONS: &[(&str, InitialPosition)] =
 
 const PARTITION_KEYS: &[(&str, PartitionKey)] =
     &[("RANDOM", PartitionKey::Random), ("DETERMINISTIC", PartitionKey::Deterministic)];
+
+const ENCODINGS: &[(&str, Encoding)] = &[("auto", Encoding::Auto), ("raw", Encoding::Raw)];
 
 const OVERSIZE: &[(&str, OversizeLine)] = &[
     ("truncate", OversizeLine::Truncate),
@@ -89,16 +91,15 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
         partition_key: partition_key(&file, &bounds, findings),
         multi_line_start: line_start(file.multi_line_start_pattern, findings),
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
+        partial_line_hold: Some(file.partial_line_millis.millis(findings, 0..=3_600_000, 0))
+            .filter(|hold| !hold.is_zero()),
+        encoding: file.encoding.choice(findings, ENCODINGS, Encoding::Auto),
         max_line_bytes: file.max_line_bytes.count(
             findings,
             LINE_BYTES_MIN..=bounds.request_bytes_max,
             bounds.request_bytes_max,
         ),
-        oversize_line: file.oversize_line_policy.choice(
-            findings,
-            OVERSIZE,
-            OversizeLine::Truncate,
-        ),
+        oversize_line: file.oversize_line_policy.choice(findings, OVERSIZE, OversizeLine::Truncate),
         skip_header_lines: file.skip_header_lines.integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters: converters::chain(file.data_processing_options, findings),

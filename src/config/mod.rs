@@ -89,6 +89,10 @@ pub struct FlowConfig {
     pub multi_line_start: Option<Regex>,
     /// How long the last multi-line record waits for more lines.
     pub multi_line_hold: Duration,
+    /// A last line without a line end is sent after this long without more; `None`: it waits.
+    pub partial_line_hold: Option<Duration>,
+    /// What files hold.
+    pub encoding: Encoding,
     /// A line, or a multi-line record, longer than this is handled by `oversize_line`.
     pub max_line_bytes: usize,
     /// What becomes of a line longer than that.
@@ -142,6 +146,15 @@ pub enum InitialPosition {
     EndOfFile,
     /// At byte 0.
     StartOfFile,
+}
+
+/// What is assumed of the bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Anything in which a line ends with the byte `\n`. Files with the mark of UTF-16 are refused.
+    Auto,
+    /// The same, and no file is refused.
+    Raw,
 }
 
 /// What becomes of a line that is longer than a line may be.

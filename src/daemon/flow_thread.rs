@@ -12,7 +12,7 @@ use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
-use crate::config::{Destination, FlowConfig, InitialPosition};
+use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -252,6 +252,8 @@ fn tail_options(shared: &Shared, config: &FlowConfig, known_flow: bool) -> TailO
         start_at_end: !known_flow && config.initial_position == InitialPosition::EndOfFile,
         skip_header_lines: config.skip_header_lines,
         multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
+        partial_line_hold: config.partial_line_hold,
+        refuse_utf16: config.encoding == Encoding::Auto,
         descriptors_max: shared.descriptors_max,
         disk: shared.disk,
     }

@@ -7,6 +7,7 @@ use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
+use crate::tail::hole::Gap;
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
@@ -142,10 +143,22 @@ impl Flow {
         }
         let ending = self.ending_at(key, offset + held as u64, now.instant);
         let source = Source { file: key, offset, ending };
+        let gap = self.tailer.gap(key, &self.window);
+        match gap {
+            Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
+            Some(Gap::ToTheEnd) => return self.wait_at_hole(source, now.instant),
+            Some(Gap::Behind(_)) | None => {}
+        }
         if offset == 0 && self.config.skip_header_lines > 0 {
             return self.take_header(source, now);
         }
-        let bytes = self.window.from(key, offset).unwrap_or_default();
+        let mut bytes = self.window.from(key, offset).unwrap_or_default();
+        let mut source = source;
+        if let Some(Gap::Behind(lines)) = gap {
+            // Lines in front of a hole are complete, whatever comes behind it.
+            bytes = bytes.get(..lines).unwrap_or(bytes);
+            source.ending = Ending::Held;
+        }
         let taken = self.packer.take(source, bytes, now.instant);
         self.advance(key, offset, taken.used);
         match taken.stop {
@@ -159,6 +172,7 @@ impl Flow {
                 self.packer.seal();
                 Some(Turn::Blocked)
             }
+            Stop::NeedMore if matches!(gap, Some(Gap::Behind(_))) && taken.used > 0 => None,
             Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),
             Stop::Overlong => {
                 let scanned = offset + (taken.used as u64).max(held as u64);
@@ -166,6 +180,44 @@ impl Flow {
                 None
             }
         }
+    }
+
+    /// A hole reaches to the end of the file: somebody may still write there, unless it is rotated.
+    fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
+        let size = self.tailer.file(source.file)?.seen.size;
+        let ending = self.ending(source.file, size, now);
+        if ending == Ending::Final {
+            return self.skip_hole(source, size, now);
+        }
+        self.tailer.note_tried(source.file, size, ending);
+        self.window.clear();
+        Some(Turn::Done)
+    }
+
+    /// Leaves out what was never written.
+    fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+        let turn = self.leave_out(source, to, now);
+        if turn.is_none() {
+            self.tailer.note_hole(source.file, source.offset, to);
+        }
+        turn
+    }
+
+    /// Accounts for everything up to an offset that the window need not hold. `None` if that is
+    /// done, and there is more to do for this file.
+    fn leave_out(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+        let behind = match self.window.anchor_at(source.file, to) {
+            Some(anchor) => Position { offset: to, anchor },
+            None => match self.tailer.position_at(source.file, to) {
+                Some(position) => position,
+                None => return Some(Turn::Done),
+            },
+        };
+        let len = usize::try_from(to - source.offset).unwrap_or(usize::MAX);
+        self.packer.skip(source, len, now);
+        self.packer.anchor(source.file, behind.anchor);
+        self.tailer.advance(source.file, behind);
+        None
     }
 
     /// No further record ends in the window: reads on, or waits for the file to grow.
@@ -188,20 +240,36 @@ impl Flow {
 
     /// Header lines are left out as a whole: until the last of them is complete nothing is taken.
     fn take_header(&mut self, source: Source, now: Now) -> Option<Turn> {
-        let bytes = self.window.from(source.file, 0).unwrap_or_default();
-        let lines = usize::try_from(self.config.skip_header_lines).unwrap_or(usize::MAX);
-        let end = memchr::memchr_iter(b'\n', bytes).nth(lines - 1).map(|at| at + 1);
-        let too_long = bytes.len() > self.packer.raw_record_bytes_max();
-        let whole_file = source.ending == Ending::Final || too_long;
-        match end.or_else(|| whole_file.then_some(bytes.len())) {
-            Some(end) => {
-                self.packer.skip(source, end, now.instant);
-                self.packer.count_skipped("header", self.config.skip_header_lines);
-                self.advance(source.file, 0, end);
-                None
+        let key = source.file;
+        let lines = self.config.skip_header_lines;
+        let bytes = self.window.from(key, 0).unwrap_or_default();
+        let last = usize::try_from(lines).unwrap_or(usize::MAX).saturating_sub(1);
+        let in_window = memchr::memchr_iter(b'\n', bytes).nth(last).map(|at| at as u64 + 1);
+        // A compressed file cannot be searched ahead: there a header ends with the window.
+        let compressed = self.tailer.file(key).is_some_and(|file| file.handle.is_none());
+        let whole = source.ending == Ending::Final || compressed;
+        let whole = whole.then_some(bytes.len() as u64);
+        let end = in_window.or(whole).or_else(|| self.tailer.end_of_header(key, lines));
+        let Some(end) = end else {
+            let size = self.tailer.file(key)?.seen.size;
+            let ending = self.ending(key, size, now.instant);
+            if ending == Ending::Final {
+                return self.leave_header(source, size, now.instant);
             }
-            None => self.need_more(source.file, 0, source.ending),
+            self.tailer.note_tried(key, size, ending);
+            self.window.clear();
+            return Some(Turn::Done);
+        };
+        self.leave_header(source, end, now.instant)
+    }
+
+    fn leave_header(&mut self, source: Source, end: u64, now: Instant) -> Option<Turn> {
+        let turn = self.leave_out(source, end, now);
+        if turn.is_none() {
+            self.packer.count_skipped("header", self.config.skip_header_lines);
+            self.metrics.bytes_read.increment(end - source.offset);
         }
+        turn
     }
 
     /// Whether more may follow the bytes in the window, which end at `end`.
@@ -247,7 +315,8 @@ impl Flow {
         };
         let Scanned { found, reached, at_end } = scanned;
         let ending = if at_end { self.ending(key, reached, now.instant) } else { Ending::Open };
-        let end = found.or_else(|| (at_end && ending == Ending::Final).then_some(reached));
+        let last = at_end && matches!(ending, Ending::Final | Ending::Idle);
+        let end = found.or_else(|| last.then_some(reached));
         let Some(end) = end else {
             self.tailer.note_scanned(key, reached);
             if at_end {

@@ -70,7 +70,8 @@ impl Flow {
             EventKind::Abandoned => {
                 tracing::error!(%flow, %file, kind, "bytes are lost: {detail}");
             }
-            EventKind::InodeReused
+            EventKind::HoleSkipped
+            | EventKind::InodeReused
             | EventKind::Missing
             | EventKind::Problem
             | EventKind::Truncated => {
@@ -102,6 +103,7 @@ impl Flow {
         self.metrics.records_converted.increment(counts.converted);
         self.metrics.records_raw_fallback.increment(counts.raw);
         self.metrics.records_truncated.increment(counts.truncated);
+        self.metrics.records_unterminated.increment(counts.unterminated);
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
         }

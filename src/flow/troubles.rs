@@ -59,10 +59,8 @@ impl Troubles {
 
     /// Says what happened, if anything did and the last line is long enough ago.
     pub(super) fn log(&mut self, flow: &str, now: Instant) {
-        let quiet = self.raw == 0
-            && self.truncated == 0
-            && self.oversize == 0
-            && self.skipped.is_empty();
+        let quiet =
+            self.raw == 0 && self.truncated == 0 && self.oversize == 0 && self.skipped.is_empty();
         if quiet || self.next_line.is_some_and(|at| now < at) {
             return;
         }
@@ -84,7 +82,8 @@ impl Troubles {
             );
         }
         if truncated > 0 {
-            tracing::warn!(%flow, records = truncated, "cut to the greatest size of a line or of a record of the service");
+            tracing::warn!(%flow, records = truncated,
+                "cut to maxLineBytes or to the service's greatest record size");
         }
         for (reason, records) in skipped {
             tracing::info!(%flow, records, reason, "left out");

@@ -28,6 +28,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     ),
     (name::RECORDS_TRUNCATED, Counter, Unit::Count, "Records cut to the service's limit."),
     (
+        name::RECORDS_UNTERMINATED,
+        Counter,
+        Unit::Count,
+        "Last lines that were sent without a line end.",
+    ),
+    (
         name::LINES_OVERSIZE,
         Counter,
         Unit::Count,

@@ -27,6 +27,8 @@ pub mod name {
     pub const RECORDS_RAW_FALLBACK: &str = "kinetail_records_raw_fallback_total";
     /// Records cut to the service's limit (counter; label `flow`).
     pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
+    /// Last lines that were sent without a line end (counter; label `flow`).
+    pub const RECORDS_UNTERMINATED: &str = "kinetail_records_unterminated_total";
     /// Lines longer than `maxLineBytes`, or pieces cut off such lines (counter; labels `flow`,
     /// `policy`).
     pub const LINES_OVERSIZE: &str = "kinetail_lines_oversize_total";
@@ -122,6 +124,8 @@ pub struct FlowMetrics {
     pub records_raw_fallback: Counter,
     /// [`name::RECORDS_TRUNCATED`].
     pub records_truncated: Counter,
+    /// [`name::RECORDS_UNTERMINATED`].
+    pub records_unterminated: Counter,
     /// [`name::RECORDS_DELIVERED`].
     pub records_delivered: Counter,
     /// [`name::BYTES_DELIVERED`].
@@ -164,6 +168,7 @@ impl FlowMetrics {
             records_converted: c(name::RECORDS_CONVERTED),
             records_raw_fallback: c(name::RECORDS_RAW_FALLBACK),
             records_truncated: c(name::RECORDS_TRUNCATED),
+            records_unterminated: c(name::RECORDS_UNTERMINATED),
             records_delivered: c(name::RECORDS_DELIVERED),
             bytes_delivered: c(name::BYTES_DELIVERED),
             records_retried: c(name::RECORDS_RETRIED),

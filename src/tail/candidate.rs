@@ -73,18 +73,24 @@ pub(super) fn position_at(handle: &File, offset: u64) -> io::Result<Position> {
 
 /// Whether the file has at least this many complete lines.
 pub(super) fn has_lines(handle: &File, wanted: u64) -> io::Result<bool> {
+    end_of_lines(handle, wanted).map(|end| end.is_some())
+}
+
+/// Where the first `wanted` lines end, if so many are complete.
+pub(super) fn end_of_lines(handle: &File, wanted: u64) -> io::Result<Option<u64>> {
     let mut left = wanted;
     let mut offset = 0;
     loop {
         let chunk = file::read_at(handle, offset, 64 * 1024)?;
         if chunk.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
-        let found = memchr::memchr_iter(b'\n', &chunk).count() as u64;
-        if found >= left {
-            return Ok(true);
+        for at in memchr::memchr_iter(b'\n', &chunk) {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                return Ok(Some(offset + at as u64 + 1));
+            }
         }
-        left -= found;
         offset += chunk.len() as u64;
     }
 }
@@ -130,6 +136,7 @@ impl Candidate {
             tried: None,
             shadow: None,
             undecided: false,
+            refused: false,
             queued: false,
             hot: false,
         }

@@ -32,6 +32,8 @@ pub enum EventKind {
     Abandoned,
     /// A file outside the pattern that holds the rest of a known content.
     FoundElsewhere,
+    /// A stretch that nobody ever wrote was left out.
+    HoleSkipped,
     /// A device and inode number that belonged to another content.
     InodeReused,
     /// Known from the checkpoints and nowhere to be found at the start.
@@ -90,6 +92,7 @@ impl EventKind {
             Self::CopyRecognized => "copy_recognized",
             Self::Deleted => "deleted",
             Self::FoundElsewhere => "found_elsewhere",
+            Self::HoleSkipped => "hole_skipped",
             Self::InodeReused => "inode_reused",
             Self::Missing => "missing",
             Self::MovedAway => "moved_away",

@@ -52,6 +52,8 @@ pub struct Stat {
     pub changed_nanos: i128,
     /// Names in any directory; 0 means deleted.
     pub links: u64,
+    /// Bytes that take space on the disk; less than the size if there are holes.
+    pub allocated: u64,
 }
 
 impl Stat {
@@ -131,6 +133,8 @@ pub struct Tailed {
     /// It was empty when it was first seen, so nobody knows yet whether it becomes a copy of
     /// another one.
     pub undecided: bool,
+    /// It begins with the mark of an encoding that is not read; nothing of it is sent.
+    pub refused: bool,
     /// It waits in the queue of files to read.
     pub queued: bool,
     /// It is in the list of files that are looked at more often than the sweep.
@@ -283,6 +287,8 @@ fn stat_of(raw: &rustix::fs::Stat) -> io::Result<Stat> {
         modified_nanos: nanos(raw.st_mtime.into(), raw.st_mtime_nsec.into()),
         changed_nanos: nanos(raw.st_ctime.into(), raw.st_ctime_nsec.into()),
         links: raw.st_nlink,
+        // Blocks are counted in 512 bytes whatever the file system (inode(7)).
+        allocated: u64::try_from(raw.st_blocks).unwrap_or(0) * 512,
     })
 }
 

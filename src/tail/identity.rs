@@ -59,10 +59,13 @@ pub struct Anchor(pub Digest128);
 
 impl Head {
     /// The fingerprint of a file that begins with `bytes`; what lies behind the first
-    /// [`HEAD_BYTES_MAX`] does not count.
+    /// [`HEAD_BYTES_MAX`] does not count, and neither do NUL bytes at the end: that is how space
+    /// looks that is reserved and still to be written.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let covered = bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes);
+        let len = covered.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let covered = covered.get(..len).unwrap_or(covered);
         // The length is at most 1,024, so the conversion cannot fail.
         let len = u16::try_from(covered.len()).unwrap_or(u16::MAX);
         Self { len, digest: Digest128::of(covered) }
@@ -128,6 +131,14 @@ mod tests {
         assert!(head.agrees(b"abcdef"));
         assert!(!head.agrees(b"ab"), "a shorter file is not the same file");
         assert!(!head.agrees(b"abX"));
+    }
+
+    #[test]
+    fn reserved_space_is_not_part_of_a_head() {
+        let head = Head::of(b"abc\0\0\0");
+        assert_eq!(head, Head::of(b"abc"));
+        assert!(head.agrees(b"abcdef"), "it was written to meanwhile");
+        assert_eq!(Head::of(&[0; 50]), Head::of(b""));
     }
 
     #[test]

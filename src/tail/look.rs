@@ -111,6 +111,10 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return };
         let grew = stat.size != file.seen.size;
         let settle = i128::try_from(STAMP_SETTLES_AFTER.as_nanos()).unwrap_or(i128::MAX);
+        if file.unsettled || stat.modified_nanos != file.seen.modified_nanos {
+            // Reserved space is written to without the file getting longer.
+            file.tried = None;
+        }
         file.unsettled = now.wall_nanos - stat.changed_nanos < settle;
         file.seen = stat;
         if grew {
@@ -158,7 +162,7 @@ impl Tailer {
 
     fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.unread_bytes() == 0 || file.shadow.is_some() {
+        if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused {
             return;
         }
         let ending = ending_of(file, &self.options, now);
@@ -210,6 +214,7 @@ impl Tailer {
         file.tried = None;
         file.shadow = None;
         file.undecided = true;
+        file.refused = false;
         file.queued = false;
         file.hot = false;
         file.last_growth = now.instant;

@@ -6,9 +6,10 @@
 //! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
 //! stays open. `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to
-//! look. `compressed` goes on in compressed files with contents that are known. `identity`,
+//! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed` goes on in compressed files with contents that are known. `identity`,
 //! `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
+mod ahead;
 mod candidate;
 mod descriptors;
 pub mod disk;
@@ -18,6 +19,7 @@ pub mod exclude;
 pub mod file;
 mod glob;
 mod held;
+pub mod hole;
 pub mod identity;
 mod look;
 pub mod memory;

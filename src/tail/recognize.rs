@@ -10,6 +10,7 @@ use std::os::unix::fs::DirEntryExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ahead::is_utf16;
 use super::candidate::{Candidate, Evidence, end_position, same_end};
 use super::event::EventKind;
 use super::file::{self, Shadow, Tailed};
@@ -246,6 +247,7 @@ impl Tailer {
     fn begin(&mut self, candidate: Candidate, shadow: Option<Shadow>, now: Now) {
         let key = self.new_key();
         let at_end = self.options.start_at_end && !self.first_scan_done;
+        let refused = self.options.refuse_utf16 && at_end && is_utf16(&candidate.head);
         let position = if at_end {
             match end_position(&candidate, self.options.skip_header_lines) {
                 Ok(position) => position,
@@ -266,6 +268,9 @@ impl Tailer {
         let kind = if file.shadow.is_some() { EventKind::Shadow } else { EventKind::Appeared };
         self.event(kind, &Arc::clone(&file.path), detail);
         self.insert(file);
+        if refused {
+            self.refuse(key);
+        }
         self.grow_head(key);
         if let Some(file) = self.files.get(&key)
             && file.shadow.is_none()

@@ -140,14 +140,15 @@ impl Tailer {
             })
             .collect();
         for (path, offset, ambiguous) in missing {
-            let mut detail =
-                format!("not found; what was written behind byte {offset} is not read");
-            if ambiguous > 0 {
-                detail += &format!(
-                    "; {ambiguous} compressed files begin with the little that is known of it, \
-                     and none is taken for it"
-                );
-            }
+            let hint = match ambiguous {
+                0 => String::new(),
+                files => format!(
+                    "; {files} compressed files begin with the little that is known of it, and \
+                     none is taken for it"
+                ),
+            };
+            let detail =
+                format!("not found; what was written behind byte {offset} is not read{hint}");
             self.event(EventKind::Missing, &path, detail);
         }
         self.forget_missing_empty();

@@ -24,6 +24,8 @@ pub struct Splitter {
 pub enum Ending {
     /// The file is gone or was rotated away and is quiet: what is left is a record as it is.
     Final,
+    /// Nothing came for so long that half a line is sent as it is.
+    Idle,
     /// Nothing came for the hold time: a complete multi-line record need not wait any longer.
     Held,
     /// More may come at any moment.
@@ -87,7 +89,7 @@ impl Splitter {
             None => memchr(b'\n', window).map(|at| at + 1),
             Some(start) => end_of_multi_line(start, window, ending),
         };
-        let last = ending == Ending::Final && !window.is_empty();
+        let last = matches!(ending, Ending::Final | Ending::Idle) && !window.is_empty();
         let max = self.record_bytes_max;
         match found.or_else(|| last.then_some(window.len())) {
             Some(len) if len <= max => Next::Record { len },
@@ -107,8 +109,8 @@ fn piece(window: &[u8], max: usize) -> usize {
 }
 
 /// A multi-line record ends before the next line that starts one. The first line belongs to the
-/// record whatever it says. Only complete lines are judged: half a line may match or not match
-/// by accident.
+/// record whatever it says. As long as more may come only complete lines are judged: half a line
+/// may match or not match by accident.
 fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usize> {
     let mut line_start = memchr(b'\n', window)? + 1;
     loop {
@@ -116,6 +118,11 @@ fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usi
         let Some(newline) = memchr(b'\n', rest) else {
             // Everything up to here is complete; the next record may begin with what is missing.
             let complete = rest.is_empty();
+            // A last line that nobody will complete is judged as it is.
+            let last = matches!(ending, Ending::Final | Ending::Idle);
+            if last && !complete && start.is_match(rest) {
+                return Some(line_start);
+            }
             return (ending == Ending::Held && complete).then_some(line_start);
         };
         let line = rest.get(..=newline)?;
@@ -182,7 +189,8 @@ mod tests {
         }
         let rest = &line[2..];
         assert_eq!(pieces.next(rest, Ending::Open), Next::Piece { len: 16 });
-        assert_eq!(pieces.next(&line[1..], Ending::Open), Next::Piece { len: 15 }, "one whole");
+        let shifted = [b"-", line].concat();
+        assert_eq!(pieces.next(&shifted, Ending::Open), Next::Piece { len: 15 }, "one whole");
         assert_eq!(pieces.next(&[0x80; 17], Ending::Open), Next::Piece { len: 16 }, "no text");
         assert_eq!(pieces.next(&line[16..], Ending::Open), Next::Record { len: 14 });
     }
@@ -201,6 +209,7 @@ mod tests {
         assert_eq!(s.next(b"1 a\n  b\n", Ending::Held), Next::Record { len: 8 });
         assert_eq!(s.next(b"1 a\n  b", Ending::Held), Next::NeedMore, "the line is not complete");
         assert_eq!(s.next(b"1 a\n  b", Ending::Final), Next::Record { len: 7 });
+        assert_eq!(s.next(b"1 a\n2 b", Ending::Final), Next::Record { len: 4 });
     }
 
     #[test]
@@ -215,5 +224,68 @@ mod tests {
         assert_eq!(last_boundary(b"a\nb\nc"), 4);
         assert_eq!(last_boundary(b"abc"), 0);
         assert_eq!(last_boundary(b""), 0);
+    }
+
+    /// What the records of a stream are, said as plainly as possible.
+    fn reference(stream: &[u8], multi_line: bool) -> Vec<Vec<u8>> {
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        for line in stream.split_inclusive(|byte| *byte == b'\n') {
+            let starts = !multi_line || line.first().is_some_and(u8::is_ascii_digit);
+            match records.last_mut().filter(|_| !starts) {
+                Some(record) => record.extend_from_slice(line),
+                None => records.push(line.to_vec()),
+            }
+        }
+        records
+    }
+
+    /// What the splitter makes of a stream that it sees in pieces, from each boundary on.
+    fn split(splitter: &Splitter, stream: &[u8], random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
+        let (mut records, mut start, mut seen) = (Vec::new(), 0, 0);
+        loop {
+            let ending = if seen == stream.len() { Ending::Final } else { Ending::Open };
+            match splitter.next(&stream[start..seen], ending) {
+                Next::NeedMore if seen == stream.len() => return records,
+                Next::NeedMore | Next::Overlong => {
+                    seen = (seen + random.usize(1..40)).min(stream.len());
+                }
+                Next::Record { len } | Next::Piece { len } | Next::Long { len } => {
+                    assert!(len > 0);
+                    records.push(stream[start..start + len].to_vec());
+                    start += len;
+                }
+            }
+        }
+    }
+
+    fn stream(random: &mut fastrand::Rng) -> Vec<u8> {
+        let random_len = random.usize(0..120);
+        let mut byte = || random.choice(b"\n\n\r\0\x1b\x8912a \xff\xfe\xc3\xa9".iter()).copied();
+        (0..random_len).filter_map(|_| byte()).collect()
+    }
+
+    #[test]
+    fn f30_random_streams_in_random_pieces_give_what_the_reference_gives() {
+        let mut random = fastrand::Rng::with_seed(30);
+        let single = Splitter::new(None, 4096);
+        let multi = Splitter::new(Some(Regex::new(r"\A(?:[0-9])").unwrap()), 4096);
+        for _ in 0..20_000 {
+            let stream = stream(&mut random);
+            assert_eq!(split(&single, &stream, &mut random), reference(&stream, false));
+            assert_eq!(split(&multi, &stream, &mut random), reference(&stream, true));
+        }
+    }
+
+    #[test]
+    fn f27_no_byte_is_changed_left_out_or_added_however_long_the_lines_are() {
+        let mut random = fastrand::Rng::with_seed(27);
+        for (splitter, longest) in [(lines(), usize::MAX), (lines().in_pieces(), 16)] {
+            for _ in 0..20_000 {
+                let stream = stream(&mut random);
+                let records = split(&splitter, &stream, &mut random);
+                assert_eq!(records.concat(), stream);
+                assert!(records.iter().all(|record| record.len() <= longest));
+            }
+        }
     }
 }

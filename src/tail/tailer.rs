@@ -5,16 +5,15 @@
 //! [`FileEvent`]s, what is to be written down as [`Change`]s.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ahead::is_utf16;
+use super::compressed::Hunt;
 use super::descriptors::Closable;
 use super::disk::DiskGuard;
-use super::candidate;
-use super::compressed::{Hunt, Scanned};
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
@@ -35,9 +34,6 @@ pub const DELETED_LINGER: Duration = Duration::from_mins(1);
 
 /// A file that was moved out of the pattern is let go when nothing was written for this long.
 pub const MOVED_LINGER: Duration = Duration::from_hours(1);
-
-/// The search for the end of an overlong record reads this many bytes at a time.
-const SCAN_BYTES: usize = 256 * 1024;
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +57,10 @@ pub struct TailOptions {
     pub skip_header_lines: u64,
     /// How long a complete multi-line record waits for more lines; `None` for single lines.
     pub multi_line_hold: Option<Duration>,
+    /// A last line without a line end is sent after this long; `None`: it waits.
+    pub partial_line_hold: Option<Duration>,
+    /// Whether files that begin with the mark of UTF-16 are left out.
+    pub refuse_utf16: bool,
     /// How many descriptors files may take.
     pub descriptors_max: usize,
     /// When held files have to give their disk space back.
@@ -212,6 +212,7 @@ impl Tailer {
         if let Some(file) = self.files.get_mut(&key)
             && !file.queued
             && file.shadow.is_none()
+            && !file.refused
         {
             file.queued = true;
             self.queue.push_back(key);
@@ -307,7 +308,15 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
         match window.refill(key, handle, file.position) {
-            Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => Fill::Ready,
+            Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => {
+                let begins = window.beginning(key).filter(|_| file.position.offset == 0);
+                if self.options.refuse_utf16 && begins.is_some_and(is_utf16) {
+                    window.clear();
+                    self.refuse(key);
+                    return Fill::Nothing;
+                }
+                Fill::Ready
+            }
             Ok(Refill::Filled | Refill::Changed) => {
                 window.clear();
                 self.begin_new_generation(key, "other bytes stand before the offset", now);
@@ -356,31 +365,6 @@ impl Tailer {
             let compressed = self.ending_of_compressed(file);
             compressed.unwrap_or_else(|| ending_of(file, &self.options, now))
         })
-    }
-
-    /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept. `None`
-    /// if the file cannot be read now.
-    pub fn scan_for_line_end(&mut self, key: FileKey, from: u64, now: Now) -> Option<Scanned> {
-        self.ensure_open(key, now);
-        let scanned = match self.scan_compressed(key, from) {
-            Some(scanned) => scanned,
-            None => scan_plain(self.files.get(&key)?.handle.as_ref()?, from),
-        };
-        let path = Arc::clone(&self.files.get(&key)?.path);
-        scanned.map_err(|error| self.trouble(&path, &error)).ok()
-    }
-
-    /// The position at an offset that [`Tailer::scan_for_line_end`] went over. `None` if the file
-    /// cannot be read now.
-    pub fn position_at(&mut self, key: FileKey, offset: u64) -> Option<Position> {
-        if self.is_compressed(key) {
-            let anchor = self.anchor_in_compressed(key, offset)?;
-            return Some(Position { offset, anchor });
-        }
-        let file = self.files.get(&key)?;
-        let position = candidate::position_at(file.handle.as_ref()?, offset);
-        let path = Arc::clone(&file.path);
-        position.map_err(|error| self.trouble(&path, &error)).ok()
     }
 
     /// Notes an acknowledgement: everything before `position` is in the stream. Says what to
@@ -505,19 +489,13 @@ pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> E
     if rotated.is_some_and(|quiet| quiet >= ROTATED_HOLD) {
         return Ending::Final;
     }
+    if options.partial_line_hold.is_some_and(|hold| quiet >= hold) {
+        return Ending::Idle;
+    }
     match options.multi_line_hold {
         Some(hold) if quiet >= hold => Ending::Held,
         Some(_) | None => Ending::Open,
     }
-}
-
-fn scan_plain(handle: &File, from: u64) -> io::Result<Scanned> {
-    let chunk = file::read_at(handle, from, SCAN_BYTES)?;
-    Ok(Scanned {
-        found: memchr::memchr(b'\n', &chunk).map(|at| from + at as u64 + 1),
-        reached: from + chunk.len() as u64,
-        at_end: chunk.len() < SCAN_BYTES,
-    })
 }
 
 fn advice(error: &io::Error) -> String {

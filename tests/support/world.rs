@@ -15,7 +15,8 @@ use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
 use kinetail::config::{
-    Destination, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig, Wire,
+    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
+    Wire,
 };
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
@@ -108,6 +109,8 @@ impl World {
             partition_key: PartitionKey::Random,
             multi_line_start: None,
             multi_line_hold: Duration::from_secs(1),
+            partial_line_hold: None,
+            encoding: Encoding::Auto,
             max_line_bytes: 5 * 1024 * 1024,
             oversize_line: OversizeLine::Truncate,
             skip_header_lines: 0,
@@ -157,6 +160,8 @@ impl World {
                 .multi_line_start
                 .is_some()
                 .then_some(self.config.multi_line_hold),
+            partial_line_hold: self.config.partial_line_hold,
+            refuse_utf16: self.config.encoding == Encoding::Auto,
             descriptors_max: self.descriptors_max,
             disk: self.disk,
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::{Destination, InitialPosition, PartitionKey, Wire};
 use super::*;
+use crate::config::{Encoding, OversizeLine};
 
 #[test]
 fn the_smallest_flow_gets_the_defaults() {
@@ -28,6 +29,9 @@ fn the_smallest_flow_gets_the_defaults() {
     let firehose = flow(r#"{"flows": [{"filePattern": "/tmp/a.log*", "deliveryStream": "d"}]}"#);
     assert_eq!(firehose.id, "fh:d:/tmp/a.log*");
     assert_eq!(firehose.max_buffer_bytes, 4_194_304);
+    assert_eq!((firehose.max_line_bytes, firehose.partial_line_hold), (4_194_304, None));
+    assert_eq!(firehose.oversize_line, OversizeLine::Truncate);
+    assert_eq!(firehose.encoding, Encoding::Auto);
 }
 
 #[test]
@@ -38,7 +42,8 @@ fn every_key_of_a_flow_arrives() {
         "multiLineStartPattern": "\\d{4}|x", "multiLineHoldMillis": 0, "skipHeaderLines": 2,
         "truncatedRecordTerminator": "…", "retryInitialBackoffMillis": 7,
         "retryMaxBackoffMillis": 7, "maxInFlightRequests": 64, "wire": "json",
-        "scanIntervalMillis": 50"#,
+        "scanIntervalMillis": 50, "maxLineBytes": 1024, "oversizeLinePolicy": "split",
+        "encoding": "raw", "partialLineMillis": 3600000"#,
     ));
     assert_eq!(flow.initial_position, InitialPosition::StartOfFile);
     assert_eq!(flow.max_buffer_age, Duration::from_millis(10));
@@ -50,6 +55,9 @@ fn every_key_of_a_flow_arrives() {
     assert_eq!(flow.retry.max, Duration::from_millis(7));
     assert_eq!((flow.max_in_flight_requests, flow.wire), (64, Wire::Json));
     assert_eq!(flow.scan_interval, Duration::from_millis(50));
+    assert_eq!((flow.max_line_bytes, flow.oversize_line), (1024, OversizeLine::Split));
+    assert_eq!(flow.encoding, Encoding::Raw);
+    assert_eq!(flow.partial_line_hold, Some(Duration::from_hours(1)));
     let start = flow.multi_line_start.unwrap();
     assert!(start.is_match(b"2024 a") && start.is_match(b"x\xff"));
     assert!(!start.is_match(b" x") && !start.is_match(b"a 2024") && !start.is_match(b"a\nx"));
@@ -85,6 +93,8 @@ fn a_number_out_of_range_names_the_range() {
         ("retryMaxBackoffMillis", "86400001", "1 to 86400000"),
         ("maxInFlightRequests", "65", "1 to 64"),
         ("scanIntervalMillis", "49", "50 to 60000"),
+        ("maxLineBytes", "1023", "1024 to 5242880"),
+        ("partialLineMillis", "3600001", "0 to 3600000"),
     ] {
         let (kind, message, _) = error(&kinesis(&format!("\"{key}\": {value}")));
         let expected = format!("'{key}' value {value} is outside of the valid range {range}");

@@ -78,7 +78,10 @@ struct Watched {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("decoded", &self.decoded).field("end", &self.end).finish()
+        f.debug_struct("Stream")
+            .field("decoded", &self.decoded)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 

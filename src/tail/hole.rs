@@ -1,0 +1,113 @@
+//! Holes: stretches of a file that nobody ever wrote, and that read as NUL bytes.
+//!
+//! A writer that does not append goes on at its old offset after its file was truncated, and
+//! leaves a hole in front of what it writes. This module finds such stretches without reading
+//! them. What becomes of the records around them is for the flow to decide.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+
+use super::file::read_at;
+use super::splitter::last_boundary;
+
+/// A hole ends where a block begins; what was not written of that block reads as NUL, too. No file
+/// system in use has larger blocks, in bytes.
+const BLOCK_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a hole lies, seen from a record boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// Lines end here, and behind them, in the bytes that were read, there is a hole.
+    Behind(usize),
+    /// It begins at the boundary, and data follow at this offset.
+    Until(u64),
+    /// It begins at the boundary and reaches to the end of the file.
+    ToTheEnd,
+}
+
+/// The hole in or behind `held`, the bytes from `offset` on of a file of `size` bytes. `None` if
+/// there is none, or if it tears a line; then its NUL bytes are bytes of that line.
+///
+/// # Errors
+///
+/// Whatever reading the file fails with. File systems that know no holes report none.
+pub fn gap(file: &File, offset: u64, size: u64, held: &[u8]) -> io::Result<Option<Gap>> {
+    let Some(start) = next(file, SeekFrom::Hole(offset))?.filter(|start| *start < size) else {
+        return Ok(None);
+    };
+    let before = usize::try_from(start - offset).unwrap_or(usize::MAX);
+    let Some(shown) = held.get(..before) else { return Ok(None) };
+    if shown.iter().any(|byte| *byte != 0) {
+        let lines = last_boundary(shown);
+        return Ok((lines > 0).then_some(Gap::Behind(lines)));
+    }
+    let Some(data) = next(file, SeekFrom::Data(start))? else { return Ok(Some(Gap::ToTheEnd)) };
+    let block = read_at(file, data, BLOCK_BYTES_MAX)?;
+    let unwritten = block.iter().take_while(|byte| **byte == 0).count();
+    Ok(Some(Gap::Until(data + unwritten as u64)))
+}
+
+fn next(file: &File, from: SeekFrom) -> io::Result<Option<u64>> {
+    match seek(file, from) {
+        Ok(offset) => Ok(Some(offset)),
+        // Behind the end, or not known to this file system.
+        Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    const MEBIBYTE: u64 = 1024 * 1024;
+
+    fn file(pieces: &[(u64, &[u8])]) -> (File, u64) {
+        let file = tempfile::tempfile().unwrap();
+        for (offset, bytes) in pieces {
+            file.write_all_at(bytes, *offset).unwrap();
+        }
+        let size = file.metadata().unwrap().len();
+        (file, size)
+    }
+
+    fn gap_at(file: &(File, u64), offset: u64) -> Option<Gap> {
+        let held = read_at(&file.0, offset, 256 * 1024).unwrap();
+        gap(&file.0, offset, file.1, &held).unwrap()
+    }
+
+    #[test]
+    fn a_hole_is_found_from_the_boundary_before_it() {
+        let file = file(&[(0, b"one\ntwo\n"), (MEBIBYTE + 100, b"three\n")]);
+        assert_eq!(gap_at(&file, 0), Some(Gap::Behind(8)));
+        assert_eq!(gap_at(&file, 8), Some(Gap::Until(MEBIBYTE + 100)));
+        assert_eq!(gap_at(&file, MEBIBYTE + 100), None);
+    }
+
+    #[test]
+    fn a_hole_may_begin_the_file_or_end_it() {
+        let begins = file(&[(MEBIBYTE, b"one\n")]);
+        assert_eq!(gap_at(&begins, 0), Some(Gap::Until(MEBIBYTE)));
+        let ends = file(&[(0, b"one\n")]);
+        ends.0.set_len(MEBIBYTE).unwrap();
+        assert_eq!(gap_at(&(ends.0, MEBIBYTE), 4), Some(Gap::ToTheEnd));
+    }
+
+    #[test]
+    fn nul_bytes_that_were_written_are_no_hole() {
+        let file = file(&[(0, &vec![0; 200_000]), (200_000, b"one\n")]);
+        assert_eq!(gap_at(&file, 0), None);
+    }
+
+    #[test]
+    fn a_hole_within_a_line_belongs_to_it() {
+        let file = file(&[(0, b"one\nhalf a li"), (MEBIBYTE, b"ne\n")]);
+        assert_eq!(gap_at(&file, 0), Some(Gap::Behind(4)));
+        assert_eq!(gap_at(&file, 4), None);
+    }
+}
