@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use kinetail::checkpoint::Checkpoint;
 use kinetail::tail::pattern::FilePattern;
 
 use crate::support::scene::{LOOKED_AT, Scene};
@@ -95,20 +96,31 @@ fn f12_the_inode_number_of_a_closed_file_is_used_again() {
 /// are gone: always new files, nothing lost, nothing repeated.
 #[test]
 fn f13_inode_numbers_are_used_again_while_the_agent_is_down() {
+    const FILES: usize = 1000;
     let (dir, used_again) = where_numbers_are_used_again();
     let mut scene = Scene::of(World::within(dir, "*.log", |_| {}));
-    for file in 0..10_000 {
+    for file in 0..FILES {
         scene.write(&format!("{file}.log"), &format!("old{file}"), 1);
     }
-    scene.settle();
     scene.settle_and_check();
     scene.stop();
     let mut numbers = Vec::new();
-    for file in 0..10_000 {
+    for file in 0..FILES {
         let path = scene.path(&format!("{file}.log"));
         numbers.push(number_of(&path));
         fs::remove_file(path).unwrap();
     }
+    let rows: Vec<Checkpoint> = scene.rows().values().cloned().collect();
+    for more in 1..10 {
+        for row in &rows {
+            let mut row = row.clone();
+            row.file.0 += 1_000_000 * more;
+            row.inode.number += more;
+            row.path.set_extension(format!("{more}.log"));
+            scene.add_row(row);
+        }
+    }
+    assert_eq!(scene.rows().len(), 10_000);
     numbers.sort_unstable();
     let mut reused = 0;
     for file in 0..200 {

@@ -1,11 +1,16 @@
-//! F01, F08, F23 and F28 with the real binary, real time and real notifications.
+//! F01, F08, F23, F28 and F33 with the real binary, real time and real notifications.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::support::agent::SOON;
+use kinetail::sandbox::SandboxOptions;
+use serde_json::json;
+
+use crate::support::agent::{Home, SOON};
+use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::load::Lines;
 use crate::support::oracle::judge;
 use crate::support::shipment::{QUIET, Shipment};
 use crate::support::wait::pace;
@@ -127,6 +132,34 @@ fn f28_very_long_lines_need_no_memory() {
     let cut = 1024 * 1024 - 8;
     assert_eq!(lengths, [15, cut, 55, cut, 55], "{}", shipment.log());
     assert!(grown <= 2 * KEPT_BYTES_MAX, "memory grew by {grown} bytes");
+}
+
+/// F33. One record of 500 is larger than the service takes: it is left out, counted and named, and
+/// the other 499 are delivered once.
+#[test]
+fn f33_one_record_too_large_costs_no_other() {
+    let kinesis_record_bytes_max = 50_000;
+    let options = SandboxOptions { kinesis_record_bytes_max, ..SandboxOptions::default() };
+    let endpoint = Endpoint::start(options);
+    let mut home = Home::new(&endpoint.handle.url());
+    let one_batch = json!({ "maxBufferAgeMillis": 1000 });
+    home.flow("app.log", ("kinesisStream", "s"), &one_batch);
+    let mut lines = Lines::default();
+    for number in 0..500 {
+        lines.one("a", if number == 250 { 60_000 } else { 50 });
+    }
+    append(&home.log("app.log"), &lines.written.concat());
+    let agent = home.start();
+    let large = lines.written.remove(250);
+    endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+    agent.wait_for_log("the service refuses a record for good and it is left out", SOON);
+    append(&home.log("app.log"), &lines.one("a", 50));
+    endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+    assert_eq!(agent.stop(SOON), Some(0));
+    let data = endpoint.data(&kinesis("s"));
+    assert!(!data.contains(&large));
+    let verdict = judge(&lines.written, &data);
+    assert!(verdict.is_complete() && verdict.repeated.is_empty(), "{verdict}");
 }
 
 /// The most memory that a process ever had in RAM, in bytes.

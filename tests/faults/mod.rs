@@ -4,6 +4,7 @@
 //! files with a clock that only the test moves; those in `live`, `logrotate` and `python` run the
 //! real binary. The judge compares every record that arrived with every line that was written.
 
+mod compressed;
 mod content;
 mod identity;
 mod life;

@@ -19,7 +19,8 @@ fn f01_rename_and_create_a_thousand_times() {
         let open = scene.open("app.log");
         scene.hint();
         scene.write_to(&open, &generation, rng.usize(..20));
-        scene.run(Duration::from_millis(rng.u64(10..1000)));
+        // From 10 ms to 1 s, and short ones as often as long ones.
+        scene.run(Duration::from_secs_f64(0.01 * 100f64.powf(rng.f64())));
         scene.write_to(&open, &generation, rng.usize(..20));
         scene.shift(1);
         // The application goes on writing to the file that it has open.

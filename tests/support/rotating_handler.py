@@ -22,7 +22,7 @@ def main():
     log = logging.getLogger("lines")
     log.setLevel(logging.INFO)
     log.addHandler(handler)
-    # 60 rotations by size, 4 by time.
+    # 57 rotations by size, 4 or more by time.
     lines, pause = (6_000, 0.0005) if kind == "size" else (4_500, 0.001)
     for number in range(1, lines + 1):
         log.info("%s|%d|%s", kind, number, "x" * 180)

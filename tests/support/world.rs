@@ -246,10 +246,7 @@ impl World {
                     Change::Forget(file) => {
                         self.rows.remove(&file);
                     }
-                    Change::Save(row) => {
-                        self.next_key = self.next_key.max(row.file.0 + 1);
-                        self.rows.insert(row.file, row);
-                    }
+                    Change::Save(row) => self.add_row(row),
                 }
             }
             self.known_flow = true;
@@ -331,6 +328,12 @@ impl World {
         let series = |line: &&str| line.starts_with(&format!("{metric}{{")) && line.contains(label);
         let line = text.lines().find(series);
         line.and_then(|line| line.rsplit(' ').next()).map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Adds a row to those that survive a crash.
+    pub fn add_row(&mut self, row: Checkpoint) {
+        self.next_key = self.next_key.max(row.file.0 + 1);
+        self.rows.insert(row.file, row);
     }
 
     /// The rows that survive a crash.
