@@ -2,7 +2,7 @@
 //!
 //! The handlers rename in a chain and delete the oldest file. The agent holds what it reads, so not
 //! even a deleted line is lost. Without Python these tests pass with a loud message, or fail if
-//! `KINETAIL_REQUIRE_EMULATOR=1`, which needs Python as well.
+//! `KINETAIL_REQUIRE_EMULATOR=1`, as in `.ci/run`: the emulator needs Python, too.
 
 use std::fs;
 use std::io::Write as _;
