@@ -14,3 +14,4 @@ mod python;
 mod rotation;
 mod special;
 mod truncation;
+mod windows;
