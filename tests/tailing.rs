@@ -1,5 +1,5 @@
-//! Files that are copied, closed, written over and restarted with, and the sizes of records: what the
-//! faults of `faults` do not cover.
+//! Files that are copied, closed, written over and restarted with, and the sizes of records: what
+//! `faults` does not cover.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;

@@ -151,8 +151,7 @@ pub(crate) async fn discover(
     }
 }
 
-/// How many bytes of what was appended to each file are acknowledged, as the checkpoints say at this
-/// moment.
+/// How many bytes of what was appended to each file are acknowledged, as the checkpoints say now.
 fn progress(database: &Path, folder: &Path) -> Result<Vec<u64>, BenchError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let database = Connection::open_with_flags(database, flags)?;

@@ -111,6 +111,7 @@ fn f28_very_long_lines_need_no_memory() {
     shipment.wait_for_a_line_of("a", 0);
     let pid = shipment.agent.as_ref().unwrap().pid();
     let before = peak_bytes(pid);
+    let megabyte = vec![b'x'; 1_000_000];
     let wanted =
         std::env::var("KINETAIL_LINE_MB").ok().and_then(|megabytes| megabytes.parse().ok());
     for (generation, megabytes) in [("b", 10), ("c", wanted.unwrap_or(100))] {
@@ -118,7 +119,7 @@ fn f28_very_long_lines_need_no_memory() {
         let open = File::options().append(true).open(shipment.home.log("app.log")).unwrap();
         let mut out = BufWriter::with_capacity(1_000_000, open);
         for _ in 0..megabytes {
-            out.write_all(&[b'x'; 1_000_000]).unwrap();
+            out.write_all(&megabyte).unwrap();
         }
         out.write_all(b"\n").unwrap();
         out.write_all(&shipment.lines.one(generation, 50)).unwrap();

@@ -1,10 +1,11 @@
-//! Where a line can be missed or is repeated: the rows of the tables in `docs/tailing.md`, each with
-//! what it says about counting. A row that gets better here is to be mended there.
+//! Where a line can be missed or is repeated: the rows of the tables in `docs/tailing.md`, each
+//! with what it says about counting. A row that gets better here is to be mended there.
 
 use std::fs;
 use std::time::Duration;
 
 use kinetail::metrics::name;
+use kinetail::tail::tailer::{DELETED_LINGER, MOVED_LINGER};
 
 use crate::support::scene::{LOOKED_AT, Scene};
 
@@ -53,7 +54,7 @@ fn window_renamed_out_of_the_pattern_before_it_was_opened() {
 /// comes later is missed. Moved out of the pattern: an hour.
 #[test]
 fn window_a_deleted_file_is_written_after_a_long_pause() {
-    for (deleted, linger) in [(true, Duration::from_mins(1)), (false, Duration::from_hours(1))] {
+    for (deleted, linger) in [(true, DELETED_LINGER), (false, MOVED_LINGER)] {
         let mut scene = Scene::new("app.log");
         let open = scene.open("app.log");
         scene.write_to(&open, "a", 10);
@@ -65,7 +66,7 @@ fn window_a_deleted_file_is_written_after_a_long_pause() {
         }
         scene.settle();
         for _ in 0..3 {
-            scene.leap(linger - Duration::from_secs(10));
+            scene.leap(linger.mul_f64(0.9));
             scene.write_to(&open, "a", 10);
             scene.settle();
             scene.check();
