@@ -24,7 +24,7 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 const NEW_FILES: u64 = 5;
 
 /// A new file that is not found by then is not looked for any longer.
-const FOUND_WITHIN: Duration = Duration::from_secs(60);
+const FOUND_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often the agent's log is searched for a new file.
 const SEARCH_EVERY: Duration = Duration::from_millis(5);

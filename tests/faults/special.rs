@@ -16,7 +16,7 @@ fn f24_what_is_no_regular_file_is_left_out_and_named_once() {
     mknodat(CWD, scene.path("fifo.log"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     let _socket = UnixListener::bind(scene.path("socket.log")).unwrap();
     symlink("/dev/zero", scene.path("zero.log")).unwrap();
-    symlink("/dev/tty", scene.path("tty.log")).unwrap();
+    symlink("/dev/null", scene.path("null.log")).unwrap();
     fs::create_dir(scene.path("directory.log")).unwrap();
     symlink("/proc/self/status", scene.path("proc.log")).unwrap();
     scene.write("app.log", "a", 10);
