@@ -1,4 +1,4 @@
-//! F01, F03, F05, F06 and F09 with the real logrotate, as Debian ships it, and the real binary.
+//! F01 to F03, F06, F09 and F19 with the real logrotate, as Debian ships it, and the real binary.
 //!
 //! logrotate is run by force, so that a month of rotations takes seconds. Without it these tests
 //! pass with a loud message, or fail if `KINETAIL_REQUIRE_LOGROTATE=1`, as in `.ci/run`.
