@@ -25,6 +25,10 @@ pub(crate) enum BenchError {
     Void { name: String, got: u64, want: u64 },
     #[error("the sandbox does not answer as expected: {0}")]
     Answer(&'static str),
+    #[error("the agent did not find {name}")]
+    NotFound { name: String },
+    #[error("read the checkpoints: {0}")]
+    Checkpoints(#[from] rusqlite::Error),
     #[error("/proc does not say {0}")]
     Proc(&'static str),
 }

@@ -10,6 +10,9 @@ use super::error::BenchError;
 /// Bytes of a line, its line end included.
 pub(crate) const LINE_BYTES: u64 = 216;
 
+/// Lines of a small file.
+pub(crate) const SMALL_LINES: u64 = 2;
+
 /// Records in a request, at most.
 const BATCH_RECORDS: u64 = 500;
 
@@ -42,7 +45,7 @@ pub(crate) fn large(directory: &Path, megabytes: u64) -> Result<Large, BenchErro
     Ok(Large { path, records, bytes })
 }
 
-/// Makes so many files of two lines each.
+/// Makes so many files of [`SMALL_LINES`] lines each.
 pub(crate) fn small(directory: &Path, count: u64) -> Result<PathBuf, BenchError> {
     let folder = directory.join("many");
     if fs::metadata(&folder).is_ok() {
@@ -51,8 +54,9 @@ pub(crate) fn small(directory: &Path, count: u64) -> Result<PathBuf, BenchError>
     fs::create_dir_all(&folder).map_err(BenchError::io("make a directory"))?;
     let mut random = fastrand::Rng::with_seed(2);
     for number in 0..count {
-        let mut bytes = line(2 * number, &mut random);
-        bytes.extend(line(2 * number + 1, &mut random));
+        let first = SMALL_LINES * number;
+        let lines = (first..first + SMALL_LINES).map(|number| line(number, &mut random));
+        let bytes: Vec<u8> = lines.flatten().collect();
         let path = folder.join(format!("service-{number:06}.log"));
         fs::write(path, bytes).map_err(BenchError::io("write a small file"))?;
     }

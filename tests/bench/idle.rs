@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinetail::sandbox::SandboxHandle;
 
+use super::active::discover;
 use super::error::BenchError;
 use super::files;
 use super::print;
@@ -28,6 +29,9 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
     let (user, system) =
         agent.cpu().map(|now| (now.user - before.user, now.system - before.system))?;
     let resident = agent.status_bytes("VmRSS:")?;
+    let found = discover(&agent, &folder, 0).await?;
+    let records = records + 1;
+    agent.deliver(records, sandbox).await?;
     let figures = agent.finish(seconds, records, sandbox).await?;
     let share = 100.0 / span.as_secs_f64();
     print(&format!("\nidle: {count} files of 2 lines, delivered; then {} s", span.as_secs()))?;
@@ -41,5 +45,6 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
         float(figures.peak_bytes) / 1024.0 / 1024.0,
         before.total(),
         figures.requests,
-    ))
+    ))?;
+    print(&format!("new file found after {found:?}"))
 }

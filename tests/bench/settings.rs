@@ -8,6 +8,8 @@ use super::error::BenchError;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) directory: PathBuf,
+    pub(crate) active_files: u64,
+    pub(crate) active_seconds: u64,
     pub(crate) idle_files: u64,
     pub(crate) idle_seconds: u64,
     pub(crate) megabytes: u64,
@@ -22,6 +24,8 @@ impl Settings {
         let directory = target.parent().unwrap_or(&target).join("bench");
         Ok(Self {
             directory,
+            active_files: number("KINETAIL_BENCH_ACTIVE_FILES", default(10_000, 20))?,
+            active_seconds: number("KINETAIL_BENCH_ACTIVE_SECONDS", default(20, 2))?,
             idle_files: number("KINETAIL_BENCH_IDLE_FILES", default(10_000, 20))?,
             idle_seconds: number("KINETAIL_BENCH_IDLE_SECONDS", default(20, 1))?,
             megabytes: number("KINETAIL_BENCH_MB", default(1_000, 3))?,

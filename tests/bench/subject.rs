@@ -164,6 +164,11 @@ impl Subject {
         Ok(Figures { seconds, cpu, peak_bytes, requests: counts.requests })
     }
 
+    /// What it printed.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Processor time so far.
     pub(crate) fn cpu(&self) -> Result<Cpu, BenchError> {
         let text = self.proc("stat")?;

@@ -5,5 +5,7 @@ pub mod emulator;
 pub mod endpoint;
 pub mod load;
 pub mod oracle;
+pub mod scene;
+pub mod shipment;
 pub mod wait;
 pub mod world;

@@ -19,13 +19,15 @@ use kinetail::config::{
     Wire,
 };
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
-use kinetail::metrics::FlowMetrics;
+use kinetail::metrics::prometheus::Prometheus;
+use kinetail::metrics::{FlowMetrics, name};
 use kinetail::send::{Outcome, SenderEvent, Submission};
 use kinetail::tail::disk::DiskGuard;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::tailer::{Now, TailOptions, Tailer};
 use kinetail::tail::watch::Renamed;
+use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 
 /// How far the clock moves between two steps.
@@ -57,6 +59,9 @@ pub struct World {
     pub store_down: bool,
     /// What the flow and others may hold, from its next start on.
     pub budget: Arc<Budget>,
+    /// What the flow counts goes here.
+    recorder: PrometheusRecorder,
+    counted: Prometheus,
 }
 
 /// What the flow handed on and nobody answered yet.
@@ -125,6 +130,7 @@ impl World {
             scan_interval: Duration::from_millis(100),
         };
         change(&mut config);
+        let (counted, recorder) = Prometheus::detached();
         let mut world = Self {
             dir,
             config,
@@ -142,6 +148,8 @@ impl World {
             disk: DiskGuard::default(),
             store_down: false,
             budget: Budget::new(64 * 1024 * 1024, 1),
+            recorder,
+            counted,
         };
         world.start();
         world
@@ -172,7 +180,9 @@ impl World {
             config: self.config.clone(),
             tailer: Tailer::new(options, rows, self.next_key, self.now),
             account: self.budget.account(),
-            metrics: FlowMetrics::new(&self.config.id),
+            metrics: metrics::with_local_recorder(&self.recorder, || {
+                FlowMetrics::new(&self.config.id)
+            }),
             status,
             seed: 7,
             restarts: 0,
@@ -206,7 +216,8 @@ impl World {
         let wall_nanos = self.wall_nanos.unwrap_or(wall_nanos);
         let now = Now { instant: self.now, wall_nanos };
         let flow = self.flow.as_mut().expect("the flow runs");
-        let stepped = flow.step(now, &mut self.outlet);
+        let outlet = &mut self.outlet;
+        let stepped = metrics::with_local_recorder(&self.recorder, || flow.step(now, outlet));
         self.answer();
         stepped
     }
@@ -220,7 +231,10 @@ impl World {
     /// Tells of a rename, as inotify would. The next step acts on it.
     pub fn tell_renamed(&mut self, from: &str, to: &str) {
         let renamed = Renamed { from: self.path(from), to: self.path(to) };
-        self.tell(Message::Renamed(renamed));
+        // Nobody hears of what happens while the flow is down.
+        if self.flow.is_some() {
+            self.tell(Message::Renamed(renamed));
+        }
     }
 
     /// Steps for this long on the flow's clock.
@@ -236,6 +250,12 @@ impl World {
         self.run(Duration::from_secs(5));
     }
 
+    /// Moves the clock by this much at once and steps: the machine slept, or nothing happened.
+    pub fn leap(&mut self, time: Duration) {
+        self.now += time;
+        self.step();
+    }
+
     fn answer(&mut self) {
         while !self.store_down
             && let Some((changes, token)) = self.outlet.commits.pop_front()
@@ -245,10 +265,7 @@ impl World {
                     Change::Forget(file) => {
                         self.rows.remove(&file);
                     }
-                    Change::Save(row) => {
-                        self.next_key = self.next_key.max(row.file.0 + 1);
-                        self.rows.insert(row.file, row);
-                    }
+                    Change::Save(row) => self.add_row(row),
                 }
             }
             self.known_flow = true;
@@ -333,6 +350,31 @@ impl World {
     /// Gives a file another inode number in what is written down.
     pub fn change_inode(&mut self, from: Inode, to: Inode) {
         self.rows.values_mut().filter(|row| row.inode == from).for_each(|row| row.inode = to);
+    }
+
+    /// The flow's clock.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How often something of this kind happened to a file.
+    pub fn transitions(&self, kind: &str) -> u64 {
+        self.counted(name::FILE_TRANSITIONS, &format!("kind=\"{kind}\""))
+    }
+
+    /// The value of a counter or gauge of the flow whose labels hold this text; 0 if there is
+    /// none.
+    pub fn counted(&self, metric: &str, label: &str) -> u64 {
+        let text = self.counted.render();
+        let series = |line: &&str| line.starts_with(&format!("{metric}{{")) && line.contains(label);
+        let line = text.lines().find(series);
+        line.and_then(|line| line.rsplit(' ').next()).map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Adds a row to those that survive a crash.
+    pub fn add_row(&mut self, row: Checkpoint) {
+        self.next_key = self.next_key.max(row.file.0 + 1);
+        self.rows.insert(row.file, row);
     }
 
     /// The rows that survive a crash.
