@@ -120,6 +120,21 @@ mod tests {
         Zstandard::new(packed).read_to_end(&mut all).map(|_| all)
     }
 
+    /// What the `zstd` program makes, with its checksum at the end.
+    const FRAME: [u8; 39] = *b"\x28\xb5\x2f\xfd\x04\x58\xd1\x00\x00one line\n\
+        and another line\n\xd0\x3b\x0d\x09";
+
+    #[test]
+    fn the_checksum_that_zstd_writes_is_compared() {
+        assert_eq!(unpack(&FRAME).unwrap(), b"one line\nand another line\n");
+        for at in [9, 20, 34, 35, 38] {
+            let mut frame = FRAME;
+            frame[at] ^= 1;
+            let error = unpack(&frame).unwrap_err().to_string();
+            assert_eq!(error, "the checksum does not agree", "at {at}");
+        }
+    }
+
     #[test]
     fn frames_that_are_to_be_skipped_are_skipped() {
         let level = ruzstd::encoding::CompressionLevel::Fastest;
