@@ -226,6 +226,7 @@ impl Flow {
             self.packer.anchor(key, anchor);
             self.tailer.advance(key, Position { offset: end, anchor });
             self.metrics.bytes_read.increment(used as u64);
+            self.totals.bytes_read += used as u64;
         }
     }
 
@@ -308,6 +309,7 @@ impl Flow {
         self.packer.anchor(key, anchor);
         self.tailer.advance(key, Position { offset: end, anchor });
         self.metrics.bytes_read.increment(len);
+        self.totals.bytes_read += len;
         self.window.clear();
         self.window.shrink();
         None

@@ -26,6 +26,9 @@ const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 /// one. Ten thousand files at a start are not ten thousand lines.
 const EVENT_LINES_MAX: usize = 5;
 
+/// Header lines are left out and are no records.
+const REASON_HEADER: &str = "header";
+
 /// The status page names this many files a flow, those with the greatest lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 
@@ -44,6 +47,7 @@ impl Flow {
             }
             if event.bytes > 0 {
                 self.metrics.bytes_abandoned("file_gone", event.bytes);
+                self.totals.bytes_abandoned += event.bytes;
             }
             let seen = logged.entry(event.kind.label()).or_default();
             *seen += 1;
@@ -101,7 +105,14 @@ impl Flow {
         self.metrics.records_truncated.increment(counts.truncated);
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
+            if *reason != REASON_HEADER {
+                self.totals.records_skipped += skipped;
+            }
         }
+        self.totals.records_parsed += counts.read;
+        self.totals.records_transformed += counts.converted;
+        self.totals.records_raw += counts.raw;
+        self.totals.records_truncated += counts.truncated;
         self.troubles.add(&counts);
     }
 
@@ -110,9 +121,11 @@ impl Flow {
         self.metrics.records_delivered.increment(outcome.records_delivered as u64);
         self.metrics.bytes_delivered.increment(outcome.bytes_delivered as u64);
         self.metrics.batch_seconds.record(outcome.took);
-        self.totals.records += outcome.records_delivered as u64;
-        self.totals.bytes += outcome.bytes_delivered as u64;
+        self.totals.records_delivered += outcome.records_delivered as u64;
+        self.totals.bytes_delivered += outcome.bytes_delivered as u64;
         self.totals.retries += u64::from(outcome.attempts.saturating_sub(1));
+        self.totals.records_refused += outcome.rejected.len() as u64;
+        self.totals.batches_done += 1;
         if outcome.rejected.is_empty() {
             return;
         }
@@ -146,10 +159,14 @@ impl Flow {
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
         let mut total = 0;
+        let (mut bytes_behind, mut files_behind) = (0, 0);
         let mut files: Vec<&Tailed> = Vec::new();
         for file in self.tailer.files() {
             total += 1;
             lag_bytes += file.lag_bytes();
+            let unread = if file.shadow.is_some() { 0 } else { file.unread_bytes() };
+            bytes_behind += unread;
+            files_behind += u64::from(unread > 0 && file.position.offset == 0);
             lag_seconds = lag_seconds.max(lag_seconds_of(file, now));
             if files.len() < STATUS_FILES_MAX || file.lag_bytes() > 0 {
                 files.push(file);
@@ -161,24 +178,39 @@ impl Flow {
         self.metrics.lag_seconds.set(lag_seconds);
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
         self.metrics.in_flight_window.set(count(self.in_flight.current()));
+        let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
+        self.count_errors_in_a_row(bytes_behind);
+        self.totals.requests = self.requests_before.plus(self.metrics.requests.totals());
         let status = FlowStatus {
             flow: Arc::from(self.config.id.as_str()),
             destination: self.config.destination.to_string(),
             health: self.health.clone(),
             stepped_at: now,
             scanned_once: self.tailer.has_scanned(),
-            files: files.into_iter().map(|file| status_of(file, now)).collect(),
+            files,
             in_flight: self.ledger.unsettled(),
             lag_bytes,
             lag_seconds,
             files_total: total,
             files_open: self.tailer.open_count(),
             restarts: self.restarts,
-            records_delivered: self.totals.records,
-            bytes_delivered: self.totals.bytes,
-            retries: self.totals.retries,
+            bytes_behind,
+            files_behind,
+            totals: self.totals,
         };
         self.status.send_replace(Arc::new(status));
+    }
+
+    /// The Java agent counts failed rounds of its tailer; this is what comes nearest. A flow that
+    /// waits for its destination makes no errors: the destination has metrics of its own.
+    fn count_errors_in_a_row(&mut self, bytes_behind: u64) {
+        let moved = self.totals.bytes_read != self.read_at_report;
+        self.read_at_report = self.totals.bytes_read;
+        if self.tailer.has_troubles() && !moved {
+            self.totals.errors_in_a_row = self.totals.errors_in_a_row.saturating_add(1);
+        } else if moved || bytes_behind == 0 {
+            self.totals.errors_in_a_row = 0;
+        }
     }
 }
 

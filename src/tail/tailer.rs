@@ -364,6 +364,12 @@ impl Tailer {
         }
     }
 
+    /// Whether something that is there cannot be opened, examined or read.
+    #[must_use]
+    pub fn has_troubles(&self) -> bool {
+        self.troubled.iter().any(|path| path.symlink_metadata().is_ok())
+    }
+
     pub(super) fn recovered(&mut self, path: &Path) {
         if !self.troubled.is_empty() && self.troubled.remove(path) {
             self.event(EventKind::Recovered, &Arc::from(path), "");
