@@ -246,8 +246,7 @@ impl Daemon {
             () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
             () = stop_now => Stopped::AtOnce,
         };
-        let undelivered =
-            self.flows.values().filter(|flow| flow.report_undelivered()).count();
+        let undelivered = self.flows.values().filter(|flow| flow.report_undelivered()).count();
         if stopped == Stopped::Drained && undelivered > 0 {
             stopped = Stopped::Parked;
         }

@@ -5,6 +5,7 @@
 //! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
 //! waits and steps is in `daemon`.
 
+mod event_lines;
 mod inbox;
 mod pump;
 mod report;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 
 pub use inbox::{Abandoned, Inbox, Mailbox, Message};
 
+use self::event_lines::EventLines;
 use self::troubles::Troubles;
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -27,6 +29,7 @@ use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
+use crate::repeats::Repeats;
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -122,6 +125,9 @@ pub struct Flow {
     /// Bytes that were read by the time of the last report.
     read_at_report: u64,
     troubles: Troubles,
+    event_lines: EventLines,
+    /// Reading in search of the end of an overlong line.
+    search_errors: Repeats,
 }
 
 impl Flow {
@@ -156,6 +162,8 @@ impl Flow {
             requests_before: RequestTotals::default(),
             read_at_report: 0,
             troubles: Troubles::default(),
+            event_lines: EventLines::default(),
+            search_errors: Repeats::default(),
         }
     }
 
@@ -188,7 +196,7 @@ impl Flow {
         let scans = self.tailer.scans();
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
-        self.report_events();
+        self.report_events(now.instant);
         self.pump(now, outlet);
         self.close_aged_batch(now.instant, outlet);
         self.settle();
@@ -202,7 +210,7 @@ impl Flow {
         let drained = self.is_drained();
         if drained {
             self.report(now.instant);
-            self.troubles.log_rest(&self.config.id, now.instant);
+            self.troubles.log_rest(&self.config.id);
         }
         Stepped { wake_at: self.wake_at(now.instant), drained }
     }

@@ -42,9 +42,9 @@ pub struct Pace {
 impl Pace {
     /// It happens now.
     pub fn turn(&mut self, now: Instant) -> Turn {
-        let going_on = self.window.filter(|(_, _, last)| {
-            now.saturating_duration_since(*last) < SUMMARY_INTERVAL_MAX
-        });
+        let going_on = self
+            .window
+            .filter(|(_, _, last)| now.saturating_duration_since(*last) < SUMMARY_INTERVAL_MAX);
         let Some((start, every, _)) = going_on else {
             self.window = Some((now, SUMMARY_INTERVAL, now));
             return Turn::First;

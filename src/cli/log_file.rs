@@ -53,13 +53,7 @@ struct Open {
 impl LogFile {
     /// Nothing is opened before the first line comes.
     pub(super) fn new(config: LogFileConfig) -> Self {
-        Self {
-            config,
-            open: None,
-            retry_at: None,
-            failures: Repeats::default(),
-            compressing: None,
-        }
+        Self { config, open: None, retry_at: None, failures: Repeats::default(), compressing: None }
     }
 
     /// Appends a line, with its line end. What cannot be written goes to `instead`, and so does
@@ -151,7 +145,8 @@ impl LogFile {
         let mut name = self.config.path.clone().into_os_string();
         name.push(stamp.strftime(".%Y%m%d-%H%M%S").to_string());
         let numbers = self.backups().into_iter().filter_map(|backup| {
-            let rest = backup.as_os_str().as_encoded_bytes().strip_prefix(name.as_encoded_bytes())?;
+            let rest =
+                backup.as_os_str().as_encoded_bytes().strip_prefix(name.as_encoded_bytes())?;
             let number = rest.strip_prefix(b".").and_then(|rest| rest.get(..5));
             let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             Some(number.unwrap_or(0_u32))
@@ -178,7 +173,8 @@ impl LogFile {
     }
 
     fn backups(&self) -> Vec<PathBuf> {
-        let (Some(directory), Some(name)) = (self.config.path.parent(), self.config.path.file_name())
+        let (Some(directory), Some(name)) =
+            (self.config.path.parent(), self.config.path.file_name())
         else {
             return Vec::new();
         };
@@ -379,7 +375,10 @@ mod tests {
         let text = String::from_utf8(stderr).unwrap();
         assert_eq!(text.matches("line\n").count(), 12, "{text}");
         assert_eq!(text.matches("cannot write the log file").count(), 1, "{text}");
-        assert!(text.starts_with("kinetail: cannot write the log file "), "loud, and first: {text}");
+        assert!(
+            text.starts_with("kinetail: cannot write the log file "),
+            "loud, and first: {text}"
+        );
         fs::remove_file(dir.path().join("logs")).unwrap();
         let mut stderr = Vec::new();
         log.write_line(b"works\n", start + Duration::from_mins(1), &mut stderr);

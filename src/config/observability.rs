@@ -37,10 +37,7 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 
 const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-pub(super) fn cloudwatch(
-    file: &TopLevelFile<'_>,
-    findings: &mut Findings<'_>,
-) -> CloudWatchConfig {
+pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> CloudWatchConfig {
     let slot = file.cloudwatch_namespace;
     let namespace = slot.text_not_empty(findings).unwrap_or("AWSKinesisAgent");
     let legal = namespace.chars().all(|c| c.is_ascii_graphic() || c == ' ');
@@ -86,8 +83,11 @@ pub(super) fn log(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> LogCo
 
 /// The keys beside `log.file` are checked whether there is a file or not.
 fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogFileConfig> {
-    let days =
-        file.log_max_backup_age_days.integer(findings, 1..=LOG_BACKUP_DAYS_MAX, LOG_BACKUP_DAYS_DEFAULT);
+    let days = file.log_max_backup_age_days.integer(
+        findings,
+        1..=LOG_BACKUP_DAYS_MAX,
+        LOG_BACKUP_DAYS_DEFAULT,
+    );
     let limits = LogFileConfig {
         path: PathBuf::new(),
         bytes_max: log_file_bytes(file.log_max_file_size, findings),

@@ -190,11 +190,9 @@ mod tests {
     fn a_flow_that_is_not_behind_has_one_line() {
         assert_eq!(
             texts(of_flow(&status(0, 0), false, false)),
-            [
-                "FileTailer[fh:d1:/tmp/app.log*]: Tailer Progress: Tailer has parsed 3 records \
+            ["FileTailer[fh:d1:/tmp/app.log*]: Tailer Progress: Tailer has parsed 3 records \
                  (6 bytes), transformed 2 records, skipped 1 records, and has successfully sent 2 \
-                 records to destination."
-            ]
+                 records to destination."]
         );
     }
 
@@ -203,10 +201,8 @@ mod tests {
         let flows = [status(0, 0), status(0, 0)];
         assert_eq!(
             texts(of_agent(flows.iter(), Duration::from_millis(30_146), false)),
-            [
-                "Agent: Progress: 6 records parsed (12 bytes), and 4 records sent successfully to \
-                 destinations. Uptime: 30146ms"
-            ]
+            ["Agent: Progress: 6 records parsed (12 bytes), and 4 records sent successfully to \
+                 destinations. Uptime: 30146ms"]
         );
     }
 

@@ -160,8 +160,7 @@ impl Lines {
         let Some(reporter) = &self.reporter else { return };
         let before = self.before.insert(Arc::clone(&flow.flow), flow.totals).unwrap_or_default();
         let lag = (flow.lag_bytes, flow.lag_seconds);
-        let extra =
-            self.emit_extra.then(|| ExtraReport::between(&before, &flow.totals, lag));
+        let extra = self.emit_extra.then(|| ExtraReport::between(&before, &flow.totals, lag));
         let report = FlowReport { errors_in_a_row: flow.totals.errors_in_a_row, extra };
         reporter.report_flow(&Arc::from(flow.destination.as_str()), report);
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
+use crate::repeats::Line;
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::file::read_at;
 use crate::tail::identity::{FileKey, Position};
@@ -249,8 +250,13 @@ impl Flow {
         let chunk = match read_at(handle, from, SCAN_BYTES) {
             Ok(chunk) => chunk,
             Err(error) => {
-                tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
-                    "cannot search for the end of a long line; it is tried again");
+                let path = file.path.display().to_string();
+                if let Some(Line::First | Line::Summary { .. }) =
+                    self.search_errors.on_failure(&path, now.instant)
+                {
+                    tracing::warn!(flow = %self.config.id, file = %path, %error,
+                        "cannot search for the end of a long line; it is tried again");
+                }
                 return Some(Turn::Done);
             }
         };

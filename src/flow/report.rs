@@ -1,6 +1,5 @@
 //! What a flow says about itself: log lines, counters, the status page.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,10 +21,6 @@ const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
 /// The longest time between two reports.
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Of the events of one kind in one step, this many get a log line of their own; the rest share
-/// one. Ten thousand files at a start are not ten thousand lines.
-const EVENT_LINES_MAX: usize = 5;
-
 /// Header lines are left out and are no records.
 const REASON_HEADER: &str = "header";
 
@@ -34,12 +29,11 @@ const STATUS_FILES_MAX: usize = 1_000;
 
 impl Flow {
     /// Counts and logs what happened to files.
-    pub(super) fn report_events(&mut self) {
+    pub(super) fn report_events(&mut self, now: Instant) {
         let events = self.tailer.take_events();
         if events.is_empty() {
             return;
         }
-        let mut logged: BTreeMap<&'static str, usize> = BTreeMap::new();
         for event in &events {
             self.metrics.file_transition(event.kind.label());
             if event.kind == EventKind::Problem {
@@ -49,21 +43,19 @@ impl Flow {
                 self.metrics.bytes_abandoned("file_gone", event.bytes);
                 self.totals.bytes_abandoned += event.bytes;
             }
-            let seen = logged.entry(event.kind.label()).or_default();
-            *seen += 1;
-            // Nothing that is lost goes without a line of its own.
-            if *seen <= EVENT_LINES_MAX || event.kind == EventKind::Abandoned {
+            if self.event_lines.is_told(event.kind, now) {
                 self.log_event(event);
             }
         }
-        for (kind, seen) in logged {
-            if seen > EVENT_LINES_MAX && kind != EventKind::Abandoned.label() {
-                let more = seen - EVENT_LINES_MAX;
-                tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
-            }
-        }
+        self.log_events_held_back(now);
         self.metrics.files.set(count(self.tailer.file_count()));
         self.metrics.files_open.set(count(self.tailer.open_count()));
+    }
+
+    fn log_events_held_back(&mut self, now: Instant) {
+        for (kind, more) in self.event_lines.held_back(now) {
+            tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
+        }
     }
 
     fn log_event(&self, event: &FileEvent) {
@@ -79,6 +71,13 @@ impl Flow {
             | EventKind::Truncated => {
                 tracing::warn!(%flow, %file, kind, "{detail}");
             }
+            EventKind::Resumed => {
+                // The Java agent's words, which people search for.
+                let offset = self.offset_in(event);
+                tracing::info!(%flow, %file, kind, %detail,
+                    "FileTailer[{flow}]: Successfully started tailing from previous checkpoint \
+                     {file}@{offset}");
+            }
             EventKind::Appeared
             | EventKind::CopyRecognized
             | EventKind::Deleted
@@ -87,10 +86,15 @@ impl Flow {
             | EventKind::Recovered
             | EventKind::Released
             | EventKind::Renamed
-            | EventKind::Resumed
             | EventKind::Returned
             | EventKind::Shadow => tracing::info!(%flow, %file, kind, "{detail}"),
         }
+    }
+
+    /// Where the file that the event is about is read from.
+    fn offset_in(&self, event: &FileEvent) -> u64 {
+        let mut files = self.tailer.files().filter(|file| file.path == event.path);
+        files.next().map_or(0, |file| file.position.offset)
     }
 
     /// Counts what became of records on their way into batches.
@@ -156,6 +160,7 @@ impl Flow {
         let every = REPORT_EVERY_PER_FILE.saturating_mul(files);
         self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
         self.troubles.log(&self.config.id, now);
+        self.log_events_held_back(now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
         let mut total = 0;

@@ -24,8 +24,8 @@ use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
-use crate::repeats::{Line, Repeats};
 pub use crate::metrics::cloudwatch::RequestReport;
+use crate::repeats::{Line, Repeats};
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);

@@ -241,7 +241,10 @@ impl Tailer {
             let unread = file.unread_bytes();
             self.abandon(&file.path, unread, "it could not be opened again");
         }
-        self.event(EventKind::Released, &file.path, format!("read to {}", file.position.offset));
+        let read = file.position.offset;
+        let detail =
+            format!("no name in the pattern leads to it any more; let go, read to byte {read}");
+        self.event(EventKind::Released, &file.path, detail);
         if file.seen.links == 0 {
             self.changes.push(Change::Forget(key));
             return;

@@ -372,7 +372,7 @@ impl Tailer {
 
     pub(super) fn recovered(&mut self, path: &Path) {
         if !self.troubled.is_empty() && self.troubled.remove(path) {
-            self.event(EventKind::Recovered, &Arc::from(path), "");
+            self.event(EventKind::Recovered, &Arc::from(path), "it can be followed again");
         }
     }
 

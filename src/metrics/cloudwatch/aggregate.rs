@@ -82,9 +82,7 @@ impl Aggregator {
                     (Metric::RecordSendErrors, report.record_errors),
                     (Metric::BytesSent, report.bytes_sent),
                 ]
-                .map(|(metric, count)| {
-                    (!report.service_error).then_some((metric, as_f64(count)))
-                }),
+                .map(|(metric, count)| (!report.service_error).then_some((metric, as_f64(count)))),
             ),
         )
     }
@@ -316,12 +314,8 @@ mod tests {
         assert_eq!(found(&datums, Metric::LagBytes), [1.0, 7.0, 7.0, 7.0]);
         assert_eq!(found(&datums, Metric::LagSeconds), [1.0, 0.5, 0.5, 0.5]);
         assert_eq!(found(&datums, Metric::ConsecutiveProcessingErrors), [1.0, 2.0, 2.0, 2.0]);
-        let extra = ExtraReport {
-            records_truncated: 1,
-            records_skipped: 2,
-            bytes_abandoned: 3,
-            ..extra
-        };
+        let extra =
+            ExtraReport { records_truncated: 1, records_skipped: 2, bytes_abandoned: 3, ..extra };
         sums.add_flow(&stream, &FlowReport { extra: Some(extra), ..quiet }).unwrap();
         let datums = sums.drain();
         assert_eq!(datums.len(), 6);
