@@ -114,7 +114,9 @@ impl Admin {
             tokio::select! {
                 () = &mut shutdown => return,
                 () = connections.any_finished() => {}
-                accepted = accept(&self.listener, failures.is_failing()), if connections.have_room() => {
+                accepted = accept(&self.listener, failures.is_failing()),
+                    if connections.have_room() =>
+                {
                     match accepted {
                         Ok(stream) => {
                             failures.on_success(Instant::now());

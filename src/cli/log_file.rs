@@ -355,7 +355,7 @@ mod tests {
         log.finish();
         let found = names(dir.path());
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[1].ends_with(".gz"), "{found:?}");
+        assert!(found[1].ends_with(COMPRESSED), "{found:?}");
         let mut text = String::new();
         let compressed = File::open(dir.path().join("logs").join(&found[1])).unwrap();
         GzDecoder::new(compressed).read_to_string(&mut text).unwrap();

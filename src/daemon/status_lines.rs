@@ -56,7 +56,7 @@ pub(super) fn of_flow(
 
 /// The lines of the agent as a whole.
 pub(super) fn of_agent<'a>(
-    flows: impl Iterator<Item = &'a FlowStatus> + Clone,
+    flows: &(impl Iterator<Item = &'a FlowStatus> + Clone),
     uptime: Duration,
     emit_internal: bool,
 ) -> Vec<StatusLine> {
@@ -200,7 +200,7 @@ mod tests {
     fn the_agent_adds_its_flows_up() {
         let flows = [status(0, 0), status(0, 0)];
         assert_eq!(
-            texts(of_agent(flows.iter(), Duration::from_millis(30_146), false)),
+            texts(of_agent(&flows.iter(), Duration::from_millis(30_146), false)),
             ["Agent: Progress: 6 records parsed (12 bytes), and 4 records sent successfully to \
                  destinations. Uptime: 30146ms"]
         );
@@ -221,7 +221,7 @@ mod tests {
         );
         let flows = [status(20_000_000, 1), status(9_281_475, 1)];
         assert_eq!(
-            texts(of_agent(flows.iter(), Duration::ZERO, false)).pop().unwrap(),
+            texts(of_agent(&flows.iter(), Duration::ZERO, false)).pop().unwrap(),
             "Agent: Tailing is 27.924805 MB (29281475 bytes) behind. There are 2 file(s) newer \
              than current file(s) being tailed."
         );
@@ -231,7 +231,7 @@ mod tests {
     fn how_loud_it_is_depends_on_the_amount() {
         let level = |bytes, emit| {
             let lines = of_flow(&status(bytes, 0), false, emit);
-            let agent = of_agent([status(bytes, 0)].iter(), Duration::ZERO, emit);
+            let agent = of_agent(&[status(bytes, 0)].iter(), Duration::ZERO, emit);
             let levels = [lines.get(1), agent.last().filter(|line| line.text.contains("behind"))]
                 .map(|line| line.map(|line| line.level));
             assert_eq!(levels[0], levels[1], "the flow and the agent agree");
@@ -251,13 +251,13 @@ mod tests {
             let lines = of_flow(&status(bytes, 0), false, true);
             assert_eq!(lines[1].level, Level::INFO);
         }
-        let quiet = of_agent([status(0, 0)].iter(), Duration::ZERO, true);
+        let quiet = of_agent(&[status(0, 0)].iter(), Duration::ZERO, true);
         assert_eq!(quiet.last().unwrap().text, "Agent: Tailing is 0.000000 MB (0 bytes) behind.");
     }
 
     #[test]
     fn all_figures_are_json_under_the_java_agents_keys() {
-        let line = of_agent([status(7, 1)].iter(), Duration::from_millis(5), true).remove(0).text;
+        let line = of_agent(&[status(7, 1)].iter(), Duration::from_millis(5), true).remove(0).text;
         let json = line.strip_prefix("Agent: Status: ").unwrap();
         let figures: Value = serde_json::from_str(json).unwrap();
         assert_eq!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tracing::Level;
 
@@ -36,8 +36,8 @@ pub(super) type Reports = mpsc::Receiver<Report>;
 /// Tasks that run until [`Watchers::finish`].
 #[derive(Debug)]
 pub(super) struct Watchers {
-    lines: (oneshot::Sender<()>, JoinHandle<()>),
-    cloudwatch: Option<(oneshot::Sender<Duration>, JoinHandle<()>)>,
+    lines: (oneshot::Sender<()>, JoinSet<()>),
+    cloudwatch: Option<(oneshot::Sender<Duration>, JoinSet<()>)>,
 }
 
 /// The two ends of the way to CloudWatch, if metrics are sent there.
@@ -70,19 +70,21 @@ impl Watchers {
             before: HashMap::new(),
         };
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(lines.run(config.log.status_period, stopped));
+        let mut task = JoinSet::new();
+        task.spawn(lines.run(config.log.status_period, stopped));
         Self { lines: (stop, task), cloudwatch: publisher }
     }
 
     /// Writes the last lines and gives CloudWatch this long to take what is left.
     pub(super) async fn finish(self, time: Duration) {
-        let (stop, task) = self.lines;
-        if stop.send(()).is_err() || timeout(LAST_LINES_TIME_MAX, task).await.is_err() {
+        let (stop, mut task) = self.lines;
+        let ended = timeout(LAST_LINES_TIME_MAX, task.join_next());
+        if stop.send(()).is_err() || ended.await.is_err() {
             tracing::warn!("the last status lines could not be written");
         }
-        let Some((stop, task)) = self.cloudwatch else { return };
-        let over = time + LAST_FLUSH_GRACE;
-        if stop.send(time).is_err() || timeout(over, task).await.is_err() {
+        let Some((stop, mut task)) = self.cloudwatch else { return };
+        let ended = timeout(time + LAST_FLUSH_GRACE, task.join_next());
+        if stop.send(time).is_err() || ended.await.is_err() {
             tracing::warn!("CloudWatch did not get the last metrics");
         }
     }
@@ -93,7 +95,7 @@ async fn publish(
     config: &CloudWatchConfig,
     aws: &Aws,
     reports: Reports,
-) -> (oneshot::Sender<Duration>, JoinHandle<()>) {
+) -> (oneshot::Sender<Duration>, JoinSet<()>) {
     let client = aws.cloudwatch().await;
     let region = client.config().region().map_or("unknown", AsRef::as_ref).to_owned();
     let (namespace, flush_interval) = (config.namespace.clone(), config.flush_interval);
@@ -106,7 +108,8 @@ async fn publish(
     }
     let tag_instance = config.tag_instance;
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(async move {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
         let instance = if tag_instance { instance::name().await } else { None };
         let options = PublisherOptions { namespace, flush_interval, instance };
         // Without a daemon there is no time left.
@@ -153,7 +156,7 @@ impl Lines {
         }
         let uptime = super::clock::now().instant.saturating_duration_since(self.started);
         let flows = flows.iter().map(AsRef::as_ref);
-        status_lines::of_agent(flows, uptime, self.emit_internal).iter().for_each(write);
+        status_lines::of_agent(&flows, uptime, self.emit_internal).iter().for_each(write);
     }
 
     fn report(&mut self, flow: &FlowStatus) {

@@ -78,7 +78,9 @@ impl Sandbox {
                 biased;
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => report(ended),
-                stream = accept(&listener, &mut failures), if connections.len() < CONNECTIONS_MAX => {
+                stream = accept(&listener, &mut failures),
+                    if connections.len() < CONNECTIONS_MAX =>
+                {
                     connections.spawn(connection(stream, Arc::clone(&shared), stop.clone()));
                 }
             }

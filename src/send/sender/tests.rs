@@ -407,13 +407,16 @@ impl std::io::Write for Log {
     }
 }
 
+/// What the service does with each request.
+type Script = Box<dyn Fn(usize) -> Step>;
+
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_failures_is_a_few_lines() {
     let denied = || Step::Error(400, "AccessDeniedException");
     let expired = || Step::Error(400, "ExpiredTokenException");
     let busy = || Step::Error(503, "ServiceUnavailable");
     let throttled = || Step::Error(400, "ThrottlingException");
-    let kinds: [(&str, Box<dyn Fn(usize) -> Step>); 4] = [
+    let kinds: [(&str, Script); 4] = [
         ("always busy", Box::new(move |_| busy())),
         ("parked", Box::new(move |_| denied())),
         ("no credentials", Box::new(|_| Step::MissingCredentials)),
