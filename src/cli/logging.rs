@@ -60,6 +60,18 @@ fn kinetail_level(level: &str) -> String {
     if level.contains(['=', ',']) { level.to_owned() } else { format!("kinetail={level}") }
 }
 
+/// What is said on standard error without a log, because the program does not start: the journal
+/// is told that every line of it is an error.
+pub(super) fn as_error(text: &str) -> String {
+    if is_journal() { prefixed(text) } else { text.to_owned() }
+}
+
+fn prefixed(text: &str) -> String {
+    let prefix = priority(Level::ERROR);
+    let lines: Vec<String> = text.lines().map(|line| format!("{prefix}{line}")).collect();
+    lines.join("\n")
+}
+
 /// Whether standard error leads to the journal: systemd says which file that would be.
 fn is_journal() -> bool {
     let Ok(expected) = std::env::var("JOURNAL_STREAM") else { return false };
@@ -146,5 +158,6 @@ mod tests {
     fn the_journal_is_told_how_urgent_a_line_is() {
         let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
         assert_eq!(levels.map(priority), ["<3>", "<4>", "<6>", "<7>", "<7>"]);
+        assert_eq!(prefixed("one\n  two\n"), "<3>one\n<3>  two");
     }
 }

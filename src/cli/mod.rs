@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // With standard error closed there is nobody left to tell.
-            if writeln!(io::stderr(), "{}", in_full(&error)).is_err() {
+            if writeln!(io::stderr(), "{}", logging::as_error(&in_full(&error))).is_err() {
                 return ExitCode::from(1);
             }
             ExitCode::from(1)

@@ -239,3 +239,31 @@ fn what_cloudwatch_has_not_got_is_sent_at_the_stop() {
     }
     assert!(!calls[0].contains("BytesAbandoned"), "what did not happen costs nothing");
 }
+
+#[test]
+fn a_file_that_cannot_be_read_makes_the_error_gauge_climb_until_it_can() {
+    let endpoint = Endpoint::healthy();
+    let mut home = Home::new(&endpoint.handle.url());
+    home.set("log.statusReportingPeriodSeconds", json!(1));
+    let more = json!({ "log.emitInternalMetrics": true });
+    home.flow("app.log", ("kinesisStream", "s"), &more);
+    // Nobody, not even root, gets to the end of it.
+    let path = home.log("app.log");
+    std::os::unix::fs::symlink("app.log", &path).unwrap();
+    let agent = home.start();
+    let errors = |log: &str| {
+        let lines = log.lines().filter_map(|line| line.split_once("File Tailer Status: "));
+        let figures: Vec<Value> =
+            lines.map(|(_, json)| serde_json::from_str(json).unwrap()).collect();
+        let key = "FileTailer.ConsecutiveProcessingErrors";
+        figures.last().and_then(|figures| figures[key].as_u64()).unwrap_or_default()
+    };
+    wait_until("climbing gauge", SOON, || errors(&agent.log()) >= 3, || agent.log());
+    fs::remove_file(&path).unwrap();
+    append(&path, b"at last\n");
+    endpoint.wait_for_all(&kinesis("s"), &[b"at last\n".to_vec()], SOON, || agent.log());
+    wait_until("quiet gauge", SOON, || errors(&agent.log()) == 0, || agent.log());
+    let log = agent.log();
+    assert_eq!(log.matches("kind=\"problem\"").count(), 1, "one line a state: {log}");
+    assert_eq!(agent.stop(SOON), Some(0));
+}
