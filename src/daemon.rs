@@ -6,6 +6,8 @@
 
 mod clock;
 mod flow_thread;
+mod status_lines;
+mod watchers;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,14 +21,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::flow_thread::{End, FlowThread, Launch, Shared};
+use self::watchers::Watchers;
 use crate::admin::server::{Admin, Reach};
 use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
-use crate::config::{CloudWatchConfig, Config};
+use crate::config::Config;
 use crate::flow::Message;
-use crate::metrics::cloudwatch::{self, PublisherOptions, Reporter};
 use crate::metrics::name;
 use crate::metrics::prometheus::Prometheus;
 use crate::send::client::{Aws, ClientError};
@@ -35,6 +37,15 @@ use crate::tail::watch::Watch;
 
 /// A flow that had a bug is started again after this long.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// A flow that ends by a bug again soon is started again less and less soon, but as soon as this.
+const RESTART_AFTER_MAX: Duration = Duration::from_mins(1);
+
+/// CloudWatch may take this long to take the last metrics ...
+const LAST_METRICS_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// ... and this long if the time to stop is over.
+const LAST_METRICS_TIME_MIN: Duration = Duration::from_millis(500);
 
 /// The service manager hears from us twice as often as it asks to.
 const WATCHDOG_SHARE: u32 = 2;
@@ -68,6 +79,9 @@ pub enum Stopped {
     OutOfTime,
     /// A second order to stop came.
     AtOnce,
+    /// Whatever can be delivered is; destinations are parked, and what is for them is sent after
+    /// the next start.
+    Parked,
 }
 
 /// A daemon whose flows run.
@@ -85,6 +99,7 @@ pub struct Daemon {
     feeds: watch::Sender<Vec<FlowFeed>>,
     /// Flows that ended by a bug, and when each starts again.
     restarts: Vec<(Instant, Launch)>,
+    watchers: Watchers,
 }
 
 impl Daemon {
@@ -95,6 +110,7 @@ impl Daemon {
     /// [`DaemonError`]; then nothing runs.
     pub async fn start(config: Config) -> Result<Self, DaemonError> {
         let started = clock::now().instant;
+        tracing::info!("Agent: Starting up...");
         let flow_ids: Vec<Arc<str>> =
             config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
         let options = StoreOptions { flows: flow_ids };
@@ -102,7 +118,7 @@ impl Daemon {
         report_store(&config.checkpoint_file, &store_report);
         let aws = Aws::load(&config.aws).await;
         let mut tasks = JoinSet::new();
-        let cloudwatch = start_cloudwatch(&config.cloudwatch, &aws, &mut tasks).await;
+        let cloudwatch = watchers::reporter(&config.cloudwatch);
         let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
@@ -110,7 +126,8 @@ impl Daemon {
             watch: if config.notify { Watch::new() } else { Watch::off() },
             aws,
             ended: ended_sender,
-            cloudwatch,
+            cloudwatch: cloudwatch.as_ref().map(|(reporter, _)| reporter.clone()),
+            log_requests: config.log.emit_metrics,
             descriptors_max: flow_thread::descriptors_for_each_of(config.flows.len()),
             disk: DiskGuard {
                 min_free_percent: config.min_free_disk_percent,
@@ -120,10 +137,14 @@ impl Daemon {
         });
         let mut flows = BTreeMap::new();
         for flow in &config.flows {
-            let launch = Launch { config: flow.clone(), restarts: 0 };
+            tracing::info!("Agent: Starting tailer for file {}", flow.id);
+            let launch = Launch::first(flow.clone());
             let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
             flows.insert(thread.id(), thread);
         }
+        let feeds = watch::Sender::new(Vec::new());
+        let watchers =
+            Watchers::start(&config, &shared.aws, cloudwatch, feeds.subscribe(), started).await;
         let daemon = Self {
             shared,
             flows,
@@ -134,10 +155,13 @@ impl Daemon {
             shutdown_timeout: config.shutdown_timeout,
             admin: config.admin,
             started,
-            feeds: watch::Sender::new(Vec::new()),
+            feeds,
             restarts: Vec::new(),
+            watchers,
         };
         daemon.publish_feeds();
+        let took = clock::now().instant.saturating_duration_since(started);
+        tracing::info!("Agent: Startup completed in {} ms.", took.as_millis());
         Ok(daemon)
     }
 
@@ -212,6 +236,8 @@ impl Daemon {
 
     async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
         let timeout = self.shutdown_timeout;
+        let asked = clock::now().instant;
+        tracing::info!("Agent: Shutting down...");
         tracing::info!(
             "stopping: delivering what was read, for at most {} ms",
             timeout.as_millis()
@@ -220,21 +246,34 @@ impl Daemon {
         for flow in self.flows.values() {
             flow.tell(Message::Drain);
         }
-        let stopped = tokio::select! {
+        let mut stopped = tokio::select! {
             () = all_ended(&mut self.ended, self.flows.len()) => Stopped::Drained,
             () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
             () = stop_now => Stopped::AtOnce,
         };
-        if stopped != Stopped::Drained {
-            for flow in self.flows.values() {
-                flow.report_undelivered();
-            }
+        let undelivered = self.flows.values().filter(|flow| flow.report_undelivered()).count();
+        if stopped == Stopped::Drained && undelivered > 0 {
+            stopped = Stopped::Parked;
         }
+        let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
+        let time = match stopped {
+            Stopped::AtOnce => Duration::ZERO,
+            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked => {
+                left.clamp(LAST_METRICS_TIME_MIN, LAST_METRICS_TIME_MAX)
+            }
+        };
+        self.watchers.finish(time).await;
         self.tasks.abort_all();
         drop(self.flows);
         if let Err(error) = self.store.close() {
             tracing::error!(%error, "the checkpoint database was not closed cleanly");
         }
+        let now = clock::now().instant;
+        tracing::info!(
+            "Agent: Shut down completed in {} ms. Uptime: {} ms",
+            now.saturating_duration_since(asked).as_millis(),
+            now.saturating_duration_since(self.started).as_millis()
+        );
         stopped
     }
 
@@ -242,17 +281,17 @@ impl Daemon {
     /// from its checkpoints; the others never notice.
     fn on_ended(&mut self, id: &Arc<str>) {
         let Some(thread) = self.flows.remove(id) else { return };
-        let End { launch, panic } = thread.join();
+        let End { launch, panic } = thread.join(clock::now().instant);
         tracing::error!(flow = %id, restarts = launch.restarts,
             "the flow ended by a bug in it and starts again: {panic}");
         metrics::counter!(name::FLOW_RESTARTS, "flow" => id.to_string()).increment(1);
-        self.restarts.push((clock::now().instant + RESTART_AFTER, launch));
+        self.restarts.push((clock::now().instant + launch.pause(), launch));
     }
 
     /// Starts the flow that has waited longest; if that fails it is tried again later.
     async fn start_again(&mut self) {
         let (_, launch) = self.restarts.remove(0);
-        let again = launch.clone();
+        let mut again = launch.clone();
         match FlowThread::start(&self.shared, launch, &mut self.tasks).await {
             Ok(thread) => {
                 self.flows.insert(thread.id(), thread);
@@ -261,7 +300,8 @@ impl Daemon {
             Err(error) => {
                 tracing::error!(flow = %again.config.id, %error,
                     "the flow cannot start again; it is tried again");
-                self.restarts.push((clock::now().instant + RESTART_AFTER, again));
+                again.failures_in_a_row = again.failures_in_a_row.saturating_add(1);
+                self.restarts.push((clock::now().instant + again.pause(), again));
             }
         }
     }
@@ -288,26 +328,6 @@ async fn all_ended(ended: &mut mpsc::Receiver<Arc<str>>, count: usize) {
             return;
         }
     }
-}
-
-/// Starts to publish to CloudWatch, if it is asked for. Nothing of it reaches the data path.
-async fn start_cloudwatch(
-    config: &CloudWatchConfig,
-    aws: &Aws,
-    tasks: &mut JoinSet<()>,
-) -> Option<Reporter> {
-    if !config.emit_metrics {
-        return None;
-    }
-    let (reporter, reports) = Reporter::channel();
-    let options = PublisherOptions {
-        namespace: config.namespace.clone(),
-        flush_interval: config.flush_interval,
-        instance: None,
-    };
-    let client = aws.cloudwatch().await;
-    tasks.spawn(cloudwatch::run(client, options, reports, std::future::pending()));
-    Some(reporter)
 }
 
 fn report_store(path: &Path, report: &OpenReport) {

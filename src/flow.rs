@@ -5,6 +5,7 @@
 //! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
 //! waits and steps is in `daemon`.
 
+mod event_lines;
 mod inbox;
 mod notice;
 mod pump;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 
 pub use inbox::{Abandoned, Inbox, Mailbox, Message};
 
+use self::event_lines::EventLines;
 use self::notice::Notice;
 use self::troubles::Troubles;
 use crate::admin::status::FlowStatus;
@@ -28,6 +30,7 @@ use crate::budget::Account;
 use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
 use crate::metrics::FlowMetrics;
+use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -49,6 +52,10 @@ pub trait Outlet {
     /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`
     /// if nobody takes them any more.
     fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool;
+
+    /// Nothing that is in flight need wait for a destination that is parked: whoever has such a
+    /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
+    fn stop_waiting_for_parked(&mut self) {}
 
     /// Lets old rows go, but not those of these files: they were found.
     fn purge(&mut self, keep: Vec<FileKey>);
@@ -82,14 +89,6 @@ pub struct Stepped {
     pub drained: bool,
 }
 
-/// What was delivered since the flow started.
-#[derive(Debug, Default)]
-struct Totals {
-    records: u64,
-    bytes: u64,
-    retries: u64,
-}
-
 /// One flow.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
@@ -119,11 +118,18 @@ pub struct Flow {
     /// The store has answered for the first time: where the flow began is written down.
     start_is_kept: bool,
     draining: bool,
+    /// The destination is parked and the flow stops: batches are not sent any more.
+    gave_up: bool,
     next_report: Instant,
     notice: Notice,
     restarts: u64,
-    totals: Totals,
+    totals: FlowTotals,
+    /// What the flow's requests came to before it was started again.
+    requests_before: RequestTotals,
+    /// Bytes that were read by the time of the last report.
+    read_at_report: u64,
     troubles: Troubles,
+    event_lines: EventLines,
 }
 
 impl Flow {
@@ -151,12 +157,24 @@ impl Flow {
             introduced: false,
             start_is_kept: false,
             draining: false,
+            gave_up: false,
             next_report: now,
             notice: Notice::default(),
             restarts: parts.restarts,
-            totals: Totals::default(),
+            totals: FlowTotals::default(),
+            requests_before: RequestTotals::default(),
+            read_at_report: 0,
             troubles: Troubles::default(),
+            event_lines: EventLines::default(),
         }
+    }
+
+    /// Goes on counting where the flow was before a bug ended it. That it ended is an error.
+    pub fn carry_on(&mut self, before: FlowTotals) {
+        self.totals = before;
+        self.totals.errors_in_a_row = before.errors_in_a_row.saturating_add(1);
+        self.requests_before = before.requests;
+        self.read_at_report = before.bytes_read;
     }
 
     /// Takes a message. The next step acts on it.
@@ -165,6 +183,10 @@ impl Flow {
             Message::Drain => self.draining = true,
             Message::Look => self.tailer.hint(now),
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
+            Message::Sender(SenderEvent::GivenUp(batch)) => {
+                self.gave_up = true;
+                self.submitted_bytes.remove(&batch);
+            }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
             Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
             Message::Written { token, result } => self.on_written(token, result),
@@ -179,7 +201,7 @@ impl Flow {
         }
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
-        self.report_events();
+        self.report_events(now.instant);
         if self.may_read() {
             self.pump(now, outlet);
         }
@@ -189,9 +211,13 @@ impl Flow {
         if now.instant >= self.next_report {
             self.report(now.instant);
         }
+        if self.draining && !self.would_lose_by_giving_up() {
+            outlet.stop_waiting_for_parked();
+        }
         let drained = self.is_drained();
         if drained {
-            self.troubles.log_rest(&self.config.id, now.instant);
+            self.report(now.instant);
+            self.troubles.log_rest(&self.config.id);
         }
         Stepped { wake_at: self.wake_at(now.instant), drained }
     }
@@ -303,7 +329,7 @@ impl Flow {
         let due = self.packer.open().is_some_and(|batch| {
             self.draining || now >= batch.opened_at + self.config.max_buffer_age
         });
-        if due && self.has_free_request() {
+        if due && self.has_free_request() && !self.gave_up {
             self.submit(now, outlet);
         }
     }
@@ -312,10 +338,20 @@ impl Flow {
         self.ledger.unsettled() < self.in_flight.current()
     }
 
+    /// Whether a file that nobody can find again has bytes that are not acknowledged. Everything
+    /// else is read again after the next start.
+    fn would_lose_by_giving_up(&self) -> bool {
+        self.tailer
+            .files()
+            .any(|file| file.lag_bytes() > 0 && self.tailer.is_lost_after_stop(file.key))
+    }
+
     fn is_drained(&self) -> bool {
+        let delivered = self.packer.open().is_none() && self.ledger.unsettled() == 0;
+        let given_up =
+            self.gave_up && self.submitted_bytes.is_empty() && !self.would_lose_by_giving_up();
         self.draining
-            && self.packer.open().is_none()
-            && self.ledger.unsettled() == 0
+            && (delivered || given_up)
             && self.writing.is_none()
             && self.changes.is_empty()
             && !self

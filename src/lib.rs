@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod flow;
 pub mod metrics;
 pub mod process;
+pub mod repeats;
 pub mod sandbox;
 pub mod send;
 pub mod tail;

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::host;
 use super::routes::respond;
 use super::status::AdminState;
+use crate::repeats::Repeats;
 
 /// Connections at a time. Others wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 32;
@@ -108,22 +109,23 @@ impl Admin {
         let state = Arc::new(state);
         let mut shutdown = pin!(shutdown);
         let mut connections = Connections::default();
-        let mut accept_failed = false;
+        let mut failures = Repeats::default();
         loop {
             tokio::select! {
                 () = &mut shutdown => return,
                 () = connections.any_finished() => {}
-                accepted = accept(&self.listener, accept_failed), if connections.have_room() => {
+                accepted = accept(&self.listener, failures.is_failing()),
+                    if connections.have_room() =>
+                {
                     match accepted {
                         Ok(stream) => {
-                            accept_failed = false;
+                            failures.on_success(Instant::now());
                             connections.add(converse(stream, Arc::clone(&state), self.reach));
                         }
                         Err(error) => {
-                            if !accept_failed {
+                            if failures.on_failure("accept", Instant::now()).is_some() {
                                 tracing::warn!(%error, "the admin port cannot take connections");
                             }
-                            accept_failed = true;
                         }
                     }
                 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::checkpoint::store::StoreHealth;
 use crate::metrics::prometheus::Prometheus;
+use crate::metrics::totals::FlowTotals;
 use crate::send::DestinationHealth;
 
 /// One flow at one moment, as it published itself.
@@ -38,12 +39,12 @@ pub struct FlowStatus {
     pub files_open: usize,
     /// How often it was started again after a bug in it.
     pub restarts: u64,
-    /// Records that the destination took since the flow started.
-    pub records_delivered: u64,
-    /// Bytes of data in them.
-    pub bytes_delivered: u64,
-    /// Requests that were made again since the flow started.
-    pub retries: u64,
+    /// Bytes written and not yet read, over all files.
+    pub bytes_behind: u64,
+    /// Files with such bytes of which nothing was read yet.
+    pub files_behind: u64,
+    /// What it did since the program started.
+    pub totals: FlowTotals,
 }
 
 impl FlowStatus {
@@ -63,9 +64,9 @@ impl FlowStatus {
             files_total: 0,
             files_open: 0,
             restarts: 0,
-            records_delivered: 0,
-            bytes_delivered: 0,
-            retries: 0,
+            bytes_behind: 0,
+            files_behind: 0,
+            totals: FlowTotals::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::error::chain;
 use super::mirror::Mirror;
 use super::store::{CommitDone, CommitResult, StoreHealth};
 use crate::metrics::name;
+use crate::repeats::{Line, Repeats};
 
 /// The pause after the first failure.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
@@ -30,6 +31,7 @@ pub(super) struct Writer<B> {
     mirror: Mirror,
     waiting: Vec<Ticket>,
     trouble: Option<Trouble>,
+    failures: Repeats,
     health: Arc<Mutex<StoreHealth>>,
     committed: Counter,
     failed: Counter,
@@ -54,6 +56,7 @@ impl<B: Backend> Writer<B> {
             mirror,
             waiting: Vec::new(),
             trouble: None,
+            failures: Repeats::default(),
             health,
             committed: counter!(name::CHECKPOINT_COMMITS, "result" => "ok"),
             failed: counter!(name::CHECKPOINT_COMMITS, "result" => "failed"),
@@ -140,7 +143,9 @@ impl<B: Backend> Writer<B> {
                 self.committed.increment(1);
                 self.mirror.mark_clean();
                 if self.trouble.take().is_some() {
-                    tracing::info!("checkpoints are written again; none was lost");
+                    if self.failures.on_success(now).is_some() {
+                        tracing::info!("checkpoints are written again; none was lost");
+                    }
                     self.report(StoreHealth::Ok);
                 }
                 true
@@ -149,12 +154,20 @@ impl<B: Backend> Writer<B> {
                 self.failed.increment(1);
                 self.mirror.mark_all_dirty();
                 let reason = chain(&error);
-                if self.trouble.is_none() {
-                    tracing::error!(
+                match self.failures.on_failure("write", now) {
+                    Some(Line::First) => tracing::error!(
                         error = %reason,
                         "checkpoints cannot be written; shipping goes on, a restart now would \
                          repeat records"
-                    );
+                    ),
+                    Some(Line::Summary { failures, over, .. }) => tracing::error!(
+                        error = %reason,
+                        failures,
+                        seconds = over.as_secs(),
+                        "checkpoints still cannot be written; shipping goes on, a restart now \
+                         would repeat records"
+                    ),
+                    Some(Line::Recovered { .. }) | None => {}
                 }
                 self.report(StoreHealth::Failing { reason });
                 self.trouble = Some(Trouble::after(self.trouble, &error, now));

@@ -2,6 +2,7 @@
 //! it reads the configuration, sets up the log and hands over to the daemon.
 
 mod check;
+mod log_file;
 mod logging;
 mod progress;
 mod run;
@@ -91,7 +92,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // With standard error closed there is nobody left to tell.
-            if writeln!(io::stderr(), "{}", in_full(&error)).is_err() {
+            if writeln!(io::stderr(), "{}", logging::as_error(&in_full(&error))).is_err() {
                 return ExitCode::from(1);
             }
             ExitCode::from(1)
@@ -148,6 +149,9 @@ fn load(args: &ConfigArgs) -> Result<Config, CliError> {
         flow.pattern = flow.pattern.resolve(&cwd);
     }
     config.checkpoint_file = cwd.join(&config.checkpoint_file);
+    if let Some(file) = &mut config.log.file {
+        file.path = cwd.join(&file.path);
+    }
     Ok(config)
 }
 

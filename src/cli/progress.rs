@@ -65,9 +65,9 @@ impl Sample {
         let mut sum = Self::default();
         for flow in flows {
             let status = flow.borrow();
-            sum.records += status.records_delivered;
-            sum.bytes += status.bytes_delivered;
-            sum.retries += status.retries;
+            sum.records += status.totals.records_delivered;
+            sum.bytes += status.totals.bytes_delivered;
+            sum.retries += status.totals.retries;
             sum.lag_bytes += status.lag_bytes;
             sum.files += status.files_total;
         }

@@ -51,7 +51,7 @@ pub(super) enum RunError {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let config = load(&args.config)?;
-    logging::init(&config.log, args.sandbox && progress::is_live());
+    let _log = logging::init(&config.log, args.sandbox && progress::is_live());
     let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -64,6 +64,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     Ok(match stopped {
         Stopped::Drained => {
             tracing::info!("stopped; everything that was read is delivered");
+            ExitCode::SUCCESS
+        }
+        Stopped::Parked => {
+            tracing::warn!(
+                "stopped; a destination does not work, what is for it is delivered after the \
+                 next start; see the lines above"
+            );
             ExitCode::SUCCESS
         }
         Stopped::OutOfTime => {

@@ -72,6 +72,7 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
     let bounds = Bounds::of(destination.as_ref(), &file);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let config = FlowConfig {
+        emit_internal_metrics: file.log_emit_internal_metrics.boolean(findings, false),
         initial_position: file.initial_position.choice(
             findings,
             POSITIONS,

@@ -12,6 +12,7 @@ mod file;
 mod flow;
 mod json;
 mod network;
+mod observability;
 mod parse;
 mod read;
 mod scalar;
@@ -71,6 +72,8 @@ pub struct FlowConfig {
     /// `kinesis:<stream>:<dir>/<name pattern>` or `fh:<stream>:<dir>/<name pattern>`, as the Java
     /// agent forms it: it is the checkpoint key, the log tag and the `flow` label.
     pub id: String,
+    /// `log.emitInternalMetrics` of the flow: a line of JSON about it each period.
+    pub emit_internal_metrics: bool,
     /// Which files.
     pub pattern: FilePattern,
     /// Where the records go.
@@ -260,24 +263,53 @@ impl std::fmt::Debug for StaticKeys {
     }
 }
 
-/// CloudWatch metrics, as the Java agent sends them.
+/// CloudWatch metrics, as the Java agent sends them, and a few more.
 #[derive(Debug, Clone)]
 pub struct CloudWatchConfig {
     /// `cloudwatch.emitMetrics`.
     pub emit_metrics: bool,
+    /// `cloudwatch.emitExtraMetrics`: those that the Java agent does not have.
+    pub emit_extra_metrics: bool,
     /// `cloudwatch.namespace`.
     pub namespace: String,
     /// `cloudwatch.metricsBufferTimeMillis`.
     pub flush_interval: Duration,
+    /// `cloudwatch.metricsQueueSize`: values that may wait to be added up.
+    pub queue_values_max: usize,
+    /// `cloudwatch.tagInstance`: whether the dimension `Instance` tells hosts apart.
+    pub tag_instance: bool,
 }
 
-/// What the daemon writes about itself, to standard error.
+/// What the daemon writes about itself.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
     /// `log.level`: error, warn, info, debug or trace, or a filter such as `info,kinetail=debug`.
     pub level: String,
     /// `log.format`.
     pub format: LogFormat,
+    /// `log.file`; `None` is standard error.
+    pub file: Option<LogFileConfig>,
+    /// `log.statusReportingPeriodSeconds`.
+    pub status_period: Duration,
+    /// `log.emitMetrics`: a line at debug for each request.
+    pub emit_metrics: bool,
+    /// `log.emitInternalMetrics`: a line of JSON about everything each period.
+    pub emit_internal_metrics: bool,
+}
+
+/// A log file and what is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFileConfig {
+    /// `log.file`.
+    pub path: PathBuf,
+    /// `log.maxFileSize`: a file of this many bytes is set aside and a new one begun.
+    pub bytes_max: u64,
+    /// `log.maxBackupIndex`: so many files that were set aside are kept.
+    pub backups_max: usize,
+    /// `log.maxBackupAgeDays`: and none that is older than this.
+    pub backup_age_max: Duration,
+    /// `log.compressBackups`: they are compressed with gzip.
+    pub compress: bool,
 }
 
 /// The shape of a log line.

@@ -9,7 +9,7 @@ use super::file::TopLevelFile;
 use super::flow::{CheckedFlow, flow};
 use super::parse::{Document, Entry, Node, SyntaxError, Value, parse};
 use super::source::Source;
-use super::{CloudWatchConfig, Config, FlowConfig, LogConfig, LogFormat, json, network, unknown};
+use super::{Config, FlowConfig, json, network, observability, unknown};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
@@ -26,23 +26,16 @@ const CHECKPOINT_DAYS_MAX: u64 = 36_500;
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
-/// Characters in a CloudWatch namespace (`PutMetricData` in the API reference).
-const NAMESPACE_CHARS_MAX: usize = 255;
-
 /// The memory that batches of all flows share, in bytes.
 const MEMORY_BUDGET_BYTES_DEFAULT: u64 = 32 * 1024 * 1024;
 const MEMORY_BUDGET_BYTES_MIN: u64 = 4 * 1024 * 1024;
 const MEMORY_BUDGET_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
-
-const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// Whether inotify is used.
 const NOTIFY: &[(&str, bool)] = &[("auto", true), ("off", false)];
 
 /// A disk that is half empty is not nearly full.
 const MIN_FREE_PERCENT_MAX: u64 = 50;
-
-const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 /// What the process's environment has to say. It comes in as a value, so that nothing here looks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,7 +137,7 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
             days.integer(findings, 1..=CHECKPOINT_DAYS_MAX, 7).saturating_mul(SECONDS_A_DAY),
         ),
         aws: network::aws(&file, findings),
-        cloudwatch: cloudwatch(&file, findings),
+        cloudwatch: observability::cloudwatch(&file, findings),
         shutdown_timeout: file.shutdown_timeout_millis.millis(findings, 0..=MILLIS_MAX, 10_000),
         admin: network::admin(&file, findings),
         memory_budget_bytes: file.memory_budget_bytes.count(
@@ -154,10 +147,7 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
         ),
         min_free_disk_percent: min_free_disk_percent(&file, findings),
         notify: file.notify.choice(findings, NOTIFY, true),
-        log: LogConfig {
-            level: log_level(&file, findings),
-            format: file.log_format.choice(findings, LOG_FORMATS, LogFormat::Text),
-        },
+        log: observability::log(&file, findings),
     })
 }
 
@@ -236,62 +226,4 @@ fn min_free_disk_percent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -
     let default = u64::from(MIN_FREE_PERCENT_DEFAULT);
     let percent = file.min_free_disk_percent.integer(findings, 0..=MIN_FREE_PERCENT_MAX, default);
     u8::try_from(percent).unwrap_or(MIN_FREE_PERCENT_DEFAULT)
-}
-
-fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> CloudWatchConfig {
-    let slot = file.cloudwatch_namespace;
-    let namespace = slot.text_not_empty(findings).unwrap_or("AWSKinesisAgent");
-    let legal = namespace.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-    if namespace.len() > NAMESPACE_CHARS_MAX || namespace.starts_with("AWS/") || !legal {
-        let message = format!("'{}' {} is no namespace", slot.name(), slot.quoted(findings));
-        slot.error(findings, Kind::Invalid, message).help(format!(
-            "CloudWatch takes 1 to {NAMESPACE_CHARS_MAX} ASCII characters that do not begin with \
-             AWS/"
-        ));
-    }
-    CloudWatchConfig {
-        emit_metrics: file.cloudwatch_emit_metrics.boolean(findings, true),
-        namespace: namespace.to_owned(),
-        flush_interval: file.cloudwatch_metrics_buffer_time_millis.millis(
-            findings,
-            1..=MILLIS_MAX,
-            30_000,
-        ),
-    }
-}
-
-/// A level, or a filter of levels for parts of the program. Levels become lower case.
-fn log_level(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> String {
-    let slot = file.log_level;
-    let text = slot.text_not_empty(findings).unwrap_or("info");
-    let directives: Option<Vec<String>> = text
-        .split(',')
-        .map(|directive| {
-            let directive = directive.trim();
-            let (target, level) = match directive.rsplit_once('=') {
-                Some((target, level)) => (Some(target), level),
-                None => (None, directive),
-            };
-            let level = level.to_ascii_lowercase();
-            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
-            if !LOG_LEVELS.contains(&level.as_str()) {
-                return None;
-            }
-            match target {
-                Some(target) if target.is_empty() || !target.chars().all(legal) => None,
-                Some(target) => Some(format!("{target}={level}")),
-                None => Some(level),
-            }
-        })
-        .collect();
-    if let Some(directives) = directives {
-        return directives.join(",");
-    }
-    let message = format!("'{}' {} is no level", slot.name(), slot.quoted(findings));
-    let help = match super::suggest::nearest(text, LOG_LEVELS.iter().copied()) {
-        Some(level) => format!("did you mean {level}?"),
-        None => format!("write one of {}, or info,kinetail=debug", LOG_LEVELS.join(", ")),
-    };
-    slot.error(findings, Kind::Invalid, message).help(help);
-    "info".to_owned()
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
-use super::{DaemonError, clock};
+use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
 use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
@@ -16,6 +17,7 @@ use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
+use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
 use crate::send::firehose::FirehoseTransport;
 use crate::send::kinesis::KinesisTransport;
@@ -28,6 +30,9 @@ use crate::tail::watch::{Hint, Watch};
 
 /// A flow that made no step for this long hangs.
 const HANGS_AFTER: Duration = Duration::from_mins(1);
+
+/// A flow that ran for this long has left its last bug behind.
+const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
 
 /// Descriptors for everything that is not a followed file: connections, database, inotify. Half
 /// of them all where that is less.
@@ -43,6 +48,8 @@ pub(super) struct Shared {
     pub(super) ended: mpsc::Sender<Arc<str>>,
     /// `None` if CloudWatch metrics are off.
     pub(super) cloudwatch: Option<Reporter>,
+    /// `log.emitMetrics`.
+    pub(super) log_requests: bool,
     pub(super) descriptors_max: usize,
     pub(super) disk: DiskGuard,
     pub(super) checkpoint_ttl: Duration,
@@ -53,6 +60,24 @@ pub(super) struct Shared {
 pub(super) struct Launch {
     pub(super) config: FlowConfig,
     pub(super) restarts: u64,
+    /// Restarts that followed one another soon.
+    pub(super) failures_in_a_row: u32,
+    /// What the flow did before it was started again.
+    totals: Option<FlowTotals>,
+}
+
+impl Launch {
+    /// The first start.
+    pub(super) fn first(config: FlowConfig) -> Self {
+        Self { config, restarts: 0, failures_in_a_row: 0, totals: None }
+    }
+
+    /// How long to wait before the next start: a bug that strikes again and again must not fill
+    /// the log and wear the disk.
+    pub(super) fn pause(&self) -> Duration {
+        let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
+        RESTART_AFTER.saturating_mul(1 << doublings).min(RESTART_AFTER_MAX)
+    }
 }
 
 /// How a thread ended.
@@ -68,6 +93,7 @@ pub(super) struct End {
 pub(super) struct FlowThread {
     id: Arc<str>,
     launch: Launch,
+    started: Instant,
     status: FlowFeed,
     mailbox: Mailbox,
     thread: JoinHandle<()>,
@@ -91,7 +117,12 @@ impl FlowThread {
         let metrics = FlowMetrics::new(&id);
         // The sender takes as many batches as the flow may have in flight, so there is always room.
         let (submissions, queue) = mpsc::channel(launch.config.max_in_flight_requests.max(1));
-        let talk = (mailbox.clone(), sender_config(shared, &launch.config, metrics.clone()));
+        let stopping = CancellationToken::new();
+        let config = SenderConfig {
+            stopping: stopping.clone(),
+            ..sender_config(shared, &launch.config, metrics.clone())
+        };
+        let talk = (mailbox.clone(), config);
         let sender = start_sender(shared, &launch.config.destination, queue, talk, tasks).await?;
         let now = clock::now().instant;
         let starting =
@@ -112,13 +143,17 @@ impl FlowThread {
             seed: fastrand::u64(..),
             restarts: launch.restarts,
         };
-        let flow = Flow::new(parts, now);
+        let mut flow = Flow::new(parts, now);
+        if let Some(totals) = launch.totals {
+            flow.carry_on(totals);
+        }
         let outlet = FlowOutlet {
             flow: Arc::clone(&id),
             submissions,
             store: shared.store.clone(),
             checkpoint_ttl: shared.checkpoint_ttl,
             mailbox: mailbox.clone(),
+            stopping,
         };
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
         let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
@@ -134,7 +169,7 @@ impl FlowThread {
                 runner.run(&hint);
             })
             .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;
-        Ok(Self { id, launch, status, mailbox, thread, sender })
+        Ok(Self { id, launch, started: now, status, mailbox, thread, sender })
     }
 
     pub(super) fn id(&self) -> Arc<str> {
@@ -155,23 +190,32 @@ impl FlowThread {
         clock::now().instant.saturating_duration_since(stepped_at) < HANGS_AFTER
     }
 
-    /// Says what a stop leaves behind.
-    pub(super) fn report_undelivered(&self) {
+    /// Says what a stop leaves behind, if it does.
+    pub(super) fn report_undelivered(&self) -> bool {
         let status = self.status.borrow();
         if status.in_flight > 0 {
             tracing::warn!(flow = %self.id, batches = status.in_flight,
                 "not delivered before the stop; sent after the next start");
         }
+        status.in_flight > 0
     }
 
     /// Waits for the thread, which has ended or is about to, and ends the sender.
-    pub(super) fn join(self) -> End {
+    pub(super) fn join(self, now: Instant) -> End {
         self.sender.abort();
+        let totals = self.status.borrow().totals;
         let panic = match self.thread.join() {
             Ok(()) => "it returned".to_owned(),
             Err(payload) => panic_text(payload.as_ref()),
         };
-        let launch = Launch { restarts: self.launch.restarts + 1, config: self.launch.config };
+        let again_soon = now.saturating_duration_since(self.started) < RAN_WELL_AFTER;
+        let before = if again_soon { self.launch.failures_in_a_row } else { 0 };
+        let launch = Launch {
+            restarts: self.launch.restarts + 1,
+            failures_in_a_row: before.saturating_add(1),
+            totals: Some(totals),
+            config: self.launch.config,
+        };
         End { launch, panic }
     }
 }
@@ -218,31 +262,49 @@ fn sender_config(shared: &Shared, config: &FlowConfig, metrics: FlowMetrics) -> 
         max_in_flight: config.max_in_flight_requests,
         seed: fastrand::u64(..),
         metrics,
-        observer: observer(shared, &config.destination),
+        observer: observer(shared, config),
+        stopping: CancellationToken::new(),
     }
 }
 
-/// Passes what requests came to on to CloudWatch.
+/// Passes what requests came to on to CloudWatch, and to the log if that is asked for.
 #[derive(Debug)]
-struct ToCloudWatch {
+struct Witness {
+    flow: String,
     destination: Arc<str>,
-    reporter: Reporter,
+    reporter: Option<Reporter>,
+    log: bool,
 }
 
-impl Observer for ToCloudWatch {
+impl Observer for Witness {
     fn on_request(&self, report: RequestReport) {
-        self.reporter.report(&self.destination, report);
+        if let Some(reporter) = &self.reporter {
+            reporter.report(&self.destination, report);
+        }
+        if self.log {
+            tracing::debug!(
+                flow = %self.flow,
+                RecordSendAttempts = report.records_attempted,
+                RecordsSent = report.records_sent,
+                RecordSendErrors = report.record_errors,
+                BytesSent = report.bytes_sent,
+                ServiceErrors = u8::from(report.service_error),
+                "request"
+            );
+        }
     }
 }
 
-fn observer(shared: &Shared, destination: &Destination) -> Arc<dyn Observer> {
-    match &shared.cloudwatch {
-        Some(reporter) => Arc::new(ToCloudWatch {
-            destination: Arc::from(destination.to_string()),
-            reporter: reporter.clone(),
-        }),
-        None => Arc::new(NoObserver),
+fn observer(shared: &Shared, config: &FlowConfig) -> Arc<dyn Observer> {
+    if shared.cloudwatch.is_none() && !shared.log_requests {
+        return Arc::new(NoObserver);
     }
+    Arc::new(Witness {
+        flow: config.id.clone(),
+        destination: Arc::from(config.destination.to_string()),
+        reporter: shared.cloudwatch.clone(),
+        log: shared.log_requests,
+    })
 }
 
 fn tail_options(shared: &Shared, config: &FlowConfig, known_flow: bool) -> TailOptions {
@@ -330,6 +392,7 @@ struct FlowOutlet {
     store: StoreHandle,
     checkpoint_ttl: Duration,
     mailbox: Mailbox,
+    stopping: CancellationToken,
 }
 
 impl Outlet for FlowOutlet {
@@ -341,6 +404,10 @@ impl Outlet for FlowOutlet {
         let mailbox = self.mailbox.clone();
         let done = Box::new(move |result| mailbox.send(Message::Written { token, result }));
         self.store.commit(&self.flow, changes, done).is_ok()
+    }
+
+    fn stop_waiting_for_parked(&mut self) {
+        self.stopping.cancel();
     }
 
     fn purge(&mut self, keep: Vec<FileKey>) {

@@ -297,6 +297,7 @@ impl Flow {
             self.packer.anchor(key, anchor);
             self.tailer.advance(key, Position { offset: end, anchor });
             self.metrics.bytes_read.increment(used as u64);
+            self.totals.bytes_read += used as u64;
         }
     }
 
@@ -360,6 +361,7 @@ impl Flow {
         self.packer.anchor(key, behind.anchor);
         self.tailer.advance(key, behind);
         self.metrics.bytes_read.increment(len);
+        self.totals.bytes_read += len;
         self.window.clear();
         self.window.shrink();
         None

@@ -1,6 +1,5 @@
 //! What a flow says about itself: log lines, counters, the status page.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,21 +22,19 @@ const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
 /// The longest time between two reports.
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Of the events of one kind in one step, this many get a log line of their own; the rest share
-/// one. Ten thousand files at a start are not ten thousand lines.
-const EVENT_LINES_MAX: usize = 5;
+/// Header lines are left out and are no records.
+const REASON_HEADER: &str = "header";
 
 /// The status page names this many files a flow, those with the greatest lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 
 impl Flow {
     /// Counts and logs what happened to files.
-    pub(super) fn report_events(&mut self) {
+    pub(super) fn report_events(&mut self, now: Instant) {
         let events = self.tailer.take_events();
         if events.is_empty() {
             return;
         }
-        let mut logged: BTreeMap<&'static str, usize> = BTreeMap::new();
         for event in &events {
             self.metrics.file_transition(event.kind.label());
             if event.kind == EventKind::Problem {
@@ -45,22 +42,21 @@ impl Flow {
             }
             if event.bytes > 0 {
                 self.metrics.bytes_abandoned("file_gone", event.bytes);
+                self.totals.bytes_abandoned += event.bytes;
             }
-            let seen = logged.entry(event.kind.label()).or_default();
-            *seen += 1;
-            // Nothing that is lost goes without a line of its own.
-            if *seen <= EVENT_LINES_MAX || event.kind == EventKind::Abandoned {
+            if self.event_lines.is_told(event.kind, now) {
                 self.log_event(event);
             }
         }
-        for (kind, seen) in logged {
-            if seen > EVENT_LINES_MAX && kind != EventKind::Abandoned.label() {
-                let more = seen - EVENT_LINES_MAX;
-                tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
-            }
-        }
+        self.log_events_held_back(now);
         self.metrics.files.set(count(self.tailer.file_count()));
         self.metrics.files_open.set(count(self.tailer.open_count()));
+    }
+
+    fn log_events_held_back(&mut self, now: Instant) {
+        for (kind, more) in self.event_lines.held_back(now) {
+            tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
+        }
     }
 
     fn log_event(&self, event: &FileEvent) {
@@ -77,6 +73,13 @@ impl Flow {
             | EventKind::Truncated => {
                 tracing::warn!(%flow, %file, kind, "{detail}");
             }
+            EventKind::Resumed => {
+                // The Java agent's words, which people search for.
+                let offset = self.offset_in(event);
+                tracing::info!(%flow, %file, kind, %detail,
+                    "FileTailer[{flow}]: Successfully started tailing from previous checkpoint \
+                     {file}@{offset}");
+            }
             EventKind::Appeared
             | EventKind::CompressedCopy
             | EventKind::CopyRecognized
@@ -87,10 +90,15 @@ impl Flow {
             | EventKind::Released
             | EventKind::Remounted
             | EventKind::Renamed
-            | EventKind::Resumed
             | EventKind::Returned
             | EventKind::Shadow => tracing::info!(%flow, %file, kind, "{detail}"),
         }
+    }
+
+    /// Where the file that the event is about is read from.
+    fn offset_in(&self, event: &FileEvent) -> u64 {
+        let mut files = self.tailer.files().filter(|file| file.path == event.path);
+        files.next().map_or(0, |file| file.position.offset)
     }
 
     /// Counts what became of records on their way into batches.
@@ -106,6 +114,9 @@ impl Flow {
         self.metrics.records_unterminated.increment(counts.unterminated);
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
+            if *reason != REASON_HEADER {
+                self.totals.records_skipped += skipped;
+            }
         }
         if let Some((file, offset)) = counts.oversize_at {
             let policy = self.config.oversize_line.label();
@@ -113,6 +124,10 @@ impl Flow {
             let path = self.tailer.path_of(file).cloned();
             self.troubles.add_oversize(counts.oversize, policy, path.map(|path| (path, offset)));
         }
+        self.totals.records_parsed += counts.read;
+        self.totals.records_transformed += counts.converted;
+        self.totals.records_raw += counts.raw;
+        self.totals.records_truncated += counts.truncated;
         self.troubles.add(&counts);
     }
 
@@ -121,9 +136,11 @@ impl Flow {
         self.metrics.records_delivered.increment(outcome.records_delivered as u64);
         self.metrics.bytes_delivered.increment(outcome.bytes_delivered as u64);
         self.metrics.batch_seconds.record(outcome.took);
-        self.totals.records += outcome.records_delivered as u64;
-        self.totals.bytes += outcome.bytes_delivered as u64;
+        self.totals.records_delivered += outcome.records_delivered as u64;
+        self.totals.bytes_delivered += outcome.bytes_delivered as u64;
         self.totals.retries += u64::from(outcome.attempts.saturating_sub(1));
+        self.totals.records_refused += outcome.rejected.len() as u64;
+        self.totals.batches_done += 1;
         if outcome.rejected.is_empty() {
             return;
         }
@@ -154,13 +171,18 @@ impl Flow {
         let every = REPORT_EVERY_PER_FILE.saturating_mul(files);
         self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
         self.troubles.log(&self.config.id, now);
+        self.log_events_held_back(now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
         let mut total = 0;
+        let (mut bytes_behind, mut files_behind) = (0, 0);
         let mut files: Vec<&Tailed> = Vec::new();
         for file in self.tailer.files() {
             total += 1;
             lag_bytes += file.lag_bytes();
+            let unread = if file.shadow.is_some() { 0 } else { file.unread_bytes() };
+            bytes_behind += unread;
+            files_behind += u64::from(unread > 0 && file.position.offset == 0);
             lag_seconds = lag_seconds.max(lag_seconds_of(file, now));
             if files.len() < STATUS_FILES_MAX || file.lag_bytes() > 0 {
                 files.push(file);
@@ -172,24 +194,39 @@ impl Flow {
         self.metrics.lag_seconds.set(lag_seconds);
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
         self.metrics.in_flight_window.set(count(self.in_flight.current()));
+        let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
+        self.count_errors_in_a_row(bytes_behind);
+        self.totals.requests = self.requests_before.plus(self.metrics.requests.totals());
         let status = FlowStatus {
             flow: Arc::from(self.config.id.as_str()),
             destination: self.config.destination.to_string(),
             health: self.health.clone(),
             stepped_at: now,
             scanned_once: self.tailer.has_scanned(),
-            files: files.into_iter().map(|file| status_of(file, now)).collect(),
+            files,
             in_flight: self.ledger.unsettled(),
             lag_bytes,
             lag_seconds,
             files_total: total,
             files_open: self.tailer.open_count(),
             restarts: self.restarts,
-            records_delivered: self.totals.records,
-            bytes_delivered: self.totals.bytes,
-            retries: self.totals.retries,
+            bytes_behind,
+            files_behind,
+            totals: self.totals,
         };
         self.status.send_replace(Arc::new(status));
+    }
+
+    /// The Java agent counts failed rounds of its tailer; this is what comes nearest. A flow that
+    /// waits for its destination makes no errors: the destination has metrics of its own.
+    fn count_errors_in_a_row(&mut self, bytes_behind: u64) {
+        let moved = self.totals.bytes_read != self.read_at_report;
+        self.read_at_report = self.totals.bytes_read;
+        if self.tailer.has_troubles() && !moved {
+            self.totals.errors_in_a_row = self.totals.errors_in_a_row.saturating_add(1);
+        } else if moved || bytes_behind == 0 {
+            self.totals.errors_in_a_row = 0;
+        }
     }
 }
 

@@ -2,14 +2,18 @@
 //! path is one atomic add a batch, never a look-up a line.
 //!
 //! `prometheus` renders them, `describe` says what each means, `process` reads what the kernel
-//! knows about this process, `cloudwatch` sends the Java agent's few. Nothing here decides
+//! knows about this process, `cloudwatch` sends the Java agent's few, `totals` are those that are
+//! read back. Nothing here decides
 //! anything, and no failure here reaches the data path.
 
 pub mod cloudwatch;
 pub mod prometheus;
+pub mod totals;
 
 mod describe;
 mod process;
+
+use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
@@ -154,6 +158,8 @@ pub struct FlowMetrics {
     pub waiting_for_memory: Gauge,
     /// [`name::SCANS`].
     pub scans: Counter,
+    /// What the flow's requests came to, for those who have to read it back.
+    pub requests: Arc<totals::RequestCounts>,
 }
 
 impl FlowMetrics {
@@ -183,12 +189,15 @@ impl FlowMetrics {
             destination_parked: g(name::DESTINATION_PARKED),
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
             scans: c(name::SCANS),
+            requests: Arc::default(),
             requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
         };
         // What somebody is woken up for is there from the start: a series that begins with its
         // first loss has not grown, and no alert sees it.
         c(name::FLOW_RESTARTS).increment(0);
+        // A flow that is started again does not know that it was parked before.
+        metrics.destination_parked.set(0.0);
         metrics.bytes_abandoned("file_gone", 0);
         metrics.records_skipped("refused_by_service", 0);
         metrics

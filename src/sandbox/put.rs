@@ -110,7 +110,11 @@ impl PutJob {
                 Ok(stored) => committed = Some(stored),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, "records are not stored, the answer is 500");
+                    let line = lock(&self.shared.store_failures)
+                        .on_failure(&error.to_string(), Instant::now());
+                    if line.is_some() {
+                        tracing::error!(%error, cause, "records are not stored, the answer is 500");
+                    }
                     self.decision.reply = Reply::Error(ErrorAnswer::internal_failure());
                 }
             }

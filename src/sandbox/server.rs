@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::respond;
 use super::shared::Shared;
 use super::{SandboxError, SandboxHandle, SandboxOptions, Store};
+use crate::repeats::Repeats;
 
 /// Connections that are served at a time; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;
@@ -70,13 +71,16 @@ impl Sandbox {
         let Self { listener, shared, .. } = self;
         let stop = CancellationToken::new();
         let mut connections = JoinSet::new();
+        let mut failures = Repeats::default();
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => report(ended),
-                stream = accept(&listener), if connections.len() < CONNECTIONS_MAX => {
+                stream = accept(&listener, &mut failures),
+                    if connections.len() < CONNECTIONS_MAX =>
+                {
                     connections.spawn(connection(stream, Arc::clone(&shared), stop.clone()));
                 }
             }
@@ -94,12 +98,17 @@ impl Sandbox {
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener, failures: &mut Repeats) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, _)) => {
+                failures.on_success(Instant::now());
+                return stream;
+            }
             Err(error) => {
-                tracing::warn!(%error, "the sandbox cannot accept a connection");
+                if failures.on_failure("accept", Instant::now()).is_some() {
+                    tracing::warn!(%error, "the sandbox cannot accept connections; it tries again");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

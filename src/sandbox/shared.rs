@@ -22,6 +22,7 @@ use super::store::{Arrival, Store};
 use super::streams::{Moment, Streams};
 use super::{SandboxError, SandboxOptions};
 use crate::config::StaticKeys;
+use crate::repeats::Repeats;
 
 /// What outlives one request.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     clock: fn() -> Timestamp,
     changed: watch::Sender<()>,
     request_log: Option<RequestLog>,
+    /// Records that could not be stored.
+    pub(super) store_failures: Mutex<Repeats>,
     requests: AtomicU64,
     stats: Mutex<Stats>,
 }
@@ -64,6 +67,7 @@ impl Shared {
             clock: options.clock,
             changed: watch::Sender::new(()),
             requests: AtomicU64::new(0),
+            store_failures: Mutex::default(),
             stats: Mutex::new(Stats::default()),
         })
     }
@@ -123,14 +127,14 @@ pub(super) struct LogLine<'a> {
 #[derive(Debug)]
 struct RequestLog {
     path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<(File, Repeats)>,
 }
 
 impl RequestLog {
     fn open(path: PathBuf) -> Result<Self, SandboxError> {
         let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
         match opened {
-            Ok(file) => Ok(Self { path, file: Mutex::new(file) }),
+            Ok(file) => Ok(Self { path, file: Mutex::new((file, Repeats::default())) }),
             Err(source) => Err(SandboxError::RequestLog { path, source }),
         }
     }
@@ -148,8 +152,16 @@ impl RequestLog {
             "answer": line.answer,
         });
         let line = format!("{entry}\n");
-        if let Err(error) = lock(&self.file).write_all(line.as_bytes()) {
-            tracing::error!(file = %self.path.display(), %error, "cannot write the request log");
+        let mut guard = lock(&self.file);
+        let (file, failures) = &mut *guard;
+        match file.write_all(line.as_bytes()) {
+            Ok(()) => drop(failures.on_success(Instant::now())),
+            Err(error) => {
+                if failures.on_failure("write", Instant::now()).is_some() {
+                    tracing::error!(file = %self.path.display(), %error,
+                        "cannot write the request log");
+                }
+            }
         }
     }
 }

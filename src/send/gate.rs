@@ -126,6 +126,17 @@ impl Gate {
         self.state = State::Open;
     }
 
+    /// Call it after a request whose records were refused: the health to tell if the destination
+    /// is told to be parked and is not any more.
+    pub fn reopened(&mut self) -> Option<DestinationHealth> {
+        let reported_parked = matches!(self.reported, Reported::Parked(_));
+        if self.is_parked() || !reported_parked {
+            return None;
+        }
+        let message = "requests are let in again, records in them are refused";
+        self.report(Reported::Retrying("Refused".to_owned()), message)
+    }
+
     /// Whether requests are held back.
     #[must_use]
     pub fn is_parked(&self) -> bool {
@@ -245,5 +256,19 @@ mod tests {
         assert_eq!(gate.accepted(), 2);
         assert!(gate.take_credit());
         assert!(!gate.take_credit());
+    }
+
+    #[test]
+    fn a_probe_that_is_let_in_ends_the_alarm_even_if_its_record_is_refused() {
+        let now = Instant::now();
+        let mut gate = parked(now);
+        assert_eq!(gate.reopened(), None, "still parked");
+        gate.on_refused();
+        let Some(DestinationHealth::Retrying { reason }) = gate.reopened() else {
+            panic!("somebody has to hear that it is not parked any more");
+        };
+        assert!(reason.contains("let in again"), "{reason}");
+        assert_eq!(gate.reopened(), None, "once");
+        assert_eq!(gate.on_accepted(), Some(DestinationHealth::Ok));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
-//! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer`,
-//! `journal` and `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
+//! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer` and
+//! `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
 //! `protocol`, `express`, `sdk_error` and `client` beneath. A sender never drops a record without
 //! saying so in the [`Outcome`].
 
@@ -14,7 +14,6 @@ pub mod delivery;
 pub mod express;
 pub mod firehose;
 pub mod gate;
-pub mod journal;
 pub mod kinesis;
 pub mod ledger;
 pub mod protocol;
@@ -82,6 +81,8 @@ pub struct RejectedRecord {
 /// submission that the flow allowed itself, and the newest health.
 #[derive(Debug)]
 pub enum SenderEvent {
+    /// The destination is parked and the flow stops: this batch is not sent any more.
+    GivenUp(BatchId),
     /// The destination stopped or started taking requests.
     Health(DestinationHealth),
     /// A batch is done.

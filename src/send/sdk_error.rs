@@ -105,10 +105,23 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     if causes.is_empty() { cut(&error.to_string()) } else { cut(&causes.join(": ")) }
 }
 
-/// At most so many characters, in one line: nobody outside may begin a new line of the log.
+/// At most so many characters, in one line: nobody outside may begin a new line of the log. A text
+/// that is longer ends between two words, with an ellipsis.
 fn cut(text: &str) -> String {
-    let one_line = text.chars().map(|char| if char.is_control() { ' ' } else { char });
-    one_line.take(TEXT_CHARS_MAX).collect()
+    let mut one_line = text.chars().map(|char| if char.is_control() { ' ' } else { char });
+    let mut kept: String = one_line.by_ref().take(TEXT_CHARS_MAX).collect();
+    if one_line.next().is_none() {
+        return kept;
+    }
+    // Where the ellipsis goes, a word may have to go with it; a word without end is cut.
+    kept.pop();
+    kept.pop();
+    let half = kept.len() / 2;
+    if let Some((words, _)) = kept.rsplit_once(' ').filter(|(words, _)| words.len() >= half) {
+        kept = format!("{} ", words.trim_end());
+    }
+    kept.push('…');
+    kept
 }
 
 #[cfg(test)]
@@ -118,6 +131,19 @@ mod tests {
     #[test]
     fn what_an_endpoint_says_stays_in_one_line_and_short() {
         assert_eq!(cut("none:\n  Profile\r\n\u{1b}[31m"), "none:   Profile   [31m");
-        assert_eq!(cut(&"é".repeat(600)).chars().count(), TEXT_CHARS_MAX);
+        assert_eq!(cut(&"é".repeat(500)).chars().count(), TEXT_CHARS_MAX);
+    }
+
+    #[test]
+    fn what_is_too_long_ends_between_two_words() {
+        let text = "credentials ".repeat(60);
+        let short = cut(&text);
+        assert!(short.chars().count() <= TEXT_CHARS_MAX, "{short}");
+        assert!(short.ends_with(" credentials …"), "{short}");
+        let endless = cut(&"é".repeat(600));
+        assert!(endless.ends_with("é…") && endless.chars().count() <= TEXT_CHARS_MAX, "{endless}");
+        let half_endless = cut(&format!("first {}", "x".repeat(600)));
+        assert!(half_endless.ends_with("x…"), "{half_endless}");
+        assert_eq!(cut(&"x".repeat(500)), "x".repeat(500), "what fits is left alone");
     }
 }

@@ -13,18 +13,19 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
 use super::classify::{PARK_PROBE, Verdict, classify, label};
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::gate::{Gate, Permit};
-use super::journal::{Journal, Line};
 use super::retry;
 use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
 pub use crate::metrics::cloudwatch::RequestReport;
+use crate::repeats::{Line, Repeats};
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
@@ -60,6 +61,8 @@ pub struct SenderConfig {
     pub metrics: FlowMetrics,
     /// Is told of each request.
     pub observer: Arc<dyn Observer>,
+    /// Cancelled when the flow stops: from then on nothing waits for a destination that is parked.
+    pub stopping: CancellationToken,
 }
 
 impl std::fmt::Debug for SenderConfig {
@@ -85,7 +88,8 @@ pub async fn run(
         events,
         state: Mutex::new(State {
             gate: Gate::default(),
-            journal: Journal::default(),
+            failures: Repeats::default(),
+            parks: Repeats::default(),
             rng: fastrand::Rng::with_seed(config.seed),
         }),
         gate_changed: Notify::new(),
@@ -118,7 +122,8 @@ struct Sender<T> {
 /// What the batches of a flow share. Never locked across an await.
 struct State {
     gate: Gate,
-    journal: Journal,
+    failures: Repeats,
+    parks: Repeats,
     rng: fastrand::Rng,
 }
 
@@ -127,7 +132,9 @@ impl<T: Transport> Sender<T> {
         let mut delivery = Delivery::new(submission);
         let mut first_attempt = None;
         while let Some(request) = delivery.request() {
-            self.wait_for_permit(&delivery).await;
+            if !self.wait_for_permit(&delivery).await {
+                return self.emit(SenderEvent::GivenUp(delivery.batch()));
+            }
             first_attempt.get_or_insert_with(Instant::now);
             delivery.on_attempt();
             if request.again {
@@ -148,18 +155,24 @@ impl<T: Transport> Sender<T> {
         self.emit(SenderEvent::Outcome(delivery.into_outcome(took)));
     }
 
-    /// Returns when the gate lets this batch make one request.
-    async fn wait_for_permit(&self, delivery: &Delivery) {
+    /// Returns when the gate lets this batch make one request; `false` if the destination is
+    /// parked, nobody is finding out whether it works again, and the flow stops.
+    async fn wait_for_permit(&self, delivery: &Delivery) -> bool {
         loop {
             // Made before the look at the gate, so that no change is missed in between.
             let changed = self.gate_changed.notified();
             let now = Instant::now().into_std();
             let permit = self.lock().gate.permit(delivery.batch(), now);
             match permit {
-                Permit::Go => return,
+                Permit::Go => return true,
+                Permit::WaitUntil(_) if self.config.stopping.is_cancelled() => return false,
                 // Either end of the wait leads to another look.
                 Permit::WaitUntil(at) => {
-                    timeout_at(Instant::from_std(at), changed).await.unwrap_or_default();
+                    let probe_is_due = timeout_at(Instant::from_std(at), changed);
+                    tokio::select! {
+                        _ = probe_is_due => {}
+                        () = self.config.stopping.cancelled() => {}
+                    }
                 }
                 Permit::WaitForProbe => changed.await,
             }
@@ -204,10 +217,11 @@ impl<T: Transport> Sender<T> {
             Next::Doubt { code, message } => state.gate.park(PARK_PROBE, code, message, now),
             Next::Backoff(_) | Next::Done | Next::Now => None,
         };
+        let reopened = state.gate.reopened();
         drop(state);
         self.gate_changed.notify_waiters();
-        for health in health.into_iter().chain(doubt) {
-            self.tell_health(health);
+        for health in health.into_iter().chain(doubt).chain(reopened) {
+            self.tell_health(health, now);
         }
         next
     }
@@ -220,12 +234,12 @@ impl<T: Transport> Sender<T> {
         now: std::time::Instant,
     ) -> Option<DestinationHealth> {
         let Some(first) = answer.failed.first() else {
-            if let Some(line) = state.journal.on_success(now) {
+            if let Some(line) = state.failures.on_success(now) {
                 self.log(&line, "", "", false);
             }
             return state.gate.on_accepted();
         };
-        if let Some(line) = state.journal.on_failure(&first.code, now) {
+        if let Some(line) = state.failures.on_failure(&first.code, now) {
             self.log(&line, &first.code, &first.message, false);
         }
         if progress.delivered > 0 {
@@ -245,7 +259,7 @@ impl<T: Transport> Sender<T> {
     ) -> Option<DestinationHealth> {
         let verdict = classify(error);
         let (code, message) = (error.code(), error.message());
-        if let Some(line) = state.journal.on_failure(code, now) {
+        if let Some(line) = state.failures.on_failure(code, now) {
             let alarm = matches!(verdict, Verdict::Transient { alarm: true, .. });
             self.log(&line, code, &message, alarm);
         }
@@ -261,7 +275,7 @@ impl<T: Transport> Sender<T> {
     fn count_answer(&self, records: usize, progress: Progress) {
         let outcome = if progress.failed == 0 { "ok" } else { "partial" };
         self.config.metrics.request(outcome);
-        self.config.observer.on_request(RequestReport {
+        self.report_request(RequestReport {
             records_attempted: records as u64,
             records_sent: progress.delivered as u64,
             record_errors: progress.failed as u64,
@@ -275,19 +289,37 @@ impl<T: Transport> Sender<T> {
         if matches!(classify(error), Verdict::Transient { ambiguous: true, .. }) {
             self.config.metrics.records_maybe_duplicated.increment(records as u64);
         }
-        self.config.observer.on_request(RequestReport {
+        self.report_request(RequestReport {
             records_attempted: records as u64,
             service_error: true,
             ..RequestReport::default()
         });
     }
 
-    fn tell_health(&self, health: DestinationHealth) {
+    fn report_request(&self, report: RequestReport) {
+        self.config.metrics.requests.add(&report);
+        self.config.observer.on_request(report);
+    }
+
+    fn tell_health(&self, health: DestinationHealth, now: std::time::Instant) {
         let flow = &self.config.flow;
         let parked = matches!(health, DestinationHealth::Parked { .. });
         self.config.metrics.destination_parked.set(f64::from(u8::from(parked)));
         if let DestinationHealth::Parked { reason } = &health {
-            tracing::error!(%flow, %reason, "destination parked; nothing is lost, it is probed");
+            let code = reason.split(':').next().unwrap_or_default();
+            let line = self.lock().parks.on_failure(code, now);
+            match line {
+                Some(Line::First) => {
+                    tracing::error!(%flow, %reason,
+                        "destination parked; nothing is lost, it is probed");
+                }
+                Some(Line::Summary { failures, kinds, over }) => {
+                    let seconds = over.as_secs();
+                    tracing::error!(%flow, %reason, times = failures, %kinds, seconds,
+                        "destination parked again and again; nothing is lost, it is probed");
+                }
+                Some(Line::Recovered { .. }) | None => {}
+            }
         }
         self.emit(SenderEvent::Health(health));
     }

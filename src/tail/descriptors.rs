@@ -105,7 +105,7 @@ impl Tailer {
 
     /// The descriptor of a file on a network file system leads nowhere any more, since the server
     /// or the mount was replaced. Its name may.
-    pub(super) fn reopen_by_name(&mut self, key: FileKey, now: Instant) {
+    pub(super) fn reopen_by_name(&mut self, key: FileKey, now: Now) {
         self.close(key);
         self.lost_its_place(key, now);
     }

@@ -145,6 +145,8 @@ mod tests {
                 scan_interval: Duration::from_millis(100),
                 start_at_end: false,
                 skip_header_lines: 0,
+                partial_line_hold: None,
+                refuse_utf16: false,
                 multi_line_hold: None,
                 descriptors_max: 100,
                 disk: DiskGuard::default(),

@@ -187,6 +187,17 @@ impl Tailer {
             self.changes.push(Change::Forget(key));
         }
         self.hot_again(key);
-        self.event(kind, &path, format!("{unread} bytes seen and not yet read"));
+        let what = if deleted {
+            "the file is deleted"
+        } else {
+            "no name matches the pattern any more; the file was moved away"
+        };
+        let rest = if unread == 0 {
+            "all of it is read".to_owned()
+        } else {
+            format!("{unread} bytes of it are left to read")
+        };
+        let detail = format!("{what}; {rest}, it stays open and is read to its end");
+        self.event(kind, &path, detail);
     }
 }

@@ -327,7 +327,7 @@ impl Tailer {
                 let path = Arc::clone(&file.path);
                 self.trouble(&path, &error);
                 if file::is_stale(&error) {
-                    self.reopen_by_name(key, now.instant);
+                    self.reopen_by_name(key, now);
                 }
                 Fill::Nothing
             }
@@ -428,9 +428,15 @@ impl Tailer {
         }
     }
 
+    /// Whether something that is there cannot be opened, examined or read.
+    #[must_use]
+    pub fn has_troubles(&self) -> bool {
+        self.troubled.iter().any(|path| path.symlink_metadata().is_ok())
+    }
+
     pub(super) fn recovered(&mut self, path: &Path) {
         if !self.troubled.is_empty() && self.troubled.remove(path) {
-            self.event(EventKind::Recovered, &Arc::from(path), "");
+            self.event(EventKind::Recovered, &Arc::from(path), "it can be followed again");
         }
     }
 

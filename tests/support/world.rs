@@ -105,6 +105,7 @@ impl World {
         let text = format!("{}/{name_pattern}", dir.path().display());
         let mut config = FlowConfig {
             id: format!("kinesis:test:{text}"),
+            emit_internal_metrics: false,
             pattern: FilePattern::parse(&text).unwrap(),
             destination: Destination::Kinesis { stream: "test".to_owned() },
             initial_position: InitialPosition::StartOfFile,

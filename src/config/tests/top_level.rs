@@ -20,6 +20,11 @@ fn the_smallest_file_gets_the_defaults() {
     assert_eq!(config.cloudwatch.flush_interval, Duration::from_secs(30));
     assert_eq!(config.log.level, "info");
     assert_eq!(config.log.format, LogFormat::Text);
+    assert_eq!(config.log.file, None);
+    assert_eq!(config.log.status_period, Duration::from_secs(30));
+    assert!(!config.log.emit_metrics && !config.log.emit_internal_metrics);
+    assert_eq!(config.cloudwatch.queue_values_max, 10_000);
+    assert!(config.cloudwatch.emit_extra_metrics && !config.cloudwatch.tag_instance);
     let aws = config.aws;
     let places = [
         aws.region,
@@ -233,4 +238,33 @@ fn what_is_held_and_what_is_announced_can_be_chosen() {
     assert_eq!((chosen.min_free_disk_percent, chosen.notify), (0, false));
     assert_eq!(error(&top("\"minFreeDiskPercent\": 51")).0, Kind::OutOfRange);
     assert_eq!(error(&top("\"notify\": \"no\"")).0, Kind::Invalid);
+}
+
+#[test]
+fn a_log_file_has_limits_also_in_the_words_of_log4j() {
+    let file = |entries: &str| {
+        loaded(&top(&format!("\"log.file\": \"/var/log/k/k.log\"{entries}"))).log.file.unwrap()
+    };
+    let plain = file("");
+    assert_eq!(plain.path, PathBuf::from("/var/log/k/k.log"));
+    assert_eq!((plain.bytes_max, plain.backups_max, plain.compress), (10_485_760, 5, false));
+    assert_eq!(plain.backup_age_max, Duration::from_hours(7 * 24));
+    let tuned = file(
+        ", \"log.maxFileSize\": \"2MB\", \"log.maxBackupIndex\": \"0\", \
+         \"log.maxBackupAgeDays\": 1, \"log.compressBackups\": \"yes\"",
+    );
+    assert_eq!((tuned.bytes_max, tuned.backups_max, tuned.compress), (2_097_152, 0, true));
+    assert_eq!(tuned.backup_age_max, Duration::from_hours(24));
+    assert_eq!(file(", \"log.maxFileSize\": 65536").bytes_max, 65_536);
+    for (value, kind) in [
+        ("65535", Kind::OutOfRange),
+        ("\"1KB\"", Kind::OutOfRange),
+        ("\"9999GB\"", Kind::OutOfRange),
+        ("\"10M\"", Kind::WrongType),
+    ] {
+        assert_eq!(error(&top(&format!("\"log.maxFileSize\": {value}"))).0, kind, "{value}");
+    }
+    let (kind, message, _) = error(&top("\"log.file\": \"/var/log/\""));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(message, "'log.file' \"/var/log/\" is a directory");
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RequestReport;
+use super::{FlowReport, RequestReport};
 
-/// Destinations that are told apart. A report for one more is dropped: at about 1 KiB for each
-/// (five sums, and five datums while they are sent) this keeps the whole below 1 MiB.
+/// Destinations that are told apart. A report for one more is dropped: at about 2 KiB for each
+/// (eleven sums, and as many datums while they are sent) this keeps the whole below 1 MiB.
 pub(super) const DESTINATIONS_MAX: usize = 200;
 
 /// What CloudWatch is told about a series of values.
@@ -19,14 +19,28 @@ pub(super) struct Statistics {
     pub(super) maximum: f64,
 }
 
-/// The Java agent's metrics, by their exact names.
+/// What is sent, by the exact names: the Java agent's six, and kinetail's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Metric {
+    BytesAbandoned,
     BytesSent,
+    ConsecutiveProcessingErrors,
+    LagBytes,
+    LagSeconds,
     RecordSendAttempts,
     RecordSendErrors,
     RecordsSent,
+    RecordsSkipped,
+    RecordsTruncated,
     ServiceErrors,
+}
+
+/// What the numbers of a metric are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Bytes,
+    Count,
+    Seconds,
 }
 
 /// One metric of one destination.
@@ -55,24 +69,60 @@ impl Aggregator {
         destination: &Arc<str>,
         report: &RequestReport,
     ) -> Result<(), Full> {
+        self.put(
+            destination,
+            [
+                Some((Metric::RecordSendAttempts, as_f64(report.records_attempted))),
+                Some((Metric::ServiceErrors, f64::from(u8::from(report.service_error)))),
+            ]
+            .into_iter()
+            .chain(
+                [
+                    (Metric::RecordsSent, report.records_sent),
+                    (Metric::RecordSendErrors, report.record_errors),
+                    (Metric::BytesSent, report.bytes_sent),
+                ]
+                .map(|(metric, count)| (!report.service_error).then_some((metric, as_f64(count)))),
+            ),
+        )
+    }
+
+    /// Adds a look at a flow. What happened seldom is sent only when it happened: each series
+    /// costs money, and an alarm on a sum needs no zeros.
+    pub(super) fn add_flow(
+        &mut self,
+        destination: &Arc<str>,
+        report: &FlowReport,
+    ) -> Result<(), Full> {
+        let seldom = |metric, count: u64| (count > 0).then_some((metric, as_f64(count)));
+        let extra = report.extra.map(|extra| {
+            [
+                Some((Metric::LagBytes, as_f64(extra.lag_bytes))),
+                Some((Metric::LagSeconds, extra.lag_seconds)),
+                seldom(Metric::RecordsTruncated, extra.records_truncated),
+                seldom(Metric::RecordsSkipped, extra.records_skipped),
+                seldom(Metric::BytesAbandoned, extra.bytes_abandoned),
+            ]
+        });
+        let errors = (Metric::ConsecutiveProcessingErrors, as_f64(report.errors_in_a_row));
+        self.put(destination, [Some(errors)].into_iter().chain(extra.into_iter().flatten()))
+    }
+
+    fn put(
+        &mut self,
+        destination: &Arc<str>,
+        values: impl Iterator<Item = Option<(Metric, f64)>>,
+    ) -> Result<(), Full> {
         let room = self.destinations.len() < DESTINATIONS_MAX;
         if !room && !self.destinations.contains_key(destination) {
             return Err(Full);
         }
         let metrics = self.destinations.entry(Arc::clone(destination)).or_default();
-        let mut put = |metric, value: u64| {
-            let value = as_f64(value);
+        for (metric, value) in values.flatten() {
             metrics
                 .entry(metric)
                 .and_modify(|statistics: &mut Statistics| statistics.add(value))
                 .or_insert_with(|| Statistics::of(value));
-        };
-        put(Metric::RecordSendAttempts, report.records_attempted);
-        put(Metric::ServiceErrors, u64::from(report.service_error));
-        if !report.service_error {
-            put(Metric::RecordsSent, report.records_sent);
-            put(Metric::RecordSendErrors, report.record_errors);
-            put(Metric::BytesSent, report.bytes_sent);
         }
         Ok(())
     }
@@ -105,15 +155,59 @@ impl Statistics {
     }
 }
 
+impl Datum {
+    /// The value of the dimension `Destination`. The Java agent names the stream alone for one of
+    /// its metrics; alarms are set on that.
+    pub(super) fn destination(&self) -> &str {
+        let whole = &*self.destination;
+        match self.metric {
+            Metric::ConsecutiveProcessingErrors => {
+                whole.split_once(':').map_or(whole, |(_, stream)| stream)
+            }
+            Metric::BytesAbandoned
+            | Metric::BytesSent
+            | Metric::LagBytes
+            | Metric::LagSeconds
+            | Metric::RecordSendAttempts
+            | Metric::RecordSendErrors
+            | Metric::RecordsSent
+            | Metric::RecordsSkipped
+            | Metric::RecordsTruncated
+            | Metric::ServiceErrors => whole,
+        }
+    }
+}
+
 impl Metric {
     /// The name in CloudWatch.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::BytesAbandoned => "BytesAbandoned",
             Self::BytesSent => "BytesSent",
+            Self::ConsecutiveProcessingErrors => "ConsecutiveProcessingErrors",
+            Self::LagBytes => "LagBytes",
+            Self::LagSeconds => "LagSeconds",
             Self::RecordSendAttempts => "RecordSendAttempts",
             Self::RecordSendErrors => "RecordSendErrors",
             Self::RecordsSent => "RecordsSent",
+            Self::RecordsSkipped => "RecordsSkipped",
+            Self::RecordsTruncated => "RecordsTruncated",
             Self::ServiceErrors => "ServiceErrors",
+        }
+    }
+
+    /// The unit in CloudWatch.
+    pub(super) fn unit(self) -> Unit {
+        match self {
+            Self::BytesAbandoned | Self::BytesSent | Self::LagBytes => Unit::Bytes,
+            Self::LagSeconds => Unit::Seconds,
+            Self::ConsecutiveProcessingErrors
+            | Self::RecordSendAttempts
+            | Self::RecordSendErrors
+            | Self::RecordsSent
+            | Self::RecordsSkipped
+            | Self::RecordsTruncated
+            | Self::ServiceErrors => Unit::Count,
         }
     }
 }
@@ -126,6 +220,7 @@ fn as_f64(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ExtraReport;
     use super::*;
 
     fn ok(attempted: u64, sent: u64, bytes: u64) -> RequestReport {
@@ -183,5 +278,58 @@ mod tests {
         assert_eq!(sums.add(&"KinesisStream:more".into(), &ok(1, 1, 1)), Err(Full));
         sums.add(&"KinesisStream:0".into(), &ok(1, 1, 1)).unwrap();
         assert_eq!(sums.drain().len(), DESTINATIONS_MAX * 5);
+    }
+
+    /// The Java agent's metrics, as its documentation and its source have them.
+    #[test]
+    fn names_units_and_destinations_are_the_java_agents() {
+        let mut sums = Aggregator::default();
+        sums.add(&"DeliveryStream:d".into(), &ok(1, 1, 1)).unwrap();
+        sums.add_flow(&"DeliveryStream:d".into(), &FlowReport::default()).unwrap();
+        let datums = sums.drain();
+        let mut found: Vec<_> =
+            datums.iter().map(|d| (d.metric.name(), d.metric.unit(), d.destination())).collect();
+        found.sort_by_key(|row| row.0);
+        assert_eq!(
+            found,
+            [
+                ("BytesSent", Unit::Bytes, "DeliveryStream:d"),
+                ("ConsecutiveProcessingErrors", Unit::Count, "d"),
+                ("RecordSendAttempts", Unit::Count, "DeliveryStream:d"),
+                ("RecordSendErrors", Unit::Count, "DeliveryStream:d"),
+                ("RecordsSent", Unit::Count, "DeliveryStream:d"),
+                ("ServiceErrors", Unit::Count, "DeliveryStream:d"),
+            ]
+        );
+    }
+
+    #[test]
+    fn lag_is_always_told_and_what_is_seldom_only_when_it_happened() {
+        let (stream, mut sums) = ("KinesisStream:s".into(), Aggregator::default());
+        let extra = ExtraReport { lag_bytes: 7, lag_seconds: 0.5, ..ExtraReport::default() };
+        let quiet = FlowReport { errors_in_a_row: 2, extra: Some(extra) };
+        sums.add_flow(&stream, &quiet).unwrap();
+        let datums = sums.drain();
+        assert_eq!(datums.len(), 3);
+        assert_eq!(found(&datums, Metric::LagBytes), [1.0, 7.0, 7.0, 7.0]);
+        assert_eq!(found(&datums, Metric::LagSeconds), [1.0, 0.5, 0.5, 0.5]);
+        assert_eq!(found(&datums, Metric::ConsecutiveProcessingErrors), [1.0, 2.0, 2.0, 2.0]);
+        let extra =
+            ExtraReport { records_truncated: 1, records_skipped: 2, bytes_abandoned: 3, ..extra };
+        sums.add_flow(&stream, &FlowReport { extra: Some(extra), ..quiet }).unwrap();
+        let datums = sums.drain();
+        assert_eq!(datums.len(), 6);
+        assert_eq!(found(&datums, Metric::BytesAbandoned), [1.0, 3.0, 3.0, 3.0]);
+        for (metric, unit) in [
+            (Metric::BytesAbandoned, Unit::Bytes),
+            (Metric::LagBytes, Unit::Bytes),
+            (Metric::LagSeconds, Unit::Seconds),
+            (Metric::RecordsSkipped, Unit::Count),
+            (Metric::RecordsTruncated, Unit::Count),
+        ] {
+            let datum = datums.iter().find(|datum| datum.metric == metric).unwrap();
+            assert_eq!((datum.metric.unit(), datum.destination()), (unit, "KinesisStream:s"));
+            assert_eq!(metric.name(), format!("{metric:?}"));
+        }
     }
 }

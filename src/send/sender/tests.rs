@@ -123,10 +123,21 @@ struct Run {
     outcomes: Vec<Outcome>,
     health: Vec<DestinationHealth>,
     reports: Vec<RequestReport>,
+    given_up: Vec<u64>,
 }
 
 /// Sends these batches and waits for the end.
 async fn run_all(transport: &Arc<Scripted>, submissions: Vec<Submission>, window: usize) -> Run {
+    run_until(transport, submissions, window, CancellationToken::new()).await
+}
+
+/// The same with a flow that stops.
+async fn run_until(
+    transport: &Arc<Scripted>,
+    submissions: Vec<Submission>,
+    window: usize,
+    stopping: CancellationToken,
+) -> Run {
     let (sender, receiver) = mpsc::channel(submissions.len().max(1));
     for submission in submissions {
         sender.send(submission).await.expect("there is room");
@@ -142,12 +153,15 @@ async fn run_all(transport: &Arc<Scripted>, submissions: Vec<Submission>, window
         seed: 1,
         metrics: FlowMetrics::new("f"),
         observer: Arc::<Reports>::clone(&reports),
+        stopping,
     };
     let emit = move |event| sink.lock().expect("no panic").push(event);
     run(Arc::clone(transport), receiver, Arc::new(emit), config).await;
-    let mut run = Run { outcomes: Vec::new(), health: Vec::new(), reports: Vec::new() };
+    let mut run =
+        Run { outcomes: Vec::new(), health: Vec::new(), reports: Vec::new(), given_up: Vec::new() };
     for event in events.lock().expect("no panic").drain(..) {
         match event {
+            SenderEvent::GivenUp(batch) => run.given_up.push(batch),
             SenderEvent::Health(health) => run.health.push(health),
             SenderEvent::Outcome(outcome) => run.outcomes.push(outcome),
         }
@@ -335,5 +349,103 @@ async fn requests_retries_and_possible_duplicates_are_counted() {
         "kinetail_destination_parked{flow=\"f\"} 0",
     ] {
         assert!(rendered.contains(line), "{line} is not in\n{rendered}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_destination_that_is_parked() {
+    let denied = || Step::Error(400, "AccessDeniedException");
+    let transport = Scripted::new((0..1_000).map(|_| denied()));
+    let stopping = CancellationToken::new();
+    let batches = vec![submission(1, &["a"]), submission(2, &["b"])];
+    let stop_later = async {
+        sleep(Duration::from_secs(90)).await;
+        stopping.cancel();
+    };
+    let start = Instant::now();
+    let (run, ()) = tokio::join!(run_until(&transport, batches, 2, stopping.clone()), stop_later);
+    assert_eq!(start.elapsed(), Duration::from_secs(90), "it ended at once");
+    let mut given_up = run.given_up;
+    given_up.sort_unstable();
+    assert_eq!((given_up, run.outcomes.len()), (vec![1, 2], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_the_probe_that_is_under_way() {
+    let denied = || Step::Error(400, "AccessDeniedException");
+    // The probe after a minute gets through, slowly.
+    let transport = Scripted::new([denied(), Step::Slow(Duration::from_secs(5))]);
+    let stopping = CancellationToken::new();
+    let batches = vec![submission(1, &["a"]), submission(2, &["b"])];
+    let stop_later = async {
+        sleep(Duration::from_secs(62)).await;
+        stopping.cancel();
+    };
+    let (run, ()) = tokio::join!(run_until(&transport, batches, 2, stopping.clone()), stop_later);
+    assert_eq!((run.given_up.len(), run.outcomes.len()), (0, 2));
+    assert_eq!(run.health.last(), Some(&DestinationHealth::Ok));
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the service does with each request.
+type Script = Box<dyn Fn(usize) -> Step>;
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_failures_is_a_few_lines() {
+    let denied = || Step::Error(400, "AccessDeniedException");
+    let expired = || Step::Error(400, "ExpiredTokenException");
+    let busy = || Step::Error(503, "ServiceUnavailable");
+    let throttled = || Step::Error(400, "ThrottlingException");
+    let kinds: [(&str, Script); 4] = [
+        ("always busy", Box::new(move |_| busy())),
+        ("parked", Box::new(move |_| denied())),
+        ("no credentials", Box::new(|_| Step::MissingCredentials)),
+        (
+            "parked and let in by turns",
+            Box::new(move |turn| match turn % 8 {
+                0..4 => expired(),
+                4..6 => throttled(),
+                _ => Step::Answer(&[0]),
+            }),
+        ),
+    ];
+    for (what, step) in kinds {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let transport = Scripted::new((0..40_000).map(step));
+        let batches = (0..8).map(|batch| submission(batch, &["a"])).collect();
+        let hour = Duration::from_hours(1);
+        let ended = timeout(hour, run_all(&transport, batches, 8)).await;
+        drop(guard);
+        assert!(ended.is_err(), "{what}: it goes on");
+        let requests = transport.seconds().len();
+        let text = log.text();
+        let lines = text.lines().count();
+        assert!(requests >= 60, "{what}: {requests} requests");
+        assert!((2..=40).contains(&lines), "{what}: {requests} requests, {lines} lines:\n{text}");
+        assert!(text.contains("failures="), "{what}: the summaries count:\n{text}");
     }
 }

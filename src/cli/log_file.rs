@@ -1,0 +1,416 @@
+//! A log file with limits on its size, on how many old ones are kept, and on their age.
+//!
+//! Old files stand beside it, with the time at which they were set aside behind the name. A file
+//! that cannot be written is never the end of anything: the line goes to standard error, together
+//! with one that says why, and the file is tried again. Nothing here waits for long: compressing
+//! has a thread of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::config::LogFileConfig;
+use crate::repeats::{Line, Repeats};
+
+/// A file that could not be written is tried again after this long. Until then lines go to
+/// standard error.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Whether somebody else moved the file away is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What kinetail logs names files and streams: the owner and the group may read it.
+const MODE: u32 = 0o640;
+
+/// The end of the name of a file that is compressed.
+const COMPRESSED: &str = ".gz";
+
+/// A file that lines are appended to.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    config: LogFileConfig,
+    open: Option<Open>,
+    /// Not before then is a file that failed tried again.
+    retry_at: Option<Instant>,
+    failures: Repeats,
+    compressing: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    bytes: u64,
+    inode: (u64, u64),
+    looked_at: Instant,
+}
+
+impl LogFile {
+    /// Nothing is opened before the first line comes.
+    pub(super) fn new(config: LogFileConfig) -> Self {
+        Self { config, open: None, retry_at: None, failures: Repeats::default(), compressing: None }
+    }
+
+    /// Appends a line, with its line end. What cannot be written goes to `instead`, and so does
+    /// what there is to say about it.
+    pub(super) fn write_line(&mut self, line: &[u8], now: Instant, instead: &mut impl Write) {
+        if self.retry_at.is_none_or(|at| now >= at) {
+            match self.try_write(line, now) {
+                Ok(()) => {
+                    self.retry_at = None;
+                    self.say_that_it_works(now, instead);
+                    return;
+                }
+                Err(error) => {
+                    self.open = None;
+                    self.retry_at = Some(now + RETRY_AFTER);
+                    self.say_that_it_fails(&error, now, instead);
+                }
+            }
+        }
+        // With standard error closed, too, there is nobody left to tell.
+        instead.write_all(line).unwrap_or_default();
+    }
+
+    /// Waits for the compression of an old file that is under way.
+    pub(super) fn finish(&mut self) {
+        if let Some(thread) = self.compressing.take() {
+            thread.join().unwrap_or_default();
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8], now: Instant) -> io::Result<()> {
+        self.forget_if_moved(now);
+        let full = self.open.as_ref().is_some_and(|open| {
+            open.bytes > 0 && open.bytes.saturating_add(line.len() as u64) > self.config.bytes_max
+        });
+        if full {
+            self.set_aside()?;
+        }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => Open::append_to(&self.config.path, now)?,
+        };
+        if let Err(error) = open.file.write_all(line) {
+            // A line of which a part is there is taken back, or the next one would follow on it.
+            open.file.set_len(open.bytes).unwrap_or_default();
+            return Err(error);
+        }
+        open.bytes = open.bytes.saturating_add(line.len() as u64);
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// logrotate and people move log files away; the next line begins a new one.
+    fn forget_if_moved(&mut self, now: Instant) {
+        let Some(open) = &mut self.open else { return };
+        if now.saturating_duration_since(open.looked_at) < LOOK_EVERY {
+            return;
+        }
+        open.looked_at = now;
+        let there = fs::metadata(&self.config.path).map(|found| (found.dev(), found.ino()));
+        if there.is_ok_and(|inode| inode == open.inode) {
+            return;
+        }
+        self.open = None;
+    }
+
+    /// Gives the full file another name and lets those go that are beyond the limits.
+    fn set_aside(&mut self) -> io::Result<()> {
+        self.open = None;
+        if self.config.backups_max == 0 {
+            return fs::remove_file(&self.config.path);
+        }
+        let backup = self.free_name(SystemTime::now());
+        fs::rename(&self.config.path, &backup)?;
+        self.prune(SystemTime::now());
+        let busy = self.compressing.as_ref().is_some_and(|thread| !thread.is_finished());
+        if self.config.compress && !busy {
+            // What is left uncompressed, because a thread cannot be had, is only larger.
+            let thread = std::thread::Builder::new().name("log-gzip".to_owned());
+            self.compressing = thread.spawn(move || compress(&backup)).ok();
+        }
+        Ok(())
+    }
+
+    /// `kinetail.log.20261120-101530`; with the next number behind it if there is one of this
+    /// second. Names in order are ages in order.
+    fn free_name(&self, at: SystemTime) -> PathBuf {
+        let stamp = jiff::Timestamp::try_from(at).unwrap_or_default();
+        let mut name = self.config.path.clone().into_os_string();
+        name.push(stamp.strftime(".%Y%m%d-%H%M%S").to_string());
+        let numbers = self.backups().into_iter().filter_map(|backup| {
+            let rest =
+                backup.as_os_str().as_encoded_bytes().strip_prefix(name.as_encoded_bytes())?;
+            let number = rest.strip_prefix(b".").and_then(|rest| rest.get(..5));
+            let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+            Some(number.unwrap_or(0_u32))
+        });
+        if let Some(last) = numbers.max() {
+            name.push(format!(".{:05}", last.saturating_add(1)));
+        }
+        PathBuf::from(name)
+    }
+
+    /// Removes the oldest of too many and what is too old. Their names say when they were made.
+    fn prune(&self, now: SystemTime) {
+        let mut backups = self.backups();
+        backups.sort();
+        let too_many = backups.len().saturating_sub(self.config.backups_max);
+        for (index, backup) in backups.iter().enumerate() {
+            let modified = fs::metadata(backup).and_then(|found| found.modified());
+            let age = modified.ok().and_then(|at| now.duration_since(at).ok());
+            if index < too_many || age.is_some_and(|age| age > self.config.backup_age_max) {
+                // One that cannot be removed is tried again the next time.
+                fs::remove_file(backup).unwrap_or_default();
+            }
+        }
+    }
+
+    fn backups(&self) -> Vec<PathBuf> {
+        let (Some(directory), Some(name)) =
+            (self.config.path.parent(), self.config.path.file_name())
+        else {
+            return Vec::new();
+        };
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+        let name = name.as_encoded_bytes();
+        entries
+            .filter_map(Result::ok)
+            .filter(|entry| {
+                let entry = entry.file_name();
+                let stamp = entry.as_encoded_bytes().strip_prefix(name);
+                stamp.is_some_and(is_stamp)
+            })
+            .map(|entry| entry.path())
+            .collect()
+    }
+
+    fn say_that_it_fails(&mut self, error: &io::Error, now: Instant, instead: &mut impl Write) {
+        let Some(line) = self.failures.on_failure("write", now) else { return };
+        let again = if line == Line::First { "" } else { "still " };
+        let path = self.config.path.display();
+        let text = format!(
+            "kinetail: {again}cannot write the log file {path}: {error}; the log goes to standard \
+             error until it can be written, shipping goes on\n"
+        );
+        instead.write_all(text.as_bytes()).unwrap_or_default();
+    }
+
+    fn say_that_it_works(&mut self, now: Instant, instead: &mut impl Write) {
+        if self.failures.on_success(now).is_some() {
+            let path = self.config.path.display();
+            let text = format!("kinetail: the log goes to {path} again\n");
+            instead.write_all(text.as_bytes()).unwrap_or_default();
+        }
+    }
+}
+
+impl Open {
+    /// Opens the file, or makes it with the directory that it is in.
+    fn append_to(path: &Path, now: Instant) -> io::Result<Self> {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let found = file.metadata()?;
+        let inode = (found.dev(), found.ino());
+        Ok(Self { file, bytes: found.len(), inode, looked_at: now })
+    }
+}
+
+/// `.20261120-101530`, `.20261120-101530.00001` and both with `.gz`.
+fn is_stamp(text: &[u8]) -> bool {
+    let text = text.strip_suffix(COMPRESSED.as_bytes()).unwrap_or(text);
+    let digits = |part: &[u8], count| part.len() == count && part.iter().all(u8::is_ascii_digit);
+    let mut parts = text.split(|byte| *byte == b'.');
+    let first = parts.next().is_some_and(<[u8]>::is_empty);
+    let stamp = parts.next().unwrap_or_default();
+    let mut halves = stamp.splitn(2, |byte| *byte == b'-');
+    let date = halves.next().is_some_and(|part| digits(part, 8));
+    let time = halves.next().is_some_and(|part| digits(part, 6));
+    let number = parts.next().is_none_or(|part| digits(part, 5));
+    first && date && time && number && parts.next().is_none()
+}
+
+/// Puts a compressed file in the place of a plain one. If that fails the plain one stays.
+fn compress(path: &Path) {
+    let mut target = path.as_os_str().to_owned();
+    target.push(COMPRESSED);
+    let target = PathBuf::from(target);
+    if try_compress(path, &target).is_err() {
+        fs::remove_file(&target).unwrap_or_default();
+    }
+}
+
+fn try_compress(path: &Path, target: &Path) -> io::Result<()> {
+    let mut source = File::open(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(target)?;
+    let mut encoder = GzEncoder::new(file, Compression::default());
+    io::copy(&mut source, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    fs::remove_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    fn log_in(dir: &Path, bytes_max: u64, backups_max: usize) -> LogFile {
+        LogFile::new(LogFileConfig {
+            path: dir.join("logs/k.log"),
+            bytes_max,
+            backups_max,
+            backup_age_max: Duration::from_hours(24),
+            compress: false,
+        })
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir.join("logs")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_full_file_is_set_aside_and_only_so_many_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log_in(dir.path(), 10, 2);
+        let (now, mut stderr) = (Instant::now(), Vec::new());
+        for number in 0..6 {
+            log.write_line(format!("line {number}\n").as_bytes(), now, &mut stderr);
+        }
+        assert!(stderr.is_empty());
+        let found = names(dir.path());
+        assert_eq!(found.len(), 3, "{found:?}");
+        let text: Vec<String> = found
+            .iter()
+            .map(|name| fs::read_to_string(dir.path().join("logs").join(name)).unwrap())
+            .collect();
+        assert_eq!(text, ["line 5\n", "line 3\n", "line 4\n"], "{found:?}");
+    }
+
+    #[test]
+    fn a_line_longer_than_the_limit_has_a_file_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log_in(dir.path(), 5, 9);
+        let now = Instant::now();
+        for _ in 0..2 {
+            log.write_line(b"a long line\n", now, &mut Vec::new());
+        }
+        assert_eq!(names(dir.path()).len(), 2);
+    }
+
+    #[test]
+    fn without_backups_the_file_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log_in(dir.path(), 10, 0);
+        for line in ["first\n", "second\n"] {
+            log.write_line(line.as_bytes(), Instant::now(), &mut Vec::new());
+        }
+        assert_eq!(names(dir.path()), ["k.log"]);
+        assert_eq!(fs::read_to_string(dir.path().join("logs/k.log")).unwrap(), "second\n");
+    }
+
+    #[test]
+    fn what_is_too_old_goes_and_what_is_not_ours_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs");
+        fs::create_dir(&logs).unwrap();
+        let old = File::create(logs.join("k.log.20200101-000000.gz")).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_hours(25)).unwrap();
+        let others = ["k.log.1", "k.log.20200101", "k.log.20200101-000000.txt", "other.log"];
+        for name in others {
+            File::create(logs.join(name)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        let mut log = log_in(dir.path(), 10, 9);
+        for line in ["first\n", "second\n"] {
+            log.write_line(line.as_bytes(), Instant::now(), &mut Vec::new());
+        }
+        let found = names(dir.path());
+        assert!(others.iter().all(|name| found.iter().any(|found| found == name)), "{found:?}");
+        assert_eq!(found.len(), others.len() + 2, "{found:?}");
+    }
+
+    #[test]
+    fn old_files_are_compressed_if_that_is_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log_in(dir.path(), 10, 9);
+        log.config.compress = true;
+        for line in ["first\n", "second\n"] {
+            log.write_line(line.as_bytes(), Instant::now(), &mut Vec::new());
+        }
+        log.finish();
+        let found = names(dir.path());
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[1].ends_with(COMPRESSED), "{found:?}");
+        let mut text = String::new();
+        let compressed = File::open(dir.path().join("logs").join(&found[1])).unwrap();
+        GzDecoder::new(compressed).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "first\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_once_and_the_lines_go_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        // A file stands where the directory should be.
+        fs::write(dir.path().join("logs"), "").unwrap();
+        let mut log = log_in(dir.path(), 10, 2);
+        let (start, mut stderr) = (Instant::now(), Vec::new());
+        for second in 0..12 {
+            log.write_line(b"line\n", start + Duration::from_secs(second), &mut stderr);
+        }
+        let text = String::from_utf8(stderr).unwrap();
+        assert_eq!(text.matches("line\n").count(), 12, "{text}");
+        assert_eq!(text.matches("cannot write the log file").count(), 1, "{text}");
+        assert!(
+            text.starts_with("kinetail: cannot write the log file "),
+            "loud, and first: {text}"
+        );
+        fs::remove_file(dir.path().join("logs")).unwrap();
+        let mut stderr = Vec::new();
+        log.write_line(b"works\n", start + Duration::from_mins(1), &mut stderr);
+        assert!(String::from_utf8(stderr).unwrap().contains("again"));
+        assert_eq!(fs::read_to_string(dir.path().join("logs/k.log")).unwrap(), "works\n");
+    }
+
+    #[test]
+    fn a_full_disk_is_survived() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("logs")).unwrap();
+        // Every write to it fails with "no space left on device".
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("logs/k.log")).unwrap();
+        let mut log = log_in(dir.path(), 1_000, 2);
+        let (start, mut stderr) = (Instant::now(), Vec::new());
+        log.write_line(b"line\n", start, &mut stderr);
+        let text = String::from_utf8(stderr).unwrap();
+        assert!(text.contains("No space left on device") && text.ends_with("line\n"), "{text}");
+        fs::remove_file(dir.path().join("logs/k.log")).unwrap();
+        log.write_line(b"later\n", start + RETRY_AFTER, &mut Vec::new());
+        assert_eq!(fs::read_to_string(dir.path().join("logs/k.log")).unwrap(), "later\n");
+    }
+
+    #[test]
+    fn a_file_that_somebody_moved_away_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = log_in(dir.path(), 1_000, 2);
+        let start = Instant::now();
+        log.write_line(b"first\n", start, &mut Vec::new());
+        let path = dir.path().join("logs/k.log");
+        fs::rename(&path, dir.path().join("logs/k.log.1")).unwrap();
+        log.write_line(b"second\n", start + LOOK_EVERY, &mut Vec::new());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second\n");
+    }
+}

@@ -1,0 +1,121 @@
+//! What the dimension `Instance` says: the EC2 instance's id, and elsewhere the host's name, as the
+//! Java agent has it.
+
+use std::time::Duration;
+
+use aws_config::imds::Client;
+use tokio::time::timeout;
+
+/// The instance metadata service is on the same host, or it is not there.
+const CALL_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Asking, with the token that has to be asked for first.
+const TIME_MAX: Duration = Duration::from_secs(3);
+
+const PATH: &str = "/latest/meta-data/instance-id";
+
+/// CloudWatch takes so many characters as the value of a dimension (`PutMetricData` in the API
+/// reference).
+const CHARS_MAX: usize = 1_024;
+
+/// The SDK's switch against asking the metadata service.
+const DISABLED_VARIABLE: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// Asks the instance metadata service, and the kernel if that does not answer. `None` if this host
+/// has no name either.
+pub async fn name() -> Option<String> {
+    let disabled =
+        std::env::var(DISABLED_VARIABLE).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    let id = if disabled { None } else { instance_id(&client(None)?).await };
+    id.or_else(|| {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+        legal(&host)
+    })
+}
+
+/// A client for the metadata service, or for an endpoint of a test's. `None` if that is no URL.
+fn client(endpoint: Option<&str>) -> Option<Client> {
+    let mut builder = Client::builder()
+        .connect_timeout(CALL_TIME_MAX)
+        .read_timeout(CALL_TIME_MAX)
+        .max_attempts(1);
+    if let Some(endpoint) = endpoint {
+        builder = builder.endpoint(endpoint).ok()?;
+    }
+    Some(builder.build())
+}
+
+async fn instance_id(client: &Client) -> Option<String> {
+    match timeout(TIME_MAX, client.get(PATH)).await {
+        Ok(Ok(id)) => legal(id.as_ref()),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "no instance id; metrics carry the host name");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("the metadata service does not answer; metrics carry the host name");
+            None
+        }
+    }
+}
+
+/// What CloudWatch takes: something, in one line of ASCII.
+fn legal(text: &str) -> Option<String> {
+    let text = text.trim();
+    let good = (1..=CHARS_MAX).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+    good.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Serves a token and then this answer, as the metadata service does.
+    async fn metadata(listener: TcpListener, answer: &str) {
+        for body in ["token", answer] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut head).await.unwrap();
+            }
+            let text = format!(
+                "HTTP/1.1 200 OK\r\nx-aws-ec2-metadata-token-ttl-seconds: 60\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(text.as_bytes()).await.unwrap();
+        }
+    }
+
+    async fn asked(answer: &str) -> Option<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let client = client(Some(&endpoint)).unwrap();
+        tokio::join!(instance_id(&client), metadata(listener, answer)).0
+    }
+
+    #[tokio::test]
+    async fn an_instance_says_who_it_is() {
+        assert_eq!(asked("i-0123456789abcdef0").await.as_deref(), Some("i-0123456789abcdef0"));
+        assert_eq!(asked("<html>\nno").await, None, "a captive portal is no instance");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_no_instance() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        assert_eq!(instance_id(&client(Some(&endpoint)).unwrap()).await, None);
+    }
+
+    #[test]
+    fn only_what_cloudwatch_takes_is_a_name() {
+        assert_eq!(legal("web-1.example\n").as_deref(), Some("web-1.example"));
+        for bad in ["", " \n", "a b", "wéb", &"x".repeat(1_025)] {
+            assert_eq!(legal(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a flow has done since the program started, in numbers that can be read back: the recorder
+//! behind `/metrics` can only be added to. The status lines and CloudWatch are made from these.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::cloudwatch::RequestReport;
+
+/// Everything that one flow did, through all of its restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowTotals {
+    /// Bytes read from files.
+    pub bytes_read: u64,
+    /// Records found in files, those that were left out included.
+    pub records_parsed: u64,
+    /// Records that a converter changed.
+    pub records_transformed: u64,
+    /// Records that no converter could read and that were sent as they were.
+    pub records_raw: u64,
+    /// Records that the chain left out; header lines are no records.
+    pub records_skipped: u64,
+    /// Records cut to the service's limit.
+    pub records_truncated: u64,
+    /// Records that the service refused for good.
+    pub records_refused: u64,
+    /// Records that the service took.
+    pub records_delivered: u64,
+    /// Bytes of data in them.
+    pub bytes_delivered: u64,
+    /// Batches of which every record met its fate.
+    pub batches_done: u64,
+    /// Requests that were made again.
+    pub retries: u64,
+    /// Bytes that were gone before they could be read.
+    pub bytes_abandoned: u64,
+    /// Looks and starts in a row that failed while there was something to do; 0 when bytes flow.
+    pub errors_in_a_row: u64,
+    /// What its requests came to.
+    pub requests: RequestTotals,
+}
+
+/// The sum of [`RequestReport`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequestTotals {
+    /// Requests.
+    pub calls: u64,
+    /// Requests without an answer, or with an error instead of one.
+    pub errors: u64,
+    /// Records in all of them.
+    pub records_attempted: u64,
+    /// Records that the service took.
+    pub records_sent: u64,
+    /// Records that came back with an error code.
+    pub record_errors: u64,
+}
+
+impl RequestTotals {
+    /// Both together: what was before a restart of the flow, and since.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            errors: self.errors + other.errors,
+            records_attempted: self.records_attempted + other.records_attempted,
+            records_sent: self.records_sent + other.records_sent,
+            record_errors: self.record_errors + other.record_errors,
+        }
+    }
+}
+
+/// [`RequestTotals`] that a sender adds to and its flow reads.
+#[derive(Debug, Default)]
+pub struct RequestCounts {
+    calls: AtomicU64,
+    errors: AtomicU64,
+    records_attempted: AtomicU64,
+    records_sent: AtomicU64,
+    record_errors: AtomicU64,
+}
+
+impl RequestCounts {
+    /// Adds one request.
+    pub fn add(&self, report: &RequestReport) {
+        let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
+        add(&self.calls, 1);
+        add(&self.errors, u64::from(report.service_error));
+        add(&self.records_attempted, report.records_attempted);
+        add(&self.records_sent, report.records_sent);
+        add(&self.record_errors, report.record_errors);
+    }
+
+    /// What was added so far.
+    #[must_use]
+    pub fn totals(&self) -> RequestTotals {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RequestTotals {
+            calls: get(&self.calls),
+            errors: get(&self.errors),
+            records_attempted: get(&self.records_attempted),
+            records_sent: get(&self.records_sent),
+            record_errors: get(&self.record_errors),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_add_up_over_a_restart() {
+        let counts = RequestCounts::default();
+        let answered = RequestReport {
+            records_attempted: 5,
+            records_sent: 3,
+            record_errors: 2,
+            ..RequestReport::default()
+        };
+        let failed =
+            RequestReport { records_attempted: 2, service_error: true, ..Default::default() };
+        counts.add(&answered);
+        counts.add(&failed);
+        let both = counts.totals().plus(counts.totals());
+        let expected = RequestTotals {
+            calls: 4,
+            errors: 2,
+            records_attempted: 14,
+            records_sent: 6,
+            record_errors: 4,
+        };
+        assert_eq!(both, expected);
+    }
+}
