@@ -42,6 +42,12 @@ impl InstanceLock {
     }
 }
 
+/// Whether somebody holds the lock of this checkpoint file, and who. Makes no file.
+pub(super) fn holder(checkpoint_file: &Path) -> Option<Option<u32>> {
+    let mut file = File::open(files::beside(checkpoint_file, ".lock")).ok()?;
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| read_pid(&mut file))
+}
+
 /// Opens the lock file without following a link: a link there is somebody's trap.
 fn open(path: &Path) -> io::Result<File> {
     let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();

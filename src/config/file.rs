@@ -44,6 +44,7 @@ mirror! {
         firehose_endpoint: "firehose.endpoint",
         firehose_region: "firehose.region",
         flows: "flows",
+        java_checkpoint_file: "javaCheckpointFile",
         kinesis_endpoint: "kinesis.endpoint",
         kinesis_region: "kinesis.region",
         log_format: "log.format",

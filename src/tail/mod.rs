@@ -7,7 +7,7 @@
 //! `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to look.
 //! `identity`, `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
-mod candidate;
+pub(crate) mod candidate;
 pub mod event;
 pub mod file;
 mod glob;

@@ -39,6 +39,7 @@ impl Home {
         home.set("cloudwatch.emitMetrics", json!(false));
         home.set("admin.address", json!("off"));
         home.set("checkpointFile", json!(home.database()));
+        home.set("javaCheckpointFile", json!("off"));
         home
     }
 
@@ -78,12 +79,37 @@ impl Home {
         self.dir.path().join("state").join("checkpoints.db")
     }
 
-    /// Starts the agent.
-    pub fn start(&self) -> Agent {
+    /// Takes a key out of the configuration.
+    pub fn unset(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
+    /// The directory of everything.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes the configuration down and says where.
+    pub fn write_config(&self) -> PathBuf {
         fs::create_dir_all(self.database().parent().unwrap()).unwrap();
         let config = self.dir.path().join("agent.json");
         fs::write(&config, serde_json::to_vec_pretty(&self.keys).unwrap()).unwrap();
-        Agent::start(&config)
+        config
+    }
+
+    /// The program with a subcommand and this configuration, and nothing of the test's
+    /// environment but the state directory that a service manager would give.
+    pub fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
+        command.arg(subcommand).arg("--config").arg(self.write_config());
+        command.env_clear().env("STATE_DIRECTORY", self.database().parent().unwrap());
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the agent.
+    pub fn start(&self) -> Agent {
+        Agent::spawn(self.command("run"))
     }
 }
 
@@ -104,17 +130,15 @@ pub struct Agent {
 impl Agent {
     /// Starts the binary with this configuration and nothing of the test's environment.
     pub fn start(config: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kinetail"))
-            .arg("run")
-            .arg("--config")
-            .arg(config)
-            .env_clear()
-            .current_dir(config.parent().unwrap())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
+        command.arg("run").arg("--config").arg(config);
+        command.env_clear().current_dir(config.parent().unwrap()).stdin(Stdio::null());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().unwrap();
         let listener = std::thread::spawn({
