@@ -48,8 +48,7 @@ pub fn find(configured: &Path, usual: &Path, flows: &[&str]) -> Places {
 /// Whether the Java agent made the database at `path`.
 #[must_use]
 pub fn is_java_agents(path: &Path) -> bool {
-    open_unchanged(path)
-        .is_some_and(|conn| matches!(schema::maker(&conn), Ok(Maker::JavaAgent)))
+    open_unchanged(path).is_some_and(|conn| matches!(schema::maker(&conn), Ok(Maker::JavaAgent)))
 }
 
 /// Who uses kinetail's database at `path` now, by process id as far as it is known.

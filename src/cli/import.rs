@@ -39,12 +39,15 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
         Some(path) => vec![path.clone()],
         None => import::candidates(&config),
     };
-    let import = if args.dry_run {
-        look(&config, &databases)?
-    } else {
-        take_over(&config, &databases)?
-    };
-    write!(io::stdout().lock(), "{}", import::table(&import, args.dry_run))?;
+    let import =
+        if args.dry_run { look(&config, &databases)? } else { take_over(&config, &databases)? };
+    let mut out = io::stdout().lock();
+    write!(out, "{}", import::table(&import, args.dry_run))?;
+    if args.dry_run
+        && let Err(error) = import::refuse_users(&import)
+    {
+        writeln!(out, "now it would be refused: cannot {error}")?;
+    }
     Ok(if import.has_gaps() { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
 }
 

@@ -143,8 +143,7 @@ fn integer(value: ValueRef<'_>) -> Option<i64> {
 
 /// `(dev=fe00,ino=10732236)`: the device in hexadecimal, the inode in decimal.
 fn inode(text: &str) -> Option<Inode> {
-    let (device, number) =
-        text.strip_prefix("(dev=")?.strip_suffix(')')?.split_once(",ino=")?;
+    let (device, number) = text.strip_prefix("(dev=")?.strip_suffix(')')?.split_once(",ino=")?;
     Some(Inode {
         device: u64::from_str_radix(device, 16).ok()?,
         // A Java long: large inode numbers are negative.
@@ -231,12 +230,18 @@ mod tests {
 
         let (_dir, path) = database("CREATE TABLE t(x)");
         let error = read(&path, &[]).unwrap_err();
-        assert!(matches!(&error, ImportError::NotJava { detail, .. }
-            if detail.contains("no such table")), "{error}");
+        assert!(
+            matches!(&error, ImportError::NotJava { detail, .. }
+            if detail.contains("no such table")),
+            "{error}"
+        );
         let (_dir, path) = database("CREATE TABLE FILE_CHECKPOINTS(flow text)");
         let error = read(&path, &[]).unwrap_err();
-        assert!(matches!(&error, ImportError::NotJava { detail, .. }
-            if detail.contains("no such column")), "{error}");
+        assert!(
+            matches!(&error, ImportError::NotJava { detail, .. }
+            if detail.contains("no such column")),
+            "{error}"
+        );
     }
 
     #[test]

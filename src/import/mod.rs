@@ -94,18 +94,23 @@ pub fn prepare(
         };
         flows.push(FlowImport { flow: flow.id.clone(), state });
     }
-    let import = Import { not_configured: rows.flows_beside(&config.flows), database, flows };
-    if import.takes_something() {
-        running::refuse_users(&import.database)?;
-    }
-    Ok(import)
+    Ok(Import { not_configured: rows.flows_beside(&config.flows), database, flows })
+}
+
+/// Whether what was prepared may be taken over: two agents would send the same lines.
+///
+/// # Errors
+/// [`ImportError::InUse`] or [`ImportError::MayBeInUse`] if somebody still uses the old database.
+pub fn refuse_users(import: &Import) -> Result<(), ImportError> {
+    if import.takes_something() { running::refuse_users(&import.database) } else { Ok(()) }
 }
 
 /// Writes what was prepared into the store. Returns when it is written, or kept to be written.
 ///
 /// # Errors
-/// [`ImportError::StoreClosed`] if the store has ended.
+/// As [`refuse_users`], and [`ImportError::StoreClosed`] if the store has ended.
 pub fn commit(import: &Import, store: &Store) -> Result<(), ImportError> {
+    refuse_users(import)?;
     for flow in &import.flows {
         let FlowState::Taken(plan) = &flow.state else { continue };
         let changes = plan.checkpoints.iter().cloned().map(Change::Save).collect();
@@ -144,8 +149,9 @@ pub fn at_start(config: &Config, store: &Store) -> Result<(), ImportError> {
         Err(ImportError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
+    commit(&import, store)?;
     log(&import);
-    commit(&import, store)
+    Ok(())
 }
 
 impl Import {

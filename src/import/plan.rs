@@ -210,7 +210,8 @@ impl Planner<'_> {
     }
 
     /// The content that the Java agent was reading is not in its file any more. A copy was made
-    /// of it, or it was compressed: the oldest file of its name that is not older, and large enough.
+    /// of it, or it was compressed: that is the oldest file of its name that is not older than it,
+    /// and large enough.
     fn find_elsewhere(&mut self, reason: Option<Doubt>) {
         let offset = self.last.offset.unwrap_or(0);
         let mut candidates: Vec<(i64, Found)> = self
@@ -255,8 +256,10 @@ impl Planner<'_> {
         if !(made_since && fits && offset > 0) {
             return false;
         }
-        let note = format!("{} was truncated; by name, size and time this is a copy of it",
-            last.path.display());
+        let note = format!(
+            "{} was truncated; by name, size and time this is a copy of it",
+            last.path.display()
+        );
         self.go_on(Kind::Copy, last, &opened, offset, note);
         true
     }

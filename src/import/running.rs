@@ -48,9 +48,9 @@ fn refuse_users_in(proc: &Path, ours: u32, database: &Path) -> Result<(), Import
 /// Whether the process has this file open. An error if its files cannot be seen.
 fn has_open(process: &Path, wanted: (u64, u64)) -> io::Result<bool> {
     let open = fs::read_dir(process.join("fd"))?;
-    Ok(open.flatten().any(|fd| {
-        fs::metadata(fd.path()).is_ok_and(|meta| (meta.dev(), meta.ino()) == wanted)
-    }))
+    Ok(open
+        .flatten()
+        .any(|fd| fs::metadata(fd.path()).is_ok_and(|meta| (meta.dev(), meta.ino()) == wanted)))
 }
 
 fn is_java_agent(process: &Path) -> bool {

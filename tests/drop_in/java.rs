@@ -60,8 +60,10 @@ impl JavaDatabase {
 
     /// Writes a row, as a checkpoint of this flow.
     pub(super) fn save(&self, flow: &str, row: &Row) {
-        let sql = format!("INSERT OR REPLACE INTO FILE_CHECKPOINTS VALUES
-            (?1, ?2, ?3, ?4, ?5, ?6, {TIME})");
+        let sql = format!(
+            "INSERT OR REPLACE INTO FILE_CHECKPOINTS VALUES
+            (?1, ?2, ?3, ?4, ?5, ?6, {TIME})"
+        );
         let values = params![
             flow,
             row.path.to_str(),

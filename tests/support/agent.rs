@@ -100,17 +100,24 @@ impl Home {
     /// The program with a subcommand and this configuration, and nothing of the test's
     /// environment but the state directory that a service manager would give.
     pub fn command(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
-        command.arg(subcommand).arg("--config").arg(self.write_config());
-        command.env_clear().env("STATE_DIRECTORY", self.database().parent().unwrap());
-        command.current_dir(self.dir.path()).stdin(Stdio::null());
-        command
+        program(subcommand, &self.write_config())
     }
 
     /// Starts the agent.
     pub fn start(&self) -> Agent {
-        Agent::spawn(self.command("run"))
+        Agent::start(&self.write_config())
     }
+}
+
+/// The program with a subcommand and a configuration, and nothing of the test's environment but
+/// the state directory that a service manager would give.
+fn program(subcommand: &str, config: &Path) -> Command {
+    let dir = config.parent().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
+    command.arg(subcommand).arg("--config").arg(config);
+    command.env_clear().env("STATE_DIRECTORY", dir.join("state"));
+    command.current_dir(dir).stdin(Stdio::null());
+    command
 }
 
 /// What a child wrote to standard error so far.
@@ -130,15 +137,8 @@ pub struct Agent {
 impl Agent {
     /// Starts the binary with this configuration and nothing of the test's environment.
     pub fn start(config: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
-        command.arg("run").arg("--config").arg(config);
-        command.env_clear().current_dir(config.parent().unwrap()).stdin(Stdio::null());
-        Self::spawn(command)
-    }
-
-    fn spawn(mut command: Command) -> Self {
         let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            program("run", config).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().unwrap();
         let listener = std::thread::spawn({
