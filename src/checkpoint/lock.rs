@@ -42,10 +42,14 @@ impl InstanceLock {
     }
 }
 
-/// Whether somebody holds the lock of this checkpoint file, and who. Makes no file.
-pub(super) fn holder(checkpoint_file: &Path) -> Option<Option<u32>> {
-    let mut file = File::open(files::beside(checkpoint_file, ".lock")).ok()?;
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| read_pid(&mut file))
+/// Fails if somebody holds the lock of this checkpoint file. Takes no lock and makes no file.
+pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
+    let Ok(mut file) = File::open(files::beside(checkpoint_file, ".lock")) else { return Ok(()) };
+    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        let path = checkpoint_file.to_owned();
+        return Err(StoreError::InUse { path, pid: read_pid(&mut file) });
+    }
+    Ok(())
 }
 
 /// Opens the lock file without following a link: a link there is somebody's trap.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connect::{connect, immutable_uri};
+use super::error::StoreError;
 use super::files::beside;
 use super::lock;
 use super::private_copy::{CopyError, PrivateCopy};
@@ -51,10 +52,12 @@ pub fn is_java_agents(path: &Path) -> bool {
     open_unchanged(path).is_some_and(|conn| matches!(schema::maker(&conn), Ok(Maker::JavaAgent)))
 }
 
-/// Who uses kinetail's database at `path` now, by process id as far as it is known.
-#[must_use]
-pub fn in_use_by(path: &Path) -> Option<Option<u32>> {
-    lock::holder(path)
+/// Fails if a kinetail uses the database at `path` now.
+///
+/// # Errors
+/// [`StoreError::InUse`].
+pub fn refuse_user(path: &Path) -> Result<(), StoreError> {
+    lock::refuse_holder(path)
 }
 
 /// The flows that have run with kinetail's database at `path`; none if there is no database or it
@@ -156,11 +159,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         assert!(known_flows(&path, &[]).unwrap().is_empty());
-        assert_eq!(in_use_by(&path), None);
+        assert!(refuse_user(&path).is_ok());
         let store = run_flow(&path, "f");
         assert_eq!(known_flows(&path, &[]).unwrap(), BTreeSet::from(["f".to_owned()]));
-        assert_eq!(in_use_by(&path), Some(Some(std::process::id())));
+        let pid = std::process::id();
+        let refused = refuse_user(&path).unwrap_err();
+        assert!(matches!(refused, StoreError::InUse { pid: Some(holder), .. } if holder == pid));
         store.close().unwrap();
-        assert_eq!(in_use_by(&path), None);
+        assert!(refuse_user(&path).is_ok());
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{CliError, ConfigArgs, load};
-use crate::checkpoint::error::StoreError;
 use crate::checkpoint::place;
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
@@ -53,10 +52,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
 
 /// What an import would do. Touches neither database.
 fn look(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
-    if let Some(pid) = place::in_use_by(&config.checkpoint_file) {
-        let path = config.checkpoint_file.clone();
-        return Err(StoreError::InUse { path, pid }.into());
-    }
+    place::refuse_user(&config.checkpoint_file)?;
     let known = place::known_flows(&config.checkpoint_file, &import::scratch(config))
         .map_err(ImportError::from)?;
     Ok(import::prepare(config, databases, &known)?)

@@ -141,9 +141,8 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
         checkpoint_file: checkpoint_file(&file, environment, findings),
         checkpoint_file_default: checkpoint_file_default(environment),
         java_checkpoints: match file.java_checkpoint_file.text_not_empty(findings) {
-            None => JavaCheckpoints::Usual,
+            None | Some(JAVA_CHECKPOINT_FILE_DEFAULT) => JavaCheckpoints::Usual,
             Some("off") => JavaCheckpoints::Off,
-            Some(JAVA_CHECKPOINT_FILE_DEFAULT) => JavaCheckpoints::Usual,
             Some(path) => JavaCheckpoints::At(PathBuf::from(path)),
         },
         checkpoint_ttl: Duration::from_secs(

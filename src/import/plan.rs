@@ -108,6 +108,23 @@ fn newest_of_each_file(rows: &[Row]) -> Vec<&Row> {
     newest_first.filter(|row| row.inode.is_some_and(|inode| seen.insert(inode))).collect()
 }
 
+/// Opens a file and says what speaks against its being the one of the row.
+fn check(row: &Row, found: &Found) -> io::Result<Result<Opened, Doubt>> {
+    let opened = Opened::open(&found.path)?;
+    let facts = opened.facts(row.offset.unwrap_or(0))?;
+    Ok(match doubt(row, &facts) {
+        Some(reason) => Err(reason),
+        None => Ok(opened),
+    })
+}
+
+/// Where a file is taken up, and why.
+struct Decision {
+    kind: Kind,
+    offset: u64,
+    note: String,
+}
+
 struct Planner<'a> {
     flow: &'a FlowConfig,
     /// Where the Java agent was.
@@ -125,10 +142,11 @@ impl Planner<'_> {
         let Some(found) = self.listing.at(last).cloned() else {
             return self.find_elsewhere(None);
         };
-        match self.check(last, &found) {
+        match check(last, &found) {
             Ok(Ok(opened)) => {
                 let offset = last.offset.unwrap_or(0);
-                self.go_on(Kind::Continued, last, &opened, offset, String::new());
+                let decision = Decision { kind: Kind::Continued, offset, note: String::new() };
+                self.go_on(last, &opened, decision);
             }
             Ok(Err(reason)) => {
                 self.find_elsewhere(Some(reason));
@@ -150,7 +168,7 @@ impl Planner<'_> {
         if self.settled.contains(&found.inode) {
             return;
         }
-        match self.check(row, &found) {
+        match check(row, &found) {
             Ok(Ok(opened)) => self.rest_of(row, &opened),
             // Its inode number is used again: judged by its time with the others.
             Ok(Err(_)) => {}
@@ -162,16 +180,17 @@ impl Planner<'_> {
         let offset = row.offset.unwrap_or(0);
         let facts = opened.facts(offset);
         let rest = facts.map_or(Rest::Open, |facts| rest_of_older(&facts, self.last));
-        if offset == opened.size() {
-            self.go_on(Kind::Finished, row, opened, offset, String::new());
+        let decision = if offset == opened.size() {
+            Decision { kind: Kind::Finished, offset, note: String::new() }
         } else if rest == Rest::Sent {
             let end = end_position(&opened.candidate, 0).map_or(offset, |end| end.offset);
-            let note = "the Java agent sent its end together with the next file";
-            self.go_on(Kind::Finished, row, opened, end.max(offset), note.to_owned());
+            let note = "the Java agent sent its end together with the next file".to_owned();
+            Decision { kind: Kind::Finished, offset: end.max(offset), note }
         } else {
-            let note = "the Java agent may have sent some of the rest; it is sent again";
-            self.go_on(Kind::Continued, row, opened, offset, note.to_owned());
-        }
+            let note = "the Java agent may have sent some of the rest; it is sent again".to_owned();
+            Decision { kind: Kind::Continued, offset, note }
+        };
+        self.go_on(row, opened, decision);
     }
 
     /// The files that match and have no row that fits.
@@ -197,16 +216,6 @@ impl Planner<'_> {
                 Err(error) => self.unreadable(&found, &error),
             }
         }
-    }
-
-    /// Opens a file and says what speaks against its being the one of the row.
-    fn check(&self, row: &Row, found: &Found) -> io::Result<Result<Opened, Doubt>> {
-        let opened = Opened::open(&found.path)?;
-        let facts = opened.facts(row.offset.unwrap_or(0))?;
-        Ok(match doubt(row, &facts) {
-            Some(reason) => Err(reason),
-            None => Ok(opened),
-        })
     }
 
     /// The content that the Java agent was reading is not in its file any more. A copy was made
@@ -260,7 +269,7 @@ impl Planner<'_> {
             "{} was truncated; by name, size and time this is a copy of it",
             last.path.display()
         );
-        self.go_on(Kind::Copy, last, &opened, offset, note);
+        self.go_on(last, &opened, Decision { kind: Kind::Copy, offset, note });
         true
     }
 
@@ -299,7 +308,8 @@ impl Planner<'_> {
     }
 
     /// Takes a position over.
-    fn go_on(&mut self, kind: Kind, row: &Row, opened: &Opened, offset: u64, note: String) {
+    fn go_on(&mut self, row: &Row, opened: &Opened, decision: Decision) {
+        let Decision { kind, offset, note } = decision;
         let path = opened.candidate.path.to_path_buf();
         self.settled.insert(opened.candidate.inode);
         let behind = self.behind_sent_record(opened, offset);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{FlowState, Import, Kind, Line};
+use crate::metrics::name;
 
 /// The widest label and a blank.
 const LABEL_COLUMNS: usize = 12;
@@ -120,6 +121,11 @@ fn log_line(flow: &str, line: &Line) {
     } else {
         format!("{} ({})", line.place(), line.note)
     };
+    if line.kind == Kind::NotFound {
+        let missing = crate::tail::event::EventKind::Missing.label();
+        metrics::counter!(name::FILE_TRANSITIONS, "flow" => flow.to_owned(), "kind" => missing)
+            .increment(1);
+    }
     match line.kind {
         Kind::NotFound | Kind::StartedOver | Kind::Unreadable => {
             tracing::warn!(%flow, %file, kind, "taking over: {text}");

@@ -34,9 +34,8 @@ fn refuse_users_in(proc: &Path, ours: u32, database: &Path) -> Result<(), Import
                 let name = name.trim_end().to_owned();
                 return Err(ImportError::InUse { path: database.to_owned(), pid, name });
             }
-            Ok(false) => {}
             Err(_) if is_java_agent(&dir) => hidden = Some(pid),
-            Err(_) => {}
+            Ok(false) | Err(_) => {}
         }
     }
     match hidden {

@@ -476,7 +476,7 @@ fn what_cannot_be_read_is_told_and_nothing_starts() {
     fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
     fails_with("is not the Java agent's checkpoint database");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_err() {
         // Not for root, who may read everything.
         fails_with("Permission denied");
