@@ -87,11 +87,23 @@ pub fn read(path: &Path, scratch: &[PathBuf]) -> Result<Rows, ImportError> {
     match read() {
         Ok(Ok(rows)) => Ok(rows),
         Ok(Err(verdict)) => Err(damaged(verdict)),
-        // The statement is right, so this is "no such table" or "no such column".
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
-            Err(ImportError::NotJava { path: path.to_owned(), detail: error.to_string() })
+        Err(error) => Err(match lacks(&error) {
+            Some(detail) => ImportError::NotJava { path: path.to_owned(), detail },
+            None => damaged(error.to_string()),
+        }),
+    }
+}
+
+/// The table or column that the database does not have: the statement itself is right.
+fn lacks(error: &rusqlite::Error) -> Option<String> {
+    match error {
+        rusqlite::Error::SqliteFailure(error, message) if error.code == ErrorCode::Unknown => {
+            message.clone()
         }
-        Err(error) => Err(damaged(error.to_string())),
+        rusqlite::Error::SqlInputError { error, msg, .. } if error.code == ErrorCode::Unknown => {
+            Some(msg.clone())
+        }
+        _ => None,
     }
 }
 
