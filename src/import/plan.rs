@@ -5,6 +5,9 @@
 //! last one is where it was, the others are files that it had left. Files without a row are judged
 //! by their time. `docs/migrating.md` has the rules for people.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
