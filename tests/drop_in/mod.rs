@@ -5,3 +5,5 @@ mod import;
 mod java;
 mod migrating;
 mod scenarios;
+mod scene;
+mod takeover;
