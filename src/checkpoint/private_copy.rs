@@ -187,20 +187,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let conn = Connection::open(&path).unwrap();
-        conn.execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES(1)").unwrap();
-        // A cache of one page makes SQLite write to the database before the commit.
+        let filler = "INSERT INTO t SELECT 1, zeroblob(3000) FROM n";
+        let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200)";
+        conn.execute_batch(&format!("CREATE TABLE t(x, filler); {numbers} {filler}")).unwrap();
+        // A cache of one page makes SQLite write into the database before the commit.
         conn.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN").unwrap();
-        for _ in 0..200 {
-            conn.execute("INSERT INTO t VALUES(zeroblob(3000))", []).unwrap();
-        }
+        conn.execute("UPDATE t SET x = 2", []).unwrap();
         assert!(beside(&path, "-journal").try_exists().unwrap());
         let before = state(&path);
         let copy = PrivateCopy::of(&path, &[]).unwrap();
-        let count: i64 = Connection::open(copy.path())
-            .unwrap()
-            .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(count, 1, "the copy has only what was committed");
+        let changed = |path: &Path| -> i64 {
+            let sql = "SELECT count(*) FROM t WHERE x = 2";
+            Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(changed(copy.path()), 0, "the copy has only what was committed");
+        let torn = dir.path().join("torn");
+        fs::copy(&path, &torn).unwrap();
+        assert!(changed(&torn) > 0, "without the journal it has more");
         assert_eq!(state(&path), before);
     }
 

@@ -147,15 +147,22 @@ fn a_hot_journal_is_honoured_and_left_alone() {
     let killed = scene.home.root().join("killed");
     let journal = |path: &PathBuf| PathBuf::from(format!("{}-journal", path.display()));
     let conn = Connection::open(&scene.java.path).unwrap();
-    conn.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN").unwrap();
-    conn.execute("UPDATE FILE_CHECKPOINTS SET offset = ?1", [(whole + 7).cast_signed()]).unwrap();
     let filler = "INSERT INTO FILE_CHECKPOINTS VALUES(?1, ?2, '', 1, 1, 1, '')";
+    conn.execute_batch("BEGIN").unwrap();
     for number in 0..200 {
         conn.execute(filler, ("other".repeat(500), number.to_string())).unwrap();
     }
+    // A cache of one page makes SQLite write into the database before the commit.
+    conn.execute_batch("COMMIT; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN").unwrap();
+    conn.execute("UPDATE FILE_CHECKPOINTS SET offset = ?1", [(whole + 7).cast_signed()]).unwrap();
     fs::copy(&scene.java.path, &killed).unwrap();
     fs::copy(journal(&scene.java.path), journal(&killed)).unwrap();
     drop(conn);
+    fs::copy(&killed, scene.home.root().join("torn")).unwrap();
+    let torn = Connection::open(scene.home.root().join("torn")).unwrap();
+    let sql = "SELECT max(offset) FROM FILE_CHECKPOINTS";
+    let uncommitted: i64 = torn.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(uncommitted.cast_unsigned(), whole + 7, "without its journal it tells a lie");
     scene.java.path = killed;
     scene.home.set("javaCheckpointFile", json!(scene.java.path));
     scene.goes_on();
