@@ -29,6 +29,7 @@ use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
 use crate::flow::Message;
+use crate::import::{self, ImportError};
 use crate::metrics::name;
 use crate::metrics::prometheus::Prometheus;
 use crate::send::client::{Aws, ClientError};
@@ -56,6 +57,9 @@ pub enum DaemonError {
     /// A client for a service cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The Java agent's positions are there and cannot be taken over.
+    #[error("cannot {0}")]
+    Import(#[from] ImportError),
     /// The checkpoint database cannot be used.
     #[error("cannot {0}")]
     Store(#[from] StoreError),
@@ -116,6 +120,7 @@ impl Daemon {
         let options = StoreOptions { flows: flow_ids };
         let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
         report_store(&config.checkpoint_file, &store_report);
+        import::at_start(&config, &store)?;
         let aws = Aws::load(&config.aws).await;
         let mut tasks = JoinSet::new();
         let cloudwatch = watchers::reporter(&config.cloudwatch);

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod flow;
+pub mod import;
 pub mod metrics;
 pub mod process;
 pub mod repeats;

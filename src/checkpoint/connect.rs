@@ -82,7 +82,7 @@ fn refuse_others(path: &Path) -> Result<(), WriteError> {
 }
 
 /// `file:<path>?immutable=1`, with the bytes that mean something in a URI escaped.
-fn immutable_uri(path: &Path) -> PathBuf {
+pub(super) fn immutable_uri(path: &Path) -> PathBuf {
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
 

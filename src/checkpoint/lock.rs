@@ -42,6 +42,16 @@ impl InstanceLock {
     }
 }
 
+/// Fails if somebody holds the lock of this checkpoint file. Takes no lock and makes no file.
+pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
+    let Ok(mut file) = File::open(files::beside(checkpoint_file, ".lock")) else { return Ok(()) };
+    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        let path = checkpoint_file.to_owned();
+        return Err(StoreError::InUse { path, pid: read_pid(&mut file) });
+    }
+    Ok(())
+}
+
 /// Opens the lock file without following a link: a link there is somebody's trap.
 fn open(path: &Path) -> io::Result<File> {
     let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();

@@ -7,9 +7,12 @@
 //! `mirror` is the whole content in memory and the truth while the process lives; `writer` decides
 //! when it is written and what a failure means; `open` decides what a file that is found there
 //! is; `schema` has the tables; `database`, `connect`, `rebuild` and `files` are the shells around
-//! SQLite and the directory; `lock` keeps a second agent out.
+//! SQLite and the directory; `lock` keeps a second agent out. `place` says where the database is
+//! when `checkpointFile` names the Java agent's, `private_copy` reads one that must not change.
 
 pub mod error;
+pub mod place;
+pub mod private_copy;
 pub mod store;
 
 mod backend;

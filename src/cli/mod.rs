@@ -2,6 +2,7 @@
 //! it reads the configuration, sets up the log and hands over to the daemon.
 
 mod check;
+mod import;
 mod log_file;
 mod logging;
 mod progress;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Environment, ReadError};
+use crate::checkpoint::place;
+use crate::config::{Config, Environment, JavaCheckpoints, ReadError};
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
@@ -26,7 +28,8 @@ use crate::config::{Config, Environment, ReadError};
 #[command(name = "kinetail", version, max_term_width = 100)]
 #[command(after_help = "First steps, without an AWS account:\n  \
     kinetail run --sandbox --config config/quickstart.yaml\n\n\
-    Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.")]
+    Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.\n\
+    'kinetail import' has one more: 2 if it could not take over everything.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -38,6 +41,8 @@ pub struct Cli {
 enum Command {
     /// Check a configuration and say what it would do; touches nothing.
     Check(ConfigArgs),
+    /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
+    Import(import::ImportArgs),
     /// Follow the files and ship their lines (this is also what happens without a subcommand).
     Run(run::RunArgs),
     /// Serve a loopback Kinesis and Firehose, for tests and first steps.
@@ -69,13 +74,17 @@ enum CliError {
     Terminal(#[from] io::Error),
     #[error("cannot start the runtime: {0}; raise the limit on processes")]
     Runtime(io::Error),
+    #[error("cannot {0}")]
+    Import(#[from] crate::import::ImportError),
+    #[error("cannot {0}")]
+    Store(#[from] crate::checkpoint::error::StoreError),
     #[error(transparent)]
     Run(#[from] run::RunError),
     #[error("the sandbox failed: {0}")]
     Sandbox(#[from] crate::sandbox::SandboxError),
 }
 
-/// Runs the program; the exit code is 0 or 1.
+/// Runs the program; the exit code is 0, 1 or (of `import`) 2.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -85,6 +94,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Import(args)) => import::run(args),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Sandbox(args)) => serve_sandbox(args),
     };
@@ -152,7 +162,19 @@ fn load(args: &ConfigArgs) -> Result<Config, CliError> {
     if let Some(file) = &mut config.log.file {
         file.path = cwd.join(&file.path);
     }
+    find_databases(&mut config);
     Ok(config)
+}
+
+/// `checkpointFile` may name the Java agent's database: that one is read once, and kinetail's own
+/// is elsewhere.
+fn find_databases(config: &mut Config) {
+    let ids: Vec<&str> = config.flows.iter().map(|flow| flow.id.as_str()).collect();
+    let places = place::find(&config.checkpoint_file, &config.checkpoint_file_default, &ids);
+    config.checkpoint_file = places.own;
+    if let (Some(java), JavaCheckpoints::Usual) = (places.java, &config.java_checkpoints) {
+        config.java_checkpoints = JavaCheckpoints::At(java);
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::signals::{Signals, reached};
 use super::{CliError, ConfigArgs, load, logging, progress};
-use crate::config::{AwsConfig, Config, Destination, StaticKeys};
+use crate::config::{AwsConfig, Config, Destination, JavaCheckpoints, StaticKeys};
 use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
@@ -130,6 +130,7 @@ async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, Cl
     // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     config.checkpoint_file = cwd.join(output).join("checkpoints.db");
+    config.java_checkpoints = JavaCheckpoints::Off;
     config.aws = AwsConfig {
         region: Some("us-east-1".to_owned()),
         kinesis_endpoint: Some(url.clone()),

@@ -47,6 +47,7 @@ mirror! {
         firehose_endpoint: "firehose.endpoint",
         firehose_region: "firehose.region",
         flows: "flows",
+        java_checkpoint_file: "javaCheckpointFile",
         kinesis_endpoint: "kinesis.endpoint",
         kinesis_region: "kinesis.region",
         log_compress_backups: "log.compressBackups",

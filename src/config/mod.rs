@@ -34,7 +34,9 @@ pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::read::{FILE_BYTES_MAX, ReadError, read};
 pub use self::source::Place;
-pub use self::validate::{CHECKPOINT_FILE_DEFAULT, Environment, load};
+pub use self::validate::{
+    CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, load,
+};
 use crate::process::ConverterConfig;
 use crate::tail::pattern::FilePattern;
 
@@ -45,6 +47,10 @@ pub struct Config {
     pub flows: Vec<FlowConfig>,
     /// The SQLite database that holds the checkpoints.
     pub checkpoint_file: PathBuf,
+    /// Where the checkpoints go if `checkpoint_file` turns out to be the Java agent's database.
+    pub checkpoint_file_default: PathBuf,
+    /// Where the Java agent's checkpoints are looked for, to be taken over.
+    pub java_checkpoints: JavaCheckpoints,
     /// Rows of files that are gone are kept this long.
     pub checkpoint_ttl: Duration,
     /// Where and as whom to talk to AWS.
@@ -64,6 +70,17 @@ pub struct Config {
     pub notify: bool,
     /// What the daemon writes about itself.
     pub log: LogConfig,
+}
+
+/// Where the Java agent's checkpoints are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JavaCheckpoints {
+    /// In this database and nowhere else.
+    At(PathBuf),
+    /// Nowhere: `javaCheckpointFile: off`.
+    Off,
+    /// Where that agent keeps them unless it is told otherwise.
+    Usual,
 }
 
 /// One flow: a file pattern, a processing chain, a destination.

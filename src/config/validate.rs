@@ -9,11 +9,14 @@ use super::file::TopLevelFile;
 use super::flow::{CheckedFlow, flow};
 use super::parse::{Document, Entry, Node, SyntaxError, Value, parse};
 use super::source::Source;
-use super::{Config, FlowConfig, json, network, observability, unknown};
+use super::{Config, FlowConfig, JavaCheckpoints, json, network, observability, unknown};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
 pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
+
+/// Where the Java agent keeps its checkpoints, if its configuration does not say otherwise.
+pub const JAVA_CHECKPOINT_FILE_DEFAULT: &str = "/var/run/aws-kinesis-agent/checkpoints";
 
 /// The checkpoint database's name in the directory that systemd gives.
 const CHECKPOINT_FILE_NAME: &str = "checkpoints.db";
@@ -133,6 +136,12 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
     Some(Config {
         flows,
         checkpoint_file: checkpoint_file(&file, environment, findings),
+        checkpoint_file_default: checkpoint_file_default(environment),
+        java_checkpoints: match file.java_checkpoint_file.text_not_empty(findings) {
+            None | Some(JAVA_CHECKPOINT_FILE_DEFAULT) => JavaCheckpoints::Usual,
+            Some("off") => JavaCheckpoints::Off,
+            Some(path) => JavaCheckpoints::At(PathBuf::from(path)),
+        },
         checkpoint_ttl: Duration::from_secs(
             days.integer(findings, 1..=CHECKPOINT_DAYS_MAX, 7).saturating_mul(SECONDS_A_DAY),
         ),
@@ -211,6 +220,10 @@ fn checkpoint_file(
         }
         return PathBuf::from(text);
     }
+    checkpoint_file_default(environment)
+}
+
+fn checkpoint_file_default(environment: &Environment) -> PathBuf {
     let first = environment
         .state_directory
         .as_deref()

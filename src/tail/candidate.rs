@@ -23,12 +23,12 @@ pub(super) struct Evidence<'f> {
 }
 
 /// A file that was opened and looked at, and is not followed yet.
-pub(super) struct Candidate {
-    pub(super) path: Arc<Path>,
-    pub(super) inode: Inode,
-    pub(super) handle: File,
-    pub(super) stat: Stat,
-    pub(super) head: Vec<u8>,
+pub(crate) struct Candidate {
+    pub(crate) path: Arc<Path>,
+    pub(crate) inode: Inode,
+    pub(crate) handle: File,
+    pub(crate) stat: Stat,
+    pub(crate) head: Vec<u8>,
 }
 
 /// Whether the last bytes of the candidate are the ones that the other file has there.
@@ -44,7 +44,7 @@ pub(super) fn same_end(candidate: &Evidence<'_>, parent: &Tailed) -> bool {
 
 /// Where the lines begin that will be written from now on: behind the last line end, and behind
 /// the header.
-pub(super) fn end_position(candidate: &Candidate, header_lines: u64) -> io::Result<Position> {
+pub(crate) fn end_position(candidate: &Candidate, header_lines: u64) -> io::Result<Position> {
     let mut end = candidate.stat.size;
     let mut boundary = 0;
     while end > 0 {
@@ -65,7 +65,7 @@ pub(super) fn end_position(candidate: &Candidate, header_lines: u64) -> io::Resu
 }
 
 /// The position at an offset of a file, with the anchor of what stands before it.
-pub(super) fn position_at(handle: &File, offset: u64) -> io::Result<Position> {
+pub(crate) fn position_at(handle: &File, offset: u64) -> io::Result<Position> {
     let len = Anchor::len_at(offset);
     let before = file::read_at(handle, offset - len as u64, len)?;
     Ok(Position { offset, anchor: Anchor::of(&before) })
@@ -96,7 +96,7 @@ pub(super) fn end_of_lines(handle: &File, wanted: u64) -> io::Result<Option<u64>
 }
 
 impl Candidate {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let handle = file::open(path)?;
         let stat = file::stat(&handle)?;
         file::check_kind(&handle)?;

@@ -100,7 +100,7 @@ impl Tailer {
             return self.lost_its_place(key, now);
         }
         if file::is_stale(error) {
-            return self.reopen_by_name(key, now.instant);
+            return self.reopen_by_name(key, now);
         }
         let path = Arc::clone(&file.path);
         self.trouble(&path, error);

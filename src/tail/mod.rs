@@ -10,10 +10,10 @@
 //! `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
 
 mod ahead;
-mod candidate;
+pub(crate) mod candidate;
+pub mod compressed;
 mod descriptors;
 pub mod disk;
-pub mod compressed;
 pub mod event;
 pub mod exclude;
 pub mod file;

@@ -1,1 +1,9 @@
-//! Taking the place of the Java agent, seen from outside.
+//! In the place of the Java agent: its checkpoints, its scenarios, its failures.
+
+mod failures;
+mod import;
+mod java;
+mod migrating;
+mod scenarios;
+mod scene;
+mod takeover;

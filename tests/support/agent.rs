@@ -39,6 +39,7 @@ impl Home {
         home.set("cloudwatch.emitMetrics", json!(false));
         home.set("admin.address", json!("off"));
         home.set("checkpointFile", json!(home.database()));
+        home.set("javaCheckpointFile", json!("off"));
         home
     }
 
@@ -80,7 +81,7 @@ impl Home {
 
     /// Starts the agent.
     pub fn start(&self) -> Agent {
-        Agent::start(&self.configure())
+        Agent::start(&self.write_config())
     }
 
     /// Starts the agent with a limit on descriptors that it cannot raise.
@@ -88,16 +89,46 @@ impl Home {
         let mut shell = Command::new("/bin/sh");
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
-        Agent::spawn(shell, &self.configure())
+        Agent::spawn(configured(shell, "run", &self.write_config()))
     }
 
-    /// Writes the configuration down; says where.
-    fn configure(&self) -> PathBuf {
+    /// Takes a key out of the configuration.
+    pub fn unset(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
+    /// The directory of everything.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes the configuration down and says where.
+    pub fn write_config(&self) -> PathBuf {
         fs::create_dir_all(self.database().parent().unwrap()).unwrap();
         let config = self.dir.path().join("agent.json");
         fs::write(&config, serde_json::to_vec_pretty(&self.keys).unwrap()).unwrap();
         config
     }
+
+    /// The program with a subcommand and this configuration, and nothing of the test's
+    /// environment but the state directory that a service manager would give.
+    pub fn command(&self, subcommand: &str) -> Command {
+        program(subcommand, &self.write_config())
+    }
+}
+
+/// The program with a subcommand and a configuration, and nothing of the test's environment but
+/// the state directory that a service manager would give.
+fn program(subcommand: &str, config: &Path) -> Command {
+    configured(Command::new(env!("CARGO_BIN_EXE_kinetail")), subcommand, config)
+}
+
+fn configured(mut command: Command, subcommand: &str, config: &Path) -> Command {
+    let dir = config.parent().unwrap();
+    command.arg(subcommand).arg("--config").arg(config);
+    command.env_clear().env("STATE_DIRECTORY", dir.join("state"));
+    command.current_dir(dir).stdin(Stdio::null());
+    command
 }
 
 /// What a child wrote to standard error so far.
@@ -117,21 +148,11 @@ pub struct Agent {
 impl Agent {
     /// Starts the binary with this configuration and nothing of the test's environment.
     pub fn start(config: &Path) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_kinetail")), config)
+        Self::spawn(program("run", config))
     }
 
-    fn spawn(mut command: Command, config: &Path) -> Self {
-        let mut child = command
-            .arg("run")
-            .arg("--config")
-            .arg(config)
-            .env_clear()
-            .current_dir(config.parent().unwrap())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().unwrap();
         let listener = std::thread::spawn({

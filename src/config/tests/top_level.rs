@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{ADMIN_ADDRESS_DEFAULT, LogFormat};
+use super::super::{ADMIN_ADDRESS_DEFAULT, JavaCheckpoints, LogFormat};
 use super::*;
 
 #[test]
@@ -153,6 +153,26 @@ fn the_checkpoint_file_follows_systemd_unless_it_is_given() {
     let (kind, message, _) = error(&top("\"checkpointFile\": \"/var/lib/\""));
     assert_eq!(kind, Kind::Invalid);
     assert_eq!(message, "'checkpointFile' \"/var/lib/\" is a directory");
+}
+
+#[test]
+fn the_java_agents_checkpoints_are_looked_for_where_they_usually_are_unless_it_is_said_otherwise() {
+    for (keys, expected) in [
+        ("\"region\": \"r\"", JavaCheckpoints::Usual),
+        ("\"javaCheckpointFile\": \"\"", JavaCheckpoints::Usual),
+        (
+            "\"javaCheckpointFile\": \"/var/run/aws-kinesis-agent/checkpoints\"",
+            JavaCheckpoints::Usual,
+        ),
+        ("\"javaCheckpointFile\": \"off\"", JavaCheckpoints::Off),
+        ("\"javaCheckpointFile\": \"/x/db\"", JavaCheckpoints::At("/x/db".into())),
+    ] {
+        assert_eq!(loaded(&top(keys)).java_checkpoints, expected, "{keys}");
+    }
+    let environment = Environment { state_directory: Some("/s".into()) };
+    let given = top("\"checkpointFile\": \"/x/db\"");
+    let (config, _) = load(&given, Path::new("f"), &environment).unwrap();
+    assert_eq!(config.checkpoint_file_default, PathBuf::from("/s/checkpoints.db"));
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! `kinetail import`: takes over the Java agent's positions, or says what it would take.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{CliError, ConfigArgs, load};
+use crate::checkpoint::place;
+use crate::checkpoint::store::{Store, StoreOptions};
+use crate::config::Config;
+use crate::import::{self, Import, ImportError};
+
+/// Positions were taken over, and some could not be.
+const EXIT_WITH_GAPS: u8 = 2;
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The Java agent's database, if it is not where the configuration says, nor in
+    /// /var/run/aws-kinesis-agent.
+    #[arg(long, value_name = "PATH")]
+    from: Option<PathBuf>,
+    /// Only say what would be taken over; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Takes over what can be taken over and tells about it.
+pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
+    let config = load(&args.config)?;
+    let databases = match &args.from {
+        Some(path) => vec![path.clone()],
+        None => import::candidates(&config),
+    };
+    let import =
+        if args.dry_run { look(&config, &databases)? } else { take_over(&config, &databases)? };
+    let mut out = io::stdout().lock();
+    write!(out, "{}", import::table(&import, args.dry_run))?;
+    if args.dry_run
+        && let Err(error) = import::refuse_users(&import)
+    {
+        writeln!(out, "now it would be refused: cannot {error}")?;
+    }
+    Ok(if import.has_gaps() { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
+}
+
+/// What an import would do. Touches neither database.
+fn look(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
+    place::refuse_user(&config.checkpoint_file)?;
+    let known = place::known_flows(&config.checkpoint_file, &import::scratch(config))
+        .map_err(ImportError::from)?;
+    Ok(import::prepare(config, databases, &known)?)
+}
+
+fn take_over(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
+    let flows: Vec<Arc<str>> =
+        config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
+    let (store, _) = Store::open(&config.checkpoint_file, &StoreOptions { flows: flows.clone() })?;
+    let mut known = BTreeSet::new();
+    for flow in &flows {
+        if store.load(flow).map_err(|_| ImportError::StoreClosed)?.known_flow {
+            known.insert(flow.to_string());
+        }
+    }
+    let taken = import::prepare(config, databases, &known)
+        .and_then(|import| import::commit(&import, &store).map(|()| import));
+    store.close()?;
+    Ok(taken?)
+}

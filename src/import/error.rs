@@ -1,0 +1,93 @@
+//! Why the Java agent's positions cannot be taken over, in words that say what to do.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::private_copy::CopyError;
+
+/// Why nothing was taken over. Each reads well behind "cannot".
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The database cannot be copied, which is how it is read.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The file is no sound database.
+    #[error(
+        "read {}: the database is damaged ({detail}); restore it, or move it away (or set \
+         javaCheckpointFile to off) to begin where initialPosition says", path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// Somebody has the database open.
+    #[error(
+        "take over {}: {name} (pid {pid}) has it open; stop the Java agent first (and its cron job \
+         aws-kinesis-agent-babysit), or both would send the same lines", path.display()
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+        /// The process.
+        pid: u32,
+        /// Its name.
+        name: String,
+    },
+    /// A Java agent runs and it cannot be told whether it uses this database.
+    #[error(
+        "take over {}: a Java Kinesis Agent runs (pid {pid}), and only its user and root can see \
+         whether it uses this database; stop it, or run `kinetail import` as root", path.display()
+    )]
+    MayBeInUse {
+        /// The database.
+        path: PathBuf,
+        /// The process.
+        pid: u32,
+    },
+    /// No database of the Java agent is there.
+    #[error("find the Java agent's checkpoint database{}; name it with --from", places(looked))]
+    NotFound {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The database is not the Java agent's.
+    #[error(
+        "use {}: it is not the Java agent's checkpoint database ({detail})", path.display()
+    )]
+    NotJava {
+        /// The database.
+        path: PathBuf,
+        /// What is missing in it.
+        detail: String,
+    },
+    /// The store has ended.
+    #[error("write the positions down: the checkpoint store has ended")]
+    StoreClosed,
+}
+
+fn places(looked: &[PathBuf]) -> String {
+    let names: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+    if names.is_empty() { String::new() } else { format!(" at {}", names.join(" or ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_says_what_to_do() {
+        let path = || PathBuf::from("/x/db");
+        for (error, text) in [
+            (ImportError::NotFound { looked: vec![path()] }, "at /x/db; name it with --from"),
+            (ImportError::NotFound { looked: Vec::new() }, "database; name it with --from"),
+            (ImportError::InUse { path: path(), pid: 7, name: "java".into() }, "java (pid 7)"),
+            (ImportError::MayBeInUse { path: path(), pid: 7 }, "as root"),
+            (ImportError::Damaged { path: path(), detail: "bad".into() }, "damaged (bad); restore"),
+            (ImportError::NotJava { path: path(), detail: "no table".into() }, "(no table)"),
+            (ImportError::StoreClosed, "has ended"),
+        ] {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+}
