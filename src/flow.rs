@@ -5,6 +5,7 @@
 //! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
 //! waits and steps is in `daemon`.
 
+mod footer;
 mod inbox;
 mod pump;
 mod report;
@@ -26,6 +27,7 @@ use crate::budget::Account;
 use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
 use crate::metrics::FlowMetrics;
+use crate::process::ConvertError;
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -103,6 +105,8 @@ pub struct Flow {
     health: DestinationHealth,
     /// Bytes that submitted batches hold.
     submitted_bytes: BTreeMap<BatchId, usize>,
+    /// Files whose footer was read, and where they ended then.
+    footers: BTreeMap<FileKey, u64>,
     /// A full batch had to wait for a free request since the last outcome.
     was_blocked: bool,
     waiting_for_memory: bool,
@@ -125,6 +129,9 @@ impl Flow {
     /// Puts a flow together.
     #[must_use]
     pub fn new(parts: FlowParts, now: Instant) -> Self {
+        for reason in ConvertError::LABELS {
+            parts.metrics.records_raw_fallback(reason, 0);
+        }
         let in_flight = InFlight::new(parts.config.max_in_flight_requests);
         Self {
             packer: Packer::new(&parts.config, parts.seed),
@@ -138,6 +145,7 @@ impl Flow {
             status: parts.status,
             health: DestinationHealth::Ok,
             submitted_bytes: BTreeMap::new(),
+            footers: BTreeMap::new(),
             was_blocked: false,
             waiting_for_memory: false,
             changes: BTreeMap::new(),
@@ -171,6 +179,7 @@ impl Flow {
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events();
+        self.packer.set_time(unix_millis(now));
         self.pump(now, outlet);
         self.close_aged_batch(now.instant, outlet);
         self.settle();
@@ -319,6 +328,12 @@ impl Flow {
             .min()
             .unwrap_or(now)
     }
+}
+
+/// The wall clock, for converters that write it.
+fn unix_millis(now: Now) -> i64 {
+    const NANOS_A_MILLI: i128 = 1_000_000;
+    i64::try_from(now.wall_nanos / NANOS_A_MILLI).unwrap_or_default()
 }
 
 fn position_of(change: &Change) -> (FileKey, u64) {

@@ -376,7 +376,7 @@ fn header_lines_are_skipped_in_each_file_even_if_they_come_in_pieces() {
 #[test]
 fn a_multi_line_record_waits_for_its_lines() {
     let mut world = World::with("app.log", |config| {
-        config.multi_line_start = Some(regex::bytes::Regex::new(r"\A(?:\d)").unwrap());
+        config.multi_line_start = Some(kinetail::process::LineStart::compile(r"\d").unwrap());
     });
     world.append("app.log", b"1 first\n  at one\n");
     world.run(Duration::from_millis(300));

@@ -57,8 +57,10 @@ mirror! {
 mirror! {
     /// One item of `flows`.
     FlowFile {
+        aggregated_record_size_bytes: "aggregatedRecordSizeBytes",
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
+        file_footer_pattern: "fileFooterPattern",
         file_pattern: "filePattern",
         initial_position: "initialPosition",
         kinesis_stream: "kinesisStream",
@@ -89,6 +91,24 @@ mirror! {
     /// The options of SINGLELINE.
     SingleLineFile {
         parse_options: "parseOptions",
+    }
+}
+
+mirror! {
+    /// The options of ADDEC2METADATA.
+    AddEc2MetadataFile {
+        json_format: "jsonFormat",
+        log_format: "logFormat",
+        metadata_ttl: "metadataTTL",
+    }
+}
+
+mirror! {
+    /// The options of ADDMETADATA.
+    AddMetadataFile {
+        json_format: "jsonFormat",
+        metadata: "metadata",
+        timestamp: "timestamp",
     }
 }
 
@@ -148,8 +168,6 @@ pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
 
 /// Flow keys of the Java agent that do nothing here.
 pub(super) const IGNORED_FLOW: &[Ignored] = &[
-    ("aggregatedRecordSizeBytes", "not supported yet; each line is a record of its own"),
-    ("fileFooterPattern", "not supported yet"),
     ("log.emitInternalMetrics", "see /metrics and /status at admin.address"),
     (
         "maxTimeBetweenFileTrackerRefreshMillis",

@@ -27,14 +27,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::read::{FILE_BYTES_MAX, ReadError, read};
 pub use self::source::Place;
 pub use self::validate::{CHECKPOINT_FILE_DEFAULT, Environment, load};
-use crate::process::ConverterConfig;
+use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::pattern::FilePattern;
 
 /// The whole configuration, validated.
@@ -81,11 +79,15 @@ pub struct FlowConfig {
     /// How partition keys are made (Kinesis only).
     pub partition_key: PartitionKey,
     /// A record starts at each line on which this matches at the line's start.
-    pub multi_line_start: Option<Regex>,
+    pub multi_line_start: Option<LineStart>,
     /// How long the last multi-line record waits for more lines.
     pub multi_line_hold: Duration,
     /// Lines to skip at the start of each file.
     pub skip_header_lines: u64,
+    /// A record that this matches is left out, and with it what stands behind it at that moment.
+    pub file_footer: Option<Footer>,
+    /// Lines are joined into records of at most this many bytes (Firehose only); 0: they are not.
+    pub aggregated_record_bytes: usize,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: Vec<u8>,
     /// The processing chain, in order; empty means bytes pass untouched.

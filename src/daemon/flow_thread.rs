@@ -13,6 +13,7 @@ use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
 use crate::config::{Destination, FlowConfig, InitialPosition};
+use crate::ec2::Subscriber;
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -27,6 +28,10 @@ use crate::tail::watch::{Hint, Watch};
 
 /// A flow that made no step for this long hangs.
 const HANGS_AFTER: Duration = Duration::from_mins(1);
+
+/// A flow with ADDEC2METADATA waits this long for the first answer about the machine, so that
+/// its first records have their metadata.
+const FIRST_METADATA_WAIT: Duration = Duration::from_secs(5);
 
 /// Descriptors for everything that is not a followed file: connections, database, inotify. Half
 /// of them all where that is less.
@@ -118,6 +123,7 @@ impl FlowThread {
             checkpoint_ttl: shared.checkpoint_ttl,
             mailbox: mailbox.clone(),
         };
+        let machine = Subscriber::of(&launch.config.converters);
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
         let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
         let hint_mailbox = mailbox.clone();
@@ -129,6 +135,9 @@ impl FlowThread {
             .name(thread_name(&launch.config.destination))
             .spawn(move || {
                 let _farewell = farewell;
+                for wanted in &machine {
+                    wanted.facts.wait_for_first_attempt(FIRST_METADATA_WAIT);
+                }
                 runner.run(&hint);
             })
             .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;

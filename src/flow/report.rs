@@ -11,6 +11,7 @@ use crate::batch::pack::Counts;
 use crate::send::Outcome;
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::{Name, Tailed};
+use crate::tail::identity::FileKey;
 
 /// How often the status and the lag gauges are brought up to date, as long as files are few.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
@@ -89,20 +90,25 @@ impl Flow {
         }
     }
 
-    /// Counts what became of records on their way into batches.
-    pub(super) fn report_counts(&mut self) {
+    /// Counts what became of records of a file on their way into batches.
+    pub(super) fn report_counts(&mut self, key: FileKey) {
         let counts = self.packer.take_counts();
         if counts == Counts::default() {
             return;
         }
         self.metrics.records_read.increment(counts.read);
         self.metrics.records_converted.increment(counts.converted);
-        self.metrics.records_raw_fallback.increment(counts.raw);
+        self.metrics.records_without_metadata.increment(counts.without_metadata);
+        self.metrics.lines_not_compared.increment(counts.not_compared);
+        for (reason, raw) in &counts.raw {
+            self.metrics.records_raw_fallback(reason, *raw);
+        }
         self.metrics.records_truncated.increment(counts.truncated);
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
         }
-        self.troubles.add(&counts);
+        let path = self.tailer.file(key).map(|file| &*file.path);
+        self.troubles.add(&counts, path);
     }
 
     /// Counts what became of a batch, and names what the service refused.

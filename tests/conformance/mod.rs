@@ -6,6 +6,8 @@
 //! missing.
 
 mod converters;
+mod patterns;
+mod records;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -185,12 +187,15 @@ pub(crate) fn batches(config: &Config, input: &[u8]) -> Vec<Vec<u8>> {
     let mut offset = 0;
     loop {
         let rest = &input[offset..];
-        let source = Source { file: FileKey(1), offset: offset as u64, ending: Ending::Final };
+        let source =
+            Source { file: FileKey(1), offset: offset as u64, ending: Ending::Final, at_end: true };
         let taken = packer.take(source, rest, now);
         offset += taken.used;
         match taken.stop {
             Stop::NeedMore => break,
             Stop::BatchFull => {}
+            // What stands behind the footer when it is found is left out by the flow.
+            Stop::Footer => offset = input.len(),
             Stop::Overlong => panic!("a row is about records that fit into the reader"),
         }
         bodies.extend(packer.close().map(|(_, mut batch)| batch.body.finish().to_vec()));
