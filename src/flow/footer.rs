@@ -3,7 +3,8 @@
 //! `fileFooterPattern` says that a file is over. The Java agent then drops whatever is in its read
 //! buffer, which is more or less, as it happens. Here it is exactly the complete lines that the
 //! file had when its footer was read. What is written later is read as ever, and so is a line
-//! that was not complete yet: it is being written now.
+//! that was not complete yet: it is being written now. Where the file ended is not written down:
+//! if the process dies in between, what was not left out yet is sent.
 
 use memchr::{memchr_iter, memrchr};
 

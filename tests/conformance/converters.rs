@@ -827,7 +827,7 @@ const LOG_TO_JSON: &[Case] = &[
         "2.4",
         "common: a response that is a dash",
         r#"{"optionName": "LOGTOJSON", "logFormat": "COMMONAPACHELOG"}"#,
-        "1.2.3.4 - frank [10/Oct/-0:13:55:36 -0700] \"GET /a.gif HTTP/1.0\" - 2326\n",
+        "1.2.3.4 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.gif HTTP/1.0\" - 2326\n",
         &[
             "{\"host\":\"1.2.3.4\",\"ident\":null,\"authuser\":\"frank\",\"datetime\":\"10/Oct/2000:13:55:36 -0700\",\"request\":\"GET /a.gif HTTP/1.0\",\"response\":null,\"bytes\":\"2326\"}\n",
         ],
@@ -836,7 +836,7 @@ const LOG_TO_JSON: &[Case] = &[
         "2.4",
         "common: a signed response",
         r#"{"optionName": "LOGTOJSON", "logFormat": "COMMONAPACHELOG"}"#,
-        "1.2.3.4 - frank [10/Oct/+2000:13:55:36 -0700] \"GET /a.gif HTTP/1.0\" +200 2326\n",
+        "1.2.3.4 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.gif HTTP/1.0\" +200 2326\n",
         &[
             "{\"host\":\"1.2.3.4\",\"ident\":null,\"authuser\":\"frank\",\"datetime\":\"10/Oct/2000:13:55:36 -0700\",\"request\":\"GET /a.gif HTTP/1.0\",\"response\":\"+200\",\"bytes\":\"2326\"}\n",
         ],

@@ -149,7 +149,7 @@ const MATCH_PATTERNS: &[Case] = &[
         "a dot is any other control character",
         r#"{"optionName": "LOGTOJSON", "logFormat": "SYSLOG", "matchPattern": "(.*)", "customFieldNames": ["a"]}"#,
         "a\u{b}\u{c}\u{0}\n",
-        &["{\"a\":\"a\\u000b\\f\\u0000\"}\n"],
+        &["{\"a\":\"a\\u000B\\f\\u0000\"}\n"],
     ),
     Case::options(
         "2.4",

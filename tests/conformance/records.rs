@@ -7,7 +7,7 @@ use std::path::Path;
 use kinetail::config::{Config, Environment, load};
 use md5::{Digest, Md5};
 
-use super::{Case, Given, batches, records, run};
+use super::{Case, Given, Want, batches, records, run};
 use crate::support::world::{World, records_of};
 
 /// Data and key of a Kinesis record.
@@ -316,6 +316,108 @@ fn section_2_5_the_time_is_that_of_the_conversion() {
         stream_of(&world),
         ["{\"ts\":\"2026-11-21T10:11:12.013Z\",\"metadata\":null,\"data\":\"a\"}\n"]
     );
+}
+
+#[test]
+fn files_and_flows() {
+    run(FILES);
+}
+
+/// Where the keys of a flow come from, as far as records show it.
+const FILES: &[Case] = &[
+    file_case(
+        "1.1",
+        "comments",
+        r#"// a
+        {"flows": [/* b */ {"filePattern": "/tmp/a", "kinesisStream": "s"}]} // c"#,
+    ),
+    file_case(
+        "1.1",
+        "a comment sign in a string",
+        r#"{"flows": [
+        {"filePattern": "/tmp//a/*.log", "kinesisStream": "s"}]}"#,
+    ),
+    file_case(
+        "1.1",
+        "a byte order mark",
+        "\u{feff}{\"flows\": [{\"filePattern\": \"/tmp/a\", \
+        \"kinesisStream\": \"s\"}]}",
+    ),
+    file_case(
+        "1.1",
+        "an unknown key",
+        r#"{"nobody": 1, "flows": [
+        {"filePattern": "/tmp/a", "kinesisStream": "s", "knows": "it"}]}"#,
+    ),
+    file_case(
+        "1.2",
+        "numbers as strings",
+        r##"{"flows": [{"filePattern": "/tmp/a",
+        "kinesisStream": "s", "maxBufferSizeRecords": "0x1F", "maxBufferAgeMillis": "#3E8",
+        "maxBufferSizeBytes": "010"}]}"##,
+    ),
+    file_case(
+        "1.2",
+        "truth values in any case",
+        r#"{"cloudwatch.emitMetrics": "No", "flows": [
+        {"filePattern": "/tmp/a", "kinesisStream": "s"}]}"#,
+    ),
+    file_case(
+        "1.4",
+        "a delivery stream wins",
+        r#"{"flows": [{"filePattern": "/tmp/a",
+        "kinesisStream": "s", "deliveryStream": "d"}]}"#,
+    ),
+    Case::error("1.1", "no flows", Given::File("{}"), "required list missing: 'flows'"),
+    Case::error("1.1", "an empty list of flows", Given::File(r#"{"flows": []}"#), "no flows"),
+    Case::error("1.1", "no object", Given::File("[1]"), "has to hold a map"),
+    Case::error(
+        "1.2",
+        "flows that are no list",
+        Given::File(r#"{"flows": {}}"#),
+        "'flows' has to be a list",
+    ),
+    Case::error(
+        "1.2",
+        "the same flow twice",
+        Given::File(
+            r#"{"flows": [
+        {"filePattern": "/tmp/a", "kinesisStream": "s"},
+        {"filePattern": "/tmp/a", "kinesisStream": "s"}]}"#,
+        ),
+        "duplicate flow: kinesis:s:/tmp/a",
+    ),
+    Case::error(
+        "1.2",
+        "no destination",
+        Given::File(r#"{"flows": [{"filePattern": "/tmp/a"}]}"#),
+        "the flow has no destination",
+    ),
+    Case::error("1.2", "no directory", Given::Flow(r#""filePattern": "app.log""#), "filePattern"),
+    Case::error("1.2", "no name", Given::Flow(r#""filePattern": "/var/log/""#), "filePattern"),
+    Case::error(
+        "1.2",
+        "out of range",
+        Given::Flow(r#""maxBufferSizeRecords": 501"#),
+        "value 501 is outside of the valid range 1 to 500",
+    ),
+    Case::error(
+        "1.2",
+        "a number with a point",
+        Given::Flow(r#""skipHeaderLines": 5.0"#),
+        "'skipHeaderLines' has to be a whole number",
+    ),
+    Case::error(
+        "1.4",
+        "a wrong position",
+        Given::Flow(r#""initialPosition": "START""#),
+        "legal values are END_OF_FILE, START_OF_FILE",
+    ),
+];
+
+/// A whole file that is taken, and sends a line.
+const fn file_case(section: &'static str, name: &'static str, text: &'static str) -> Case {
+    Case { section, name, given: Given::File(text), input: b"a\n", want: Want::Text(&["a\n"]) }
 }
 
 const RECORDS: &[Case] = &[

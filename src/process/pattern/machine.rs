@@ -8,7 +8,7 @@ use super::error::OverLimit;
 use super::node::{Assertion, Fold};
 use super::program::{Instruction, Program};
 
-/// Steps for one text. A step takes some nanoseconds (five to ten on the machine that it was
+/// Steps for one text. A step takes some nanoseconds (up to nine on the machine that it was
 /// measured on), so this is well below 10 ms.
 pub(super) const STEPS_MAX: u32 = 500_000;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::parse::{Flags, parse};
 use super::program::Program;
 use super::{
-    Engine, Finder, Footer, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher, OverLimit, Pattern,
-    PatternError, Separator, compile_match_pattern,
+    Engine, Finder, Footer, LARGE_LINEAR_TEXT_BYTES_MAX, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher,
+    OverLimit, Pattern, PatternError, Separator, compile_match_pattern,
 };
 
 /// The groups of a match from 1 on, with `~` for a group that took no part.
@@ -34,7 +34,8 @@ fn groups_of(pattern: &Pattern, text: &str) -> Result<Option<Vec<String>>, OverL
 fn on_the_machine(pattern: &str) -> Result<Pattern, PatternError> {
     let tree = parse(pattern, Flags::default())?;
     let groups = tree.groups;
-    Ok(Pattern { engine: Engine::Machine(Arc::new(Program::new(&tree, true)?)), groups })
+    let engine = Engine::Machine(Arc::new(Program::new(&tree, true)?));
+    Ok(Pattern { engine, groups, text_bytes_max: 0 })
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -405,7 +406,11 @@ fn no_pattern_runs_for_ever() {
     }
     let linear = compile_match_pattern("(a+)+").unwrap();
     assert_eq!(linear.matches(&text), Ok(true));
+    assert_eq!(linear.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX)), Ok(true));
     assert_eq!(linear.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
+    let large = compile_match_pattern("(?:[a-z]{1,20}){1,200}.*").unwrap();
+    assert_eq!(large.matches(&"a".repeat(LARGE_LINEAR_TEXT_BYTES_MAX)), Ok(true));
+    assert_eq!(large.matches(&"a".repeat(LARGE_LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
 }
 
 #[test]
