@@ -106,8 +106,8 @@ mod tests {
         shared.tell(known);
         let mut out = Vec::new();
         let converter = AddEc2Metadata::new(&shared, format);
-        let converted = converter.convert(input, &mut out).unwrap();
-        converted.then(|| String::from_utf8(out).unwrap())
+        let has_facts = converter.convert(input, &mut out).unwrap();
+        has_facts.then(|| String::from_utf8(out).unwrap())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::json::push_string;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonValue {
     /// A list.
-    Array(Vec<JsonValue>),
+    Array(Vec<Self>),
     /// `true` or `false`.
     Bool(bool),
     /// `null`.
@@ -18,7 +18,7 @@ pub enum JsonValue {
     /// A number, as Jackson writes it.
     Number(String),
     /// Members in order; no key twice.
-    Object(Vec<(String, JsonValue)>),
+    Object(Vec<(String, Self)>),
     /// Text.
     String(String),
 }
@@ -169,7 +169,8 @@ mod tests {
         );
         assert_eq!(
             written(&nested(), JsonFormat::Pretty),
-            "{\n  \"a\" : {\n    \"b\" : true\n  },\n  \"l\" : [ {\n    \"b\" : true\n  }, null ],\n  \
+            "{\n  \"a\" : {\n    \"b\" : true\n  },\n  \"l\" : [ {\n    \"b\" : true\n  }, \
+             null ],\n  \
              \"e\" : [ ],\n  \"o\" : { },\n  \"s\" : \"x\\\"\"\n}"
         );
     }

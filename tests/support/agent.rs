@@ -80,10 +80,15 @@ impl Home {
 
     /// Starts the agent.
     pub fn start(&self) -> Agent {
+        self.start_with(&[])
+    }
+
+    /// Starts the agent with these variables in its environment.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
         fs::create_dir_all(self.database().parent().unwrap()).unwrap();
         let config = self.dir.path().join("agent.json");
         fs::write(&config, serde_json::to_vec_pretty(&self.keys).unwrap()).unwrap();
-        Agent::start(&config)
+        Agent::start_with(&config, environment)
     }
 }
 
@@ -102,13 +107,15 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts the binary with this configuration and nothing of the test's environment.
-    pub fn start(config: &Path) -> Self {
+    /// Starts the binary with this configuration, these variables and nothing else of the test's
+    /// environment.
+    pub fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kinetail"))
             .arg("run")
             .arg("--config")
             .arg(config)
             .env_clear()
+            .envs(environment.iter().copied())
             .current_dir(config.parent().unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -297,8 +297,7 @@ impl Run<'_> {
 
     fn is_line_start(&self, at: usize, unix: bool) -> bool {
         let begins = match self.before(at) {
-            None => true,
-            Some('\n') => true,
+            None | Some('\n') => true,
             Some('\r') => !unix && self.after(at) != Some('\n'),
             Some(char) => !unix && is_terminator(char),
         };

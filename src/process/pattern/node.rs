@@ -4,10 +4,10 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
     /// The first of these that leads to a match.
-    Alternatives(Vec<Node>),
+    Alternatives(Vec<Self>),
     Assertion(Assertion),
     /// What it matched first is final.
-    Atomic(Box<Node>),
+    Atomic(Box<Self>),
     /// The text that a group matched last.
     BackReference {
         group: usize,
@@ -15,11 +15,11 @@ pub(super) enum Node {
     },
     Class(Class),
     /// One after the other.
-    Concat(Vec<Node>),
+    Concat(Vec<Self>),
     /// A group that captures.
     Group {
         index: usize,
-        node: Box<Node>,
+        node: Box<Self>,
     },
     Literal(char),
     Look {
@@ -27,10 +27,10 @@ pub(super) enum Node {
         negative: bool,
         /// How many characters lie between the start of a look behind and where it stands.
         lengths: (usize, usize),
-        node: Box<Node>,
+        node: Box<Self>,
     },
     Repeat {
-        node: Box<Node>,
+        node: Box<Self>,
         min: u32,
         max: Option<u32>,
         greed: Greed,

@@ -128,7 +128,9 @@ impl Program {
         }
         self.compile(last)?;
         let end = self.code.len();
-        jumps.into_iter().for_each(|jump| self.patch(jump, Instruction::Jump(end)));
+        for jump in jumps {
+            self.patch(jump, Instruction::Jump(end));
+        }
         Ok(())
     }
 
@@ -162,7 +164,9 @@ impl Program {
                     self.compile(node)?;
                 }
                 let end = self.code.len();
-                splits.into_iter().for_each(|at| self.split(at, at + 1, end, lazy));
+                for at in splits {
+                    self.split(at, at + 1, end, lazy);
+                }
                 Ok(())
             }
         }
