@@ -184,6 +184,16 @@ async fn tags_need_credentials_and_an_ec2_that_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_ec2_that_is_silent_is_waited_for_for_a_while() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sources = sources("http://127.0.0.1:9");
+    sources.ec2_endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
+    let error = sources.describe_tags("eu-west-1", "i-1").await.unwrap_err();
+    assert_eq!(error, Ec2Error::Timeout(TAGS_TIMEOUT));
+    assert_eq!(error.to_string(), "EC2 did not answer DescribeTags within 10 s");
+}
+
+#[tokio::test(start_paused = true)]
 async fn everybody_who_wants_to_know_is_told() {
     let facts = MachineFacts::default();
     let config = ConverterConfig::AddEc2Metadata {

@@ -275,9 +275,12 @@ impl Converter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
-    use super::super::{CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
+    use super::super::{CsvDelimiter, JsonFormat, LogFormat, MachineFacts, compile_match_pattern};
     use super::{
         CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, ConverterConfig,
         IDLE_BUFFER_BYTES_MAX, NO_MATCH,
@@ -354,11 +357,49 @@ mod tests {
         assert_eq!((record, converter), (&b" x\n"[..], "CSVTOJSON"));
         let bytes = CONVERTED_BYTES_MAX + "{\"\":\"x\"}\n".len();
         assert_eq!(reason, ConvertError::TooLarge { bytes });
+        assert_eq!(reason.label(), "too_large");
         assert_eq!(
             reason.to_string(),
             "converted record has 67108873 bytes, more than 67108864; \
              use fewer converters or smaller records"
         );
+    }
+
+    #[test]
+    fn a_pattern_that_takes_too_long_sends_the_record_raw() {
+        let pattern = compile_match_pattern("(x+)+(?=y)z").unwrap();
+        let slow = ConverterConfig::LogToJson {
+            log_format: LogFormat::Syslog,
+            pattern: Some(pattern),
+            field_names: Some(vec!["a".to_owned()]),
+            format: JsonFormat::Compact,
+        };
+        let mut chain = Chain::new(&[SINGLE_LINE, slow]);
+        let record = [b"  ".as_slice(), &[b'x'; 60], b"\n"].concat();
+        let Converted::Raw { record: sent, converter, reason } = chain.convert(&record) else {
+            panic!("not sent raw");
+        };
+        assert_eq!((sent, converter, reason.label()), (&*record, "LOGTOJSON", "pattern_steps"));
+    }
+
+    #[test]
+    fn without_facts_about_the_machine_records_pass_and_are_counted() {
+        let facts = MachineFacts::default();
+        let config = ConverterConfig::AddEc2Metadata {
+            facts: facts.clone(),
+            time_to_live: Duration::from_hours(1),
+            format: JsonFormat::Compact,
+        };
+        let mut chain = Chain::new(&[config, ConverterConfig::AddBrackets]);
+        assert_eq!(chain.convert(b"x\n"), Converted::Record(b"{x\n}"));
+        assert_eq!((chain.take_without_metadata(), chain.take_without_metadata()), (1, 0));
+        facts.tell(Some(Arc::new(Vec::new())));
+        let Converted::Raw { converter, reason, .. } = chain.convert(b"x\n") else {
+            panic!("not sent raw");
+        };
+        assert_eq!((converter, reason.label()), ("ADDEC2METADATA", "not_json"));
+        assert_eq!(chain.convert(b"{}\n"), Converted::Record(b"{{}\n}"));
+        assert_eq!(chain.take_without_metadata(), 0);
     }
 
     #[test]
