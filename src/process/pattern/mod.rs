@@ -15,6 +15,7 @@
 mod class;
 mod error;
 mod escape;
+mod group;
 mod machine;
 mod node;
 mod parse;
