@@ -28,6 +28,7 @@ use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
+use crate::ec2::{self, Sources, Subscriber};
 use crate::flow::Message;
 use crate::import::{self, ImportError};
 use crate::metrics::name;
@@ -124,6 +125,9 @@ impl Daemon {
         let aws = Aws::load(&config.aws).await;
         let mut tasks = JoinSet::new();
         let cloudwatch = watchers::reporter(&config.cloudwatch);
+        let wanted: Vec<Subscriber> =
+            config.flows.iter().flat_map(|flow| Subscriber::of(&flow.converters)).collect();
+        tasks.spawn(ec2::keep_fresh(Sources::from_environment(), wanted));
         let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),

@@ -6,6 +6,7 @@
 //! waits and steps is in `daemon`.
 
 mod event_lines;
+mod footer;
 mod inbox;
 mod notice;
 mod pump;
@@ -31,6 +32,7 @@ use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
+use crate::process::ConvertError;
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -105,6 +107,8 @@ pub struct Flow {
     health: DestinationHealth,
     /// Bytes that submitted batches hold.
     submitted_bytes: BTreeMap<BatchId, usize>,
+    /// Files whose footer was read, and where they ended then.
+    footers: BTreeMap<FileKey, u64>,
     /// A full batch had to wait for a free request since the last outcome.
     was_blocked: bool,
     waiting_for_memory: bool,
@@ -136,6 +140,9 @@ impl Flow {
     /// Puts a flow together.
     #[must_use]
     pub fn new(parts: FlowParts, now: Instant) -> Self {
+        for reason in ConvertError::LABELS {
+            parts.metrics.records_raw_fallback(reason, 0);
+        }
         let in_flight = InFlight::new(parts.config.max_in_flight_requests);
         Self {
             packer: Packer::new(&parts.config, parts.seed),
@@ -149,6 +156,7 @@ impl Flow {
             status: parts.status,
             health: DestinationHealth::Ok,
             submitted_bytes: BTreeMap::new(),
+            footers: BTreeMap::new(),
             was_blocked: false,
             waiting_for_memory: false,
             changes: BTreeMap::new(),
@@ -202,6 +210,7 @@ impl Flow {
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events(now.instant);
+        self.packer.set_time(unix_millis(now));
         if self.may_read() {
             self.pump(now, outlet);
         }
@@ -377,6 +386,12 @@ impl Flow {
             .min()
             .unwrap_or(now)
     }
+}
+
+/// The wall clock, for converters that write it.
+fn unix_millis(now: Now) -> i64 {
+    const NANOS_A_MILLI: i128 = 1_000_000;
+    i64::try_from(now.wall_nanos / NANOS_A_MILLI).unwrap_or_default()
 }
 
 fn position_of(change: &Change) -> (FileKey, u64) {

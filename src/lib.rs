@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod ec2;
 pub mod flow;
 pub mod import;
 pub mod metrics;

@@ -106,7 +106,7 @@ fn header_lines_are_skipped_in_each_file_even_if_they_come_in_pieces() {
 #[test]
 fn a_multi_line_record_waits_for_its_lines() {
     let mut scene = Scene::with("app.log", |config| {
-        config.multi_line_start = Some(regex::bytes::Regex::new(r"\A(?:\d)").unwrap());
+        config.multi_line_start = Some(kinetail::process::LineStart::compile(r"\d").unwrap());
     });
     scene.append("app.log", b"1 first\n  at one\n");
     scene.run(Duration::from_millis(300));

@@ -12,7 +12,7 @@ use super::body::{Body, Envelope};
 use super::limits;
 use super::{BatchId, Span};
 use crate::config::{Destination, FlowConfig, OversizeLine, PartitionKey};
-use crate::process::{Chain, Converted};
+use crate::process::{Chain, ConvertError, Converted, Footer};
 use crate::tail::identity::{Anchor, FileKey};
 use crate::tail::splitter::{Ending, Next, Splitter};
 
@@ -41,6 +41,9 @@ pub enum Stop {
     NeedMore,
     /// The next record is longer than a record may be: see [`Packer::take_cut`].
     Overlong,
+    /// The record at the end of the used bytes is the footer of its file: the complete lines that
+    /// stand behind it now are to be left out.
+    Footer,
 }
 
 /// What became of the bytes shown.
@@ -59,8 +62,8 @@ pub struct Counts {
     pub read: u64,
     /// Records that the chain changed.
     pub converted: u64,
-    /// Records that the chain could not read and that are sent raw.
-    pub raw: u64,
+    /// Records that the chain could not read and that are sent raw, by reason.
+    pub raw: Vec<(&'static str, u64)>,
     /// The newest reason for that.
     pub raw_reason: Option<String>,
     /// Records cut to the service's limit.
@@ -73,6 +76,11 @@ pub struct Counts {
     pub oversize: u64,
     /// Where the newest of those begins.
     pub oversize_at: Option<(FileKey, u64)>,
+    /// Records that went without the metadata of the machine, because none is known.
+    pub without_metadata: u64,
+    /// Lines that took too long to compare with `multiLineStartPattern` or `fileFooterPattern`
+    /// and were taken not to match.
+    pub not_compared: u64,
 }
 
 /// Where in a file records are taken from.
@@ -84,6 +92,8 @@ pub struct Source {
     pub offset: u64,
     /// Whether more may follow the bytes shown.
     pub ending: Ending,
+    /// The file ended where they end when they were read.
+    pub at_end: bool,
 }
 
 /// Fills batches of one flow.
@@ -93,6 +103,7 @@ pub struct Packer {
     splitter: Splitter,
     oversize: OversizeLine,
     chain: Chain,
+    footer: Option<Footer>,
     partition_key: PartitionKey,
     /// The greatest length of data, or of data and key together.
     record_bytes_max: usize,
@@ -132,9 +143,10 @@ impl Packer {
         };
         Self {
             envelope,
-            splitter: splitter(config, record_bytes_max),
+            splitter: splitter(config, record_bytes_max).aggregating(config.aggregated_record_bytes),
             oversize: config.oversize_line,
             chain: Chain::new(&config.converters),
+            footer: config.file_footer.clone(),
             partition_key: config.partition_key,
             record_bytes_max,
             key_counts,
@@ -205,7 +217,14 @@ impl Packer {
 
     /// What happened to records since the last call.
     pub fn take_counts(&mut self) -> Counts {
+        self.counts.without_metadata += self.chain.take_without_metadata();
+        self.counts.not_compared += self.splitter.take_over_limit();
         std::mem::take(&mut self.counts)
+    }
+
+    /// Says what time it is, for converters that write it.
+    pub fn set_time(&mut self, unix_millis: i64) {
+        self.chain.set_time(unix_millis);
     }
 
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
@@ -231,7 +250,14 @@ impl Packer {
                     used += len;
                 }
                 Next::Record { len } => {
+                    let Some(len) = self.splitter.joined(rest, len, source.at_end) else {
+                        break Stop::NeedMore;
+                    };
                     let record = rest.get(..len).unwrap_or_default();
+                    if self.is_footer(record) {
+                        used += len;
+                        break Stop::Footer;
+                    }
                     if !self.append(record, now) {
                         break Stop::BatchFull;
                     }
@@ -242,6 +268,20 @@ impl Packer {
         };
         self.cover(source.file, source.offset, used, now);
         Taken { used, stop }
+    }
+
+    /// Whether a record is the footer of its file, which is left out.
+    fn is_footer(&mut self, record: &[u8]) -> bool {
+        let Some(footer) = &self.footer else { return false };
+        let found = footer.matches(record).unwrap_or_else(|_| {
+            self.counts.not_compared += 1;
+            false
+        });
+        if found {
+            self.counts.read += 1;
+            self.count_skipped("footer", 1);
+        }
+        found
     }
 
     /// Takes one record of `len` bytes, more than a record may have, of which only the first are
@@ -288,10 +328,7 @@ impl Packer {
 
     /// Counts records that were left out.
     pub fn count_skipped(&mut self, reason: &'static str, count: u64) {
-        match self.counts.skipped.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, total)) => *total += count,
-            None => self.counts.skipped.push((reason, count)),
-        }
+        add(&mut self.counts.skipped, reason, count);
     }
 
     /// Gives the span of `file` in the open batch the proof of its end.
@@ -345,7 +382,7 @@ impl Packer {
         self.counts.converted += u64::from(converted);
         self.counts.truncated += u64::from(truncated);
         if let Some((converter, reason)) = raw {
-            self.counts.raw += 1;
+            add(&mut self.counts.raw, ConvertError::label(&reason), 1);
             self.counts.raw_reason = Some(format!("{converter}: {reason}"));
         }
         true
@@ -381,6 +418,14 @@ fn splitter(config: &FlowConfig, record_bytes_max: usize) -> Splitter {
             let piece = record_bytes_max - KEY_BYTES_MAX;
             Splitter::new(start, config.max_line_bytes.min(piece)).in_pieces()
         }
+    }
+}
+
+/// Adds to the count of a reason.
+fn add(counts: &mut Vec<(&'static str, u64)>, reason: &'static str, count: u64) {
+    match counts.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, total)) => *total += count,
+        None => counts.push((reason, count)),
     }
 }
 

@@ -3,21 +3,27 @@
 //! The Java agent ignores a value that is not a list, and skips every record if groups and names
 //! do not agree in number. Both are errors here.
 
-use regex::Regex;
+use std::time::Duration;
 
 use super::diagnostics::{Findings, Kind};
-use super::file::{ConverterFile, CsvToJsonFile, LogToJsonFile, SingleLineFile};
+use super::file::{
+    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, LogToJsonFile,
+    SingleLineFile,
+};
 use super::parse::{Entry, Node, Value};
 use super::slot::Slot;
 use super::suggest::nearest;
 use super::unknown::{self, Level};
-use crate::process::{ConverterConfig, CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
+use crate::process::{
+    ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat, MachineFacts, Pattern,
+    PatternError, compile_match_pattern,
+};
 
 /// Every converter of the Java agent, and whether kinetail has it.
 const CONVERTERS: &[(&str, bool)] = &[
-    ("ADDBRACKETS", false),
-    ("ADDEC2METADATA", false),
-    ("ADDMETADATA", false),
+    ("ADDBRACKETS", true),
+    ("ADDEC2METADATA", true),
+    ("ADDMETADATA", true),
     ("CSVTOJSON", true),
     ("LOGTOJSON", true),
     ("SINGLELINE", true),
@@ -34,6 +40,9 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[
     ("SYSLOG", LogFormat::Syslog),
     ("RFC3339SYSLOG", LogFormat::Rfc3339Syslog),
 ];
+
+/// `metadataTTL` if it is not given, in seconds, as in the Java agent.
+const METADATA_TTL_SECONDS: i64 = 3600;
 
 /// The chain, without the items that are wrong.
 pub(super) fn chain(slot: Slot<'_>, findings: &mut Findings<'_>) -> Vec<ConverterConfig> {
@@ -59,6 +68,12 @@ fn converter(item: &Node, list: Slot<'_>, findings: &mut Findings<'_>) -> Option
         return None;
     };
     match text {
+        "ADDBRACKETS" => {
+            warn_unknown(entries, &[], findings);
+            Some(ConverterConfig::AddBrackets)
+        }
+        "ADDEC2METADATA" => Some(add_ec2_metadata(entries, findings)),
+        "ADDMETADATA" => Some(add_metadata(entries, findings)),
         "CSVTOJSON" => csv_to_json(item, entries, findings),
         "LOGTOJSON" => Some(log_to_json(item, entries, findings)),
         "SINGLELINE" => Some(single_line(entries, findings)),
@@ -73,12 +88,10 @@ fn refuse(name: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
     let value = name.quoted(findings);
     if CONVERTERS.iter().any(|(known, _)| *known == text) {
         let message = format!("the converter {value} is not supported");
-        let help = if text == "USINGPLUGGIN" {
-            "a Java class cannot be loaded here; take the option out"
-        } else {
-            "take the option out; without it records would not be what readers expect"
-        };
-        name.error(findings, Kind::Unsupported, message).help(help);
+        name.error(findings, Kind::Unsupported, message).help(
+            "it would load a Java class, which cannot be done here; if the other converters can \
+             do the work, use them, else keep the Java agent for this flow",
+        );
         return;
     }
     let supported = || CONVERTERS.iter().filter(|(_, here)| *here).map(|(name, _)| *name);
@@ -88,6 +101,64 @@ fn refuse(name: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
     };
     let message = format!("'{}' {value} is no converter", name.name());
     name.error(findings, Kind::Invalid, message).help(help);
+}
+
+/// `logFormat` is looked at for its spelling only: the Java agent asks for it and never uses it.
+fn add_ec2_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
+    warn_unknown(entries, AddEc2MetadataFile::KEYS, findings);
+    let file = AddEc2MetadataFile::of(entries);
+    file.log_format.choice(findings, LOG_FORMATS, LogFormat::CommonApacheLog);
+    let slot = file.metadata_ttl;
+    let seconds = match slot.node().map(|node| &node.value) {
+        None => Some(METADATA_TTL_SECONDS),
+        Some(Value::Scalar(text)) => super::scalar::integer(text),
+        Some(Value::List(_) | Value::Map(_) | Value::Null) => None,
+    };
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|n| *n > 0);
+    if seconds.is_none() {
+        let message = format!("'{}' {} is no time to live", slot.name(), slot.quoted(findings));
+        slot.warn(findings, Kind::Invalid, message)
+            .help(format!("it is a number of seconds; {METADATA_TTL_SECONDS} is used"));
+    }
+    let seconds = seconds.unwrap_or(METADATA_TTL_SECONDS.unsigned_abs());
+    ConverterConfig::AddEc2Metadata {
+        facts: MachineFacts::default(),
+        time_to_live: Duration::from_secs(seconds),
+        format: file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact),
+    }
+}
+
+fn add_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
+    warn_unknown(entries, AddMetadataFile::KEYS, findings);
+    let file = AddMetadataFile::of(entries);
+    let timestamp = file.timestamp.text(findings);
+    ConverterConfig::AddMetadata {
+        metadata: file.metadata.node().map_or(JsonValue::Null, json_value),
+        timestamp: timestamp.is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        format: file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact),
+    }
+}
+
+/// A value of any shape. What was written without quotes is a number or a truth value if it looks
+/// like one in JSON. The depth is bounded by the parser of the file.
+fn json_value(node: &Node) -> JsonValue {
+    match &node.value {
+        Value::List(items) => JsonValue::Array(items.iter().map(json_value).collect()),
+        Value::Map(entries) => JsonValue::Object(
+            entries.iter().map(|entry| (entry.key.clone(), json_value(&entry.node))).collect(),
+        ),
+        Value::Null => JsonValue::Null,
+        Value::Scalar(text) => {
+            let quoted = node.span.len() != text.len();
+            let plain = match text.as_str() {
+                _ if quoted => None,
+                "true" => Some(JsonValue::Bool(true)),
+                "false" => Some(JsonValue::Bool(false)),
+                text => JsonValue::number(text),
+            };
+            plain.unwrap_or_else(|| JsonValue::String(text.clone()))
+        }
+    }
 }
 
 fn single_line(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
@@ -162,14 +233,14 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
 fn check_count(
     file: &LogToJsonFile<'_>,
     names: usize,
-    pattern: Option<&Regex>,
+    pattern: Option<&Pattern>,
     log_format: LogFormat,
     findings: &mut Findings<'_>,
 ) {
     let slot = file.custom_field_names;
     let message = match pattern {
         Some(pattern) => {
-            let groups = pattern.captures_len().saturating_sub(1);
+            let groups = pattern.groups();
             (groups != names).then(|| {
                 format!("matchPattern has {groups} groups, but customFieldNames has {names} names")
             })
@@ -233,6 +304,6 @@ fn missing<'f, 't>(
     findings.error(Kind::Missing, &item.span, message)
 }
 
-fn bad_regex(slot: Slot<'_>, error: &regex::Error, findings: &mut Findings<'_>) {
+fn bad_regex(slot: Slot<'_>, error: &PatternError, findings: &mut Findings<'_>) {
     super::flow::bad_pattern(slot, error, findings);
 }

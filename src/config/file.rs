@@ -71,10 +71,12 @@ mirror! {
 mirror! {
     /// One item of `flows`.
     FlowFile {
+        aggregated_record_size_bytes: "aggregatedRecordSizeBytes",
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
         encoding: "encoding",
         exclude_patterns: "excludePatterns",
+        file_footer_pattern: "fileFooterPattern",
         file_pattern: "filePattern",
         initial_position: "initialPosition",
         kinesis_stream: "kinesisStream",
@@ -109,6 +111,24 @@ mirror! {
     /// The options of SINGLELINE.
     SingleLineFile {
         parse_options: "parseOptions",
+    }
+}
+
+mirror! {
+    /// The options of ADDEC2METADATA.
+    AddEc2MetadataFile {
+        json_format: "jsonFormat",
+        log_format: "logFormat",
+        metadata_ttl: "metadataTTL",
+    }
+}
+
+mirror! {
+    /// The options of ADDMETADATA.
+    AddMetadataFile {
+        json_format: "jsonFormat",
+        metadata: "metadata",
+        timestamp: "timestamp",
     }
 }
 
@@ -160,8 +180,6 @@ pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
 
 /// Flow keys of the Java agent that do nothing here.
 pub(super) const IGNORED_FLOW: &[Ignored] = &[
-    ("aggregatedRecordSizeBytes", "not supported yet; each line is a record of its own"),
-    ("fileFooterPattern", "not supported yet"),
     (
         "maxTimeBetweenFileTrackerRefreshMillis",
         "scanIntervalMillis says how often directories are scanned",

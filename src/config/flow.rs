@@ -1,7 +1,5 @@
 //! One item of `flows`, checked and turned into a [`FlowConfig`].
 
-use regex::bytes::Regex;
-
 use super::diagnostics::{Findings, Kind};
 use super::file::FlowFile;
 use super::parse::{Node, Span, Value};
@@ -15,6 +13,7 @@ use crate::batch::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
     KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
+use crate::process::{Footer, LineStart, PatternError};
 use crate::tail::exclude::Exclude;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 
@@ -90,7 +89,7 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
             bounds.request_bytes_max,
         ),
         partition_key: partition_key(&file, &bounds, findings),
-        multi_line_start: line_start(file.multi_line_start_pattern, findings),
+        multi_line_start: pattern_of(file.multi_line_start_pattern, LineStart::compile, findings),
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
         partial_line_hold: Some(file.partial_line_millis.millis(findings, 0..=3_600_000, 0))
             .filter(|hold| !hold.is_zero()),
@@ -101,6 +100,8 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
             bounds.request_bytes_max,
         ),
         oversize_line: file.oversize_line_policy.choice(findings, OVERSIZE, OversizeLine::Truncate),
+        file_footer: pattern_of(file.file_footer_pattern, Footer::compile, findings),
+        aggregated_record_bytes: aggregated_record_bytes(&file, &bounds, findings),
         skip_header_lines: file.skip_header_lines.integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters: converters::chain(file.data_processing_options, findings),
@@ -355,35 +356,49 @@ fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wi
     wire
 }
 
-/// Compiled to match at the start of a line only. It sees bytes: what is not UTF-8 is matched by
-/// no class and no dot, but does not stop the rest of the line from matching.
-fn line_start(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Regex> {
-    let text = slot.text_not_empty(findings)?;
-    // Alone first: an unbalanced parenthesis must not meet the ones that are put around it, and
-    // the message is to show what was written.
-    match Regex::new(text).and_then(|_| Regex::new(&format!(r"\A(?:{text})"))) {
-        Ok(regex) => Some(regex),
-        Err(error) => {
-            bad_pattern(slot, &error, findings);
-            None
-        }
+/// Lines are joined on Firehose flows only, and multi-line records are not joined.
+fn aggregated_record_bytes(
+    file: &FlowFile<'_>,
+    bounds: &Bounds,
+    findings: &mut Findings<'_>,
+) -> usize {
+    let slot = file.aggregated_record_size_bytes;
+    let bytes = slot.count(findings, 0..=FIREHOSE_RECORD_BYTES_MAX as u64, 0);
+    if bytes == 0 {
+        return 0;
     }
+    let idle = if !bounds.firehose {
+        "on a Kinesis flow"
+    } else if file.multi_line_start_pattern.node().is_some() {
+        "beside 'multiLineStartPattern'"
+    } else {
+        return bytes;
+    };
+    let message = format!("'{}' has no effect {idle}", slot.name());
+    slot.warn(findings, Kind::NoEffect, message).help("take it out");
+    0
 }
 
-/// Notes that a regular expression is broken, or uses what only Java has.
-pub(super) fn bad_pattern(slot: Slot<'_>, error: &regex::Error, findings: &mut Findings<'_>) {
-    let text = error.to_string();
-    let reason = text
-        .lines()
-        .rev()
-        .find_map(|line| line.trim().strip_prefix("error: "))
-        .or_else(|| text.lines().next_back())
-        .unwrap_or_default()
-        .to_owned();
-    let message =
-        format!("'{}' {} is no regular expression: {reason}", slot.name(), slot.quoted(findings));
-    slot.error(findings, Kind::Invalid, message).help(
-        "look-around, back-references and possessive repetition of Java are not supported; in \
-         JSON a backslash is written twice",
-    );
+/// A pattern; the empty string is the same as no key.
+fn pattern_of<T>(
+    slot: Slot<'_>,
+    compile: impl Fn(&str) -> Result<T, PatternError>,
+    findings: &mut Findings<'_>,
+) -> Option<T> {
+    let text = slot.text_not_empty(findings)?;
+    compile(text).map_err(|error| bad_pattern(slot, &error, findings)).ok()
+}
+
+/// Notes that a regular expression is broken, or has what no engine here can do.
+pub(super) fn bad_pattern(slot: Slot<'_>, error: &PatternError, findings: &mut Findings<'_>) {
+    let value = slot.quoted(findings);
+    let (kind, what) = match error {
+        PatternError::Syntax { .. } => (Kind::Invalid, "is no regular expression"),
+        PatternError::TooLarge { .. } | PatternError::Unsupported { .. } => {
+            (Kind::Unsupported, "cannot be used")
+        }
+    };
+    let message = format!("'{}' {value} {what}: {error}", slot.name());
+    slot.error(findings, kind, message)
+        .help("it is a regular expression of Java; in JSON a backslash is written twice");
 }

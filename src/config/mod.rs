@@ -28,8 +28,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::read::{FILE_BYTES_MAX, ReadError, read};
@@ -37,7 +35,7 @@ pub use self::source::Place;
 pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, load,
 };
-use crate::process::ConverterConfig;
+use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::pattern::FilePattern;
 
 /// The whole configuration, validated.
@@ -106,7 +104,7 @@ pub struct FlowConfig {
     /// How partition keys are made (Kinesis only).
     pub partition_key: PartitionKey,
     /// A record starts at each line on which this matches at the line's start.
-    pub multi_line_start: Option<Regex>,
+    pub multi_line_start: Option<LineStart>,
     /// How long the last multi-line record waits for more lines.
     pub multi_line_hold: Duration,
     /// A last line without a line end is sent after this long without more; `None`: it waits.
@@ -119,6 +117,10 @@ pub struct FlowConfig {
     pub oversize_line: OversizeLine,
     /// Lines to skip at the start of each file.
     pub skip_header_lines: u64,
+    /// A record that this matches is left out, and with it what stands behind it at that moment.
+    pub file_footer: Option<Footer>,
+    /// Lines are joined into records of at most this many bytes (Firehose only); 0: they are not.
+    pub aggregated_record_bytes: usize,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: Vec<u8>,
     /// The processing chain, in order; empty means bytes pass untouched.

@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
+use crate::ec2::Subscriber;
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -33,6 +34,10 @@ const HANGS_AFTER: Duration = Duration::from_mins(1);
 
 /// A flow that ran for this long has left its last bug behind.
 const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
+
+/// A flow with ADDEC2METADATA waits this long for the first answer about the machine, so that
+/// its first records have their metadata.
+const FIRST_METADATA_WAIT: Duration = Duration::from_secs(5);
 
 /// Descriptors for everything that is not a followed file: connections, database, inotify. Half
 /// of them all where that is less.
@@ -155,6 +160,7 @@ impl FlowThread {
             mailbox: mailbox.clone(),
             stopping,
         };
+        let machine = Subscriber::of(&launch.config.converters);
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
         let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
         let hint_mailbox = mailbox.clone();
@@ -166,6 +172,9 @@ impl FlowThread {
             .name(thread_name(&launch.config.destination))
             .spawn(move || {
                 let _farewell = farewell;
+                for wanted in &machine {
+                    wanted.facts.wait_for_first_attempt(FIRST_METADATA_WAIT);
+                }
                 runner.run(&hint);
             })
             .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;

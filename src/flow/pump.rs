@@ -21,7 +21,7 @@ const TURN_BYTES: u64 = WINDOW_BYTES as u64;
 
 /// Whether a file can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     /// There is no room for more now; a file that got nothing keeps its place.
     Blocked,
     /// Nothing more to read for now.
@@ -42,7 +42,9 @@ impl Flow {
                 continue;
             }
             let begin = self.tailer.file(key).map(|file| file.position.offset);
-            match self.read_turn(key, now, outlet) {
+            let turn = self.read_turn(key, now, outlet);
+            self.report_counts(key);
+            match turn {
                 Turn::Done => {}
                 Turn::Over => self.tailer.requeue(key),
                 Turn::Blocked => {
@@ -56,7 +58,6 @@ impl Flow {
                 }
             }
         }
-        self.report_counts();
     }
 
     /// Whether the open batch has room, or can be handed on.
@@ -142,7 +143,11 @@ impl Flow {
             return Some(Turn::Blocked);
         }
         let ending = self.ending_at(key, offset + held as u64, now.instant);
-        let source = Source { file: key, offset, ending };
+        let at_end = self.window.at_end();
+        let source = Source { file: key, offset, ending, at_end };
+        if let Some(&end) = self.footers.get(&key) {
+            return self.skip_behind_footer(source, end, now);
+        }
         let gap = self.tailer.gap(key, &self.window);
         match gap {
             Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
@@ -174,6 +179,10 @@ impl Flow {
             }
             Stop::NeedMore if matches!(gap, Some(Gap::Behind(_))) && taken.used > 0 => None,
             Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),
+            Stop::Footer => {
+                self.meet_footer(key, offset + taken.used as u64, offset + held as u64);
+                None
+            }
             Stop::Overlong => {
                 let scanned = offset + (taken.used as u64).max(held as u64);
                 self.tailer.note_scanned(key, scanned);
@@ -221,7 +230,7 @@ impl Flow {
     }
 
     /// No further record ends in the window: reads on, or waits for the file to grow.
-    fn need_more(&mut self, key: FileKey, offset: u64, ending: Ending) -> Option<Turn> {
+    pub(super) fn need_more(&mut self, key: FileKey, offset: u64, ending: Ending) -> Option<Turn> {
         if self.window.at_end() {
             let left = self.window.from(key, offset).map_or(0, <[u8]>::len);
             self.tailer.note_tried(key, offset + left as u64, ending);
@@ -288,7 +297,7 @@ impl Flow {
     }
 
     /// Moves the file's position over `used` bytes of the window.
-    fn advance(&mut self, key: FileKey, offset: u64, used: usize) {
+    pub(super) fn advance(&mut self, key: FileKey, offset: u64, used: usize) {
         if used == 0 {
             return;
         }
@@ -347,7 +356,8 @@ impl Flow {
         let held = self.window.from(key, position.offset).unwrap_or_default();
         let first = held.get(..limit).unwrap_or(held);
         let Some(behind) = self.tailer.position_at(key, end) else { return Some(Turn::Done) };
-        let source = Source { file: key, offset: position.offset, ending: Ending::Open };
+        let source =
+            Source { file: key, offset: position.offset, ending: Ending::Open, at_end: false };
         let len = end - position.offset;
         if !self.packer.take_cut(source, first, len, now.instant) {
             if !self.has_free_request() {

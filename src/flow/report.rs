@@ -10,6 +10,7 @@ use crate::batch::pack::Counts;
 use crate::send::Outcome;
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::{Name, Tailed};
+use crate::tail::identity::FileKey;
 use crate::tail::pattern::is_compressed_name;
 
 /// How often the status and the lag gauges are brought up to date, as long as files are few.
@@ -101,15 +102,19 @@ impl Flow {
         files.next().map_or(0, |file| file.position.offset)
     }
 
-    /// Counts what became of records on their way into batches.
-    pub(super) fn report_counts(&mut self) {
+    /// Counts what became of records of a file on their way into batches.
+    pub(super) fn report_counts(&mut self, key: FileKey) {
         let counts = self.packer.take_counts();
         if counts == Counts::default() {
             return;
         }
         self.metrics.records_read.increment(counts.read);
         self.metrics.records_converted.increment(counts.converted);
-        self.metrics.records_raw_fallback.increment(counts.raw);
+        self.metrics.records_without_metadata.increment(counts.without_metadata);
+        self.metrics.lines_not_compared.increment(counts.not_compared);
+        for (reason, raw) in &counts.raw {
+            self.metrics.records_raw_fallback(reason, *raw);
+        }
         self.metrics.records_truncated.increment(counts.truncated);
         self.metrics.records_unterminated.increment(counts.unterminated);
         for (reason, skipped) in &counts.skipped {
@@ -126,9 +131,10 @@ impl Flow {
         }
         self.totals.records_parsed += counts.read;
         self.totals.records_transformed += counts.converted;
-        self.totals.records_raw += counts.raw;
+        self.totals.records_raw += counts.raw.iter().map(|(_, count)| count).sum::<u64>();
         self.totals.records_truncated += counts.truncated;
-        self.troubles.add(&counts);
+        let path = self.tailer.file(key).map(|file| &*file.path);
+        self.troubles.add(&counts, path);
     }
 
     /// Counts what became of a batch, and names what the service refused.

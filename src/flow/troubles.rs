@@ -1,27 +1,36 @@
 //! Records that were sent raw, cut or left out: counted at once, logged at once the first time and
-//! then less and less often, with how many there were.
+//! then less and less often, with how many there were and the files that they came from.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::batch::pack::Counts;
 use crate::repeats::{Pace, Turn};
 
+/// A log line names this many files.
+const FILES_MAX: usize = 5;
+
 /// What can happen to a record. The reasons are the packer's, so there are few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    NotCompared,
     Oversize(&'static str),
     Raw,
     Skipped(&'static str),
     Truncated,
+    WithoutMetadata,
 }
 
-/// What happened since the last line about it.
+/// What happened since the last line about it: how many records, and of which files.
 #[derive(Debug, Default)]
 struct Trouble {
     records: u64,
+    files: BTreeSet<PathBuf>,
+    /// There are more files than are named.
+    more_files: bool,
     pace: Pace,
 }
 
@@ -35,15 +44,19 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    /// Adds what happened in one step.
-    pub(super) fn add(&mut self, counts: &Counts) {
+    /// Adds what happened to records of a file.
+    pub(super) fn add(&mut self, counts: &Counts, file: Option<&Path>) {
+        let raw = counts.raw.iter().map(|(_, count)| count).sum();
         let skipped = counts.skipped.iter().map(|(reason, count)| (Kind::Skipped(reason), *count));
-        for (kind, records) in [(Kind::Raw, counts.raw), (Kind::Truncated, counts.truncated)]
-            .into_iter()
-            .chain(skipped)
-        {
+        let others = [
+            (Kind::Raw, raw),
+            (Kind::Truncated, counts.truncated),
+            (Kind::WithoutMetadata, counts.without_metadata),
+            (Kind::NotCompared, counts.not_compared),
+        ];
+        for (kind, records) in others.into_iter().chain(skipped) {
             if records > 0 {
-                self.kinds.entry(kind).or_default().records += records;
+                self.kinds.entry(kind).or_default().add(records, file);
             }
         }
         if counts.raw_reason.is_some() {
@@ -58,57 +71,96 @@ impl Troubles {
         policy: &'static str,
         at: Option<(Arc<Path>, u64)>,
     ) {
-        self.kinds.entry(Kind::Oversize(policy)).or_default().records += count;
+        let file = at.as_ref().map(|(path, _)| &**path);
+        self.kinds.entry(Kind::Oversize(policy)).or_default().add(count, file);
         self.oversize_at = at;
     }
 
     /// Says what happened since the last line; for the end of a flow.
     pub(super) fn log_rest(&mut self, flow: &str) {
-        for (kind, records) in self.take(|_| true) {
-            self.write(flow, kind, records);
+        for (kind, records, files) in self.take(|_| true) {
+            self.write(flow, kind, records, &files);
         }
     }
 
     /// Says what happened, if anything did and the last line about it is long enough ago.
     pub(super) fn log(&mut self, flow: &str, now: Instant) {
-        for (kind, records) in self.take(|pace| pace.turn(now) != Turn::Same) {
-            self.write(flow, kind, records);
+        for (kind, records, files) in self.take(|pace| pace.turn(now) != Turn::Same) {
+            self.write(flow, kind, records, &files);
         }
     }
 
-    fn take(&mut self, mut is_due: impl FnMut(&mut Pace) -> bool) -> Vec<(Kind, u64)> {
+    fn take(&mut self, mut is_due: impl FnMut(&mut Pace) -> bool) -> Vec<(Kind, u64, String)> {
         let waiting = self.kinds.iter_mut().filter(|(_, trouble)| trouble.records > 0);
         waiting
             .filter_map(|(kind, trouble)| {
                 let due = is_due(&mut trouble.pace);
-                due.then(|| (*kind, std::mem::take(&mut trouble.records)))
+                due.then(|| {
+                    let (records, files) = trouble.told();
+                    (*kind, records, files)
+                })
             })
             .collect()
     }
 
-    fn write(&self, flow: &str, kind: Kind, records: u64) {
+    fn write(&self, flow: &str, kind: Kind, records: u64, files: &str) {
         match kind {
+            Kind::NotCompared => tracing::warn!(%flow, lines = records, %files,
+                "took too long to compare with a pattern and were taken not to match"),
             Kind::Oversize(policy) => {
-                let newest = self.oversize_at.as_ref();
-                let file = newest.map_or_else(String::new, |(path, _)| path.display().to_string());
-                let offset = newest.map_or(0, |(_, offset)| *offset);
+                let offset = self.oversize_at.as_ref().map_or(0, |(_, offset)| *offset);
+                let newest = self.oversize_at.as_ref().map(|(path, _)| path.display());
+                let file = newest.map_or_else(String::new, |path| path.to_string());
                 tracing::warn!(%flow, %file, offset, policy, lines = records,
                     "longer than maxLineBytes; file and offset are those of the newest");
             }
             Kind::Raw => {
                 let reason = self.raw_reason.as_deref().unwrap_or_default();
-                tracing::warn!(
-                    %flow,
-                    records,
-                    "sent as they were, because a converter could not \
-                    read them; the newest reason: {reason}"
-                );
+                tracing::warn!(%flow, records, %files,
+                    "sent as they were, because a converter could not read them; the newest \
+                     reason: {reason}");
             }
-            Kind::Skipped(reason) => tracing::info!(%flow, records, reason, "left out"),
-            Kind::Truncated => {
-                tracing::warn!(%flow, records, "cut to the service's greatest record size");
+            Kind::Skipped(reason) => {
+                tracing::info!(%flow, records, reason, %files, "left out");
             }
+            Kind::Truncated => tracing::warn!(%flow, records, %files,
+                "cut to maxLineBytes or to the service's greatest record size"),
+            Kind::WithoutMetadata => tracing::warn!(%flow, records, %files,
+                "unable to append metadata, no metadata found"),
         }
+    }
+}
+
+impl Trouble {
+    fn add(&mut self, records: u64, file: Option<&Path>) {
+        self.records += records;
+        let Some(file) = file.filter(|file| !self.files.contains(*file)) else { return };
+        if self.files.len() < FILES_MAX {
+            self.files.insert(file.to_owned());
+        } else {
+            self.more_files = true;
+        }
+    }
+
+    /// Takes what is to be said: how many records, and the names of files.
+    fn told(&mut self) -> (u64, String) {
+        let files = Files(&self.files, self.more_files).to_string();
+        self.files.clear();
+        self.more_files = false;
+        (std::mem::take(&mut self.records), files)
+    }
+}
+
+/// The names of the files, for a log line, and whether there are more.
+struct Files<'t>(&'t BTreeSet<PathBuf>, bool);
+
+impl fmt::Display for Files<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, file) in self.0.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{}", file.display())?;
+        }
+        f.write_str(if self.1 { " and others" } else { "" })
     }
 }
 
@@ -119,24 +171,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_names_the_files_up_to_a_limit() {
+        let mut trouble = Trouble::default();
+        trouble.add(1, None);
+        assert_eq!(trouble.told(), (1, String::new()));
+        for name in ["/b", "/a", "/a", "/c", "/d", "/e", "/f"] {
+            trouble.add(2, Some(Path::new(name)));
+        }
+        assert_eq!(trouble.told(), (14, "/a, /b, /c, /d, /e and others".to_owned()));
+        assert_eq!(trouble.told(), (0, String::new()));
+    }
+
+    #[test]
     fn an_hour_of_bad_records_is_a_few_lines_that_count_them_all() {
         let (start, mut troubles) = (Instant::now(), Troubles::default());
         let counts = Counts {
-            raw: 1,
+            raw: vec![("not_json", 1)],
             truncated: 2,
             skipped: vec![("no_match", 3), ("header", 0)],
             ..Counts::default()
         };
         let (mut lines, mut told) = (0, 0);
         for second in 0..3_600 {
-            troubles.add(&counts);
+            troubles.add(&counts, None);
             let now = start + Duration::from_secs(second);
-            for (_, records) in troubles.take(|pace| pace.turn(now) != Turn::Same) {
+            for (_, records, _) in troubles.take(|pace| pace.turn(now) != Turn::Same) {
                 (lines, told) = (lines + 1, told + records);
             }
         }
         assert_eq!(lines, 3 * 10, "ten for each kind");
-        let rest: u64 = troubles.take(|_| true).iter().map(|(_, records)| records).sum();
+        let rest: u64 = troubles.take(|_| true).iter().map(|(_, records, _)| records).sum();
         assert_eq!(told + rest, 6 * 3_600);
     }
 }

@@ -24,7 +24,19 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         name::RECORDS_RAW_FALLBACK,
         Counter,
         Unit::Count,
-        "Records that a converter could not read and that were sent as they are.",
+        "Records that a converter could not read and that were sent as they are, by reason.",
+    ),
+    (
+        name::RECORDS_WITHOUT_METADATA,
+        Counter,
+        Unit::Count,
+        "Records that went without the metadata of the machine, because none is known.",
+    ),
+    (
+        name::LINES_NOT_COMPARED,
+        Counter,
+        Unit::Count,
+        "Lines that took too long to compare with a pattern and were taken not to match.",
     ),
     (name::RECORDS_TRUNCATED, Counter, Unit::Count, "Records cut to the service's limit."),
     (

@@ -27,8 +27,13 @@ pub mod name {
     pub const RECORDS_CONVERTED: &str = "kinetail_records_converted_total";
     /// Records left out on purpose or of need (counter; labels `flow`, `reason`).
     pub const RECORDS_SKIPPED: &str = "kinetail_records_skipped_total";
-    /// Records that no converter could read and that were sent raw (counter; label `flow`).
+    /// Records that a converter could not read and that were sent raw (counter; labels `flow`,
+    /// `reason`).
     pub const RECORDS_RAW_FALLBACK: &str = "kinetail_records_raw_fallback_total";
+    /// Records that went without the metadata of the machine (counter; label `flow`).
+    pub const RECORDS_WITHOUT_METADATA: &str = "kinetail_records_without_metadata_total";
+    /// Lines that took too long to compare with a pattern (counter; label `flow`).
+    pub const LINES_NOT_COMPARED: &str = "kinetail_lines_not_compared_total";
     /// Records cut to the service's limit (counter; label `flow`).
     pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
     /// Last lines that were sent without a line end (counter; label `flow`).
@@ -124,8 +129,10 @@ pub struct FlowMetrics {
     pub records_read: Counter,
     /// [`name::RECORDS_CONVERTED`].
     pub records_converted: Counter,
-    /// [`name::RECORDS_RAW_FALLBACK`].
-    pub records_raw_fallback: Counter,
+    /// [`name::RECORDS_WITHOUT_METADATA`].
+    pub records_without_metadata: Counter,
+    /// [`name::LINES_NOT_COMPARED`].
+    pub lines_not_compared: Counter,
     /// [`name::RECORDS_TRUNCATED`].
     pub records_truncated: Counter,
     /// [`name::RECORDS_UNTERMINATED`].
@@ -172,7 +179,8 @@ impl FlowMetrics {
             bytes_read: c(name::BYTES_READ),
             records_read: c(name::RECORDS_READ),
             records_converted: c(name::RECORDS_CONVERTED),
-            records_raw_fallback: c(name::RECORDS_RAW_FALLBACK),
+            records_without_metadata: c(name::RECORDS_WITHOUT_METADATA),
+            lines_not_compared: c(name::LINES_NOT_COMPARED),
             records_truncated: c(name::RECORDS_TRUNCATED),
             records_unterminated: c(name::RECORDS_UNTERMINATED),
             records_delivered: c(name::RECORDS_DELIVERED),
@@ -212,6 +220,12 @@ impl FlowMetrics {
     /// Counts lines that were longer than a line may be. Not for the hot path.
     pub fn lines_oversize(&self, policy: &'static str, count: u64) {
         counter!(name::LINES_OVERSIZE, "flow" => self.flow.clone(), "policy" => policy)
+            .increment(count);
+    }
+
+    /// Counts records that a converter could not read, with the reason. Not for the hot path.
+    pub fn records_raw_fallback(&self, reason: &'static str, count: u64) {
+        counter!(name::RECORDS_RAW_FALLBACK, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 

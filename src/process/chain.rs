@@ -3,8 +3,12 @@
 //! It owns the buffers that the records pass through, so that a flow's thread converts without
 //! allocating. It does not decide what a skipped or unreadable record means to the flow.
 
+use super::add_ec2_metadata::AddEc2Metadata;
+use super::add_metadata::AddMetadata;
 use super::csv_to_json::CsvToJson;
+use super::json_reader::NotAnObject;
 use super::log_to_json::LogToJson;
+use super::pattern::OverLimit;
 use super::single_line::SingleLine;
 use super::{ConverterConfig, add_brackets, text};
 
@@ -46,6 +50,12 @@ pub enum Converted<'a> {
 /// Why a converter could not read a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
+    /// The converter adds to JSON objects, and the record is none.
+    #[error("the record is no JSON object: {0}; put a converter that makes JSON before")]
+    NotAnObject(#[from] NotAnObject),
+    /// A pattern would take too long.
+    #[error("{0}; make the pattern simpler, with [^x]* in place of .* where it can be")]
+    Pattern(#[from] OverLimit),
     /// The result is larger than a record may become.
     #[error(
         "converted record has {bytes} bytes, more than {max_bytes}; \
@@ -58,6 +68,51 @@ pub enum ConvertError {
     },
 }
 
+impl ConvertError {
+    /// Every label.
+    pub const LABELS: [&str; 3] = ["not_json", "pattern_steps", "too_large"];
+
+    /// A stable label for the metric.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotAnObject(_) => "not_json",
+            Self::Pattern(_) => "pattern_steps",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// Why a converter has no result.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The raw record is to be sent.
+    Raw(ConvertError),
+    /// The record is to be skipped, for this reason.
+    Skip(&'static str),
+}
+
+impl From<NotAnObject> for Refused {
+    fn from(error: NotAnObject) -> Self {
+        Self::Raw(error.into())
+    }
+}
+
+impl From<OverLimit> for Refused {
+    fn from(error: OverLimit) -> Self {
+        Self::Raw(error.into())
+    }
+}
+
+/// What a converter did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// It appended the converted record.
+    Converted,
+    /// It has nothing to add: the record stays as it is.
+    Unchanged,
+}
+
 /// The converters of one flow and the buffers between them.
 #[derive(Debug)]
 pub struct Chain {
@@ -68,12 +123,17 @@ pub struct Chain {
     input: Vec<u8>,
     /// The record as text, where bytes had to be replaced.
     text: String,
+    unix_millis: i64,
+    /// Records that went without the metadata they should have got, since last asked.
+    without_metadata: u64,
 }
 
 /// One converter, ready to work.
 #[derive(Debug)]
 enum Converter {
     AddBrackets,
+    AddEc2Metadata(AddEc2Metadata),
+    AddMetadata(AddMetadata),
     CsvToJson(CsvToJson),
     LogToJson(LogToJson),
     SingleLine(SingleLine),
@@ -88,7 +148,19 @@ impl Chain {
             output: Vec::new(),
             input: Vec::new(),
             text: String::new(),
+            unix_millis: 0,
+            without_metadata: 0,
         }
+    }
+
+    /// Says what time it is, in milliseconds since 1970.
+    pub fn set_time(&mut self, unix_millis: i64) {
+        self.unix_millis = unix_millis;
+    }
+
+    /// How many records went without the metadata they should have got, since the last call.
+    pub fn take_without_metadata(&mut self) -> u64 {
+        std::mem::take(&mut self.without_metadata)
     }
 
     /// Whether records pass untouched: the caller can then send the bytes as they are.
@@ -109,8 +181,16 @@ impl Chain {
             };
             self.output.clear();
             let text = text::decode(bytes, &mut self.text);
-            if let Err(reason) = converter.convert(text, &mut self.output) {
-                return Converted::Skipped { reason };
+            match converter.convert(text, self.unix_millis, &mut self.output) {
+                Ok(Done::Converted) => {}
+                Ok(Done::Unchanged) => {
+                    self.without_metadata += 1;
+                    self.output.extend_from_slice(bytes);
+                }
+                Err(Refused::Skip(reason)) => return Converted::Skipped { reason },
+                Err(Refused::Raw(reason)) => {
+                    return Converted::Raw { record, converter: converter.name(), reason };
+                }
             }
             let bytes = self.output.len();
             if bytes > CONVERTED_BYTES_MAX {
@@ -139,6 +219,12 @@ impl Converter {
     fn new(config: &ConverterConfig) -> Self {
         match config {
             ConverterConfig::AddBrackets => Self::AddBrackets,
+            ConverterConfig::AddEc2Metadata { facts, format, .. } => {
+                Self::AddEc2Metadata(AddEc2Metadata::new(facts, *format))
+            }
+            ConverterConfig::AddMetadata { metadata, timestamp, format } => {
+                Self::AddMetadata(AddMetadata::new(metadata, *timestamp, *format))
+            }
             ConverterConfig::CsvToJson { field_names, delimiter, format } => {
                 Self::CsvToJson(CsvToJson::new(field_names, delimiter, *format))
             }
@@ -156,29 +242,45 @@ impl Converter {
     fn name(&self) -> &'static str {
         match self {
             Self::AddBrackets => "ADDBRACKETS",
+            Self::AddEc2Metadata(_) => "ADDEC2METADATA",
+            Self::AddMetadata(_) => "ADDMETADATA",
             Self::CsvToJson(_) => "CSVTOJSON",
             Self::LogToJson(_) => "LOGTOJSON",
             Self::SingleLine(_) => "SINGLELINE",
         }
     }
 
-    /// Appends the converted record, or says why it is to be skipped.
-    fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    /// Appends the converted record.
+    fn convert(
+        &mut self,
+        text: &str,
+        unix_millis: i64,
+        out: &mut Vec<u8>,
+    ) -> Result<Done, Refused> {
         match self {
             Self::AddBrackets => add_brackets::convert(text, out),
-            Self::CsvToJson(converter) => converter.convert(text, out),
-            Self::LogToJson(converter) => return converter.convert(text, out),
+            Self::AddEc2Metadata(converter) => {
+                if !converter.convert(text, out)? {
+                    return Ok(Done::Unchanged);
+                }
+            }
+            Self::AddMetadata(converter) => converter.convert(text, unix_millis, out),
+            Self::CsvToJson(converter) => converter.convert(text, out)?,
+            Self::LogToJson(converter) => converter.convert(text, out)?,
             Self::SingleLine(converter) => converter.convert(text, out),
         }
-        Ok(())
+        Ok(Done::Converted)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
-    use super::super::{CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
+    use super::super::{CsvDelimiter, JsonFormat, LogFormat, MachineFacts, compile_match_pattern};
     use super::{
         CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, ConverterConfig,
         IDLE_BUFFER_BYTES_MAX, NO_MATCH,
@@ -255,11 +357,49 @@ mod tests {
         assert_eq!((record, converter), (&b" x\n"[..], "CSVTOJSON"));
         let bytes = CONVERTED_BYTES_MAX + "{\"\":\"x\"}\n".len();
         assert_eq!(reason, ConvertError::TooLarge { bytes });
+        assert_eq!(reason.label(), "too_large");
         assert_eq!(
             reason.to_string(),
             "converted record has 67108873 bytes, more than 67108864; \
              use fewer converters or smaller records"
         );
+    }
+
+    #[test]
+    fn a_pattern_that_takes_too_long_sends_the_record_raw() {
+        let pattern = compile_match_pattern("(x+)+(?=y)z").unwrap();
+        let slow = ConverterConfig::LogToJson {
+            log_format: LogFormat::Syslog,
+            pattern: Some(pattern),
+            field_names: Some(vec!["a".to_owned()]),
+            format: JsonFormat::Compact,
+        };
+        let mut chain = Chain::new(&[SINGLE_LINE, slow]);
+        let record = [b"  ".as_slice(), &[b'x'; 60], b"\n"].concat();
+        let Converted::Raw { record: sent, converter, reason } = chain.convert(&record) else {
+            panic!("not sent raw");
+        };
+        assert_eq!((sent, converter, reason.label()), (&*record, "LOGTOJSON", "pattern_steps"));
+    }
+
+    #[test]
+    fn without_facts_about_the_machine_records_pass_and_are_counted() {
+        let facts = MachineFacts::default();
+        let config = ConverterConfig::AddEc2Metadata {
+            facts: facts.clone(),
+            time_to_live: Duration::from_hours(1),
+            format: JsonFormat::Compact,
+        };
+        let mut chain = Chain::new(&[config, ConverterConfig::AddBrackets]);
+        assert_eq!(chain.convert(b"x\n"), Converted::Record(b"{x\n}"));
+        assert_eq!((chain.take_without_metadata(), chain.take_without_metadata()), (1, 0));
+        facts.tell(Some(Arc::new(Vec::new())));
+        let Converted::Raw { converter, reason, .. } = chain.convert(b"x\n") else {
+            panic!("not sent raw");
+        };
+        assert_eq!((converter, reason.label()), ("ADDEC2METADATA", "not_json"));
+        assert_eq!(chain.convert(b"{}\n"), Converted::Record(b"{{}\n}"));
+        assert_eq!(chain.take_without_metadata(), 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::JsonFormat;
 use super::json::ObjectWriter;
+use super::pattern::OverLimit;
 use super::split::{CsvDelimiter, Splitter};
 
 /// The converter.
@@ -24,10 +25,14 @@ impl CsvToJson {
     }
 
     /// Appends the converted record.
-    pub(super) fn convert(&mut self, text: &str, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// Finding the delimiters would take too long.
+    pub(super) fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), OverLimit> {
         let line = text.strip_suffix('\n').unwrap_or(text);
-        let columns = self.splitter.split(line);
+        let columns = self.splitter.split(line)?;
         self.writer.write(out, |column| columns.get(column));
+        Ok(())
     }
 }
 
@@ -39,7 +44,7 @@ mod tests {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let delimiter = CsvDelimiter::parse(delimiter).unwrap();
         let mut out = Vec::new();
-        CsvToJson::new(&names, &delimiter, format).convert(input, &mut out);
+        CsvToJson::new(&names, &delimiter, format).convert(input, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

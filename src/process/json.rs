@@ -79,7 +79,7 @@ fn lead(place: usize, name: &str, format: JsonFormat) -> Vec<u8> {
 
 /// Appends UTF-8 text as a JSON string. Only what JSON demands is escaped: `"`, `\` and the
 /// control characters below U+0020, with upper-case hexadecimal digits.
-fn push_string(out: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;
     while let Some(plain) = plain_length(rest) {

@@ -3,12 +3,11 @@
 //! The parts come from one of the predefined formats or from the groups of a pattern. A line
 //! that is not of the shape is skipped, and every line is when names and parts differ in number.
 
-use regex::{CaptureLocations, Regex};
-
 use super::JsonFormat;
-use super::chain::{FIELD_COUNT, NO_MATCH};
+use super::chain::{FIELD_COUNT, NO_MATCH, Refused};
 use super::formats::LogFormat;
 use super::json::ObjectWriter;
+use super::pattern::{Matcher, Pattern};
 
 /// The converter.
 #[derive(Debug)]
@@ -23,18 +22,14 @@ pub(super) struct LogToJson {
 #[derive(Debug)]
 enum Source {
     Format(LogFormat),
-    Pattern {
-        regex: Regex,
-        /// Reused from line to line.
-        groups: CaptureLocations,
-    },
+    Pattern(Box<Matcher>),
 }
 
 impl LogToJson {
     /// A converter; without names the fields have those of the format.
     pub(super) fn new(
         log_format: LogFormat,
-        pattern: Option<&Regex>,
+        pattern: Option<&Pattern>,
         field_names: Option<&[String]>,
         format: JsonFormat,
     ) -> Self {
@@ -43,14 +38,11 @@ impl LogToJson {
             None => log_format.field_names().to_vec(),
         };
         let parts = match pattern {
-            // Group 0 is the whole line.
-            Some(regex) => regex.captures_len() - 1,
+            Some(pattern) => pattern.groups(),
             None => log_format.field_names().len(),
         };
         let source = match pattern {
-            Some(regex) => {
-                Source::Pattern { regex: regex.clone(), groups: regex.capture_locations() }
-            }
+            Some(pattern) => Source::Pattern(Box::new(Matcher::new(pattern))),
             None => Source::Format(log_format),
         };
         Self {
@@ -61,24 +53,29 @@ impl LogToJson {
         }
     }
 
-    /// Appends the converted record, or says why it is to be skipped.
-    pub(super) fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    /// Appends the converted record.
+    ///
+    /// # Errors
+    /// Why it is to be skipped, or sent raw.
+    pub(super) fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Refused> {
         if !self.has_a_name_for_each_part {
-            return Err(FIELD_COUNT);
+            return Err(Refused::Skip(FIELD_COUNT));
         }
         let line = text.strip_suffix('\n').unwrap_or(text);
         let dash_is_null = self.dash_is_null;
         let not_a_dash = |value: &&[u8]| !(dash_is_null && *value == b"-");
         match &mut self.source {
             Source::Format(format) => {
-                let values = format.parse(line).ok_or(NO_MATCH)?;
+                let values = format.parse(line).ok_or(Refused::Skip(NO_MATCH))?;
                 self.writer
                     .write(out, |field| values.get(field).copied().flatten().filter(not_a_dash));
             }
-            Source::Pattern { regex, groups } => {
-                regex.captures_read(groups, line).ok_or(NO_MATCH)?;
+            Source::Pattern(matcher) => {
+                if !matcher.matches(line)? {
+                    return Err(Refused::Skip(NO_MATCH));
+                }
                 self.writer.write(out, |field| {
-                    let (start, end) = groups.get(field + 1)?;
+                    let (start, end) = matcher.group(field + 1)?;
                     line.as_bytes().get(start..end).filter(not_a_dash)
                 });
             }
@@ -93,7 +90,7 @@ mod tests {
     use super::LogFormat::{
         ApacheErrorLog, CombinedApacheLog, CommonApacheLog, Rfc3339Syslog, Syslog,
     };
-    use super::{FIELD_COUNT, JsonFormat, LogFormat, LogToJson, NO_MATCH};
+    use super::{FIELD_COUNT, JsonFormat, LogFormat, LogToJson, NO_MATCH, Refused};
 
     const COMMON_LINE: &str = concat!(
         "1.2.3.4 - frank [10/Oct/2000:13:55:36 -0700]",
@@ -109,7 +106,10 @@ mod tests {
     /// The converted record without its line feed, or why it was skipped.
     fn run(mut converter: LogToJson, input: &str) -> Result<String, &'static str> {
         let mut out = Vec::new();
-        converter.convert(input, &mut out)?;
+        converter.convert(input, &mut out).map_err(|refused| match refused {
+            Refused::Skip(reason) => reason,
+            Refused::Raw(error) => panic!("{error}"),
+        })?;
         let json = String::from_utf8(out).unwrap();
         Ok(json.strip_suffix('\n').expect("a line feed at the end").to_owned())
     }

@@ -1,36 +1,67 @@
 //! The processing chain: from the bytes of one record to the bytes that are sent.
 //!
-//! One file a converter: `add_brackets`, `single_line`, `csv_to_json` and `log_to_json`; `chain`
-//! runs them in order. Beside them stand the pieces they share: `text` decodes, `json` writes,
-//! `split` cuts columns, `formats` reads the predefined log formats and `java_regex` turns Java's
-//! regular expressions into ours.
+//! One file a converter: `add_brackets`, `add_metadata`, `add_ec2_metadata`, `single_line`,
+//! `csv_to_json` and `log_to_json`; `chain` runs them in order. Beside them stand the pieces they
+//! share: `text` decodes, `json` writes flat objects and `value` any, `json_reader` reads,
+//! `split` cuts columns, `formats` reads the predefined log formats and `pattern` matches Java's
+//! regular expressions.
 //!
 //! The behaviour is the Java agent's, bit for bit: a converter gets the record with its line end,
 //! its output feeds the next one, a record may be skipped, and when a converter cannot read a
-//! record the raw record is sent. Nothing here does I/O, knows the time or writes a log line, and
-//! once the buffers have grown to the size of the records, nothing here allocates.
+//! record the raw record is sent. Nothing here does I/O, asks for the time or writes a log line.
+//! Once the buffers have grown to the size of the records nothing allocates but the converter
+//! that has to understand JSON, and patterns that need to go back.
 
 mod add_brackets;
+mod add_ec2_metadata;
+mod add_metadata;
 mod chain;
 mod csv_to_json;
 mod formats;
-mod java_regex;
 mod json;
+mod json_reader;
 mod log_to_json;
+mod pattern;
 mod single_line;
 mod split;
 mod text;
+mod value;
 
+use std::time::Duration;
+
+pub use add_ec2_metadata::{Facts, MachineFacts};
 pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
 pub use formats::LogFormat;
-pub use java_regex::compile_match_pattern;
+pub use json_reader::{DEPTH_MAX, NotAnObject};
+pub use pattern::{
+    Finder, Footer, LineStart, OverLimit, Pattern, PatternError, compile_match_pattern,
+};
 pub use split::CsvDelimiter;
+pub use value::JsonValue;
 
 /// The configuration of one converter of the chain, validated.
 #[derive(Debug, Clone)]
 pub enum ConverterConfig {
     /// `ADDBRACKETS`: the record, with its line end, between `{` and `}`.
     AddBrackets,
+    /// `ADDEC2METADATA`: what is known about the instance, put into a JSON object.
+    AddEc2Metadata {
+        /// What is known; whoever runs the flow fills it.
+        facts: MachineFacts,
+        /// `metadataTTL`: what is known is found out anew when it is this old.
+        time_to_live: Duration,
+        /// `jsonFormat`.
+        format: JsonFormat,
+    },
+    /// `ADDMETADATA`: the line as a string beside fixed metadata.
+    AddMetadata {
+        /// `metadata`; null if there is none.
+        metadata: JsonValue,
+        /// `timestamp`: the time of the conversion comes first.
+        timestamp: bool,
+        /// `jsonFormat`.
+        format: JsonFormat,
+    },
     /// `CSVTOJSON`: the columns of a line as an object of strings.
     CsvToJson {
         /// `customFieldNames`, one a column; a name that comes twice keeps its first place and
@@ -46,7 +77,7 @@ pub enum ConverterConfig {
         /// `logFormat`. Beside a pattern it only decides whether a captured `-` means null.
         log_format: LogFormat,
         /// `matchPattern`, from [`compile_match_pattern`].
-        pattern: Option<regex::Regex>,
+        pattern: Option<Pattern>,
         /// `customFieldNames`. The validation makes sure that they are there when there is a
         /// pattern, and that there are as many as the format has fields when there is none; a
         /// chain that gets another number skips every record.

@@ -7,9 +7,8 @@
 use std::ops::Range;
 
 use memchr::memmem;
-use regex::Regex;
 
-use super::java_regex::{self, Translation};
+use super::pattern::{Finder, Matcher, OverLimit, PatternError, Separator};
 
 /// What stands between two columns.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub enum CsvDelimiter {
     /// These bytes, which are UTF-8. Without any, every UTF-16 unit is a column of its own.
     Literal(Vec<u8>),
     /// Whatever this matches.
-    Regex(Regex),
+    Pattern(Finder),
 }
 
 impl CsvDelimiter {
@@ -26,18 +25,16 @@ impl CsvDelimiter {
     ///
     /// # Errors
     ///
-    /// The text is not a regular expression, or it uses what [`super::compile_match_pattern`]
-    /// lists as not supported.
-    pub fn parse(text: &str) -> Result<Self, regex::Error> {
+    /// As [`super::compile_match_pattern`].
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.chars().all(|char| char == '|') {
             // Alternatives that are all empty match between any two characters, as "" does.
             return Ok(Self::Literal(Vec::new()));
         }
-        let Translation { pattern, literal } = java_regex::translate(text)?;
-        match literal {
-            Some(literal) => Ok(Self::Literal(literal.into_bytes())),
-            None => Regex::new(&pattern).map(Self::Regex),
-        }
+        Ok(match Finder::compile(text)? {
+            Separator::Literal(literal) => Self::Literal(literal.into_bytes()),
+            Separator::Finder(finder) => Self::Pattern(finder),
+        })
     }
 }
 
@@ -56,7 +53,7 @@ pub(super) struct Splitter {
 enum Search {
     Byte(u8),
     Bytes(Box<memmem::Finder<'static>>),
-    Pattern(Regex),
+    Pattern(Box<Matcher>),
     EveryUnit {
         /// The text with each character outside the basic plane replaced.
         units: String,
@@ -72,13 +69,16 @@ impl Splitter {
                 [byte] => Search::Byte(*byte),
                 bytes => Search::Bytes(Box::new(memmem::Finder::new(bytes).into_owned())),
             },
-            CsvDelimiter::Regex(regex) => Search::Pattern(regex.clone()),
+            CsvDelimiter::Pattern(finder) => Search::Pattern(Box::new(Matcher::searching(finder))),
         };
         Self { search, columns: Vec::with_capacity(wanted), wanted }
     }
 
     /// Cuts `text` into columns.
-    pub(super) fn split<'s>(&'s mut self, text: &'s str) -> Columns<'s> {
+    ///
+    /// # Errors
+    /// It would take too long.
+    pub(super) fn split<'s>(&'s mut self, text: &'s str) -> Result<Columns<'s>, OverLimit> {
         let mut cutter = Cutter::new(&mut self.columns, self.wanted);
         let bytes = text.as_bytes();
         let text = match &mut self.search {
@@ -91,8 +91,9 @@ impl Splitter {
                 cutter.cut(text, finder.find_iter(bytes).map(|at| at..at + width));
                 text
             }
-            Search::Pattern(regex) => {
-                cutter.cut(text, JavaMatches { regex, text, from: 0 });
+            Search::Pattern(matcher) => {
+                matcher.find_each(text, |delimiter| cutter.cut_at(delimiter))?;
+                cutter.finish(text);
                 text
             }
             Search::EveryUnit { units } => {
@@ -102,7 +103,7 @@ impl Splitter {
                 text
             }
         };
-        Columns { text, columns: &self.columns }
+        Ok(Columns { text, columns: &self.columns })
     }
 }
 
@@ -128,28 +129,41 @@ struct Cutter<'c> {
     /// How many of the collected columns have something other than empty columns behind them or
     /// are not empty themselves.
     kept: usize,
+    /// Where the next column begins.
+    start: usize,
+    /// Nothing that follows can make a difference.
+    done: bool,
 }
 
 impl<'c> Cutter<'c> {
     fn new(columns: &'c mut Vec<Range<usize>>, wanted: usize) -> Self {
         columns.clear();
-        Self { columns, wanted, kept: 0 }
+        Self { columns, wanted, kept: 0, start: 0, done: false }
     }
 
     /// Cuts `text` at these delimiters.
     fn cut(&mut self, text: &str, delimiters: impl Iterator<Item = Range<usize>>) {
-        let mut start = 0;
         for delimiter in delimiters {
-            if delimiter.end == 0 {
-                continue;
-            }
-            if self.push(start..delimiter.start) {
+            if self.cut_at(delimiter) {
                 return;
             }
-            start = delimiter.end;
         }
-        let found_none = start == 0;
-        if !self.push(start..text.len()) && !found_none {
+        self.finish(text);
+    }
+
+    /// Cuts at one delimiter; true when no later one can make a difference.
+    fn cut_at(&mut self, delimiter: Range<usize>) -> bool {
+        if delimiter.end > 0 {
+            self.done = self.push(self.start..delimiter.start);
+            self.start = delimiter.end;
+        }
+        self.done
+    }
+
+    /// Takes what is left behind the last delimiter.
+    fn finish(&mut self, text: &str) {
+        let found_none = self.start == 0;
+        if !self.done && !self.push(self.start..text.len()) && !found_none {
             self.columns.truncate(self.kept);
         }
     }
@@ -164,32 +178,6 @@ impl<'c> Cutter<'c> {
             self.kept = self.columns.len();
         }
         self.kept == self.wanted
-    }
-}
-
-/// The matches in the order and number in which Java's `Matcher.find` gives them. Unlike Rust's
-/// `find_iter`, it may find a match of no width right behind another match.
-#[derive(Debug)]
-struct JavaMatches<'r, 't> {
-    regex: &'r Regex,
-    text: &'t str,
-    from: usize,
-}
-
-impl Iterator for JavaMatches<'_, '_> {
-    type Item = Range<usize>;
-
-    fn next(&mut self) -> Option<Range<usize>> {
-        if self.from > self.text.len() {
-            return None;
-        }
-        let found = self.regex.find_at(self.text, self.from)?.range();
-        self.from = match found.is_empty() {
-            true if found.end < self.text.len() => self.text.ceil_char_boundary(found.end + 1),
-            true => self.text.len() + 1,
-            false => found.end,
-        };
-        Some(found)
     }
 }
 
@@ -219,8 +207,8 @@ mod tests {
     fn split(text: &str, delimiter: &str, wanted: usize) -> Vec<Option<String>> {
         let delimiter = CsvDelimiter::parse(delimiter).unwrap();
         let mut splitter = Splitter::new(&delimiter, wanted);
-        splitter.split("what,,was::left").get(0);
-        let columns = splitter.split(text);
+        splitter.split("what,,was::left").unwrap().get(0);
+        let columns = splitter.split(text).unwrap();
         let text_of = |column| {
             columns.get(column).map(|bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap())
         };
@@ -293,15 +281,15 @@ mod tests {
                 "{text:?} gave {delimiter:?}"
             );
         }
-        for text in ["\\s", ".", "a|b", "[,;]", ",+", "(?i)x", "^,", "()"] {
+        for text in ["\\s", ".", "a|b", "[,;]", ",+", "(?i)x", "^,", "()", ",(?=x)"] {
             let delimiter = CsvDelimiter::parse(text).unwrap();
-            assert!(matches!(delimiter, CsvDelimiter::Regex(_)), "{text:?} gave {delimiter:?}");
+            assert!(matches!(delimiter, CsvDelimiter::Pattern(_)), "{text:?} gave {delimiter:?}");
         }
     }
 
     #[test]
     fn what_is_no_regular_expression_is_an_error() {
-        for text in ["(", "*", "[", "a{", "\\", ",(?=x)"] {
+        for text in ["(", "*", "[", "a{", "\\", ",\\X"] {
             assert!(CsvDelimiter::parse(text).is_err(), "{text:?}");
         }
     }

@@ -4,15 +4,22 @@
 //! asks again with more when it needs more, so a truncated file can never leave half a line
 //! behind in here.
 
+use std::cell::Cell;
+
 use memchr::{memchr, memrchr};
-use regex::bytes::Regex;
+
+use crate::process::LineStart;
 
 /// How records are told apart.
 #[derive(Debug, Clone)]
 pub struct Splitter {
     /// A record begins at each line on which this matches at the line's start; `None`: each line
     /// is a record.
-    start: Option<Regex>,
+    start: Option<LineStart>,
+    /// Lines join into a record of at most this many bytes; 0: each line is a record.
+    aggregate_bytes: usize,
+    /// Lines on which the pattern would have taken too long, since last asked.
+    over_limit: Cell<u64>,
     /// What is longer than this is no record, in bytes.
     record_bytes_max: usize,
     /// What is longer is taken in pieces.
@@ -57,17 +64,46 @@ pub enum Next {
 }
 
 impl Splitter {
-    /// A splitter that takes lines, or multi-line records if `start` is given. The pattern must be
-    /// anchored at its start (`\A`).
+    /// A splitter that takes lines, or multi-line records if `start` is given.
     #[must_use]
-    pub fn new(start: Option<Regex>, record_bytes_max: usize) -> Self {
-        Self { start, record_bytes_max, in_pieces: false }
+    pub fn new(start: Option<LineStart>, record_bytes_max: usize) -> Self {
+        Self { start, aggregate_bytes: 0, over_limit: Cell::new(0), record_bytes_max, in_pieces: false }
     }
 
     /// The same, but what is longer than a record may be is taken in pieces.
     #[must_use]
     pub fn in_pieces(self) -> Self {
         Self { in_pieces: true, ..self }
+    }
+
+    /// Joins whole lines into records of at most this many bytes; a line that is longer is a
+    /// record of its own. Multi-line records are not joined.
+    #[must_use]
+    pub fn aggregating(self, bytes: usize) -> Self {
+        Self { aggregate_bytes: if self.start.is_none() { bytes } else { 0 }, ..self }
+    }
+
+    /// How many lines, since the last call, were taken for the middle of a record because the
+    /// pattern would have taken too long on them.
+    pub fn take_over_limit(&self) -> u64 {
+        self.over_limit.take()
+    }
+
+    /// How many bytes the record at the start of `window` has if lines are joined, given the
+    /// length of its first line. `None` if more lines may fit and more bytes are to be read.
+    #[must_use]
+    pub fn joined(&self, window: &[u8], first: usize, at_end: bool) -> Option<usize> {
+        let mut len = first;
+        while len < self.aggregate_bytes {
+            let rest = window.get(len..).unwrap_or_default();
+            let room = rest.get(..self.aggregate_bytes - len).unwrap_or(rest);
+            match memchr(b'\n', room) {
+                Some(newline) => len += newline + 1,
+                None if room.len() == rest.len() && !at_end => return None,
+                None => break,
+            }
+        }
+        Some(len)
     }
 
     /// Whether records span lines.
@@ -87,7 +123,7 @@ impl Splitter {
     pub fn next(&self, window: &[u8], ending: Ending) -> Next {
         let found = match &self.start {
             None => memchr(b'\n', window).map(|at| at + 1),
-            Some(start) => end_of_multi_line(start, window, ending),
+            Some(start) => end_of_multi_line(&|line| self.is_start(start, line), window, ending),
         };
         let last = matches!(ending, Ending::Final | Ending::Idle) && !window.is_empty();
         let max = self.record_bytes_max;
@@ -108,10 +144,24 @@ fn piece(window: &[u8], max: usize) -> usize {
     (max.saturating_sub(3).max(1)..=max).rev().find(begins).unwrap_or(max)
 }
 
+impl Splitter {
+    /// A line that takes too long to judge is none that starts a record: it stays with the others.
+    fn is_start(&self, start: &LineStart, line: &[u8]) -> bool {
+        start.matches(line).unwrap_or_else(|_| {
+            self.over_limit.set(self.over_limit.get() + 1);
+            false
+        })
+    }
+}
+
 /// A multi-line record ends before the next line that starts one. The first line belongs to the
-/// record whatever it says. As long as more may come only complete lines are judged: half a line
-/// may match or not match by accident.
-fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usize> {
+/// record whatever it says. As long as more may come only complete lines are judged:
+/// half a line may match or not match by accident.
+fn end_of_multi_line(
+    is_start: &impl Fn(&[u8]) -> bool,
+    window: &[u8],
+    ending: Ending,
+) -> Option<usize> {
     let mut line_start = memchr(b'\n', window)? + 1;
     loop {
         let rest = window.get(line_start..)?;
@@ -126,7 +176,7 @@ fn end_of_multi_line(start: &Regex, window: &[u8], ending: Ending) -> Option<usi
             return (ending == Ending::Held && complete).then_some(line_start);
         };
         let line = rest.get(..=newline)?;
-        if start.is_match(line) {
+        if is_start(line) {
             return Some(line_start);
         }
         line_start += newline + 1;
@@ -148,7 +198,7 @@ mod tests {
     }
 
     fn starts_with_digit() -> Splitter {
-        Splitter::new(Some(Regex::new(r"\A(?:\d)").unwrap()), 64)
+        Splitter::new(Some(LineStart::compile(r"\d").unwrap()), 64)
     }
 
     #[test]
@@ -217,6 +267,37 @@ mod tests {
         let s = starts_with_digit();
         assert_eq!(s.next(b"1 a\n2 b", Ending::Open), Next::NeedMore);
         assert_eq!(s.next(b"1 a\n2 b\n", Ending::Open), Next::Record { len: 4 });
+    }
+
+    #[test]
+    fn lines_are_joined_while_they_fit() {
+        let s = lines().aggregating(10);
+        let mut rest: &[u8] = b"AAAA\nBBBB\nCCCC\nDDDDDDDDDDDD\nE\npart";
+        for want in ["AAAA\nBBBB\n", "CCCC\n", "DDDDDDDDDDDD\n", "E\n"] {
+            let first = memchr(b'\n', rest).unwrap() + 1;
+            let len = s.joined(rest, first, true).unwrap();
+            assert_eq!(rest.get(..len), Some(want.as_bytes()));
+            rest = rest.get(len..).unwrap();
+        }
+    }
+
+    #[test]
+    fn joining_reads_on_only_where_more_could_fit() {
+        let s = lines().aggregating(10);
+        assert_eq!(s.joined(b"AAAA\nBB", 5, false), None);
+        assert_eq!(s.joined(b"AAAA\nBB", 5, true), Some(5));
+        assert_eq!(s.joined(b"AAAA\nBBBBBB", 5, false), Some(5), "the next line cannot fit");
+        assert_eq!(s.joined(b"AAAA\nBBBB\n", 5, false), Some(10), "it is full");
+        assert_eq!(lines().joined(b"AAAA\nBBBB\n", 5, false), Some(5), "nothing is joined");
+    }
+
+    #[test]
+    fn a_line_that_takes_too_long_to_judge_stays_with_the_others() {
+        let start = LineStart::compile(r"(?:a*)*(?=b)c").unwrap();
+        let s = Splitter::new(Some(start), 1024);
+        let lines = [b"x\n".as_slice(), &[b'a'; 40], b"\n", b"y\n"].concat();
+        assert_eq!(s.next(&lines, Ending::Open), Next::NeedMore);
+        assert_eq!((s.take_over_limit(), s.take_over_limit()), (1, 0));
     }
 
     #[test]

@@ -81,7 +81,14 @@ impl Home {
 
     /// Starts the agent.
     pub fn start(&self) -> Agent {
-        Agent::start(&self.write_config())
+        self.start_with(&[])
+    }
+
+    /// Starts the agent with these variables in its environment.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
+        let mut command = self.command("run");
+        command.envs(environment.iter().copied());
+        Agent::spawn(command)
     }
 
     /// Starts the agent with a limit on descriptors that it cannot raise.

@@ -114,6 +114,8 @@ impl World {
             max_buffer_bytes: 5 * 1024 * 1024,
             partition_key: PartitionKey::Random,
             multi_line_start: None,
+            file_footer: None,
+            aggregated_record_bytes: 0,
             multi_line_hold: Duration::from_secs(1),
             partial_line_hold: None,
             encoding: Encoding::Auto,

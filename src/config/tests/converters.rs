@@ -1,7 +1,7 @@
 //! `dataProcessingOptions`: what is taken, and every way to get it wrong.
 
 use super::*;
-use crate::process::{ConverterConfig, CsvDelimiter, JsonFormat, LogFormat};
+use crate::process::{ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat};
 
 fn options(items: &str) -> String {
     kinesis(&format!("\"dataProcessingOptions\": {items}"))
@@ -69,7 +69,7 @@ fn a_match_pattern_has_one_group_for_each_name() {
     else {
         panic!("{chain:?}");
     };
-    assert!(regex.is_match("x y") && !regex.is_match("x y z"));
+    assert_eq!((regex.matches("x y"), regex.matches("x y z")), (Ok(true), Ok(false)));
     assert_eq!(names, &["a", "b"]);
     let (kind, message, _) = error(&options(&item(pattern, "[\"a\"]")));
     assert_eq!(kind, Kind::Conflict);
@@ -137,9 +137,9 @@ fn a_chain_of_the_wrong_shape_says_so() {
             "the converter \"USINGPLUGGIN\" is not supported",
         ),
         (
-            "[{optionName: ADDMETADATA}]",
-            Kind::Unsupported,
-            "the converter \"ADDMETADATA\" is not supported",
+            "[{optionName: ADDMETADATA, timestamp: [1]}]",
+            Kind::WrongType,
+            "'timestamp' has to be a string, not a list",
         ),
         (
             "[{optionName: SINGLELINE, parseOptions: NO_TRIM}]",
@@ -168,7 +168,7 @@ fn wrong_options_of_csv_to_json_say_so() {
         (
             ", customFieldNames: [a], delimiter: '('",
             Kind::Invalid,
-            "'delimiter' \"(\" is no regular expression: unclosed group at the end of `(`",
+            "'delimiter' \"(\" is no regular expression: unclosed group at position 1",
         ),
         (
             ", customFieldNames: [a], jsonFormat: PRETTY",
@@ -199,7 +199,7 @@ fn wrong_options_of_log_to_json_say_so() {
         (
             ", logFormat: SYSLOG, matchPattern: '(', customFieldNames: [a]",
             Kind::Invalid,
-            "'matchPattern' \"(\" is no regular expression: unclosed group at the end of `(`",
+            "'matchPattern' \"(\" is no regular expression: unclosed group at position 1",
         ),
     ] {
         let items = format!("[{{optionName: LOGTOJSON{entries}}}]");
@@ -219,4 +219,41 @@ fn unknown_options_warn_with_a_suggestion() {
     assert_eq!(help, "write NO_TRIM or ESCAPE_NEW_LINE");
     let (_, _, help) = error(&options("[{\"optionName\": \"CSVTOJASON\"}]"));
     assert_eq!(help, "did you mean CSVTOJSON?");
+}
+
+#[test]
+fn metadata_keeps_its_order_and_its_types() {
+    let chain = chain(
+        r#"[{"optionName": "ADDMETADATA", "timestamp": "TRUE", "jsonFormat": "PRETTYPRINT",
+             "metadata": {"b": "5", "a": [5, 1.50, true, null, {"x": {}}], "c": ""}}]"#,
+    );
+    let [ConverterConfig::AddMetadata { metadata, timestamp: true, format: JsonFormat::Pretty }] =
+        chain.as_slice()
+    else {
+        panic!("{chain:?}");
+    };
+    let number = |text: &str| JsonValue::Number(text.to_owned());
+    let text = |text: &str| JsonValue::String(text.to_owned());
+    let inner = JsonValue::Object(vec![("x".to_owned(), JsonValue::Object(Vec::new()))]);
+    let list = vec![number("5"), number("1.5"), JsonValue::Bool(true), JsonValue::Null, inner];
+    let want = [("b", text("5")), ("a", JsonValue::Array(list)), ("c", text(""))];
+    let want = want.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    assert_eq!(metadata, &JsonValue::Object(want));
+}
+
+#[test]
+fn a_time_to_live_that_is_no_number_warns_and_is_ignored() {
+    let item = |ttl: &str| {
+        options(&format!(
+            "[{{\"optionName\": \"ADDEC2METADATA\", \"logFormat\": \"SYSLOG\"{ttl}}}]"
+        ))
+    };
+    let seconds = |ttl: &str| match flow(&item(ttl)).converters.as_slice() {
+        [ConverterConfig::AddEc2Metadata { time_to_live, .. }] => time_to_live.as_secs(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((seconds(""), seconds(", \"metadataTTL\": \"60\"")), (3600, 60));
+    let (kind, message, _) = warning(&item(", \"metadataTTL\": \"soon\""));
+    assert_eq!(kind, Kind::Invalid);
+    assert_eq!(message, "'metadataTTL' \"soon\" is no time to live");
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::super::file::{
-    ConverterFile, CsvToJsonFile, FlowFile, LogToJsonFile, SingleLineFile, TopLevelFile,
+    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, FlowFile, LogToJsonFile,
+    SingleLineFile, TopLevelFile,
 };
 use super::*;
 
@@ -41,6 +42,8 @@ fn the_reference_has_every_key_and_its_commented_defaults_are_the_defaults() {
         FlowFile::KEYS,
         ConverterFile::KEYS,
         SingleLineFile::KEYS,
+        AddEc2MetadataFile::KEYS,
+        AddMetadataFile::KEYS,
         CsvToJsonFile::KEYS,
         LogToJsonFile::KEYS,
     ];

@@ -1,8 +1,8 @@
 //! What follows a backslash in a Java regular expression, in brackets and outside.
 
-use regex::Error;
-
-use super::Translator;
+use super::error::PatternError;
+use super::parse::Parser;
+use super::property::set_named;
 
 /// `\h`, without its brackets.
 const HORIZONTAL_SPACE: &str = r"\t \xA0\x{1680}\x{180E}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}";
@@ -22,9 +22,9 @@ pub(super) enum Escaped {
     Letter(char),
 }
 
-impl Translator<'_> {
+impl Parser {
     /// Reads what follows a backslash.
-    pub(super) fn escaped(&mut self) -> Result<Escaped, Error> {
+    pub(super) fn escaped(&mut self) -> Result<Escaped, PatternError> {
         let Some(token) = self.next() else {
             return Err(self.error("nothing after the backslash"));
         };
@@ -36,14 +36,18 @@ impl Translator<'_> {
             'n' => Ok(Escaped::Char('\n')),
             'r' => Ok(Escaped::Char('\r')),
             't' => Ok(Escaped::Char('\t')),
-            'd' => class("0-9"),
-            'D' => class("^0-9"),
             'h' => class(HORIZONTAL_SPACE),
             'H' => class(&format!("^{HORIZONTAL_SPACE}")),
-            's' => class(SPACE),
-            'S' => class(&format!("^{SPACE}")),
             'v' => class(VERTICAL_SPACE),
             'V' => class(&format!("^{VERTICAL_SPACE}")),
+            // These are Unicode's under the flag `U`, and ASCII otherwise.
+            letter @ ('d' | 'D' | 's' | 'S' | 'w' | 'W') if self.flags.unicode_classes => {
+                class(&format!("\\{letter}"))
+            }
+            'd' => class("0-9"),
+            'D' => class("^0-9"),
+            's' => class(SPACE),
+            'S' => class(&format!("^{SPACE}")),
             'w' => class("0-9A-Za-z_"),
             'W' => class("^0-9A-Za-z_"),
             'p' => self.property(""),
@@ -52,36 +56,22 @@ impl Translator<'_> {
             'c' => self.control().map(Escaped::Char),
             'u' => self.utf16().map(Escaped::Char),
             'x' => self.hexadecimal().map(Escaped::Char),
-            '1'..='9' => Err(self.error("a back-reference is not supported")),
-            letter if letter.is_ascii_alphabetic() => Ok(Escaped::Letter(letter)),
+            letter @ ('1'..='9' | 'A'..='Z' | 'a'..='z') => Ok(Escaped::Letter(letter)),
             char => Ok(Escaped::Char(char)),
         }
     }
 
-    /// `\p` and `\P`. The POSIX names are ASCII in Java; the others are Unicode's, with or
-    /// without `Is` before them, and it is the regex compiler that knows which exist.
-    fn property(&mut self, negation: &str) -> Result<Escaped, Error> {
+    /// `\p` and `\P`.
+    fn property(&mut self, negation: &str) -> Result<Escaped, PatternError> {
         let name = self.property_name()?;
-        let set = match name.as_str() {
-            "Alnum" => "[:alnum:]",
-            "Alpha" => "[:alpha:]",
-            "ASCII" => "[:ascii:]",
-            "Blank" => "[:blank:]",
-            "Cntrl" => "[:cntrl:]",
-            "Digit" => "[:digit:]",
-            "Graph" => "[:graph:]",
-            "Lower" => "[:lower:]",
-            "Print" => "[:print:]",
-            "Punct" => "[:punct:]",
-            "Space" => "[:space:]",
-            "Upper" => "[:upper:]",
-            "XDigit" => "[:xdigit:]",
-            _ => &format!(r"\p{{{}}}", name.strip_prefix("Is").unwrap_or(&name)),
-        };
-        Ok(Escaped::Class(format!("[{negation}{set}]")))
+        let class = format!("[{negation}{}]", set_named(&name, self.flags));
+        if super::class::ranges_of(&class).is_none() {
+            return Err(self.unsupported(&format!("the character property `{name}`")));
+        }
+        Ok(Escaped::Class(class))
     }
 
-    fn property_name(&mut self) -> Result<String, Error> {
+    fn property_name(&mut self) -> Result<String, PatternError> {
         let in_braces = self.eat('{');
         let mut name = String::new();
         while let Some(token) = self.next() {
@@ -100,7 +90,7 @@ impl Translator<'_> {
     }
 
     /// One to three octal digits; with three, the first is at most 3.
-    fn octal(&mut self) -> Result<char, Error> {
+    fn octal(&mut self) -> Result<char, PatternError> {
         let first = self.digit(8);
         let Some(first) = first else { return Err(self.error("malformed octal escape")) };
         let mut code = first;
@@ -113,14 +103,14 @@ impl Translator<'_> {
     }
 
     /// `\cX`: the character with one bit flipped, whatever it is.
-    fn control(&mut self) -> Result<char, Error> {
+    fn control(&mut self) -> Result<char, PatternError> {
         const CONTROL_BIT: u32 = 0x40;
         let Some(token) = self.next() else { return Err(self.error("nothing after `\\c`")) };
         self.char_of(u32::from(token.char) ^ CONTROL_BIT)
     }
 
     /// `\uHHHH`, or two of them that form a surrogate pair.
-    fn utf16(&mut self) -> Result<char, Error> {
+    fn utf16(&mut self) -> Result<char, PatternError> {
         let lead = self.four_hexadecimal_digits()?;
         let mut units = vec![lead];
         if (0xD800..0xDC00).contains(&lead) && self.eat('\\') && self.eat('u') {
@@ -128,11 +118,11 @@ impl Translator<'_> {
         }
         match char::decode_utf16(units).next() {
             Some(Ok(char)) => Ok(char),
-            _ => Err(self.error("a surrogate alone is not supported")),
+            _ => Err(self.unsupported("half of a surrogate pair")),
         }
     }
 
-    fn four_hexadecimal_digits(&mut self) -> Result<u16, Error> {
+    fn four_hexadecimal_digits(&mut self) -> Result<u16, PatternError> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.digit(16).and_then(|digit| u16::try_from(digit).ok());
@@ -143,7 +133,7 @@ impl Translator<'_> {
     }
 
     /// `\xHH` or `\x{H...}`.
-    fn hexadecimal(&mut self) -> Result<char, Error> {
+    fn hexadecimal(&mut self) -> Result<char, PatternError> {
         let in_braces = self.eat('{');
         let longest = if in_braces { 6 } else { 2 };
         let (mut code, mut digits) = (0, 0);
@@ -157,14 +147,7 @@ impl Translator<'_> {
         if complete { self.char_of(code) } else { Err(self.error("malformed `\\x` escape")) }
     }
 
-    /// The value of the next character, if it is a digit; goes past it.
-    fn digit(&mut self, radix: u32) -> Option<u32> {
-        let digit = self.peek(0)?.to_digit(radix)?;
-        self.at += 1;
-        Some(digit)
-    }
-
-    fn char_of(&self, code: u32) -> Result<char, Error> {
+    fn char_of(&self, code: u32) -> Result<char, PatternError> {
         char::from_u32(code).ok_or_else(|| self.error("escape of what is no character"))
     }
 }

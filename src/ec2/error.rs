@@ -1,0 +1,42 @@
+//! What can go wrong on the way to the facts.
+
+use std::time::Duration;
+
+/// Why something about the machine is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ec2Error {
+    /// Nobody gives credentials for EC2.
+    #[error("no credentials to ask EC2 for the tags: {0}; give the instance a role")]
+    Credentials(String),
+    /// The environment forbids to ask the metadata service.
+    #[error("AWS_EC2_METADATA_DISABLED is set; take it out, or take ADDEC2METADATA out")]
+    Disabled,
+    /// The identity document is not what it should be.
+    #[error("the instance identity document is not JSON: {0}")]
+    Document(String),
+    /// The metadata service did not answer.
+    #[error(
+        "the instance metadata service does not answer: {0}; in a container its hop limit has to \
+         be 2"
+    )]
+    Metadata(String),
+    /// EC2 said no.
+    #[error(
+        "EC2 refused DescribeTags with status {status}: {reason}; the role needs ec2:DescribeTags"
+    )]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The error code, or the beginning of the answer.
+        reason: String,
+    },
+    /// EC2 was not reached, or the request could not be made.
+    #[error("cannot ask EC2 for the tags: {0}")]
+    Request(String),
+    /// It took too long.
+    #[error("EC2 did not answer DescribeTags within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// EC2's answer is not what it should be.
+    #[error("EC2's answer to DescribeTags is not the XML it should be: {0}")]
+    Xml(String),
+}

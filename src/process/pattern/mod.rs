@@ -1,0 +1,329 @@
+//! Java's regular expressions: `matchPattern`, `delimiter`, `multiLineStartPattern` and
+//! `fileFooterPattern`.
+//!
+//! The language looks like that of the `regex` crate and means different things: in Java `.`
+//! stops at five kinds of line end, `\w`, `\d` and `\s` are ASCII, `\v` is a class, `$` also
+//! matches before a last line end and `(?i)` knows only ASCII letters. `parse` reads a pattern
+//! into a tree that says what it means in Java. Where the `regex` crate has something for every
+//! part of the tree it does the work, in time that is linear in the text. Look-around,
+//! back-references, possessive quantifiers, atomic groups and the ends of lines within a text
+//! need the backtracking `machine`.
+//!
+//! No pattern runs for more than some 10 ms on a text: the machine counts its steps and gives up
+//! ([`OverLimit`]), and the `regex` crate gets no text longer than it can do in that time.
+
+mod class;
+mod error;
+mod escape;
+mod group;
+mod machine;
+mod node;
+mod parse;
+mod program;
+mod property;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use regex::{CaptureLocations, Regex};
+
+pub use self::error::{OverLimit, PatternError};
+use self::machine::{Machine, Run, STEPS_MAX};
+use self::parse::{Flags, Tree, parse};
+use self::program::Program;
+use super::text;
+
+/// The longest text that the `regex` crate gets for a whole match, in bytes. Its slowest way to
+/// find groups was seen to take 110 ns a byte for patterns of usual size.
+const LINEAR_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// The same for large patterns, on which it was seen to take 460 ns a byte.
+const LARGE_LINEAR_TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// A pattern that has more instructions than this, with its repetitions written out, is large.
+const LARGE_PATTERN_INSTRUCTIONS: usize = 1_000;
+
+/// Of a line that may start a record, this many bytes are looked at.
+const LINE_START_BYTES_MAX: usize = LINEAR_TEXT_BYTES_MAX;
+
+/// One search counts as so many steps of the machine, whoever does it.
+const STEPS_A_SEARCH: u32 = 5;
+
+/// A pattern, ready to be matched in the one way that it was compiled for.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    engine: Engine,
+    groups: usize,
+    /// The longest text that the linear engine gets.
+    text_bytes_max: usize,
+}
+
+/// Who does the work.
+#[derive(Debug, Clone)]
+enum Engine {
+    Linear(Regex),
+    Machine(Arc<Program>),
+}
+
+/// Which texts a pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Anywhere in a text (`Matcher.find`).
+    Part,
+    /// At the start of a text (`Matcher.lookingAt`).
+    Start,
+    /// Whole texts (`Matcher.matches`).
+    Whole,
+}
+
+/// Compiles a pattern that matches whole texts, as Java's `Matcher.matches` does. Groups have
+/// Java's numbers.
+///
+/// # Errors
+///
+/// The text is not a Java regular expression; or it has what nobody here can do, which is `\X`,
+/// `\N{...}`, `\b{g}`, half of a surrogate pair, and `\p{...}` with a name that is not known; or
+/// it is too large.
+pub fn compile_match_pattern(java: &str) -> Result<Pattern, PatternError> {
+    Pattern::compile(java, Flags::default(), Reach::Whole)
+}
+
+impl Pattern {
+    fn compile(java: &str, flags: Flags, reach: Reach) -> Result<Self, PatternError> {
+        let tree = parse(java, flags)?;
+        Self::of(tree, reach)
+    }
+
+    fn of(mut tree: Tree, reach: Reach) -> Result<Self, PatternError> {
+        if reach == Reach::Whole {
+            tree.node.reach_the_end();
+        }
+        let groups = tree.groups;
+        let far = reach == Reach::Part && tree.node.may_search_far_ahead();
+        let engine = if tree.node.is_regular() && !far {
+            let mut text = String::new();
+            tree.node.write(&mut text);
+            let text = match reach {
+                Reach::Part => text,
+                Reach::Start => format!(r"\A(?:{text})"),
+                Reach::Whole => format!(r"\A(?:{text})\z"),
+            };
+            let regex = Regex::new(&text);
+            Engine::Linear(
+                regex.map_err(|error| PatternError::TooLarge { what: last_line(&error) })?,
+            )
+        } else {
+            Engine::Machine(Arc::new(Program::new(&tree, reach == Reach::Whole)?))
+        };
+        let is_large = match Program::new(&tree, false) {
+            Ok(program) => program.code.len() > LARGE_PATTERN_INSTRUCTIONS,
+            Err(_) => true,
+        };
+        let text_bytes_max =
+            if is_large { LARGE_LINEAR_TEXT_BYTES_MAX } else { LINEAR_TEXT_BYTES_MAX };
+        Ok(Self { engine, groups, text_bytes_max })
+    }
+
+    /// How many groups capture.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Whether a whole text matches. To learn what the groups matched, keep a [`Matcher`].
+    ///
+    /// # Errors
+    /// It would take too long.
+    pub fn matches(&self, text: &str) -> Result<bool, OverLimit> {
+        match &self.engine {
+            Engine::Linear(_) if text.len() > self.text_bytes_max => Err(OverLimit),
+            Engine::Linear(regex) => Ok(regex.is_match(text)),
+            Engine::Machine(_) => Matcher::new(self).matches(text),
+        }
+    }
+}
+
+/// What a compiler error of the `regex` crate says at its end, where the reason is.
+fn last_line(error: &regex::Error) -> String {
+    error.to_string().lines().next_back().unwrap_or_default().trim().to_owned()
+}
+
+/// `multiLineStartPattern`: which lines begin a record. Java's `Matcher.lookingAt`, line by line.
+#[derive(Debug, Clone)]
+pub struct LineStart(Pattern);
+
+impl LineStart {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`].
+    pub fn compile(java: &str) -> Result<Self, PatternError> {
+        Pattern::compile(java, Flags::default(), Reach::Start).map(Self)
+    }
+
+    /// Whether a line, given with its line end, begins a record.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn matches(&self, line: &[u8]) -> Result<bool, OverLimit> {
+        let line = line.get(..LINE_START_BYTES_MAX).unwrap_or(line);
+        let mut decoded = String::new();
+        let text = text::decode(line, &mut decoded);
+        match &self.0.engine {
+            Engine::Linear(regex) => Ok(regex.is_match(text)),
+            Engine::Machine(_) => Matcher::new(&self.0).matches(text),
+        }
+    }
+}
+
+/// `fileFooterPattern`: which records end what is to be read of a file. Java's `Matcher.matches`
+/// on the trimmed record, with the flag `m` set.
+#[derive(Debug, Clone)]
+pub struct Footer(Pattern);
+
+impl Footer {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`].
+    pub fn compile(java: &str) -> Result<Self, PatternError> {
+        let flags = Flags { multi_line: true, ..Flags::default() };
+        Pattern::compile(java, flags, Reach::Whole).map(Self)
+    }
+
+    /// Whether a record is the footer.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn matches(&self, record: &[u8]) -> Result<bool, OverLimit> {
+        let mut decoded = String::new();
+        let text = text::decode(record, &mut decoded);
+        // Java's `trim`: everything up to U+0020 at both ends.
+        self.0.matches(text.trim_matches(|char: char| char <= ' '))
+    }
+}
+
+/// A pattern that is searched for in texts, one match after the other.
+#[derive(Debug, Clone)]
+pub struct Finder(Pattern);
+
+/// What a text between two columns is: plain text where that is all that it can be.
+#[derive(Debug)]
+pub(super) enum Separator {
+    Finder(Finder),
+    Literal(String),
+}
+
+impl Finder {
+    /// Compiles a pattern, unless it is plain text.
+    pub(super) fn compile(java: &str) -> Result<Separator, PatternError> {
+        let tree = parse(java, Flags::default())?;
+        match tree.node.literal() {
+            Some(literal) => Ok(Separator::Literal(literal)),
+            None => Pattern::of(tree, Reach::Part).map(Self).map(Separator::Finder),
+        }
+    }
+}
+
+/// A pattern with the memory that it takes to match it, used again from text to text.
+#[derive(Debug, Clone)]
+pub(super) struct Matcher {
+    pattern: Pattern,
+    memory: Memory,
+}
+
+#[derive(Debug, Clone)]
+enum Memory {
+    Linear(CaptureLocations),
+    Machine(Machine),
+}
+
+impl Matcher {
+    pub(super) fn new(pattern: &Pattern) -> Self {
+        let memory = match &pattern.engine {
+            Engine::Linear(regex) => Memory::Linear(regex.capture_locations()),
+            Engine::Machine(_) => Memory::Machine(Machine::default()),
+        };
+        Self { pattern: pattern.clone(), memory }
+    }
+
+    pub(super) fn searching(finder: &Finder) -> Self {
+        Self::new(&finder.0)
+    }
+
+    /// Whether the text matches; then the groups can be looked at.
+    pub(super) fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
+        match (&self.pattern.engine, &mut self.memory) {
+            (Engine::Linear(_), Memory::Linear(_)) if text.len() > self.pattern.text_bytes_max => {
+                Err(OverLimit)
+            }
+            (Engine::Linear(regex), Memory::Linear(groups)) => {
+                Ok(regex.captures_read(groups, text).is_some())
+            }
+            (Engine::Machine(program), Memory::Machine(machine)) => {
+                machine.matches_at(&mut Run { program, text, from: 0, steps_left: STEPS_MAX }, 0)
+            }
+            (Engine::Linear(_), Memory::Machine(_)) | (Engine::Machine(_), Memory::Linear(_)) => {
+                Ok(false)
+            }
+        }
+    }
+
+    /// What a group of the last match holds, as a byte range.
+    pub(super) fn group(&self, group: usize) -> Option<(usize, usize)> {
+        match &self.memory {
+            Memory::Linear(groups) => groups.get(group),
+            Memory::Machine(machine) => machine.group(group),
+        }
+    }
+
+    /// Calls `each` with the matches in the order and number in which Java's `Matcher.find` gives
+    /// them, until it says that it has enough. Unlike Rust's `find_iter`, it may find a match of
+    /// no width right behind another match.
+    pub(super) fn find_each(
+        &mut self,
+        text: &str,
+        mut each: impl FnMut(std::ops::Range<usize>) -> bool,
+    ) -> Result<(), OverLimit> {
+        let mut steps_left = STEPS_MAX;
+        let mut from = 0;
+        while from <= text.len() {
+            steps_left = steps_left.checked_sub(STEPS_A_SEARCH).ok_or(OverLimit)?;
+            let Some(found) = self.find_at(text, from, &mut steps_left)? else { return Ok(()) };
+            from = match found.is_empty() {
+                true if found.end < text.len() => text.ceil_char_boundary(found.end + 1),
+                true => text.len() + 1,
+                false => found.end,
+            };
+            if each(found) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn find_at(
+        &mut self,
+        text: &str,
+        from: usize,
+        steps_left: &mut u32,
+    ) -> Result<Option<std::ops::Range<usize>>, OverLimit> {
+        match (&self.pattern.engine, &mut self.memory) {
+            (Engine::Linear(regex), _) => Ok(regex.find_at(text, from).map(|found| found.range())),
+            (Engine::Machine(program), Memory::Machine(machine)) => {
+                let mut run = Run { program, text, from, steps_left: *steps_left };
+                let starts = (from..=text.len()).filter(|at| text.is_char_boundary(*at));
+                for at in starts {
+                    let found = machine.matches_at(&mut run, at)?;
+                    *steps_left = run.steps_left;
+                    if found {
+                        return Ok(machine.group(0).map(|(start, end)| start..end));
+                    }
+                }
+                Ok(None)
+            }
+            (Engine::Machine(_), Memory::Linear(_)) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Sections 1.4, 3.8, 3.9 and 4.2: where records begin and end, how long they may be and which key
+//! they get.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use kinetail::config::{Config, Environment, load};
+use md5::{Digest, Md5};
+
+use super::{batches, records};
+use crate::support::world::{World, records_of};
+
+/// Data and key of a Kinesis record.
+const KINESIS_BYTES_MAX: usize = 1_048_576;
+
+/// Data of a Firehose record.
+const FIREHOSE_BYTES_MAX: usize = 1_024_000;
+
+/// A random partition key.
+const RANDOM_KEY_BYTES: usize = 8;
+
+/// A deterministic one.
+const MD5_KEY_BYTES: usize = 32;
+
+fn config(members: &str) -> Config {
+    let text = format!("{{\"flows\": [{{\"filePattern\": \"/tmp/a\", {members}}}]}}");
+    let (config, _) = load(&text, Path::new("a.json"), &Environment::default())
+        .unwrap_or_else(|report| panic!("{report:?}"));
+    config
+}
+
+/// Section 3.9: the lengths of what becomes of a line of so many bytes.
+fn length_of(members: &str, bytes: usize) -> usize {
+    let line = [vec![b'b'; bytes - 1], b"\n".to_vec()].concat();
+    let records = records(&config(members), &line);
+    assert_eq!(records.len(), 1);
+    records[0].len()
+}
+
+#[test]
+fn section_3_9_kinesis_counts_data_and_key() {
+    let stream = "\"kinesisStream\": \"s\"";
+    let largest = KINESIS_BYTES_MAX - RANDOM_KEY_BYTES;
+    for (bytes, want) in [(largest, largest), (largest + 1, largest), (1_600_000, largest)] {
+        assert_eq!(length_of(stream, bytes), want, "{bytes}");
+    }
+    let stream = "\"kinesisStream\": \"s\", \"partitionKeyOption\": \"DETERMINISTIC\"";
+    let largest = KINESIS_BYTES_MAX - MD5_KEY_BYTES;
+    assert_eq!(length_of(stream, largest), largest);
+    assert_eq!(length_of(stream, largest + 1), largest);
+}
+
+#[test]
+fn section_3_9_firehose_counts_data() {
+    let stream = "\"deliveryStream\": \"d\"";
+    for (bytes, want) in [
+        (FIREHOSE_BYTES_MAX, FIREHOSE_BYTES_MAX),
+        (FIREHOSE_BYTES_MAX + 1, FIREHOSE_BYTES_MAX),
+        (3_000_000, FIREHOSE_BYTES_MAX),
+    ] {
+        assert_eq!(length_of(stream, bytes), want, "{bytes}");
+    }
+}
+
+#[test]
+fn section_3_9_the_terminator_lies_within_the_limit() {
+    for (terminator, want) in
+        [("", "bbbb"), ("\\n", "bbb\n"), ("}\\n", "bb}\n"), ("\u{2026}", "b\u{2026}")]
+    {
+        let members =
+            format!("\"deliveryStream\": \"d\", \"truncatedRecordTerminator\": \"{terminator}\"");
+        let line = [vec![b'b'; FIREHOSE_BYTES_MAX + 7], b"\n".to_vec()].concat();
+        let records = records(&config(&members), &line);
+        assert_eq!(records[0].len(), FIREHOSE_BYTES_MAX);
+        assert!(records[0].ends_with(want.as_bytes()), "{terminator:?}");
+    }
+}
+
+#[test]
+fn section_3_9_records_are_cut_after_they_were_converted() {
+    let members = "\"deliveryStream\": \"d\", \"dataProcessingOptions\": [{\"optionName\": \
+                   \"CSVTOJSON\", \"customFieldNames\": [\"a\"]}]";
+    // What would not fit unconverted, but a part of it is left out.
+    let line = [b"x,".as_slice(), &vec![b'b'; FIREHOSE_BYTES_MAX], b"\n"].concat();
+    assert_eq!(records(&config(members), &line), [b"{\"a\":\"x\"}\n"]);
+    // What would fit unconverted, but grows.
+    let line = [vec![b'"'; FIREHOSE_BYTES_MAX - 1], b"\n".to_vec()].concat();
+    let cut = records(&config(members), &line).remove(0);
+    assert_eq!(cut.len(), FIREHOSE_BYTES_MAX);
+    assert!(cut.starts_with(b"{\"a\":\"\\\"") && cut.ends_with(b"\n"));
+}
+
+/// Fault F33: the other records of a batch arrive as they are.
+#[test]
+fn section_3_9_a_record_that_is_cut_harms_no_other() {
+    let huge = [vec![b'b'; 1_600_000], b"\n".to_vec()].concat();
+    let line = |number: usize| format!("line {number}\n").into_bytes();
+    let mut input: Vec<u8> = (0..250).flat_map(line).collect();
+    input.extend_from_slice(&huge);
+    input.extend((250..500).flat_map(line));
+    let got = records(&config("\"kinesisStream\": \"s\""), &input);
+    assert_eq!(got.len(), 501);
+    let others = got.iter().enumerate().filter(|(index, _)| *index != 250).map(|(_, data)| data);
+    assert!(others.eq((0..500).map(line).collect::<Vec<_>>().iter()));
+}
+
+/// Fault F32: a column of a million bytes is a column.
+#[test]
+fn section_2_3_a_huge_column_is_converted() {
+    let members = "\"kinesisStream\": \"s\", \"dataProcessingOptions\": [{\"optionName\": \
+                   \"CSVTOJSON\", \"customFieldNames\": [\"a\", \"b\"]}]";
+    let line = [vec![b'x'; 1_000_000], b",y\n".to_vec()].concat();
+    let record = records(&config(members), &line).remove(0);
+    assert_eq!(record.len(), "{\"a\":\"\",\"b\":\"y\"}\n".len() + 1_000_000);
+    assert!(record.ends_with(b"x\",\"b\":\"y\"}\n"));
+}
+
+/// The partition keys of the records of a file, in order.
+fn keys(members: &str, input: &[u8]) -> Vec<String> {
+    let bodies = batches(&config(members), input);
+    let keys = bodies.iter().flat_map(|body| {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        body["Records"].as_array().unwrap().clone()
+    });
+    keys.map(|record| record["PartitionKey"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn section_4_2_deterministic_keys_are_the_md5_of_the_records_own_data() {
+    let members = "\"kinesisStream\": \"s\", \"partitionKeyOption\": \"DETERMINISTIC\"";
+    let md5 = |data: &[u8]| format!("{:x}", Md5::digest(data));
+    let got = keys(members, b"a\nb\na\n");
+    assert_eq!(got, [md5(b"a\n"), md5(b"b\n"), md5(b"a\n")]);
+    assert_eq!(got[0], "60b725f10c9c85c70d97880dfe8191b3", "in lower case");
+    let converted =
+        format!("{members}, \"dataProcessingOptions\": [{{\"optionName\": \"ADDBRACKETS\"}}]");
+    assert_eq!(keys(&converted, b"a\n"), [md5(b"{a\n}")]);
+}
+
+#[test]
+fn section_4_2_deterministic_keys_and_a_converter_that_skips() {
+    let members = "\"kinesisStream\": \"s\", \"partitionKeyOption\": \"DETERMINISTIC\", \
+                   \"dataProcessingOptions\": [{\"optionName\": \"LOGTOJSON\", \
+                   \"logFormat\": \"SYSLOG\"}]";
+    assert_eq!(keys(members, b"junk\nOct 9 22:33:20 h p: m\njunk\n").len(), 1);
+}
+
+#[test]
+fn section_4_2_random_keys_differ_and_are_short() {
+    let lines = "the same\n".repeat(1_000);
+    let keys = keys("\"kinesisStream\": \"s\"", lines.as_bytes());
+    assert!(keys.iter().all(|key| (1..=256).contains(&key.len())));
+    assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1_000);
+}
+
+#[test]
+fn section_4_2_firehose_records_have_no_key() {
+    let bodies = batches(&config("\"deliveryStream\": \"d\""), b"a\n");
+    assert!(!String::from_utf8(bodies[0].clone()).unwrap().contains("PartitionKey"));
+    assert_eq!(records_of(&bodies[0]), [b"a\n"]);
+}
+
+/// A flow over real files with the members of a configuration.
+fn world(members: &str) -> World {
+    let from = config(members).flows.remove(0);
+    World::with("*.log", |config| {
+        config.destination = from.destination;
+        config.multi_line_start = from.multi_line_start;
+        config.file_footer = from.file_footer;
+        config.aggregated_record_bytes = from.aggregated_record_bytes;
+        config.skip_header_lines = from.skip_header_lines;
+        config.converters = from.converters;
+    })
+}
+
+fn stream_of(world: &World) -> Vec<&str> {
+    world.stream.iter().map(|record| std::str::from_utf8(record).unwrap()).collect()
+}
+
+#[test]
+fn section_3_8_what_is_written_behind_a_footer_later_is_read() {
+    let mut world = world("\"kinesisStream\": \"s\", \"fileFooterPattern\": \"END\"");
+    world.append("a.log", b"a\nEND\nbehind\nalso behind\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["a\n"]);
+    world.append("a.log", b"later\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["a\n", "later\n"]);
+    let size = std::fs::metadata(world.path("a.log")).unwrap().len();
+    let row = world.rows().values().next().unwrap();
+    assert_eq!(row.offset, size, "what is left out is accounted for");
+}
+
+#[test]
+fn section_3_8_a_line_that_is_being_written_behind_a_footer_is_read_when_it_is_complete() {
+    let mut world = world("\"kinesisStream\": \"s\", \"fileFooterPattern\": \"END\"");
+    world.append("a.log", b"a\nEND\nbehind\nbeing wri");
+    world.settle();
+    world.append("a.log", b"tten\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["a\n", "being written\n"]);
+}
+
+#[test]
+fn section_3_8_everything_behind_a_footer_is_left_out_however_much_it_is() {
+    let mut world = world("\"kinesisStream\": \"s\", \"fileFooterPattern\": \"END\"");
+    let behind = "a line behind the footer\n".repeat(60_000);
+    world.append("a.log", format!("a\nEND\n{behind}").as_bytes());
+    world.append("b.log", b"b\n");
+    world.settle();
+    world.append("a.log", b"later\n");
+    world.settle();
+    let mut stream = stream_of(&world);
+    stream.sort_unstable();
+    assert_eq!(stream, ["a\n", "b\n", "later\n"]);
+}
+
+#[test]
+fn section_3_8_a_footer_of_one_file_says_nothing_about_another() {
+    let mut world = world("\"kinesisStream\": \"s\", \"fileFooterPattern\": \"END\"");
+    world.append("a.log", b"END\n");
+    world.settle();
+    world.append("b.log", b"b\nc\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["b\n", "c\n"]);
+}
+
+#[test]
+fn section_3_8_header_lines_are_left_out_of_every_file() {
+    let mut world = world("\"kinesisStream\": \"s\", \"skipHeaderLines\": 2");
+    world.append("a.log", b"h1\n");
+    world.settle();
+    world.append("a.log", b"h2\na\n");
+    world.settle();
+    world.append("b.log", b"h1\nh2\nb\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["a\n", "b\n"]);
+}
+
+#[test]
+fn section_3_8_header_lines_are_lines_with_a_start_pattern_too() {
+    let members =
+        "\"kinesisStream\": \"s\", \"skipHeaderLines\": 2, \"multiLineStartPattern\": \"#\"";
+    let mut world = world(members);
+    world.append("a.log", b"# h\n# h\n# a\n b\n# c\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["# a\n b\n", "# c\n"]);
+}
+
+#[test]
+fn section_3_8_lines_are_joined_across_what_is_read_at_a_time() {
+    let members = "\"deliveryStream\": \"d\", \"aggregatedRecordSizeBytes\": 1000000";
+    let mut world = world(members);
+    let line = [vec![b'x'; 99], b"\n".to_vec()].concat();
+    world.append("a.log", &line.repeat(25_000));
+    world.settle();
+    let lengths: Vec<usize> = world.stream.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [1_000_000, 1_000_000, 500_000]);
+}
+
+/// The end of a joined record is in the checkpoint, so nothing is repeated and nothing lost.
+#[test]
+fn section_3_8_a_restart_goes_on_behind_joined_lines() {
+    let mut world = world("\"deliveryStream\": \"d\", \"aggregatedRecordSizeBytes\": 10");
+    world.append("a.log", b"AAAA\nBBBB\nCCCC\nDDDDDDDDDDDD\nE\nF");
+    world.settle();
+    assert_eq!(stream_of(&world), ["AAAA\nBBBB\n", "CCCC\n", "DDDDDDDDDDDD\n", "E\n"]);
+    world.crash();
+    world.start();
+    world.append("a.log", b"\nG\n");
+    world.settle();
+    assert_eq!(stream_of(&world).split_off(4), ["F\nG\n"]);
+}
+
+/// Section 2.1: the Java agent sends the last record again after a restart.
+#[test]
+fn section_2_7_brackets_do_not_repeat_a_record_after_a_restart() {
+    let members = "\"kinesisStream\": \"s\", \
+                   \"dataProcessingOptions\": [{\"optionName\": \"ADDBRACKETS\"}]";
+    let mut world = world(members);
+    world.append("a.log", b"a\nb\n");
+    world.settle();
+    world.stop();
+    world.start();
+    world.append("a.log", b"c\n");
+    world.settle();
+    assert_eq!(stream_of(&world), ["{a\n}", "{b\n}", "{c\n}"]);
+}
+
+/// Section 2.1: the checkpoint of the Java agent waits for the next record that is kept.
+#[test]
+fn section_2_1_a_skipped_record_moves_the_checkpoint() {
+    let members = "\"kinesisStream\": \"s\", \"dataProcessingOptions\": [{\"optionName\": \
+                   \"LOGTOJSON\", \"logFormat\": \"SYSLOG\"}]";
+    let mut world = world(members);
+    world.append("a.log", b"junk\nmore junk\n");
+    world.settle();
+    assert_eq!(stream_of(&world), Vec::<&str>::new());
+    assert_eq!(world.rows().values().next().unwrap().offset, 15);
+}
+
+#[test]
+fn section_2_5_the_time_is_that_of_the_conversion() {
+    let members = "\"kinesisStream\": \"s\", \"dataProcessingOptions\": [{\"optionName\": \
+                   \"ADDMETADATA\", \"timestamp\": \"true\"}]";
+    let mut world = world(members);
+    world.wall_nanos = Some(1_795_255_872_013_999_999);
+    world.append("a.log", b"a\n");
+    world.settle();
+    assert_eq!(
+        stream_of(&world),
+        ["{\"ts\":\"2026-11-21T10:11:12.013Z\",\"metadata\":null,\"data\":\"a\"}\n"]
+    );
+}
