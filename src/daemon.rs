@@ -99,7 +99,7 @@ impl Daemon {
         let options = StoreOptions { flows: flow_ids };
         let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
         report_store(&config.checkpoint_file, &store_report);
-        let aws = Aws::load(&config.aws).await;
+        let aws = Aws::load(&config.aws).await?;
         let mut tasks = JoinSet::new();
         let cloudwatch = start_cloudwatch(&config.cloudwatch, &aws, &mut tasks).await;
         let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));

@@ -32,6 +32,8 @@ mirror! {
     TopLevelFile {
         admin_address: "admin.address",
         admin_allow_remote: "admin.allowRemote",
+        assume_role_arn: "assumeRoleARN",
+        assume_role_external_id: "assumeRoleExternalId",
         aws_access_key_id: "awsAccessKeyId",
         aws_secret_access_key: "awsSecretAccessKey",
         checkpoint_file: "checkpointFile",
@@ -51,14 +53,20 @@ mirror! {
         memory_budget_bytes: "memoryBudgetBytes",
         region: "region",
         shutdown_timeout_millis: "shutdownTimeoutMillis",
+        sts_endpoint: "sts.endpoint",
+        user_agent: "userAgent",
+        user_agent_override: "userAgentOverride",
     }
 }
 
 mirror! {
     /// One item of `flows`.
     FlowFile {
+        assume_role_arn: "assumeRoleARN",
+        assume_role_external_id: "assumeRoleExternalId",
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
+        endpoint: "endpoint",
         file_pattern: "filePattern",
         initial_position: "initialPosition",
         kinesis_stream: "kinesisStream",
@@ -69,6 +77,7 @@ mirror! {
         multi_line_hold_millis: "multiLineHoldMillis",
         multi_line_start_pattern: "multiLineStartPattern",
         partition_key_option: "partitionKeyOption",
+        region: "region",
         retry_initial_backoff_millis: "retryInitialBackoffMillis",
         retry_max_backoff_millis: "retryMaxBackoffMillis",
         scan_interval_millis: "scanIntervalMillis",
@@ -116,14 +125,12 @@ pub(super) type Ignored = (&'static str, &'static str);
 
 /// Top-level keys of the Java agent, its older versions as well, that do nothing here.
 pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
-    ("assumeRoleARN", "not supported yet; give the role through the AWS profile or environment"),
-    ("assumeRoleExternalId", "not supported yet; give it in the AWS profile"),
     ("checkpoints.connectionTimeoutSeconds", "the Java agent never used it either"),
     ("checkpoints.queryTimeoutSeconds", "checkpoints are written in the background"),
     ("cloudwatch.metricsQueueSize", "metrics are summed up, not queued"),
     ("cloudwatch.tagInstance", "not supported yet"),
-    ("connectionTTLMillis", "not supported yet"),
-    ("connectionTimeoutMillis", "not supported yet"),
+    ("connectionTTLMillis", "connections are kept for as long as they work"),
+    ("connectionTimeoutMillis", "a connection is made within 3.1 s or tried again"),
     ("log.emitInternalMetrics", "see /metrics and /status at admin.address"),
     ("log.emitMetrics", "see /metrics at admin.address"),
     ("log.file", "the log goes to standard error"),
@@ -136,12 +143,9 @@ pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
     ("pollPeriodMillis", "scanIntervalMillis of a flow says how often directories are scanned"),
     ("sendingThreadsKeepAliveMillis", "no thread is spent on a request"),
     ("sendingThreadsMaxQueueSize", "memoryBudgetBytes bounds what waits"),
-    ("socketTimeoutMillis", "not supported yet"),
-    ("sts.endpoint", "not supported yet"),
-    ("useHttpGzip", "not supported yet"),
-    ("useTcpKeepAlive", "not supported yet"),
-    ("userAgent", "not supported yet"),
-    ("userAgentOverride", "not supported yet"),
+    ("socketTimeoutMillis", "an answer comes within 30 s or the request is made again"),
+    ("useHttpGzip", "answers are small; it never compressed requests"),
+    ("useTcpKeepAlive", "a dead connection is noticed by the time limit of a request"),
     ("userDefinedCredentialsProvider.classname", "a Java class cannot be loaded here"),
     ("userDefinedCredentialsProvider.location", "a Java class cannot be loaded here"),
 ];

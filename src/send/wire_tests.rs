@@ -15,7 +15,7 @@ use super::kinesis::KinesisTransport;
 use super::protocol::ANSWER_BYTES_MAX;
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::{Body, Envelope};
-use crate::config::{AwsConfig, StaticKeys};
+use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys};
 
 /// Names that must never show up in an error.
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
@@ -120,6 +120,10 @@ fn config(url: &str) -> AwsConfig {
     }
 }
 
+async fn aws(config: &AwsConfig) -> Aws {
+    Aws::load(config).await.expect("no certificates are asked for")
+}
+
 fn kinesis_body(records: usize) -> Body {
     let mut body = Body::new(&Envelope::kinesis("orders"));
     (0..records).for_each(|number| body.push(format!("line {number}\n").as_bytes(), "key"));
@@ -149,7 +153,11 @@ async fn calls(
     replies: Vec<Reply>,
 ) -> (Vec<Request>, Vec<Result<Answer, CallError>>) {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     let transport = KinesisTransport::new(client);
     let count = replies.len();
     let puts = async {
@@ -305,7 +313,7 @@ mod hmac {
 #[tokio::test]
 async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.firehose().await;
+    let client = aws(&config(&server.url())).await.firehose(&FlowAwsConfig::default()).await;
     let mut body = Body::new(&Envelope::firehose("to-s3"));
     body.push(b"a\n", "");
     body.push(b"b\n", "");
@@ -395,7 +403,11 @@ async fn a_success_that_cannot_be_believed_is_ambiguous() {
 #[tokio::test]
 async fn a_body_can_be_used_again_after_its_call() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     let transport = KinesisTransport::new(client);
     let answer = || ok(r#"{"FailedRecordCount":0,"Records":[]}"#);
     let puts = async {
@@ -415,7 +427,11 @@ async fn a_body_can_be_used_again_after_its_call() {
 #[tokio::test]
 async fn a_refused_connection_is_not_ambiguous() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     drop(server);
     let result = KinesisTransport::new(client).put(kinesis_body(1).finish().into(), 1).await;
     let failure = result.expect_err("nobody listens");
@@ -444,7 +460,8 @@ async fn missing_credentials_are_told_apart() {
         (|| CredentialsError::provider_error("HTTP 503"), CredentialFault::Unavailable),
     ];
     for (make, expected) in cases {
-        let client = Aws::load(&config("http://127.0.0.1:1")).await.kinesis().await;
+        let client =
+            aws(&config("http://127.0.0.1:1")).await.kinesis(&FlowAwsConfig::default()).await;
         let config = client.expect("a region").config().to_builder();
         let config = config.credentials_provider(Failing(make)).build();
         let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));

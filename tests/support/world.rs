@@ -14,7 +14,9 @@ use kinetail::admin::status::FlowStatus;
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
-use kinetail::config::{Destination, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire};
+use kinetail::config::{
+    Destination, FlowAwsConfig, FlowConfig, InitialPosition, PartitionKey, RetryConfig, Wire,
+};
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::send::{Outcome, SenderEvent, Submission};
@@ -94,6 +96,7 @@ impl World {
             id: format!("kinesis:test:{text}"),
             pattern: FilePattern::parse(&text).unwrap(),
             destination: Destination::Kinesis { stream: "test".to_owned() },
+            aws: FlowAwsConfig::default(),
             initial_position: InitialPosition::StartOfFile,
             max_buffer_age: Duration::from_millis(50),
             max_buffer_records: 500,
