@@ -9,7 +9,9 @@
     clippy::unwrap_used,
     reason = "a test that panics fails, and what it prints is shown when it does"
 )]
+mod command_line;
 mod conformance;
+mod credentials;
 mod drop_in;
 mod emulator;
 mod faults;

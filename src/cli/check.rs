@@ -25,7 +25,7 @@ pub(super) struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Ask AWS as well: whose the credentials are, whether the streams are there, and whether
-    /// records may be put (with the DryRun flag, so that none is).
+    /// records may be put (by a dry run, so that none is).
     #[arg(long)]
     aws: bool,
     /// Name every file that matches, not only the first ten.

@@ -79,10 +79,11 @@ impl Aws {
         let client = http::client()?;
         let providers = ProviderConfig::without_region().with_http_client(client.clone());
         let machine_region = OnceCell::new();
-        let region = match configured_region(config) {
-            Some(region) => Some(region),
-            None => machine_region.get_or_init(|| ask_machine(config, &providers)).await.clone(),
-        };
+        let mut region = configured_region(config);
+        if region.is_none() {
+            let ask = || ask_machine(config, &providers);
+            region = Box::pin(machine_region.get_or_init(ask)).await.clone();
+        }
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(ATTEMPT_TIMEOUT)
@@ -139,6 +140,15 @@ impl Aws {
     pub async fn firehose(&self, flow: &FlowAwsConfig) -> aws_sdk_firehose::Client {
         let site = Site::of(Service::Firehose, &self.config, flow);
         let region = self.region(&site).await;
+        if let (None, Some(found)) = (site.region, &region)
+            && found.as_ref() != REGION_DEFAULT
+            && !site.is_custom()
+        {
+            tracing::warn!(
+                "Firehose is looked for in {found}, which this machine names; the Java agent would \
+                 look in {REGION_DEFAULT}: set firehose.region to settle it"
+            );
+        }
         let mut builder = aws_sdk_firehose::config::Builder::from(&self.shared)
             .region(region.unwrap_or_else(|| Region::from_static(REGION_DEFAULT)))
             .interceptor(UserAgentHeader(self.config.user_agent.clone()))
@@ -186,7 +196,7 @@ impl Aws {
         if let Some(provider) = roles.get(role) {
             return provider.clone();
         }
-        let provider = credentials::assume(role, &self.config, &self.shared).await;
+        let provider = Box::pin(credentials::assume(role, &self.config, &self.shared)).await;
         roles.insert(role.clone(), provider.clone());
         provider
     }
@@ -204,7 +214,7 @@ impl Aws {
             };
             ask_machine(&self.config, &providers).await
         };
-        self.machine_region.get_or_init(ask).await.clone()
+        Box::pin(self.machine_region.get_or_init(ask)).await.clone()
     }
 }
 

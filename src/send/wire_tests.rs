@@ -15,7 +15,7 @@ use super::kinesis::KinesisTransport;
 use super::protocol::ANSWER_BYTES_MAX;
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::{Body, Envelope};
-use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys};
+use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent};
 
 /// Names that must never show up in an error.
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
@@ -246,6 +246,38 @@ async fn both_ways_send_the_same_headers() {
     let [long, short] = requests.as_slice() else { panic!("two requests") };
     assert!(long.header(LONG_WAY_HEADER).is_some() && short.header(LONG_WAY_HEADER).is_none());
     assert_eq!(headers(long), headers(short));
+}
+
+#[tokio::test]
+async fn the_user_agent_is_as_configured_on_both_ways() {
+    let agents = |requests: &[Request]| -> Vec<String> {
+        requests.iter().map(|r| r.header("user-agent").unwrap_or_default().to_owned()).collect()
+    };
+    let server = Server::start().await;
+    let prefixed = UserAgent::Prefixed("mine/1".to_owned());
+    let replaced = UserAgent::Replaced("all mine".to_owned());
+    let puts = async {
+        for user_agent in [prefixed, replaced] {
+            let config = AwsConfig { user_agent, ..config(&server.url()) };
+            let client = aws(&config).await.kinesis(&FlowAwsConfig::default()).await;
+            let transport = KinesisTransport::new(client.expect("a region"));
+            for _ in 0..2 {
+                let put = transport.put(kinesis_body(1).finish().into(), 1).await;
+                put.expect("it is taken");
+            }
+        }
+    };
+    tokio::select! {
+        () = puts => {}
+        () = server.serve(vec![ok(ONE_TAKEN); 4]) => unreachable!("it serves for ever"),
+    }
+    let agents = agents(&server.requests.into_inner().expect("no panic"));
+    let [long, short, replaced_long, replaced_short] = agents.as_slice() else {
+        panic!("{agents:?}")
+    };
+    assert!(long.starts_with("mine/1 aws-sdk-rust/"), "{long}");
+    assert_eq!(long, short);
+    assert_eq!((replaced_long.as_str(), replaced_short.as_str()), ("all mine", "all mine"));
 }
 
 #[tokio::test]

@@ -31,10 +31,11 @@ pub(super) fn region(
             )
         };
     }
+    // Where an emulator is in use the instance is not asked.
+    if site.is_custom() {
+        return format!("that of the profile, else {REGION_DEFAULT}");
+    }
     match service {
-        Service::Kinesis if site.is_custom() => {
-            format!("that of the profile, else {REGION_DEFAULT}")
-        }
         Service::Kinesis => "that of the profile or the instance, asked at the start".to_owned(),
         Service::CloudWatch | Service::Firehose => format!(
             "that of the profile or the instance, asked at the start; {REGION_DEFAULT} if they \

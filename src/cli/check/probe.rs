@@ -2,8 +2,8 @@
 //!
 //! Whose the credentials are (STS `GetCallerIdentity`, which needs no permission), whether the
 //! streams are there (`DescribeStreamSummary`, `DescribeDeliveryStream`), and whether records may
-//! be put. Kinesis answers that to a `PutRecords` with `DryRun`, which puts nothing. Firehose has no
-//! such flag; it gets a batch without records, which cannot be put either: if it is refused as
+//! be put. Kinesis answers that to a `PutRecords` with `DryRun`, which puts nothing. Firehose has
+//! no such flag; it gets a batch without records, which cannot be put either: if it is refused as
 //! forbidden that is an answer, if it is refused as empty it is not quite one, and that is said.
 
 use std::collections::BTreeMap;
