@@ -122,7 +122,7 @@ impl Daemon {
         let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
         report_store(&config.checkpoint_file, &store_report);
         import::at_start(&config, &store)?;
-        let aws = Aws::load(&config.aws).await;
+        let aws = Aws::load(&config.aws).await?;
         let mut tasks = JoinSet::new();
         let cloudwatch = watchers::reporter(&config.cloudwatch);
         let wanted: Vec<Subscriber> =

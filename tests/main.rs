@@ -9,9 +9,11 @@
     clippy::unwrap_used,
     reason = "a test that panics fails, and what it prints is shown when it does"
 )]
+mod command_line;
 mod compressed;
 mod conformance;
 mod content;
+mod credentials;
 mod drop_in;
 mod emulator;
 mod faults;

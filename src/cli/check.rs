@@ -1,35 +1,109 @@
-//! `kinetail check`: every mistake at once, and what each flow would do. Opens no log file and
-//! no connection.
+//! `kinetail check`: every mistake at once, what each flow would do, and with `--aws` whether AWS
+//! lets it. Changes nothing: no file is written, no record is put.
+//!
+//! `files` looks at what a flow would follow, `access` says why a file cannot be read, `origin`
+//! says where regions and credentials come from, `probe` asks AWS.
+
+mod access;
+mod files;
+mod origin;
+mod probe;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{CliError, ConfigArgs, load};
-use crate::tail::snapshot::Snapshot;
+use clap::Args;
 
-/// Checks the configuration and lists the files that match now.
-pub(super) fn run(args: &ConfigArgs) -> Result<ExitCode, CliError> {
-    let config = load(args)?;
-    let mut out = io::stdout().lock();
-    for flow in &config.flows {
-        writeln!(out, "flow {}", flow.id)?;
-        writeln!(out, "  to {}", flow.destination)?;
-        let snapshot = Snapshot::take(&flow.pattern, 0);
-        let entries = &snapshot.listing.entries;
-        writeln!(out, "  files that match now: {}", entries.len())?;
-        for entry in entries {
-            match crate::tail::file::open(&entry.path) {
-                Ok(_) => writeln!(out, "    {}", entry.path.display())?,
-                Err(error) => {
-                    writeln!(out, "    {} (cannot be read: {error})", entry.path.display())?;
-                }
-            }
-        }
-        for problem in &snapshot.problems {
-            writeln!(out, "    {} (left out: {})", problem.path.display(), problem.error)?;
-        }
+use super::CliError;
+use super::configuration::{self, ConfigArgs, Configuration};
+use crate::config::{Destination, FlowConfig};
+use crate::send::region::{Service, Site};
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Ask AWS as well: whose the credentials are, whether the streams are there, and whether
+    /// records may be put (by a dry run, so that none is).
+    #[arg(long)]
+    aws: bool,
+    /// Name every file that matches, not only the first ten.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Checks the configuration and says what it would do. Warnings about it are on standard error.
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
+    let configuration = configuration::load(&args.config)?;
+    let mut out = io::stdout();
+    describe_source(&configuration, &mut out)?;
+    let user = access::User::of_process();
+    for flow in &configuration.config.flows {
+        writeln!(out, "\nflow {}", flow.id)?;
+        describe_destination(&configuration, flow, &mut out)?;
+        files::describe(flow, &user, args.verbose, &mut out)?;
     }
-    writeln!(out, "checkpoints in {}", config.checkpoint_file.display())?;
-    writeln!(out, "{}: no errors", args.config.display())?;
-    Ok(ExitCode::SUCCESS)
+    let mut failures = 0;
+    if args.aws {
+        writeln!(out)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(CliError::Runtime)?;
+        failures = runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
+    }
+    writeln!(out, "\ncheckpoints in {}", configuration.config.checkpoint_file.display())?;
+    let warnings = configuration.warnings;
+    let found = match (failures, warnings) {
+        (0, 0) => "no errors".to_owned(),
+        (0, warnings) => format!("no errors; {} above", plural(warnings, "warning")),
+        (failures, _) => plural(failures, "error"),
+    };
+    writeln!(out, "{}: {found}", configuration.path.display())?;
+    Ok(ExitCode::from(u8::from(failures > 0)))
+}
+
+fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Result<()> {
+    let flows = plural(configuration.config.flows.len(), "flow");
+    writeln!(out, "configuration {}: {flows}", configuration.path.display())?;
+    for path in &configuration.flow_files {
+        writeln!(out, "  with the flows of {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Where the records of a flow go, and as whom.
+fn describe_destination(
+    configuration: &Configuration,
+    flow: &FlowConfig,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let aws = &configuration.config.aws;
+    let service = service(&flow.destination);
+    let site = Site::of(service, aws, &flow.aws);
+    let variable = |name: &str| std::env::var(name).ok();
+    writeln!(out, "  to {}", flow.destination)?;
+    writeln!(out, "  region: {}", origin::region(service, &site, variable))?;
+    if let Some(url) = site.endpoint {
+        writeln!(out, "  endpoint: {url}")?;
+    }
+    let is_file = |path: &std::path::Path| path.is_file();
+    writeln!(out, "  credentials: {}", origin::credentials(aws, variable, is_file))?;
+    if let Some(role) = &flow.aws.role {
+        let id = if role.external_id.is_some() { ", with an external id" } else { "" };
+        writeln!(out, "  role: {}{id}", role.arn)?;
+    }
+    Ok(())
+}
+
+fn service(destination: &Destination) -> Service {
+    match destination {
+        Destination::Firehose { .. } => Service::Firehose,
+        Destination::Kinesis { .. } => Service::Kinesis,
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }

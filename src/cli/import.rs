@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{CliError, ConfigArgs, load};
+use super::CliError;
+use super::configuration::{self, ConfigArgs};
 use crate::checkpoint::place;
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
@@ -33,7 +34,7 @@ pub(super) struct ImportArgs {
 
 /// Takes over what can be taken over and tells about it.
 pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
-    let config = load(&args.config)?;
+    let config = configuration::load(&args.config)?.config;
     let databases = match &args.from {
         Some(path) => vec![path.clone()],
         None => import::candidates(&config),

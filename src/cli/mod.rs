@@ -2,6 +2,7 @@
 //! it reads the configuration, sets up the log and hands over to the daemon.
 
 mod check;
+mod configuration;
 mod import;
 mod log_file;
 mod logging;
@@ -12,13 +13,34 @@ mod signals;
 
 use std::error::Error as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
+use self::configuration::ParameterError;
 use crate::checkpoint::place;
-use crate::config::{Config, Environment, JavaCheckpoints, ReadError};
+use crate::config::{Config, JavaCheckpoints, ReadError};
+
+const AFTER_HELP: &str = "\
+First steps, without an AWS account:
+  kinetail run --sandbox --config config/quickstart.yaml
+
+Before a start, after a change, when nothing arrives:
+  kinetail check                     mistakes, files that match, where they would go
+  kinetail check --aws               and whether AWS lets them in
+
+In the place of the Java agent:
+  kinetail -c /etc/aws-kinesis/agent.json
+  Files in /etc/aws-kinesis/agent.d add flows, as they did.
+
+Environment:
+  AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and what
+  else AWS programs know; AWS_CA_BUNDLE; HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
+
+Signals: SIGTERM and SIGINT deliver what was read and stop; a second one stops at once.
+Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.
+'kinetail import' has one more: 2 if it could not take over everything.";
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
@@ -26,10 +48,7 @@ use crate::config::{Config, Environment, JavaCheckpoints, ReadError};
 /// them at least once; after a clean stop none is repeated. Without a subcommand it runs.
 #[derive(Debug, Parser)]
 #[command(name = "kinetail", version, max_term_width = 100)]
-#[command(after_help = "First steps, without an AWS account:\n  \
-    kinetail run --sandbox --config config/quickstart.yaml\n\n\
-    Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.\n\
-    'kinetail import' has one more: 2 if it could not take over everything.")]
+#[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,8 +58,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a configuration and say what it would do; touches nothing.
-    Check(ConfigArgs),
+    /// Check a configuration and say what it would do; changes nothing.
+    Check(check::CheckArgs),
     /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
     Import(import::ImportArgs),
     /// Follow the files and ship their lines (this is also what happens without a subcommand).
@@ -49,25 +68,15 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
 }
 
-/// Where the configuration is.
-#[derive(Debug, Args)]
-struct ConfigArgs {
-    /// The configuration, JSON or YAML; the Java agent's agent.json works as it stands.
-    #[arg(
-        short,
-        long = "config",
-        alias = "configuration",
-        value_name = "FILE",
-        default_value = "/etc/aws-kinesis/agent.json"
-    )]
-    config: PathBuf,
-}
-
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
+    #[error("cannot check with AWS: {0}")]
+    Client(#[from] crate::send::client::ClientError),
     #[error("cannot read the configuration: {0}")]
     Config(#[from] ReadError),
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     #[error("cannot find out the working directory: {0}")]
     WorkingDirectory(io::Error),
     #[error("cannot write to the terminal: {0}")]
@@ -101,6 +110,9 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
+            if matches!(error, CliError::Parameter(_)) {
+                show_usage();
+            }
             // With standard error closed there is nobody left to tell.
             if writeln!(io::stderr(), "{}", logging::as_error(&in_full(&error))).is_err() {
                 return ExitCode::from(1);
@@ -145,25 +157,32 @@ fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
 /// Help and the version are no failure; a wrong command line is, with the same code as all others.
 fn explain(error: &clap::Error) -> ExitCode {
     let shown = error.print();
+    if let Some(text) = main_parameter(error)
+        && writeln!(io::stderr(), "\n{text}").is_err()
+    {
+        return ExitCode::from(1);
+    }
     ExitCode::from(u8::from(error.use_stderr() || shown.is_err()))
 }
 
-/// Reads the configuration and makes its paths absolute. Warnings go to standard error.
-fn load(args: &ConfigArgs) -> Result<Config, CliError> {
-    let (mut config, warnings) = crate::config::read(&args.config, &Environment::of_process())?;
-    for warning in &warnings {
-        writeln!(io::stderr(), "{warning}")?;
+/// What the Java agent says about an argument that is no option.
+fn main_parameter(error: &clap::Error) -> Option<String> {
+    let context = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg];
+    let Some(ContextValue::String(argument)) = context.into_iter().find_map(|kind| error.get(kind))
+    else {
+        return None;
+    };
+    let text = format!("Was passed main parameter '{argument}' but no main parameter was defined");
+    (!argument.starts_with('-')).then_some(text)
+}
+
+/// The Java agent shows how it is used where a file that was named does not exist.
+fn show_usage() {
+    let usage = Cli::command().render_usage();
+    // The message that comes next says what is wrong; without standard output it has to do.
+    if writeln!(io::stdout(), "{usage}").is_err() {
+        tracing::debug!("standard output is closed");
     }
-    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
-    for flow in &mut config.flows {
-        flow.pattern = flow.pattern.resolve(&cwd);
-    }
-    config.checkpoint_file = cwd.join(&config.checkpoint_file);
-    if let Some(file) = &mut config.log.file {
-        file.path = cwd.join(&file.path);
-    }
-    find_databases(&mut config);
-    Ok(config)
 }
 
 /// `checkpointFile` may name the Java agent's database: that one is read once, and kinetail's own
@@ -182,6 +201,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::config::Environment;
     use crate::sandbox::SandboxError;
 
     #[test]
@@ -202,9 +222,47 @@ mod tests {
 
     #[test]
     fn mistakes_in_a_configuration_begin_with_their_place() {
-        let environment = Environment { state_directory: None };
+        let environment = Environment::default();
         let report = crate::config::load("{}", Path::new("a.json"), &environment).unwrap_err();
         let text = in_full(&CliError::Config(ReadError::Invalid(report)));
         assert!(text.starts_with("a.json:1:"), "{text}");
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once(&"kinetail").chain(arguments))
+    }
+
+    #[test]
+    fn the_java_agents_command_lines_work_with_and_without_a_subcommand() {
+        for arguments in [
+            &["-c", "f"][..],
+            &["-c=f"],
+            &["--configuration", "f"],
+            &["--configuration=f"],
+            &["--config", "f"],
+            &["run", "-c", "f"],
+            &["run", "--configuration=f"],
+            &["check", "--configuration", "f"],
+            &[],
+        ] {
+            assert!(parsed(arguments).is_ok(), "{arguments:?}");
+        }
+        // The file would be ignored without a word.
+        assert!(parsed(&["-c", "f", "check"]).is_err());
+        for help in ["-h", "--help"] {
+            let error = parsed(&[help]).unwrap_err();
+            assert!(!error.use_stderr(), "{help}");
+            assert!(error.to_string().contains("--configuration"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_is_no_option_is_named_in_the_java_agents_words() {
+        let text = |arguments: &[&str]| main_parameter(&parsed(arguments).unwrap_err());
+        let expected = "Was passed main parameter 'foo' but no main parameter was defined";
+        assert_eq!(text(&["foo"]).as_deref(), Some(expected));
+        assert_eq!(text(&["-c", "f", "foo"]).as_deref(), Some(expected));
+        assert_eq!(text(&["run", "foo"]).as_deref(), Some(expected));
+        assert_eq!(text(&["--foo"]), None);
     }
 }

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::watch;
 
+use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
-use super::{CliError, ConfigArgs, load, logging, progress};
-use crate::config::{AwsConfig, Config, Destination, JavaCheckpoints, StaticKeys};
+use super::{CliError, logging, progress};
+use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
 use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
@@ -50,8 +51,10 @@ pub(super) enum RunError {
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
-    let config = load(&args.config)?;
-    let _log = logging::init(&config.log, args.sandbox && progress::is_live());
+    let configuration = configuration::load(&args.config)?;
+    let _log = logging::init(&configuration.config.log, args.sandbox && progress::is_live());
+    configuration.log();
+    let config = configuration.config;
     let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -139,6 +142,9 @@ async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, Cl
         static_keys: Some(keys),
         ..AwsConfig::default()
     };
+    for flow in &mut config.flows {
+        flow.aws = FlowAwsConfig::default();
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "sandbox on {url}; nothing leaves this host")?;
     for flow in &config.flows {

@@ -52,6 +52,8 @@ pub enum Kind {
     Syntax,
     /// A key that nobody knows.
     Unknown,
+    /// A file that cannot be read.
+    Unreadable,
     /// Something of the Java agent that kinetail cannot do.
     Unsupported,
     /// A value that is not of the key's type.
@@ -112,9 +114,9 @@ fn show_place(f: &mut fmt::Formatter<'_>, place: &Place, text: &str) -> fmt::Res
 /// Everything that is wrong with a configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The file.
+    /// The main file.
     pub path: Arc<Path>,
-    /// Errors and warnings, in the order of the file. At least one is an error.
+    /// Errors and warnings, file by file in the order of each. At least one is an error.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -190,12 +192,20 @@ impl<'t> Findings<'t> {
         self.source.path()
     }
 
-    /// Ends the collection: the warnings alone, or a report.
-    pub(super) fn finish(mut self) -> Result<Vec<Diagnostic>, Report> {
+    /// Where this is, for a message about something else.
+    pub(super) fn place(&self, at: &Span) -> Place {
+        self.source.place(at)
+    }
+
+    /// Whether anything was found that stops the start.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|(_, diagnostic)| diagnostic.severity == Severity::Error)
+    }
+
+    /// Ends the collection: everything, in the order of the file.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(span, diagnostic)| (span.start, diagnostic.severity));
-        let fatal = self.found.iter().any(|(_, d)| d.severity == Severity::Error);
-        let diagnostics = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
-        if fatal { Err(Report { path: self.source.path(), diagnostics }) } else { Ok(diagnostics) }
+        self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 
     fn add(
@@ -229,6 +239,11 @@ impl Finding<'_, '_> {
     /// Points at a second place.
     pub(super) fn related(self, at: &Span, label: &str) -> Self {
         let place = self.findings.source.place(at);
+        self.related_place(place, label)
+    }
+
+    /// Points at a second place, perhaps in another file.
+    pub(super) fn related_place(self, place: Place, label: &str) -> Self {
         if let Some((_, diagnostic)) = self.findings.found.last_mut() {
             diagnostic.related = Some((label.to_owned(), place));
         }
@@ -261,7 +276,8 @@ mod tests {
             .error(Kind::OutOfRange, &(9..12), "a is 900".to_owned())
             .related(&(0..1), "the map")
             .help("make it less");
-        let report = findings.finish().unwrap_err();
+        let path = findings.path();
+        let report = Report { path, diagnostics: findings.finish() };
         let expected = "\
 agent.json:2:8: error: a is 900
     2 |   \"a\": 900,
@@ -287,7 +303,8 @@ agent.json:3:4: warning: unknown key \"b\"
     fn warnings_alone_are_no_report() {
         let mut findings = findings("x");
         findings.warn(Kind::NoEffect, &(0..1), "w".to_owned());
-        let warnings = findings.finish().unwrap();
+        assert!(!findings.has_errors());
+        let warnings = findings.finish();
         assert_eq!(warnings.len(), 1);
         assert_eq!(tally(&warnings, Path::new("f")), "1 warning in f");
         assert_eq!(tally(&[], Path::new("f")), "no mistakes in f");
@@ -298,8 +315,9 @@ agent.json:3:4: warning: unknown key \"b\"
         let mut findings = findings("xy");
         findings.error(Kind::Invalid, &(0..1), "e".to_owned());
         findings.error(Kind::Invalid, &(1..2), "e".to_owned());
-        let report = findings.finish().unwrap_err();
-        assert_eq!(tally(&report.diagnostics, &report.path), "2 errors in agent.json");
+        assert!(findings.has_errors());
+        let (path, diagnostics) = (findings.path(), findings.finish());
+        assert_eq!(tally(&diagnostics, &path), "2 errors in agent.json");
     }
 
     #[test]

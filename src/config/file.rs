@@ -32,6 +32,8 @@ mirror! {
     TopLevelFile {
         admin_address: "admin.address",
         admin_allow_remote: "admin.allowRemote",
+        assume_role_arn: "assumeRoleARN",
+        assume_role_external_id: "assumeRoleExternalId",
         aws_access_key_id: "awsAccessKeyId",
         aws_secret_access_key: "awsSecretAccessKey",
         checkpoint_file: "checkpointFile",
@@ -65,6 +67,9 @@ mirror! {
         notify: "notify",
         region: "region",
         shutdown_timeout_millis: "shutdownTimeoutMillis",
+        sts_endpoint: "sts.endpoint",
+        user_agent: "userAgent",
+        user_agent_override: "userAgentOverride",
     }
 }
 
@@ -72,9 +77,12 @@ mirror! {
     /// One item of `flows`.
     FlowFile {
         aggregated_record_size_bytes: "aggregatedRecordSizeBytes",
+        assume_role_arn: "assumeRoleARN",
+        assume_role_external_id: "assumeRoleExternalId",
         data_processing_options: "dataProcessingOptions",
         delivery_stream: "deliveryStream",
         encoding: "encoding",
+        endpoint: "endpoint",
         exclude_patterns: "excludePatterns",
         file_footer_pattern: "fileFooterPattern",
         file_pattern: "filePattern",
@@ -91,6 +99,7 @@ mirror! {
         oversize_line_policy: "oversizeLinePolicy",
         partial_line_millis: "partialLineMillis",
         partition_key_option: "partitionKeyOption",
+        region: "region",
         retry_initial_backoff_millis: "retryInitialBackoffMillis",
         retry_max_backoff_millis: "retryMaxBackoffMillis",
         scan_interval_millis: "scanIntervalMillis",
@@ -156,24 +165,19 @@ pub(super) type Ignored = (&'static str, &'static str);
 
 /// Top-level keys of the Java agent, its older versions as well, that do nothing here.
 pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
-    ("assumeRoleARN", "not supported yet; give the role through the AWS profile or environment"),
-    ("assumeRoleExternalId", "not supported yet; give it in the AWS profile"),
     ("checkpoints.connectionTimeoutSeconds", "the Java agent never used it either"),
     ("checkpoints.queryTimeoutSeconds", "checkpoints are written in the background"),
-    ("connectionTTLMillis", "not supported yet"),
-    ("connectionTimeoutMillis", "not supported yet"),
+    ("connectionTTLMillis", "connections are kept for as long as they work"),
+    ("connectionTimeoutMillis", "a connection is made within 3.1 s or tried again"),
     ("maxConnections", "maxInFlightRequests of each flow bounds the connections"),
     ("maxSendingThreads", "no thread is spent on a request"),
     ("maxSendingThreadsPerCore", "no thread is spent on a request"),
     ("pollPeriodMillis", "scanIntervalMillis of a flow says how often directories are scanned"),
     ("sendingThreadsKeepAliveMillis", "no thread is spent on a request"),
     ("sendingThreadsMaxQueueSize", "memoryBudgetBytes bounds what waits"),
-    ("socketTimeoutMillis", "not supported yet"),
-    ("sts.endpoint", "not supported yet"),
-    ("useHttpGzip", "not supported yet"),
-    ("useTcpKeepAlive", "not supported yet"),
-    ("userAgent", "not supported yet"),
-    ("userAgentOverride", "not supported yet"),
+    ("socketTimeoutMillis", "an answer comes within 30 s or the request is made again"),
+    ("useHttpGzip", "answers are small; it never compressed requests"),
+    ("useTcpKeepAlive", "a dead connection is noticed by the time limit of a request"),
     ("userDefinedCredentialsProvider.classname", "a Java class cannot be loaded here"),
     ("userDefinedCredentialsProvider.location", "a Java class cannot be loaded here"),
 ];

@@ -1,13 +1,15 @@
 //! One item of `flows`, checked and turned into a [`FlowConfig`].
 
 use super::diagnostics::{Findings, Kind};
-use super::file::FlowFile;
+use super::file::{FlowFile, IGNORED_FLOW};
 use super::parse::{Node, Span, Value};
+use super::scalar;
 use super::slot::Slot;
+use super::source::Place;
 use super::unknown;
 use super::{
     Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
-    Wire, converters,
+    RoleConfig, Wire, converters, ignored, network,
 };
 use crate::batch::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
@@ -52,10 +54,16 @@ const WIRES: &[(&str, Wire)] = &[("auto", Wire::Auto), ("cbor", Wire::Cbor), ("j
 pub(super) struct CheckedFlow {
     pub(super) config: FlowConfig,
     pub(super) pattern_span: Span,
+    pub(super) pattern_place: Place,
 }
 
-/// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
-pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFlow> {
+/// Checks one flow of a file whose role is `role`. Nothing comes back if it has no id, that is, no
+/// pattern or no destination.
+pub(super) fn flow(
+    item: &Node,
+    role: Option<&RoleConfig>,
+    findings: &mut Findings<'_>,
+) -> Option<CheckedFlow> {
     let Value::Map(entries) = &item.value else {
         let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
         findings
@@ -64,14 +72,17 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
         return None;
     };
     unknown::warn(entries, &unknown::FLOW, findings);
+    ignored::check(entries, IGNORED_FLOW, findings);
     let file = FlowFile::of(entries);
     let pattern = file_pattern(&file, item, findings);
     let pattern = excludes(file.exclude_patterns, pattern, findings);
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
+    let pattern_place = findings.place(&pattern_span);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.boolean(findings, false),
+        aws: network::flow_aws(&file, role, findings),
         initial_position: file.initial_position.choice(
             findings,
             POSITIONS,
@@ -102,7 +113,7 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
         oversize_line: file.oversize_line_policy.choice(findings, OVERSIZE, OversizeLine::Truncate),
         file_footer: pattern_of(file.file_footer_pattern, Footer::compile, findings),
         aggregated_record_bytes: aggregated_record_bytes(&file, &bounds, findings),
-        skip_header_lines: file.skip_header_lines.integer(findings, 0..=JAVA_INT_MAX, 0),
+        skip_header_lines: file.skip_header_lines.nearest_integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters: converters::chain(file.data_processing_options, findings),
         retry: retry(&file, findings),
@@ -114,7 +125,7 @@ pub(super) fn flow(item: &Node, findings: &mut Findings<'_>) -> Option<CheckedFl
         pattern: pattern?,
         destination: destination?,
     };
-    Some(CheckedFlow { config, pattern_span })
+    Some(CheckedFlow { config, pattern_span, pattern_place })
 }
 
 /// What depends on the kind of destination. If it is unknown, the wider limit holds.
@@ -302,11 +313,18 @@ fn partition_key(
     slot.choice(findings, PARTITION_KEYS, PartitionKey::Random)
 }
 
+/// The Java agent takes any number here but a negative first delay.
 fn retry(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> RetryConfig {
     let (first, most) = (file.retry_initial_backoff_millis, file.retry_max_backoff_millis);
-    let initial = first.millis(findings, 1..=BACKOFF_MILLIS_MAX, 100);
-    let max = most.millis(findings, 1..=BACKOFF_MILLIS_MAX, 10_000);
-    if max < initial {
+    let negative = first.scalar_text().and_then(scalar::integer).is_some_and(|number| number < 0);
+    let range = 1..=BACKOFF_MILLIS_MAX;
+    let initial = if negative {
+        first.millis(findings, range.clone(), 100)
+    } else {
+        first.nearest_millis(findings, range.clone(), 100)
+    };
+    let max = most.nearest_millis(findings, range, 10_000);
+    if max < initial && !negative {
         let message = format!(
             "'{}' ({} ms) is less than '{}' ({} ms)",
             most.name(),
@@ -315,10 +333,10 @@ fn retry(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> RetryConfig {
             initial.as_millis()
         );
         let slot = if most.is_given() { most } else { first };
-        slot.error(findings, Kind::Conflict, message)
-            .help("delays grow from the first to the second");
+        slot.warn(findings, Kind::Conflict, message)
+            .help(format!("no delay is longer than {} ms", max.as_millis()));
     }
-    RetryConfig { initial, max: max.max(initial) }
+    RetryConfig { initial: initial.min(max), max }
 }
 
 fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Vec<u8> {

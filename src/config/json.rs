@@ -16,6 +16,9 @@ pub(super) enum JsonError {
     /// A `#`.
     #[error("'#' begins no comment in JSON; write '//'")]
     HashComment,
+    /// A comma with nothing behind it.
+    #[error("a comma too many: nothing follows it in this list or map")]
+    TrailingComma,
     /// `/*` without `*/`.
     #[error("the comment is never closed; '*/' is missing")]
     UnclosedComment,
@@ -50,10 +53,15 @@ pub(super) fn looks_like_json(text: &str) -> bool {
 /// range says where.
 pub(super) fn blank_comments(text: &str) -> Result<Cow<'_, str>, (JsonError, Range<usize>)> {
     let mut blanked: Vec<u8> = Vec::new();
+    // Where the last thing that counts is a comma.
+    let mut comma = None;
     let mut at = 0;
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
+        if let (b'}' | b']', Some(comma)) = (byte, comma) {
+            return Err((JsonError::TrailingComma, comma..comma + 1));
+        }
         let length = match byte {
             b'"' => string_length(rest).ok_or((JsonError::UnclosedString, at..at + 1))?,
             b'#' => return Err((JsonError::HashComment, at..at + 1)),
@@ -80,6 +88,12 @@ pub(super) fn blank_comments(text: &str) -> Result<Cow<'_, str>, (JsonError, Ran
                 }
                 length
             }
+        };
+        comma = match byte {
+            b',' => Some(at),
+            b'/' => comma,
+            byte if byte.is_ascii_whitespace() => comma,
+            _ => None,
         };
         at += length.max(1);
     }
@@ -176,6 +190,8 @@ mod tests {
             ("{ /*/ }", JsonError::UnclosedComment, 2..4),
             ("{\"a: 1\n}", JsonError::UnclosedString, 1..2),
             ("{\"a\\\"", JsonError::UnclosedString, 1..2),
+            ("{\"a\": [1, /* x */\n]}", JsonError::TrailingComma, 8..9),
+            ("{\"a\": 1,}", JsonError::TrailingComma, 7..8),
         ] {
             assert_eq!(blank_comments(text), Err((error, place)), "{text}");
         }

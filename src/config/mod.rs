@@ -2,14 +2,17 @@
 //!
 //! `json` and `parse` turn text into a tree that knows its places, `file` mirrors the keys,
 //! `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror into
-//! [`Config`], `diagnostics` renders every mistake at once. Nothing after [`Config`] can be
-//! invalid, and nothing here touches a log file, a stream or the network. Only `read` touches the
-//! disk, and only the configuration file.
+//! [`Config`], `drop_in` adds the flows of other files, `ignored` looks at keys that do nothing
+//! here, `diagnostics` renders every mistake at once. Nothing after [`Config`] can be invalid, and
+//! nothing here touches a log file, a stream or the network. Only `read` touches the disk, and only
+//! the configuration files.
 
 mod converters;
 mod diagnostics;
+mod drop_in;
 mod file;
 mod flow;
+mod ignored;
 mod json;
 mod network;
 mod observability;
@@ -30,10 +33,10 @@ use std::time::Duration;
 
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
-pub use self::read::{FILE_BYTES_MAX, ReadError, read};
+pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
 pub use self::source::Place;
 pub use self::validate::{
-    CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, load,
+    CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
 use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::pattern::FilePattern;
@@ -93,6 +96,8 @@ pub struct FlowConfig {
     pub pattern: FilePattern,
     /// Where the records go.
     pub destination: Destination,
+    /// Where and as whom this flow talks to AWS.
+    pub aws: FlowAwsConfig,
     /// Where to begin in files that exist at the very first start.
     pub initial_position: InitialPosition,
     /// A batch closes at the latest this long after its first record.
@@ -231,8 +236,8 @@ pub struct RetryConfig {
     pub max: Duration,
 }
 
-/// Endpoints, regions and static keys. Everything that is `None` is left to the SDK's chain.
-#[derive(Clone, Default)]
+/// Endpoints, regions, roles and static keys. Everything that is `None` is left to the SDK's chain.
+#[derive(Debug, Clone, Default)]
 pub struct AwsConfig {
     /// For all services, unless one has its own.
     pub region: Option<String>,
@@ -242,29 +247,63 @@ pub struct AwsConfig {
     pub firehose_region: Option<String>,
     /// `cloudwatch.region`.
     pub cloudwatch_region: Option<String>,
+    /// The first region that a flow names: somewhere to ask STS where nothing else says where.
+    pub flow_region: Option<String>,
     /// `kinesis.endpoint`, as an absolute URL.
     pub kinesis_endpoint: Option<String>,
     /// `firehose.endpoint`, as an absolute URL.
     pub firehose_endpoint: Option<String>,
     /// `cloudwatch.endpoint`, as an absolute URL.
     pub cloudwatch_endpoint: Option<String>,
+    /// `sts.endpoint`, as an absolute URL: where roles are assumed.
+    pub sts_endpoint: Option<String>,
     /// Static keys from the configuration file; both or neither.
     pub static_keys: Option<StaticKeys>,
+    /// The role that is assumed for everything that has no other.
+    pub role: Option<RoleConfig>,
+    /// What requests say about who makes them.
+    pub user_agent: UserAgent,
 }
 
-impl std::fmt::Debug for AwsConfig {
+/// Where and as whom one flow talks to AWS. What is `None` is as in [`AwsConfig`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlowAwsConfig {
+    /// `region` of the flow.
+    pub region: Option<String>,
+    /// `endpoint` of the flow, as an absolute URL.
+    pub endpoint: Option<String>,
+    /// The role that is assumed for this flow: its own, or that of the whole file.
+    pub role: Option<RoleConfig>,
+}
+
+/// A role to assume. `Debug` does not show the external id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleConfig {
+    /// `assumeRoleARN`.
+    pub arn: String,
+    /// `assumeRoleExternalId`.
+    pub external_id: Option<String>,
+}
+
+impl std::fmt::Debug for RoleConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AwsConfig")
-            .field("region", &self.region)
-            .field("kinesis_region", &self.kinesis_region)
-            .field("firehose_region", &self.firehose_region)
-            .field("cloudwatch_region", &self.cloudwatch_region)
-            .field("kinesis_endpoint", &self.kinesis_endpoint)
-            .field("firehose_endpoint", &self.firehose_endpoint)
-            .field("cloudwatch_endpoint", &self.cloudwatch_endpoint)
-            .field("static_keys", &self.static_keys.as_ref().map(|_| "set"))
+        f.debug_struct("RoleConfig")
+            .field("arn", &self.arn)
+            .field("external_id", &self.external_id.as_ref().map(|_| "set"))
             .finish()
     }
+}
+
+/// The header with which requests say who makes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum UserAgent {
+    /// As the SDK writes it.
+    #[default]
+    Sdk,
+    /// `userAgent`: this, a blank, and what the SDK writes.
+    Prefixed(String),
+    /// `userAgentOverride`: this alone.
+    Replaced(String),
 }
 
 /// Static credentials. `Debug` does not show them.

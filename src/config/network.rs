@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::diagnostics::{Findings, Kind};
-use super::file::TopLevelFile;
+use super::file::{FlowFile, TopLevelFile};
 use super::slot::Slot;
-use super::{AwsConfig, StaticKeys};
+use super::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
 
 /// Where `/metrics` and its neighbours are served unless the configuration says otherwise.
 pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
@@ -14,19 +14,116 @@ pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
 /// Characters in a region's name. The longest today has 16.
 const REGION_CHARS_MAX: usize = 64;
 
+/// Characters in an external id (`AssumeRole` in the API reference of STS).
+const EXTERNAL_ID_CHARS: std::ops::RangeInclusive<usize> = 2..=1224;
+
 pub(super) fn aws(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AwsConfig {
+    let role = (file.assume_role_arn, file.assume_role_external_id);
     AwsConfig {
         region: region(file.region, findings),
         kinesis_region: region(file.kinesis_region, findings),
         firehose_region: region(file.firehose_region, findings),
         cloudwatch_region: region(file.cloudwatch_region, findings),
+        // Known when all flows are.
+        flow_region: None,
         kinesis_endpoint: endpoint(file.kinesis_endpoint, findings),
         firehose_endpoint: endpoint(file.firehose_endpoint, findings),
         cloudwatch_endpoint: endpoint(file.cloudwatch_endpoint, findings),
+        sts_endpoint: endpoint(file.sts_endpoint, findings),
         static_keys: static_keys(file, findings),
+        role: role_of(role, None, findings),
+        user_agent: user_agent(file, findings),
     }
 }
 
+/// What a flow says; the rest it has from the whole file, of which `role` is the role.
+pub(super) fn flow_aws(
+    file: &FlowFile<'_>,
+    role: Option<&RoleConfig>,
+    findings: &mut Findings<'_>,
+) -> FlowAwsConfig {
+    FlowAwsConfig {
+        region: region(file.region, findings),
+        endpoint: endpoint(file.endpoint, findings),
+        role: role_of((file.assume_role_arn, file.assume_role_external_id), role, findings),
+    }
+}
+
+/// The role that two keys name. An external id belongs to one role: with a role of its own a flow
+/// does not inherit another's, without one it may give the inherited role another id.
+fn role_of(
+    (arn, external_id): (Slot<'_>, Slot<'_>),
+    inherited: Option<&RoleConfig>,
+    findings: &mut Findings<'_>,
+) -> Option<RoleConfig> {
+    let own_arn = role_arn(arn, findings);
+    let own_id = external_role_id(external_id, findings);
+    match (own_arn, own_id, inherited) {
+        (Some(arn), external_id, _) => Some(RoleConfig { arn, external_id }),
+        (None, Some(id), Some(role)) => {
+            Some(RoleConfig { arn: role.arn.clone(), external_id: Some(id) })
+        }
+        (None, Some(_), None) => {
+            // A role that is wrong was reported already.
+            if arn.node().is_none() {
+                let message =
+                    format!("'{}' has no effect without '{}'", external_id.name(), arn.name());
+                external_id
+                    .warn(findings, Kind::NoEffect, message)
+                    .help("name the role, or take it out");
+            }
+            None
+        }
+        (None, None, inherited) => inherited.cloned(),
+    }
+}
+
+fn role_arn(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = slot.text_not_empty(findings)?;
+    let mut parts = text.splitn(6, ':');
+    let is_role = parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| !partition.is_empty())
+        && parts.next() == Some("iam")
+        && parts.next() == Some("")
+        && parts.next().is_some_and(|account| account.bytes().all(|b| b.is_ascii_digit()))
+        && parts.next().and_then(|role| role.strip_prefix("role/")).is_some_and(|r| !r.is_empty());
+    if is_role && !text.contains(char::is_whitespace) {
+        return Some(text.to_owned());
+    }
+    let message = format!("'{}' {} is no role", slot.name(), slot.quoted(findings));
+    slot.error(findings, Kind::Invalid, message)
+        .help("write the ARN, for example arn:aws:iam::123456789012:role/ship-logs");
+    None
+}
+
+fn external_role_id(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = slot.text_not_empty(findings)?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    if !EXTERNAL_ID_CHARS.contains(&text.len()) || !text.chars().all(legal) {
+        let message = format!("'{}' is no external id", slot.name());
+        slot.error(findings, Kind::Invalid, message)
+            .help("STS takes 2 to 1224 letters, digits and _+=,.@:/-");
+    }
+    Some(text.to_owned())
+}
+
+fn user_agent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> UserAgent {
+    let mut header = |slot: Slot<'_>| {
+        let text = slot.text_not_empty(findings)?.trim();
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            let message = format!("'{}' {} is no header", slot.name(), slot.quoted(findings));
+            slot.error(findings, Kind::Invalid, message).help("write printable ASCII characters");
+        }
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    match (header(file.user_agent_override), header(file.user_agent)) {
+        (Some(all), _) => UserAgent::Replaced(all),
+        (None, Some(first)) => UserAgent::Prefixed(first),
+        (None, None) => UserAgent::Sdk,
+    }
+}
+
+/// Both, or the usual chain, as in the Java agent.
 fn static_keys(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
     let (id, secret) = (file.aws_access_key_id, file.aws_secret_access_key);
     match (id.text_not_empty(findings), secret.text_not_empty(findings)) {
@@ -43,10 +140,10 @@ fn static_keys(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<S
 fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
     // A value of the wrong type was reported already.
     if !other.is_not_text() {
-        let message = format!("'{}' is given without '{}'", given.name(), other.name());
+        let message = format!("'{}' has no effect without '{}'", given.name(), other.name());
         given
-            .error(findings, Kind::Missing, message)
-            .help("give both, or neither to use the usual AWS credential chain");
+            .warn(findings, Kind::NoEffect, message)
+            .help("give both, or neither; the usual AWS credential chain is used");
     }
     None
 }

@@ -44,7 +44,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) root: Node,
-    /// Keys that stand more than once in one map; the tree has the first of them.
+    /// Keys that stand more than once in one map; the tree has the last of them.
     pub(super) duplicates: Vec<Duplicate>,
 }
 
@@ -52,8 +52,9 @@ pub(super) struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Duplicate {
     pub(super) key: String,
-    /// The first of the keys, if it is known.
+    /// The key before it, whose value is left out of the tree, if it is known.
     pub(super) first: Option<Span>,
+    /// The key whose value counts, unless there is a later one still.
     pub(super) again: Span,
     /// The value that is left out of the tree.
     pub(super) left_out: Option<Node>,
@@ -80,7 +81,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
             // entry of a map, so all of them can be found.
             let mut root = read(text, DuplicateKeyPolicy::LastWins).map_err(Fault::into_syntax)?;
             let mut duplicates = Vec::new();
-            keep_first(&mut root, &mut duplicates);
+            keep_last(&mut root, &mut duplicates);
             if duplicates.is_empty() {
                 // It collapsed them after all.
                 duplicates.push(Duplicate { key, first: None, again, left_out: None });
@@ -91,20 +92,23 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     }
 }
 
-fn keep_first(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
+fn keep_last(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
     match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| keep_first(item, duplicates)),
+        Value::List(items) => items.iter_mut().for_each(|item| keep_last(item, duplicates)),
         Value::Map(entries) => {
             let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
             for mut entry in entries.drain(..) {
-                keep_first(&mut entry.node, duplicates);
-                match kept.iter().find(|first| first.key == entry.key) {
-                    Some(first) => duplicates.push(Duplicate {
-                        first: Some(first.key_span.clone()),
-                        again: entry.key_span,
-                        key: entry.key,
-                        left_out: Some(entry.node),
-                    }),
+                keep_last(&mut entry.node, duplicates);
+                match kept.iter_mut().find(|other| other.key == entry.key) {
+                    Some(other) => {
+                        let before = std::mem::replace(other, entry);
+                        duplicates.push(Duplicate {
+                            key: before.key,
+                            first: Some(before.key_span),
+                            again: other.key_span.clone(),
+                            left_out: Some(before.node),
+                        });
+                    }
                     None => kept.push(entry),
                 }
             }
@@ -357,10 +361,11 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            [("c", Some(10..11), 17..18), ("a", Some(0..1), 22..23), ("a", Some(0..1), 32..33)]
+            [("c", Some(10..11), 17..18), ("a", Some(0..1), 22..23), ("a", Some(22..23), 32..33)]
         );
         let Value::Map(entries) = document.root.value else { panic!("no map") };
         assert_eq!(entries.len(), 3);
+        assert_eq!(entries.first().unwrap().node.value, Value::Scalar("3".to_owned()));
         let same_alias = parse("x: &x 1\na: *x\na: *x\n").unwrap();
         assert_eq!(same_alias.duplicates.len(), 1);
         let numbers = parse("1: a\n0x1: b\n").unwrap();

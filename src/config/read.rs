@@ -1,12 +1,20 @@
 //! Reading a configuration from disk: the only part of this module that looks at anything.
+//!
+//! The main file, and beside it every regular file of [`FLOW_DIRECTORY`], whatever its name, as
+//! the Java agent does it, but in the order of their names.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use super::diagnostics::{Diagnostic, Report};
-use super::validate::{Environment, load};
+use super::diagnostics::{Diagnostic, Kind, Report, Severity};
+use super::source::Place;
+use super::validate::{Environment, SourceText, load_all};
+
+/// Files in here add flows to those of the main file, wherever that one lies. The Java agent has
+/// this path built in.
+pub const FLOW_DIRECTORY: &str = "/etc/aws-kinesis/agent.d";
 
 /// A configuration file has at most this many bytes.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -24,7 +32,7 @@ pub enum ReadError {
     #[error(transparent)]
     Invalid(#[from] Report),
     /// There is no such file.
-    #[error("{path}: no such file; give another path with --config")]
+    #[error("{path}: no such file; name another one with -c")]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -57,20 +65,90 @@ impl Environment {
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self { state_directory: std::env::var_os("STATE_DIRECTORY") }
+        Self {
+            state_directory: std::env::var_os("STATE_DIRECTORY"),
+            flow_directory: Some(PathBuf::from(FLOW_DIRECTORY)),
+        }
     }
 }
 
-/// Reads and checks the file at `path`. Returns the configuration and the warnings.
+/// What was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What may not be as it is meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The files beside the main one, in the order in which they were read.
+    pub flow_files: Vec<PathBuf>,
+}
+
+/// Reads and checks the file at `path` and the files of the flow directory.
 ///
 /// # Errors
 /// The file cannot be read, is not text, or is wrong; in the last case all that is wrong is told.
-pub fn read(
-    path: &Path,
-    environment: &Environment,
-) -> Result<(Config, Vec<Diagnostic>), ReadError> {
+/// A file of the flow directory that cannot be read is a warning.
+pub fn read(path: &Path, environment: &Environment) -> Result<Loaded, ReadError> {
     let text = read_text(path)?;
-    Ok(load(&text, path, environment)?)
+    let mut unreadable = Vec::new();
+    let mut files = Vec::new();
+    if let Some(directory) = &environment.flow_directory {
+        for path in flow_files(directory, &mut unreadable) {
+            match read_text(&path) {
+                Ok(text) => files.push((path, text)),
+                Err(error) => unreadable.push(ignoring(&path, &error.to_string())),
+            }
+        }
+    }
+    let drop_ins: Vec<SourceText<'_>> =
+        files.iter().map(|(path, text)| SourceText { path, text }).collect();
+    let main = SourceText { path, text: &text };
+    let flow_files = files.iter().map(|(path, _)| path.clone()).collect();
+    match load_all(main, &drop_ins, environment) {
+        Ok((config, mut warnings)) => {
+            warnings.append(&mut unreadable);
+            Ok(Loaded { config, warnings, flow_files })
+        }
+        Err(mut report) => {
+            report.diagnostics.append(&mut unreadable);
+            Err(report.into())
+        }
+    }
+}
+
+/// The regular files right in the directory, sorted by name. No directory means none.
+fn flow_files(directory: &Path, problems: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(directory).and_then(|entries| {
+        let paths: Result<Vec<PathBuf>, _> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect();
+        paths
+    });
+    let mut paths = match listed {
+        Ok(paths) => paths,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Vec::new();
+        }
+        Err(error) => {
+            problems.push(ignoring(directory, &error.to_string()));
+            return Vec::new();
+        }
+    };
+    // A link that leads nowhere is no file, as in the Java agent.
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    paths
+}
+
+fn ignoring(path: &Path, what: &str) -> Diagnostic {
+    let file = SourceText { path, text: "" };
+    Diagnostic {
+        severity: Severity::Warning,
+        kind: Kind::Unreadable,
+        message: super::drop_in::reason(&file, what),
+        place: Place { path: path.into(), line: 1, column: 1, excerpt: None },
+        related: None,
+        help: Some("its flows do not run; let kinetail's user read it, or take it away".to_owned()),
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, ReadError> {

@@ -48,6 +48,14 @@ impl<'a> Slot<'a> {
         self.node().is_some_and(|node| !matches!(node.value, Value::Scalar(_)))
     }
 
+    /// The text of a scalar, whatever it means.
+    pub(super) fn scalar_text(self) -> Option<&'a str> {
+        match &self.node()?.value {
+            Value::Scalar(text) => Some(text),
+            Value::List(_) | Value::Map(_) | Value::Null => None,
+        }
+    }
+
     /// Where to point: at the value, or at the key if nothing is to be seen of the value.
     pub(super) fn span(self) -> Option<&'a Span> {
         let entry = self.entry?;
@@ -91,6 +99,52 @@ impl<'a> Slot<'a> {
         self.error(findings, Kind::OutOfRange, message)
             .help(format!("the default is {default}; leave the key out to get it"));
         default
+    }
+
+    /// A whole number that the Java agent takes whatever it is: outside of the range the nearest
+    /// number in it is used, and that is said.
+    pub(super) fn nearest_integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        let Some(number) = self.scalar(findings, "a whole number", scalar::integer) else {
+            return default;
+        };
+        let (from, to) = (*range.start(), *range.end());
+        let used = u64::try_from(number).unwrap_or(0).clamp(from, to);
+        if u64::try_from(number) != Ok(used) {
+            let message = format!(
+                "'{}' value {number} is outside of the valid range {from} to {to}",
+                self.name
+            );
+            self.warn(findings, Kind::OutOfRange, message).help(format!("{used} is used"));
+        }
+        used
+    }
+
+    /// Looks whether there is a whole number in a range, and has no use for it.
+    pub(super) fn fits(self, findings: &mut Findings<'_>, range: RangeInclusive<i64>) {
+        let number = self.scalar(findings, "a whole number", scalar::integer);
+        if let Some(number) = number.filter(|number| !range.contains(number)) {
+            let (from, to) = (range.start(), range.end());
+            let message = format!(
+                "'{}' value {number} is outside of the valid range {from} to {to}",
+                self.name
+            );
+            self.error(findings, Kind::OutOfRange, message).help("take the key out");
+        }
+    }
+
+    /// As [`Self::nearest_integer`], in milliseconds.
+    pub(super) fn nearest_millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.nearest_integer(findings, range, default))
     }
 
     /// As [`Self::integer`], for sizes and counts.

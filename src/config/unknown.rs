@@ -121,13 +121,16 @@ fn unknown(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) {
             .iter()
             .find_map(|other| nearest(key, other.names()).map(|name| (name, Some(other.place))))
     });
-    // With a colon forgotten, the secret is in the key.
-    let shown =
-        if guess.is_none() && smells_of_secret(key) { HIDDEN.to_owned() } else { quote(key) };
+    let shown = if guess.is_none() { shown(key) } else { quote(key) };
     let help = match guess {
         Some((name, None)) => format!("did you mean \"{name}\"?"),
         Some((name, Some(place))) => format!("did you mean \"{name}\"? it belongs {place}"),
         None => "it is ignored; docs/configuration.md has every key".to_owned(),
     };
     findings.warn(Kind::Unknown, &entry.key_span, format!("unknown key {shown}")).help(help);
+}
+
+/// A key for a message. With a colon forgotten, a secret is in the key.
+pub(super) fn shown(key: &str) -> String {
+    if smells_of_secret(key) { HIDDEN.to_owned() } else { quote(key) }
 }

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::diagnostics::{Diagnostic, Findings, Kind, Report};
-use super::file::TopLevelFile;
+use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
+use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
 use super::flow::{CheckedFlow, flow};
-use super::parse::{Document, Entry, Node, SyntaxError, Value, parse};
+use super::parse::{Document, Entry, Node, Span, SyntaxError, Value, parse};
 use super::source::Source;
-use super::{Config, FlowConfig, JavaCheckpoints, json, network, observability, unknown};
+use super::{
+    Config, JavaCheckpoints, RoleConfig, drop_in, ignored, json, network, observability, unknown,
+};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
@@ -46,6 +48,17 @@ pub struct Environment {
     /// `STATE_DIRECTORY`, which systemd sets for a unit with `StateDirectory=`. It may be several
     /// directories with `:` between them; the first is used.
     pub state_directory: Option<OsString>,
+    /// Where files lie whose flows are added; [`super::FLOW_DIRECTORY`] but in tests.
+    pub flow_directory: Option<PathBuf>,
+}
+
+/// The text of a file. The path is only shown.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceText<'t> {
+    /// Where it was read.
+    pub path: &'t Path,
+    /// All of it.
+    pub text: &'t str,
 }
 
 /// Checks a configuration and turns it into types that cannot be wrong. The path is only shown.
@@ -59,20 +72,59 @@ pub fn load(
     path: &Path,
     environment: &Environment,
 ) -> Result<(Config, Vec<Diagnostic>), Report> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut findings = Findings::new(Source::new(text, path));
-    let config = document(text, &mut findings)
-        .and_then(|document| config(&document.root, environment, &mut findings));
+    load_all(SourceText { path, text }, &[], environment)
+}
+
+/// As [`load`], with the flows of other files added to those of the main one, in this order.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_all(
+    main: SourceText<'_>,
+    drop_ins: &[SourceText<'_>],
+    environment: &Environment,
+) -> Result<(Config, Vec<Diagnostic>), Report> {
+    let text = without_mark(main.text);
+    let mut findings = Findings::new(Source::new(text, main.path));
+    let document = document(text, &mut findings);
+    let mut checked = Vec::new();
+    let alone = drop_ins.is_empty();
+    let config = document.as_ref().and_then(|document| {
+        config(&document.root, alone, environment, &mut checked, &mut findings)
+    });
+    let role = config.as_ref().and_then(|config| config.aws.role.as_ref());
+    let mut elsewhere = Vec::new();
+    for file in drop_ins {
+        let file = SourceText { text: without_mark(file.text), ..*file };
+        elsewhere.extend(drop_in::add(&file, role, &mut checked));
+    }
+    let fails = |found: &Diagnostic| found.severity == Severity::Error;
+    if checked.is_empty() && !findings.has_errors() && !elsewhere.iter().any(fails) {
+        no_flows(&(0..0), "there are no flows in any file", &mut findings);
+    }
     let path = findings.path();
-    let diagnostics = findings.finish()?;
-    // Without a configuration there was an error, and the report is out already.
+    let mut diagnostics = findings.finish();
+    diagnostics.append(&mut elsewhere);
     match config {
-        Some(config) => Ok((config, diagnostics)),
-        None => Err(Report { path, diagnostics }),
+        Some(config) if !diagnostics.iter().any(fails) => {
+            Ok((with_flows(config, checked), diagnostics))
+        }
+        Some(_) | None => Err(Report { path, diagnostics }),
     }
 }
 
-fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
+/// The byte order mark that some editors put first is no part of the text.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+fn with_flows(mut config: Config, checked: Vec<CheckedFlow>) -> Config {
+    config.flows = checked.into_iter().map(|flow| flow.config).collect();
+    config.aws.flow_region = config.flows.iter().find_map(|flow| flow.aws.region.clone());
+    config
+}
+
+pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
     let blanked = if json::looks_like_json(text) {
         match json::blank_comments(text) {
             Ok(blanked) => blanked,
@@ -90,10 +142,10 @@ fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
             for duplicate in &document.duplicates {
                 let message = format!("'{}' stands twice", duplicate.key);
                 let finding = findings
-                    .error(Kind::Duplicate, &duplicate.again, message)
-                    .help("take one out; the Java agent would use the last one");
+                    .warn(Kind::Duplicate, &duplicate.again, message)
+                    .help("the last one counts; take the others out");
                 if let Some(first) = &duplicate.first {
-                    finding.related(first, "it stands here first");
+                    finding.related(first, "this one has no effect");
                 }
             }
             Some(document)
@@ -112,7 +164,14 @@ fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
     }
 }
 
-fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -> Option<Config> {
+/// Everything but the flows, which go to `checked`.
+fn config(
+    root: &Node,
+    alone: bool,
+    environment: &Environment,
+    checked: &mut Vec<CheckedFlow>,
+    findings: &mut Findings<'_>,
+) -> Option<Config> {
     let entries = match &root.value {
         Value::Map(entries) => entries,
         Value::Null => {
@@ -130,11 +189,15 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
         }
     };
     unknown::warn(entries, &unknown::TOP_LEVEL, findings);
+    ignored::check(entries, IGNORED_TOP_LEVEL, findings);
     let file = TopLevelFile::of(entries);
-    let flows = flows(&file, entries, findings);
+    let aws = network::aws(&file, findings);
+    if let Some(items) = flow_items(&file, entries, alone, findings) {
+        add_flows(items, aws.role.as_ref(), checked, findings);
+    }
     let days = file.checkpoint_time_to_live_days;
     Some(Config {
-        flows,
+        flows: Vec::new(),
         checkpoint_file: checkpoint_file(&file, environment, findings),
         checkpoint_file_default: checkpoint_file_default(environment),
         java_checkpoints: match file.java_checkpoint_file.text_not_empty(findings) {
@@ -143,11 +206,16 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
             Some(path) => JavaCheckpoints::At(PathBuf::from(path)),
         },
         checkpoint_ttl: Duration::from_secs(
-            days.integer(findings, 1..=CHECKPOINT_DAYS_MAX, 7).saturating_mul(SECONDS_A_DAY),
+            days.nearest_integer(findings, 1..=CHECKPOINT_DAYS_MAX, 7)
+                .saturating_mul(SECONDS_A_DAY),
         ),
-        aws: network::aws(&file, findings),
+        aws,
         cloudwatch: observability::cloudwatch(&file, findings),
-        shutdown_timeout: file.shutdown_timeout_millis.millis(findings, 0..=MILLIS_MAX, 10_000),
+        shutdown_timeout: file.shutdown_timeout_millis.nearest_millis(
+            findings,
+            0..=MILLIS_MAX,
+            10_000,
+        ),
         admin: network::admin(&file, findings),
         memory_budget_bytes: file.memory_budget_bytes.count(
             findings,
@@ -160,47 +228,60 @@ fn config(root: &Node, environment: &Environment, findings: &mut Findings<'_>) -
     })
 }
 
-fn flows(
-    file: &TopLevelFile<'_>,
+/// The items of `flows`. A file that is not alone may go without.
+fn flow_items<'a>(
+    file: &TopLevelFile<'a>,
     entries: &[Entry],
+    alone: bool,
     findings: &mut Findings<'_>,
-) -> Vec<FlowConfig> {
+) -> Option<&'a [Node]> {
     let slot = file.flows;
     let Some(items) = slot.list(findings) else {
         // A value of the wrong type was reported already.
-        if slot.node().is_none() {
+        if slot.node().is_none() && (alone || slot.is_null()) {
             let span = slot.span().or_else(|| entries.first().map(|entry| &entry.key_span));
             let span = span.cloned().unwrap_or(0..0);
-            findings
-                .error(Kind::Missing, &span, "required list missing: 'flows'".to_owned())
-                .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+            no_flows(&span, "required list missing: 'flows'", findings);
         }
-        return Vec::new();
+        return None;
     };
-    if items.is_empty() {
-        slot.error(findings, Kind::Missing, "there are no flows in 'flows'".to_owned())
-            .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+    if items.is_empty() && alone {
+        let span = slot.span().cloned().unwrap_or(0..0);
+        no_flows(&span, "there are no flows in 'flows'", findings);
     }
-    let mut checked: Vec<CheckedFlow> = Vec::new();
+    Some(items)
+}
+
+fn no_flows(at: &Span, message: &str, findings: &mut Findings<'_>) {
+    findings
+        .error(Kind::Missing, at, message.to_owned())
+        .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+}
+
+/// Checks flows and adds those that have an id to `checked`, each id once.
+pub(super) fn add_flows(
+    items: &[Node],
+    role: Option<&RoleConfig>,
+    checked: &mut Vec<CheckedFlow>,
+    findings: &mut Findings<'_>,
+) {
     for item in items {
-        let Some(flow) = flow(item, findings) else {
+        let Some(flow) = flow(item, role, findings) else {
             continue;
         };
         match checked.iter().find(|other| other.config.id == flow.config.id) {
             Some(first) => {
+                let message = format!("duplicate flow: {}", flow.config.id);
+                let label = "the same pattern and stream stand here first";
+                let span = flow.pattern_span;
                 findings
-                    .error(
-                        Kind::Duplicate,
-                        &flow.pattern_span,
-                        format!("duplicate flow: {}", flow.config.id),
-                    )
-                    .related(&first.pattern_span, "the same pattern and stream stand here first")
+                    .error(Kind::Duplicate, &span, message)
+                    .related_place(first.pattern_place.clone(), label)
                     .help("take one out; every line would be delivered twice");
             }
             None => checked.push(flow),
         }
     }
-    checked.into_iter().map(|flow| flow.config).collect()
 }
 
 fn checkpoint_file(

@@ -128,7 +128,7 @@ impl FlowThread {
             ..sender_config(shared, &launch.config, metrics.clone())
         };
         let talk = (mailbox.clone(), config);
-        let sender = start_sender(shared, &launch.config.destination, queue, talk, tasks).await?;
+        let sender = start_sender(shared, &launch.config, queue, talk, tasks).await?;
         let now = clock::now().instant;
         let starting =
             FlowStatus::starting(Arc::clone(&id), launch.config.destination.to_string(), now);
@@ -246,19 +246,19 @@ pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
 /// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
 async fn start_sender(
     shared: &Shared,
-    destination: &Destination,
+    flow: &FlowConfig,
     queue: mpsc::Receiver<Submission>,
     (mailbox, config): (Mailbox, SenderConfig),
     tasks: &mut JoinSet<()>,
 ) -> Result<AbortHandle, DaemonError> {
     let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
-    Ok(match destination {
+    Ok(match &flow.destination {
         Destination::Kinesis { .. } => {
-            let transport = KinesisTransport::new(shared.aws.kinesis().await?);
+            let transport = KinesisTransport::new(shared.aws.kinesis(&flow.aws).await?);
             tasks.spawn(sender::run(transport, queue, events, config))
         }
         Destination::Firehose { .. } => {
-            let transport = FirehoseTransport::new(shared.aws.firehose().await);
+            let transport = FirehoseTransport::new(shared.aws.firehose(&flow.aws).await);
             tasks.spawn(sender::run(transport, queue, events, config))
         }
     })

@@ -52,6 +52,12 @@ impl ErrorAnswer {
         Self::new(400, "InvalidArgumentException", message)
     }
 
+    /// What Kinesis answers to a dry run that would have worked.
+    pub(super) fn dry_run() -> Self {
+        let message = "The request would have succeeded, but the DryRun parameter was specified.";
+        Self::new(400, "DryRunOperationException", message)
+    }
+
     pub(super) fn serialization(message: &str) -> Self {
         Self::new(400, "SerializationException", message)
     }

@@ -52,6 +52,8 @@ impl Encoding {
 pub(super) struct PutRequest {
     pub(super) stream: StreamId,
     pub(super) records: Vec<IncomingRecord>,
+    /// Whether it is only asked if it would work.
+    pub(super) dry_run: bool,
 }
 
 /// One record of a put.

@@ -148,6 +148,9 @@ impl Exchange {
         let id = batch.stream();
         let stream = lock(&self.shared.streams).find(id, self.moment)?;
         let decision = lock(&self.shared.faults).decide_put(operation, id, batch.records());
+        if batch.is_dry_run() {
+            return self.dry_run(operation, decision).await;
+        }
         let job = PutJob {
             shared: Arc::clone(&self.shared),
             stream,
@@ -160,6 +163,24 @@ impl Exchange {
         let done = job.run().await;
         let honest = Answer::ok(JSON, done.body);
         self.reply(operation, done.latency, done.reply, honest).await
+    }
+
+    /// Nothing is stored; a fault that would have met the put meets this, too.
+    async fn dry_run(
+        &self,
+        operation: Operation,
+        Decision { reply, latency, .. }: Decision,
+    ) -> Result<Answer, Unanswered> {
+        let reply = match reply {
+            Reply::Honest => Reply::Error(ErrorAnswer::dry_run()),
+            other => other,
+        };
+        self.log(LogLine {
+            operation: Some(operation),
+            answer: reply.name(),
+            ..LogLine::default()
+        });
+        self.reply(operation, latency, reply, Answer::ok(JSON, Bytes::new())).await
     }
 
     async fn other(&self, operation: Operation, received: Received) -> Result<Answer, Unanswered> {

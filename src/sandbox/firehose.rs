@@ -53,7 +53,7 @@ pub(super) fn decode_put_record_batch(
     if request_bytes > FIREHOSE_REQUEST_BYTES_MAX {
         return Err(ErrorAnswer::invalid_argument("Records size exceeds 4 MB limit"));
     }
-    Ok(PutRequest { stream, records })
+    Ok(PutRequest { stream, records, dry_run: false })
 }
 
 #[cfg(test)]

@@ -13,6 +13,15 @@ use jiff::Timestamp;
 pub(super) const JSON: &str = "application/x-amz-json-1.1";
 pub(super) const CBOR: &str = "application/cbor";
 
+/// Request ids begin so; the services' own are random.
+const REQUEST_ID_PREFIX: &str = "00000000-0000-4000-8000-";
+
+/// Whether a sandbox gave this request id.
+#[must_use]
+pub fn is_request_id(id: &str) -> bool {
+    id.starts_with(REQUEST_ID_PREFIX)
+}
+
 /// A body that did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
@@ -65,7 +74,7 @@ impl Answer {
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        let request_id = format!("00000000-0000-4000-8000-{request_number:012x}");
+        let request_id = format!("{REQUEST_ID_PREFIX}{request_number:012x}");
         // The client learns from the date how far its clock is off, so it must be our clock's.
         let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         if self.content_type == CBOR {

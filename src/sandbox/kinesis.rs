@@ -26,6 +26,8 @@ pub(super) struct KinesisLimits {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PutRecordsBody<'a> {
+    #[serde(default)]
+    dry_run: Option<bool>,
     #[serde(borrow)]
     records: Option<Vec<EntryBody<'a>>>,
     #[serde(borrow, rename = "StreamARN")]
@@ -81,7 +83,7 @@ pub(super) fn decode_put_records(
             "Records size exceeds {mebibytes} MB limit"
         )));
     }
-    Ok(PutRequest { stream, records })
+    Ok(PutRequest { stream, records, dry_run: body.dry_run == Some(true) })
 }
 
 fn decode_entry(place: usize, entry: &EntryBody<'_>) -> Result<IncomingRecord, ErrorAnswer> {
@@ -197,6 +199,16 @@ mod tests {
         for bad in ["", "-1", "+1", "01", "x", "340282366920938463463374607431768211456"] {
             assert_eq!(with(bad).unwrap_err().code, "ValidationException", "{bad}");
         }
+    }
+
+    #[test]
+    fn a_dry_run_is_one_only_if_it_is_asked_for() {
+        let mut body = put(&[entry(b"", "k")]);
+        assert!(!decode(&body).unwrap().dry_run);
+        body["DryRun"] = json!(null);
+        assert!(!decode(&body).unwrap().dry_run);
+        body["DryRun"] = json!(true);
+        assert!(decode(&body).unwrap().dry_run);
     }
 
     #[test]

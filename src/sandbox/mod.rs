@@ -48,6 +48,7 @@ use jiff::Timestamp;
 pub use answer::ErrorAnswer;
 pub use fault::{Fault, FaultError, FaultPlan, SCRIPT_MAX, Scope};
 pub use handle::{SandboxHandle, WaitError};
+pub use http::is_request_id;
 pub use names::{InvalidStreamName, Operation, Service, StreamId};
 pub use server::Sandbox;
 pub use stats::{Stats, StreamStats};

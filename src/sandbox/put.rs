@@ -66,6 +66,10 @@ impl Batch {
         }
     }
 
+    pub(super) fn is_dry_run(&self) -> bool {
+        matches!(self, Self::Decoded(PutRequest { dry_run: true, .. }))
+    }
+
     pub(super) fn records(&self) -> usize {
         match self {
             Self::Counted { records, .. } => *records,

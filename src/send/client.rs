@@ -1,27 +1,32 @@
 //! Builds the long-lived AWS clients from the configuration: regions, endpoints, credentials and
-//! timeouts, once for each service.
+//! timeouts, one client for each flow and one for `CloudWatch`.
 //!
 //! The SDK's own retries are off for the data services, because partial failures, backoff and
 //! shutdown are the sender's; for `CloudWatch` they are on. Credentials and their cache are shared
-//! by all clients. No error here contains a secret.
+//! by all clients that use the same role. No error here contains a secret.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use thiserror::Error;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
+use super::credentials;
+use super::http::{self, CaBundleError};
 use super::protocol::PreEncodedProtocol;
-use super::region;
-use crate::config::AwsConfig;
+use super::region::{self, Service, Site};
+use super::user_agent::UserAgentHeader;
+use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig};
 
 /// A connection is made within this time, or not.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -31,11 +36,14 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where Firehose and `CloudWatch` are looked for when nothing says otherwise, as with the Java
 /// agent, and where emulators are.
-const REGION_DEFAULT: &str = "us-east-1";
+pub const REGION_DEFAULT: &str = "us-east-1";
 
 /// Why a client cannot be built.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error)]
 pub enum ClientError {
+    /// The certificates to believe cannot be used.
+    #[error("cannot use the certificates of {0}")]
+    CaBundle(#[from] CaBundleError),
     /// Nothing says which region it is.
     #[error(
         "cannot tell the region of {service}: set `region` or `{key}` in the configuration, or \
@@ -53,110 +61,171 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Aws {
     config: AwsConfig,
+    /// With the credentials that no role is assumed for.
     shared: SdkConfig,
     /// What the machine says about the region; asked at most once, and only if it matters.
     machine_region: OnceCell<Option<Region>>,
+    /// Each role once, whoever uses it: they share its credentials.
+    roles: Mutex<BTreeMap<RoleConfig, SharedCredentialsProvider>>,
 }
 
 impl Aws {
     /// Reads the SDK's environment variables and profile files. The network is asked (the EC2
     /// metadata service) only if no region is configured and no endpoint is an emulator's.
-    pub async fn load(config: &AwsConfig) -> Self {
+    ///
+    /// # Errors
+    /// [`ClientError::CaBundle`] if `AWS_CA_BUNDLE` cannot be used.
+    pub async fn load(config: &AwsConfig) -> Result<Self, ClientError> {
+        let client = http::client()?;
+        let providers = ProviderConfig::without_region().with_http_client(client.clone());
         let machine_region = OnceCell::new();
-        let region = match configured_region(config) {
-            Some(region) => Some(region),
-            None => machine_region.get_or_init(|| ask_machine(config)).await.clone(),
-        };
+        let mut region = configured_region(config);
+        if region.is_none() {
+            let ask = || ask_machine(config, &providers);
+            region = Box::pin(machine_region.get_or_init(ask)).await.clone();
+        }
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(ATTEMPT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let credentials = match &config.static_keys {
+            Some(keys) => credentials::static_provider(keys),
+            None => credentials::chain(&providers.with_region(region.clone())),
+        };
+        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
+            .http_client(client)
             .timeout_config(timeouts)
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(keys) = &config.static_keys {
-            loader = loader.credentials_provider(Credentials::new(
-                &keys.access_key_id,
-                &keys.secret_access_key,
-                None,
-                None,
-                "configuration",
-            ));
-        }
-        Self { config: config.clone(), shared: loader.load().await, machine_region }
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        Ok(Self { config: config.clone(), shared, machine_region, roles: Mutex::default() })
     }
 
-    /// The client for Kinesis.
+    /// The client for a flow to Kinesis.
     ///
     /// # Errors
     /// [`ClientError::NoRegion`] if neither the configuration nor the machine names a region and
     /// the endpoint is AWS's own.
-    pub async fn kinesis(&self) -> Result<aws_sdk_kinesis::Client, ClientError> {
-        let (own, endpoint) = (&self.config.kinesis_region, &self.config.kinesis_endpoint);
-        let custom = endpoint.as_deref().is_some_and(|url| !region::is_aws(url));
+    pub async fn kinesis(
+        &self,
+        flow: &FlowAwsConfig,
+    ) -> Result<aws_sdk_kinesis::Client, ClientError> {
+        let service = Service::Kinesis;
+        let site = Site::of(service, &self.config, flow);
+        let no_region =
+            ClientError::NoRegion { service: service.name(), key: service.region_key() };
         let region = self
-            .region(own.as_deref(), endpoint.as_deref())
+            .region(&site)
             .await
-            .or_else(|| custom.then(|| Region::from_static(REGION_DEFAULT)))
-            .ok_or(ClientError::NoRegion { service: "Kinesis", key: "kinesis.region" })?;
+            .or_else(|| site.is_custom().then(|| Region::from_static(REGION_DEFAULT)))
+            .ok_or(no_region)?;
         let mut builder = aws_sdk_kinesis::config::Builder::from(&self.shared)
             .region(region)
+            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
             .retry_config(RetryConfig::disabled())
             .protocol(PreEncodedProtocol::json());
-        if endpoint.is_some() {
-            builder.set_endpoint_url(endpoint.clone());
+        if let Some(role) = &flow.role {
+            builder.set_credentials_provider(Some(self.assumed(role).await));
+        }
+        if let Some(endpoint) = site.endpoint {
+            builder.set_endpoint_url(Some(endpoint.to_owned()));
         }
         Ok(aws_sdk_kinesis::Client::from_conf(builder.build()))
     }
 
-    /// The client for Firehose.
-    pub async fn firehose(&self) -> aws_sdk_firehose::Client {
-        let (own, endpoint) = (&self.config.firehose_region, &self.config.firehose_endpoint);
-        let region = self.region(own.as_deref(), endpoint.as_deref()).await;
+    /// The client for a flow to Firehose.
+    pub async fn firehose(&self, flow: &FlowAwsConfig) -> aws_sdk_firehose::Client {
+        let site = Site::of(Service::Firehose, &self.config, flow);
+        let region = self.region(&site).await;
+        if let (None, Some(found)) = (site.region, &region)
+            && found.as_ref() != REGION_DEFAULT
+            && !site.is_custom()
+        {
+            tracing::warn!(
+                "Firehose is looked for in {found}, which this machine names; the Java agent would \
+                 look in {REGION_DEFAULT}: set firehose.region to settle it"
+            );
+        }
         let mut builder = aws_sdk_firehose::config::Builder::from(&self.shared)
             .region(region.unwrap_or_else(|| Region::from_static(REGION_DEFAULT)))
+            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
             .retry_config(RetryConfig::disabled())
             .protocol(PreEncodedProtocol::json());
-        if endpoint.is_some() {
-            builder.set_endpoint_url(endpoint.clone());
+        if let Some(role) = &flow.role {
+            builder.set_credentials_provider(Some(self.assumed(role).await));
+        }
+        if let Some(endpoint) = site.endpoint {
+            builder.set_endpoint_url(Some(endpoint.to_owned()));
         }
         aws_sdk_firehose::Client::from_conf(builder.build())
     }
 
     /// The client for `CloudWatch`, which retries by itself.
     pub async fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        let (own, endpoint) = (&self.config.cloudwatch_region, &self.config.cloudwatch_endpoint);
-        let region = self.region(own.as_deref(), endpoint.as_deref()).await;
+        let nobody = FlowAwsConfig::default();
+        let site = Site::of(Service::CloudWatch, &self.config, &nobody);
+        let region = self.region(&site).await;
         let mut builder = aws_sdk_cloudwatch::config::Builder::from(&self.shared)
             .region(region.unwrap_or_else(|| Region::from_static(REGION_DEFAULT)))
+            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
             .retry_config(RetryConfig::standard());
-        if endpoint.is_some() {
-            builder.set_endpoint_url(endpoint.clone());
+        if let Some(role) = &self.config.role {
+            builder.set_credentials_provider(Some(self.assumed(role).await));
+        }
+        if let Some(endpoint) = site.endpoint {
+            builder.set_endpoint_url(Some(endpoint.to_owned()));
         }
         aws_sdk_cloudwatch::Client::from_conf(builder.build())
     }
 
-    /// A service's own region, the general one, the one in its endpoint, the machine's.
-    async fn region(&self, own: Option<&str>, endpoint: Option<&str>) -> Option<Region> {
-        let configured = own
-            .or(self.config.region.as_deref())
-            .or_else(|| endpoint.and_then(region::from_endpoint));
-        match configured {
-            Some(name) => Some(Region::new(name.to_owned())),
-            None => self.machine_region.get_or_init(|| ask_machine(&self.config)).await.clone(),
+    /// The client that tells whose credentials a flow has.
+    pub async fn sts(&self, flow: &FlowAwsConfig) -> aws_sdk_sts::Client {
+        let config = credentials::sts_config(&self.config, &self.shared);
+        let mut builder = aws_sdk_sts::config::Builder::from(&config);
+        if let Some(role) = &flow.role {
+            builder.set_credentials_provider(Some(self.assumed(role).await));
         }
+        aws_sdk_sts::Client::from_conf(builder.build())
+    }
+
+    async fn assumed(&self, role: &RoleConfig) -> SharedCredentialsProvider {
+        let mut roles = self.roles.lock().await;
+        if let Some(provider) = roles.get(role) {
+            return provider.clone();
+        }
+        let provider = Box::pin(credentials::assume(role, &self.config, &self.shared)).await;
+        roles.insert(role.clone(), provider.clone());
+        provider
+    }
+
+    /// What the configuration says, else the machine.
+    async fn region(&self, site: &Site<'_>) -> Option<Region> {
+        if let Some((name, _)) = site.region {
+            return Some(Region::new(name.to_owned()));
+        }
+        let ask = || async {
+            let providers = ProviderConfig::without_region();
+            let providers = match self.shared.http_client() {
+                Some(client) => providers.with_http_client(client),
+                None => providers,
+            };
+            ask_machine(&self.config, &providers).await
+        };
+        Box::pin(self.machine_region.get_or_init(ask)).await.clone()
     }
 }
 
-/// Any region that the configuration names: the credential chain wants one for STS.
+/// Any region that the configuration names: whoever asks STS wants one.
 fn configured_region(config: &AwsConfig) -> Option<Region> {
     let regions = [
         &config.region,
         &config.kinesis_region,
         &config.firehose_region,
         &config.cloudwatch_region,
+        &config.flow_region,
     ];
     let named = regions.into_iter().find_map(Option::as_deref);
     let name = named.or_else(|| endpoints(config).find_map(region::from_endpoint))?;
@@ -171,15 +240,13 @@ fn endpoints(config: &AwsConfig) -> impl Iterator<Item = &str> {
 
 /// Asks the environment, the profile files and, unless an emulator is in use, the EC2 metadata
 /// service, which elsewhere is a wait of seconds for nothing.
-async fn ask_machine(config: &AwsConfig) -> Option<Region> {
+async fn ask_machine(config: &AwsConfig, providers: &ProviderConfig) -> Option<Region> {
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::builder().configure(providers).build());
     if endpoints(config).any(|url| !region::is_aws(url)) {
-        RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new())
-            .region()
-            .await
-    } else {
-        DefaultRegionChain::builder().build().region().await
+        return chain.region().await;
     }
+    chain.or_else(ImdsRegionProvider::builder().configure(providers).build()).region().await
 }
 
 #[cfg(test)]
@@ -193,7 +260,16 @@ mod tests {
             .region(Region::from_static("nowhere-1"))
             .load()
             .await;
-        Aws { config, shared, machine_region: OnceCell::new_with(Some(None)) }
+        Aws {
+            config,
+            shared,
+            machine_region: OnceCell::new_with(Some(None)),
+            roles: Mutex::default(),
+        }
+    }
+
+    async fn loaded(config: &AwsConfig) -> Aws {
+        Aws::load(config).await.expect("no certificates are asked for")
     }
 
     fn region_of(config: &aws_sdk_kinesis::Config) -> Option<&str> {
@@ -203,20 +279,21 @@ mod tests {
     #[tokio::test]
     async fn kinesis_without_a_region_is_an_error_at_aws_only() {
         let config = AwsConfig::default();
-        let error = without_region(config).await.kinesis().await.expect_err("no region");
-        assert_eq!(error, ClientError::NoRegion { service: "Kinesis", key: "kinesis.region" });
+        let nobody = FlowAwsConfig::default();
+        let error = without_region(config).await.kinesis(&nobody).await.expect_err("no region");
         assert!(error.to_string().contains("set `region` or `kinesis.region`"));
 
         let kinesis_endpoint = Some("http://127.0.0.1:4566".to_owned());
         let config = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
-        let client = without_region(config).await.kinesis().await.expect("an emulator");
+        let client = without_region(config).await.kinesis(&nobody).await.expect("an emulator");
         assert_eq!(region_of(client.config()), Some(REGION_DEFAULT));
     }
 
     #[tokio::test]
     async fn firehose_and_cloudwatch_fall_back_to_one_region() {
         let aws = without_region(AwsConfig::default()).await;
-        let (firehose, cloudwatch) = (aws.firehose().await, aws.cloudwatch().await);
+        let (firehose, cloudwatch) =
+            (aws.firehose(&FlowAwsConfig::default()).await, aws.cloudwatch().await);
         assert_eq!(firehose.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
         assert_eq!(cloudwatch.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
     }
@@ -232,11 +309,12 @@ mod tests {
         let aws = Some("https://kinesis.ap-south-1.amazonaws.com");
         let cases = [
             (at(Some("eu-west-1"), Some("eu-west-2"), aws), "eu-west-1"),
-            (at(None, Some("eu-west-2"), aws), "eu-west-2"),
-            (at(None, None, aws), "ap-south-1"),
+            (at(None, Some("eu-west-2"), aws), "ap-south-1"),
+            (at(None, Some("eu-west-2"), None), "eu-west-2"),
         ];
         for (config, expected) in cases {
-            let client = Aws::load(&config).await.kinesis().await.expect("a region");
+            let client =
+                loaded(&config).await.kinesis(&FlowAwsConfig::default()).await.expect("a region");
             assert_eq!(region_of(client.config()), Some(expected));
         }
     }
@@ -251,9 +329,9 @@ mod tests {
             }),
             ..AwsConfig::default()
         };
-        let aws = Aws::load(&config).await;
+        let aws = loaded(&config).await;
         assert!(!format!("{aws:?}").contains("hidden-from-debug"));
-        let client = aws.kinesis().await.expect("a region");
+        let client = aws.kinesis(&FlowAwsConfig::default()).await.expect("a region");
         let config = client.config();
         assert_eq!(config.retry_config().map(RetryConfig::max_attempts), Some(1));
         let timeouts = config.timeout_config().expect("timeouts");

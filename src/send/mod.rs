@@ -4,16 +4,19 @@
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
 //! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer` and
 //! `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
-//! `protocol`, `express`, `sdk_error` and `client` beneath. A sender never drops a record without
+//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http`, `region` and
+//! `user_agent`) beneath. A sender never drops a record without
 //! saying so in the [`Outcome`].
 
 pub mod answer;
 pub mod classify;
 pub mod client;
+pub mod credentials;
 pub mod delivery;
 pub mod express;
 pub mod firehose;
 pub mod gate;
+pub mod http;
 pub mod kinesis;
 pub mod ledger;
 pub mod protocol;
@@ -22,6 +25,7 @@ pub mod retry;
 pub mod sdk_error;
 pub mod sender;
 pub mod transport;
+pub mod user_agent;
 pub mod window;
 
 #[cfg(test)]

@@ -1,5 +1,105 @@
-//! Which region a service is in, from what the configuration says. Pure; asking the machine it
-//! runs on is `client`'s part.
+//! Where a service is, from what the configuration says. Pure; asking the machine it runs on is
+//! `client`'s part.
+//!
+//! What is nearest counts: the flow's own keys, then those of the service, then `region`. Within
+//! each, a region that is spelt out counts more than the one in the host name of an endpoint.
+
+use crate::config::{AwsConfig, FlowAwsConfig};
+
+/// A service that is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Amazon CloudWatch.
+    CloudWatch,
+    /// Amazon Data Firehose.
+    Firehose,
+    /// Amazon Kinesis Data Streams.
+    Kinesis,
+}
+
+impl Service {
+    /// Its name for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "CloudWatch",
+            Self::Firehose => "Firehose",
+            Self::Kinesis => "Kinesis",
+        }
+    }
+
+    /// The configuration key for its region.
+    #[must_use]
+    pub fn region_key(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "cloudwatch.region",
+            Self::Firehose => "firehose.region",
+            Self::Kinesis => "kinesis.region",
+        }
+    }
+
+    /// The configuration key for its endpoint.
+    #[must_use]
+    pub fn endpoint_key(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "cloudwatch.endpoint",
+            Self::Firehose => "firehose.endpoint",
+            Self::Kinesis => "kinesis.endpoint",
+        }
+    }
+
+    fn keys(self, config: &AwsConfig) -> (Option<&str>, Option<&str>) {
+        let (region, endpoint) = match self {
+            Self::CloudWatch => (&config.cloudwatch_region, &config.cloudwatch_endpoint),
+            Self::Firehose => (&config.firehose_region, &config.firehose_endpoint),
+            Self::Kinesis => (&config.kinesis_region, &config.kinesis_endpoint),
+        };
+        (region.as_deref(), endpoint.as_deref())
+    }
+}
+
+/// Where a service is, as far as the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site<'c> {
+    /// The region and the key that it comes from.
+    pub region: Option<(&'c str, &'static str)>,
+    /// The endpoint, an absolute URL; `None` is the region's own.
+    pub endpoint: Option<&'c str>,
+}
+
+impl<'c> Site<'c> {
+    /// For a flow, or for no flow if that says nothing.
+    #[must_use]
+    pub fn of(service: Service, config: &'c AwsConfig, flow: &'c FlowAwsConfig) -> Self {
+        let (own_region, own_endpoint) = service.keys(config);
+        let endpoint = match (flow.endpoint.as_deref(), flow.region.as_deref(), own_endpoint) {
+            (Some(endpoint), _, _) => Some(endpoint),
+            // An endpoint of AWS is of no use to a flow in another region.
+            (None, Some(region), Some(url)) => {
+                (from_endpoint(url).is_none_or(|there| there == region)).then_some(url)
+            }
+            (None, _, own) => own,
+        };
+        let from_flow_endpoint = || flow.endpoint.as_deref().and_then(from_endpoint);
+        let from_own_endpoint = || own_endpoint.and_then(from_endpoint);
+        let region = flow
+            .region
+            .as_deref()
+            .map(|region| (region, "region of the flow"))
+            .or_else(|| from_flow_endpoint().map(|region| (region, "endpoint of the flow")))
+            .or_else(|| own_region.map(|region| (region, service.region_key())))
+            .or_else(|| from_own_endpoint().map(|region| (region, service.endpoint_key())))
+            .or_else(|| config.region.as_deref().map(|region| (region, "region")));
+        Self { region, endpoint }
+    }
+
+    /// Whether requests go to something that is not AWS's own: an emulator, or a name that
+    /// somebody gave to an endpoint.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        self.endpoint.is_some_and(|url| !is_aws(url))
+    }
+}
 
 /// The host of an absolute URL, without user, port and brackets.
 #[must_use]
@@ -70,6 +170,42 @@ mod tests {
         for (url, region) in cases {
             assert_eq!(from_endpoint(url), region, "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_nearest_to_the_flow_says_where_a_service_is() {
+        let url = |region: &str| Some(format!("https://kinesis.{region}.amazonaws.com"));
+        let text = |text: &str| Some(text.to_owned());
+        let all = AwsConfig {
+            region: text("us-west-1"),
+            kinesis_region: text("us-west-2"),
+            kinesis_endpoint: url("eu-west-1"),
+            ..AwsConfig::default()
+        };
+        let site = |config: &AwsConfig, flow: &FlowAwsConfig| {
+            let site = Site::of(Service::Kinesis, config, flow);
+            let region = site.region.map(|(region, from)| format!("{region} by {from}"));
+            (region.unwrap_or_default(), site.endpoint.map(str::to_owned))
+        };
+        let none = FlowAwsConfig::default();
+        let expect = |region: &str, endpoint| (region.to_owned(), endpoint);
+        let config = AwsConfig { kinesis_region: None, ..all.clone() };
+        assert_eq!(site(&all, &none), expect("us-west-2 by kinesis.region", url("eu-west-1")));
+        let by_endpoint = expect("eu-west-1 by kinesis.endpoint", url("eu-west-1"));
+        assert_eq!(site(&config, &none), by_endpoint);
+        let config = AwsConfig { region: text("us-west-1"), ..AwsConfig::default() };
+        assert_eq!(site(&config, &none), expect("us-west-1 by region", None));
+        assert_eq!(site(&AwsConfig::default(), &none), expect("", None));
+
+        let flow = FlowAwsConfig { endpoint: url("ap-south-1"), ..none.clone() };
+        let by_flow = expect("ap-south-1 by endpoint of the flow", url("ap-south-1"));
+        assert_eq!(site(&all, &flow), by_flow);
+        let flow = FlowAwsConfig { region: text("sa-east-1"), ..none.clone() };
+        assert_eq!(site(&all, &flow), expect("sa-east-1 by region of the flow", None));
+        let emulator = AwsConfig { kinesis_endpoint: text("http://127.0.0.1:1"), ..all };
+        let (region, endpoint) = site(&emulator, &flow);
+        assert_eq!(region, "sa-east-1 by region of the flow");
+        assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:1"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::kinesis::KinesisTransport;
 use super::protocol::ANSWER_BYTES_MAX;
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::{Body, Envelope};
-use crate::config::{AwsConfig, StaticKeys};
+use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent};
 
 /// Names that must never show up in an error.
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
@@ -120,6 +120,10 @@ fn config(url: &str) -> AwsConfig {
     }
 }
 
+async fn aws(config: &AwsConfig) -> Aws {
+    Aws::load(config).await.expect("no certificates are asked for")
+}
+
 fn kinesis_body(records: usize) -> Body {
     let mut body = Body::new(&Envelope::kinesis("orders"));
     (0..records).for_each(|number| body.push(format!("line {number}\n").as_bytes(), "key"));
@@ -149,7 +153,11 @@ async fn calls(
     replies: Vec<Reply>,
 ) -> (Vec<Request>, Vec<Result<Answer, CallError>>) {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     let transport = KinesisTransport::new(client);
     let count = replies.len();
     let puts = async {
@@ -241,6 +249,38 @@ async fn both_ways_send_the_same_headers() {
 }
 
 #[tokio::test]
+async fn the_user_agent_is_as_configured_on_both_ways() {
+    let agents = |requests: &[Request]| -> Vec<String> {
+        requests.iter().map(|r| r.header("user-agent").unwrap_or_default().to_owned()).collect()
+    };
+    let server = Server::start().await;
+    let prefixed = UserAgent::Prefixed("mine/1".to_owned());
+    let replaced = UserAgent::Replaced("all mine".to_owned());
+    let puts = async {
+        for user_agent in [prefixed, replaced] {
+            let config = AwsConfig { user_agent, ..config(&server.url()) };
+            let client = aws(&config).await.kinesis(&FlowAwsConfig::default()).await;
+            let transport = KinesisTransport::new(client.expect("a region"));
+            for _ in 0..2 {
+                let put = transport.put(kinesis_body(1).finish().into(), 1).await;
+                put.expect("it is taken");
+            }
+        }
+    };
+    tokio::select! {
+        () = puts => {}
+        () = server.serve(vec![ok(ONE_TAKEN); 4]) => unreachable!("it serves for ever"),
+    }
+    let agents = agents(&server.requests.into_inner().expect("no panic"));
+    let [long, short, replaced_long, replaced_short] = agents.as_slice() else {
+        panic!("{agents:?}")
+    };
+    assert!(long.starts_with("mine/1 aws-sdk-rust/"), "{long}");
+    assert_eq!(long, short);
+    assert_eq!((replaced_long.as_str(), replaced_short.as_str()), ("all mine", "all mine"));
+}
+
+#[tokio::test]
 async fn after_a_failure_the_sdk_itself_makes_the_next_call() {
     let taken = || ok(ONE_TAKEN);
     let replies = vec![taken(), error(500, "", ""), taken(), taken(), Reply::Close, taken()];
@@ -305,7 +345,7 @@ mod hmac {
 #[tokio::test]
 async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.firehose().await;
+    let client = aws(&config(&server.url())).await.firehose(&FlowAwsConfig::default()).await;
     let mut body = Body::new(&Envelope::firehose("to-s3"));
     body.push(b"a\n", "");
     body.push(b"b\n", "");
@@ -395,7 +435,11 @@ async fn a_success_that_cannot_be_believed_is_ambiguous() {
 #[tokio::test]
 async fn a_body_can_be_used_again_after_its_call() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     let transport = KinesisTransport::new(client);
     let answer = || ok(r#"{"FailedRecordCount":0,"Records":[]}"#);
     let puts = async {
@@ -415,7 +459,11 @@ async fn a_body_can_be_used_again_after_its_call() {
 #[tokio::test]
 async fn a_refused_connection_is_not_ambiguous() {
     let server = Server::start().await;
-    let client = Aws::load(&config(&server.url())).await.kinesis().await.expect("a region");
+    let client = aws(&config(&server.url()))
+        .await
+        .kinesis(&FlowAwsConfig::default())
+        .await
+        .expect("a region");
     drop(server);
     let result = KinesisTransport::new(client).put(kinesis_body(1).finish().into(), 1).await;
     let failure = result.expect_err("nobody listens");
@@ -444,7 +492,8 @@ async fn missing_credentials_are_told_apart() {
         (|| CredentialsError::provider_error("HTTP 503"), CredentialFault::Unavailable),
     ];
     for (make, expected) in cases {
-        let client = Aws::load(&config("http://127.0.0.1:1")).await.kinesis().await;
+        let client =
+            aws(&config("http://127.0.0.1:1")).await.kinesis(&FlowAwsConfig::default()).await;
         let config = client.expect("a region").config().to_builder();
         let config = config.credentials_provider(Failing(make)).build();
         let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod emulator;
 pub mod endpoint;
+pub mod fake_aws;
 pub mod load;
 pub mod oracle;
 pub mod scene;

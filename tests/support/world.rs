@@ -15,8 +15,8 @@ use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint};
 use kinetail::config::{
-    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
-    Wire,
+    Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine, PartitionKey,
+    RetryConfig, Wire,
 };
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
@@ -108,6 +108,7 @@ impl World {
             emit_internal_metrics: false,
             pattern: FilePattern::parse(&text).unwrap(),
             destination: Destination::Kinesis { stream: "test".to_owned() },
+            aws: FlowAwsConfig::default(),
             initial_position: InitialPosition::StartOfFile,
             max_buffer_age: Duration::from_millis(50),
             max_buffer_records: 500,

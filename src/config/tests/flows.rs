@@ -91,9 +91,7 @@ fn a_number_out_of_range_names_the_range() {
         ("maxBufferSizeBytes", "0", "1 to 5242880"),
         ("maxBufferSizeBytes", "5242881", "1 to 5242880"),
         ("multiLineHoldMillis", "60001", "0 to 60000"),
-        ("skipHeaderLines", "-1", "0 to 2147483647"),
         ("retryInitialBackoffMillis", "-1", "1 to 86400000"),
-        ("retryMaxBackoffMillis", "86400001", "1 to 86400000"),
         ("maxInFlightRequests", "65", "1 to 64"),
         ("scanIntervalMillis", "49", "50 to 60000"),
         ("maxLineBytes", "1023", "1024 to 5242880"),
@@ -105,6 +103,21 @@ fn a_number_out_of_range_names_the_range() {
     }
     let (_, message, _) = error(&firehose("\"maxBufferSizeBytes\": 4194305"));
     assert!(message.ends_with("range 1 to 4194304"), "{message}");
+}
+
+#[test]
+fn a_number_that_the_java_agent_takes_is_moved_into_the_range_with_a_warning() {
+    for (key, value, range, used) in [
+        ("skipHeaderLines", "-1", "0 to 2147483647", "0"),
+        ("skipHeaderLines", "2147483648", "0 to 2147483647", "2147483647"),
+        ("retryInitialBackoffMillis", "0", "1 to 86400000", "1"),
+        ("retryMaxBackoffMillis", "86400001", "1 to 86400000", "86400000"),
+    ] {
+        let (kind, message, help) = warning(&kinesis(&format!("\"{key}\": {value}")));
+        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        assert_eq!((kind, message), (Kind::OutOfRange, expected));
+        assert_eq!(help, format!("{used} is used"));
+    }
 }
 
 #[test]
@@ -233,12 +246,16 @@ fn the_same_flow_twice_names_both_places() {
 
 #[test]
 fn delays_grow() {
-    let (kind, message, _) = error(&kinesis("\"retryInitialBackoffMillis\": 20000"));
+    let text = kinesis("\"retryInitialBackoffMillis\": 20000");
+    let (kind, message, help) = warning(&text);
     assert_eq!(kind, Kind::Conflict);
     assert_eq!(
         message,
         "'retryMaxBackoffMillis' (10000 ms) is less than 'retryInitialBackoffMillis' (20000 ms)"
     );
+    assert_eq!(help, "no delay is longer than 10000 ms");
+    let retry = try_load(&text).unwrap().0.flows.into_iter().next().unwrap().retry;
+    assert_eq!((retry.initial, retry.max), (Duration::from_secs(10), Duration::from_secs(10)));
 }
 
 #[test]
@@ -327,4 +344,54 @@ fn excludes_that_are_no_patterns_or_do_nothing_are_told() {
         assert_eq!(kind, Kind::NoEffect, "{message}");
         assert!(message.contains(item) && !help.is_empty());
     }
+}
+
+#[test]
+fn a_flow_may_have_a_region_an_endpoint_and_a_role_of_its_own() {
+    let own = "arn:aws:iam::111122223333:role/path/own";
+    let all = "arn:aws:iam::111122223333:role/all";
+    let aws = |flow: &str, top: &str| {
+        let text = format!(
+            "{{\"flows\": [{{\"filePattern\": \"/a/b\", \"kinesisStream\": \"s\"{flow}}}]{top}}}"
+        );
+        loaded(&text)
+    };
+    let role = |config: &Config| {
+        let role = config.flows.first().and_then(|flow| flow.aws.role.clone());
+        role.map(|role| (role.arn, role.external_id))
+    };
+    let config = aws(", \"region\": \"eu-west-1\", \"endpoint\": \"x.example\"", "");
+    let flow = config.flows.first().unwrap();
+    assert_eq!(flow.aws.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(flow.aws.endpoint.as_deref(), Some("https://x.example"));
+    assert_eq!(config.aws.flow_region.as_deref(), Some("eu-west-1"));
+    assert_eq!(role(&config), None);
+
+    let own_keys = format!(", \"assumeRoleARN\": \"{own}\"");
+    let all_keys = format!(", \"assumeRoleARN\": \"{all}\", \"assumeRoleExternalId\": \"all-id\"");
+    let all_role = Some((all.to_owned(), Some("all-id".to_owned())));
+    assert_eq!(role(&aws("", &all_keys)), all_role);
+    assert_eq!(role(&aws(", \"assumeRoleARN\": \"\"", &all_keys)), all_role);
+    // An external id belongs to its role.
+    assert_eq!(role(&aws(&own_keys, &all_keys)), Some((own.to_owned(), None)));
+    let config = aws(", \"assumeRoleExternalId\": \"other\"", &all_keys);
+    assert_eq!(role(&config), Some((all.to_owned(), Some("other".to_owned()))));
+    assert!(!format!("{config:?}").contains("other"), "it is not shown");
+    assert_eq!(config.aws.role.unwrap().external_id.as_deref(), Some("all-id"));
+}
+
+#[test]
+fn a_role_is_an_arn_and_an_external_id_needs_one() {
+    for bad in ["ship-logs", "arn:aws:iam::1:user/x", "arn:aws:iam::1:role/", "arn:aws:s3:::role/x"]
+    {
+        let (kind, message, _) = error(&kinesis(&format!("\"assumeRoleARN\": \"{bad}\"")));
+        assert_eq!((kind, message), (Kind::Invalid, format!("'assumeRoleARN' {bad:?} is no role")));
+    }
+    let (kind, message, _) = warning(&kinesis("\"assumeRoleExternalId\": \"x-1\""));
+    assert_eq!(kind, Kind::NoEffect);
+    assert_eq!(message, "'assumeRoleExternalId' has no effect without 'assumeRoleARN'");
+    let (_, message, _) = error(&kinesis(
+        "\"assumeRoleARN\": \"arn:aws:iam::1:role/x\", \"assumeRoleExternalId\": \"a b\"",
+    ));
+    assert_eq!(message, "'assumeRoleExternalId' is no external id");
 }

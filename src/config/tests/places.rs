@@ -52,20 +52,20 @@ agent.json:6:5: error: required value missing: 'filePattern'
       |     ^
   help: say which files to follow, for example \"/var/log/app.log*\"
 
-agent.json:6:28: error: 'kinesisStream' stands twice
+agent.json:6:28: warning: 'kinesisStream' stands twice
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |                            ^^^^^^^^^^^^^^^
-agent.json:6:6: note: it stands here first
+agent.json:6:6: note: this one has no effect
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |      ^^^^^^^^^^^^^^^
-  help: take one out; the Java agent would use the last one
+  help: the last one counts; take the others out
 
 agent.json:6:58: error: 'wire' cannot be \"xml\"; legal values are auto, cbor, json
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |                                                          ^^^^^
   help: upper and lower case count
 
-7 errors and 1 warning in agent.json";
+6 errors and 2 warnings in agent.json";
     assert_eq!(report.to_string(), expected);
 }
 
@@ -110,11 +110,9 @@ fn a_file_is_read_or_the_reason_is_said() {
     let read = || read(&path, &Environment::default());
     let error = read().unwrap_err();
     assert!(matches!(error, ReadError::NotFound { .. }));
-    assert!(
-        error.to_string().ends_with("agent.json: no such file; give another path with --config")
-    );
+    assert!(error.to_string().ends_with("agent.json: no such file; name another one with -c"));
     std::fs::write(&path, format!("{{\"flows\": [{FLOW}]}}")).unwrap();
-    assert_eq!(read().unwrap().0.flows.len(), 1);
+    assert_eq!(read().unwrap().config.flows.len(), 1);
     std::fs::write(&path, b"{\xff}").unwrap();
     assert!(matches!(read().unwrap_err(), ReadError::NotUtf8 { at: 2, .. }));
     std::fs::write(&path, "{}").unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{ADMIN_ADDRESS_DEFAULT, JavaCheckpoints, LogFormat};
+use super::super::{ADMIN_ADDRESS_DEFAULT, JavaCheckpoints, LogFormat, UserAgent};
 use super::*;
 
 #[test]
@@ -107,15 +107,35 @@ fn a_number_out_of_range_names_the_range() {
     for (key, value, range) in [
         ("memoryBudgetBytes", "4194303", "4194304 to 17179869184"),
         ("memoryBudgetBytes", "17179869185", "4194304 to 17179869184"),
-        ("checkpointTimeToLiveDays", "0", "1 to 36500"),
-        ("shutdownTimeoutMillis", "-1", "0 to 86400000"),
-        ("cloudwatch.metricsBufferTimeMillis", "0", "1 to 86400000"),
     ] {
         let (kind, text, help) = error(&top(&format!("\"{key}\": {value}")));
         let expected = format!("'{key}' value {value} is outside of the valid range {range}");
         assert_eq!((kind, text), (Kind::OutOfRange, expected));
         assert!(help.starts_with("the default is "), "{help}");
     }
+}
+
+#[test]
+fn a_number_that_the_java_agent_takes_is_moved_into_the_range_with_a_warning() {
+    for (key, value, range, used) in [
+        ("checkpointTimeToLiveDays", "0", "1 to 36500", "1"),
+        ("checkpointTimeToLiveDays", "36501", "1 to 36500", "36500"),
+        ("shutdownTimeoutMillis", "-1", "0 to 86400000", "0"),
+        ("cloudwatch.metricsBufferTimeMillis", "0", "1 to 86400000", "1"),
+    ] {
+        let (kind, text, help) = warning(&top(&format!("\"{key}\": {value}")));
+        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        assert_eq!((kind, text, help), (Kind::OutOfRange, expected, format!("{used} is used")));
+    }
+}
+
+#[test]
+fn the_last_of_several_keys_counts() {
+    let text = top("\"region\": \"us-east-1\", \"region\": \"us-east-2\"");
+    let (kind, message, help) = warning(&text);
+    assert_eq!((kind, message.as_str()), (Kind::Duplicate, "'region' stands twice"));
+    assert_eq!(help, "the last one counts; take the others out");
+    assert_eq!(try_load(&text).unwrap().0.aws.region.as_deref(), Some("us-east-2"));
 }
 
 #[test]
@@ -141,7 +161,8 @@ fn flows_have_to_be_a_list_with_something_in_it() {
 #[test]
 fn the_checkpoint_file_follows_systemd_unless_it_is_given() {
     let load_with = |text: &str, directories: &str| {
-        let environment = Environment { state_directory: Some(directories.into()) };
+        let state_directory = Some(directories.into());
+        let environment = Environment { state_directory, ..Environment::default() };
         load(text, Path::new("f"), &environment).unwrap().0.checkpoint_file
     };
     let plain = format!("{{\"flows\": [{FLOW}]}}");
@@ -176,18 +197,31 @@ fn the_java_agents_checkpoints_are_looked_for_where_they_usually_are_unless_it_i
 }
 
 #[test]
-fn one_static_key_needs_the_other() {
+fn one_static_key_without_the_other_does_nothing() {
     for (given, other) in
         [("awsAccessKeyId", "awsSecretAccessKey"), ("awsSecretAccessKey", "awsAccessKeyId")]
     {
-        let (kind, message, _) = error(&top(&format!("\"{given}\": \"x\"")));
-        assert_eq!(kind, Kind::Missing);
-        assert_eq!(message, format!("'{given}' is given without '{other}'"));
+        let text = top(&format!("\"{given}\": \"x\""));
+        let (kind, message, _) = warning(&text);
+        assert_eq!(kind, Kind::NoEffect);
+        assert_eq!(message, format!("'{given}' has no effect without '{other}'"));
+        assert!(try_load(&text).unwrap().0.aws.static_keys.is_none());
     }
     let both_empty = loaded(&top("\"awsAccessKeyId\": \"\", \"awsSecretAccessKey\": \"\""));
     assert!(both_empty.aws.static_keys.is_none());
     let (kind, _, _) = error(&top("\"awsAccessKeyId\": \"x\", \"awsSecretAccessKey\": [1]"));
     assert_eq!(kind, Kind::WrongType, "the pair is not complained about on top");
+}
+
+#[test]
+fn the_user_agent_is_a_prefix_or_all_of_the_header() {
+    let agent = |entries: &str| loaded(&top(entries)).aws.user_agent;
+    assert_eq!(agent("\"userAgent\": \"\""), UserAgent::Sdk);
+    assert_eq!(agent("\"userAgent\": \" my app \""), UserAgent::Prefixed("my app".to_owned()));
+    let both = "\"userAgent\": \"a\", \"userAgentOverride\": \"b\"";
+    assert_eq!(agent(both), UserAgent::Replaced("b".to_owned()));
+    let (kind, message, _) = error(&top("\"userAgent\": \"é\""));
+    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'userAgent' \"é\" is no header"));
 }
 
 #[test]

@@ -67,7 +67,35 @@ fn keys_of_the_java_agent_that_do_nothing_say_so() {
         assert_eq!(found.2, *reason);
     }
     for (key, reason) in IGNORED_FLOW {
-        let found = warning(&kinesis(&format!("\"{key}\": 1")));
+        let value = if key.starts_with("waitOn") { 1_000 } else { 1 };
+        let found = warning(&kinesis(&format!("\"{key}\": {value}")));
         assert_eq!((found.0, found.2.as_str()), (Kind::NoEffect, *reason));
     }
+}
+
+#[test]
+fn keys_that_do_nothing_are_still_of_the_type_that_the_java_agent_wants() {
+    let first_error = |text: &str| {
+        let found = report(text).diagnostics.into_iter();
+        let mut errors = found.filter(|found| found.severity == Severity::Error);
+        let error = errors.next().unwrap();
+        assert!(errors.next().is_none());
+        (error.kind, error.message)
+    };
+    for (key, value, kind, message) in [
+        ("maxConnections", "\"x\"", Kind::WrongType, "has to be a whole number, not \"x\""),
+        ("maxConnections", "2147483648", Kind::OutOfRange, "value 2147483648 is outside of"),
+        ("useHttpGzip", "\"maybe\"", Kind::WrongType, "has to be true or false, not \"maybe\""),
+    ] {
+        let found = first_error(&top(&format!("\"{key}\": {value}")));
+        assert_eq!(found.0, kind);
+        assert!(found.1.contains(message), "{found:?}");
+    }
+    let found = first_error(&kinesis("\"waitOnEmptyPublishQueueMillis\": 999"));
+    assert_eq!(
+        found.1,
+        "'waitOnEmptyPublishQueueMillis' value 999 is outside of the valid range 1000 to 900000"
+    );
+    // The Java agent never reads this one.
+    assert_eq!(warning(&kinesis("\"waitOnFullRetryQueueMillis\": []")).0, Kind::NoEffect);
 }

@@ -1,0 +1,86 @@
+//! What a flow would follow if it started now: how many files, which, and what is in the way.
+//! Opens each file and reads nothing of it.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::access::User;
+use super::plural;
+use crate::cli::progress;
+use crate::config::FlowConfig;
+use crate::tail::snapshot::Snapshot;
+
+/// So many files are named if nobody asks for all.
+const NAMES_MAX: usize = 10;
+
+/// A file that matches and can be read.
+struct Found<'s> {
+    path: &'s Path,
+    bytes: u64,
+    modified: Option<Timestamp>,
+}
+
+/// Lists the files that match now.
+pub(super) fn describe(
+    flow: &FlowConfig,
+    user: &User,
+    verbose: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let snapshot = Snapshot::take(&flow.pattern, 0);
+    let mut found = Vec::new();
+    let mut refused = Vec::new();
+    for entry in &snapshot.listing.entries {
+        match look(&entry.path) {
+            Ok(file) => found.push(file),
+            Err(error) => refused.push((entry.path.as_ref(), error)),
+        }
+    }
+    summarize(&found, out)?;
+    let shown = if verbose { found.len() } else { NAMES_MAX };
+    for file in found.iter().take(shown) {
+        writeln!(out, "    {} ({})", file.path.display(), progress::bytes(file.bytes))?;
+    }
+    if found.len() > shown {
+        writeln!(out, "    and {} more; --verbose names them", found.len() - shown)?;
+    }
+    let problems = snapshot.problems.iter().map(|problem| (problem.path.as_path(), &problem.error));
+    let refused = refused.iter().map(|(path, error)| (*path, error));
+    for (path, error) in refused.chain(problems) {
+        writeln!(out, "    cannot read {}: {}", path.display(), user.explain(path, error))?;
+    }
+    for path in
+        snapshot.directories.iter().filter_map(|(path, seen)| seen.is_none().then_some(path))
+    {
+        writeln!(out, "    no directory {}; it is looked for again and again", path.display())?;
+    }
+    Ok(())
+}
+
+fn look(path: &Path) -> io::Result<Found<'_>> {
+    let file = crate::tail::file::open(path)?;
+    let metadata = file.metadata()?;
+    let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+    Ok(Found { path, bytes: metadata.len(), modified })
+}
+
+fn summarize(found: &[Found<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let bytes = found.iter().map(|file| file.bytes).sum();
+    let count = plural(found.len(), "file");
+    let newest = found.iter().max_by_key(|file| file.modified);
+    match newest {
+        None => writeln!(out, "  files that match now: none that can be read"),
+        Some(newest) => {
+            let when = newest.modified.map(|time| time.strftime(", %F %T UTC").to_string());
+            writeln!(
+                out,
+                "  files that match now: {count}, {}, the newest {}{}",
+                progress::bytes(bytes),
+                newest.path.display(),
+                when.unwrap_or_default()
+            )
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Where the region and the credentials of a flow will come from, as far as that can be told
+//! without asking anybody. Pure: variables and files are asked for through arguments.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::AwsConfig;
+use crate::send::client::REGION_DEFAULT;
+use crate::send::region::{Service, Site};
+
+const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// The region, and what says so.
+pub(super) fn region(
+    service: Service,
+    site: &Site<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> String {
+    if let Some((region, key)) = site.region {
+        return format!("{region} ({key})");
+    }
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    let named = REGION_VARIABLES.iter().find_map(|name| Some((set(name)?, name)));
+    if let Some((region, name)) = named {
+        let found = format!("{region} ({name})");
+        return if service == Service::Kinesis || region == REGION_DEFAULT {
+            found
+        } else {
+            format!(
+                "{found}; the Java agent would use {REGION_DEFAULT}: set {} to settle it",
+                service.region_key()
+            )
+        };
+    }
+    // Where an emulator is in use the instance is not asked.
+    if site.is_custom() {
+        return format!("that of the profile, else {REGION_DEFAULT}");
+    }
+    match service {
+        Service::Kinesis => "that of the profile or the instance, asked at the start".to_owned(),
+        Service::CloudWatch | Service::Firehose => format!(
+            "that of the profile or the instance, asked at the start; {REGION_DEFAULT} if they \
+             have none"
+        ),
+    }
+}
+
+/// The first place in the chain that is likely to have credentials.
+pub(super) fn credentials(
+    config: &AwsConfig,
+    variable: impl Fn(&str) -> Option<String>,
+    is_file: impl Fn(&Path) -> bool,
+) -> String {
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    if config.static_keys.is_some() {
+        return "awsAccessKeyId in the configuration".to_owned();
+    }
+    let secret = ["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"].into_iter().any(|n| set(n).is_some());
+    if let Some(name) =
+        ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"].into_iter().find(|n| set(n).is_some())
+        && secret
+    {
+        return format!("{name} in the environment");
+    }
+    if let (Some(file), Some(role)) = (set("AWS_WEB_IDENTITY_TOKEN_FILE"), set("AWS_ROLE_ARN")) {
+        return format!("web identity of {file}, as {role}");
+    }
+    let container =
+        ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    if let Some(name) = container.into_iter().find(|name| set(name).is_some()) {
+        return format!("the container's role ({name})");
+    }
+    let instance = match set("AWS_EC2_METADATA_DISABLED") {
+        Some(disabled) if disabled.eq_ignore_ascii_case("true") => {
+            "nothing, because AWS_EC2_METADATA_DISABLED is true"
+        }
+        _ => "the role of the EC2 instance",
+    };
+    let profile = set("AWS_PROFILE");
+    let file = [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")]
+        .into_iter()
+        .filter_map(|(name, default)| profile_file(set(name), set("HOME"), default))
+        .find(|path| is_file(path));
+    match (file, profile) {
+        (Some(file), profile) => {
+            let profile = profile.unwrap_or_else(|| "default".to_owned());
+            format!("profile {profile} of {}; if it has none, {instance}", file.display())
+        }
+        (None, Some(profile)) => {
+            format!("profile {profile}, but there is no file with profiles; then {instance}")
+        }
+        (None, None) => instance.to_owned(),
+    }
+}
+
+fn profile_file(named: Option<String>, home: Option<String>, default: &str) -> Option<PathBuf> {
+    let in_home = || home.map(|home| PathBuf::from(home).join(".aws").join(default));
+    named.map(PathBuf::from).or_else(in_home)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FlowAwsConfig, StaticKeys};
+
+    fn variables<'v>(set: &'v [(&'v str, &'v str)]) -> impl Fn(&str) -> Option<String> {
+        let set: Vec<(String, String)> =
+            set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        move |name| set.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn credentials_are_named_in_the_order_of_the_chain() {
+        let config = AwsConfig::default();
+        let source = |set: &[(&str, &str)], file: &str| {
+            credentials(&config, variables(set), |path| path == Path::new(file))
+        };
+        let home = ("HOME", "/h");
+        let full = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
+        let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:r")];
+        let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
+        assert_eq!(source(&[home], "/none"), "the role of the EC2 instance");
+        assert_eq!(
+            source(&[home, ("AWS_EC2_METADATA_DISABLED", "true")], "/none"),
+            "nothing, because AWS_EC2_METADATA_DISABLED is true"
+        );
+        assert_eq!(
+            source(&[home], "/h/.aws/config"),
+            "profile default of /h/.aws/config; if it has none, the role of the EC2 instance"
+        );
+        assert_eq!(
+            source(&[("AWS_SHARED_CREDENTIALS_FILE", "/c"), ("AWS_PROFILE", "p")], "/c"),
+            "profile p of /c; if it has none, the role of the EC2 instance"
+        );
+        assert_eq!(
+            source(&[("AWS_PROFILE", "p")], ""),
+            "profile p, but there is no file with profiles; then the role of the EC2 instance"
+        );
+        let container = "the container's role (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
+        assert_eq!(source(&[home, full], "/h/.aws/config"), container);
+        let set = [home, full, web[0], web[1]];
+        assert_eq!(source(&set, "/h/.aws/config"), "web identity of /t, as arn:r");
+        let set = [full, web[0], web[1], keys[0], keys[1]];
+        assert_eq!(source(&set, ""), "AWS_ACCESS_KEY_ID in the environment");
+        let set = [("AWS_ACCESS_KEY_ID", " "), keys[1], full];
+        assert_eq!(source(&set, ""), container);
+        let static_keys = Some(StaticKeys {
+            access_key_id: "a".to_owned(),
+            secret_access_key: "hidden".to_owned(),
+        });
+        let config = AwsConfig { static_keys, ..AwsConfig::default() };
+        let source = credentials(&config, variables(&keys), |_| true);
+        assert_eq!(source, "awsAccessKeyId in the configuration");
+    }
+
+    #[test]
+    fn a_region_is_told_with_what_says_so() {
+        let flow = FlowAwsConfig::default();
+        let text = |service, config: &AwsConfig, set: &[(&str, &str)]| {
+            region(service, &Site::of(service, config, &flow), variables(set))
+        };
+        let config = AwsConfig { region: Some("eu-west-1".to_owned()), ..AwsConfig::default() };
+        assert_eq!(text(Service::Kinesis, &config, &[]), "eu-west-1 (region)");
+        let none = AwsConfig::default();
+        let set = [("AWS_REGION", "eu-west-2"), ("AWS_DEFAULT_REGION", "x")];
+        assert_eq!(text(Service::Kinesis, &none, &set), "eu-west-2 (AWS_REGION)");
+        let firehose = text(Service::Firehose, &none, &set);
+        assert!(firehose.starts_with("eu-west-2 (AWS_REGION); the Java agent"), "{firehose}");
+        assert!(firehose.contains("firehose.region"), "{firehose}");
+        let set = [("AWS_REGION", "us-east-1")];
+        assert_eq!(text(Service::Firehose, &none, &set), "us-east-1 (AWS_REGION)");
+        assert!(text(Service::Firehose, &none, &[]).contains("us-east-1 if they have none"));
+        assert!(!text(Service::Kinesis, &none, &[]).contains("us-east-1"));
+    }
+}

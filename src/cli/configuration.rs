@@ -1,0 +1,136 @@
+//! Which configuration it is, and reading it: the file that is named, else the Java agent's, else
+//! kinetail's own.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::CliError;
+use crate::config::{Config, Environment, Loaded, ReadError};
+
+/// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
+pub(super) const DEFAULT_FILES: [&str; 2] =
+    ["/etc/aws-kinesis/agent.json", "/etc/kinetail/kinetail.yaml"];
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration, JSON or YAML; the Java agent's agent.json works as it stands [default:
+    /// /etc/aws-kinesis/agent.json, else /etc/kinetail/kinetail.yaml].
+    #[arg(short, long = "config", visible_alias = "configuration", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The file that was named cannot be used. In the Java agent's words, which scripts may know.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ParameterError {
+    #[error("Parameter -c points to a file that doesn't exist: {}", .0.display())]
+    Missing(PathBuf),
+    #[error("Parameter -c points to a file that's not accessible: {}", .0.display())]
+    NotAccessible(PathBuf),
+    #[error("there is no configuration: neither {first} nor {second} exists; name a file with -c",
+        first = DEFAULT_FILES[0], second = DEFAULT_FILES[1])]
+    NoDefault,
+}
+
+/// A configuration and where it comes from.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    /// With absolute paths.
+    pub(super) config: Config,
+    /// The main file.
+    pub(super) path: PathBuf,
+    /// The files that only add flows.
+    pub(super) flow_files: Vec<PathBuf>,
+    /// How many warnings there were.
+    pub(super) warnings: usize,
+}
+
+impl Configuration {
+    /// Tells the log what was read, in the Java agent's words.
+    pub(super) fn log(&self) {
+        tracing::info!("Reading configuration from file: {}", self.path.display());
+        for path in &self.flow_files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            tracing::info!("Reading flow configuration from file: {name}");
+        }
+        tracing::info!("Found {} configured flow(s)", self.config.flows.len());
+    }
+}
+
+/// Reads the configuration and makes its paths absolute. Warnings go to standard error.
+pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
+    let path = choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new))?;
+    let Loaded { mut config, warnings, flow_files } =
+        crate::config::read(&path, &Environment::of_process()).map_err(|error| {
+            let refused = matches!(&error, ReadError::NotReadable { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied);
+            if refused && args.config.is_some() {
+                return ParameterError::NotAccessible(path.clone()).into();
+            }
+            CliError::from(error)
+        })?;
+    for warning in &warnings {
+        writeln!(io::stderr(), "{warning}")?;
+    }
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    for flow in &mut config.flows {
+        flow.pattern = flow.pattern.resolve(&cwd);
+    }
+    config.checkpoint_file = cwd.join(&config.checkpoint_file);
+    if let Some(file) = &mut config.log.file {
+        file.path = cwd.join(&file.path);
+    }
+    super::find_databases(&mut config);
+    Ok(Configuration { config, path, flow_files, warnings: warnings.len() })
+}
+
+/// The file that is named, or the first default that exists.
+fn choose(named: Option<&Path>, defaults: &[&Path]) -> Result<PathBuf, ParameterError> {
+    // What cannot be told exists: reading it says why.
+    let exists = |path: &Path| !matches!(path.try_exists(), Ok(false));
+    match named {
+        Some(path) if exists(path) => Ok(path.to_path_buf()),
+        Some(path) => Err(ParameterError::Missing(path.to_path_buf())),
+        None => defaults
+            .iter()
+            .find(|path| exists(path))
+            .map(|path| path.to_path_buf())
+            .ok_or(ParameterError::NoDefault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_named_counts_then_the_java_agents_then_our_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let (java, own) = (path("agent.json"), path("kinetail.yaml"));
+        let defaults = [java.as_path(), own.as_path()];
+        assert_eq!(choose(None, &defaults), Err(ParameterError::NoDefault));
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(choose(None, &defaults), Ok(own.clone()));
+        std::fs::write(&java, "").unwrap();
+        assert_eq!(choose(None, &defaults), Ok(java.clone()));
+        assert_eq!(choose(Some(&own), &defaults), Ok(own.clone()));
+        let missing = path("x");
+        let error = choose(Some(&missing), &defaults).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("Parameter -c points to a file that doesn't exist: {}", missing.display())
+        );
+        assert_eq!(
+            ParameterError::NotAccessible("/x".into()).to_string(),
+            "Parameter -c points to a file that's not accessible: /x"
+        );
+        assert_eq!(
+            ParameterError::NoDefault.to_string(),
+            "there is no configuration: neither /etc/aws-kinesis/agent.json nor \
+             /etc/kinetail/kinetail.yaml exists; name a file with -c"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! The command line of the real binary: what the Java agent's scripts call, and `check`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use kinetail::sandbox::{ErrorAnswer, Fault, Operation, SandboxOptions, Scope, StreamPolicy};
+use serde_json::{Value, json};
+
+use crate::support::endpoint::Endpoint;
+
+fn kinetail(directory: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_kinetail"))
+        .args(args)
+        .env_clear()
+        .env("HOME", directory)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_file_that_is_named_and_missing_is_told_in_the_java_agents_words() {
+    let directory = tempfile::tempdir().unwrap();
+    for args in [
+        &["-c", "nowhere.json"][..],
+        &["--configuration=nowhere.json"],
+        &["run", "-c", "nowhere.json"],
+    ] {
+        let (code, out, err) = kinetail(directory.path(), args);
+        assert_eq!(code, Some(1));
+        assert!(
+            err.contains("Parameter -c points to a file that doesn't exist: nowhere.json"),
+            "{err}"
+        );
+        assert!(out.starts_with("Usage: "), "{out}");
+    }
+}
+
+#[test]
+fn help_is_no_failure_and_a_stray_argument_is() {
+    let directory = tempfile::tempdir().unwrap();
+    for arg in ["-h", "--help"] {
+        let (code, out, err) = kinetail(directory.path(), &[arg]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(out.contains("--configuration") && out.contains("agent.d"), "{out}");
+    }
+    let (code, _, err) = kinetail(directory.path(), &["foo"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("Was passed main parameter 'foo' but no main parameter was defined"),
+        "{err}"
+    );
+}
+
+/// A directory with a configuration for a sandbox.
+fn checked(sandbox: &Endpoint, flows: &Value) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = json!({
+        "awsAccessKeyId": "k", "awsSecretAccessKey": "k", "kinesis.region": "eu-west-1",
+        "checkpointFile": "checkpoints.db", "flows": flows,
+    });
+    for service in ["kinesis", "firehose"] {
+        config[format!("{service}.endpoint")] = json!(sandbox.handle.url());
+    }
+    fs::write(directory.path().join("agent.json"), config.to_string()).unwrap();
+    directory
+}
+
+#[test]
+fn check_names_files_destinations_regions_and_credentials() {
+    let sandbox = Endpoint::healthy();
+    let flows = json!([
+        { "filePattern": "logs/*.log", "kinesisStream": "s", "region": "eu-north-1" },
+        { "filePattern": "nowhere/x.log", "deliveryStream": "d" },
+    ]);
+    let directory = checked(&sandbox, &flows);
+    let logs = directory.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    for number in 0..12 {
+        fs::write(logs.join(format!("{number:02}.log")), "12345\n").unwrap();
+    }
+    let (code, out, err) = kinetail(directory.path(), &["check", "-c", "agent.json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    for part in [
+        "flow kinesis:s:logs/*.log\n  to KinesisStream:s\n",
+        "region: eu-north-1 (region of the flow)",
+        "credentials: awsAccessKeyId in the configuration",
+        "files that match now: 12 files, 72 bytes, the newest ",
+        "/logs/09.log (6 bytes)",
+        "and 2 more; --verbose names them",
+        "to DeliveryStream:d",
+        "region: that of the profile, else us-east-1",
+        "files that match now: none",
+        "nowhere; it is looked for",
+        "agent.json: no errors",
+    ] {
+        assert!(out.contains(part), "no {part:?} in\n{out}");
+    }
+    assert!(!out.contains("/logs/11.log (6 bytes)"), "{out}");
+    let (_, out, _) = kinetail(directory.path(), &["check", "-v", "-c", "agent.json"]);
+    assert!(out.contains("/logs/11.log (6 bytes)"), "{out}");
+    assert_eq!(sandbox.handle.stats().requests, 0, "nobody was asked");
+}
+
+#[test]
+fn check_aws_describes_the_streams_and_puts_nothing() {
+    let sandbox = Endpoint::healthy();
+    let flows = json!([
+        { "filePattern": "/tmp/none-1", "kinesisStream": "s" },
+        { "filePattern": "/tmp/none-1", "deliveryStream": "d" },
+    ]);
+    let directory = checked(&sandbox, &flows);
+    let (code, out, _) = kinetail(directory.path(), &["check", "--aws", "-c", "agent.json"]);
+    assert_eq!(code, Some(0), "{out}");
+    for part in [
+        "ok: stream s in eu-west-1 is ACTIVE, 1 open shards",
+        "ok: records may be put (kinesis:PutRecords, dry run)",
+        "ok: delivery stream d in us-east-1 is ACTIVE",
+        "note: an empty batch was refused as empty and not as forbidden",
+        "note: whose the credentials are was not asked",
+    ] {
+        assert!(out.contains(part), "no {part:?} in\n{out}");
+    }
+    assert_eq!(sandbox.handle.stats().total().records, 0);
+}
+
+#[test]
+fn check_aws_fails_for_what_would_not_arrive() {
+    let options =
+        SandboxOptions { streams: StreamPolicy::Only(Vec::new()), ..SandboxOptions::default() };
+    let strict = Endpoint::start(options);
+    let flows = json!([{ "filePattern": "/tmp/none-1", "kinesisStream": "missing" }]);
+    let directory = checked(&strict, &flows);
+    let args = ["check", "--aws", "-c", "agent.json"];
+    let (code, out, _) = kinetail(directory.path(), &args);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("error: in eu-west-1: ResourceNotFoundException"), "{out}");
+
+    let sandbox = Endpoint::healthy();
+    let directory = checked(&sandbox, &flows);
+    let denied = || ErrorAnswer::new(400, "AccessDeniedException", "not authorized");
+    let script = |operation| {
+        sandbox.handle.script(Scope::Operation(operation), Fault::Respond(denied())).unwrap();
+    };
+    script(Operation::PutRecords);
+    let (code, out, _) = kinetail(directory.path(), &args);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("error: records may not be put (kinesis:PutRecords): Access"), "{out}");
+    // Shipping does not need to describe.
+    script(Operation::DescribeStreamSummary);
+    let (_, out, _) = kinetail(directory.path(), &args);
+    assert!(out.contains("note: in eu-west-1 the stream may not be described"), "{out}");
+}
+
+#[test]
+fn check_fails_for_a_mistake_and_says_what_is_in_the_way_of_a_file() {
+    let sandbox = Endpoint::healthy();
+    let directory = checked(&sandbox, &json!([{ "filePattern": "logs/a.log" }]));
+    let (code, _, err) = kinetail(directory.path(), &["check", "-c", "agent.json"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("the flow has no destination"), "{err}");
+
+    let flows = json!([{ "filePattern": "logs/*.log", "kinesisStream": "s" }]);
+    let directory = checked(&sandbox, &flows);
+    let file = directory.path().join("logs/a.log");
+    fs::create_dir(directory.path().join("logs")).unwrap();
+    fs::write(&file, "x\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    let (code, out, _) = kinetail(directory.path(), &["check", "-c", "agent.json"]);
+    assert_eq!(code, Some(0));
+    // Who may read everything has nothing in the way.
+    if fs::File::open(&file).is_err() {
+        assert!(out.contains("may not read") && out.contains("mode 0000"), "{out}");
+    }
+}
