@@ -143,7 +143,8 @@ impl Packer {
         };
         Self {
             envelope,
-            splitter: splitter(config, record_bytes_max).aggregating(config.aggregated_record_bytes),
+            splitter: splitter(config, record_bytes_max)
+                .aggregating(config.aggregated_record_bytes),
             oversize: config.oversize_line,
             chain: Chain::new(&config.converters),
             footer: config.file_footer.clone(),

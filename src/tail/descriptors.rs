@@ -11,7 +11,6 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Inode};

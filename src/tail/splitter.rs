@@ -67,7 +67,13 @@ impl Splitter {
     /// A splitter that takes lines, or multi-line records if `start` is given.
     #[must_use]
     pub fn new(start: Option<LineStart>, record_bytes_max: usize) -> Self {
-        Self { start, aggregate_bytes: 0, over_limit: Cell::new(0), record_bytes_max, in_pieces: false }
+        Self {
+            start,
+            aggregate_bytes: 0,
+            over_limit: Cell::new(0),
+            record_bytes_max,
+            in_pieces: false,
+        }
     }
 
     /// The same, but what is longer than a record may be is taken in pieces.

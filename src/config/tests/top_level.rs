@@ -190,7 +190,7 @@ fn the_java_agents_checkpoints_are_looked_for_where_they_usually_are_unless_it_i
     ] {
         assert_eq!(loaded(&top(keys)).java_checkpoints, expected, "{keys}");
     }
-    let environment = Environment { state_directory: Some("/s".into()) };
+    let environment = Environment { state_directory: Some("/s".into()), ..Environment::default() };
     let given = top("\"checkpointFile\": \"/x/db\"");
     let (config, _) = load(&given, Path::new("f"), &environment).unwrap();
     assert_eq!(config.checkpoint_file_default, PathBuf::from("/s/checkpoints.db"));
