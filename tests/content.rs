@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use kinetail::config::{Encoding, InitialPosition, OversizeLine};
-use regex::bytes::Regex;
+use kinetail::process::LineStart;
 
 use crate::support::world::World;
 
@@ -193,7 +193,7 @@ fn a_file_with_reserved_space_is_read_as_it_is_filled() {
 fn f30_multi_line_records_over_reads_pauses_rotations_and_stops() {
     let mut random = fastrand::Rng::with_seed(30);
     let mut world = World::with("app.log", |config| {
-        config.multi_line_start = Some(Regex::new(r"\A(?:\d)").unwrap());
+        config.multi_line_start = Some(LineStart::compile(r"\d").unwrap());
     });
     let mut written: Vec<Vec<u8>> = Vec::new();
     for round in 0..60 {

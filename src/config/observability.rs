@@ -52,7 +52,7 @@ pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -
         emit_metrics: file.cloudwatch_emit_metrics.boolean(findings, true),
         emit_extra_metrics: file.cloudwatch_emit_extra_metrics.boolean(findings, true),
         namespace: namespace.to_owned(),
-        flush_interval: file.cloudwatch_metrics_buffer_time_millis.millis(
+        flush_interval: file.cloudwatch_metrics_buffer_time_millis.nearest_millis(
             findings,
             1..=MILLIS_MAX,
             30_000,

@@ -65,9 +65,11 @@ impl EventKind {
     pub const ALL: &[Self] = &[
         Self::Abandoned,
         Self::Appeared,
+        Self::CompressedCopy,
         Self::CopyRecognized,
         Self::Deleted,
         Self::FoundElsewhere,
+        Self::HoleSkipped,
         Self::InodeReused,
         Self::Missing,
         Self::MovedAway,

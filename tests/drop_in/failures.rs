@@ -95,7 +95,8 @@ fn a_file_that_was_quiet_for_longer_than_checkpoints_are_kept_is_continued() {
     let path = home.write_config();
     append(&home.log("app.log"), b"before the first start\n");
     for round in 0..3 {
-        let (mut config, _) = kinetail::config::read(&path, &Environment::default()).unwrap();
+        let loaded = kinetail::config::read(&path, &Environment::default()).unwrap();
+        let mut config = loaded.config;
         config.checkpoint_ttl = Duration::ZERO;
         runtime.block_on(async {
             let daemon = Daemon::start(config).await.unwrap();

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use fastrand::Rng;
+use kinetail::process::LineStart;
 use kinetail::tail::splitter::{Ending, Next, Splitter};
-use regex::bytes::Regex;
 
 use crate::support::scene::{LOOKED_AT, Scene};
 
@@ -117,7 +117,7 @@ fn f29_carriage_returns_stay_where_they_are() {
 #[test]
 fn f30_records_of_several_lines_are_the_same_in_any_pieces() {
     let wanted = std::env::var("KINETAIL_STREAMS").ok().and_then(|count| count.parse().ok());
-    let start = Regex::new(r"\A(?:\d)").unwrap();
+    let start = LineStart::compile(r"\d").unwrap();
     let splitter = Splitter::new(Some(start), 10_000);
     for seed in 0..wanted.unwrap_or(20_000) {
         let mut rng = Rng::with_seed(seed);
@@ -136,7 +136,9 @@ fn f30_records_of_several_lines_are_the_same_in_any_pieces() {
                 }
                 Next::NeedMore if is_all => break,
                 Next::NeedMore => shown += rng.usize(1..=stream.len() - shown),
-                Next::Overlong => panic!("seed {seed}: nothing is that long"),
+                Next::Overlong | Next::Long { .. } | Next::Piece { .. } => {
+                    panic!("seed {seed}: nothing is that long")
+                }
             }
         }
         assert_eq!(records, records_of_several_lines(&stream), "seed {seed}: {stream:?}");
@@ -162,7 +164,7 @@ fn records_of_several_lines(stream: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn f30_records_of_several_lines_across_writes_and_rotations() {
     let mut scene = Scene::with("app.log*", |config| {
-        config.multi_line_start = Some(Regex::new(r"\A(?:\d)").unwrap());
+        config.multi_line_start = Some(LineStart::compile(r"\d").unwrap());
     });
     let mut rng = Rng::with_seed(30);
     let mut expected: Vec<Vec<u8>> = Vec::new();
