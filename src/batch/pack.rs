@@ -305,6 +305,9 @@ impl Packer {
             let mut scratch = std::mem::take(&mut self.long);
             let truncated = self.counts.truncated;
             let limit = self.raw_record_bytes_max();
+            // Without converters nothing looks at what would be cut off afterwards.
+            let limit =
+                if self.chain.is_empty() { limit.min(self.record_bytes_max) } else { limit };
             let taken = self.append(cut(record, limit, &self.terminator, &mut scratch), now);
             self.long = scratch;
             if !taken {

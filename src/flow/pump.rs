@@ -277,6 +277,7 @@ impl Flow {
         if turn.is_none() {
             self.packer.count_skipped("header", self.config.skip_header_lines);
             self.metrics.bytes_read.increment(end - source.offset);
+            self.totals.bytes_read += end - source.offset;
         }
         turn
     }

@@ -59,9 +59,10 @@ impl Tailer {
             self.search_elsewhere(now);
             self.report_missing_after_hunt();
         }
-        self.hunt_soon();
+        // Before the next search begins: while one is under way nothing is given up.
         self.expire_memory(now.instant);
         self.give_up_vanished(now.instant);
+        self.hunt_soon();
     }
 
     /// Tries files that matched and could not be opened: permission may have been granted, which

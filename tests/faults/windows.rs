@@ -99,6 +99,8 @@ fn window_a_closed_file_is_deleted() {
     scene.run(LOOKED_AT);
     scene.endpoint_down = false;
     scene.settle();
+    assert_eq!(scene.transitions("abandoned"), 0, "it may have another name");
+    scene.run(Duration::from_mins(2));
     let verdict = scene.verdict();
     let lost: usize = verdict.lost.iter().map(String::len).sum();
     assert!(lost > 0 && verdict.lost.iter().all(|line| line.starts_with("a|")), "{verdict}");

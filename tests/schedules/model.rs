@@ -48,7 +48,11 @@ impl Model {
         world.wall_nanos = Some(0);
         Self {
             world,
-            disk: Disk::new(tempfile::tempdir_in(parent).unwrap(), seed % 8 < 4, seed % 3 == 0),
+            disk: Disk::new(
+                tempfile::tempdir_in(parent).unwrap(),
+                seed % 8 < 4,
+                seed.is_multiple_of(3),
+            ),
             running: true,
             written: Vec::new(),
             half: None,

@@ -153,11 +153,6 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts the binary with this configuration and nothing of the test's environment.
-    pub fn start(config: &Path) -> Self {
-        Self::spawn(program("run", config))
-    }
-
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
