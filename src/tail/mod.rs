@@ -6,8 +6,9 @@
 //! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
 //! stays open. `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to
-//! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed` goes on in compressed files with contents that are known. `identity`,
-//! `memory`, `rotation` and `splitter` are pure: no clock and no I/O.
+//! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed`
+//! goes on in compressed files with contents that are known. `identity`, `memory`, `rotation` and
+//! `splitter` are pure: no clock and no I/O.
 
 mod ahead;
 pub(crate) mod candidate;
