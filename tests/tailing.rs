@@ -2,9 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kinetail::config::InitialPosition;
+use kinetail::tail::identity::Inode;
 
 use crate::support::oracle::judge;
 use crate::support::world::{World, copy_truncate};
@@ -665,6 +668,94 @@ fn files_that_were_rotated_out_of_the_pattern_before_any_look_are_followed_by_th
         }
         world.run(Duration::from_millis(40));
     }
+    world.settle();
+    writer.check(&world);
+}
+
+/// A file outside the watched directory with the inode number that a file had which was truncated,
+/// deleted while it was empty, and not forgotten because the process died.
+fn with_the_number_of_an_empty_file(world: &mut World, writer: &mut Writer) -> PathBuf {
+    world.append("app.log", &writer.lines("a", 20));
+    world.settle();
+    File::create(world.path("app.log")).unwrap();
+    world.settle();
+    let row = world.rows().values().find(|row| row.offset == 0).unwrap().inode;
+    fs::remove_file(world.path("app.log")).unwrap();
+    world.crash();
+    // Numbers cannot be chosen, but what was written down can be changed.
+    let name = world.path("elsewhere/spare");
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    let spare = File::create(&name).unwrap().metadata().unwrap();
+    world.change_inode(row, Inode { device: spare.dev(), number: spare.ino() });
+    name
+}
+
+#[test]
+fn a_copy_outside_the_pattern_with_the_inode_of_a_file_that_was_empty_is_not_sent_again() {
+    let (mut world, mut writer) = (World::new("app.log"), Writer::default());
+    let spare = with_the_number_of_an_empty_file(&mut world, &mut writer);
+    world.start();
+    world.append("app.log", &writer.lines("b", 20));
+    world.settle();
+    fs::copy(world.path("app.log"), &spare).unwrap();
+    fs::rename(&spare, world.path("app.log.1")).unwrap();
+    File::create(world.path("app.log")).unwrap();
+    world.settle();
+    writer.check(&world);
+    world.stop();
+    world.start();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_copy_in_the_pattern_with_the_inode_of_a_file_that_was_empty_is_recognised() {
+    let (mut world, mut writer) = (World::new("app.log*"), Writer::default());
+    let spare = with_the_number_of_an_empty_file(&mut world, &mut writer);
+    world.append("app.log", &writer.lines("b", 20));
+    world.start();
+    world.settle();
+    fs::copy(world.path("app.log"), &spare).unwrap();
+    fs::rename(&spare, world.path("app.log.1")).unwrap();
+    world.hint();
+    world.run(Duration::from_secs(1));
+    File::create(world.path("app.log")).unwrap();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_file_that_was_empty_is_found_outside_the_pattern_after_a_stop() {
+    let (mut world, mut writer) = (World::new("app.log"), Writer::default());
+    world.append("app.log", b"");
+    world.settle();
+    world.stop();
+    world.append("app.log", &writer.lines("a", 20));
+    world.rename("app.log", "app.log.1");
+    world.start();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_file_that_was_empty_at_first_is_found_outside_the_pattern_after_a_crash() {
+    let (mut world, mut writer) = (World::new("app.log"), Writer::default());
+    world.append("app.log", b"");
+    world.settle();
+    world.endpoint_down = true;
+    world.append("app.log", &writer.lines("a", 20));
+    world.run(Duration::from_secs(1));
+    world.rename("app.log", "old");
+    world.crash();
+    // The first start after it finds nothing; the file is not there at the moment.
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    world.rename("old", "elsewhere/old");
+    world.start();
+    world.run(Duration::from_secs(1));
+    world.crash();
+    world.rename("elsewhere/old", "old");
+    world.endpoint_down = false;
+    world.start();
     world.settle();
     writer.check(&world);
 }

@@ -150,6 +150,12 @@ impl Tailed {
         if self.shadow.is_some() { 0 } else { self.seen.size.saturating_sub(self.acked) }
     }
 
+    /// Whether nothing is known of its bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head.len == 0 && self.position.offset == 0
+    }
+
     /// How long the content has been the same.
     #[must_use]
     pub fn quiet_for(&self, now: Instant) -> Duration {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::candidate::{Candidate, Evidence, end_position, same_end};
 use super::event::EventKind;
 use super::file::{self, Shadow, Tailed};
-use super::identity::{FileKey, Head, Position};
+use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
 use super::tailer::{Now, Tailer, checkpoint};
@@ -94,6 +94,11 @@ impl Tailer {
             // The original was truncated while it was being compared.
             return self.follow(candidate, &HeadIndex::default(), now);
         }
+        if parent.is_none()
+            && let Some(key) = self.empty_at(candidate.inode)
+        {
+            return self.resume(candidate, key, EventKind::Resumed, now);
+        }
         if let Some(before) = self.memory.at_inode(candidate.inode).first() {
             let detail = format!("it held {} before", before.path.display());
             self.event(EventKind::InodeReused, &candidate.path, detail);
@@ -114,14 +119,21 @@ impl Tailer {
         changed
     }
 
-    /// The content that lay in this inode, if it still does.
+    /// The content that lay in this inode, if it provably still does.
     pub(super) fn at_its_place(&self, candidate: &Candidate) -> Option<FileKey> {
         let same = |content: &&Remembered| {
-            candidate.stat.size >= content.position.offset
+            !content.is_empty()
+                && candidate.stat.size >= content.position.offset
                 && content.head.agrees(&candidate.head)
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
         };
         self.memory.at_inode(candidate.inode).into_iter().find(same).map(|content| content.key)
+    }
+
+    /// The content that was empty when it lay in this inode. It has no bytes that could be missing,
+    /// so it is as good as a new one, unless the file turns out to hold something known.
+    pub(super) fn empty_at(&self, inode: Inode) -> Option<FileKey> {
+        self.memory.at_inode(inode).iter().find(|content| content.is_empty()).map(|c| c.key)
     }
 
     /// The content without a file that this file holds a copy of.
@@ -219,7 +231,10 @@ impl Tailer {
         file.acked = content.acked;
         file.rotated = (moved || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;
-        if moved && content.acked == content.position.offset {
+        file.undecided = content.is_empty() && size == 0;
+        // The more of its first bytes are written down, the surer it is found the next time.
+        let more = moved || file.head != content.head;
+        if more && content.acked == content.position.offset {
             self.changes.push(Change::Save(checkpoint(&file, content.position)));
         }
         self.event(kind, &Arc::clone(&file.path), detail);
@@ -261,6 +276,11 @@ impl Tailer {
 
     fn insert(&mut self, file: Tailed) {
         let key = file.key;
+        while let Some(empty) = self.empty_at(file.inode) {
+            // Another content lies where it lay.
+            self.memory.remove(empty);
+            self.changes.push(Change::Forget(empty));
+        }
         self.make_room();
         self.open_count += 1;
         self.by_inode.insert(file.inode, key);

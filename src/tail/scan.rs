@@ -135,6 +135,10 @@ impl Tailer {
         };
         let kind = if deleted { EventKind::Deleted } else { EventKind::MovedAway };
         let (path, unread) = (Arc::clone(&file.path), file.unread_bytes());
+        if deleted && file.is_empty() {
+            // After a start nothing but its inode number would be left to find it by.
+            self.changes.push(Change::Forget(key));
+        }
         self.hot_again(key);
         self.event(kind, &path, format!("{unread} bytes seen and not yet read"));
     }

@@ -43,7 +43,7 @@ impl Tailer {
 
     /// Looks for contents of an earlier run in the directories where they lay, under any name.
     pub(super) fn search_elsewhere(&mut self, now: Now) {
-        self.search(now, Self::take_back);
+        self.search(now, Self::take_back_after_stop);
     }
 
     /// Shows every file outside the pattern, in the directories where remembered contents lay, to
@@ -86,7 +86,7 @@ impl Tailer {
     /// Follows a file outside the pattern if it is the one that a known content lay in and holds
     /// more of it. If it holds no more, no other file is taken for that content any longer.
     pub(super) fn take_back_from_place(&mut self, candidate: Candidate, now: Now) {
-        let Some(key) = self.proven_place(&candidate) else { return };
+        let Some(key) = self.at_its_place(&candidate) else { return };
         if let Some(content) = self.memory.get_mut(key) {
             content.located = true;
         }
@@ -102,11 +102,17 @@ impl Tailer {
         }
     }
 
-    /// The content that lay in this inode and of which something is known: inode numbers are used
-    /// again, and of a content that was empty nothing can be proven.
-    fn proven_place(&self, candidate: &Candidate) -> Option<FileKey> {
-        self.at_its_place(candidate)
-            .filter(|key| self.memory.get(*key).is_some_and(|content| content.head.len > 0))
+    /// The same at a start, when the file may also have been written and renamed meanwhile. Of a
+    /// content that was empty only the inode number is left to go by, which may be another file's
+    /// by now; but that is unlikely, and to leave the file alone could lose lines.
+    fn take_back_after_stop(&mut self, candidate: Candidate, now: Now) {
+        let found = self
+            .at_its_place(&candidate)
+            .or_else(|| self.copied_from(&candidate.evidence()))
+            .or_else(|| self.empty_at(candidate.inode));
+        if let Some(key) = found {
+            self.follow_outside(candidate, key, now);
+        }
     }
 
     fn follow_outside(&mut self, candidate: Candidate, key: FileKey, now: Now) {
@@ -133,6 +139,17 @@ impl Tailer {
         for (path, offset) in missing {
             let detail = format!("not found; what was written behind byte {offset} is not read");
             self.event(EventKind::Missing, &path, detail);
+        }
+        self.forget_missing_empty();
+    }
+
+    /// What was empty and is not found at once is never looked for again: by its inode number
+    /// another file would be taken for it.
+    fn forget_missing_empty(&mut self) {
+        let empty = self.memory.iter().filter(|content| content.is_empty());
+        for key in empty.map(|content| content.key).collect::<Vec<_>>() {
+            self.memory.remove(key);
+            self.changes.push(Change::Forget(key));
         }
     }
 

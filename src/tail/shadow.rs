@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::candidate::{Evidence, same_end};
 use super::event::EventKind;
 use super::file::{self, Shadow, Stat};
-use super::identity::{FileKey, Position};
+use super::identity::{FileKey, Head, Position};
 use super::recognize::proven_part;
 use super::tailer::{Now, Tailer, checkpoint};
 use crate::checkpoint::Change;
@@ -50,6 +50,11 @@ impl Tailer {
             file.shadow = Some(Shadow::of(parent));
             let path = Arc::clone(&file.path);
             self.event(EventKind::Shadow, &path, "equals another file so far");
+        } else {
+            // Its first bytes prove what it is, should it be looked for before any is acknowledged.
+            file.head = Head::of(&head);
+            let row = checkpoint(file, file.position);
+            self.changes.push(Change::Save(row));
         }
         key
     }

@@ -18,7 +18,7 @@ use kinetail::config::{Destination, FlowConfig, InitialPosition, PartitionKey, R
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::send::{Outcome, SenderEvent, Submission};
-use kinetail::tail::identity::FileKey;
+use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::tailer::{Now, TailOptions, Tailer};
 use kinetail::tail::watch::Renamed;
@@ -287,6 +287,11 @@ impl World {
     /// Renames a file.
     pub fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    /// Gives a file another inode number in what is written down.
+    pub fn change_inode(&mut self, from: Inode, to: Inode) {
+        self.rows.values_mut().filter(|row| row.inode == from).for_each(|row| row.inode = to);
     }
 
     /// The rows that survive a crash.
