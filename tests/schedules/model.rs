@@ -13,26 +13,17 @@ use std::time::Duration;
 
 use kinetail::tail::file::LOOK_EVERY_MAX;
 
+use super::disk::Disk;
 use super::operation::Operation;
-use crate::support::world::{World, append, copy_truncate};
+use crate::support::world::World;
 
 /// Rotated files keep their names up to this number.
 const CHAIN: usize = 9;
 
-/// Odd seeds run where inode numbers are used again at once, which depends on what else happens
-/// on that file system; even ones where they never are, so that one seed is one trace.
-fn directory(seed: u64) -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if seed.is_multiple_of(2) && memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
-}
-
 /// The files of one schedule and the lines in them.
 pub struct Model {
     world: World,
+    disk: Disk,
     running: bool,
     written: Vec<Vec<u8>>,
     /// The first half of a line, if the live file ends with one.
@@ -47,15 +38,17 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(seed: u64) -> Self {
+    /// A world in a directory of its own within `parent`.
+    pub fn new(seed: u64, parent: &Path) -> Self {
         // Half of the schedules use the exact name, which never shows rotated files.
         let exact = seed % 4 < 2;
         let pattern = if exact { "app.log" } else { "app.log*" };
-        let mut world = World::within(directory(seed), pattern, |_| {});
+        let mut world = World::within(tempfile::tempdir_in(parent).unwrap(), pattern, |_| {});
         // How old a stamp is depends on how busy the machine is; a schedule must not.
         world.wall_nanos = Some(0);
         Self {
             world,
+            disk: Disk::new(tempfile::tempdir_in(parent).unwrap(), seed % 8 < 4, seed % 3 == 0),
             running: true,
             written: Vec::new(),
             half: None,
@@ -73,11 +66,8 @@ impl Model {
             Operation::Append { lines } => self.append(*lines),
             Operation::AppendHalf => self.append_half(),
             Operation::RotateUnterminated => {
-                // Nobody can know of a file first seen after its rotation that it was rotated.
                 self.start();
-                self.world.run(LOOK_EVERY_MAX + Duration::from_millis(100));
                 self.append_half();
-                self.world.hint();
                 self.rotate();
             }
             Operation::RotateByRename => self.rotate(),
@@ -86,7 +76,7 @@ impl Model {
             Operation::MoveAway => self.move_away(),
             Operation::TruncateAndRegrow { lines } => {
                 if self.arrive() {
-                    fs::File::create(self.live()).unwrap();
+                    self.disk.truncate(&self.live());
                     self.generation += 1;
                     self.append(*lines);
                 }
@@ -102,6 +92,14 @@ impl Model {
                     self.append(*lines);
                 }
             }
+            Operation::DeleteAndRecreateStopped { lines } => {
+                if self.arrive() {
+                    self.stop();
+                    self.remove_live();
+                    self.append(*lines);
+                }
+            }
+            Operation::ReuseInodes { reuse } => self.disk.reuse = *reuse,
             Operation::DeleteUnread { lines } => self.delete_unread(*lines),
             Operation::DeleteOldest => self.delete_oldest(),
             Operation::AppendToTwin { lines } => self.append_to_twin(*lines),
@@ -131,7 +129,7 @@ impl Model {
         if self.half.is_some() {
             self.append(1);
         }
-        self.world.run(Duration::from_secs(12));
+        self.run(Duration::from_secs(12));
         self.judge()?;
         Ok(self.world.stream)
     }
@@ -168,6 +166,12 @@ impl Model {
         }
     }
 
+    /// Lets the flow step for this long.
+    fn run(&mut self, time: Duration) {
+        self.world.run(time);
+        self.disk.pass(time);
+    }
+
     fn live(&self) -> PathBuf {
         self.world.path("app.log")
     }
@@ -189,7 +193,7 @@ impl Model {
             bytes.extend_from_slice(&line);
             self.written.push(line);
         }
-        append(&self.live(), &bytes);
+        self.disk.append(&self.live(), &bytes);
     }
 
     /// Half a line; it counts as written once it is completed or its file is rotated away.
@@ -199,7 +203,7 @@ impl Model {
         }
         let mut line = self.line();
         line.pop();
-        append(&self.live(), &line);
+        self.disk.append(&self.live(), &line);
         self.half = Some(line);
     }
 
@@ -212,7 +216,7 @@ impl Model {
         if self.is_exact() {
             self.start();
             self.world.hint();
-            self.world.run(LOOK_EVERY_MAX + Duration::from_millis(100));
+            self.run(LOOK_EVERY_MAX + Duration::from_millis(100));
         } else if self.running {
             self.world.hint();
         }
@@ -223,8 +227,9 @@ impl Model {
             return;
         }
         if self.half.is_some() {
+            // Nobody can know of a content first seen after its rotation that it was rotated.
             self.start();
-            self.world.hint();
+            self.run(LOOK_EVERY_MAX + Duration::from_millis(100));
         }
         self.end_half();
         self.be_seen();
@@ -272,12 +277,12 @@ impl Model {
         self.copies += 1;
         let copy = self.world.path(&format!("app.log.copy{}", self.copies));
         if slowly {
-            fs::copy(self.live(), &copy).unwrap();
+            self.disk.copy(&self.live(), &copy);
             self.pass(Duration::from_millis(400));
-            fs::File::options().write(true).open(self.live()).unwrap().set_len(0).unwrap();
         } else {
-            copy_truncate(&self.live(), &copy);
+            self.disk.copy(&self.live(), &copy);
         }
+        self.disk.truncate(&self.live());
         self.generation += 1;
         // A copy is found only for as long as the old content is remembered.
         self.pass(Duration::from_millis(150));
@@ -287,7 +292,9 @@ impl Model {
         if !self.live().is_file() || self.half.is_some() {
             return;
         }
+        // After a crash nothing proves what the file holds if nobody looked at it.
         self.start();
+        self.run(LOOK_EVERY_MAX + Duration::from_millis(100));
         self.be_seen();
         self.moved += 1;
         fs::rename(self.live(), self.world.path(&format!("moved{}", self.moved))).unwrap();
@@ -299,12 +306,12 @@ impl Model {
         if !self.running || self.world.endpoint_down || self.half.is_some() {
             return false;
         }
-        self.world.run(Duration::from_secs(5));
+        self.run(Duration::from_secs(5));
         self.live().is_file()
     }
 
     fn remove_live(&mut self) {
-        fs::remove_file(self.live()).unwrap();
+        self.disk.remove(&self.live());
         self.generation += 1;
     }
 
@@ -318,7 +325,7 @@ impl Model {
         self.remove_live();
         // Until it was read nothing may happen that closes it.
         let down = std::mem::replace(&mut self.world.endpoint_down, false);
-        self.world.run(Duration::from_secs(1));
+        self.run(Duration::from_secs(1));
         self.world.endpoint_down = down;
     }
 
@@ -327,7 +334,7 @@ impl Model {
             return;
         }
         if let Some(number) = (1..=CHAIN).rev().find(|number| self.rotated(*number).is_file()) {
-            fs::remove_file(self.rotated(number)).unwrap();
+            self.disk.remove(&self.rotated(number));
         }
     }
 
@@ -342,7 +349,7 @@ impl Model {
             // Not all of it: a file that holds everything another one held is a copy of it.
             let last = head.iter().take(2000).rposition(|byte| *byte == b'\n').unwrap_or(0);
             let end = head[..last].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            append(&twin, &head[..end]);
+            self.disk.append(&twin, &head[..end]);
             let copied = head[..end].split_inclusive(|byte| *byte == b'\n');
             self.written.extend(copied.map(<[u8]>::to_vec));
         }
@@ -353,7 +360,7 @@ impl Model {
                 line
             })
             .collect();
-        append(&twin, &bytes);
+        self.disk.append(&twin, &bytes);
     }
 
     fn hard_link(&mut self) {
@@ -366,7 +373,7 @@ impl Model {
 
     fn pass(&mut self, time: Duration) {
         if self.running {
-            self.world.run(time);
+            self.run(time);
         }
     }
 
@@ -382,13 +389,14 @@ impl Model {
             self.world.stop();
         }
         self.running = false;
+        self.disk.release(&mut self.world);
     }
 
     fn start(&mut self) {
         if !self.running {
             self.world.start();
             self.running = true;
-            self.world.run(Duration::from_millis(200));
+            self.run(Duration::from_millis(200));
         }
     }
 
@@ -397,6 +405,7 @@ impl Model {
             self.repeats_allowed += self.world.unwritten_records();
             self.world.crash();
             self.running = false;
+            self.disk.release(&mut self.world);
         }
         self.start();
     }

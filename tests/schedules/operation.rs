@@ -21,8 +21,12 @@ pub enum Operation {
     TruncateAndRegrow { lines: usize },
     /// Everything arrives, then the live file is deleted.
     Delete,
-    /// Everything arrives, then the live file is deleted and made again, often with its inode.
+    /// Everything arrives, then the live file is deleted and made again.
     DeleteAndRecreate { lines: usize },
+    /// The same while the flow is down, which it is from then on.
+    DeleteAndRecreateStopped { lines: usize },
+    /// New files get the inode numbers of removed ones from now on, or new ones.
+    ReuseInodes { reuse: bool },
     /// An unread rest is in the live file when it is deleted while it is open.
     DeleteUnread { lines: usize },
     /// The oldest rotated file is deleted after everything arrived.
@@ -56,7 +60,7 @@ pub fn generate(random: &mut fastrand::Rng, count: usize) -> Vec<Operation> {
 
 fn one(random: &mut fastrand::Rng) -> Operation {
     let lines = random.usize(1..40);
-    match random.u32(0..40) {
+    match random.u32(0..42) {
         0..=9 => Operation::Append { lines },
         10 => Operation::AppendHalf,
         11 => Operation::RotateUnterminated,
@@ -78,6 +82,8 @@ fn one(random: &mut fastrand::Rng) -> Operation {
         35 => Operation::Stop,
         36 => Operation::Start,
         37 => Operation::Crash,
+        38 => Operation::DeleteAndRecreateStopped { lines },
+        39 => Operation::ReuseInodes { reuse: random.bool() },
         _ => Operation::Hint,
     }
 }

@@ -1,0 +1,139 @@
+//! Files whose inode numbers and stamps depend on the schedule alone, on every file system.
+//!
+//! Some file systems give the number of a deleted file to the next one, others never do, and what
+//! other programs do beside it decides. Here the schedule decides. A number is kept from being
+//! used again by keeping the file; a new file gets an old number by being that old file, emptied
+//! and under its new name. A tailer that did not hold the old file open cannot tell the two ways
+//! apart. One that held it open cannot see its number again before it is down; then the number
+//! that was written down is replaced with one that the next file can get.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use kinetail::tail::identity::Inode;
+
+use crate::support::world::World;
+
+/// The first stamp, in seconds since 1970.
+const FIRST_STAMP_SECONDS: u64 = 1_700_000_000;
+
+/// Creates, changes and removes files.
+pub struct Disk {
+    /// Where removed files lie whose numbers are free.
+    attic: tempfile::TempDir,
+    free: Vec<PathBuf>,
+    /// Files that were deleted while the flow ran and may have held them open.
+    held: Vec<File>,
+    /// Whether new files get the numbers of removed ones.
+    pub reuse: bool,
+    /// Whether changes without a pause between them get the same stamp.
+    coarse: bool,
+    stamp: Duration,
+    /// How many files were made.
+    made: u64,
+}
+
+impl Disk {
+    /// Files on the file system that `attic` is on.
+    pub fn new(attic: tempfile::TempDir, reuse: bool, coarse: bool) -> Self {
+        Self {
+            attic,
+            free: Vec::new(),
+            held: Vec::new(),
+            reuse,
+            coarse,
+            stamp: Duration::from_secs(FIRST_STAMP_SECONDS),
+            made: 0,
+        }
+    }
+
+    /// Stamps of later changes are later by this much.
+    pub fn pass(&mut self, time: Duration) {
+        self.stamp += time;
+    }
+
+    /// Appends to a file, which is made if it is not there.
+    pub fn append(&mut self, path: &Path, bytes: &[u8]) {
+        let opened = OpenOptions::new().append(true).open(path);
+        let mut file = opened.unwrap_or_else(|_| self.create(path));
+        file.write_all(bytes).unwrap();
+        self.touch(&file);
+    }
+
+    /// Copies a file to a new name.
+    pub fn copy(&mut self, from: &Path, to: &Path) {
+        let bytes = fs::read(from).unwrap();
+        self.append(to, &bytes);
+    }
+
+    /// Empties a file.
+    pub fn truncate(&mut self, path: &Path) {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(0).unwrap();
+        self.touch(&file);
+    }
+
+    /// Deletes a file. If the flow holds it open its number is not free before the flow is down.
+    pub fn remove(&mut self, path: &Path) {
+        if is_open_here(path) {
+            self.held.push(File::open(path).unwrap());
+            fs::remove_file(path).unwrap();
+        } else {
+            let name = self.attic_name();
+            fs::rename(path, &name).unwrap();
+            self.free.push(name);
+        }
+    }
+
+    /// The flow is down: nothing holds deleted files any more. Their numbers are free where
+    /// somebody knows them.
+    pub fn release(&mut self, world: &mut World) {
+        for file in std::mem::take(&mut self.held) {
+            let old = inode(&file);
+            if world.rows().values().any(|row| row.inode == old) {
+                let name = self.attic_name();
+                world.change_inode(old, inode(&File::create_new(&name).unwrap()));
+                self.free.push(name);
+            }
+        }
+    }
+
+    fn attic_name(&mut self) -> PathBuf {
+        self.made += 1;
+        self.attic.path().join(self.made.to_string())
+    }
+
+    fn create(&mut self, path: &Path) -> File {
+        self.made += 1;
+        if self.reuse && !self.free.is_empty() {
+            // Mostly the number that became free last.
+            let last = self.free.len() - 1;
+            let old = self.free.remove(if self.made.is_multiple_of(3) { 0 } else { last });
+            fs::rename(old, path).unwrap();
+            return File::create(path).unwrap();
+        }
+        File::create_new(path).unwrap()
+    }
+
+    fn touch(&mut self, file: &File) {
+        if !self.coarse {
+            self.stamp += Duration::from_millis(1);
+        }
+        file.set_modified(UNIX_EPOCH + self.stamp).unwrap();
+    }
+}
+
+/// Whether this process, of which the flow is a part, has the file open.
+fn is_open_here(path: &Path) -> bool {
+    let path = fs::canonicalize(path).unwrap();
+    let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target == path)
+}
+
+fn inode(file: &File) -> Inode {
+    let meta = file.metadata().unwrap();
+    Inode { device: meta.dev(), number: meta.ino() }
+}
