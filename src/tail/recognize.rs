@@ -30,7 +30,7 @@ impl Tailer {
         let mut others = Vec::new();
         for entry in appeared {
             let known = !self.memory.at_inode(entry.inode).is_empty();
-            if !(known && self.take_in_one(entry, |tailer, found| tailer.stay(found, now))) {
+            if !(known && self.take_in_one(entry, |tailer, found| tailer.stay(found, &live, now))) {
                 others.push(entry);
             }
         }
@@ -66,12 +66,17 @@ impl Tailer {
     }
 
     /// Follows a file if it provably holds what it held before.
-    fn stay(&mut self, candidate: Candidate, now: Now) -> bool {
-        // A content of which nothing was read proves nothing: inode numbers are used again.
-        let here = self
-            .at_its_place(&candidate)
-            .filter(|key| self.memory.get(*key).is_some_and(|c| c.position.offset > 0));
-        let Some(key) = here else { return false };
+    fn stay(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) -> bool {
+        let Some(key) = self.at_its_place(&candidate) else { return false };
+        let offset = self.offset_of(key);
+        // A content of which nothing was read proves little: inode numbers are used again. At a
+        // start every content may still be found in its place.
+        let other = self.first_scan_done
+            && (self.proven(&candidate) != Some(key)
+                || self.equals_more(&candidate.evidence(), offset, live));
+        if offset == 0 || other {
+            return false;
+        }
         self.resume(candidate, key, EventKind::Resumed, now);
         true
     }
@@ -80,11 +85,12 @@ impl Tailer {
         if self.by_inode.contains_key(&candidate.inode) {
             return;
         }
-        if let Some(key) = self.copied_from(&candidate.evidence()) {
-            return self.resume(candidate, key, EventKind::CopyRecognized, now);
-        }
-        if let Some(key) = self.at_its_place(&candidate) {
-            return self.resume(candidate, key, EventKind::Resumed, now);
+        if let Some(key) = self.proven(&candidate)
+            && !self.equals_more(&candidate.evidence(), self.offset_of(key), live)
+        {
+            let stayed = self.memory.get(key).is_some_and(|c| c.inode == candidate.inode);
+            let kind = if stayed { EventKind::Resumed } else { EventKind::CopyRecognized };
+            return self.resume(candidate, key, kind, now);
         }
         if let Some((original, position)) = self.copied_early(&candidate.evidence()) {
             return self.begin_behind(candidate, &original, position, now);
@@ -128,6 +134,32 @@ impl Tailer {
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
         };
         self.memory.at_inode(candidate.inode).into_iter().find(same).map(|content| content.key)
+    }
+
+    /// The content without a file that a file provably holds, in its place or as a copy. If it holds
+    /// the beginning of two, the one of which more was read tells more.
+    pub(super) fn proven(&self, candidate: &Candidate) -> Option<FileKey> {
+        let here = self.at_its_place(candidate);
+        let copy = self.copied_from(&candidate.evidence());
+        // Of two equal ones the last is taken: it lies where it lay.
+        copy.into_iter().chain(here).max_by_key(|key| self.offset_of(*key))
+    }
+
+    /// Whether a file equals a followed one of which more than this was read: then it rather is a
+    /// copy of that.
+    pub(super) fn equals_more(
+        &self,
+        candidate: &Evidence<'_>,
+        offset: u64,
+        live: &HeadIndex,
+    ) -> bool {
+        let equal = self.equal_to(candidate, live).and_then(|key| self.files.get(&key));
+        equal.is_some_and(|parent| parent.position.offset > offset)
+    }
+
+    /// Where reading stands in a content without a file.
+    pub(super) fn offset_of(&self, key: FileKey) -> u64 {
+        self.memory.get(key).map_or(0, |content| content.position.offset)
     }
 
     /// The content that was empty when it lay in this inode. It has no bytes that could be missing,

@@ -47,6 +47,8 @@ impl Tailer {
             self.first_scan_done = true;
             self.search_elsewhere(now);
             self.report_missing();
+        } else if !self.unsearched.is_empty() {
+            self.search_what_came_back(now);
         }
         self.expire_memory(now.instant);
     }

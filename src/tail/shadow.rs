@@ -27,9 +27,10 @@ impl Tailer {
         let Ok(head) = file::read_head(handle) else { return key };
         let Stat { size, modified_nanos, .. } = file.seen;
         let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &head };
-        let copied = self.copied_from(&evidence);
-        let early = self.copied_early(&evidence);
         let live = self.live_contents();
+        let copied = self.copied_from(&evidence);
+        let copied = copied.filter(|key| !self.equals_more(&evidence, self.offset_of(*key), &live));
+        let early = self.copied_early(&evidence);
         let parent = self.equal_to(&evidence, &live);
         let unknown = copied.is_none() && early.is_none() && parent.is_none();
         if unknown && self.look_again(&head, &live, now) {
@@ -110,6 +111,7 @@ impl Tailer {
 
     /// The original is gone or was truncated: this file holds its content now, or never did.
     pub(super) fn settle_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return };
         // It was complete before its original was truncated, but perhaps not at the last look.
         if let Some(Ok(stat)) = file.handle.as_ref().map(file::stat) {

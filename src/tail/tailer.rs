@@ -87,6 +87,8 @@ pub struct Tailer {
     pub(super) next_sweep: Instant,
     pub(super) first_scan_done: bool,
     pub(super) troubled: HashSet<PathBuf>,
+    /// Directories where contents of an earlier run lay and that are not there.
+    pub(super) unsearched: Vec<PathBuf>,
     pub(super) open_count: usize,
     pub(super) scans: u64,
     /// Renames that were heard of lately, in order.
@@ -132,6 +134,7 @@ impl Tailer {
             next_sweep: now,
             first_scan_done: false,
             troubled: HashSet::new(),
+            unsearched: Vec::new(),
             open_count: 0,
             scans: 0,
             renames: VecDeque::new(),
