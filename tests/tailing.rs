@@ -759,3 +759,31 @@ fn a_file_that_was_empty_at_first_is_found_outside_the_pattern_after_a_crash() {
     world.settle();
     writer.check(&world);
 }
+
+#[test]
+fn a_file_that_was_empty_and_closed_for_others_is_not_checkpointed_ahead_of_acknowledgements() {
+    let (mut world, mut writer) = (World::new("*.log"), Writer::default());
+    world.descriptors_max = 1;
+    world.crash();
+    world.start();
+    for name in ["a.log", "b.log", "c.log"] {
+        world.append(name, b"");
+    }
+    world.settle();
+    world.endpoint_down = true;
+    for name in ["a.log", "b.log", "c.log"] {
+        world.append(name, &writer.lines(name, 20));
+    }
+    world.run(Duration::from_secs(2));
+    assert!(world.rows().values().all(|row| row.offset == 0), "nothing is acknowledged");
+    for name in ["a.log", "b.log", "c.log"] {
+        world.append(name, &writer.lines(name, 1));
+    }
+    world.run(Duration::from_secs(2));
+    assert!(world.rows().values().all(|row| row.offset == 0), "nothing is acknowledged");
+    world.crash();
+    world.endpoint_down = false;
+    world.start();
+    world.settle();
+    writer.check(&world);
+}

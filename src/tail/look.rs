@@ -153,7 +153,7 @@ impl Tailer {
 
     fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.unread_bytes() == 0 || file.shadow.is_some() {
+        if file.unread_bytes() == 0 || file.shadow.is_some() || file.undecided {
             return;
         }
         let ending = ending_of(file, &self.options, now);

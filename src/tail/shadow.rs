@@ -11,7 +11,7 @@ use super::event::EventKind;
 use super::file::{self, Shadow, Stat};
 use super::identity::{FileKey, Head, Position};
 use super::recognize::proven_part;
-use super::tailer::{Now, Tailer, checkpoint};
+use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use crate::checkpoint::Change;
 
 /// A file that equals another one waits this long, after it last grew, for the other one to be
@@ -22,8 +22,13 @@ impl Tailer {
     /// Decides what a file is that was empty when it was first seen and is not any more. Says by
     /// which key it is followed from now on.
     pub(super) fn decide(&mut self, key: FileKey, now: Now) -> FileKey {
-        let Some(file) = self.files.get(&key).filter(|file| file.undecided) else { return key };
-        let Some(handle) = file.handle.as_ref().filter(|_| file.seen.size > 0) else { return key };
+        if !self.files.get(&key).is_some_and(|file| file.undecided && file.seen.size > 0) {
+            return key;
+        }
+        // Until it is decided nothing is read, so it is opened even if others are closed for it.
+        self.ensure_open(key, now);
+        let Some(file) = self.files.get(&key) else { return key };
+        let Some(handle) = &file.handle else { return key };
         let Ok(head) = file::read_head(handle) else { return key };
         let Stat { size, modified_nanos, .. } = file.seen;
         let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &head };
@@ -54,8 +59,8 @@ impl Tailer {
         } else {
             // Its first bytes prove what it is, should it be looked for before any is acknowledged.
             file.head = Head::of(&head);
-            let row = checkpoint(file, file.position);
-            self.changes.push(Change::Save(row));
+            let row = checkpoint_at_ack(file);
+            self.changes.extend(row.map(Change::Save));
         }
         key
     }

@@ -180,6 +180,7 @@ impl Tailer {
         if let Some(file) = self.files.get_mut(&key)
             && !file.queued
             && file.shadow.is_none()
+            && !file.undecided
         {
             file.queued = true;
             self.queue.push_back(key);
