@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::EventKind;
-use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat};
+use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{Loss, Remembered};
 use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer, checkpoint, ending_of};
@@ -133,7 +133,9 @@ impl Tailer {
     /// Compares the head and the bytes before the position with what they were.
     fn verify(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         // Reading proves the content, too, but a file without anything to read is not read.
-        if self.files.get(&key).is_some_and(|file| file.unread_bytes() == 0) {
+        // It may be long until it is, and a file that became shorter is another one by now.
+        let at_once = |file: &Tailed| file.unread_bytes() == 0 || file.seen.size < file.grown_to;
+        if self.files.get(&key).is_some_and(at_once) {
             self.ensure_open(key, now);
         }
         let Some(file) = self.files.get(&key) else { return Ok(()) };

@@ -16,7 +16,7 @@ use super::file::{self, Shadow, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
-use super::tailer::{Now, Tailer, checkpoint};
+use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use crate::checkpoint::Change;
 
 /// Of the files that begin like a new one, this many are looked at again.
@@ -258,16 +258,17 @@ impl Tailer {
         } else {
             format!("was {}, continued at byte {offset} of {size}", content.path.display())
         };
-        let moved = content.path != candidate.path || content.inode != candidate.inode;
+        let renamed = content.path != candidate.path;
+        let moved = renamed || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
-        file.rotated = (moved || content.rotated).then_some(now.instant);
+        file.rotated = (renamed || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;
         file.undecided = content.is_empty() && size == 0;
         // The more of its first bytes are written down, the surer it is found the next time.
         let more = moved || file.head != content.head;
-        if more && content.acked == content.position.offset {
-            self.changes.push(Change::Save(checkpoint(&file, content.position)));
+        if more {
+            self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         }
         self.event(kind, &Arc::clone(&file.path), detail);
         self.insert(file);

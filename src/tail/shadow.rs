@@ -161,9 +161,7 @@ impl Tailer {
             file.seen.size
         );
         self.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
-        if content.acked == content.position.offset {
-            self.changes.push(Change::Save(checkpoint(&file, content.position)));
-        }
+        self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         self.by_inode.insert(file.inode, content.key);
         let unread = file.unread_bytes() > 0;
         self.files.insert(content.key, file);

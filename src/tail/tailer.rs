@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::candidate::position_at;
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
@@ -485,10 +486,14 @@ pub(super) fn checkpoint(file: &Tailed, position: Position) -> Checkpoint {
     }
 }
 
-/// The checkpoint of a file whose acknowledged position is the one it was read to. Otherwise the
-/// acknowledgement that is still to come writes the new name down.
+/// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait
+/// for the next acknowledgement. `None` if the bytes before that cannot be read.
 pub(super) fn checkpoint_at_ack(file: &Tailed) -> Option<Checkpoint> {
-    (file.acked == file.position.offset).then(|| checkpoint(file, file.position))
+    if file.acked == file.position.offset {
+        return Some(checkpoint(file, file.position));
+    }
+    let acked = position_at(file.handle.as_ref()?, file.acked).ok()?;
+    Some(checkpoint(file, acked))
 }
 
 pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> Ending {

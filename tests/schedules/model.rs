@@ -44,6 +44,8 @@ pub struct Model {
     twin_started: bool,
     /// The live file begins with all that another file held.
     pub nested: bool,
+    /// The last line of the live file does not wait for its end, for the file was renamed.
+    pub counts_as_rotated: bool,
 }
 
 impl Model {
@@ -65,6 +67,7 @@ impl Model {
             names: 0,
             twin_started: false,
             nested: false,
+            counts_as_rotated: false,
         }
     }
 
@@ -141,6 +144,12 @@ impl Model {
         self.nested = false;
     }
 
+    /// The live name leads to another file from now on.
+    pub fn next_file(&mut self) {
+        self.next_generation();
+        self.counts_as_rotated = false;
+    }
+
     /// Whether there is a live file that ends with a whole line.
     pub fn is_whole(&self) -> bool {
         self.live().is_file() && self.half.is_none()
@@ -181,7 +190,7 @@ impl Model {
 
     /// Half a line; it counts as written once it is completed or its file is rotated away.
     pub fn append_half(&mut self) {
-        if self.half.is_none() {
+        if self.half.is_none() && !self.counts_as_rotated {
             self.live_is_there();
             let mut line = self.line();
             line.pop();
@@ -191,6 +200,9 @@ impl Model {
     }
 
     fn append_pieces(&mut self, pieces: usize, millis: u64) {
+        if self.counts_as_rotated {
+            return;
+        }
         self.live_is_there();
         let bytes = self.lines(1);
         for piece in bytes.chunks(bytes.len().div_ceil(pieces)) {
@@ -204,11 +216,15 @@ impl Model {
             return;
         }
         let twin = self.log("app.log-twin");
-        if !std::mem::replace(&mut self.twin_started, true) {
+        if !self.twin_started {
+            // A file that begins with all that was read of another one is a copy of it.
+            if !self.arrive() {
+                return;
+            }
+            self.twin_started = true;
             // The twin begins like the live file, if that is long enough to be confusing.
             let head = fs::read(self.live()).unwrap_or_default();
             let head: Vec<&[u8]> = lines_of(head.get(..2000).unwrap_or(&head)).collect();
-            // Not all of it: a file that holds everything another one held is a copy of it.
             let head = head[..head.len().saturating_sub(2)].concat();
             self.judge.wrote(&head);
             self.disk.append(&twin, &head);

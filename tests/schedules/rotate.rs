@@ -72,7 +72,7 @@ impl Model {
         } else {
             self.rename_chain();
         }
-        self.next_generation();
+        self.next_file();
     }
 
     fn rename_chain(&mut self) {
@@ -146,7 +146,7 @@ impl Model {
         }
         let name = format!("app.log.{}", self.next_name());
         self.disk.rename(&self.live(), &old.join(name));
-        self.next_generation();
+        self.next_file();
     }
 
     pub fn move_away(&mut self) {
@@ -160,7 +160,7 @@ impl Model {
         }
         let name = format!("moved{}", self.next_name());
         self.disk.rename(&self.live(), &self.log(&name));
-        self.next_generation();
+        self.next_file();
     }
 
     pub fn compress(&mut self) {
@@ -199,6 +199,12 @@ impl Model {
         if !self.is_whole() || self.options.linked {
             return;
         }
+        // What is followed there under a name that does not match is looked for there only.
+        if restart && self.options.covers_directories() && !self.arrive() {
+            return;
+        }
+        // It has another name for a while, or none, and counts as rotated from then on.
+        self.counts_as_rotated = true;
         let (here, away) = (self.world.path("logs"), self.world.path("away"));
         let mut writer = self.disk.open(&self.live());
         self.disk.rename(&here, &away);
@@ -242,6 +248,7 @@ impl Model {
         // What both files hold is sent twice.
         self.judge.allow_again(&old);
         let kept = old.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        self.counts_as_rotated = false;
         if cut {
             self.next_generation();
         } else {
@@ -283,7 +290,7 @@ impl Model {
     fn remove_live(&mut self) {
         let file = self.live_file();
         self.disk.remove(&file);
-        self.next_generation();
+        self.next_file();
     }
 
     pub fn delete_unread(&mut self, lines: usize) {
