@@ -628,6 +628,39 @@ fn a_new_file_that_begins_like_a_truncated_one_is_a_file_of_its_own() {
 }
 
 #[test]
+fn a_new_file_that_equals_one_that_is_truncated_at_once_and_goes_on_is_a_file_of_its_own() {
+    let (mut world, mut writer) = (World::new("*.log"), Writer::default());
+    for name in ["a.log", "b.log"] {
+        writer.written.push(b"starting\n".to_vec());
+        world.append(name, b"starting\n");
+        world.hint();
+        world.run(Duration::from_secs(1));
+    }
+    File::create(world.path("a.log")).unwrap();
+    world.append("b.log", &writer.lines("b", 3));
+    // The kernel's stamps tick too slowly for a test.
+    let truncated = fs::metadata(world.path("a.log")).unwrap().modified().unwrap();
+    let b = File::options().write(true).open(world.path("b.log")).unwrap();
+    b.set_modified(truncated + Duration::from_secs(1)).unwrap();
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
+fn a_short_copy_that_is_seen_before_its_original_is_truncated_is_not_sent_again() {
+    let (mut world, mut writer) = (World::new("app.log*"), Writer::default());
+    world.append("app.log", &writer.lines("a", 2));
+    world.settle();
+    fs::copy(world.path("app.log"), world.path("app.log.1")).unwrap();
+    world.hint();
+    world.run(Duration::from_secs(1));
+    File::create(world.path("app.log")).unwrap();
+    world.append("app.log", &writer.lines("b", 2));
+    world.settle();
+    writer.check(&world);
+}
+
+#[test]
 fn a_new_file_that_begins_like_one_that_was_deleted_while_down_is_a_file_of_its_own() {
     let mut world = World::new("*.log");
     let mut writer = Writer::default();

@@ -183,7 +183,7 @@ impl Tailer {
     /// was read the bytes tell little: another log may begin with the same few lines, and to take
     /// it for a copy would lose them. A copy is made before its original is truncated, and the
     /// original stays.
-    fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
+    pub(super) fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
         if content.proves_much() {
             return true;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::candidate::{Evidence, same_end};
 use super::event::EventKind;
-use super::file::{self, Shadow, Stat};
+use super::file::{self, Shadow, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::recognize::proven_part;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
@@ -124,19 +124,28 @@ impl Tailer {
             file.unsettled = true;
         }
         let Some(file) = self.files.get(&key) else { return };
-        let holds = self.memory.get(shadow.parent).is_some_and(|content| {
-            file.seen.size >= content.position.offset
-                && file
-                    .handle
-                    .as_ref()
-                    .is_some_and(|handle| file::proves(handle, content.position).unwrap_or(false))
-        });
-        if holds {
-            return self.hand_over(key, shadow.parent, now);
+        let position = self.shadow_of(file, shadow.parent);
+        match (position, self.memory.get(shadow.parent)) {
+            (Some(position), Some(content)) if position == content.position => {
+                self.hand_over(key, shadow.parent, now);
+            }
+            (position, _) => self.stand_alone(key, position.unwrap_or_else(Position::start), now),
         }
-        let part = self.memory.get(shadow.parent).zip(file.handle.as_ref());
-        let part = part.and_then(|(content, handle)| proven_part(content, handle, file.seen.size));
-        self.stand_alone(key, part.unwrap_or_else(Position::start), now);
+    }
+
+    /// How far a file provably holds what was read of a content that it equalled. `None` if that
+    /// proves nothing: a log that begins with the same few lines and went on after the other one
+    /// was truncated is no copy of that.
+    fn shadow_of(&self, file: &Tailed, content: FileKey) -> Option<Position> {
+        let (content, handle) = (self.memory.get(content)?, file.handle.as_ref()?);
+        let Stat { size, modified_nanos, .. } = file.seen;
+        let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &[] };
+        if !self.may_be_copy(&evidence, content) {
+            return None;
+        }
+        let whole = size >= content.position.offset
+            && file::proves(handle, content.position).unwrap_or(false);
+        if whole { Some(content.position) } else { proven_part(content, handle, size) }
     }
 
     /// The file takes over the generation that its bytes belong to.
