@@ -4,19 +4,26 @@
 //! them, `KINETAIL_SEED` for one. A failure prints its seed and the fewest operations that fail.
 
 mod disk;
+mod judge;
 mod model;
 mod operation;
+mod options;
+mod rotate;
 
 use std::env;
 use std::fmt::Write;
+use std::panic;
 use std::path::Path;
 use std::sync::Mutex;
+use std::thread;
+
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use self::model::Model;
 use self::operation::{Operation, generate};
 
 /// How many schedules `cargo test` runs.
-const SCHEDULES: u64 = 500;
+const SCHEDULES: u64 = 2000;
 
 /// After so many schedules that failed no further ones are run.
 const COMPLAINTS_MAX: usize = 5;
@@ -27,29 +34,21 @@ const OPERATIONS: usize = 30;
 #[test]
 fn random_schedules_lose_and_repeat_nothing() {
     if let Some(seed) = number("KINETAIL_SEED") {
-        // What the flow says about files tells more than the lines that are missing.
-        let log = tracing_subscriber::fmt().with_test_writer().without_time().try_init();
-        assert!(log.is_ok(), "the log is set up once");
-        let complaint = run(seed, &operations(seed)).err();
-        return assert!(complaint.is_none(), "seed {seed}: {}", complaint.unwrap_or_default());
+        on_threads(1, |_| show(seed));
+        return;
     }
     let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
     let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
     let complaints = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let complaints = &complaints;
-            scope.spawn(move || {
-                for seed in (first..first + count).skip(thread).step_by(threads) {
-                    if complaints.lock().unwrap().len() == COMPLAINTS_MAX {
-                        return;
-                    }
-                    if let Some(complaint) = complaint(seed) {
-                        complaints.lock().unwrap().push(complaint);
-                    }
-                }
-            });
+    on_threads(threads, |thread| {
+        for seed in (first..first + count).skip(thread).step_by(threads) {
+            if complaints.lock().unwrap().len() >= COMPLAINTS_MAX {
+                return;
+            }
+            if let Some(complaint) = complaint(seed) {
+                complaints.lock().unwrap().push(complaint);
+            }
         }
     });
     let complaints = complaints.into_inner().unwrap();
@@ -61,11 +60,40 @@ fn one_seed_twice_gives_the_same_trace_on_any_file_system() {
     let here = env::temp_dir();
     let memory = Path::new("/dev/shm");
     let there = if memory.is_dir() { memory } else { &here };
-    for seed in 1..=40 {
-        let (first, second) = (trace(seed, &here), trace(seed, there));
-        let at = first.lines().zip(second.lines()).position(|(a, b)| a != b);
-        assert!(first == second, "seed {seed}: the traces part at record {at:?}");
-    }
+    on_threads(1, |_| {
+        for seed in 1..=40 {
+            let (first, second) = (trace(seed, &here), trace(seed, there));
+            let at = first.lines().zip(second.lines()).position(|(a, b)| a != b);
+            assert!(first == second, "seed {seed}: the traces part at record {at:?}");
+        }
+    });
+}
+
+/// What the flow says about files tells more than the lines that are missing.
+fn show(seed: u64) {
+    let operations = operations(seed);
+    let failed = run(seed, &operations).is_err();
+    let operations = if failed { shrink(seed, operations) } else { operations };
+    let log = tracing_subscriber::fmt().with_test_writer().without_time().finish();
+    let outcome = tracing::subscriber::with_default(log, || run(seed, &operations));
+    assert!(!failed, "seed {seed}, the fewest operations that fail: {outcome:?}");
+}
+
+/// Works on threads that are not above permissions, also where the test runs as root.
+fn on_threads<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let work = &work;
+    thread::scope(|scope| {
+        let start = |number| {
+            scope.spawn(move || {
+                let none = CapabilitySet::empty();
+                let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+                set_capabilities(None, sets).unwrap();
+                work(number)
+            })
+        };
+        let threads: Vec<_> = (0..count).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 /// What a run delivers, in order.
@@ -104,11 +132,17 @@ fn run(seed: u64, operations: &[Operation]) -> Result<Vec<Vec<u8>>, String> {
 
 /// The same in a directory within `parent`.
 fn run_in(parent: &Path, seed: u64, operations: &[Operation]) -> Result<Vec<Vec<u8>>, String> {
-    let mut model = Model::new(seed, parent);
-    for operation in operations {
-        model.apply(operation);
-    }
-    model.finish()
+    // A panic is a finding like any other, and has a seed.
+    let run = panic::catch_unwind(|| {
+        let mut model = Model::new(seed, parent);
+        tracing::info!("{:?}", model.options);
+        for operation in operations {
+            tracing::info!("{operation:?}");
+            model.apply(operation);
+        }
+        model.finish()
+    });
+    run.unwrap_or_else(|panic| Err(format!("panic: {:?}", panic.downcast_ref::<String>())))
 }
 
 /// Leaves out operations for as long as the rest still fails.

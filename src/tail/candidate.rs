@@ -35,10 +35,23 @@ pub(crate) struct Candidate {
 pub(super) fn same_end(candidate: &Evidence<'_>, parent: &Tailed) -> bool {
     let len = Anchor::len_at(candidate.size);
     let from = candidate.size - len as u64;
-    let Some(handle) = &parent.handle else { return false };
-    match (file::read_at(candidate.handle, from, len), file::read_at(handle, from, len)) {
+    let theirs = match &parent.handle {
+        Some(handle) => file::read_at(handle, from, len),
+        // It was closed for others; for one read more it may be open.
+        None => open_again(parent).and_then(|handle| file::read_at(&handle, from, len)),
+    };
+    match (file::read_at(candidate.handle, from, len), theirs) {
         (Ok(a), Ok(b)) => a == b,
         (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Opens a followed file by its name, if that still leads to it.
+fn open_again(file: &Tailed) -> io::Result<File> {
+    let handle = file::open(&file.path)?;
+    match file::stat(&handle)?.inode {
+        Some(inode) if inode == file.inode => Ok(handle),
+        Some(_) | None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

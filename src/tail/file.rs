@@ -167,10 +167,10 @@ impl Tailed {
     }
 
     /// Compares the first bytes, as they were read just now, with the fingerprint, and lets that
-    /// grow. As long as nothing was handed on, what is read decides what the content is.
+    /// grow. A content of which nothing was handed on ends here, too: its copy may be waiting.
     pub fn agrees_from_start(&mut self, beginning: Option<&[u8]>) -> bool {
         let Some(bytes) = beginning else { return true };
-        if self.position.offset > 0 && !self.head.agrees(bytes) {
+        if !self.head.agrees(bytes) {
             return false;
         }
         self.head = Head::of(bytes);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::EventKind;
-use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat};
+use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::memory::{Loss, Remembered};
 use super::tailer::{Now, Tailer, checkpoint, ending_of};
@@ -142,7 +142,9 @@ impl Tailer {
     /// Compares the head and the bytes before the position with what they were.
     fn verify(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         // Reading proves the content, too, but a file without anything to read is not read.
-        if self.files.get(&key).is_some_and(|file| file.unread_bytes() == 0) {
+        // It may be long until it is, and a file that became shorter is another one by now.
+        let at_once = |file: &Tailed| file.unread_bytes() == 0 || file.seen.size < file.grown_to;
+        if self.files.get(&key).is_some_and(at_once) {
             self.ensure_open(key, now);
         }
         let Some(file) = self.files.get(&key) else { return Ok(()) };
@@ -162,7 +164,7 @@ impl Tailer {
 
     fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused {
+        if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused || file.undecided {
             return;
         }
         let ending = ending_of(file, &self.options, now);

@@ -17,7 +17,7 @@ use super::file::{self, Shadow, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
-use super::tailer::{Now, Tailer, checkpoint};
+use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use crate::checkpoint::Change;
 
 /// Of the files that begin like a new one, this many are looked at again.
@@ -31,7 +31,7 @@ impl Tailer {
         let mut others = Vec::new();
         for entry in appeared {
             let known = !self.memory.at_inode(entry.inode).is_empty();
-            if !(known && self.take_in_one(entry, |tailer, found| tailer.stay(found, now))) {
+            if !(known && self.take_in_one(entry, |tailer, found| tailer.stay(found, &live, now))) {
                 others.push(entry);
             }
         }
@@ -68,12 +68,17 @@ impl Tailer {
     }
 
     /// Follows a file if it provably holds what it held before.
-    fn stay(&mut self, candidate: Candidate, now: Now) -> bool {
-        // A content of which nothing was read proves nothing: inode numbers are used again.
-        let here = self
-            .at_its_place(&candidate)
-            .filter(|key| self.memory.get(*key).is_some_and(|c| c.position.offset > 0));
-        let Some(key) = here else { return false };
+    fn stay(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) -> bool {
+        let Some(key) = self.at_its_place(&candidate) else { return false };
+        let offset = self.offset_of(key);
+        // A content of which nothing was read proves little: inode numbers are used again. At a
+        // start every content may still be found in its place.
+        let other = self.first_scan_done
+            && (self.proven(&candidate) != Some(key)
+                || self.equals_more(&candidate.evidence(), offset, live));
+        if offset == 0 || other {
+            return false;
+        }
         self.resume(candidate, key, EventKind::Resumed, now);
         true
     }
@@ -82,11 +87,12 @@ impl Tailer {
         if self.by_inode.contains_key(&candidate.inode) {
             return;
         }
-        if let Some(key) = self.copied_from(&candidate.evidence()) {
-            return self.resume(candidate, key, EventKind::CopyRecognized, now);
-        }
-        if let Some(key) = self.at_its_place(&candidate) {
-            return self.resume(candidate, key, EventKind::Resumed, now);
+        if let Some(key) = self.proven(&candidate)
+            && !self.equals_more(&candidate.evidence(), self.offset_of(key), live)
+        {
+            let stayed = self.memory.get(key).is_some_and(|c| c.inode == candidate.inode);
+            let kind = if stayed { EventKind::Resumed } else { EventKind::CopyRecognized };
+            return self.resume(candidate, key, kind, now);
         }
         if let Some((original, position)) = self.copied_early(&candidate.evidence()) {
             return self.begin_behind(candidate, &original, position, now);
@@ -132,6 +138,32 @@ impl Tailer {
         self.memory.at_inode(candidate.inode).into_iter().find(same).map(|content| content.key)
     }
 
+    /// The content without a file that a file provably holds, in its place or as a copy. If it holds
+    /// the beginning of two, the one of which more was read tells more.
+    pub(super) fn proven(&self, candidate: &Candidate) -> Option<FileKey> {
+        let here = self.at_its_place(candidate);
+        let copy = self.copied_from(&candidate.evidence());
+        // Of two equal ones the last is taken: it lies where it lay.
+        copy.into_iter().chain(here).max_by_key(|key| self.offset_of(*key))
+    }
+
+    /// Whether a file equals a followed one of which more than this was read: then it rather is a
+    /// copy of that.
+    pub(super) fn equals_more(
+        &self,
+        candidate: &Evidence<'_>,
+        offset: u64,
+        live: &HeadIndex,
+    ) -> bool {
+        let equal = self.equal_to(candidate, live).and_then(|key| self.files.get(&key));
+        equal.is_some_and(|parent| parent.position.offset > offset)
+    }
+
+    /// Where reading stands in a content without a file.
+    pub(super) fn offset_of(&self, key: FileKey) -> u64 {
+        self.memory.get(key).map_or(0, |content| content.position.offset)
+    }
+
     /// The content that was empty when it lay in this inode. It has no bytes that could be missing,
     /// so it is as good as a new one, unless the file turns out to hold something known.
     pub(super) fn empty_at(&self, inode: Inode) -> Option<FileKey> {
@@ -153,7 +185,7 @@ impl Tailer {
     /// was read the bytes tell little: another log may begin with the same few lines, and to take
     /// it for a copy would lose them. A copy is made before its original is truncated, and the
     /// original stays.
-    fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
+    pub(super) fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
         if content.proves_much() {
             return true;
         }
@@ -228,16 +260,17 @@ impl Tailer {
         } else {
             format!("was {}, continued at byte {offset} of {size}", content.path.display())
         };
-        let moved = content.path != candidate.path || content.inode != candidate.inode;
+        let renamed = content.path != candidate.path;
+        let moved = renamed || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
-        file.rotated = (moved || content.rotated).then_some(now.instant);
+        file.rotated = (renamed || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;
         file.undecided = content.is_empty() && size == 0;
         // The more of its first bytes are written down, the surer it is found the next time.
         let more = moved || file.head != content.head;
-        if more && content.acked == content.position.offset {
-            self.changes.push(Change::Save(checkpoint(&file, content.position)));
+        if more {
+            self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         }
         self.event(kind, &Arc::clone(&file.path), detail);
         self.insert(file);

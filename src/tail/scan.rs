@@ -58,6 +58,8 @@ impl Tailer {
             self.first_scan_done = true;
             self.search_elsewhere(now);
             self.report_missing_after_hunt();
+        } else if !self.unsearched.is_empty() {
+            self.search_what_came_back(now);
         }
         // Before the next search begins: while one is under way nothing is given up.
         self.expire_memory(now.instant);

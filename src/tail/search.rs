@@ -3,7 +3,8 @@
 //! Part of [`Tailer`]. Only directories where a content lay are searched, and only among files
 //! that do not match the pattern; the others are the scan's.
 
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::event::EventKind;
 use super::file::{Name, Shadow};
 use super::identity::FileKey;
 use super::memory::{Loss, Remembered};
+use super::pattern::is_compressed_name;
 use super::tailer::{Now, Tailer};
 use crate::checkpoint::Change;
 
@@ -42,13 +44,21 @@ impl Tailer {
     }
 
     /// Looks for contents of an earlier run in the directories where they lay, under any name.
+    /// Directories that are not there at a start are searched when they are.
     pub(super) fn search_elsewhere(&mut self, now: Now) {
-        self.search(now, Self::take_back_after_stop);
+        self.unsearched = self.search(now, Self::take_back_after_stop);
+    }
+
+    /// Searches the directories that were not there before.
+    pub(super) fn search_what_came_back(&mut self, now: Now) {
+        let dirs = std::mem::take(&mut self.unsearched);
+        let still_away = |dir: &PathBuf| !self.search_directory(dir, now, Self::take_back);
+        self.unsearched = dirs.into_iter().filter(still_away).collect();
     }
 
     /// Shows every file outside the pattern, in the directories where remembered contents lay, to
-    /// `take`.
-    pub(super) fn search(&mut self, now: Now, take: fn(&mut Self, Candidate, Now)) {
+    /// `take`. Gives back the directories that could not be listed.
+    pub(super) fn search(&mut self, now: Now, take: fn(&mut Self, Candidate, Now)) -> Vec<PathBuf> {
         let mut dirs: Vec<_> = self
             .memory
             .iter()
@@ -56,13 +66,18 @@ impl Tailer {
             .collect();
         dirs.sort();
         dirs.dedup();
-        for dir in dirs {
-            self.search_directory(&dir, now, take);
-        }
+        dirs.retain(|dir| !self.search_directory(dir, now, take));
+        dirs
     }
 
-    fn search_directory(&mut self, dir: &Path, now: Now, take: fn(&mut Self, Candidate, Now)) {
-        let Ok(entries) = std::fs::read_dir(dir) else { return };
+    /// `false` if the directory cannot be listed.
+    fn search_directory(
+        &mut self,
+        dir: &Path,
+        now: Now,
+        take: fn(&mut Self, Candidate, Now),
+    ) -> bool {
+        let Ok(entries) = std::fs::read_dir(dir) else { return false };
         let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_file()));
         let mut paths: Vec<_> = files.map(|entry| entry.path()).take(SEARCH_FILES_MAX).collect();
         // Names that match are the scan's business.
@@ -70,7 +85,7 @@ impl Tailer {
         paths.sort();
         for path in paths {
             if self.memory.is_empty() {
-                return;
+                break;
             }
             let Ok(candidate) = Candidate::open(&path) else { continue };
             // A copy from an earlier rotation may just have been written over.
@@ -81,12 +96,14 @@ impl Tailer {
                 take(self, candidate, now);
             }
         }
+        true
     }
 
     /// Follows a file outside the pattern if it is the one that a known content lay in and holds
     /// more of it. If it holds no more, no other file is taken for that content any longer.
     pub(super) fn take_back_from_place(&mut self, candidate: Candidate, now: Now) {
-        let Some(key) = self.at_its_place(&candidate) else { return };
+        let here = self.at_its_place(&candidate);
+        let Some(key) = here.filter(|key| self.proven(&candidate) == Some(*key)) else { return };
         if let Some(content) = self.memory.get_mut(key) {
             content.located = true;
         }
@@ -95,21 +112,21 @@ impl Tailer {
 
     /// Follows a file outside the pattern if it holds the unread rest of a known content.
     fn take_back(&mut self, candidate: Candidate, now: Now) {
-        let found =
-            self.at_its_place(&candidate).or_else(|| self.copied_from(&candidate.evidence()));
-        if let Some(key) = found {
+        if let Some(key) = self.proven(&candidate) {
             self.follow_outside(candidate, key, now);
         }
     }
 
     /// The same at a start, when the file may also have been written and renamed meanwhile. Of a
     /// content that was empty only the inode number is left to go by, which may be another file's
-    /// by now; but that is unlikely, and to leave the file alone could lose lines.
+    /// by now. To leave it alone could lose lines, so it is taken if its name was made of the old
+    /// one.
     fn take_back_after_stop(&mut self, candidate: Candidate, now: Now) {
-        let found = self
-            .at_its_place(&candidate)
-            .or_else(|| self.copied_from(&candidate.evidence()))
-            .or_else(|| self.empty_at(candidate.inode));
+        let found = self.proven(&candidate).or_else(|| {
+            let empty = self.empty_at(candidate.inode)?;
+            let content = self.memory.get(empty)?;
+            is_named_after(&candidate.path, &content.path).then_some(empty)
+        });
         if let Some(key) = found {
             self.follow_outside(candidate, key, now);
         }
@@ -185,6 +202,17 @@ impl Tailer {
             }
         }
     }
+}
+
+/// Whether a rotating tool may have made this name of the other one, without compressing the file:
+/// it has in it what the other one begins with.
+fn is_named_after(path: &Path, original: &Path) -> bool {
+    let (Some(name), Some(original)) = (path.file_name(), original.file_name()) else {
+        return false;
+    };
+    let stem = original.as_bytes().split(|byte| *byte == b'.').find(|part| !part.is_empty());
+    let stem = stem.unwrap_or(original.as_bytes());
+    !is_compressed_name(name) && memchr::memmem::find(name.as_bytes(), stem).is_some()
 }
 
 fn is_expired(content: &Remembered, now: Instant) -> bool {

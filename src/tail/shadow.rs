@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::candidate::{Evidence, same_end};
 use super::event::EventKind;
-use super::file::{self, Shadow, Stat};
+use super::file::{self, Shadow, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
 use super::recognize::proven_part;
-use super::tailer::{Now, Tailer, checkpoint};
+use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use crate::checkpoint::Change;
 
 /// A file that equals another one waits this long, after it last grew, for the other one to be
@@ -22,14 +22,20 @@ impl Tailer {
     /// Decides what a file is that was empty when it was first seen and is not any more. Says by
     /// which key it is followed from now on.
     pub(super) fn decide(&mut self, key: FileKey, now: Now) -> FileKey {
-        let Some(file) = self.files.get(&key).filter(|file| file.undecided) else { return key };
-        let Some(handle) = file.handle.as_ref().filter(|_| file.seen.size > 0) else { return key };
+        if !self.files.get(&key).is_some_and(|file| file.undecided && file.seen.size > 0) {
+            return key;
+        }
+        // Until it is decided nothing is read, so it is opened even if others are closed for it.
+        self.ensure_open(key, now);
+        let Some(file) = self.files.get(&key) else { return key };
+        let Some(handle) = &file.handle else { return key };
         let Ok(head) = file::read_head(handle) else { return key };
         let Stat { size, modified_nanos, .. } = file.seen;
         let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &head };
-        let copied = self.copied_from(&evidence);
-        let early = self.copied_early(&evidence);
         let live = self.live_contents();
+        let copied = self.copied_from(&evidence);
+        let copied = copied.filter(|key| !self.equals_more(&evidence, self.offset_of(*key), &live));
+        let early = self.copied_early(&evidence);
         let parent = self.equal_to(&evidence, &live);
         let unknown = copied.is_none() && early.is_none() && parent.is_none();
         if unknown && self.look_again(&head, &live, now) {
@@ -53,8 +59,8 @@ impl Tailer {
         } else {
             // Its first bytes prove what it is, should it be looked for before any is acknowledged.
             file.head = Head::of(&head);
-            let row = checkpoint(file, file.position);
-            self.changes.push(Change::Save(row));
+            let row = checkpoint_at_ack(file);
+            self.changes.extend(row.map(Change::Save));
         }
         key
     }
@@ -110,6 +116,7 @@ impl Tailer {
 
     /// The original is gone or was truncated: this file holds its content now, or never did.
     pub(super) fn settle_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+        self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return };
         // It was complete before its original was truncated, but perhaps not at the last look.
         if let Some(Ok(stat)) = file.handle.as_ref().map(file::stat) {
@@ -117,19 +124,28 @@ impl Tailer {
             file.unsettled = true;
         }
         let Some(file) = self.files.get(&key) else { return };
-        let holds = self.memory.get(shadow.parent).is_some_and(|content| {
-            file.seen.size >= content.position.offset
-                && file
-                    .handle
-                    .as_ref()
-                    .is_some_and(|handle| file::proves(handle, content.position).unwrap_or(false))
-        });
-        if holds {
-            return self.hand_over(key, shadow.parent, now);
+        let position = self.shadow_of(file, shadow.parent);
+        match (position, self.memory.get(shadow.parent)) {
+            (Some(position), Some(content)) if position == content.position => {
+                self.hand_over(key, shadow.parent, now);
+            }
+            (position, _) => self.stand_alone(key, position.unwrap_or_else(Position::start), now),
         }
-        let part = self.memory.get(shadow.parent).zip(file.handle.as_ref());
-        let part = part.and_then(|(content, handle)| proven_part(content, handle, file.seen.size));
-        self.stand_alone(key, part.unwrap_or_else(Position::start), now);
+    }
+
+    /// How far a file provably holds what was read of a content that it equalled. `None` if that
+    /// proves nothing: a log that begins with the same few lines and went on after the other one
+    /// was truncated is no copy of that.
+    fn shadow_of(&self, file: &Tailed, content: FileKey) -> Option<Position> {
+        let (content, handle) = (self.memory.get(content)?, file.handle.as_ref()?);
+        let Stat { size, modified_nanos, .. } = file.seen;
+        let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &[] };
+        if !self.may_be_copy(&evidence, content) {
+            return None;
+        }
+        let whole = size >= content.position.offset
+            && file::proves(handle, content.position).unwrap_or(false);
+        if whole { Some(content.position) } else { proven_part(content, handle, size) }
     }
 
     /// The file takes over the generation that its bytes belong to.
@@ -154,9 +170,7 @@ impl Tailer {
             file.seen.size
         );
         self.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
-        if content.acked == content.position.offset {
-            self.changes.push(Change::Save(checkpoint(&file, content.position)));
-        }
+        self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         self.by_inode.insert(file.inode, content.key);
         let unread = file.unread_bytes() > 0;
         self.files.insert(content.key, file);

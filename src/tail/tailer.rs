@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ahead::is_utf16;
+use super::candidate::position_at;
 use super::compressed::Hunt;
 use super::descriptors::Closable;
 use super::disk::DiskGuard;
@@ -102,6 +103,8 @@ pub struct Tailer {
     pub(super) troubled: HashSet<PathBuf>,
     /// Files that match and could not be opened; they are tried in turn.
     pub(super) refused: VecDeque<Entry>,
+    /// Directories where contents of an earlier run lay and that are not there.
+    pub(super) unsearched: Vec<PathBuf>,
     pub(super) open_count: usize,
     /// Files that may be closed to make room for others, the best one last.
     pub(super) closable: Vec<Closable>,
@@ -153,6 +156,7 @@ impl Tailer {
             first_scan_done: false,
             troubled: HashSet::new(),
             refused: VecDeque::new(),
+            unsearched: Vec::new(),
             open_count: 0,
             closable: Vec::new(),
             scans: 0,
@@ -213,6 +217,7 @@ impl Tailer {
             && !file.queued
             && file.shadow.is_none()
             && !file.refused
+            && !file.undecided
         {
             file.queued = true;
             self.queue.push_back(key);
@@ -483,10 +488,14 @@ pub(super) fn checkpoint(file: &Tailed, position: Position) -> Checkpoint {
     }
 }
 
-/// The checkpoint of a file whose acknowledged position is the one it was read to. Otherwise the
-/// acknowledgement that is still to come writes the new name down.
+/// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait
+/// for the next acknowledgement. `None` if the bytes before that cannot be read.
 pub(super) fn checkpoint_at_ack(file: &Tailed) -> Option<Checkpoint> {
-    (file.acked == file.position.offset).then(|| checkpoint(file, file.position))
+    if file.acked == file.position.offset {
+        return Some(checkpoint(file, file.position));
+    }
+    let acked = position_at(file.handle.as_ref()?, file.acked).ok()?;
+    Some(checkpoint(file, acked))
 }
 
 pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> Ending {

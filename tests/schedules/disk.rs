@@ -9,7 +9,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -57,10 +57,20 @@ impl Disk {
 
     /// Appends to a file, which is made if it is not there.
     pub fn append(&mut self, path: &Path, bytes: &[u8]) {
+        let mut file = self.open(path);
+        self.write(&mut file, bytes);
+    }
+
+    /// Opens a file to append to it, whatever becomes of its name. It is made if it is not there.
+    pub fn open(&mut self, path: &Path) -> File {
         let opened = OpenOptions::new().append(true).open(path);
-        let mut file = opened.unwrap_or_else(|_| self.create(path));
+        opened.unwrap_or_else(|_| self.create(path))
+    }
+
+    /// Writes to an open file.
+    pub fn write(&mut self, file: &mut File, bytes: &[u8]) {
         file.write_all(bytes).unwrap();
-        self.touch(&file);
+        self.touch(file);
     }
 
     /// Copies a file to a new name.
@@ -76,6 +86,37 @@ impl Disk {
         self.touch(&file);
     }
 
+    /// Gives a file or a directory another name, which nothing has.
+    pub fn rename(&mut self, from: &Path, to: &Path) {
+        assert!(fs::symlink_metadata(to).is_err(), "{} is there", to.display());
+        fs::rename(from, to).unwrap();
+        self.touch_directory(from);
+        self.touch_directory(to);
+    }
+
+    /// Gives a file the name of another one, which is gone then.
+    pub fn replace(&mut self, from: &Path, to: &Path) {
+        // In one step for who looks: nobody does in between.
+        self.remove(to);
+        self.rename(from, to);
+    }
+
+    /// Makes a symbolic link lead to `target`.
+    pub fn link(&mut self, target: &Path, link: &Path) {
+        if fs::symlink_metadata(link).is_ok() {
+            fs::remove_file(link).unwrap();
+        }
+        symlink(target, link).unwrap();
+        self.touch_directory(link);
+    }
+
+    /// Gives a file a second name, or takes that away.
+    pub fn hard_link(&mut self, path: &Path, second: &Path, there: bool) {
+        let done = if there { fs::hard_link(path, second) } else { fs::remove_file(second) };
+        done.unwrap();
+        self.touch_directory(second);
+    }
+
     /// Deletes a file. If the flow holds it open its number is not free before the flow is down.
     pub fn remove(&mut self, path: &Path) {
         if is_open_here(path) {
@@ -86,6 +127,7 @@ impl Disk {
             fs::rename(path, &name).unwrap();
             self.free.push(name);
         }
+        self.touch_directory(path);
     }
 
     /// The flow is down: nothing holds deleted files any more. Their numbers are free where
@@ -108,14 +150,17 @@ impl Disk {
 
     fn create(&mut self, path: &Path) -> File {
         self.made += 1;
-        if self.reuse && !self.free.is_empty() {
+        let file = if self.reuse && !self.free.is_empty() {
             // Mostly the number that became free last.
             let last = self.free.len() - 1;
             let old = self.free.remove(if self.made.is_multiple_of(3) { 0 } else { last });
             fs::rename(old, path).unwrap();
-            return File::create(path).unwrap();
-        }
-        File::create_new(path).unwrap()
+            File::create(path).unwrap()
+        } else {
+            File::create_new(path).unwrap()
+        };
+        self.touch_directory(path);
+        file
     }
 
     fn touch(&mut self, file: &File) {
@@ -123,6 +168,12 @@ impl Disk {
             self.stamp += Duration::from_millis(1);
         }
         file.set_modified(UNIX_EPOCH + self.stamp).unwrap();
+    }
+
+    /// Names came or went in the directory that this one is in.
+    fn touch_directory(&mut self, path: &Path) {
+        let directory = File::open(path.parent().unwrap()).unwrap();
+        self.touch(&directory);
     }
 }
 

@@ -7,16 +7,31 @@ pub enum Operation {
     Append { lines: usize },
     /// Half a line is appended; the next append completes it.
     AppendHalf,
+    /// A line is written in pieces with pauses between them.
+    AppendPieces { pieces: usize, millis: u64 },
     /// A line without its end is written and the live file is rotated away.
     RotateUnterminated,
-    /// `app.log` becomes `app.log.1`, `app.log.1` becomes `app.log.2`, and so on.
+    /// `app.log` becomes `app.log.1`, `app.log.1` becomes `app.log.2`, and so on. Where the live
+    /// name is a symbolic link, it leads to a new file from then on.
     RotateByRename,
-    /// The live file is copied to a new name that matches, and truncated.
+    /// The live file is copied to a new name, and truncated.
     RotateByCopy,
     /// The live file is copied to a new name; some time passes before it is truncated.
     RotateByCopySlowly,
+    /// The live file is moved to another directory.
+    RotateToDirectory,
+    /// The oldest rotated file is compressed, and removed while the flow runs.
+    Compress,
+    /// The same while the flow is down, which it is from then on.
+    CompressStopped,
     /// The live file is moved to a name that does not match.
     MoveAway,
+    /// The directory is moved away; its live file grows; it is moved back.
+    MoveDirectory { lines: usize, millis: u64, restart: bool },
+    /// The live file may not be read for a while, in which it grows.
+    Forbid { lines: usize, millis: u64, restart: bool },
+    /// A longer file with what the live one holds, or all but its first line, is renamed over it.
+    Replace { lines: usize, cut: bool },
     /// Everything arrives, then the live file is truncated to nothing and grows at once.
     TruncateAndRegrow { lines: usize },
     /// Everything arrives, then the live file is deleted.
@@ -59,31 +74,60 @@ pub fn generate(random: &mut fastrand::Rng, count: usize) -> Vec<Operation> {
 }
 
 fn one(random: &mut fastrand::Rng) -> Operation {
+    if random.u32(0..3) == 0 {
+        return Operation::Append { lines: random.usize(1..40) };
+    }
+    match random.u32(0..3) {
+        0 => writing(random),
+        1 => rotation(random),
+        _ => around(random),
+    }
+}
+
+fn writing(random: &mut fastrand::Rng) -> Operation {
     let lines = random.usize(1..40);
-    match random.u32(0..42) {
-        0..=9 => Operation::Append { lines },
-        10 => Operation::AppendHalf,
+    let (millis, restart) = (random.u64(10..1500), random.bool());
+    match random.u32(0..10) {
+        0..=1 => Operation::AppendHalf,
+        2 => Operation::AppendPieces { pieces: random.usize(2..5), millis },
+        3 => Operation::TruncateAndRegrow { lines },
+        4 => Operation::AppendToTwin { lines },
+        5 => Operation::Forbid { lines, millis, restart },
+        6 => Operation::MoveDirectory { lines, millis, restart },
+        7 => Operation::Replace { lines, cut: random.u32(0..3) > 0 },
+        8 => Operation::DeleteUnread { lines },
+        _ => Operation::HardLink,
+    }
+}
+
+fn rotation(random: &mut fastrand::Rng) -> Operation {
+    let lines = random.usize(1..40);
+    match random.u32(0..20) {
+        0..=4 => Operation::RotateByRename,
+        5..=8 => Operation::RotateByCopy,
+        9..=10 => Operation::RotateByCopySlowly,
         11 => Operation::RotateUnterminated,
-        12..=15 => Operation::RotateByRename,
-        16..=18 => Operation::RotateByCopy,
-        19 => Operation::RotateByCopySlowly,
-        20 => Operation::MoveAway,
-        21 => Operation::TruncateAndRegrow { lines },
-        22 => Operation::Delete,
-        23 => Operation::DeleteAndRecreate { lines },
-        24 => Operation::DeleteUnread { lines },
-        25 => Operation::DeleteOldest,
-        26 => Operation::AppendToTwin { lines },
-        27 => Operation::HardLink,
-        28..=31 => Operation::Wait { millis: random.u64(10..1500) },
-        32 => Operation::EndpointDown,
-        33 => Operation::EndpointUp,
-        34 => Operation::Restart,
-        35 => Operation::Stop,
-        36 => Operation::Start,
-        37 => Operation::Crash,
-        38 => Operation::DeleteAndRecreateStopped { lines },
-        39 => Operation::ReuseInodes { reuse: random.bool() },
+        12 => Operation::RotateToDirectory,
+        13 => Operation::Compress,
+        14 => Operation::CompressStopped,
+        15 => Operation::MoveAway,
+        16 => Operation::Delete,
+        17 => Operation::DeleteOldest,
+        18 => Operation::DeleteAndRecreate { lines },
+        _ => Operation::DeleteAndRecreateStopped { lines },
+    }
+}
+
+fn around(random: &mut fastrand::Rng) -> Operation {
+    match random.u32(0..13) {
+        0..=3 => Operation::Wait { millis: random.u64(10..1500) },
+        4 => Operation::EndpointDown,
+        5 => Operation::EndpointUp,
+        6 => Operation::Restart,
+        7 => Operation::Stop,
+        8 => Operation::Start,
+        9 => Operation::Crash,
+        10 => Operation::ReuseInodes { reuse: random.bool() },
         _ => Operation::Hint,
     }
 }

@@ -39,6 +39,8 @@ pub struct World {
     pub config: FlowConfig,
     flow: Option<Flow>,
     now: Instant,
+    /// The flow was told something that it did not act upon yet.
+    told: bool,
     outlet: Kept,
     /// Records of acknowledged batches, in order.
     pub stream: Vec<Vec<u8>>,
@@ -46,11 +48,13 @@ pub struct World {
     next_key: u64,
     known_flow: bool,
     /// Records that were acknowledged and whose checkpoint may not be written down yet.
-    unwritten: usize,
+    unwritten: Vec<Vec<u8>>,
     /// A wall clock for the flow instead of the real one.
     pub wall_nanos: Option<i128>,
     /// While true no batch is acknowledged.
     pub endpoint_down: bool,
+    /// How many batches are acknowledged in a step.
+    pub acks_per_step: usize,
     /// How many files the flow may have open, from its next start on.
     pub descriptors_max: usize,
     /// When held files give their space back, from its next start on.
@@ -140,14 +144,16 @@ impl World {
             config,
             flow: None,
             now: Instant::now() + Duration::from_hours(1),
+            told: false,
             outlet: Kept::default(),
             stream: Vec::new(),
             rows: BTreeMap::new(),
             next_key: 1,
             known_flow: false,
-            unwritten: 0,
+            unwritten: Vec::new(),
             wall_nanos: None,
             endpoint_down: false,
+            acks_per_step: usize::MAX,
             descriptors_max: 1024,
             disk: DiskGuard::default(),
             store_down: false,
@@ -215,6 +221,7 @@ impl World {
     /// Moves the clock a tick, steps the flow, answers what it handed on.
     pub fn step(&mut self) -> Stepped {
         self.now += TICK;
+        self.told = false;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let wall_nanos = i128::try_from(wall.as_nanos()).unwrap();
         let wall_nanos = self.wall_nanos.unwrap_or(wall_nanos);
@@ -241,11 +248,15 @@ impl World {
         }
     }
 
-    /// Steps for this long on the flow's clock.
+    /// Steps for this long on the flow's clock, as often as the flow asks for it.
     pub fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            self.step();
+            let stepped = self.step();
+            if !self.told {
+                // The next step is a tick later than this.
+                self.now = self.now.max((stepped.wake_at - TICK).min(end));
+            }
         }
     }
 
@@ -273,13 +284,14 @@ impl World {
                 }
             }
             self.known_flow = true;
-            self.unwritten = 0;
+            self.unwritten.clear();
             self.tell(Message::Written { token, result: CommitResult::Durable });
         }
         if self.endpoint_down {
             return;
         }
-        while let Some(submission) = self.outlet.submissions.pop_front() {
+        for _ in 0..self.acks_per_step {
+            let Some(submission) = self.outlet.submissions.pop_front() else { return };
             self.acknowledge(submission);
         }
     }
@@ -287,8 +299,9 @@ impl World {
     fn acknowledge(&mut self, mut submission: Submission) {
         let records = submission.body.records();
         let bytes = submission.body.data_bytes();
-        self.stream.extend(records_of(&submission.body.finish()));
-        self.unwritten += records;
+        let data = records_of(&submission.body.finish());
+        self.unwritten.extend_from_slice(&data);
+        self.stream.extend(data);
         let outcome = Outcome {
             batch: submission.batch,
             records_delivered: records,
@@ -306,12 +319,13 @@ impl World {
 
     fn tell(&mut self, message: Message) {
         let now = self.now;
+        self.told = true;
         self.flow.as_mut().expect("the flow runs").on_message(message, now);
     }
 
-    /// How many acknowledged records a crash at this moment may repeat.
-    pub fn unwritten_records(&self) -> usize {
-        self.unwritten
+    /// The acknowledged records that a crash at this moment may repeat.
+    pub fn unwritten_records(&self) -> &[Vec<u8>] {
+        &self.unwritten
     }
 
     /// Lets time pass without a step.
