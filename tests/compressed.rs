@@ -156,7 +156,7 @@ fn f19_a_crash_in_the_middle_loses_nothing() {
         for _ in 0..6 {
             world.step();
         }
-        repeats += world.unwritten_records();
+        repeats += world.unwritten_records().len();
         world.crash();
     }
     world.start();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::ahead::is_utf16;
 use super::candidate::{Candidate, Evidence, end_position, same_end};
 use super::event::EventKind;
-use super::file::{self, Shadow, Tailed};
+use super::file::{self, Name, Shadow, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
 use super::rotation::Entry;
@@ -84,7 +84,11 @@ impl Tailer {
     }
 
     pub(super) fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
-        if self.by_inode.contains_key(&candidate.inode) {
+        if let Some(key) = self.by_inode.get(&candidate.inode).copied() {
+            // It was found under another name a moment ago, where a link in the pattern leads to.
+            if self.files.get(&key).is_some_and(|file| file.name != Name::Listed) {
+                self.rename(key, &candidate.path, EventKind::Returned, now.instant);
+            }
             return;
         }
         if let Some(key) = self.proven(&candidate)

@@ -155,7 +155,7 @@ impl Tailer {
         found
     }
 
-    fn rename(&mut self, key: FileKey, path: &Arc<Path>, kind: EventKind, now: Instant) {
+    pub(super) fn rename(&mut self, key: FileKey, path: &Arc<Path>, kind: EventKind, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let old = std::mem::replace(&mut file.path, Arc::clone(path));
         let before = std::mem::replace(&mut file.name, Name::Listed);

@@ -122,7 +122,7 @@ impl Options {
             config.max_buffer_records = SLOW_RECORDS;
         }
         if self.multi_line {
-            config.multi_line_start = Some(regex::bytes::Regex::new(r"\Ag").unwrap());
+            config.multi_line_start = Some(kinetail::process::LineStart::compile("g").unwrap());
         }
     }
 }

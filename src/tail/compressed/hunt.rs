@@ -333,6 +333,8 @@ impl Tailer {
     fn forget_read(&mut self, found: &Found, key: FileKey) {
         let Some(content) = self.memory.remove(key) else { return };
         self.recovered(&found.path);
+        // It is no other content's, though one that was shorter may begin like it.
+        self.hunt.leave(&found.path, found.stat);
         let detail = format!("was {}; nothing of it is unread", content.path.display());
         self.event(EventKind::CompressedCopy, &found.path, detail);
         self.changes.push(Change::Forget(key));
