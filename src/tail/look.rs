@@ -208,6 +208,8 @@ impl Tailer {
             return self.find_copy_of(key, now);
         }
         file.key = self.new_key();
+        file.seen = stat;
+        file.unsettled = true;
         file.head = Head::default();
         file.position = Position::start();
         file.acked = 0;

@@ -4,6 +4,7 @@
 //! is taken for an old content only if both agree; in doubt it is read from byte 0, which repeats
 //! and does not lose.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirEntryExt;
@@ -37,7 +38,13 @@ impl Tailer {
         }
         if !self.first_scan_done {
             // Before bytes alone are believed, contents are looked for where they lay.
-            self.search(now, Self::take_back_from_place);
+            let listed: HashSet<Inode> = appeared.iter().map(|entry| entry.inode).collect();
+            self.search(now, &|tailer, candidate, now| {
+                // What a symbolic link leads to may match by the name of the link.
+                if !listed.contains(&candidate.inode) {
+                    tailer.take_back_from_place(candidate, now);
+                }
+            });
         }
         for entry in others {
             self.take_in_one(entry, |tailer, found| {
@@ -139,7 +146,9 @@ impl Tailer {
                 && content.head.agrees(&candidate.head)
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
         };
-        self.memory.at_inode(candidate.inode).into_iter().find(same).map(|content| content.key)
+        // More than one if a file took the place of another one and began alike.
+        let here = self.memory.at_inode(candidate.inode).into_iter().rev().filter(same);
+        here.max_by_key(|content| content.position.offset).map(|content| content.key)
     }
 
     /// The content without a file that a file provably holds, in its place or as a copy. If it holds

@@ -39,26 +39,30 @@ impl Tailer {
         self.hint(now.instant);
         let Some(content) = self.memory.get(lost) else { return };
         if let Some(dir) = content.path.parent().map(Path::to_path_buf) {
-            self.search_directory(&dir, now, Self::take_back);
+            self.search_directory(&dir, now, &Self::take_back);
         }
     }
 
     /// Looks for contents of an earlier run in the directories where they lay, under any name.
     /// Directories that are not there at a start are searched when they are.
     pub(super) fn search_elsewhere(&mut self, now: Now) {
-        self.unsearched = self.search(now, Self::take_back_after_stop);
+        self.unsearched = self.search(now, &Self::take_back_after_stop);
     }
 
     /// Searches the directories that were not there before.
     pub(super) fn search_what_came_back(&mut self, now: Now) {
         let dirs = std::mem::take(&mut self.unsearched);
-        let still_away = |dir: &PathBuf| !self.search_directory(dir, now, Self::take_back);
+        let still_away = |dir: &PathBuf| !self.search_directory(dir, now, &Self::take_back);
         self.unsearched = dirs.into_iter().filter(still_away).collect();
     }
 
     /// Shows every file outside the pattern, in the directories where remembered contents lay, to
     /// `take`. Gives back the directories that could not be listed.
-    pub(super) fn search(&mut self, now: Now, take: fn(&mut Self, Candidate, Now)) -> Vec<PathBuf> {
+    pub(super) fn search(
+        &mut self,
+        now: Now,
+        take: &dyn Fn(&mut Self, Candidate, Now),
+    ) -> Vec<PathBuf> {
         let mut dirs: Vec<_> = self
             .memory
             .iter()
@@ -75,7 +79,7 @@ impl Tailer {
         &mut self,
         dir: &Path,
         now: Now,
-        take: fn(&mut Self, Candidate, Now),
+        take: &dyn Fn(&mut Self, Candidate, Now),
     ) -> bool {
         let Ok(entries) = std::fs::read_dir(dir) else { return false };
         let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_file()));

@@ -30,6 +30,10 @@ impl Tailer {
         let Some(file) = self.files.get(&key) else { return key };
         let Some(handle) = &file.handle else { return key };
         let Ok(head) = file::read_head(handle) else { return key };
+        if head.is_empty() {
+            // It was truncated since it was looked at.
+            return key;
+        }
         let Stat { size, modified_nanos, .. } = file.seen;
         let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &head };
         let live = self.live_contents();
