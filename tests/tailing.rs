@@ -511,104 +511,101 @@ fn a_file_that_was_empty_and_closed_for_others_is_not_checkpointed_ahead_of_ackn
 
 #[test]
 fn a_copy_is_known_even_if_its_original_was_closed_for_others() {
-    let (mut world, mut writer) = (World::new("*.log*"), Writer::default());
-    world.descriptors_max = 1;
-    world.crash();
-    world.start();
+    let mut scene = Scene::new("*.log*");
+    scene.descriptors_max = 1;
+    scene.crash();
+    scene.start();
     for name in ["a.log", "b.log", "c.log"] {
-        world.append(name, &writer.lines(name, 20));
-        world.settle();
+        scene.write(name, name, 20);
+        scene.settle();
     }
     for name in ["a.log", "b.log", "c.log"] {
-        fs::copy(world.path(name), world.path(&format!("{name}.1"))).unwrap();
-        world.hint();
-        world.run(Duration::from_millis(200));
-        File::create(world.path(name)).unwrap();
-        world.append(name, &writer.lines(name, 1));
-        world.settle();
+        fs::copy(scene.path(name), scene.path(&format!("{name}.1"))).unwrap();
+        scene.hint();
+        scene.run(Duration::from_millis(200));
+        File::create(scene.path(name)).unwrap();
+        scene.write(name, name, 1);
+        scene.settle();
     }
-    writer.check(&world);
+    scene.check();
 }
 
 #[test]
 fn a_file_in_a_directory_that_is_away_at_a_start_is_found_when_that_comes_back() {
-    let (mut world, mut writer) = (World::new("logs/app.log"), Writer::default());
-    fs::create_dir(world.path("logs")).unwrap();
-    world.append("logs/app.log", &writer.lines("a", 20));
-    world.settle();
-    world.stop();
-    world.append("logs/app.log", &writer.lines("a", 5));
-    world.rename("logs/app.log", "logs/app.log.1");
-    world.append("logs/app.log", &writer.lines("b", 5));
-    world.rename("logs", "away");
-    world.start();
-    world.run(Duration::from_secs(2));
-    world.rename("away", "logs");
-    world.settle();
-    writer.check(&world);
+    let mut scene = Scene::new("logs/app.log");
+    fs::create_dir(scene.path("logs")).unwrap();
+    scene.write("logs/app.log", "a", 20);
+    scene.settle();
+    scene.stop();
+    scene.write("logs/app.log", "a", 5);
+    scene.rename("logs/app.log", "logs/app.log.1");
+    scene.write("logs/app.log", "b", 5);
+    scene.rename("logs", "away");
+    scene.start();
+    scene.run(Duration::from_secs(2));
+    scene.rename("away", "logs");
+    scene.settle_and_check();
 }
 
 #[test]
 fn a_copy_whose_original_is_deleted_before_a_crash_is_continued_where_it_was_acknowledged() {
-    let (mut world, mut writer) = (World::new("app.log*"), Writer::default());
-    world.append("app.log", &writer.lines("a", 20));
-    world.settle();
-    world.endpoint_down = true;
-    world.append("app.log", &writer.lines("a", 5));
-    world.run(Duration::from_secs(1));
-    copy_truncate(&world.path("app.log"), &world.path("app.log.1"));
-    world.run(Duration::from_secs(1));
-    fs::remove_file(world.path("app.log")).unwrap();
-    world.crash();
-    world.endpoint_down = false;
-    world.start();
-    world.settle();
-    writer.check(&world);
+    let mut scene = Scene::new("app.log*");
+    scene.write("app.log", "a", 20);
+    scene.settle();
+    scene.endpoint_down = true;
+    scene.write("app.log", "a", 5);
+    scene.run(Duration::from_secs(1));
+    copy_truncate(&scene.path("app.log"), &scene.path("app.log.1"));
+    scene.run(Duration::from_secs(1));
+    fs::remove_file(scene.path("app.log")).unwrap();
+    scene.crash();
+    scene.endpoint_down = false;
+    scene.start();
+    scene.settle_and_check();
 }
 
 #[test]
 fn a_live_file_that_was_replaced_by_a_longer_one_still_waits_for_the_end_of_its_last_line() {
-    let (mut world, mut writer) = (World::new("app.log"), Writer::default());
-    world.append("app.log", &writer.lines("a", 50));
-    world.settle();
-    world.stop();
-    fs::copy(world.path("app.log"), world.path("new")).unwrap();
-    world.append("new", &writer.lines("a", 5));
-    world.rename("new", "app.log");
-    world.start();
-    world.settle();
-    let line = writer.line("a");
-    world.append("app.log", &line[..5]);
-    world.settle();
-    world.append("app.log", &line[5..]);
-    world.settle();
-    writer.check(&world);
+    let mut scene = Scene::new("app.log");
+    scene.write("app.log", "a", 50);
+    scene.settle();
+    scene.stop();
+    fs::copy(scene.path("app.log"), scene.path("new")).unwrap();
+    scene.write("new", "a", 5);
+    scene.rename("new", "app.log");
+    scene.start();
+    scene.settle();
+    let line = scene.lines("a", 1);
+    scene.append("app.log", &line[..5]);
+    scene.settle();
+    scene.append("app.log", &line[5..]);
+    scene.settle_and_check();
 }
 
 #[test]
 fn a_copy_with_the_inode_of_a_file_that_began_alike_is_known_by_the_longer_one() {
-    let (mut world, mut writer) = (World::new("app.log"), Writer::default());
-    world.append("app.log", &writer.lines("a", 20));
-    world.settle();
-    world.stop();
+    let mut scene = Scene::new("app.log");
+    scene.write("app.log", "a", 20);
+    scene.settle();
+    scene.stop();
     // What both hold is sent twice: too little of it was read to tell.
-    writer.written.extend_from_within(..);
-    fs::copy(world.path("app.log"), world.path("new")).unwrap();
-    world.append("new", &writer.lines("a", 20));
-    world.rename("new", "app.log");
-    fs::create_dir(world.path("elsewhere")).unwrap();
-    let spare = world.path("elsewhere/spare");
+    scene.written.extend_from_within(..);
+    fs::copy(scene.path("app.log"), scene.path("new")).unwrap();
+    scene.write("new", "a", 20);
+    scene.rename("new", "app.log");
+    fs::create_dir(scene.path("elsewhere")).unwrap();
+    let spare = scene.path("elsewhere/spare");
     let meta = File::create(&spare).unwrap().metadata().unwrap();
-    let old = world.rows().values().next().unwrap().inode;
-    world.change_inode(old, Inode { device: meta.dev(), number: meta.ino() });
-    world.start();
-    world.settle();
-    fs::copy(world.path("app.log"), &spare).unwrap();
-    fs::rename(&spare, world.path("app.log.1")).unwrap();
-    File::create(world.path("app.log")).unwrap();
-    world.settle();
-    let (written, mut arrived) = (&mut writer.written, world.stream.clone());
+    let old = scene.rows().values().next().unwrap().inode;
+    scene.change_inode(old, Inode { device: meta.dev(), number: meta.ino() });
+    scene.start();
+    scene.settle();
+    fs::copy(scene.path("app.log"), &spare).unwrap();
+    fs::rename(&spare, scene.path("app.log.1")).unwrap();
+    File::create(scene.path("app.log")).unwrap();
+    scene.settle();
+    let (mut written, mut arrived) = (scene.written.clone(), scene.stream.clone());
     written.sort();
     arrived.sort();
-    assert_eq!(&arrived, written);
+    assert_eq!(arrived, written);
 }
