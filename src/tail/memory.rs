@@ -70,8 +70,8 @@ impl Remembered {
         known && !self.located && self.head.len > 0 && size >= enough && self.head.agrees(head)
     }
 
-    /// Whether it was empty when it was last seen. Then no bytes can prove that a file holds it, and
-    /// its inode number alone proves nothing, for numbers are used again.
+    /// Whether it was empty when it was last seen. Then no bytes can prove that a file holds it,
+    /// and its inode number alone proves nothing, for numbers are used again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.head.len == 0 && self.position.offset == 0

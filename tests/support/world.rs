@@ -220,7 +220,8 @@ impl World {
             let stepped = self.step();
             if !self.told {
                 // The next step is a tick later than this.
-                self.now = self.now.max((stepped.wake_at - TICK).min(end));
+                let before = stepped.wake_at.checked_sub(TICK).unwrap();
+                self.now = self.now.max(before.min(end));
             }
         }
     }
