@@ -151,8 +151,8 @@ impl Tailer {
         here.max_by_key(|content| content.position.offset).map(|content| content.key)
     }
 
-    /// The content without a file that a file provably holds, in its place or as a copy. If it holds
-    /// the beginning of two, the one of which more was read tells more.
+    /// The content without a file that a file provably holds, in its place or as a copy. If it
+    /// holds the beginning of two, the one of which more was read tells more.
     pub(super) fn proven(&self, candidate: &Candidate) -> Option<FileKey> {
         let here = self.at_its_place(candidate);
         let copy = self.copied_from(&candidate.evidence());

@@ -215,7 +215,7 @@ fn is_named_after(path: &Path, original: &Path) -> bool {
         return false;
     };
     let stem = original.as_bytes().split(|byte| *byte == b'.').find(|part| !part.is_empty());
-    let stem = stem.unwrap_or(original.as_bytes());
+    let stem = stem.unwrap_or_else(|| original.as_bytes());
     !is_compressed_name(name) && memchr::memmem::find(name.as_bytes(), stem).is_some()
 }
 

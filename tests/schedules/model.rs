@@ -29,6 +29,7 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 const ARRIVES_STILL: Duration = Duration::from_millis(500);
 
 /// The files of one schedule and the lines in them.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
 pub struct Model {
     pub options: Options,
     pub world: World,

@@ -36,6 +36,7 @@ pub enum Names {
 
 /// What does not change during a schedule.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn apart from the others")]
 pub struct Options {
     pub names: Names,
     /// The live name is a symbolic link to a dated file; a rotation swaps it.

@@ -34,6 +34,7 @@ use tokio::sync::watch;
 const TICK: Duration = Duration::from_millis(20);
 
 /// A flow and everything around it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for a test")]
 pub struct World {
     pub dir: tempfile::TempDir,
     pub config: FlowConfig,
@@ -255,7 +256,8 @@ impl World {
             let stepped = self.step();
             if !self.told {
                 // The next step is a tick later than this.
-                self.now = self.now.max((stepped.wake_at - TICK).min(end));
+                let before = stepped.wake_at.checked_sub(TICK).unwrap();
+                self.now = self.now.max(before.min(end));
             }
         }
     }
