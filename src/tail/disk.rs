@@ -1,7 +1,7 @@
 //! How full the file system of a held file is. A deleted file keeps its space for as long as it
 //! is open, so holding one must not be what fills a disk.
 //!
-//! Only measures and compares; [`super::held`] decides which files are let go.
+//! Only measures and compares; `held` decides which files are let go.
 
 use std::fs::File;
 use std::io;

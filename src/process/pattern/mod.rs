@@ -131,7 +131,7 @@ impl Pattern {
         self.groups
     }
 
-    /// Whether a whole text matches. To learn what the groups matched, keep a [`Matcher`].
+    /// Whether a whole text matches. To learn what the groups matched, keep a `Matcher`.
     ///
     /// # Errors
     /// It would take too long.

@@ -139,7 +139,7 @@ impl Tailer {
         Some(scanned)
     }
 
-    /// What [`Tailer::anchor_behind`] does for a compressed file.
+    /// What [`Tailer::position_at`] needs for a compressed file.
     pub(in crate::tail) fn anchor_in_compressed(&self, key: FileKey, end: u64) -> Option<Anchor> {
         self.reading(key)?.unpacked.anchor_at(end)
     }
