@@ -1,6 +1,7 @@
-//! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once.
+//! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once. SIGHUP is one of
+//! them where a terminal is closed; a service that gets it goes on.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,6 +15,9 @@ const SAME_ORDER: Duration = Duration::from_millis(50);
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+    /// Whether somebody may sit at a terminal that goes away.
+    on_terminal: bool,
 }
 
 impl Signals {
@@ -22,14 +26,24 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            on_terminal: io::stderr().is_terminal(),
         })
     }
 
-    /// Waits for one of them.
+    /// Waits for one that asks for a stop.
     pub(super) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => if self.on_terminal { return },
+            }
+            // Other daemons read their configuration again at this signal, so whoever sent it
+            // should hear that nothing came of it.
+            tracing::warn!(
+                "SIGHUP changes nothing: restart kinetail to have its configuration read again"
+            );
         }
     }
 
