@@ -35,15 +35,17 @@ pub(crate) struct Candidate {
 pub(super) fn same_end(candidate: &Evidence<'_>, parent: &Tailed) -> bool {
     let len = Anchor::len_at(candidate.size);
     let from = candidate.size - len as u64;
-    let theirs = match &parent.handle {
-        Some(handle) => file::read_at(handle, from, len),
+    file::read_at(candidate.handle, from, len).is_ok_and(|bytes| has_at(parent, from, &bytes))
+}
+
+/// Whether a followed file has these bytes at an offset.
+pub(super) fn has_at(followed: &Tailed, offset: u64, bytes: &[u8]) -> bool {
+    let theirs = match &followed.handle {
+        Some(handle) => file::read_at(handle, offset, bytes.len()),
         // It was closed for others; for one read more it may be open.
-        None => open_again(parent).and_then(|handle| file::read_at(&handle, from, len)),
+        None => open_again(followed).and_then(|handle| file::read_at(&handle, offset, bytes.len())),
     };
-    match (file::read_at(candidate.handle, from, len), theirs) {
-        (Ok(a), Ok(b)) => a == b,
-        (Err(_), _) | (_, Err(_)) => false,
-    }
+    theirs.is_ok_and(|theirs| theirs == bytes)
 }
 
 /// Opens a followed file by its name, if that still leads to it.

@@ -3,10 +3,12 @@
 //!
 //! `stream` unpacks a file from its beginning, with `zstandard` for one of the formats; `proof`
 //! compares what comes out with what is remembered; `unpacked` lets a flow read on from there;
-//! `hunt` says which files are looked into, and `follow` reads the one that was found. All offsets
+//! `hunt` says which files are looked into, `claim` which of them hold what is followed anyway, and
+//! `follow` reads the one that was found. All offsets
 //! are those of the unpacked bytes, in checkpoints as well. One file is open at a time, so the
 //! memory that all this takes is bounded, and it is borrowed from the budget.
 
+mod claim;
 mod follow;
 mod hunt;
 mod proof;

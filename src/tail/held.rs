@@ -150,6 +150,7 @@ impl Tailer {
 
     /// Lets a file go; what was not read of it is lost, and said to be.
     fn let_go(&mut self, key: FileKey, now: Instant, why: &str) {
+        let head = self.files.get(&key).and_then(|file| file.handle.as_ref()).map(file::read_head);
         let Some(file) = self.forget(key) else { return };
         let unread = file.unread_bytes();
         if unread > 0 {
@@ -158,7 +159,9 @@ impl Tailer {
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
         let detail = format!("read to {}{why}", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
-        if file.seen.links == 0 {
+        // A compressed copy of it could be taken for another content that begins like it.
+        let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head));
+        if file.seen.links == 0 && !mistakable {
             self.changes.push(Change::Forget(key));
         } else {
             self.memory.insert(remembered(file, now));

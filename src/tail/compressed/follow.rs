@@ -14,7 +14,7 @@ use crate::tail::candidate::Candidate;
 use crate::tail::event::EventKind;
 use crate::tail::file::{self, Name, Stat, Tailed};
 use crate::tail::identity::{Anchor, FileKey};
-use crate::tail::memory::Remembered;
+use crate::tail::memory::{Loss, Remembered};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now, Tailer, checkpoint};
 use crate::tail::window::{Refill, Window};
@@ -30,6 +30,8 @@ pub(super) struct Reading {
     stat: Stat,
     /// What was remembered of its content.
     content: Remembered,
+    /// The first bytes of its content.
+    head: Vec<u8>,
 }
 
 impl Reading {
@@ -38,6 +40,19 @@ impl Reading {
         let packed_left = self.stat.size.saturating_sub(self.unpacked.input_bytes());
         let more = if self.unpacked.end().is_some() { 0 } else { packed_left.max(1) };
         self.unpacked.decoded() + more
+    }
+
+    /// What is to be remembered of its content, as far as it is read now.
+    fn content_of(self, file: Tailed, loss: Loss, now: Now) -> Remembered {
+        Remembered {
+            head: file.head,
+            position: file.position,
+            trail: file.trail,
+            acked: file.acked,
+            since: now.instant,
+            loss,
+            ..self.content
+        }
     }
 
     fn ending(&self) -> Ending {
@@ -73,6 +88,7 @@ impl Tailer {
         let Some(content) = self.memory.remove(key) else { return };
         let Found { path, inode, stat, head, .. } = found;
         self.recovered(&path);
+        let beginning = head.clone();
         let candidate = Candidate { path, inode, handle: found.handle, stat, head };
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.handle = None;
@@ -88,7 +104,7 @@ impl Tailer {
         if content.acked == content.position.offset {
             self.changes.push(Change::Save(checkpoint(&file, content.position)));
         }
-        let reading = Reading { key, unpacked, handle, stat, content };
+        let reading = Reading { key, unpacked, handle, stat, content, head: beginning };
         file.seen.size = reading.size_at_least();
         self.hunt.reading = Some(reading);
         self.make_room();
@@ -170,32 +186,31 @@ impl Tailer {
         }
         match end {
             End::Complete if file.acked < file.position.offset => {}
-            End::Complete => self.finish_compressed(key),
+            End::Complete => self.finish_compressed(key, now),
             // It was whole when it was checked: somebody writes to it.
             End::Cut | End::Damaged(_) => self.give_back(key, now),
         }
     }
 
     /// Everything is acknowledged.
-    fn finish_compressed(&mut self, key: FileKey) {
-        let Some((_, file)) = self.take_reading(key) else { return };
+    fn finish_compressed(&mut self, key: FileKey, now: Now) {
+        let Some((reading, file)) = self.take_reading(key) else { return };
         let detail = format!("read to {} of what was compressed", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
-        self.changes.push(Change::Forget(key));
+        self.hunt.leave(&file.path, reading.stat);
+        if self.is_mistakable(key, &reading.head) {
+            self.memory.insert(reading.content_of(file, Loss::Released, now));
+        } else {
+            self.changes.push(Change::Forget(key));
+        }
     }
 
     /// The content is one without a file again, until this file changes or another one turns up.
     fn give_back(&mut self, key: FileKey, now: Now) {
         let Some((reading, file)) = self.take_reading(key) else { return };
         self.hunt.leave(&file.path, reading.stat);
-        self.memory.insert(Remembered {
-            head: file.head,
-            position: file.position,
-            trail: file.trail,
-            acked: file.acked,
-            since: now.instant,
-            ..reading.content
-        });
+        let loss = reading.content.loss;
+        self.memory.insert(reading.content_of(file, loss, now));
     }
 
     fn take_reading(&mut self, key: FileKey) -> Option<(Reading, Tailed)> {

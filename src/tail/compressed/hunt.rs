@@ -26,7 +26,7 @@ use crate::tail::pattern::is_compressed_name;
 use crate::tail::tailer::{Now, Tailer};
 
 /// This many bytes are unpacked for a proof before the live files have their turn.
-const BYTES_A_STEP: usize = 1024 * 1024;
+pub(super) const BYTES_A_STEP: usize = 1024 * 1024;
 
 /// Of a directory, at most this many compressed files are looked into.
 const FILES_MAX: usize = 4096;
@@ -42,7 +42,7 @@ pub(in crate::tail) struct Hunt {
     in_round: bool,
     /// What is still to be looked into in this round.
     paths: VecDeque<PathBuf>,
-    job: Option<Job>,
+    pub(super) job: Option<Job>,
     /// Files that hold nothing of what is wanted, as they were when that was found out.
     known: HashMap<PathBuf, Stat>,
     /// The contents that are looked for.
@@ -61,9 +61,11 @@ pub(in crate::tail) struct Hunt {
 
 /// What is being done with a file, step by step.
 #[derive(Debug)]
-enum Job {
+pub(super) enum Job {
     /// It begins like some contents and is compared with them.
     Compare(Found, Proof, Sure),
+    /// It holds what was read of a followed file, and is compared with that to its end.
+    Claim(Found, Verdict),
     /// It holds this content, up to this offset at least, and is unpacked to its end: what is
     /// damaged must not be sent, and what is half-written may be.
     Check(Found, Stream, FileKey),
@@ -71,9 +73,11 @@ enum Job {
 
 /// What is known of a file before it is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sure {
+pub(super) enum Sure {
     /// Nothing.
     No,
+    /// It is no copy of a followed file.
+    Unclaimed,
     /// If it agrees with this content, there is no other file that does.
     Only(FileKey),
     /// It holds this content and is whole.
@@ -83,7 +87,7 @@ enum Sure {
 impl Sure {
     fn key(self) -> Option<FileKey> {
         match self {
-            Self::No => None,
+            Self::No | Self::Unclaimed => None,
             Self::Only(key) | Self::Whole(key) => Some(key),
         }
     }
@@ -215,7 +219,7 @@ impl Tailer {
     }
 
     /// Looks at the first bytes of a file. Says whether anything was unpacked.
-    fn examine(&mut self, path: &Path, sure: Sure) -> bool {
+    pub(super) fn examine(&mut self, path: &Path, sure: Sure) -> bool {
         let opened = path.file_name().and_then(Format::of_name).map(|format| open(path, format));
         let (mut found, mut stream) = match opened {
             Some(Ok(opened)) => opened,
@@ -239,7 +243,7 @@ impl Tailer {
                 return true;
             }
         }
-        let contents: Vec<(FileKey, Position)> = self
+        let mut contents: Vec<(FileKey, Position)> = self
             .memory
             .beginning_alike(&head)
             .into_iter()
@@ -247,9 +251,12 @@ impl Tailer {
             .filter(|content| sure.key().is_none_or(|key| key == content.key))
             .map(|content| (content.key, content.position))
             .collect();
-        if contents.is_empty() {
+        let Some(least) = contents.iter().map(|(_, position)| position.offset).min() else {
             self.hunt.leave(path, found.stat);
             return true;
+        };
+        if sure == Sure::No {
+            contents.extend(self.rivals(&head, least));
         }
         found.head.clone_from(&head);
         let proof = Proof::new(stream, head, contents);
@@ -259,12 +266,13 @@ impl Tailer {
 
     fn step_job(&mut self, job: Job, now: Now) {
         let (path, stat) = match &job {
-            Job::Compare(found, ..) | Job::Check(found, ..) => {
+            Job::Compare(found, ..) | Job::Claim(found, ..) | Job::Check(found, ..) => {
                 (Arc::clone(&found.path), found.stat)
             }
         };
         let stepped = match job {
             Job::Compare(found, proof, sure) => self.step_comparing(found, proof, sure, now),
+            Job::Claim(found, verdict) => self.step_claiming(found, verdict),
             Job::Check(found, stream, key) => self.step_checking(found, stream, key),
         };
         if let Err(error) = stepped {
@@ -288,6 +296,10 @@ impl Tailer {
     }
 
     fn judge_compressed(&mut self, found: Found, verdict: Verdict, sure: Sure, now: Now) {
+        if verdict.proven.is_some_and(|(key, _)| self.files.contains_key(&key)) {
+            self.hunt.job = Some(Job::Claim(found, verdict));
+            return;
+        }
         let content = verdict.proven.and_then(|(key, _)| self.memory.get(key));
         let Some(content) = content else {
             if verdict.stream.end() == Some(&End::Cut) {
@@ -296,7 +308,7 @@ impl Tailer {
             return self.hunt.leave(&found.path, found.stat);
         };
         let key = content.key;
-        if sure == Sure::No && !content.proves_much() {
+        if sure.key().is_none() && !content.proves_much() {
             // Many a log begins with the same few lines. If it is the only one, it will do.
             self.hunt.weak.entry(key).or_default().insert(found.path.to_path_buf());
             return self.hunt.leave(&found.path, found.stat);
@@ -335,9 +347,15 @@ impl Tailer {
         self.recovered(&found.path);
         // It is no other content's, though one that was shorter may begin like it.
         self.hunt.leave(&found.path, found.stat);
-        let detail = format!("was {}; nothing of it is unread", content.path.display());
-        self.event(EventKind::CompressedCopy, &found.path, detail);
-        self.changes.push(Change::Forget(key));
+        if content.loss != Loss::Released {
+            let detail = format!("was {}; nothing of it is unread", content.path.display());
+            self.event(EventKind::CompressedCopy, &found.path, detail);
+        }
+        if self.is_mistakable(key, &found.head) {
+            self.memory.insert(Remembered { loss: Loss::Released, ..content });
+        } else {
+            self.changes.push(Change::Forget(key));
+        }
     }
 
     /// Nobody can tell which bytes of a damaged file are right, so none are sent.

@@ -83,10 +83,14 @@ impl Proof {
     }
 
     fn remember(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
-        let over = self.tail.len().saturating_sub(HEAD_BYTES_MAX);
-        self.tail.drain(..over);
+        remember(&mut self.tail, bytes);
     }
+}
+
+fn remember(tail: &mut Vec<u8>, bytes: &[u8]) {
+    tail.extend_from_slice(bytes);
+    let over = tail.len().saturating_sub(HEAD_BYTES_MAX);
+    tail.drain(..over);
 }
 
 impl Verdict {
@@ -97,16 +101,39 @@ impl Verdict {
         let needed = position.offset - bytes_before(position.offset) as u64;
         (start <= needed).then(|| Unpacked::new(self.stream, self.tail))
     }
+
+    /// Unpacks up to `budget_bytes` more; `true` once the stream ended, for whatever reason.
+    pub(super) fn go_to_end(&mut self, budget_bytes: usize) -> io::Result<bool> {
+        unpack(&mut self.stream, budget_bytes, |bytes| remember(&mut self.tail, bytes))
+    }
+
+    /// The last bytes that were unpacked, enough for an anchor, and the offset they begin at.
+    pub(super) fn end(&self) -> (u64, &[u8]) {
+        let size = self.stream.decoded();
+        let len = bytes_before(size).min(self.tail.len());
+        (size - len as u64, self.tail.get(self.tail.len() - len..).unwrap_or_default())
+    }
 }
 
 /// Goes through up to `budget_bytes` of a stream; `true` once it ended, for whatever reason.
 pub(super) fn check(stream: &mut Stream, budget_bytes: usize) -> io::Result<bool> {
+    unpack(stream, budget_bytes, |_| {})
+}
+
+fn unpack(
+    stream: &mut Stream,
+    budget_bytes: usize,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<bool> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut left = budget_bytes;
     while left > 0 {
         match stream.read(&mut chunk)? {
             0 => return Ok(true),
-            count => left = left.saturating_sub(count),
+            count => {
+                take(chunk.get(..count).unwrap_or_default());
+                left = left.saturating_sub(count);
+            }
         }
     }
     Ok(false)

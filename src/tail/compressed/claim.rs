@@ -1,0 +1,58 @@
+//! Compressed copies of contents that are not missing.
+//!
+//! Part of [`Tailer`]. A file that was replaced by a longer one with the same beginning is missing,
+//! and what the longer one is compressed into begins like it. If a followed file of which more was
+//! read is provably what was compressed, the copy is left alone: the file itself is read. And what
+//! was read to its end stays known for as long as a content is missing that begins like it.
+
+use std::io;
+
+use super::hunt::{BYTES_A_STEP, Found, Job, Sure, cut_short};
+use super::proof::Verdict;
+use super::stream::End;
+use crate::tail::candidate::has_at;
+use crate::tail::identity::{FileKey, Position};
+use crate::tail::tailer::Tailer;
+
+impl Tailer {
+    /// The followed files of which more than `offset` bytes were read and that begin like this.
+    pub(super) fn rivals(&self, head: &[u8], offset: u64) -> Vec<(FileKey, Position)> {
+        let alike = self.live_contents().agreeing(head).into_iter();
+        alike
+            .filter_map(|key| self.files.get(&key))
+            .map(|file| (file.key, file.position))
+            .filter(|(_, position)| position.offset > offset)
+            .collect()
+    }
+
+    /// Goes to the end of a compressed file that holds what was read of a followed one, and
+    /// compares that, too.
+    pub(super) fn step_claiming(&mut self, found: Found, mut verdict: Verdict) -> io::Result<()> {
+        if !verdict.go_to_end(BYTES_A_STEP)? {
+            self.hunt.job = Some(Job::Claim(found, verdict));
+            return Ok(());
+        }
+        if verdict.stream.end() == Some(&End::Cut) {
+            return Err(cut_short());
+        }
+        let Some((key, _)) = verdict.proven else { return Ok(()) };
+        let (offset, bytes) = verdict.end();
+        match self.files.get(&key) {
+            Some(file) if has_at(file, offset, bytes) => self.hunt.leave(&found.path, found.stat),
+            Some(_) => {
+                self.examine(&found.path, Sure::Unclaimed);
+            }
+            // It was let go meanwhile.
+            None => {
+                self.examine(&found.path, Sure::No);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something is missing that what begins with `head` could be mistaken for, once that
+    /// is forgotten.
+    pub(in crate::tail) fn is_mistakable(&self, key: FileKey, head: &[u8]) -> bool {
+        self.memory.beginning_alike(head).iter().any(|content| content.key != key)
+    }
+}
