@@ -292,6 +292,47 @@ fn f19_compressed_in_place_while_it_is_read_is_sent_once() {
 }
 
 #[test]
+fn a_file_that_begins_like_a_missing_one_and_is_compressed_while_it_is_read_is_sent_once() {
+    for killed in [false, true] {
+        let mut world = World::new("app.log*");
+        let mut writer = Writer::default();
+        let beginning = writer.lines("a", 5);
+        world.append("app.log", &beginning);
+        world.settle();
+        world.crash();
+        // It is written anew and longer, as an editor does, and its old file is gone for good.
+        let rest = writer.lines("a", 9);
+        world.append("app.log.new", &[beginning.clone(), rest].concat());
+        world.rename("app.log.new", "app.log");
+        world.start();
+        world.settle();
+        // Both begin alike, so the beginning is sent again; nobody can know better.
+        let sent_again = beginning.split_inclusive(|byte| *byte == b'\n');
+        writer.written.extend(sent_again.map(<[u8]>::to_vec));
+        world.append("app.log", &writer.lines("a", 3));
+        world.settle();
+        rotate(&world);
+        world.run(Duration::from_millis(100));
+        compress(Format::Gzip, &world.path("app.log.1"));
+        if killed {
+            world.crash();
+            world.start();
+        }
+        world.run(Duration::from_secs(70));
+        // What is missing is looked for again when something is new, and after each start.
+        world.rename("app.log.1.gz", "app.log.2.gz");
+        world.append("app.log", &writer.lines("b", 3));
+        world.settle();
+        world.stop();
+        world.start();
+        world.settle();
+        let verdict = judge(&writer.written, &world.stream);
+        let exact = verdict.is_complete() && verdict.repeated.is_empty();
+        assert!(exact, "killed: {killed}: {verdict}");
+    }
+}
+
+#[test]
 fn copytruncate_with_a_copy_that_is_compressed_at_once() {
     for format in FORMATS {
         let mut world = World::new("app.log");

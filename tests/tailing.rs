@@ -6,11 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kinetail::budget::Budget;
 use kinetail::config::InitialPosition;
 use kinetail::tail::identity::Inode;
 
 use crate::support::scene::Scene;
 use crate::support::world::copy_truncate;
+
+/// There is memory for one batch at a time, which a flow may always have.
+const ONE_BATCH_BYTES: usize = 64 * 1024;
 
 #[test]
 fn lines_arrive_as_they_are() {
@@ -221,7 +225,7 @@ fn a_file_that_begins_like_a_longer_one_and_then_differs_is_not_held_back() {
 fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
     let mut scene = Scene::new("app.log");
     scene.stop();
-    scene.budget = kinetail::budget::Budget::new(1024 * 1024, 1);
+    scene.budget = Budget::new(1024 * 1024, 1);
     scene.start();
     let mut expected = Vec::new();
     for length in [10, 900_000, 10, 3_000_000, 12_000_000, 10] {
@@ -293,7 +297,7 @@ fn a_long_line_goes_on_after_its_file_was_closed_for_others() {
 
 #[test]
 fn a_long_line_is_sent_while_others_hold_all_that_can_be_lent() {
-    let budget = kinetail::budget::Budget::new(512 * 1024, 2);
+    let budget = Budget::new(512 * 1024, 2);
     let mut others = budget.account();
     assert!(others.grow_to(512 * 1024, true));
     let mut scene = Scene::new("*.log");
@@ -608,4 +612,22 @@ fn a_copy_with_the_inode_of_a_file_that_began_alike_is_known_by_the_longer_one()
     written.sort();
     arrived.sort();
     assert_eq!(arrived, written);
+}
+
+#[test]
+fn a_line_that_is_completed_while_there_is_no_room_is_not_cut_in_two() {
+    let mut scene = Scene::with("app.log*", |config| config.max_buffer_records = 1);
+    scene.crash();
+    scene.budget = Budget::new(ONE_BATCH_BYTES, 1);
+    scene.start();
+    scene.endpoint_down = true;
+    // One line is on its way, there is no memory for the next, and half of one was read with them.
+    scene.append("app.log", b"one\ntwo\nthr");
+    scene.settle();
+    scene.append("app.log", b"ee\n");
+    scene.remember(b"one\ntwo\nthree\n");
+    scene.rename("app.log", "app.log.1");
+    scene.run(Duration::from_secs(10));
+    scene.endpoint_down = false;
+    scene.settle_and_check();
 }

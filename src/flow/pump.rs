@@ -107,6 +107,7 @@ impl Flow {
         let Some(begin) = self.tailer.file(key).map(|file| file.position.offset) else {
             return Turn::Done;
         };
+        self.renew_end(key, begin, now.instant);
         loop {
             let Some(file) = self.tailer.file(key) else { return Turn::Done };
             let offset = file.position.offset;
@@ -126,6 +127,17 @@ impl Flow {
             if let Some(turn) = self.take(key, offset, now, outlet) {
                 return turn;
             }
+        }
+    }
+
+    /// A window that was kept while there was no room may end where the file ended long ago. What
+    /// was completed since must not be taken for a line that nobody will complete.
+    fn renew_end(&mut self, key: FileKey, offset: u64, now: Instant) {
+        let held = self.window.from(key, offset).map_or(0, <[u8]>::len) as u64;
+        let seen = self.tailer.file(key).map_or(0, |file| file.seen.size);
+        let settled = self.tailer.ending(key, now) != Ending::Open;
+        if self.window.at_end() && (offset + held != seen || settled) {
+            self.window.clear();
         }
     }
 
@@ -292,8 +304,9 @@ impl Flow {
         if self.draining && self.tailer.is_lost_after_stop(key) {
             return Ending::Final;
         }
-        // Bytes that came after the last look were written just now: the file is not quiet.
-        let quiet = self.tailer.file(key).is_some_and(|file| end <= file.seen.size);
+        // Bytes that came after the last look were written just now: the file is not quiet. And if
+        // more was seen than was found, this is not its end.
+        let quiet = self.tailer.file(key).is_some_and(|file| end == file.seen.size);
         if quiet { self.tailer.ending(key, now) } else { Ending::Open }
     }
 
