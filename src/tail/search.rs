@@ -154,7 +154,7 @@ impl Tailer {
         let missing: Vec<(Arc<Path>, u64, usize)> = self
             .memory
             .iter()
-            .filter(|content| content.loss == Loss::Stopped)
+            .filter(|content| content.loss == Loss::Stopped && !content.located)
             .map(|content| {
                 let Remembered { key, path, position, .. } = content;
                 (Arc::clone(path), position.offset, self.ambiguous(*key))

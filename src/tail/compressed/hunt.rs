@@ -247,11 +247,11 @@ impl Tailer {
             .memory
             .beginning_alike(&head)
             .into_iter()
-            .filter(|content| self.hunt.wanted.contains(&content.key))
             .filter(|content| sure.key().is_none_or(|key| key == content.key))
             .map(|content| (content.key, content.position))
             .collect();
-        let Some(least) = contents.iter().map(|(_, position)| position.offset).min() else {
+        let wanted = contents.iter().filter(|(key, _)| self.hunt.wanted.contains(key));
+        let Some(least) = wanted.map(|(_, position)| position.offset).min() else {
             self.hunt.leave(path, found.stat);
             return true;
         };
@@ -300,7 +300,9 @@ impl Tailer {
             self.hunt.job = Some(Job::Claim(found, verdict));
             return;
         }
-        let content = verdict.proven.and_then(|(key, _)| self.memory.get(key));
+        // What is not wanted is where it was, and this is a copy of it.
+        let proven = verdict.proven.filter(|(key, _)| self.hunt.wanted.contains(key));
+        let content = proven.and_then(|(key, _)| self.memory.get(key));
         let Some(content) = content else {
             if verdict.stream.end() == Some(&End::Cut) {
                 self.trouble(&found.path, &cut_short());
