@@ -69,6 +69,7 @@ impl Flow {
             }
             EventKind::HoleSkipped
             | EventKind::InodeReused
+            | EventKind::Shrunk
             | EventKind::Missing
             | EventKind::Problem
             | EventKind::Truncated => {

@@ -56,6 +56,8 @@ pub enum EventKind {
     Returned,
     /// It equals another file so far; it waits until that is decided.
     Shadow,
+    /// After a start it begins as it did and is shorter than what was read of it.
+    Shrunk,
     /// It is shorter than what was read of it, or other bytes stand there: read from byte 0.
     Truncated,
 }
@@ -81,6 +83,7 @@ impl EventKind {
         Self::Resumed,
         Self::Returned,
         Self::Shadow,
+        Self::Shrunk,
         Self::Truncated,
     ];
 
@@ -106,6 +109,7 @@ impl EventKind {
             Self::Resumed => "resumed",
             Self::Returned => "returned",
             Self::Shadow => "shadow",
+            Self::Shrunk => "shrunk",
             Self::Truncated => "truncated",
         }
     }

@@ -118,11 +118,25 @@ impl Tailer {
         {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
-        if let Some(before) = self.memory.at_inode(candidate.inode).first() {
-            let detail = format!("it held {} before", before.path.display());
-            self.event(EventKind::InodeReused, &candidate.path, detail);
-        }
+        self.tell_what_lay_here(&candidate);
         self.begin(candidate, parent.map(Shadow::of), now);
+    }
+
+    /// Names what became of the content that lay in this inode, which is read from byte 0 now.
+    fn tell_what_lay_here(&mut self, candidate: &Candidate) {
+        let Some(before) = self.memory.at_inode(candidate.inode).first().copied() else { return };
+        let read = before.position.offset;
+        // As after a power cut: what was written last never reached the disk.
+        let shrunk = candidate.stat.size < read
+            && before.head.len > 0
+            && before.head.agrees(&candidate.head);
+        let (kind, detail) = if shrunk {
+            let size = candidate.stat.size;
+            (EventKind::Shrunk, format!("{read} bytes of it were read, and it has {size}"))
+        } else {
+            (EventKind::InodeReused, format!("it held {} before", before.path.display()))
+        };
+        self.event(kind, &candidate.path, detail);
     }
 
     /// Looks again at the files that begin alike; says whether one of them holds another content
