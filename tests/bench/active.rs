@@ -1,7 +1,7 @@
 //! Many files that all grow all the time: what that costs, whether each of them gets its share, and
 //! how soon a new one is found among them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ const NEW_FILES: u64 = 5;
 /// A new file that is not found by then is not looked for any longer.
 const FOUND_WITHIN: Duration = Duration::from_mins(1);
 
-/// How often the agent's log is searched for a new file.
-const SEARCH_EVERY: Duration = Duration::from_millis(5);
+/// How often the checkpoints are searched for a new file.
+const SEARCH_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchError> {
     let count = settings.active_files;
@@ -40,18 +40,15 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
     let before = agent.cpu()?;
     let begin = Instant::now();
     let span = Duration::from_secs(settings.active_seconds);
-    let mut found = Vec::new();
-    for number in 0..NEW_FILES {
-        let until = begin + span.mul_f64(float(number + 1) / float(NEW_FILES + 1));
-        records += writer.write_until(until).await?;
-        found.push(discover(&agent, &folder, number).await?);
-        records += 1;
-    }
-    records += writer.write_until(begin + span).await?;
+    let end = begin + span;
+    let (lines, found) =
+        tokio::join!(writer.write_until(end), discover_all(&agent, &folder, (begin, span)));
+    let mut found = found?;
+    records += lines? + NEW_FILES;
     let spent = begin.elapsed().as_secs_f64();
     let after = agent.cpu()?;
     // What lies behind this moment is how unequal the files are while all of them grow.
-    let progress = progress(&settings.directory.join("active").join("checkpoints.db"), &folder)?;
+    let progress = progress(&agent.database(), &folder)?;
     agent.deliver(records, sandbox).await?;
     let figures = agent.finish(seconds, records, sandbox).await?;
     let appended = records - small - NEW_FILES;
@@ -132,22 +129,39 @@ impl Writer {
     }
 }
 
-/// Makes a file with one line and waits until the agent names it in its log.
+/// Makes the new files at an even pace, and says how long each took to be found.
+async fn discover_all(
+    agent: &Subject,
+    folder: &Path,
+    (begin, span): (Instant, Duration),
+) -> Result<Vec<Duration>, BenchError> {
+    let mut found = Vec::new();
+    for number in 0..NEW_FILES {
+        let due = begin + span.mul_f64(float(number + 1) / float(NEW_FILES + 1));
+        tokio::time::sleep_until(due.into()).await;
+        found.push(discover(agent, folder, number).await?);
+    }
+    Ok(found)
+}
+
+/// Makes a file with one line and waits until the agent has a checkpoint of it.
 pub(crate) async fn discover(
     agent: &Subject,
     folder: &Path,
     number: u64,
 ) -> Result<Duration, BenchError> {
     let name = format!("new-{number}.log");
+    let path = folder.join(&name);
+    let database = open(&agent.database())?;
     let begin = Instant::now();
-    let mut file =
-        File::create_new(folder.join(&name)).map_err(BenchError::io("make a new file"))?;
+    let mut file = File::create_new(&path).map_err(BenchError::io("make a new file"))?;
     file.write_all(format!("new file {number}\n").as_bytes())
         .map_err(BenchError::io("write a new file"))?;
+    let mut query = database.prepare("SELECT 1 FROM checkpoints WHERE path = ?1")?;
     loop {
-        let log = fs::read_to_string(agent.log()).map_err(BenchError::io("read the log"))?;
+        let is_known = query.exists([path.as_os_str().as_bytes()])?;
         let took = begin.elapsed();
-        if log.contains(&name) {
+        if is_known {
             return Ok(took);
         }
         if took > FOUND_WITHIN {
@@ -157,10 +171,14 @@ pub(crate) async fn discover(
     }
 }
 
+/// The checkpoints of a running agent, to look at.
+fn open(database: &Path) -> Result<Connection, BenchError> {
+    Ok(Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+}
+
 /// How many bytes of what was appended to each file are acknowledged, as the checkpoints say now.
 fn progress(database: &Path, folder: &Path) -> Result<Vec<u64>, BenchError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let database = Connection::open_with_flags(database, flags)?;
+    let database = open(database)?;
     let mut query = database.prepare("SELECT path, offset FROM checkpoints")?;
     let rows = query.query_map((), |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
     let mut found = Vec::new();

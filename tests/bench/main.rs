@@ -1,8 +1,10 @@
 //! What shipping costs: the real program on a large file, next to a bare loop that does only what
-//! the wire needs; and the real program on many files that all grow, or in which nothing happens.
+//! the wire needs; and the real program on a line of gigabytes and on many files that all grow, or
+//! in which nothing happens.
 //!
 //! Run it with `cargo bench --bench throughput`; `docs/performance.md` explains the figures.
 //! Environment: `KINETAIL_BENCH_MB` (size of the file, 1000), `KINETAIL_BENCH_ROUNDS` (3),
+//! `KINETAIL_BENCH_LINE_MB` (length of the long line, 5000),
 //! `KINETAIL_BENCH_ACTIVE_FILES` (10000), `KINETAIL_BENCH_ACTIVE_SECONDS` (20),
 //! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
 //! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
@@ -12,6 +14,7 @@ mod bare;
 mod error;
 mod files;
 mod idle;
+mod long_line;
 mod machine;
 mod settings;
 mod subject;
@@ -67,6 +70,9 @@ async fn all(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchEr
     print(&machine::describe())?;
     if settings.megabytes > 0 {
         throughput::run(settings, sandbox).await?;
+    }
+    if settings.line_megabytes > 0 {
+        long_line::run(settings, sandbox).await?;
     }
     if settings.active_files > 0 {
         active::run(settings, sandbox).await?;

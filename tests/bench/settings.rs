@@ -12,6 +12,7 @@ pub(crate) struct Settings {
     pub(crate) active_seconds: u64,
     pub(crate) idle_files: u64,
     pub(crate) idle_seconds: u64,
+    pub(crate) line_megabytes: u64,
     pub(crate) megabytes: u64,
     pub(crate) rounds: u64,
 }
@@ -28,6 +29,7 @@ impl Settings {
             active_seconds: number("KINETAIL_BENCH_ACTIVE_SECONDS", default(20, 2))?,
             idle_files: number("KINETAIL_BENCH_IDLE_FILES", default(10_000, 20))?,
             idle_seconds: number("KINETAIL_BENCH_IDLE_SECONDS", default(20, 1))?,
+            line_megabytes: number("KINETAIL_BENCH_LINE_MB", default(5_000, 3))?,
             megabytes: number("KINETAIL_BENCH_MB", default(1_000, 3))?,
             rounds: number("KINETAIL_BENCH_ROUNDS", default(3, 1))?,
         })

@@ -11,6 +11,9 @@ use serde_json::json;
 
 use super::error::BenchError;
 
+/// The name of an agent's checkpoints.
+const DATABASE: &str = "checkpoints.db";
+
 /// Nothing that is measured here takes this long.
 const ARRIVES_WITHIN: Duration = Duration::from_mins(15);
 
@@ -71,7 +74,7 @@ impl Subject {
             "awsSecretAccessKey": "bench",
             "cloudwatch.emitMetrics": false,
             "admin.address": "off",
-            "checkpointFile": directory.join("checkpoints.db"),
+            "checkpointFile": directory.join(DATABASE),
             "flows": [{
                 "filePattern": pattern,
                 "kinesisStream": name,
@@ -164,9 +167,9 @@ impl Subject {
         Ok(Figures { seconds, cpu, peak_bytes, requests: counts.requests })
     }
 
-    /// What it printed.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
+    /// The checkpoints of an agent.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.log.with_file_name(DATABASE)
     }
 
     /// Processor time so far.

@@ -23,6 +23,9 @@ const COMPRESSED_IS_READ: bool = false;
 /// What could not be opened is tried again by then.
 const OPENED_AGAIN_WITHIN: Duration = Duration::from_secs(11);
 
+/// A truncated file is looked at within this time.
+const LOOKED_WITHIN: Duration = Duration::from_millis(150);
+
 /// How long a slow tool takes between copying and truncating.
 const SLOW_COPY: Duration = Duration::from_millis(400);
 
@@ -126,8 +129,10 @@ impl Model {
         }
         self.disk.truncate(&self.live());
         self.next_generation();
-        // A copy is found only for as long as the old content is remembered.
-        self.run(Duration::from_millis(150));
+        // A copy is found only for as long as the old content is remembered, and only after the
+        // truncation was seen: what is closed for others is looked at by its name.
+        let looked = if self.options.few_descriptors { SEEN_WITHIN } else { LOOKED_WITHIN };
+        self.run(looked);
     }
 
     pub fn rotate_to_directory(&mut self) {

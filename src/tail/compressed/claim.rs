@@ -11,6 +11,7 @@ use super::hunt::{BYTES_A_STEP, Found, Job, Sure, cut_short};
 use super::proof::Verdict;
 use super::stream::End;
 use crate::tail::candidate::has_at;
+use crate::tail::file::{Name, Tailed};
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::tailer::Tailer;
 
@@ -50,9 +51,12 @@ impl Tailer {
         Ok(())
     }
 
-    /// Whether something is missing that what begins with `head` could be mistaken for, once that
-    /// is forgotten.
+    /// Whether something is missing, or will be after a crash, that what begins with `head` could
+    /// be mistaken for once that is forgotten.
     pub(in crate::tail) fn is_mistakable(&self, key: FileKey, head: &[u8]) -> bool {
-        self.memory.beginning_alike(head).iter().any(|content| content.key != key)
+        let missing = self.memory.beginning_alike(head).iter().any(|content| content.key != key);
+        let begins_alike = |file: &Tailed| file.head.len > 0 && file.head.agrees(head);
+        let mut unlisted = self.files.values().filter(|file| file.name != Name::Listed);
+        missing || unlisted.any(|file| file.key != key && begins_alike(file))
     }
 }
