@@ -23,7 +23,7 @@ use self::model::Model;
 use self::operation::{Operation, generate};
 
 /// How many schedules `cargo test` runs.
-const SCHEDULES: u64 = 1000;
+const SCHEDULES: u64 = 2000;
 
 /// After so many schedules that failed no further ones are run.
 const COMPLAINTS_MAX: usize = 5;
