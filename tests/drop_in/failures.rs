@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinetail::config::Environment;
 use kinetail::daemon::{Daemon, Stopped};
 use kinetail::process::ConverterConfig;
-use kinetail::sandbox::{Fault, Scope};
+use kinetail::sandbox::{Fault, FaultPlan, SandboxOptions, Scope};
 use md5::{Digest as _, Md5};
 use serde_json::json;
 
@@ -23,23 +23,33 @@ use crate::support::world::{World, append, copy_truncate};
 /// retried: 500 of these 1,200 lines were lost.
 #[test]
 fn a_kill_while_one_batch_is_blocked_loses_nothing() {
-    let endpoint = Endpoint::healthy();
+    const IN_FLIGHT: usize = 8;
+    // Answers that take a while make the flow have several requests under way.
+    let faults = FaultPlan { latency_millis: 25, ..FaultPlan::default() };
+    let endpoint = Endpoint::start(SandboxOptions { faults, ..SandboxOptions::default() });
     let stream = kinesis("s");
-    // The first request is never answered, nor is any that repeats it; others are.
-    endpoint.handle.script(Scope::AnyPut, Fault::Hang).unwrap();
     let mut home = Home::new(&endpoint.handle.url());
-    home.flow("app.log", ("kinesisStream", "s"), &json!({ "maxInFlightRequests": 8 }));
+    home.flow("app.log", ("kinesisStream", "s"), &json!({ "maxInFlightRequests": IN_FLIGHT }));
     let mut lines = Lines::default();
-    append(&home.log("app.log"), &some(&mut lines, "a", 1200));
+    append(&home.log("app.log"), &some(&mut lines, "a", 40_000));
     let agent = home.start();
-    let asked = || endpoint.handle.stats().requests > 0;
-    wait_until("the blocked request", SOON, asked, || agent.log());
+    let arrived = |count| endpoint.count(&stream) >= count;
+    wait_until("several requests at a time", SOON, || arrived(10_000), || agent.log());
+    // One request is never answered, and later ones are.
+    endpoint.handle.script(Scope::AnyPut, Fault::Hang).unwrap();
+    let is_blocked = || endpoint.handle.scripted_faults_waiting() == 0;
+    wait_until("the blocked request", SOON, is_blocked, || agent.log());
+    let beyond = endpoint.count(&stream) + 1000;
+    wait_until("answers to later ones", SOON, || arrived(beyond), || agent.log());
     agent.kill();
+    let missing = judge(&lines.written, &endpoint.data(&stream)).lost.len();
+    assert!(missing > 0, "nothing was blocked");
     let agent = home.start();
     endpoint.wait_for_all(&stream, &lines.written, SOON, || agent.log());
     assert_eq!(agent.stop(SOON), Some(0));
     let verdict = judge(&lines.written, &endpoint.data(&stream));
-    assert!(verdict.is_complete(), "{verdict}");
+    let few = verdict.repeated.len() <= IN_FLIGHT * 500;
+    assert!(verdict.is_complete() && few, "{verdict}");
 }
 
 /// There, a checkpoint whose inode does not match any more makes the start fall back on

@@ -101,7 +101,7 @@ fn the_rest_of_a_gzipped_file_is_found_by_its_position() {
     let path = scene.path("app.log");
     let offset = fs::metadata(&path).unwrap().len();
     let mut content = fs::read(&path).unwrap();
-    content.extend(scene.unsent.one("to gz", 10));
+    content.extend((0..700).flat_map(|n| scene.unsent.one("to gz", n % 90)).collect::<Vec<u8>>());
     let gz = File::create(scene.path("app.log.1.gz")).unwrap();
     let mut encoder = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
     encoder.write_all(&content).unwrap();
@@ -111,6 +111,9 @@ fn the_rest_of_a_gzipped_file_is_found_by_its_position() {
     let said = text(&output.stdout);
     let expected = format!("compressed  {}: from byte {offset}", path.display());
     assert!(said.contains(&expected.replace("app.log:", "app.log.1.gz:")), "{said}");
+    // What the application wrote since is read beside it.
+    scene.unsent("app.log", 20);
+    scene.goes_on();
 }
 
 #[test]
