@@ -11,10 +11,11 @@ use kinetail::sandbox::{FaultPlan, SandboxOptions};
 use serde_json::{Value, json};
 
 use crate::support::agent::{Home, SOON};
-use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::endpoint::{Endpoint, firehose, kinesis};
 use crate::support::load::Lines;
 use crate::support::oracle::judge;
-use crate::support::world::{World, copy_truncate};
+use crate::support::wait::wait_until;
+use crate::support::world::{World, append, copy_truncate};
 
 /// Starts a flow with these keys of a configuration.
 pub(super) fn world_with(name_pattern: &str, keys: &Value) -> World {
@@ -163,6 +164,37 @@ fn blocks_between_rulers_are_records() {
     }
     world.settle();
     assert_eq!(text(&world.stream), blocks);
+}
+
+/// 58 JSON lines of 695 to 1,390 bytes, joined for Firehose: seven or so fit into 5,120 bytes, and no
+/// two into 1,024.
+#[test]
+fn lines_are_joined_into_records_as_far_as_they_fit() {
+    let object = |number: usize, length: usize| {
+        let start = format!("{{\"number\":{number},\"text\":\"");
+        let text = "t".repeat(length - start.len() - 3);
+        format!("{start}{text}\"}}\n")
+    };
+    // Lengths like those of the Java agent's fixture: 736 bytes on average.
+    let length = |number: usize| if number % 16 == 7 { 1_390 } else { 695 };
+    let lines: Vec<String> = (0..58).map(|number| object(number, length(number))).collect();
+    for (joined_bytes, wanted) in [(5_120, 9), (1_024, 58)] {
+        let endpoint = Endpoint::healthy();
+        let mut home = Home::new(&endpoint.handle.url());
+        let keys = json!({ "aggregatedRecordSizeBytes": joined_bytes });
+        home.flow("objects.log", ("deliveryStream", "d"), &keys);
+        append(&home.log("objects.log"), lines.concat().as_bytes());
+        let agent = home.start();
+        let stream = firehose("d");
+        let all = || endpoint.data(&stream).concat() == lines.concat().as_bytes();
+        wait_until("all lines", SOON, all, || agent.log());
+        assert_eq!(agent.stop(SOON), Some(0));
+        let records = endpoint.data(&stream);
+        assert_eq!(records.len(), wanted, "joined up to {joined_bytes} bytes");
+        assert!(records.iter().all(|record| record.ends_with(b"\n")));
+        let long = |record: &&Vec<u8>| record.len() > joined_bytes;
+        assert_eq!(records.iter().filter(long).count(), if wanted == 58 { 4 } else { 0 });
+    }
 }
 
 #[test]
@@ -372,7 +404,7 @@ fn every_record_arrives_though_records_and_calls_fail() {
     for round in 0..10 {
         for _ in 0..10 {
             let bytes = lines.some(&format!("g{round}"), 50, &mut rng);
-            crate::support::world::append(&home.log("app.log"), &bytes);
+            append(&home.log("app.log"), &bytes);
         }
         fs::rename(home.log("app.log"), home.log(&format!("app.log.{round}"))).unwrap();
     }

@@ -10,6 +10,7 @@ mod identity;
 mod life;
 mod live;
 mod logrotate;
+mod mounts;
 mod python;
 mod rotation;
 mod special;
