@@ -13,6 +13,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_file::LogFile;
 use crate::config::{LogConfig, LogFormat};
+use crate::metrics::name;
 
 /// What other crates may say. Their warnings are about single attempts, each of which is told, and
 /// counted, by who made it.
@@ -40,7 +41,9 @@ pub(super) fn init(config: &LogConfig, live: bool) -> Log {
     let file = config.file.clone().map(|file| Arc::new(Mutex::new(LogFile::new(file))));
     let writer = Target { live, journal: is_journal(), file: file.clone() };
     let ansi = file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    // Telling standard error that it cannot be written to would be a panic.
     let builder = fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    let builder = builder.log_internal_errors(false);
     let set = match config.format {
         LogFormat::Json => builder.json().with_ansi(false).try_init(),
         LogFormat::Text => builder.with_ansi(ansi).try_init(),
@@ -134,8 +137,11 @@ impl Write for Line<'_> {
             (false, true) => b"\r\x1b[K",
             (false, false) => b"",
         };
-        // In one piece: others write to the same place.
-        self.stderr.write_all(&[before, bytes].concat())?;
+        // In one piece: others write to the same place. Where nobody listens any more (a pipe
+        // whose reader is gone) only the metrics can tell.
+        if self.stderr.write_all(&[before, bytes].concat()).is_err() {
+            metrics::counter!(name::LOG_LINES_LOST).increment(1);
+        }
         Ok(bytes.len())
     }
 

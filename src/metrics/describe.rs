@@ -117,6 +117,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Reports that never reached CloudWatch, by reason. No log data is touched by it.",
     ),
+    (
+        name::LOG_LINES_LOST,
+        Counter,
+        Unit::Count,
+        "Lines of the daemon's own log that could not be written to standard error.",
+    ),
     (name::BUILD_INFO, Gauge, Unit::Count, "Always 1; the label says which version runs."),
 ];
 

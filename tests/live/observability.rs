@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use kinetail::sandbox::{SandboxOptions, StreamPolicy};
 use regex::Regex;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::agent::{Home, SOON};
@@ -167,6 +168,38 @@ fn a_log_file_that_cannot_be_written_is_loud_and_stops_nothing() {
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(log.matches("cannot write the log file").count(), 1, "once: {log}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_nothing_and_is_counted() {
+    let endpoint = Endpoint::healthy();
+    let mut home = home(&endpoint);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = listener.local_addr().unwrap();
+    drop(listener);
+    home.set("admin.address", json!(admin.to_string()));
+    write_some(&home);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = home.command("run").stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    endpoint.wait_for_all(&kinesis("s"), &[b"x\n".to_vec()], SOON, String::new);
+    let counted = || {
+        let lost = scrape(admin).unwrap_or_default();
+        lost.lines().any(|line| line.starts_with("kinetail_log_lines_lost_total "))
+    };
+    wait_until("the count of lost lines", SOON, counted, String::new);
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// What the admin page of metrics says.
+fn scrape(admin: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Takes every call and keeps it.
