@@ -84,7 +84,7 @@ fn blink(kind: &str) {
     let log = || fs::read_to_string(home.root().join("agent.out")).unwrap_or_default();
     let is_written = || {
         assert!(child.try_wait().unwrap().is_none(), "the script ended: {}", log());
-        home.root().join("written").exists()
+        home.root().join("written").try_exists().unwrap()
     };
     wait_until("the end of the writing", 3 * SOON, is_written, log);
     let mut written = Vec::new();
