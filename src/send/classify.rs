@@ -184,6 +184,9 @@ fn classify_status(status: u16) -> Verdict {
     }
 }
 
+/// The code of an answer with status 413 that is not the service's: something in between gave it.
+pub const BARE_TOO_LARGE: &str = "Http413";
+
 /// Whether a record's error code means too much rather than broken.
 #[must_use]
 pub fn is_throttle(code: &str) -> bool {

@@ -38,6 +38,9 @@ pub const SUSPECTS_MAX: usize = 8;
 /// Refused probes in a row after which one suspect is condemned.
 pub const DOUBT_PROBES: u32 = 10;
 
+/// Nobody refuses a request of so few bytes for its size.
+pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
+
 /// What to do after a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
@@ -215,6 +218,12 @@ impl Delivery {
             self.parts.push(if unchanged { part } else { self.part(failed) });
         }
         progress
+    }
+
+    /// Whether the request is so small that nobody can mean it who refuses it for its size.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.parts.last().is_some_and(|part| part.body.bytes.len() < SMALL_REQUEST_BYTES)
     }
 
     /// The call failed as a whole, through no fault of the records.

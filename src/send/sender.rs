@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::classify::{PARK_PROBE, Verdict, classify, label};
+use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::gate::{Gate, Permit};
 use super::retry;
@@ -257,8 +257,14 @@ impl<T: Transport> Sender<T> {
         error: &CallError,
         now: std::time::Instant,
     ) -> Option<DestinationHealth> {
-        let verdict = classify(error);
         let (code, message) = (error.code(), error.message());
+        let verdict = match classify(error) {
+            // A proxy that answers so to a few kilobytes is broken, and the record is not.
+            Verdict::Poison if code == BARE_TOO_LARGE && delivery.is_small() => {
+                Verdict::Transient { ambiguous: false, alarm: true }
+            }
+            verdict => verdict,
+        };
         if let Some(line) = state.failures.on_failure(code, now) {
             let alarm = matches!(verdict, Verdict::Transient { alarm: true, .. });
             self.log(&line, code, &message, alarm);

@@ -289,6 +289,20 @@ async fn a_bad_record_is_rejected_and_its_neighbours_are_not() {
     assert_eq!(transport.seconds(), [0; 5], "nobody waits for it");
 }
 
+/// A proxy in between refuses requests for their size, now and then or always.
+#[tokio::test(start_paused = true)]
+async fn a_small_record_is_never_given_up_for_its_size() {
+    let too_large = || Step::Error(413, "Http413");
+    let transport = Scripted::new([too_large(), too_large()]);
+    let run = run_all(&transport, vec![submission(1, &["a", "b"])], 1).await;
+    assert_eq!((run.outcomes[0].records_delivered, run.outcomes[0].rejected.len()), (2, 0));
+    // One that is large enough is taken at its word.
+    let large = "x".repeat(20_000);
+    let transport = Scripted::new([too_large(), too_large()]);
+    let run = run_all(&transport, vec![submission(1, &[&large, "b"])], 1).await;
+    assert_eq!((run.outcomes[0].records_delivered, run.outcomes[0].rejected.len()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_refuses_every_record_is_parked() {
     let transport = Scripted::new((0..5).map(|_| Step::Error(400, "InvalidArgumentException")));
