@@ -245,7 +245,10 @@ impl Watch {
         state
             .interests
             .retain(|known| known.hint.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, hint)));
-        for directory in std::mem::take(&mut *lock(&self.shared.routes.doubtful)) {
+        // Not in the head of the loop, for that would hold the lock for as long as the loop runs.
+        // The notifier waits for it while it tells something, and we for the notifier.
+        let doubtful = std::mem::take(&mut *lock(&self.shared.routes.doubtful));
+        for directory in doubtful {
             state.unwatch(&directory);
         }
         let mut reasons = BTreeSet::new();

@@ -200,6 +200,52 @@ fn a_directory_that_something_happened_to_is_watched_anew_whatever_its_inode() {
     assert!(fake.watches(&logs));
 }
 
+/// A notifier that does what it is asked for only once it has told of something, on a thread of
+/// its own, as inotify's does when both happen at once.
+struct Busy(Arc<Mutex<Option<Tell>>>);
+
+impl Busy {
+    fn tell(&self) {
+        let tell = lock(&self.0).clone().unwrap();
+        let (sender, told) = channel();
+        std::thread::spawn(move || {
+            tell(&Told::Names { paths: vec![PathBuf::from("/x")], renamed: None });
+            sender.send(()).unwrap();
+        });
+        told.recv_timeout(Duration::from_secs(20)).expect("each waits for the other");
+    }
+}
+
+impl Notifier for Busy {
+    fn watch(&mut self, _directory: &Path) -> Result<(), WatchError> {
+        self.tell();
+        Ok(())
+    }
+
+    fn unwatch(&mut self, _directory: &Path) {
+        self.tell();
+    }
+}
+
+#[test]
+fn a_notifier_may_tell_something_while_it_is_asked_for_something() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let tell = Arc::new(Mutex::new(None));
+    let watch = Watch::with(|told| {
+        *lock(&tell) = Some(told);
+        Some(Box::new(Busy(Arc::clone(&tell))))
+    });
+    let (hint, _receiver) = hints();
+    watch.set(&directories(std::slice::from_ref(&logs)), &hint);
+    // Something happened to the directory itself, so it is watched anew.
+    let told = lock(&tell).clone().unwrap();
+    told(&Told::Names { paths: vec![logs.clone()], renamed: None });
+    watch.set(&directories(std::slice::from_ref(&logs)), &hint);
+    watch.set(&Wanted::default(), &hint);
+}
+
 #[test]
 fn inotify_tells_of_a_new_name_in_a_directory_that_was_made_anew() {
     let dir = tempfile::tempdir().unwrap();
