@@ -93,7 +93,8 @@ impl SandboxHandle {
     /// Makes `stream`, or brings it back with new shards. Does nothing if it exists.
     pub fn create_stream(&self, stream: &StreamId, shards: u32) {
         let moment = self.shared.moment();
-        if let Err(refusal) = lock(&self.shared.streams).create(stream, shards, moment) {
+        let created = lock(&self.shared.streams).create(stream, shards, moment);
+        if let Err(refusal) = created {
             tracing::debug!(%stream, message = refusal.message, "stream not created");
         }
     }
