@@ -40,6 +40,9 @@ pub enum Kind {
     New,
     /// The file that the Java agent read last is nowhere to be found.
     NotFound,
+    /// A compressed file that came after what the Java agent read last. It is not read: only rests
+    /// of known contents are read out of compressed files.
+    NotRead,
     /// It is older than the one that the Java agent read last, and there is no position of it:
     /// nothing of it is sent but what is written from now on.
     Passed,
@@ -80,7 +83,7 @@ impl Line {
     /// Whether something that the Java agent had begun is not continued.
     #[must_use]
     pub fn is_gap(&self) -> bool {
-        matches!(self.kind, Kind::NotFound | Kind::Unreadable)
+        matches!(self.kind, Kind::NotFound | Kind::NotRead | Kind::Unreadable)
     }
 }
 
@@ -100,6 +103,7 @@ pub(super) fn plan(flow: &FlowConfig, rows: &[Row]) -> FlowPlan {
         planner.older(row);
     }
     planner.others();
+    planner.compressed_since();
     planner.plan
 }
 
@@ -221,6 +225,26 @@ impl Planner<'_> {
         }
     }
 
+    /// Names the compressed files that were written to after what the Java agent saw last, and that
+    /// are not what it was reading: their lines were sent by nobody.
+    fn compressed_since(&mut self) {
+        let descendants = self.listing.descendants_of(self.last);
+        let unread: Vec<PathBuf> = descendants
+            .into_iter()
+            .filter(|found| is_compressed(&found.path) && !self.settled.contains(&found.inode))
+            .filter(|found| {
+                let modified = modified_millis(&found.path);
+                modified.is_some_and(|at| at / 1_000 > self.last.modified_millis / 1_000)
+            })
+            .map(|found| found.path.clone())
+            .collect();
+        for path in unread {
+            let note = "written after what the Java agent read last; unpack it under a new name \
+                        in the pattern to have it sent";
+            self.line(Kind::NotRead, &path, 0, note);
+        }
+    }
+
     /// The content that the Java agent was reading is not in its file any more. A copy was made
     /// of it, or it was compressed: that is the oldest file of its name that is not older than it,
     /// and large enough.
@@ -289,6 +313,7 @@ impl Planner<'_> {
         if content.len < wanted || content.before.last() != Some(&b'\n') {
             return false;
         }
+        self.settled.insert(found.inode);
         if content.len == offset {
             let note = format!("by name, size and time it holds {}", last.path.display());
             self.line(Kind::Finished, &found.path, offset, &note);
