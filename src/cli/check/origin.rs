@@ -69,9 +69,10 @@ pub(super) fn credentials(
         _ => "the role of the EC2 instance",
     };
     let profile = set("AWS_PROFILE");
-    let file = [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")]
+    let keys = set("AWS_SHARED_CREDENTIALS_FILE").or_else(|| set("AWS_CREDENTIAL_PROFILES_FILE"));
+    let file = [(keys, "credentials"), (set("AWS_CONFIG_FILE"), "config")]
         .into_iter()
-        .filter_map(|(name, default)| profile_file(set(name), set("HOME"), default))
+        .filter_map(|(named, default)| profile_file(named, set("HOME"), default))
         .find(|path| is_file(path));
     match (file, profile) {
         (Some(file), profile) => {
@@ -123,6 +124,10 @@ mod tests {
         assert_eq!(
             source(&[("AWS_SHARED_CREDENTIALS_FILE", "/c"), ("AWS_PROFILE", "p")], "/c"),
             "profile p of /c; if it has none, the role of the EC2 instance"
+        );
+        assert_eq!(
+            source(&[("AWS_CREDENTIAL_PROFILES_FILE", "/j")], "/j"),
+            "profile default of /j; if it has none, the role of the EC2 instance"
         );
         assert_eq!(
             source(&[("AWS_PROFILE", "p")], ""),
