@@ -14,7 +14,7 @@ use crate::tail::pattern::{FilePattern, is_compressed_name};
 use crate::tail::snapshot::Snapshot;
 
 /// Of the names outside the pattern in a directory, this many are looked at.
-const NAMES_MAX: usize = 4_096;
+const NAMES_MAX: usize = 65_536;
 
 /// Looking for a line end reads this many bytes at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
