@@ -157,13 +157,31 @@ impl Planner<'_> {
             }
             Ok(Err(reason)) => {
                 self.find_elsewhere(Some(reason));
-                // Whatever is said of its time: another content lies there now.
-                if found.matches && self.settled.insert(found.inode) {
-                    self.line(Kind::StartedOver, &found.path, 0, &reason.to_string());
+                if self.settled.insert(found.inode) {
+                    self.start_over(&found, reason);
                 }
             }
             Err(error) => self.unreadable(&found, &error),
         }
+    }
+
+    /// Another content lies in the file that the Java agent was reading. Outside of the pattern that
+    /// is somebody else's, unless it was truncated and then rotated.
+    fn start_over(&mut self, found: &Found, reason: Doubt) {
+        if !found.matches {
+            let rotated =
+                self.listing.descendants_of(self.last).iter().any(|f| f.path == found.path);
+            if reason != Doubt::Shorter || !rotated {
+                return;
+            }
+            let start = Opened::open(&found.path)
+                .and_then(|opened| Ok((position_at(&opened.candidate.handle, 0)?, opened)));
+            match start {
+                Ok((start, opened)) => self.keep(&opened, start, true),
+                Err(error) => return self.unreadable(found, &error),
+            }
+        }
+        self.line(Kind::StartedOver, &found.path, 0, &reason.to_string());
     }
 
     /// A file that the Java agent had left for another one.

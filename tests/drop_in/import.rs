@@ -192,6 +192,22 @@ fn a_truncated_file_is_continued_in_its_copy_and_read_from_its_start() {
 }
 
 #[test]
+fn a_file_that_was_truncated_and_then_rotated_out_of_the_pattern_is_read_from_its_start() {
+    let mut scene = Scene::new("app.log");
+    scene.sent("app.log", 100);
+    scene.checkpoint("app.log");
+    scene.unsent("app.log", 10);
+    pace(Duration::from_millis(20));
+    fs::copy(scene.path("app.log"), scene.path("app.log.2")).unwrap();
+    File::create(scene.path("app.log")).unwrap();
+    scene.unsent("app.log", 20);
+    fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    scene.unsent("app.log", 30);
+    let log = scene.goes_on();
+    assert!(log.contains("kind=\"copy\"") && log.contains("kind=\"STARTS OVER\""), "{log}");
+}
+
+#[test]
 fn a_deleted_file_is_named_and_what_follows_it_is_sent() {
     let mut scene = Scene::with("app.log*", &json!({ "initialPosition": "END_OF_FILE" }));
     scene.sent("app.log", 300);
