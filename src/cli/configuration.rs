@@ -97,10 +97,13 @@ pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
     Ok(Configuration { config, path, flow_files, warnings })
 }
 
+/// What cannot be told exists: reading it says why.
+fn exists(path: &Path) -> bool {
+    !matches!(path.try_exists(), Ok(false))
+}
+
 /// The file that is named, or the first default that exists.
 fn choose(named: Option<&Path>, defaults: &[&Path]) -> Result<PathBuf, ParameterError> {
-    // What cannot be told exists: reading it says why.
-    let exists = |path: &Path| !matches!(path.try_exists(), Ok(false));
     match named {
         Some(path) if exists(path) => Ok(path.to_path_buf()),
         Some(path) => Err(ParameterError::Missing(path.to_path_buf())),
@@ -114,7 +117,7 @@ fn choose(named: Option<&Path>, defaults: &[&Path]) -> Result<PathBuf, Parameter
 
 /// Another default file that exists. Who writes one and has both wonders why nothing happens.
 fn unread(named: Option<&Path>, chosen: &Path, defaults: &[&Path]) -> Option<PathBuf> {
-    let mut others = defaults.iter().filter(|path| **path != chosen && path.exists());
+    let mut others = defaults.iter().filter(|path| **path != chosen && exists(path));
     named.is_none().then(|| others.next()).flatten().map(|path| path.to_path_buf())
 }
 
