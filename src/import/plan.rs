@@ -166,8 +166,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Another content lies in the file that the Java agent was reading. Outside of the pattern that
-    /// is somebody else's, unless it was truncated and then rotated.
+    /// Another content lies in the file that the Java agent was reading. Outside of the pattern
+    /// that is somebody else's, unless it was truncated and then rotated.
     fn start_over(&mut self, found: &Found, reason: Doubt) {
         if !found.matches {
             let rotated =
