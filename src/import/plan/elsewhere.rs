@@ -1,5 +1,6 @@
 //! Where the content that the Java agent was reading is, if it is not in its file any more: in a
-//! copy or in a compressed file. Part of the planner; what speaks for a file is weighed in `evidence`.
+//! copy or in a compressed file. Part of the planner; what speaks for a file is weighed in
+//! `evidence`.
 
 use std::path::PathBuf;
 
