@@ -15,6 +15,7 @@ use super::java::{Row, millis, set_modified, tells_birth};
 use super::scene::{Scene, text};
 use crate::support::agent::SOON;
 use crate::support::wait::pace;
+use crate::support::world::append;
 
 const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 
@@ -189,6 +190,20 @@ fn a_truncated_file_is_continued_in_its_copy_and_read_from_its_start() {
         let log = scene.goes_on();
         assert!(log.contains("kind=\"copy\""), "{log}");
     }
+}
+
+/// The truncated file is as long again as the Java agent saw it, and no line ends at the offset.
+#[test]
+fn a_truncated_file_that_grew_again_is_continued_in_its_copy() {
+    let mut scene = Scene::new("app.log*");
+    scene.sent("app.log", 3);
+    scene.checkpoint("app.log");
+    pace(Duration::from_millis(20));
+    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    File::create(scene.path("app.log")).unwrap();
+    append(&scene.path("app.log"), &scene.unsent.one("long", 4_000));
+    let log = scene.goes_on();
+    assert!(log.contains("kind=\"copy\""), "{log}");
 }
 
 #[test]

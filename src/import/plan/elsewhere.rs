@@ -44,7 +44,11 @@ impl Planner<'_> {
             .filter(|found| Some(found.inode) != self.last.inode)
             .filter_map(|found| Some((modified_millis(&found.path)?, found.clone())))
             .collect();
-        candidates.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+        // A copy shows when it was made, a compressed file does not.
+        candidates.sort_by_key(|(modified, found)| {
+            (is_compressed(&found.path), *modified, found.path.clone())
+        });
+        let emptied = matches!(reason, Some(Doubt::Shorter | Doubt::NoLineEnd));
         for (modified, found) in candidates {
             if is_compressed(&found.path) {
                 // The tools keep the time of the file, some of them only to the second.
@@ -53,7 +57,7 @@ impl Planner<'_> {
                 {
                     return;
                 }
-            } else if reason == Some(Doubt::Shorter) && self.take_copy(&found) {
+            } else if emptied && self.take_copy(&found) {
                 return;
             }
         }
