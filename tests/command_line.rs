@@ -1,7 +1,7 @@
 //! The command line of the real binary: what the Java agent's scripts call, and `check`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -95,7 +95,7 @@ fn check_names_files_destinations_regions_and_credentials() {
         "/logs/09.log (6 bytes)",
         "and 2 more; --verbose names them",
         "to DeliveryStream:d",
-        "region: that of the profile, else us-east-1",
+        "region: us-east-1, where the Java agent looks if no key says otherwise",
         "files that match now: none",
         "nowhere; it is looked for",
         "agent.json: no errors",
@@ -172,10 +172,16 @@ fn check_fails_for_a_mistake_and_says_what_is_in_the_way_of_a_file() {
     fs::create_dir(directory.path().join("logs")).unwrap();
     fs::write(&file, "x\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    // What cannot be followed for other reasons is told, and hides no lines.
+    fs::create_dir(directory.path().join("logs/d.log")).unwrap();
+    symlink("nowhere", directory.path().join("logs/l.log")).unwrap();
     let (code, out, _) = kinetail(directory.path(), &["check", "-c", "agent.json"]);
-    assert_eq!(code, Some(0));
     // Who may read everything has nothing in the way.
     if fs::File::open(&file).is_err() {
+        assert_eq!(code, Some(1), "{out}");
         assert!(out.contains("may not read") && out.contains("mode 0000"), "{out}");
+        assert!(out.contains("agent.json: 1 error"), "{out}");
+    } else {
+        assert_eq!(code, Some(0), "{out}");
     }
 }

@@ -58,15 +58,16 @@ fn credentials_are_taken_in_the_order_of_the_java_agent() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("token"), "jwt").unwrap();
-    let profile = format!(
-        "[default]\naws_access_key_id = PROFILE\naws_secret_access_key = {SECRET}profile\n"
-    );
-    fs::write(path("credentials"), profile).unwrap();
+    for (name, key) in [("credentials", "PROFILE"), ("java-credentials", "JAVAPROFILE")] {
+        let keys = format!("aws_access_key_id = {key}\naws_secret_access_key = {SECRET}{key}");
+        fs::write(path(name), format!("[default]\n{keys}\n")).unwrap();
+    }
     let secret = format!("{SECRET}environment");
     let container = format!("{}/container", fake.url());
     let (token, credentials) = (path("token"), path("credentials"));
+    let java_credentials = path("java-credentials");
     // What comes first in the chain stands first.
-    let steps: [(&str, &[(&str, &str)]); 5] = [
+    let steps: [(&str, &[(&str, &str)]); 6] = [
         (
             "ENVIRONMENT",
             &[("AWS_ACCESS_KEY_ID", "ENVIRONMENT"), ("AWS_SECRET_ACCESS_KEY", &secret)],
@@ -80,6 +81,7 @@ fn credentials_are_taken_in_the_order_of_the_java_agent() {
         ),
         ("CONTAINER", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container)]),
         ("PROFILE", &[("AWS_SHARED_CREDENTIALS_FILE", &credentials)]),
+        ("JAVAPROFILE", &[("AWS_CREDENTIAL_PROFILES_FILE", &java_credentials)]),
         ("INSTANCE", &[]),
     ];
     let always =

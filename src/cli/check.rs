@@ -39,19 +39,19 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut out = io::stdout();
     describe_source(&configuration, &mut out)?;
     let user = access::User::of_process();
+    let mut failures = 0;
     for flow in &configuration.config.flows {
         writeln!(out, "\nflow {}", flow.id)?;
         describe_destination(&configuration, flow, &mut out)?;
-        files::describe(flow, &user, args.verbose, &mut out)?;
+        failures += files::describe(flow, &user, args.verbose, &mut out)?;
     }
-    let mut failures = 0;
     if args.aws {
         writeln!(out)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(CliError::Runtime)?;
-        failures = runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
+        failures += runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
     }
     writeln!(out, "\ncheckpoints in {}", configuration.config.checkpoint_file.display())?;
     let warnings = configuration.warnings;

@@ -74,6 +74,16 @@ pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
     for warning in &warnings {
         writeln!(io::stderr(), "{warning}")?;
     }
+    let unread = unread(args.config.as_deref(), &path, &DEFAULT_FILES.map(Path::new));
+    if let Some(unread) = &unread {
+        writeln!(
+            io::stderr(),
+            "warning: {} is not read, because there is {}; name one of them with -c, or move the \
+             other away",
+            unread.display(),
+            path.display()
+        )?;
+    }
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     for flow in &mut config.flows {
         flow.pattern = flow.pattern.resolve(&cwd);
@@ -83,13 +93,17 @@ pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
         file.path = cwd.join(&file.path);
     }
     super::find_databases(&mut config);
-    Ok(Configuration { config, path, flow_files, warnings: warnings.len() })
+    let warnings = warnings.len() + usize::from(unread.is_some());
+    Ok(Configuration { config, path, flow_files, warnings })
+}
+
+/// What cannot be told exists: reading it says why.
+fn exists(path: &Path) -> bool {
+    !matches!(path.try_exists(), Ok(false))
 }
 
 /// The file that is named, or the first default that exists.
 fn choose(named: Option<&Path>, defaults: &[&Path]) -> Result<PathBuf, ParameterError> {
-    // What cannot be told exists: reading it says why.
-    let exists = |path: &Path| !matches!(path.try_exists(), Ok(false));
     match named {
         Some(path) if exists(path) => Ok(path.to_path_buf()),
         Some(path) => Err(ParameterError::Missing(path.to_path_buf())),
@@ -99,6 +113,12 @@ fn choose(named: Option<&Path>, defaults: &[&Path]) -> Result<PathBuf, Parameter
             .map(|path| path.to_path_buf())
             .ok_or(ParameterError::NoDefault),
     }
+}
+
+/// Another default file that exists. Who writes one and has both wonders why nothing happens.
+fn unread(named: Option<&Path>, chosen: &Path, defaults: &[&Path]) -> Option<PathBuf> {
+    let mut others = defaults.iter().filter(|path| **path != chosen && exists(path));
+    named.is_none().then(|| others.next()).flatten().map(|path| path.to_path_buf())
 }
 
 #[cfg(test)]
@@ -116,6 +136,9 @@ mod tests {
         assert_eq!(choose(None, &defaults), Ok(own.clone()));
         std::fs::write(&java, "").unwrap();
         assert_eq!(choose(None, &defaults), Ok(java.clone()));
+        assert_eq!(unread(None, &java, &defaults), Some(own.clone()));
+        assert_eq!(unread(Some(&java), &java, &defaults), None);
+        assert_eq!(unread(None, &java, &[java.as_path(), Path::new("/none")]), None);
         assert_eq!(choose(Some(&own), &defaults), Ok(own.clone()));
         let missing = path("x");
         let error = choose(Some(&missing), &defaults).unwrap_err();

@@ -178,7 +178,10 @@ pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
     ("socketTimeoutMillis", "an answer comes within 30 s or the request is made again"),
     ("useHttpGzip", "answers are small; it never compressed requests"),
     ("useTcpKeepAlive", "a dead connection is noticed by the time limit of a request"),
-    ("userDefinedCredentialsProvider.classname", "a Java class cannot be loaded here"),
+    (
+        "userDefinedCredentialsProvider.classname",
+        "a Java class cannot be loaded here; kinetail check names where credentials come from",
+    ),
     ("userDefinedCredentialsProvider.location", "a Java class cannot be loaded here"),
 ];
 

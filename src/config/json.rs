@@ -46,15 +46,28 @@ pub(super) fn looks_like_json(text: &str) -> bool {
     }
 }
 
-/// Replaces every comment with as many spaces as it has bytes; line ends stay.
+/// A text without comments.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Blanked<'t> {
+    /// As long as it was before.
+    pub(super) text: Cow<'t, str>,
+    /// What stood behind the end of the map, if that was more than comments. The Java agent never
+    /// reads so far.
+    pub(super) behind: Option<Range<usize>>,
+}
+
+/// Replaces every comment, and whatever stands behind the map, with as many spaces as it has bytes;
+/// line ends stay.
 ///
 /// # Errors
 /// The text breaks the rules of JSON in a way that YAML would take to mean something else. The
 /// range says where.
-pub(super) fn blank_comments(text: &str) -> Result<Cow<'_, str>, (JsonError, Range<usize>)> {
+pub(super) fn blank_comments(text: &str) -> Result<Blanked<'_>, (JsonError, Range<usize>)> {
     let mut blanked: Vec<u8> = Vec::new();
     // Where the last thing that counts is a comma.
     let mut comma = None;
+    let mut behind = None;
+    let mut depth = 0_u64;
     let mut at = 0;
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
@@ -68,14 +81,7 @@ pub(super) fn blank_comments(text: &str) -> Result<Cow<'_, str>, (JsonError, Ran
             b'/' => {
                 let length =
                     comment_length(rest).map_err(|error| (error, at..at + rest.len().min(2)))?;
-                if blanked.is_empty() {
-                    blanked = bytes.to_vec();
-                }
-                for byte in blanked.iter_mut().skip(at).take(length) {
-                    if !matches!(byte, b'\n' | b'\r') {
-                        *byte = b' ';
-                    }
-                }
+                blank(&mut blanked, bytes, at..at + length);
                 length
             }
             b'{' | b'}' | b'[' | b']' | b':' | b',' => 1,
@@ -96,12 +102,56 @@ pub(super) fn blank_comments(text: &str) -> Result<Cow<'_, str>, (JsonError, Ran
             _ => None,
         };
         at += length.max(1);
+        depth = match byte {
+            b'{' | b'[' => depth + 1,
+            b'}' | b']' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        if depth == 0 && *byte == b'}' {
+            behind = rest_behind(text, at);
+            blank(&mut blanked, bytes, at..bytes.len());
+            break;
+        }
     }
     if blanked.is_empty() {
-        return Ok(Cow::Borrowed(text));
+        return Ok(Blanked { text: Cow::Borrowed(text), behind });
     }
     // Whole comments were replaced, and they begin and end with ASCII: it is UTF-8 still.
-    Ok(Cow::Owned(String::from_utf8_lossy(&blanked).into_owned()))
+    let text = Cow::Owned(String::from_utf8_lossy(&blanked).into_owned());
+    Ok(Blanked { text, behind })
+}
+
+fn blank(blanked: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
+    if range.is_empty() {
+        return;
+    }
+    if blanked.is_empty() {
+        *blanked = bytes.to_vec();
+    }
+    for byte in blanked.iter_mut().skip(range.start).take(range.len()) {
+        if !matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
+/// The first word behind the end of the map that is no comment.
+fn rest_behind(text: &str, end: usize) -> Option<Range<usize>> {
+    let mut at = end;
+    loop {
+        let rest = text.get(at..)?;
+        let word = rest.trim_start();
+        at += rest.len() - word.len();
+        let comment = word.starts_with("//") || word.starts_with("/*");
+        match comment.then(|| comment_length(word.as_bytes())) {
+            Some(Ok(length)) => at += length,
+            Some(Err(_)) | None if word.is_empty() => return None,
+            Some(Err(_)) | None => {
+                let length = word.find(char::is_whitespace).unwrap_or(word.len());
+                return Some(at..at + length);
+            }
+        }
+    }
 }
 
 /// Both quotes included.
@@ -169,9 +219,23 @@ mod tests {
                 "{\"a\": [true, false, null, -1.5e+3, 0x1F]}",
             ),
         ] {
-            let blanked = blank_comments(text).unwrap();
+            let Blanked { text: blanked, behind } = blank_comments(text).unwrap();
             assert_eq!(blanked, expected, "{text}");
             assert_eq!(blanked.len(), text.len(), "{text}");
+            assert_eq!(behind, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_map_is_blanked_and_pointed_at() {
+        for (text, expected, place) in [
+            ("{}}", "{} ", 2..3),
+            ("{\"a\": [{}]} /* x */ é \n]", "{\"a\": [{}]}            \n ", 20..22),
+            ("{} // x\n'y' z", "{}     \n     ", 8..11),
+            ("{} /* x", "{}     ", 3..5),
+        ] {
+            let Blanked { text: blanked, behind } = blank_comments(text).unwrap();
+            assert_eq!((&*blanked, behind), (expected, Some(place)), "{text}");
         }
     }
 

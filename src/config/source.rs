@@ -79,6 +79,13 @@ impl<'t> Source<'t> {
         }
     }
 
+    /// Learns that nobody looked at the text from here on: it is hidden if it may hold secrets.
+    pub(super) fn learn_unread(&mut self, from: usize) {
+        if self.text.get(from..).is_some_and(smells_of_secret) {
+            self.secrets.push(from..self.text.len());
+        }
+    }
+
     /// Whether any of this may not be shown.
     pub(super) fn is_secret(&self, span: &Span) -> bool {
         self.secrets.iter().any(|secret| overlap(secret, span))

@@ -125,7 +125,7 @@ fn with_flows(mut config: Config, checked: Vec<CheckedFlow>) -> Config {
 }
 
 pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
-    let blanked = if json::looks_like_json(text) {
+    let json::Blanked { text: blanked, behind } = if json::looks_like_json(text) {
         match json::blank_comments(text) {
             Ok(blanked) => blanked,
             Err((error, span)) => {
@@ -134,11 +134,18 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
             }
         }
     } else {
-        text.into()
+        json::Blanked { text: text.into(), behind: None }
     };
     match parse(&blanked) {
         Ok(document) => {
             findings.source_mut().learn_secrets(&document);
+            if let Some(behind) = behind {
+                findings.source_mut().learn_unread(behind.start);
+                let message = "what stands behind the end of the map has no effect".to_owned();
+                findings
+                    .warn(Kind::NoEffect, &behind, message)
+                    .help("take it out, or count the braces");
+            }
             for duplicate in &document.duplicates {
                 let message = format!("'{}' stands twice", duplicate.key);
                 let finding = findings

@@ -14,7 +14,7 @@ use crate::tail::pattern::{FilePattern, is_compressed_name};
 use crate::tail::snapshot::Snapshot;
 
 /// Of the names outside the pattern in a directory, this many are looked at.
-const NAMES_MAX: usize = 4_096;
+const NAMES_MAX: usize = 65_536;
 
 /// Looking for a line end reads this many bytes at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -55,16 +55,23 @@ impl Listing {
         Self { files }
     }
 
-    /// The file that lies where a row's did. Device numbers may change with a reboot; then the
-    /// same inode number under the same path is taken.
+    /// The file that lies where a row's did. Device numbers may change with a reboot: then none of
+    /// the files is on the row's device, and the same inode number in the same directory is taken,
+    /// first under the same name.
     pub(super) fn at(&self, row: &Row) -> Option<&Found> {
         let inode = row.inode?;
-        let renumbered =
-            |found: &&Found| found.path == row.path && found.inode.number == inode.number;
-        self.files
-            .iter()
-            .find(|found| found.inode == inode)
-            .or_else(|| self.files.iter().find(renumbered))
+        if let Some(found) = self.files.iter().find(|found| found.inode == inode) {
+            return Some(found);
+        }
+        let same_number = |found: &&Found| {
+            found.inode.number == inode.number && found.path.parent() == row.path.parent()
+        };
+        let is_there = |found: &Found| found.inode.device == inode.device;
+        let same_name = self.files.iter().filter(same_number).find(|found| found.path == row.path);
+        same_name.or_else(|| {
+            let gone = !self.files.iter().any(is_there);
+            gone.then(|| self.files.iter().find(same_number)).flatten()
+        })
     }
 
     /// The files that the pattern matches.
@@ -235,7 +242,12 @@ mod tests {
         let other_device = Inode { device: here.device + 1, ..here };
         let renumbered = row(&path("app.log"), Some(other_device));
         assert_eq!(listing.at(&renumbered).unwrap().path, path("app.log"));
-        assert!(listing.at(&row(&path("other"), Some(other_device))).is_none());
+        let renamed_and_renumbered = listing.at(&row(&path("gone"), Some(other_device)));
+        assert_eq!(renamed_and_renumbered.unwrap().path, path("app.log"));
+        let elsewhere = Path::new("/elsewhere/app.log");
+        assert!(listing.at(&row(elsewhere, Some(other_device))).is_none());
+        let other_number = Inode { number: u64::MAX, ..here };
+        assert!(listing.at(&row(&path("other"), Some(other_number))).is_none());
         assert!(listing.at(&row(&path("app.log"), None)).is_none());
     }
 

@@ -3,8 +3,10 @@
 //!
 //! That agent reads one file at a time, from the oldest to the newest, so its rows are a story: the
 //! last one is where it was, the others are files that it had left. Files without a row are judged
-//! by their time. `docs/migrating.md` has the rules for people.
+//! by their time. `elsewhere` looks for a content that is not in its file any more.
+//! `docs/migrating.md` has the rules for people.
 
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
@@ -12,15 +14,14 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::compressed::{self, Content};
 use super::evidence::{Doubt, Rest, doubt, rest_of_older, was_passed};
-use super::files::{Found, Listing, Opened, is_compressed, modified_millis};
+use super::files::{Found, Listing, Opened};
 use super::java::Row;
 use crate::checkpoint::Checkpoint;
 use crate::config::FlowConfig;
 use crate::process::ConverterConfig;
 use crate::tail::candidate::{end_position, position_at};
-use crate::tail::identity::{Anchor, FileKey, Head, Inode, Position};
+use crate::tail::identity::{FileKey, Head, Inode, Position};
 
 /// The first generation that kinetail has of a flow.
 const FIRST_KEY: u64 = 1;
@@ -40,6 +41,9 @@ pub enum Kind {
     New,
     /// The file that the Java agent read last is nowhere to be found.
     NotFound,
+    /// A compressed file that came after what the Java agent read last. It is not read: only rests
+    /// of known contents are read out of compressed files.
+    NotRead,
     /// It is older than the one that the Java agent read last, and there is no position of it:
     /// nothing of it is sent but what is written from now on.
     Passed,
@@ -80,7 +84,7 @@ impl Line {
     /// Whether something that the Java agent had begun is not continued.
     #[must_use]
     pub fn is_gap(&self) -> bool {
-        matches!(self.kind, Kind::NotFound | Kind::Unreadable)
+        matches!(self.kind, Kind::NotFound | Kind::NotRead | Kind::Unreadable)
     }
 }
 
@@ -100,6 +104,7 @@ pub(super) fn plan(flow: &FlowConfig, rows: &[Row]) -> FlowPlan {
         planner.older(row);
     }
     planner.others();
+    planner.compressed_since();
     planner.plan
 }
 
@@ -153,13 +158,31 @@ impl Planner<'_> {
             }
             Ok(Err(reason)) => {
                 self.find_elsewhere(Some(reason));
-                // Whatever is said of its time: another content lies there now.
-                if found.matches && self.settled.insert(found.inode) {
-                    self.line(Kind::StartedOver, &found.path, 0, &reason.to_string());
+                if self.settled.insert(found.inode) {
+                    self.start_over(&found, reason);
                 }
             }
             Err(error) => self.unreadable(&found, &error),
         }
+    }
+
+    /// Another content lies in the file that the Java agent was reading. Outside of the pattern
+    /// that is somebody else's, unless it was truncated and then rotated.
+    fn start_over(&mut self, found: &Found, reason: Doubt) {
+        if !found.matches {
+            let rotated =
+                self.listing.descendants_of(self.last).iter().any(|f| f.path == found.path);
+            if reason != Doubt::Shorter || !rotated {
+                return;
+            }
+            let start = Opened::open(&found.path)
+                .and_then(|opened| Ok((position_at(&opened.candidate.handle, 0)?, opened)));
+            match start {
+                Ok((start, opened)) => self.keep(&opened, start, true),
+                Err(error) => return self.unreadable(found, &error),
+            }
+        }
+        self.line(Kind::StartedOver, &found.path, 0, &reason.to_string());
     }
 
     /// A file that the Java agent had left for another one.
@@ -219,95 +242,6 @@ impl Planner<'_> {
                 Err(error) => self.unreadable(&found, &error),
             }
         }
-    }
-
-    /// The content that the Java agent was reading is not in its file any more. A copy was made
-    /// of it, or it was compressed: that is the oldest file of its name that is not older than it,
-    /// and large enough.
-    fn find_elsewhere(&mut self, reason: Option<Doubt>) {
-        let offset = self.last.offset.unwrap_or(0);
-        let mut candidates: Vec<(i64, Found)> = self
-            .listing
-            .descendants_of(self.last)
-            .into_iter()
-            .filter(|found| Some(found.inode) != self.last.inode)
-            .filter_map(|found| Some((modified_millis(&found.path)?, found.clone())))
-            .collect();
-        candidates.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
-        for (modified, found) in candidates {
-            if is_compressed(&found.path) {
-                // The tools keep the time of the file, some of them only to the second.
-                if modified / 1_000 >= self.last.modified_millis / 1_000
-                    && self.take_compressed(&found)
-                {
-                    return;
-                }
-            } else if reason == Some(Doubt::Shorter) && self.take_copy(&found) {
-                return;
-            }
-        }
-        let why = reason.map_or_else(|| "no file has its inode".to_owned(), |d| d.to_string());
-        let note = format!("{why}; what was written behind the offset is not read");
-        self.line(Kind::NotFound, &self.last.path.clone(), offset, &note);
-    }
-
-    fn take_copy(&mut self, found: &Found) -> bool {
-        let last = self.last;
-        let Ok(opened) = Opened::open(&found.path) else { return false };
-        let made_since = match (opened.born_millis(), last.updated_millis) {
-            (Some(born), Some(updated)) => born > updated,
-            _ => true,
-        };
-        let offset = last.offset.unwrap_or(0);
-        // As if it had been made before: everything else that speaks for the original has to
-        // speak for the copy.
-        let fits = opened.facts(offset).is_ok_and(|facts| {
-            let facts = super::evidence::Facts { born_millis: None, ..facts };
-            doubt(last, &facts).is_none()
-        });
-        if !(made_since && fits && offset > 0) {
-            return false;
-        }
-        let note = format!(
-            "{} was truncated; by name, size and time this is a copy of it",
-            last.path.display()
-        );
-        self.go_on(last, &opened, Decision { kind: Kind::Copy, offset, note });
-        true
-    }
-
-    fn take_compressed(&mut self, found: &Found) -> bool {
-        let last = self.last;
-        let Some((offset, inode)) = last.offset.filter(|at| *at > 0).zip(last.inode) else {
-            return false;
-        };
-        let wanted = offset.max(last.size);
-        // One byte more tells whether there is anything left to send.
-        let Ok(Some(content)) = compressed::look(&found.path, offset, wanted + 1) else {
-            return false;
-        };
-        if content.len < wanted || content.before.last() != Some(&b'\n') {
-            return false;
-        }
-        if content.len == offset {
-            let note = format!("by name, size and time it holds {}", last.path.display());
-            self.line(Kind::Finished, &found.path, offset, &note);
-            return true;
-        }
-        let Content { head, before, .. } = content;
-        let row = Checkpoint {
-            file: self.next_key(),
-            inode,
-            path: last.path.clone(),
-            head: Head::of(&head),
-            offset,
-            anchor: Anchor::of(&before),
-            rotated: true,
-        };
-        self.plan.checkpoints.push(row);
-        let note = format!("by name, size and time it holds {}", last.path.display());
-        self.line(Kind::Compressed, &found.path, offset, &note);
-        true
     }
 
     /// Takes a position over.

@@ -19,6 +19,7 @@ impl Kind {
             Self::Finished => "finished",
             Self::New => "new",
             Self::NotFound => "NOT FOUND",
+            Self::NotRead => "NOT READ",
             Self::Passed => "passed over",
             Self::StartedOver => "STARTS OVER",
             Self::Unreadable => "UNREADABLE",
@@ -40,6 +41,7 @@ impl Line {
             Kind::New | Kind::StartedOver => format!("from byte 0 of {size}"),
             Kind::Finished => format!("read up to byte {offset} of {size}"),
             Kind::Passed => format!("nothing of its {size} bytes is sent"),
+            Kind::NotRead => format!("nothing of its {size} compressed bytes is sent"),
             Kind::Unreadable => format!("{size} bytes"),
         }
     }
@@ -127,7 +129,7 @@ fn log_line(flow: &str, line: &Line) {
             .increment(1);
     }
     match line.kind {
-        Kind::NotFound | Kind::StartedOver | Kind::Unreadable => {
+        Kind::NotFound | Kind::NotRead | Kind::StartedOver | Kind::Unreadable => {
             tracing::warn!(%flow, %file, kind, "taking over: {text}");
         }
         _ => tracing::info!(%flow, %file, kind, "taking over: {text}"),

@@ -139,18 +139,12 @@ impl Aws {
     /// The client for a flow to Firehose.
     pub async fn firehose(&self, flow: &FlowAwsConfig) -> aws_sdk_firehose::Client {
         let site = Site::of(Service::Firehose, &self.config, flow);
-        let region = self.region(&site).await;
-        if let (None, Some(found)) = (site.region, &region)
-            && found.as_ref() != REGION_DEFAULT
-            && !site.is_custom()
-        {
-            tracing::warn!(
-                "Firehose is looked for in {found}, which this machine names; the Java agent would \
-                 look in {REGION_DEFAULT}: set firehose.region to settle it"
-            );
-        }
+        let region = match site.region {
+            Some((name, _)) => Region::new(name.to_owned()),
+            None => self.firehose_region_of_old(&site),
+        };
         let mut builder = aws_sdk_firehose::config::Builder::from(&self.shared)
-            .region(region.unwrap_or_else(|| Region::from_static(REGION_DEFAULT)))
+            .region(region)
             .interceptor(UserAgentHeader(self.config.user_agent.clone()))
             .retry_config(RetryConfig::disabled())
             .protocol(PreEncodedProtocol::json());
@@ -199,6 +193,21 @@ impl Aws {
         let provider = Box::pin(credentials::assume(role, &self.config, &self.shared)).await;
         roles.insert(role.clone(), provider.clone());
         provider
+    }
+
+    /// Where the Java agent looks for Firehose if no key says where it is. It asks neither the
+    /// environment nor the instance, and its users' delivery streams are where it looks.
+    fn firehose_region_of_old(&self, site: &Site<'_>) -> Region {
+        let machine = self.machine_region.get().and_then(Option::as_ref);
+        let is_same = machine.is_some_and(|region| region.as_ref() == REGION_DEFAULT);
+        if !site.is_custom() && !is_same {
+            tracing::warn!(
+                "Firehose is looked for in {REGION_DEFAULT}, as the Java agent does when no key \
+                 says where it is, whatever the environment and the instance say: set \
+                 firehose.region to settle it"
+            );
+        }
+        Region::from_static(REGION_DEFAULT)
     }
 
     /// What the configuration says, else the machine.
@@ -296,6 +305,23 @@ mod tests {
             (aws.firehose(&FlowAwsConfig::default()).await, aws.cloudwatch().await);
         assert_eq!(firehose.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
         assert_eq!(cloudwatch.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
+    }
+
+    #[tokio::test]
+    async fn firehose_is_not_moved_by_the_region_of_the_machine() {
+        let mut aws = without_region(AwsConfig::default()).await;
+        aws.machine_region = OnceCell::new_with(Some(Some(Region::from_static("eu-west-1"))));
+        let nobody = FlowAwsConfig::default();
+        let firehose = aws.firehose(&nobody).await;
+        assert_eq!(firehose.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
+        let kinesis = aws.kinesis(&nobody).await.expect("the machine names one");
+        assert_eq!(region_of(kinesis.config()), Some("eu-west-1"));
+        let cloudwatch = aws.cloudwatch().await;
+        assert_eq!(cloudwatch.config().region().map(AsRef::as_ref), Some("eu-west-1"));
+
+        aws.config.region = Some("eu-west-2".to_owned());
+        let firehose = aws.firehose(&nobody).await;
+        assert_eq!(firehose.config().region().map(AsRef::as_ref), Some("eu-west-2"));
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use super::region;
 use crate::config::{AwsConfig, RoleConfig, StaticKeys};
@@ -37,6 +38,10 @@ const STS_REGION_DEFAULT: &str = "us-east-1";
 /// The variables that the Java SDK takes beside the usual ones.
 const JAVA_KEY_ID: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"];
 const JAVA_SECRET: [&str; 2] = ["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"];
+
+/// Where profiles with keys are, in the words of the SDK and, if that is not set, of the Java SDK.
+const PROFILES_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+const JAVA_PROFILES_FILE: &str = "AWS_CREDENTIAL_PROFILES_FILE";
 
 /// The keys of the configuration file, as a provider.
 pub(super) fn static_provider(keys: &StaticKeys) -> SharedCredentialsProvider {
@@ -61,9 +66,27 @@ pub(super) fn chain(config: &ProviderConfig) -> SharedCredentialsProvider {
         WebIdentityTokenCredentialsProvider::builder().configure(config).build(),
     )
     .or_else("container", EcsCredentialsProvider::builder().configure(config).build())
-    .or_else("profile", ProfileFileCredentialsProvider::builder().configure(config).build())
+    .or_else("profile", profile(config, |name| std::env::var(name).ok()))
     .or_else("instance", ImdsCredentialsProvider::builder().configure(config).build());
     SharedCredentialsProvider::new(chain)
+}
+
+/// The profile files: the usual ones, or that which the Java SDK's variable names.
+fn profile(
+    config: &ProviderConfig,
+    variable: impl Fn(&str) -> Option<String>,
+) -> ProfileFileCredentialsProvider {
+    let builder = ProfileFileCredentialsProvider::builder().configure(config);
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    match (set(PROFILES_FILE), set(JAVA_PROFILES_FILE)) {
+        (None, Some(path)) => {
+            let files = EnvConfigFiles::builder()
+                .include_default_config_file(true)
+                .with_file(EnvConfigFileKind::Credentials, path);
+            builder.profile_files(files.build()).build()
+        }
+        _ => builder.build(),
+    }
 }
 
 /// `AWS_ACCESS_KEY` and `AWS_SECRET_KEY`, which the Java SDK takes as well.

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use kinetail::sandbox::StreamId;
@@ -14,6 +15,7 @@ use super::java::{Row, millis, set_modified, tells_birth};
 use super::scene::{Scene, text};
 use crate::support::agent::SOON;
 use crate::support::wait::pace;
+use crate::support::world::append;
 
 const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 
@@ -82,10 +84,7 @@ fn a_gzipped_file_is_known_by_what_it_holds() {
     scene.checkpoint("app.log");
     let modified = millis(fs::metadata(scene.path("app.log")).unwrap().modified().unwrap());
     let content = fs::read(scene.path("app.log")).unwrap();
-    let gz = File::create(scene.path("app.log.1.gz")).unwrap();
-    let mut encoder = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
-    encoder.write_all(&content).unwrap();
-    encoder.finish().unwrap();
+    gzip(&scene.path("app.log.1.gz"), &content);
     set_modified(&scene.path("app.log.1.gz"), modified);
     fs::remove_file(scene.path("app.log")).unwrap();
     scene.unsent("app.log", 20);
@@ -93,27 +92,76 @@ fn a_gzipped_file_is_known_by_what_it_holds() {
     assert!(log.contains("kind=\"finished\""), "nothing of it was left to send: {log}");
 }
 
+/// Whatever the name pattern is, however little was sent, and also where the next file got the
+/// inode number of the one that was compressed.
 #[test]
 fn the_rest_of_a_gzipped_file_is_found_by_its_position() {
+    for (pattern, count, reused) in
+        [("app.log*", 300, false), ("app.log", 300, true), ("app.log*", 3, true)]
+    {
+        let mut scene = Scene::new(pattern);
+        scene.sent("app.log", count);
+        let path = scene.path("app.log");
+        let offset = fs::metadata(&path).unwrap().len();
+        let row = Row::of(&path, offset);
+        let mut content = fs::read(&path).unwrap();
+        content.extend(scene.unsent.one("to gz", 10));
+        content.extend(scene.unsent.one("to gz", 20));
+        gzip(&scene.path("app.log.1.gz"), &content);
+        fs::remove_file(&path).unwrap();
+        pace(Duration::from_millis(20));
+        scene.unsent("app.log", 20);
+        let file_id = if reused { Row::of(&path, 0).file_id } else { row.file_id.clone() };
+        // Without a time of birth the inode speaks for the new file: it is larger than the row.
+        let updated_millis = row.modified_millis;
+        scene.java.save(&scene.flow, &Row { file_id, updated_millis, ..row });
+        let output = scene.import(&["--dry-run"]);
+        let said = text(&output.stdout);
+        if reused && !tells_birth(&path) && !said.contains("compressed") {
+            continue;
+        }
+        let gz = scene.path("app.log.1.gz");
+        let expected = format!("compressed  {}: from byte {offset}", gz.display());
+        assert!(said.contains(&expected), "{said}");
+        let log = scene.goes_on();
+        assert!(log.contains("kind=\"compressed\""), "{log}");
+    }
+}
+
+/// Of two compressed files the older one is the one that the Java agent was reading; the other
+/// one came after it, and nobody read it.
+#[test]
+fn a_compressed_file_that_nobody_read_is_named() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 300);
     scene.checkpoint("app.log");
     let path = scene.path("app.log");
-    let offset = fs::metadata(&path).unwrap().len();
+    let modified = millis(fs::metadata(&path).unwrap().modified().unwrap());
     let mut content = fs::read(&path).unwrap();
-    content.extend((0..700).flat_map(|n| scene.unsent.one("to gz", n % 90)).collect::<Vec<u8>>());
-    let gz = File::create(scene.path("app.log.1.gz")).unwrap();
-    let mut encoder = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
-    encoder.write_all(&content).unwrap();
-    encoder.finish().unwrap();
+    content.extend(scene.unsent.one("to gz", 10));
+    gzip(&scene.path("app.log.2.gz"), &content);
+    gzip(&scene.path("app.log.1.gz"), b"nobody read this\n");
+    gzip(&scene.path("app.log.3.gz"), b"the Java agent left this long ago\n");
+    set_modified(&scene.path("app.log.3.gz"), modified - HOUR_MILLIS);
+    set_modified(&scene.path("app.log.2.gz"), modified + HOUR_MILLIS);
+    set_modified(&scene.path("app.log.1.gz"), modified + 2 * HOUR_MILLIS);
     fs::remove_file(&path).unwrap();
-    let output = scene.import(&["--dry-run"]);
-    let said = text(&output.stdout);
-    let expected = format!("compressed  {}: from byte {offset}", path.display());
-    assert!(said.contains(&expected.replace("app.log:", "app.log.1.gz:")), "{said}");
-    // What the application wrote since is read beside it.
     scene.unsent("app.log", 20);
-    scene.goes_on();
+    set_modified(&path, modified + 3 * HOUR_MILLIS);
+    let output = scene.import(&["--dry-run"]);
+    assert_eq!(output.status.code(), Some(2), "there is a gap");
+    let said = text(&output.stdout);
+    let unread = format!("NOT READ    {}: ", scene.path("app.log.1.gz").display());
+    assert!(said.contains(&unread) && !said.contains("app.log.3.gz"), "{said}");
+    let log = scene.goes_on();
+    assert!(log.contains("kind=\"NOT READ\""), "{log}");
+}
+
+fn gzip(path: &Path, content: &[u8]) {
+    let file = File::create(path).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap();
 }
 
 #[test]
@@ -142,6 +190,36 @@ fn a_truncated_file_is_continued_in_its_copy_and_read_from_its_start() {
         let log = scene.goes_on();
         assert!(log.contains("kind=\"copy\""), "{log}");
     }
+}
+
+/// The truncated file is as long again as the Java agent saw it, and no line ends at the offset.
+#[test]
+fn a_truncated_file_that_grew_again_is_continued_in_its_copy() {
+    let mut scene = Scene::new("app.log*");
+    scene.sent("app.log", 3);
+    scene.checkpoint("app.log");
+    pace(Duration::from_millis(20));
+    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    File::create(scene.path("app.log")).unwrap();
+    append(&scene.path("app.log"), &scene.unsent.one("long", 4_000));
+    let log = scene.goes_on();
+    assert!(log.contains("kind=\"copy\""), "{log}");
+}
+
+#[test]
+fn a_file_that_was_truncated_and_then_rotated_out_of_the_pattern_is_read_from_its_start() {
+    let mut scene = Scene::new("app.log");
+    scene.sent("app.log", 100);
+    scene.checkpoint("app.log");
+    scene.unsent("app.log", 10);
+    pace(Duration::from_millis(20));
+    fs::copy(scene.path("app.log"), scene.path("app.log.2")).unwrap();
+    File::create(scene.path("app.log")).unwrap();
+    scene.unsent("app.log", 20);
+    fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    scene.unsent("app.log", 30);
+    let log = scene.goes_on();
+    assert!(log.contains("kind=\"copy\"") && log.contains("kind=\"STARTS OVER\""), "{log}");
 }
 
 #[test]

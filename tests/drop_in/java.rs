@@ -76,6 +76,18 @@ impl JavaDatabase {
         Connection::open(&self.path).unwrap().execute(&sql, values).unwrap();
     }
 
+    /// Path, file and offset of the row from which the Java agent would go on.
+    pub(super) fn last(&self, flow: &str) -> (PathBuf, String, u64) {
+        let sql = "SELECT path, fileId, offset FROM FILE_CHECKPOINTS WHERE flow = ?1
+            ORDER BY lastUpdated DESC LIMIT 1";
+        let conn = Connection::open(&self.path).unwrap();
+        conn.query_row(sql, [flow], |row| {
+            let path: String = row.get(0)?;
+            Ok((path.into(), row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned()))
+        })
+        .unwrap()
+    }
+
     /// Everything that tells whether somebody wrote to it, and what lies beside it.
     pub(super) fn state(&self) -> (Vec<u8>, SystemTime, Vec<PathBuf>) {
         let dir = fs::read_dir(self.path.parent().unwrap()).unwrap();

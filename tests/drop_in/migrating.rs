@@ -1,9 +1,11 @@
 //! The steps of docs/migrating.md, with the commands as they stand there.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use kinetail::sandbox::StreamId;
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::java::{JavaDatabase, Row};
@@ -63,4 +65,25 @@ fn the_commands_of_the_guide_do_what_it_says() {
     endpoint.wait_for_all(&stream, &unsent.written, SOON, || agent.log());
     assert_eq!(endpoint.data(&stream), unsent.written);
     assert_eq!(agent.stop(SOON), Some(0));
+
+    // The way back: the Java agent's database gets the position at which kinetail stopped.
+    let whole = fs::metadata(home.log("app.log")).unwrap().len();
+    append(&home.log("app.log"), &unsent.one("after the stop", 20));
+    let database = home.database();
+    Connection::open(&java.path).unwrap().execute_batch(&way_back(&database)).unwrap();
+    let (path, file_id, offset) = java.last(&flow);
+    let expected = Row::of(&home.log("app.log"), whole);
+    assert_eq!((path, file_id, offset), (expected.path, expected.file_id, whole));
+    fs::remove_file(&database).unwrap();
+    let output = home.command("import").arg("--dry-run").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(&format!("app.log: from byte {whole} of ")), "{said}");
+}
+
+/// The statements that hand kinetail's positions to the Java agent, for the database of a test.
+fn way_back(database: &Path) -> String {
+    let (_, block) = GUIDE.split_once("<<'SQL'\n").unwrap();
+    let (statements, _) = block.split_once("\n   SQL\n").unwrap();
+    assert!(statements.contains("/var/lib/kinetail/checkpoints.db"), "{statements}");
+    statements.replace("/var/lib/kinetail/checkpoints.db", database.to_str().unwrap())
 }

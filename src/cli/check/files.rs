@@ -22,13 +22,14 @@ struct Found<'s> {
     modified: Option<Timestamp>,
 }
 
-/// Lists the files that match now.
+/// Lists the files that match now. Gives how many files and directories are there and cannot be
+/// read: what is written to them is not sent, and nobody hears of it elsewhere.
 pub(super) fn describe(
     flow: &FlowConfig,
     user: &User,
     verbose: bool,
     out: &mut dyn Write,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let snapshot = Snapshot::take(&flow.pattern, 0);
     let mut found = Vec::new();
     let mut refused = Vec::new();
@@ -48,7 +49,9 @@ pub(super) fn describe(
     }
     let problems = snapshot.problems.iter().map(|problem| (problem.path.as_path(), &problem.error));
     let refused = refused.iter().map(|(path, error)| (*path, error));
+    let mut unreadable = 0;
     for (path, error) in refused.chain(problems) {
+        unreadable += usize::from(hides_lines(error));
         writeln!(out, "    cannot read {}: {}", path.display(), user.explain(path, error))?;
     }
     for path in
@@ -56,7 +59,13 @@ pub(super) fn describe(
     {
         writeln!(out, "    no directory {}; it is looked for again and again", path.display())?;
     }
-    Ok(())
+    Ok(unreadable)
+}
+
+/// Whether there may be lines that nobody can read. A link that leads nowhere, a file that was
+/// deleted meanwhile and what is no file have none.
+fn hides_lines(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput)
 }
 
 fn look(path: &Path) -> io::Result<Found<'_>> {

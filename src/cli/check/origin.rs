@@ -18,30 +18,23 @@ pub(super) fn region(
     if let Some((region, key)) = site.region {
         return format!("{region} ({key})");
     }
+    if service == Service::Firehose {
+        return format!(
+            "{REGION_DEFAULT}, where the Java agent looks if no key says otherwise: set {} to \
+             settle it",
+            service.region_key()
+        );
+    }
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     let named = REGION_VARIABLES.iter().find_map(|name| Some((set(name)?, name)));
     if let Some((region, name)) = named {
-        let found = format!("{region} ({name})");
-        return if service == Service::Kinesis || region == REGION_DEFAULT {
-            found
-        } else {
-            format!(
-                "{found}; the Java agent would use {REGION_DEFAULT}: set {} to settle it",
-                service.region_key()
-            )
-        };
+        return format!("{region} ({name})");
     }
     // Where an emulator is in use the instance is not asked.
     if site.is_custom() {
         return format!("that of the profile, else {REGION_DEFAULT}");
     }
-    match service {
-        Service::Kinesis => "that of the profile or the instance, asked at the start".to_owned(),
-        Service::CloudWatch | Service::Firehose => format!(
-            "that of the profile or the instance, asked at the start; {REGION_DEFAULT} if they \
-             have none"
-        ),
-    }
+    "that of the profile or the instance, asked at the start".to_owned()
 }
 
 /// The first place in the chain that is likely to have credentials.
@@ -76,9 +69,10 @@ pub(super) fn credentials(
         _ => "the role of the EC2 instance",
     };
     let profile = set("AWS_PROFILE");
-    let file = [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")]
+    let keys = set("AWS_SHARED_CREDENTIALS_FILE").or_else(|| set("AWS_CREDENTIAL_PROFILES_FILE"));
+    let file = [(keys, "credentials"), (set("AWS_CONFIG_FILE"), "config")]
         .into_iter()
-        .filter_map(|(name, default)| profile_file(set(name), set("HOME"), default))
+        .filter_map(|(named, default)| profile_file(named, set("HOME"), default))
         .find(|path| is_file(path));
     match (file, profile) {
         (Some(file), profile) => {
@@ -132,6 +126,10 @@ mod tests {
             "profile p of /c; if it has none, the role of the EC2 instance"
         );
         assert_eq!(
+            source(&[("AWS_CREDENTIAL_PROFILES_FILE", "/j")], "/j"),
+            "profile default of /j; if it has none, the role of the EC2 instance"
+        );
+        assert_eq!(
             source(&[("AWS_PROFILE", "p")], ""),
             "profile p, but there is no file with profiles; then the role of the EC2 instance"
         );
@@ -164,11 +162,9 @@ mod tests {
         let set = [("AWS_REGION", "eu-west-2"), ("AWS_DEFAULT_REGION", "x")];
         assert_eq!(text(Service::Kinesis, &none, &set), "eu-west-2 (AWS_REGION)");
         let firehose = text(Service::Firehose, &none, &set);
-        assert!(firehose.starts_with("eu-west-2 (AWS_REGION); the Java agent"), "{firehose}");
+        assert!(firehose.starts_with("us-east-1, where the Java agent looks"), "{firehose}");
         assert!(firehose.contains("firehose.region"), "{firehose}");
-        let set = [("AWS_REGION", "us-east-1")];
-        assert_eq!(text(Service::Firehose, &none, &set), "us-east-1 (AWS_REGION)");
-        assert!(text(Service::Firehose, &none, &[]).contains("us-east-1 if they have none"));
+        assert_eq!(text(Service::Firehose, &config, &set), "eu-west-1 (region)");
         assert!(!text(Service::Kinesis, &none, &[]).contains("us-east-1"));
     }
 }

@@ -92,7 +92,7 @@ fn text_that_is_no_document_is_an_error_with_a_place() {
         ("{\n  # x\n}", "'#' begins no comment in JSON; write '//'", (2, 3)),
         ("{\n  flows: []}", "keys and strings stand in double quotes in JSON", (2, 3)),
         ("{\"a\": \"x\n\"}", "the string is not closed on its line", (1, 7)),
-        ("{} /* x", "the comment is never closed; '*/' is missing", (1, 4)),
+        ("{ /* x", "the comment is never closed; '*/' is missing", (1, 3)),
         ("{\"a\": 1", "unclosed bracket '{'", (1, 1)),
         ("flows:\n- a: [1\n", "unclosed bracket '['", (2, 6)),
         ("region: a: b", "mapping values are not allowed in this context", (1, 10)),
@@ -101,6 +101,20 @@ fn text_that_is_no_document_is_an_error_with_a_place() {
         assert_eq!((found.0, found.1.as_str()), (Kind::Syntax, message), "{text}");
         assert_eq!(place(text), at, "{text}");
     }
+}
+
+#[test]
+fn what_stands_behind_the_map_is_pointed_at_and_keeps_its_secrets() {
+    let (_, warnings) = load(
+        &format!("{{\"flows\": [{FLOW}]}}\n}} {{\"awsSecretAccessKey\": \"hidden\"}}"),
+        Path::new("agent.json"),
+        &Environment::default(),
+    )
+    .unwrap();
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    let said = warning.to_string();
+    assert!(said.contains("agent.json:2:1: warning: what stands behind the end"), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
 }
 
 #[test]

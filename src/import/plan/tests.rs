@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::Environment;
+use crate::tail::identity::Anchor;
 
 const MILLIS_LATER: i64 = 10 * 60 * 60 * 1000;
 

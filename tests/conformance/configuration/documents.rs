@@ -32,6 +32,11 @@ const FILES_AND_FLOWS: &[Case] = &[
         All(r#"{"flows": [{"filePattern": "/a/http://b", "kinesisStream": "s"}]}"#),
         Value(id, "kinesis:s:/a/http:/b"),
     ),
+    (
+        "1.1",
+        All(r#"{"flows": [{"filePattern": "/a/b", "kinesisStream": "s"}]}}"#),
+        Warning("what stands behind the end of the map has no effect"),
+    ),
     ("1.1", Top("# x\n\"region\": \"us-east-1\""), Error("'#' begins no comment")),
     ("1.1", Top(r#"'region': "us-east-1""#), Error("double quotes")),
     ("1.1", Top(r#"region: "us-east-1""#), Error("double quotes")),
