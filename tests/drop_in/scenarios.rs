@@ -166,8 +166,8 @@ fn blocks_between_rulers_are_records() {
     assert_eq!(text(&world.stream), blocks);
 }
 
-/// 58 JSON lines of 695 to 1,390 bytes, joined for Firehose: seven or so fit into 5,120 bytes, and no
-/// two into 1,024.
+/// 58 JSON lines of 695 to 1,390 bytes, joined for Firehose: seven or so fit into 5,120 bytes, and
+/// no two into 1,024.
 #[test]
 fn lines_are_joined_into_records_as_far_as_they_fit() {
     let object = |number: usize, length: usize| {
