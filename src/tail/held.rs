@@ -161,10 +161,10 @@ impl Tailer {
         self.event(EventKind::Released, &file.path, detail);
         // A compressed copy of it could be taken for another content that begins like it.
         let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head));
-        if file.seen.links == 0 && !mistakable {
-            self.changes.push(Change::Forget(key));
-        } else {
-            self.memory.insert(remembered(file, now));
+        match (file.seen.links == 0, mistakable) {
+            (false, _) => self.memory.insert(remembered(file, now)),
+            (true, false) => self.changes.push(Change::Forget(key)),
+            (true, true) => self.hunt.finished.insert(remembered(file, now)),
         }
     }
 

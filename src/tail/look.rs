@@ -18,6 +18,13 @@ use crate::checkpoint::Change;
 /// keeps quiet files below one per cent of a core, however many they are.
 const SWEEP_EVERY_PER_FILE: Duration = Duration::from_micros(350);
 
+/// A truncated file has its new size for a moment before it has its new time of modification. This
+/// often it is asked for that, with [`STAMP_PAUSE`] in between; 2 ms together.
+const STAMP_TRIES: u32 = 20;
+
+/// See [`STAMP_TRIES`].
+const STAMP_PAUSE: Duration = Duration::from_micros(100);
+
 /// The longest time between two looks at a quiet file.
 const SWEEP_EVERY_MAX: Duration = Duration::from_secs(5);
 
@@ -109,6 +116,8 @@ impl Tailer {
     /// Something about the file changed: is it still the same content?
     fn look_closely(&mut self, key: FileKey, stat: Stat, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
+        let is_cut = stat.size < file.position.offset;
+        let stat = if is_cut { stamped(file, stat) } else { stat };
         let grew = stat.size != file.seen.size;
         let settle = i128::try_from(STAMP_SETTLES_AFTER.as_nanos()).unwrap_or(i128::MAX);
         if file.unsettled || stat.modified_nanos != file.seen.modified_nanos {
@@ -235,4 +244,25 @@ impl Tailer {
         let new_key = self.decide(new_key, now);
         self.queue_if_readable(new_key, now.instant);
     }
+}
+
+/// Waits for the time of a truncation, by which copies that were made before are told from other
+/// files that begin alike. There is no event to wait for: the kernel tells of neither.
+fn stamped(file: &Tailed, first: Stat) -> Stat {
+    let mut stat = first;
+    for _ in 0..STAMP_TRIES {
+        if stat.modified_nanos != file.seen.modified_nanos {
+            break;
+        }
+        std::thread::sleep(STAMP_PAUSE);
+        let again = match &file.handle {
+            Some(handle) => file::stat(handle),
+            None => file::stat_path(&file.path),
+        };
+        match again {
+            Ok(again) if again.inode == first.inode => stat = again,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    stat
 }

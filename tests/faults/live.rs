@@ -1,4 +1,4 @@
-//! F01, F08, F23, F28 and F33 with the real binary, real time and real notifications.
+//! F01, F06, F08, F23, F28 and F33 with the real binary, real time and real notifications.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use crate::support::load::Lines;
 use crate::support::oracle::judge;
 use crate::support::shipment::{QUIET, Shipment};
 use crate::support::wait::pace;
-use crate::support::world::append;
+use crate::support::world::{append, copy_truncate};
 
 /// F01. Rename and create, with the exact name as the pattern and nobody waiting for the agent:
 /// nothing lost, nothing repeated, each generation in order. 1,000 rotations within seconds.
@@ -33,6 +33,25 @@ fn f01_a_thousand_rotations_within_seconds() {
         fs::rename(&path, shipment.home.log(&format!("app.log.{round}"))).unwrap();
         // The application goes on writing to the file that it has open.
         open.write_all(&shipment.lines.some(&generation, 3, &mut shipment.rng)).unwrap();
+    }
+    shipment.check();
+}
+
+/// F06. copytruncate of a file of a few lines, which its first bytes alone do not tell from others,
+/// seen by the agent at the very moment of the truncation: nothing lost, nothing repeated.
+#[test]
+fn f06_copies_of_short_files_are_known_at_once() {
+    let mut shipment = Shipment::start("app.log*");
+    let path = shipment.home.log("app.log");
+    for round in 0..30 {
+        let generation = format!("g{round}");
+        let known_before = shipment.endpoint.count(&shipment.stream);
+        append(&path, &shipment.lines.some(&generation, 5, &mut shipment.rng));
+        shipment.wait_for_a_line_of(&generation, known_before);
+        pace(Duration::from_millis(100));
+        let copy = shipment.home.log(&format!("app.log.{round}"));
+        copy_truncate(&path, &copy);
+        pace(Duration::from_millis(100));
     }
     shipment.check();
 }

@@ -14,7 +14,7 @@ use crate::tail::candidate::Candidate;
 use crate::tail::event::EventKind;
 use crate::tail::file::{self, Name, Stat, Tailed};
 use crate::tail::identity::{Anchor, FileKey};
-use crate::tail::memory::{Loss, Remembered};
+use crate::tail::memory::Remembered;
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now, Tailer, checkpoint};
 use crate::tail::window::{Refill, Window};
@@ -43,14 +43,13 @@ impl Reading {
     }
 
     /// What is to be remembered of its content, as far as it is read now.
-    fn content_of(self, file: Tailed, loss: Loss, now: Now) -> Remembered {
+    fn content_of(self, file: Tailed, now: Now) -> Remembered {
         Remembered {
             head: file.head,
             position: file.position,
             trail: file.trail,
             acked: file.acked,
             since: now.instant,
-            loss,
             ..self.content
         }
     }
@@ -199,7 +198,7 @@ impl Tailer {
         self.event(EventKind::Released, &file.path, detail);
         self.hunt.leave(&file.path, reading.stat);
         if self.is_mistakable(key, &reading.head) {
-            self.memory.insert(reading.content_of(file, Loss::Released, now));
+            self.hunt.finished.insert(reading.content_of(file, now));
         } else {
             self.changes.push(Change::Forget(key));
         }
@@ -209,8 +208,7 @@ impl Tailer {
     fn give_back(&mut self, key: FileKey, now: Now) {
         let Some((reading, file)) = self.take_reading(key) else { return };
         self.hunt.leave(&file.path, reading.stat);
-        let loss = reading.content.loss;
-        self.memory.insert(reading.content_of(file, loss, now));
+        self.memory.insert(reading.content_of(file, now));
     }
 
     fn take_reading(&mut self, key: FileKey) -> Option<(Reading, Tailed)> {

@@ -21,7 +21,7 @@ use crate::checkpoint::Change;
 use crate::tail::event::EventKind;
 use crate::tail::file::{self, Stat};
 use crate::tail::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
-use crate::tail::memory::{Loss, Remembered};
+use crate::tail::memory::{Loss, Memory, Remembered};
 use crate::tail::pattern::is_compressed_name;
 use crate::tail::tailer::{Now, Tailer};
 
@@ -45,6 +45,9 @@ pub(in crate::tail) struct Hunt {
     pub(super) job: Option<Job>,
     /// Files that hold nothing of what is wanted, as they were when that was found out.
     known: HashMap<PathBuf, Stat>,
+    /// What was read to its end and is deleted or compressed, but begins like something that is
+    /// missing: no compressed file of it is to be taken for that.
+    pub(in crate::tail) finished: Memory,
     /// The contents that are looked for.
     wanted: BTreeSet<FileKey>,
     /// Files that agree with all that is known of a content, where that is little.
@@ -255,6 +258,10 @@ impl Tailer {
             self.hunt.leave(path, found.stat);
             return true;
         };
+        if sure.key().is_none() {
+            let finished = self.hunt.finished.beginning_alike(&head).into_iter();
+            contents.extend(finished.map(|content| (content.key, content.position)));
+        }
         if sure == Sure::No {
             contents.extend(self.rivals(&head, least));
         }
@@ -300,7 +307,7 @@ impl Tailer {
             self.hunt.job = Some(Job::Claim(found, verdict));
             return;
         }
-        // What is not wanted is where it was, and this is a copy of it.
+        // What is not wanted is where it was, or was read to its end, and this is a copy of it.
         let proven = verdict.proven.filter(|(key, _)| self.hunt.wanted.contains(key));
         let content = proven.and_then(|(key, _)| self.memory.get(key));
         let Some(content) = content else {
@@ -349,12 +356,10 @@ impl Tailer {
         self.recovered(&found.path);
         // It is no other content's, though one that was shorter may begin like it.
         self.hunt.leave(&found.path, found.stat);
-        if content.loss != Loss::Released {
-            let detail = format!("was {}; nothing of it is unread", content.path.display());
-            self.event(EventKind::CompressedCopy, &found.path, detail);
-        }
+        let detail = format!("was {}; nothing of it is unread", content.path.display());
+        self.event(EventKind::CompressedCopy, &found.path, detail);
         if self.is_mistakable(key, &found.head) {
-            self.memory.insert(Remembered { loss: Loss::Released, ..content });
+            self.hunt.finished.insert(content);
         } else {
             self.changes.push(Change::Forget(key));
         }
