@@ -247,7 +247,8 @@ impl Tailer {
 }
 
 /// Waits for the time of a truncation, by which copies that were made before are told from other
-/// files that begin alike. There is no event to wait for: the kernel tells of neither.
+/// files that begin alike.
+#[expect(clippy::disallowed_methods, reason = "the kernel tells of no event to wait for")]
 fn stamped(file: &Tailed, first: Stat) -> Stat {
     let mut stat = first;
     for _ in 0..STAMP_TRIES {
