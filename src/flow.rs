@@ -216,6 +216,10 @@ impl Flow {
         }
         self.close_aged_batch(now.instant, outlet);
         self.settle();
+        if self.is_drained() {
+            self.tailer.let_deleted_go(now.instant);
+            self.report_events(now.instant);
+        }
         self.write_down(outlet);
         if now.instant >= self.next_report {
             self.report(now.instant);

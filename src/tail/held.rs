@@ -30,6 +30,16 @@ impl Tailer {
         }
     }
 
+    /// Lets the deleted files go of which everything is read and acknowledged: nobody can find them
+    /// again after a stop, and nothing of them is missing.
+    pub fn let_deleted_go(&mut self, now: Instant) {
+        let deleted = self.files.values().filter(|file| is_done(file)).map(|file| file.key);
+        let deleted: Vec<FileKey> = deleted.filter(|key| self.is_lost_after_stop(*key)).collect();
+        for key in deleted {
+            self.let_go(key, now, "");
+        }
+    }
+
     /// A closed file is not where it was: it has another name there, or is nowhere to be seen.
     pub(super) fn lost_its_place(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };

@@ -84,6 +84,21 @@ fn f17_deleted_while_it_is_open_and_still_written() {
     assert!(scene.rows().is_empty(), "a file that is gone leaves no row");
 }
 
+/// F17. Deleted, read to its end, and stopped soon after: nothing of it is missing at the start.
+#[test]
+fn f17_what_was_read_of_a_deleted_file_is_not_missing_after_a_stop() {
+    let mut scene = Scene::new("*.log");
+    scene.write("a.log", "a", 100);
+    scene.settle();
+    fs::remove_file(scene.path("a.log")).unwrap();
+    scene.run(Duration::from_secs(2));
+    scene.stop();
+    assert_eq!(scene.rows().len(), 0);
+    scene.start();
+    scene.settle_and_check();
+    assert_eq!(scene.transitions("missing"), 0);
+}
+
 /// F18. A directory that is renamed and comes back, as one on a mount that blinks: nothing lost,
 /// nothing repeated. 100 times.
 #[test]
