@@ -1,6 +1,8 @@
 //! Tests of the sender with a scripted service and a clock that only the test moves.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Once;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
@@ -400,19 +402,36 @@ async fn a_stop_waits_for_the_probe_that_is_under_way() {
     assert_eq!(run.health.last(), Some(&DestinationHealth::Ok));
 }
 
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logs, while somebody wants to know.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+/// Hears what the thread logs that it is used on.
+///
+/// One subscriber for all threads, because a place that is met for the first time on a thread
+/// without one, in a test beside this one, would stay mute for all others too.
+struct Listener;
+
+impl Listener {
+    fn start() {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| {
+            let log = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Self).finish();
+            tracing::subscriber::set_global_default(log).expect("nobody else does");
+        });
+        tracing::callsite::rebuild_interest_cache();
+        LOG.set(Some(Vec::new()));
+    }
+
+    fn stop() -> String {
+        String::from_utf8(LOG.take().expect("it was started")).expect("text")
     }
 }
 
-impl std::io::Write for Log {
+impl std::io::Write for Listener {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -444,19 +463,14 @@ async fn an_hour_of_failures_is_a_few_lines() {
         ),
     ];
     for (what, step) in kinds {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let guard = tracing::subscriber::set_default(subscriber);
+        Listener::start();
         let transport = Scripted::new((0..40_000).map(step));
         let batches = (0..8).map(|batch| submission(batch, &["a"])).collect();
         let hour = Duration::from_hours(1);
         let ended = timeout(hour, run_all(&transport, batches, 8)).await;
-        drop(guard);
+        let text = Listener::stop();
         assert!(ended.is_err(), "{what}: it goes on");
         let requests = transport.seconds().len();
-        let text = log.text();
         let lines = text.lines().count();
         assert!(requests >= 60, "{what}: {requests} requests");
         assert!((2..=40).contains(&lines), "{what}: {requests} requests, {lines} lines:\n{text}");
