@@ -169,8 +169,9 @@ impl Tailer {
         let why = if why.is_empty() { String::new() } else { format!("; {why}") };
         let detail = format!("read to {}{why}", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
+        let offset = file.position.offset;
         // A compressed copy of it could be taken for another content that begins like it.
-        let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head));
+        let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head, offset));
         match (file.seen.links == 0, mistakable) {
             (false, _) => self.memory.insert(remembered(file, now)),
             (true, false) => self.changes.push(Change::Forget(key)),

@@ -51,12 +51,15 @@ impl Tailer {
         Ok(())
     }
 
-    /// Whether something is missing, or will be after a crash, that what begins with `head` could
-    /// be mistaken for once that is forgotten.
-    pub(in crate::tail) fn is_mistakable(&self, key: FileKey, head: &[u8]) -> bool {
-        let missing = self.memory.beginning_alike(head).iter().any(|content| content.key != key);
+    /// Whether something is missing, or will be after a crash, that what begins with `head` and was
+    /// read up to `offset` could be mistaken for once that is forgotten.
+    pub(in crate::tail) fn is_mistakable(&self, key: FileKey, head: &[u8], offset: u64) -> bool {
+        // Of what was read further than this its copy is too short to be taken for it.
+        let behind = |other: FileKey, at: Position| other != key && at.offset <= offset;
+        let alike = self.memory.beginning_alike(head);
+        let missing = alike.iter().any(|content| behind(content.key, content.position));
         let begins_alike = |file: &Tailed| file.head.len > 0 && file.head.agrees(head);
         let mut unlisted = self.files.values().filter(|file| file.name != Name::Listed);
-        missing || unlisted.any(|file| file.key != key && begins_alike(file))
+        missing || unlisted.any(|file| behind(file.key, file.position) && begins_alike(file))
     }
 }

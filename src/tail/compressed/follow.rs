@@ -197,7 +197,7 @@ impl Tailer {
         let detail = format!("read to {} of what was compressed", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
         self.hunt.leave(&file.path, reading.stat);
-        if self.is_mistakable(key, &reading.head) {
+        if self.is_mistakable(key, &reading.head, file.position.offset) {
             self.hunt.finished.insert(reading.content_of(file, now));
         } else {
             self.changes.push(Change::Forget(key));

@@ -358,7 +358,7 @@ impl Tailer {
         self.hunt.leave(&found.path, found.stat);
         let detail = format!("was {}; nothing of it is unread", content.path.display());
         self.event(EventKind::CompressedCopy, &found.path, detail);
-        if self.is_mistakable(key, &found.head) {
+        if self.is_mistakable(key, &found.head, content.position.offset) {
             self.hunt.finished.insert(content);
         } else {
             self.changes.push(Change::Forget(key));
