@@ -5,6 +5,7 @@
 //! goes through the real loader, splitter, chain and packer; only the files and the network are
 //! missing. Tables are text, which `table` reads; `records` has what does not fit into one.
 
+mod answers;
 mod configuration;
 mod instance;
 mod records;

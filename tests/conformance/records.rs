@@ -153,6 +153,82 @@ fn section_4_2_random_keys_differ_and_are_short() {
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1_000);
 }
 
+/// How many records each request of a file has.
+fn shape(members: &str, input: &[u8]) -> Vec<usize> {
+    batches(&config(members), input).iter().map(|body| records_of(body).len()).collect()
+}
+
+#[test]
+fn section_4_1_a_request_is_full_at_a_number_of_records() {
+    let lines = "a\n".repeat(1_200);
+    for stream in ["\"kinesisStream\": \"s\"", "\"deliveryStream\": \"d\""] {
+        assert_eq!(shape(stream, lines.as_bytes()), [500, 500, 200]);
+        let two = format!("{stream}, \"maxBufferSizeRecords\": 2");
+        assert_eq!(shape(&two, b"a\nb\nc\nd\ne\n"), [2, 2, 1]);
+    }
+}
+
+/// Kinesis counts the keys and Firehose has none.
+#[test]
+fn section_4_1_a_request_is_full_at_a_number_of_bytes() {
+    let lines = "aaaa\n".repeat(8);
+    let kinesis = "\"kinesisStream\": \"s\", \"maxBufferSizeBytes\":";
+    let firehose = "\"deliveryStream\": \"d\", \"maxBufferSizeBytes\":";
+    let record = 5 + RANDOM_KEY_BYTES;
+    for (members, bytes, want) in [
+        (kinesis, 3 * record, [3, 3, 2].as_slice()),
+        (kinesis, 3 * record - 1, &[2, 2, 2, 2]),
+        (kinesis, 1, &[1; 8]),
+        (firehose, 15, &[3, 3, 2]),
+        (firehose, 14, &[2, 2, 2, 2]),
+        (firehose, 1, &[1; 8]),
+    ] {
+        assert_eq!(
+            shape(&format!("{members} {bytes}"), lines.as_bytes()),
+            want,
+            "{members} {bytes}"
+        );
+    }
+    let keys = "\"kinesisStream\": \"s\", \"partitionKeyOption\": \"DETERMINISTIC\", \
+                \"maxBufferSizeBytes\":";
+    let record = 5 + MD5_KEY_BYTES;
+    assert_eq!(shape(&format!("{keys} {}", 4 * record), lines.as_bytes()), [4, 4]);
+}
+
+/// The most that a request may have: 5 MiB of data and keys, and 4 MiB of data.
+#[test]
+fn section_4_1_a_request_of_large_records_is_within_the_limit_of_its_service() {
+    let line = [vec![b'x'; 999_999], b"\n".to_vec()].concat();
+    let lines = line.repeat(6);
+    assert_eq!(shape("\"kinesisStream\": \"s\"", &lines), [5, 1]);
+    assert_eq!(shape("\"deliveryStream\": \"d\"", &lines), [4, 2]);
+    for bytes in [5_242_881, 0] {
+        let members = format!(
+            "{{\"flows\": [{{\"filePattern\": \"/tmp/a\", \"kinesisStream\": \"s\", \
+             \"maxBufferSizeBytes\": {bytes}}}]}}"
+        );
+        assert!(load(&members, Path::new("a.json"), &Environment::default()).is_err(), "{bytes}");
+    }
+}
+
+/// A joined record has one key, made of all its lines. On a Kinesis flow nothing is joined, so
+/// there is one key a line.
+#[test]
+fn section_4_2_keys_are_made_of_what_is_sent() {
+    let keys_of = |more: &str, input: &[u8]| {
+        let flow = "\"kinesisStream\": \"s\", \"partitionKeyOption\": \"DETERMINISTIC\"";
+        keys(&format!("{flow}, {more}"), input)
+    };
+    let md5 = |data: &[u8]| format!("{:x}", Md5::digest(data));
+    let joined = keys_of("\"aggregatedRecordSizeBytes\": 100", b"a\nb\n");
+    assert_eq!(joined, [md5(b"a\n"), md5(b"b\n")]);
+    let block = keys_of("\"multiLineStartPattern\": \"#\"", b"# a\n b\n# c\n");
+    assert_eq!(block, [md5(b"# a\n b\n"), md5(b"# c\n")]);
+    let long = [vec![b'b'; 1_600_000], b"\n".to_vec()].concat();
+    // As in the Java agent the key is made before the record is cut: its length is needed to cut.
+    assert_eq!(keys_of("\"maxBufferSizeRecords\": 1", &long), [md5(&long)]);
+}
+
 #[test]
 fn section_4_2_firehose_records_have_no_key() {
     let bodies = batches(&config("\"deliveryStream\": \"d\""), b"a\n");

@@ -4,6 +4,7 @@ mod failures;
 mod import;
 mod java;
 mod migrating;
+mod requests;
 mod scenarios;
 mod scene;
 mod takeover;

@@ -260,6 +260,58 @@ fn header_lines_are_left_out_of_each_new_file_and_of_none_that_is_continued() {
     check(&world, &lines);
 }
 
+/// The rest of what the Java agent's parser is asked about headers: longer than what is read at a
+/// time, the whole file, line by line, and at the end of a file that is shorter or empty.
+#[test]
+fn headers_of_every_kind_are_left_out() {
+    let long = "h".repeat(700_000);
+    for position in ["START_OF_FILE", "END_OF_FILE"] {
+        for before_start in ["", "# one\n", "# one\n# two\n", "# one\n# tw"] {
+            for header in [format!("# one\n# two\n{long}\n"), "# one\n# two\n\n".to_owned()] {
+                let keys = json!({ "skipHeaderLines": 3, "initialPosition": position });
+                let wanted = configured(&keys);
+                let dir = tempfile::tempdir().unwrap();
+                fs::write(dir.path().join("app.log"), before_start).unwrap();
+                let mut world = World::within(dir, "app.log*", |config| {
+                    config.initial_position = wanted.initial_position;
+                    config.skip_header_lines = wanted.skip_header_lines;
+                });
+                world.settle();
+                let rest = header.strip_prefix(before_start).unwrap();
+                for piece in rest.as_bytes().chunks(rest.len().div_ceil(3)) {
+                    world.append("app.log", piece);
+                    world.run(Duration::from_millis(500));
+                }
+                assert!(world.stream.is_empty(), "{position} {before_start:?}");
+                world.append("app.log", b"data\n");
+                world.append("app.log.new", header.as_bytes());
+                world.append("app.log.new", b"more data\n");
+                world.settle();
+                let mut records = text(&world.stream);
+                records.sort();
+                assert_eq!(records, ["data\n", "more data\n"], "{position} {before_start:?}");
+            }
+        }
+    }
+}
+
+/// Which names are logs, in the pattern of the Java agent's test.
+#[test]
+fn only_names_in_the_pattern_are_read_even_if_their_directory_comes_later() {
+    let mut world = World::new("later/app[01][123456789].log");
+    world.settle();
+    fs::create_dir(world.path("later")).unwrap();
+    let mut lines = Lines::default();
+    for name in ["app01.log", "app19.log", "app11.log"] {
+        world.append(&format!("later/{name}"), &some(&mut lines, name, 5));
+    }
+    for name in ["app00.log", "app21.log", "app011.log", "App01.log", "app01.log.1", "xapp01.log"] {
+        world.append(&format!("later/{name}"), b"not in the pattern\n");
+    }
+    world.settle();
+    check(&world, &lines);
+}
+
 /// How a file is rotated.
 #[derive(Debug, Clone, Copy)]
 enum Rotator {

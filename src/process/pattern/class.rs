@@ -4,6 +4,7 @@ use regex_syntax::hir::{Class as Set, HirKind};
 
 use super::error::PatternError;
 use super::escape::Escaped;
+use super::fold;
 use super::node::{Fold, Node, push_char};
 use super::parse::Parser;
 
@@ -15,10 +16,7 @@ impl Parser {
     pub(super) fn class(&mut self) -> Result<Node, PatternError> {
         let mut text = String::new();
         self.brackets(&mut text, 0)?;
-        match self.fold() {
-            Fold::Unicode => self.set(&format!("(?i:{text})")),
-            Fold::Ascii | Fold::None => self.set(&text),
-        }
+        self.set(&text)
     }
 
     fn brackets(&mut self, out: &mut String, depth: usize) -> Result<(), PatternError> {
@@ -26,7 +24,9 @@ impl Parser {
             return Err(self.error("too many sets within sets"));
         }
         out.push('[');
-        if self.eat('^') {
+        // Under the flag `x` too it has to stand right behind the bracket.
+        if self.peek(0) == Some('^') {
+            self.at += 1;
             out.push('^');
         }
         let mut is_first = true;
@@ -40,7 +40,7 @@ impl Parser {
                     return Ok(());
                 }
                 '[' => self.brackets(out, depth + 1)?,
-                '&' if self.eat('&') => out.push_str("&&"),
+                '&' if self.eat('&') => self.intersection(is_first, out)?,
                 '\\' => match self.escaped()? {
                     Escaped::Char(char) => self.range(char, out)?,
                     Escaped::Class(class) => out.push_str(&class),
@@ -51,19 +51,33 @@ impl Parser {
                 },
                 char => self.range(char, out)?,
             }
-            is_first = false;
+            is_first &= out.ends_with(['[', '^']);
         }
         Err(self.error("unclosed set of characters"))
     }
 
+    /// Writes an intersection. Where one side is missing Java takes the other.
+    fn intersection(&mut self, is_first: bool, out: &mut String) -> Result<(), PatternError> {
+        self.skip_comments();
+        let has_right = !matches!(self.peek(0), Some(']' | '&'));
+        match (is_first, has_right) {
+            (true, false) => return Err(self.error("an intersection of nothing")),
+            (false, true) => out.push_str("&&"),
+            (true, true) | (false, false) => {}
+        }
+        Ok(())
+    }
+
     /// Reads the range that begins with this character, or the character alone.
     fn range(&mut self, from: char, out: &mut String) -> Result<(), PatternError> {
+        self.skip_comments();
         let begins_range = self.peek(0) == Some('-') && !matches!(self.peek(1), Some('[' | ']'));
         if !begins_range {
             self.push_range(from, from, out);
             return Ok(());
         }
         self.eat('-');
+        self.skip_comments();
         let to = match self.next() {
             Some(token) if token.char == '\\' && !token.quoted => match self.escaped()? {
                 Escaped::Char(char) => Some(char),
@@ -81,10 +95,16 @@ impl Parser {
         }
     }
 
-    /// Writes a range, and the other case of the ASCII letters in it where case is ignored.
+    /// Writes a range, and the other case of what is in it where case is ignored.
     fn push_range(&self, from: char, to: char, out: &mut String) {
         push_bounds(from, to, out);
-        if self.flags.ignore_case {
+        if self.fold() == Fold::Unicode {
+            if from == to {
+                fold::push_same(from, out);
+            } else {
+                fold::push_same_as_range(from, to, out);
+            }
+        } else if self.fold() == Fold::Ascii {
             let (low, high) = (from.max('a'), to.min('z'));
             if low <= high {
                 push_bounds(low.to_ascii_uppercase(), high.to_ascii_uppercase(), out);

@@ -105,6 +105,7 @@ impl Parser {
     /// `\cX`: the character with one bit flipped, whatever it is.
     fn control(&mut self) -> Result<char, PatternError> {
         const CONTROL_BIT: u32 = 0x40;
+        self.skip_comments();
         let Some(token) = self.next() else { return Err(self.error("nothing after `\\c`")) };
         self.char_of(u32::from(token.char) ^ CONTROL_BIT)
     }

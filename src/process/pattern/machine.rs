@@ -4,6 +4,8 @@
 //! possessive quantifiers mean the same. It keeps its choices on a stack of its own and gives up
 //! when the steps that it was allowed are used up, whatever the pattern.
 
+use std::sync::LazyLock;
+
 use super::error::OverLimit;
 use super::node::{Assertion, Fold};
 use super::program::{Instruction, Program};
@@ -14,6 +16,17 @@ pub(super) const STEPS_MAX: u32 = 500_000;
 
 /// A stack larger than this is given back, in entries.
 const IDLE_ENTRIES_MAX: usize = 16 * 1024;
+
+/// What `\b` asks of the characters beside it under the flag `U`.
+static WORD: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"\w"));
+/// What it asks without that flag: `Character.isLetterOrDigit`, and marks on such a character.
+static LETTERS_AND_DIGITS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"[\p{L}\p{Nd}]"));
+static MARKS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"\p{Mn}"));
+
+/// A set that is known to exist.
+fn named(set: &str) -> Vec<(char, char)> {
+    super::class::ranges_of(set).unwrap_or_default()
+}
 
 /// A slot that was not saved.
 const UNSET: usize = usize::MAX;
@@ -36,22 +49,32 @@ pub(super) struct Machine {
 
 /// A text and the limits of the work on it.
 #[derive(Debug)]
-pub(super) struct Run<'p> {
-    pub(super) program: &'p Program,
-    pub(super) text: &'p str,
-    /// Where the search began, for `\G`.
-    pub(super) from: usize,
+pub(super) struct Run<'t> {
+    pub(super) text: &'t str,
+    /// Where the match before this one ended, for `\G`.
+    pub(super) last_end: usize,
     pub(super) steps_left: u32,
 }
 
 impl Machine {
+    /// Whether the program matches at the start of a text.
+    pub(super) fn matches(&mut self, program: &Program, text: &str) -> Result<bool, OverLimit> {
+        let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
+        self.matches_at(program, &mut run, 0)
+    }
+
     /// Whether the program matches at this place.
-    pub(super) fn matches_at(&mut self, run: &mut Run<'_>, at: usize) -> Result<bool, OverLimit> {
+    pub(super) fn matches_at(
+        &mut self,
+        program: &Program,
+        run: &mut Run<'_>,
+        at: usize,
+    ) -> Result<bool, OverLimit> {
         self.stack.clear();
         self.stack.shrink_to(IDLE_ENTRIES_MAX);
         self.slots.clear();
-        self.slots.resize(run.program.slots, UNSET);
-        let end = self.run(run, 0, at, None)?;
+        self.slots.resize(program.slots, UNSET);
+        let end = self.run(program, run, (0, at), None)?;
         Ok(end.is_some())
     }
 
@@ -65,15 +88,15 @@ impl Machine {
     /// its `target`. Afterwards the choices are still on the stack.
     fn run(
         &mut self,
+        program: &Program,
         run: &mut Run<'_>,
-        mut instruction: usize,
-        mut at: usize,
+        (mut instruction, mut at): (usize, usize),
         target: Option<usize>,
     ) -> Result<Option<usize>, OverLimit> {
         let base = self.stack.len();
         loop {
             run.take(1)?;
-            let Some(&step) = run.program.code.get(instruction) else { return Ok(None) };
+            let Some(&step) = program.code.get(instruction) else { return Ok(None) };
             let next = match step {
                 Instruction::Match if target.is_none_or(|target| target == at) => {
                     return Ok(Some(at));
@@ -88,21 +111,21 @@ impl Machine {
                     self.save(slot, at);
                     Some((instruction + 1, at))
                 }
-                Instruction::NextRound { slot, head } => {
+                Instruction::NextRound { slot, head, over } => {
                     let stood_still = self.slots.get(slot) == Some(&at);
-                    Some((if stood_still { instruction + 1 } else { head }, at))
+                    Some((if stood_still { over } else { head }, at))
                 }
                 Instruction::Atomic { end } => {
                     let base = self.stack.len();
-                    let matched = self.run(run, instruction + 1, at, None)?;
+                    let matched = self.run(program, run, (instruction + 1, at), None)?;
                     self.make_final(base);
                     matched.map(|at| (end, at))
                 }
                 Instruction::Look { end, .. } => {
-                    self.look(run, instruction, at)?.then_some((end, at))
+                    self.look(program, run, instruction, at)?.then_some((end, at))
                 }
                 Instruction::Assert(assertion) => {
-                    run.holds(assertion, at).then_some((instruction + 1, at))
+                    run.holds(assertion, at)?.then_some((instruction + 1, at))
                 }
                 Instruction::BackReference { group, fold } => {
                     self.repeated(run, group, fold, at)?.map(|at| (instruction + 1, at))
@@ -113,7 +136,7 @@ impl Machine {
                     .map(|next| (instruction + 1, at + next.len_utf8())),
                 Instruction::Set(set) => run
                     .after(at)
-                    .filter(|next| run.program.sets.get(set).is_some_and(|set| holds(set, *next)))
+                    .filter(|next| program.sets.get(set).is_some_and(|set| holds(set, *next)))
                     .map(|next| (instruction + 1, at + next.len_utf8())),
             };
             let Some(next) = next.or_else(|| self.go_back(base)) else { return Ok(None) };
@@ -124,12 +147,13 @@ impl Machine {
     /// Looks ahead or behind.
     fn look(
         &mut self,
+        program: &Program,
         run: &mut Run<'_>,
         instruction: usize,
         at: usize,
     ) -> Result<bool, OverLimit> {
         let Some(&Instruction::Look { behind, negative, lengths, .. }) =
-            run.program.code.get(instruction)
+            program.code.get(instruction)
         else {
             return Ok(false);
         };
@@ -141,14 +165,15 @@ impl Machine {
             for length in 0..=max {
                 run.take(1)?;
                 let Some(from) = start else { break };
-                if length >= min && self.run(run, instruction + 1, from, Some(at))?.is_some() {
+                let start_at = (instruction + 1, from);
+                if length >= min && self.run(program, run, start_at, Some(at))?.is_some() {
                     found = true;
                     break;
                 }
                 start = run.before(from).map(|char| from - char.len_utf8());
             }
         } else {
-            found = self.run(run, instruction + 1, at, None)?.is_some();
+            found = self.run(program, run, (instruction + 1, at), None)?.is_some();
         }
         if found && !negative {
             self.make_final(base);
@@ -178,7 +203,7 @@ impl Machine {
             let same = |found: char| match fold {
                 Fold::None => found == wanted,
                 Fold::Ascii => found.eq_ignore_ascii_case(&wanted),
-                Fold::Unicode => found == wanted || found.to_lowercase().eq(wanted.to_lowercase()),
+                Fold::Unicode => super::fold::is_same(found, wanted),
             };
             if !rest.next().is_some_and(same) {
                 return Ok(None);
@@ -232,7 +257,7 @@ impl Machine {
 }
 
 impl Run<'_> {
-    fn take(&mut self, steps: u32) -> Result<(), OverLimit> {
+    pub(super) fn take(&mut self, steps: u32) -> Result<(), OverLimit> {
         self.steps_left = self.steps_left.checked_sub(steps).ok_or(OverLimit)?;
         Ok(())
     }
@@ -251,23 +276,16 @@ impl Run<'_> {
         self.text.get(..at)?.chars().next_back()
     }
 
-    fn holds(&self, assertion: Assertion, at: usize) -> bool {
-        match assertion {
-            Assertion::SearchStart => at == self.from,
+    fn holds(&mut self, assertion: Assertion, at: usize) -> Result<bool, OverLimit> {
+        Ok(match assertion {
+            Assertion::SearchStart => at == self.last_end,
             Assertion::TextEnd => at == self.text.len(),
             Assertion::TextStart => at == 0,
             Assertion::WordBoundary { negative, unicode } => {
-                let is_word = |char: char| {
-                    char == '_'
-                        || if unicode {
-                            char.is_alphanumeric()
-                        } else {
-                            char.is_ascii_alphanumeric()
-                        }
-                };
-                let differ =
-                    self.before(at).is_some_and(is_word) != self.after(at).is_some_and(is_word);
-                differ != negative
+                let (left, right) = (self.before(at), self.after(at));
+                let right_end = at + right.map_or(0, char::len_utf8);
+                let left = self.is_of_word(left, at, unicode)?;
+                (left != self.is_of_word(right, right_end, unicode)?) != negative
             }
             Assertion::FinalEnd { unix } => {
                 self.is_before_terminator(at, unix) && self.is_last_terminator(at)
@@ -277,7 +295,34 @@ impl Run<'_> {
                 self.is_before_terminator(at, unix) || at == self.text.len()
             }
             Assertion::LineStart { unix } => self.is_line_start(at, unix),
+        })
+    }
+
+    /// Whether a character that ends at `end` is a part of a word for `\b`: a letter, a digit, an
+    /// underscore, or a mark on a letter or digit.
+    fn is_of_word(
+        &mut self,
+        char: Option<char>,
+        end: usize,
+        unicode: bool,
+    ) -> Result<bool, OverLimit> {
+        let Some(char) = char else { return Ok(false) };
+        if char.is_ascii() {
+            return Ok(char == '_' || char.is_ascii_alphanumeric());
         }
+        if unicode {
+            return Ok(holds(&WORD, char));
+        }
+        if !holds(&MARKS, char) {
+            return Ok(holds(&LETTERS_AND_DIGITS, char));
+        }
+        for base in self.text.get(..end).unwrap_or_default().chars().rev() {
+            self.take(1)?;
+            if !holds(&MARKS, base) {
+                return Ok(holds(&LETTERS_AND_DIGITS, base));
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a line terminator begins here. Between `\r` and `\n` none does.
@@ -305,7 +350,7 @@ impl Run<'_> {
     }
 }
 
-fn is_terminator(char: char) -> bool {
+pub(super) fn is_terminator(char: char) -> bool {
     matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 

@@ -9,12 +9,17 @@
 //! back-references, possessive quantifiers, atomic groups and the ends of lines within a text
 //! need the backtracking `machine`.
 //!
+//! Two things look regular and are not the same there: `\b`, which is ASCII for the crate and goes
+//! by Unicode in Java up to 18, and what a group holds after a round of a loop that matched
+//! nothing. The machine does the former where a text is not ASCII, and the latter always.
+//!
 //! No pattern runs for more than some 10 ms on a text: the machine counts its steps and gives up
 //! ([`OverLimit`]), and the `regex` crate gets no text longer than it can do in that time.
 
 mod class;
 mod error;
 mod escape;
+mod fold;
 mod group;
 mod machine;
 mod node;
@@ -63,7 +68,26 @@ pub struct Pattern {
 #[derive(Debug, Clone)]
 enum Engine {
     Linear(Regex),
+    /// The linear engine for ASCII, the machine for all other texts.
+    LinearInAscii(Regex, Arc<Program>),
     Machine(Arc<Program>),
+}
+
+/// Who does the work on one text.
+#[derive(Debug, Clone, Copy)]
+enum Worker<'p> {
+    Linear(&'p Regex),
+    Machine(&'p Program),
+}
+
+impl Engine {
+    fn worker(&self, text: &str) -> Worker<'_> {
+        match self {
+            Self::Linear(regex) => Worker::Linear(regex),
+            Self::LinearInAscii(regex, _) if text.is_ascii() => Worker::Linear(regex),
+            Self::LinearInAscii(_, program) | Self::Machine(program) => Worker::Machine(program),
+        }
+    }
 }
 
 /// Which texts a pattern matches.
@@ -109,10 +133,14 @@ impl Pattern {
                 Reach::Start => format!(r"\A(?:{text})"),
                 Reach::Whole => format!(r"\A(?:{text})\z"),
             };
-            let regex = Regex::new(&text);
-            Engine::Linear(
-                regex.map_err(|error| PatternError::TooLarge { what: last_line(&error) })?,
-            )
+            let regex = Regex::new(&text)
+                .map_err(|error| PatternError::TooLarge { what: last_line(&error) })?;
+            if tree.node.is_regular_in_ascii_only() {
+                let program = Program::new(&tree, reach == Reach::Whole)?;
+                Engine::LinearInAscii(regex, Arc::new(program))
+            } else {
+                Engine::Linear(regex)
+            }
         } else {
             Engine::Machine(Arc::new(Program::new(&tree, reach == Reach::Whole)?))
         };
@@ -136,10 +164,10 @@ impl Pattern {
     /// # Errors
     /// It would take too long.
     pub fn matches(&self, text: &str) -> Result<bool, OverLimit> {
-        match &self.engine {
-            Engine::Linear(_) if text.len() > self.text_bytes_max => Err(OverLimit),
-            Engine::Linear(regex) => Ok(regex.is_match(text)),
-            Engine::Machine(_) => Matcher::new(self).matches(text),
+        match self.engine.worker(text) {
+            Worker::Linear(_) if text.len() > self.text_bytes_max => Err(OverLimit),
+            Worker::Linear(regex) => Ok(regex.is_match(text)),
+            Worker::Machine(program) => Machine::default().matches(program, text),
         }
     }
 }
@@ -170,9 +198,9 @@ impl LineStart {
         let line = line.get(..LINE_START_BYTES_MAX).unwrap_or(line);
         let mut decoded = String::new();
         let text = text::decode(line, &mut decoded);
-        match &self.0.engine {
-            Engine::Linear(regex) => Ok(regex.is_match(text)),
-            Engine::Machine(_) => Matcher::new(&self.0).matches(text),
+        match self.0.engine.worker(text) {
+            Worker::Linear(regex) => Ok(regex.is_match(text)),
+            Worker::Machine(program) => Machine::default().matches(program, text),
         }
     }
 }
@@ -230,22 +258,22 @@ impl Finder {
 #[derive(Debug, Clone)]
 pub(super) struct Matcher {
     pattern: Pattern,
-    memory: Memory,
-}
-
-#[derive(Debug, Clone)]
-enum Memory {
-    Linear(CaptureLocations),
-    Machine(Machine),
+    /// The groups of a match by the linear engine; nothing where only the machine works.
+    locations: Option<CaptureLocations>,
+    machine: Machine,
+    /// The last match was the machine's.
+    by_machine: bool,
 }
 
 impl Matcher {
     pub(super) fn new(pattern: &Pattern) -> Self {
-        let memory = match &pattern.engine {
-            Engine::Linear(regex) => Memory::Linear(regex.capture_locations()),
-            Engine::Machine(_) => Memory::Machine(Machine::default()),
+        let locations = match &pattern.engine {
+            Engine::Linear(regex) | Engine::LinearInAscii(regex, _) => {
+                Some(regex.capture_locations())
+            }
+            Engine::Machine(_) => None,
         };
-        Self { pattern: pattern.clone(), memory }
+        Self { pattern: pattern.clone(), locations, machine: Machine::default(), by_machine: false }
     }
 
     pub(super) fn searching(finder: &Finder) -> Self {
@@ -254,27 +282,25 @@ impl Matcher {
 
     /// Whether the text matches; then the groups can be looked at.
     pub(super) fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
-        match (&self.pattern.engine, &mut self.memory) {
-            (Engine::Linear(_), Memory::Linear(_)) if text.len() > self.pattern.text_bytes_max => {
-                Err(OverLimit)
+        match (self.pattern.engine.worker(text), &mut self.locations) {
+            (Worker::Linear(_), _) if text.len() > self.pattern.text_bytes_max => Err(OverLimit),
+            (Worker::Linear(regex), Some(locations)) => {
+                self.by_machine = false;
+                Ok(regex.captures_read(locations, text).is_some())
             }
-            (Engine::Linear(regex), Memory::Linear(groups)) => {
-                Ok(regex.captures_read(groups, text).is_some())
+            (Worker::Machine(program), _) => {
+                self.by_machine = true;
+                self.machine.matches(program, text)
             }
-            (Engine::Machine(program), Memory::Machine(machine)) => {
-                machine.matches_at(&mut Run { program, text, from: 0, steps_left: STEPS_MAX }, 0)
-            }
-            (Engine::Linear(_), Memory::Machine(_)) | (Engine::Machine(_), Memory::Linear(_)) => {
-                Ok(false)
-            }
+            (Worker::Linear(_), None) => Ok(false),
         }
     }
 
     /// What a group of the last match holds, as a byte range.
     pub(super) fn group(&self, group: usize) -> Option<(usize, usize)> {
-        match &self.memory {
-            Memory::Linear(groups) => groups.get(group),
-            Memory::Machine(machine) => machine.group(group),
+        match &self.locations {
+            Some(locations) if !self.by_machine => locations.get(group),
+            _ => self.machine.group(group),
         }
     }
 
@@ -286,11 +312,13 @@ impl Matcher {
         text: &str,
         mut each: impl FnMut(std::ops::Range<usize>) -> bool,
     ) -> Result<(), OverLimit> {
-        let mut steps_left = STEPS_MAX;
-        let mut from = 0;
+        let (mut from, mut last_end) = (0, 0);
+        let mut run = Run { text, last_end, steps_left: STEPS_MAX };
         while from <= text.len() {
-            steps_left = steps_left.checked_sub(STEPS_A_SEARCH).ok_or(OverLimit)?;
-            let Some(found) = self.find_at(text, from, &mut steps_left)? else { return Ok(()) };
+            run.take(STEPS_A_SEARCH)?;
+            run.last_end = last_end;
+            let Some(found) = self.find_at(&mut run, from)? else { return Ok(()) };
+            last_end = found.end;
             from = match found.is_empty() {
                 true if found.end < text.len() => text.ceil_char_boundary(found.end + 1),
                 true => text.len() + 1,
@@ -305,25 +333,22 @@ impl Matcher {
 
     fn find_at(
         &mut self,
-        text: &str,
+        run: &mut Run<'_>,
         from: usize,
-        steps_left: &mut u32,
     ) -> Result<Option<std::ops::Range<usize>>, OverLimit> {
-        match (&self.pattern.engine, &mut self.memory) {
-            (Engine::Linear(regex), _) => Ok(regex.find_at(text, from).map(|found| found.range())),
-            (Engine::Machine(program), Memory::Machine(machine)) => {
-                let mut run = Run { program, text, from, steps_left: *steps_left };
-                let starts = (from..=text.len()).filter(|at| text.is_char_boundary(*at));
-                for at in starts {
-                    let found = machine.matches_at(&mut run, at)?;
-                    *steps_left = run.steps_left;
-                    if found {
-                        return Ok(machine.group(0).map(|(start, end)| start..end));
-                    }
-                }
-                Ok(None)
+        let text = run.text;
+        let program = match self.pattern.engine.worker(text) {
+            Worker::Linear(regex) => {
+                return Ok(regex.find_at(text, from).map(|found| found.range()));
             }
-            (Engine::Machine(_), Memory::Linear(_)) => Ok(None),
+            Worker::Machine(program) => program,
+        };
+        let starts = (from..=text.len()).filter(|at| text.is_char_boundary(*at));
+        for at in starts {
+            if self.machine.matches_at(program, run, at)? {
+                return Ok(self.machine.group(0).map(|(start, end)| start..end));
+            }
         }
+        Ok(None)
     }
 }

@@ -47,13 +47,14 @@ pub(super) enum Assertion {
     LineEnd { unix: bool },
     /// `^` under `(?m)`; never at the end of the text.
     LineStart { unix: bool },
-    /// `\G`: where the search began.
+    /// `\G`: where the match before this one ended, or the text begins.
     SearchStart,
     /// `\z`.
     TextEnd,
     /// `^` and `\A`.
     TextStart,
-    /// `\b`, or `\B` if negative.
+    /// `\b`, or `\B` if negative. Of letters and digits of Unicode even where `unicode`, the flag
+    /// `U`, is not set; with it, also of what else Unicode counts as a part of words.
     WordBoundary { negative: bool, unicode: bool },
 }
 
@@ -125,6 +126,14 @@ impl Node {
         }
     }
 
+    /// Whether it matches nothing or fails, and in one way only.
+    pub(super) fn is_always_empty(&self) -> bool {
+        let one_way = |node: &Self| {
+            !matches!(node, Self::Alternatives(_) | Self::Repeat { .. } | Self::Look { .. })
+        };
+        self.lengths().1 == Some(0) && !self.any(&|node| !one_way(node))
+    }
+
     /// Whether any part of it is so.
     pub(super) fn any(&self, is: &impl Fn(&Self) -> bool) -> bool {
         is(self)
@@ -181,12 +190,24 @@ impl Node {
             | Self::BackReference { .. }
             | Self::Look { .. }
             | Self::Repeat { greed: Greed::Possessive, .. } => true,
+            // After a round that matches nothing the groups in it hold nothing in Java, and what
+            // they held before in the `regex` crate.
+            Self::Repeat { node, max, .. } if *max != Some(1) => {
+                node.lengths().0 == 0 && node.any(&|node| matches!(node, Self::Group { .. }))
+            }
             Self::Alternatives(_)
             | Self::Class(_)
             | Self::Concat(_)
             | Self::Group { .. }
             | Self::Literal(_)
             | Self::Repeat { .. } => false,
+        })
+    }
+
+    /// Whether what the `regex` crate has means the same in ASCII texts and not in others.
+    pub(super) fn is_regular_in_ascii_only(&self) -> bool {
+        self.any(&|node| {
+            matches!(node, Self::Assertion(Assertion::WordBoundary { unicode: false, .. }))
         })
     }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::error::PatternError;
 use super::escape::Escaped;
-use super::node::{Assertion, Class, Fold, Greed, Node, push_char};
+use super::machine::is_terminator;
+use super::node::{Assertion, Class, Fold, Greed, Node};
 
 /// A repetition count that a person would write.
 const COUNT_MAX: u32 = 10_000;
@@ -199,9 +200,13 @@ impl Parser {
         }
     }
 
-    fn line_break(&self) -> Result<Node, PatternError> {
+    fn line_break(&mut self) -> Result<Node, PatternError> {
         let both = Node::Concat(vec![Node::Literal('\r'), Node::Literal('\n')]);
-        Ok(Node::Alternatives(vec![both, self.set(LINE_BREAK)?]))
+        let either = Node::Alternatives(vec![both, self.set(LINE_BREAK)?]);
+        self.skip_comments();
+        // Java gives nothing back of a line break that repeats.
+        let repeats = matches!(self.peek(0), Some('*' | '+' | '?' | '{'));
+        Ok(if repeats { Node::Atomic(Box::new(either)) } else { either })
     }
 
     pub(super) fn fold(&self) -> Fold {
@@ -237,6 +242,15 @@ impl Parser {
             Greed::Lazy
         } else {
             Greed::Greedy
+        };
+        let (atom, max) = match (atom, greed) {
+            // Java takes back what such a group holds when it matched nothing.
+            (atom @ Node::Group { .. }, Greed::Greedy)
+                if min == 0 && max != Some(1) && atom.is_always_empty() =>
+            {
+                (atom, Some(0))
+            }
+            (atom, _) => (atom, max),
         };
         Node::Repeat { node: Box::new(atom), min, max, greed }
     }
@@ -280,9 +294,9 @@ impl Parser {
                 self.set(&format!("[{lower}{upper}]"))
             }
             Fold::Unicode => {
-                let mut text = "(?i:[".to_owned();
-                push_char(&mut text, char);
-                text.push_str("])");
+                let mut text = "[".to_owned();
+                super::fold::push_same(char, &mut text);
+                text.push(']');
                 self.set(&text)
             }
             Fold::Ascii | Fold::None => Ok(Node::Literal(char)),
@@ -303,10 +317,10 @@ impl Parser {
             && (matches!(char, ' ' | '\t'..='\r') || char == '#')
         {
             self.at += 1;
+            let unix = self.flags.unix_lines;
+            let ends = |char: char| char == '\n' || !unix && is_terminator(char);
             if char == '#' {
-                while self.peek(0).is_some_and(|char| {
-                    !matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
-                }) {
+                while self.peek(0).is_some_and(|char| !ends(char)) {
                     self.at += 1;
                 }
             }
@@ -325,8 +339,9 @@ impl Parser {
         (!token.quoted).then_some(token.char)
     }
 
-    /// Goes past the next character if it is this one.
+    /// Goes past the next character if it is this one, and past comments before it.
     pub(super) fn eat(&mut self, char: char) -> bool {
+        self.skip_comments();
         let found = self.peek(0) == Some(char);
         self.at += usize::from(found);
         found
@@ -334,6 +349,7 @@ impl Parser {
 
     /// The value of the next character, if it is a digit; goes past it.
     pub(super) fn digit(&mut self, radix: u32) -> Option<u32> {
+        self.skip_comments();
         let digit = self.peek(0)?.to_digit(radix)?;
         self.at += 1;
         Some(digit)

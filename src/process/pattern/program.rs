@@ -16,6 +16,13 @@ pub(super) struct Program {
     pub(super) slots: usize,
 }
 
+/// The rounds of a loop.
+struct Rounds {
+    may_stand_still: bool,
+    /// The last instruction of each, with the slot of its start and where the next one begins.
+    ends: Vec<(usize, usize, usize)>,
+}
+
 /// One step of the machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Instruction {
@@ -38,10 +45,12 @@ pub(super) enum Instruction {
         end: usize,
     },
     Match,
-    /// Goes back to `head`, unless nothing was matched since the slot was saved.
+    /// Goes on with the round at `head`, or where the loop is `over` if nothing was matched since
+    /// the slot was saved.
     NextRound {
         slot: usize,
         head: usize,
+        over: usize,
     },
     Save(usize),
     Set(usize),
@@ -107,7 +116,9 @@ impl Program {
                 self.patch(at, look(self.code.len()));
             }
             Node::Repeat { node, min, max, greed: Greed::Possessive } => {
-                return self.atomic(|program| program.repeat(node, *min, *max, false));
+                // Java does not go back into a round either, before the last one is over.
+                let round = Node::Atomic(node.clone());
+                return self.atomic(|program| program.repeat(&round, *min, *max, false));
             }
             Node::Repeat { node, min, max, greed } => {
                 return self.repeat(node, *min, *max, *greed == Greed::Lazy);
@@ -152,39 +163,55 @@ impl Program {
         max: Option<u32>,
         lazy: bool,
     ) -> Result<(), PatternError> {
+        // In Java a round that matches nothing is the last one, even if more are asked for.
+        let mut rounds = Rounds { may_stand_still: node.lengths().0 == 0, ends: Vec::new() };
         for _ in 0..min {
-            self.compile(node)?;
+            self.round(node, None, &mut rounds)?;
         }
+        let mut splits = Vec::new();
         match max {
-            None => self.unbounded(node, lazy),
+            None => {
+                let head = self.emit(Instruction::Match)?;
+                splits.push(head);
+                self.round(node, Some(head), &mut rounds)?;
+            }
             Some(max) => {
-                let mut splits = Vec::new();
                 for _ in min..max {
                     splits.push(self.emit(Instruction::Match)?);
-                    self.compile(node)?;
+                    self.round(node, None, &mut rounds)?;
                 }
-                let end = self.code.len();
-                for at in splits {
-                    self.split(at, at + 1, end, lazy);
-                }
-                Ok(())
             }
         }
+        let end = self.code.len();
+        for at in splits {
+            self.split(at, at + 1, end, lazy);
+        }
+        for (at, slot, head) in rounds.ends {
+            self.patch(at, Instruction::NextRound { slot, head, over: end });
+        }
+        Ok(())
     }
 
-    fn unbounded(&mut self, node: &Node, lazy: bool) -> Result<(), PatternError> {
-        let head = self.emit(Instruction::Match)?;
-        if node.lengths().0 > 0 {
+    /// One round of a loop; then goes back to `head`, if there is one.
+    fn round(
+        &mut self,
+        node: &Node,
+        head: Option<usize>,
+        rounds: &mut Rounds,
+    ) -> Result<(), PatternError> {
+        if !rounds.may_stand_still {
             self.compile(node)?;
-            self.emit(Instruction::Jump(head))?;
-        } else {
-            let slot = self.slots;
-            self.slots += 1;
-            self.emit(Instruction::Save(slot))?;
-            self.compile(node)?;
-            self.emit(Instruction::NextRound { slot, head })?;
+            if let Some(head) = head {
+                self.emit(Instruction::Jump(head))?;
+            }
+            return Ok(());
         }
-        self.split(head, head + 1, self.code.len(), lazy);
+        let slot = self.slots;
+        self.slots += 1;
+        self.emit(Instruction::Save(slot))?;
+        self.compile(node)?;
+        let at = self.emit(Instruction::Match)?;
+        rounds.ends.push((at, slot, head.unwrap_or(at + 1)));
         Ok(())
     }
 

@@ -9,21 +9,45 @@ use super::parse::Flags;
 /// The set with this name, without its brackets. It may turn out not to exist.
 pub(super) fn set_named(name: &str, flags: Flags) -> String {
     let known = match (name, flags) {
-        (name, Flags { ignore_case: true, .. }) if has_case(name) => Some(cased(flags)),
+        (name, Flags { ignore_case: true, .. }) if cased(name, flags).is_some() => {
+            cased(name, flags)
+        }
         (name, Flags { unicode_classes: true, .. }) => unicode_posix(name).or_else(|| posix(name)),
         (name, _) => posix(name),
     };
-    let known = known.or_else(|| java(name)).or_else(|| block(name));
+    let known = known.or_else(|| java(name)).or_else(|| block(name)).or_else(|| binary(name));
     known.map_or_else(|| format!(r"\p{{{}}}", unicode_name(name)), str::to_owned)
 }
 
-/// Where case is ignored, both cases are the same set.
-fn has_case(name: &str) -> bool {
-    matches!(name, "Lower" | "Upper" | "Ll" | "Lu" | "Lt" | "javaLowerCase" | "javaUpperCase")
+/// Where case is ignored, the sets of one case are the set of all cases.
+fn cased(name: &str, flags: Flags) -> Option<&'static str> {
+    let all = r"\p{Lowercase}\p{Uppercase}\p{Lt}";
+    match name {
+        "Lower" | "Upper" if flags.unicode_classes => return Some(all),
+        "Lower" | "Upper" => return Some("a-zA-Z"),
+        "javaLowerCase" | "javaUpperCase" | "javaTitleCase" => return Some(all),
+        _ => {}
+    }
+    let prefixes = ["Is", "gc=", "general_category="];
+    match prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name) {
+        "Lu" | "Ll" | "Lt" => Some(r"\p{Lu}\p{Ll}\p{Lt}"),
+        "Lowercase" | "Uppercase" | "Titlecase" if name.starts_with("Is") => Some(all),
+        _ => None,
+    }
 }
 
-fn cased(flags: Flags) -> &'static str {
-    if flags.unicode_classes { r"\p{Lowercase}\p{Uppercase}\p{Lt}" } else { r"a-zA-Z" }
+/// Binary properties under `Is`, which Java asks its own methods for, not Unicode's tables.
+fn binary(name: &str) -> Option<&'static str> {
+    match name.strip_prefix("Is")?.to_ascii_uppercase().as_str() {
+        "HEX_DIGIT" | "HEXDIGIT" => Some(r"\p{Nd}\p{Hex_Digit}"),
+        "ALNUM" => unicode_posix("Alnum"),
+        "BLANK" => unicode_posix("Blank"),
+        "GRAPH" => unicode_posix("Graph"),
+        "PRINT" => unicode_posix("Print"),
+        "WORD" => Some(r"\w"),
+        "XDIGIT" => unicode_posix("XDigit"),
+        _ => None,
+    }
 }
 
 fn unicode_name(name: &str) -> &str {

@@ -8,7 +8,7 @@ use super::parse::{Flags, parse};
 use super::program::Program;
 use super::{
     Engine, Finder, Footer, LARGE_LINEAR_TEXT_BYTES_MAX, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher,
-    OverLimit, Pattern, PatternError, Separator, compile_match_pattern,
+    OverLimit, Pattern, PatternError, Separator, Worker, compile_match_pattern,
 };
 
 /// The groups of a match from 1 on, with `~` for a group that took no part.
@@ -346,7 +346,7 @@ fn flags_mean_what_they_mean_in_java() {
         (r"(?U)\w\d\s", "\u{E9}\u{660}\u{A0}", true),
         (r"(?U)\p{Alpha}\p{Lower}", "\u{C9}\u{E9}", true),
         (r"(?U)\b\u00e9\b", "\u{E9}", true),
-        (r"\b\u00e9\b", "\u{E9}", false),
+        (r"\b\u00e9\b", "\u{E9}", true),
         ("(?iu)\u{E9}[a-k]", "\u{C9}\u{212A}", true),
         (r"(?i)\p{Lower}", "A", true),
         ("(?-i)a", "a", true),
@@ -419,6 +419,9 @@ fn the_linear_engine_does_what_it_can() {
         (r"^(\S+) \[([^\]]+)\] (.*)$", true),
         (r"(a|b$)", true),
         (r"\bfoo\b", true),
+        (r"(?:a*)*", true),
+        (r"(a*)*", false),
+        (r"(?:(a)|b*){2}", false),
         (r"(?i)foo", true),
         (r"a$b", false),
         (r"(?m)^a", false),
@@ -428,8 +431,28 @@ fn the_linear_engine_does_what_it_can() {
         (r"\Ga", false),
     ] {
         let compiled = compile_match_pattern(pattern).unwrap();
-        assert_eq!(matches!(compiled.engine, Engine::Linear(_)), linear, "{pattern}");
+        let is_linear = matches!(compiled.engine.worker("a"), Worker::Linear(_));
+        assert_eq!(is_linear, linear, "{pattern}");
     }
+}
+
+/// What the `regex` crate takes for a boundary of words is one of Java in ASCII only.
+#[test]
+fn boundaries_of_words_are_found_by_the_machine_where_a_text_is_not_ascii() {
+    let compiled = compile_match_pattern(r"(\w+)\b(.*)").unwrap();
+    assert!(matches!(compiled.engine.worker("ab"), Worker::Linear(_)));
+    assert!(matches!(compiled.engine.worker("a\u{E9}"), Worker::Machine(_)));
+    let mut matcher = Matcher::new(&compiled);
+    for (text, first) in [("ab-c", (0, 2)), ("ab-\u{E9}", (0, 2)), ("a\u{E9}", (0, 0))] {
+        let matched = matcher.matches(text).unwrap();
+        assert_eq!(matched.then(|| matcher.group(1).unwrap()), (first.1 > 0).then_some(first));
+    }
+    // A mark belongs to the letter before it, however many come between.
+    let marks = format!("a{}", "\u{301}".repeat(1_000));
+    assert!(matches(r"a.*\b", &marks) && !matches(r"a\b.*", &marks));
+    let endless = "\u{301}".repeat(20_000);
+    let boundaries = compile_match_pattern(r"(?:.\B)*x").unwrap();
+    assert_eq!(boundaries.matches(&endless), Err(OverLimit));
 }
 
 #[test]
