@@ -1,8 +1,10 @@
-//! In the place of the Java agent: its checkpoints, its scenarios, its failures.
+//! In the place of the Java agent: its checkpoints, its scenarios, its failures. `map.txt` says
+//! which test shows which scenario.
 
 mod failures;
 mod import;
 mod java;
+mod map;
 mod migrating;
 mod requests;
 mod scenarios;

@@ -442,10 +442,10 @@ fn boundaries_of_words_are_found_by_the_machine_where_a_text_is_not_ascii() {
     let compiled = compile_match_pattern(r"(\w+)\b(.*)").unwrap();
     assert!(matches!(compiled.engine.worker("ab"), Worker::Linear(_)));
     assert!(matches!(compiled.engine.worker("a\u{E9}"), Worker::Machine(_)));
-    let mut subject = Matcher::new(&compiled);
+    let mut matcher = Matcher::new(&compiled);
     for (text, first) in [("ab-c", (0, 2)), ("ab-\u{E9}", (0, 2)), ("a\u{E9}", (0, 0))] {
-        let matched = subject.matches(text).unwrap();
-        assert_eq!(matched.then(|| subject.group(1).unwrap()), (first.1 > 0).then_some(first));
+        let found = matcher.matches(text).unwrap();
+        assert_eq!(found.then(|| matcher.group(1).unwrap()), (first.1 > 0).then_some(first));
     }
     // A mark belongs to the letter before it, however many come between.
     let marks = format!("a{}", "\u{301}".repeat(1_000));
