@@ -145,22 +145,24 @@ impl Reader<'_> {
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => {
-                let mut units = vec![self.unit()?];
-                // Half of a pair has no place in UTF-8; Jackson cannot write it either.
-                if units.iter().all(|unit| (0xD800..0xDC00).contains(unit)) {
-                    self.expect(b'\\')?;
-                    self.expect(b'u')?;
-                    units.push(self.unit()?);
-                }
-                let mut chars = char::decode_utf16(units);
-                match (chars.next(), chars.next()) {
-                    (Some(Ok(char)), None) => char,
-                    _ => return Err(self.error()),
-                }
-            }
+            b'u' => self.utf16()?,
             _ => return Err(self.error()),
         })
+    }
+
+    /// What follows `\u`. Half of a pair has no place in UTF-8: Java writes a question mark.
+    fn utf16(&mut self) -> Result<char, NotAnObject> {
+        let first = self.unit()?;
+        let behind = self.at;
+        if (0xD800..0xDC00).contains(&first) && self.eat(b'\\') && self.eat(b'u') {
+            let pair = [first, self.unit()?];
+            if let Some(Ok(char)) = char::decode_utf16(pair).next() {
+                return Ok(char);
+            }
+        }
+        // What follows is no second half; it is read for itself.
+        self.at = behind;
+        Ok(char::from_u32(u32::from(first)).unwrap_or('?'))
     }
 
     fn unit(&mut self) -> Result<u16, NotAnObject> {
@@ -217,6 +219,10 @@ mod tests {
             (" { \"b\" : [ 1 , {} ] , \"a\":null }\n", r#"{"b":[1,{}],"a":null}"#),
             (r#"{"a":1,"b":2,"a":3}"#, r#"{"a":3,"b":2}"#),
             (r#"{"a":"\u00e9\ud83d\ude00\/\b"}"#, "{\"a\":\"\u{E9}\u{1F600}/\\b\"}"),
+            (
+                r#"{"a":"\ud800\udc00\ud800x\udc00\ud83d\ud83d\ude00\ud800\n"}"#,
+                "{\"a\":\"\u{10000}?x??\u{1F600}?\\n\"}",
+            ),
             (r#"{"a":true} trailing"#, r#"{"a":true}"#),
             (r#"{"a":-1.50e1}"#, r#"{"a":-15.0}"#),
         ] {
@@ -239,8 +245,6 @@ mod tests {
             "{\"a\":1,}",
             "{\"a\":01}",
             "{\"a\":\"\n\"}",
-            "{\"a\":\"\\ud800\"}",
-            "{\"a\":\"\\udc00\"}",
             "{\"a\":\"\\x\"}",
             "{\"a\":nul}",
             "{'a':1}",

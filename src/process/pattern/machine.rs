@@ -4,6 +4,7 @@
 //! possessive quantifiers mean the same. It keeps its choices on a stack of its own and gives up
 //! when the steps that it was allowed are used up, whatever the pattern.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::error::OverLimit;
@@ -27,6 +28,9 @@ static MARKS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"\p{Mn}"));
 fn named(set: &str) -> Vec<(char, char)> {
     super::class::ranges_of(set).unwrap_or_default()
 }
+
+/// As many slots as this are made ready in the time of a step.
+const SLOTS_A_STEP: usize = 16;
 
 /// A slot that was not saved.
 const UNSET: usize = usize::MAX;
@@ -70,12 +74,30 @@ impl Machine {
         run: &mut Run<'_>,
         at: usize,
     ) -> Result<bool, OverLimit> {
+        // Many slots take their time, too.
+        run.take(u32::try_from(program.slots / SLOTS_A_STEP).unwrap_or(u32::MAX))?;
         self.stack.clear();
         self.stack.shrink_to(IDLE_ENTRIES_MAX);
         self.slots.clear();
         self.slots.resize(program.slots, UNSET);
         let end = self.run(program, run, (0, at), None)?;
         Ok(end.is_some())
+    }
+
+    /// The first match that begins at a place or behind it, as a byte range.
+    pub(super) fn find_at(
+        &mut self,
+        program: &Program,
+        run: &mut Run<'_>,
+        from: usize,
+    ) -> Result<Option<Range<usize>>, OverLimit> {
+        let text = run.text;
+        for at in (from..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            if self.matches_at(program, run, at)? {
+                return Ok(self.group(0).map(|(start, end)| start..end));
+            }
+        }
+        Ok(None)
     }
 
     /// What a group matched, as a byte range; group 0 is the whole match.

@@ -314,10 +314,15 @@ impl Matcher {
     ) -> Result<(), OverLimit> {
         let (mut from, mut last_end) = (0, 0);
         let mut run = Run { text, last_end, steps_left: STEPS_MAX };
+        let worker = self.pattern.engine.worker(text);
         while from <= text.len() {
             run.take(STEPS_A_SEARCH)?;
             run.last_end = last_end;
-            let Some(found) = self.find_at(&mut run, from)? else { return Ok(()) };
+            let found = match worker {
+                Worker::Linear(regex) => regex.find_at(text, from).map(|found| found.range()),
+                Worker::Machine(program) => self.machine.find_at(program, &mut run, from)?,
+            };
+            let Some(found) = found else { return Ok(()) };
             last_end = found.end;
             from = match found.is_empty() {
                 true if found.end < text.len() => text.ceil_char_boundary(found.end + 1),
@@ -329,26 +334,5 @@ impl Matcher {
             }
         }
         Ok(())
-    }
-
-    fn find_at(
-        &mut self,
-        run: &mut Run<'_>,
-        from: usize,
-    ) -> Result<Option<std::ops::Range<usize>>, OverLimit> {
-        let text = run.text;
-        let program = match self.pattern.engine.worker(text) {
-            Worker::Linear(regex) => {
-                return Ok(regex.find_at(text, from).map(|found| found.range()));
-            }
-            Worker::Machine(program) => program,
-        };
-        let starts = (from..=text.len()).filter(|at| text.is_char_boundary(*at));
-        for at in starts {
-            if self.machine.matches_at(program, run, at)? {
-                return Ok(self.machine.group(0).map(|(start, end)| start..end));
-            }
-        }
-        Ok(None)
     }
 }
