@@ -29,6 +29,9 @@ fn named(set: &str) -> Vec<(char, char)> {
     super::class::ranges_of(set).unwrap_or_default()
 }
 
+/// What it takes to begin at a place, beside the slots.
+const STEPS_A_START: u32 = 2;
+
 /// As many slots as this are made ready in the time of a step.
 const SLOTS_A_STEP: usize = 16;
 
@@ -74,8 +77,9 @@ impl Machine {
         run: &mut Run<'_>,
         at: usize,
     ) -> Result<bool, OverLimit> {
-        // Many slots take their time, too.
-        run.take(u32::try_from(program.slots / SLOTS_A_STEP).unwrap_or(u32::MAX))?;
+        // To begin takes its time, too.
+        let slots = program.slots / SLOTS_A_STEP;
+        run.take(u32::try_from(slots).unwrap_or(u32::MAX).saturating_add(STEPS_A_START))?;
         self.stack.clear();
         self.stack.shrink_to(IDLE_ENTRIES_MAX);
         self.slots.clear();
@@ -332,6 +336,7 @@ impl Run<'_> {
         if char.is_ascii() {
             return Ok(char == '_' || char.is_ascii_alphanumeric());
         }
+        self.take(1)?;
         if unicode {
             return Ok(holds(&WORD, char));
         }

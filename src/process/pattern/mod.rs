@@ -14,7 +14,8 @@
 //! nothing. The machine does the former where a text is not ASCII, and the latter always.
 //!
 //! No pattern runs for more than some 10 ms on a text: the machine counts its steps and gives up
-//! ([`OverLimit`]), and the `regex` crate gets no text longer than it can do in that time.
+//! ([`OverLimit`]), and the `regex` crate gets no text longer than it can do in that time. Longer
+//! texts go to the machine.
 
 mod class;
 mod error;
@@ -39,15 +40,17 @@ use self::parse::{Flags, Tree, parse};
 use self::program::Program;
 use super::text;
 
-/// The longest text that the `regex` crate gets for a whole match, in bytes. Its slowest way to
-/// find groups was seen to take 110 ns a byte for patterns of usual size.
+/// The longest text that the `regex` crate gets for a match at the start of a text, in bytes. Its
+/// slowest way to find groups was seen to take 110 ns a byte for patterns of usual size.
 const LINEAR_TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// The same for large patterns, on which it was seen to take 460 ns a byte.
-const LARGE_LINEAR_TEXT_BYTES_MAX: usize = 16 * 1024;
+/// The same, times the [`node::Node::width`] of the pattern: each part of it that may be in the
+/// middle of a match was seen to take up to 7.5 ns a byte, and about every other one may be.
+const LINEAR_WORK_MAX: usize = 2_500_000;
 
-/// A pattern that has more instructions than this, with its repetitions written out, is large.
-const LARGE_PATTERN_INSTRUCTIONS: usize = 1_000;
+/// A search for delimiters needs no groups, and is as fast as this for narrow patterns whatever
+/// the text.
+const NARROW: usize = 40;
 
 /// Of a line that may start a record, this many bytes are looked at.
 const LINE_START_BYTES_MAX: usize = LINEAR_TEXT_BYTES_MAX;
@@ -60,16 +63,21 @@ const STEPS_A_SEARCH: u32 = 5;
 pub struct Pattern {
     engine: Engine,
     groups: usize,
-    /// The longest text that the linear engine gets.
-    text_bytes_max: usize,
 }
 
 /// Who does the work.
 #[derive(Debug, Clone)]
 enum Engine {
-    Linear(Regex),
-    /// The linear engine for ASCII, the machine for all other texts.
-    LinearInAscii(Regex, Arc<Program>),
+    /// The linear engine, and the machine for the texts that are not for it.
+    Linear {
+        regex: Regex,
+        /// What it matches it matches in ASCII texts only.
+        ascii_only: bool,
+        /// It takes too long on texts that are longer than this.
+        text_bytes_max: usize,
+        /// Nothing where the pattern is too large for the machine.
+        program: Option<Arc<Program>>,
+    },
     Machine(Arc<Program>),
 }
 
@@ -81,11 +89,17 @@ enum Worker<'p> {
 }
 
 impl Engine {
-    fn worker(&self, text: &str) -> Worker<'_> {
+    fn worker(&self, text: &str) -> Result<Worker<'_>, OverLimit> {
         match self {
-            Self::Linear(regex) => Worker::Linear(regex),
-            Self::LinearInAscii(regex, _) if text.is_ascii() => Worker::Linear(regex),
-            Self::LinearInAscii(_, program) | Self::Machine(program) => Worker::Machine(program),
+            Self::Linear { regex, ascii_only, text_bytes_max, .. }
+                if text.len() <= *text_bytes_max && (!ascii_only || text.is_ascii()) =>
+            {
+                Ok(Worker::Linear(regex))
+            }
+            Self::Linear { program: None, .. } => Err(OverLimit),
+            Self::Linear { program: Some(program), .. } | Self::Machine(program) => {
+                Ok(Worker::Machine(program))
+            }
         }
     }
 }
@@ -125,6 +139,7 @@ impl Pattern {
         }
         let groups = tree.groups;
         let far = reach == Reach::Part && tree.node.may_search_far_ahead();
+        let program = Program::new(&tree, reach == Reach::Whole).map(Arc::new);
         let engine = if tree.node.is_regular() && !far {
             let mut text = String::new();
             tree.node.write(&mut text);
@@ -133,24 +148,23 @@ impl Pattern {
                 Reach::Start => format!(r"\A(?:{text})"),
                 Reach::Whole => format!(r"\A(?:{text})\z"),
             };
-            let regex = Regex::new(&text)
-                .map_err(|error| PatternError::TooLarge { what: last_line(&error) })?;
-            if tree.node.is_regular_in_ascii_only() {
-                let program = Program::new(&tree, reach == Reach::Whole)?;
-                Engine::LinearInAscii(regex, Arc::new(program))
-            } else {
-                Engine::Linear(regex)
+            let width = tree.node.width();
+            let longest = LINEAR_WORK_MAX / width.max(1);
+            Engine::Linear {
+                regex: Regex::new(&text)
+                    .map_err(|error| PatternError::TooLarge { what: last_line(&error) })?,
+                ascii_only: tree.node.is_regular_in_ascii_only(),
+                text_bytes_max: match reach {
+                    Reach::Part if width <= NARROW => usize::MAX,
+                    Reach::Part => longest,
+                    Reach::Start | Reach::Whole => longest.min(LINEAR_TEXT_BYTES_MAX),
+                },
+                program: program.ok(),
             }
         } else {
-            Engine::Machine(Arc::new(Program::new(&tree, reach == Reach::Whole)?))
+            Engine::Machine(program?)
         };
-        let is_large = match Program::new(&tree, false) {
-            Ok(program) => program.code.len() > LARGE_PATTERN_INSTRUCTIONS,
-            Err(_) => true,
-        };
-        let text_bytes_max =
-            if is_large { LARGE_LINEAR_TEXT_BYTES_MAX } else { LINEAR_TEXT_BYTES_MAX };
-        Ok(Self { engine, groups, text_bytes_max })
+        Ok(Self { engine, groups })
     }
 
     /// How many groups capture.
@@ -164,8 +178,7 @@ impl Pattern {
     /// # Errors
     /// It would take too long.
     pub fn matches(&self, text: &str) -> Result<bool, OverLimit> {
-        match self.engine.worker(text) {
-            Worker::Linear(_) if text.len() > self.text_bytes_max => Err(OverLimit),
+        match self.engine.worker(text)? {
             Worker::Linear(regex) => Ok(regex.is_match(text)),
             Worker::Machine(program) => Machine::default().matches(program, text),
         }
@@ -198,7 +211,7 @@ impl LineStart {
         let line = line.get(..LINE_START_BYTES_MAX).unwrap_or(line);
         let mut decoded = String::new();
         let text = text::decode(line, &mut decoded);
-        match self.0.engine.worker(text) {
+        match self.0.engine.worker(text)? {
             Worker::Linear(regex) => Ok(regex.is_match(text)),
             Worker::Machine(program) => Machine::default().matches(program, text),
         }
@@ -268,9 +281,7 @@ pub(super) struct Matcher {
 impl Matcher {
     pub(super) fn new(pattern: &Pattern) -> Self {
         let locations = match &pattern.engine {
-            Engine::Linear(regex) | Engine::LinearInAscii(regex, _) => {
-                Some(regex.capture_locations())
-            }
+            Engine::Linear { regex, .. } => Some(regex.capture_locations()),
             Engine::Machine(_) => None,
         };
         Self { pattern: pattern.clone(), locations, machine: Machine::default(), by_machine: false }
@@ -282,8 +293,7 @@ impl Matcher {
 
     /// Whether the text matches; then the groups can be looked at.
     pub(super) fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
-        match (self.pattern.engine.worker(text), &mut self.locations) {
-            (Worker::Linear(_), _) if text.len() > self.pattern.text_bytes_max => Err(OverLimit),
+        match (self.pattern.engine.worker(text)?, &mut self.locations) {
             (Worker::Linear(regex), Some(locations)) => {
                 self.by_machine = false;
                 Ok(regex.captures_read(locations, text).is_some())
@@ -314,7 +324,7 @@ impl Matcher {
     ) -> Result<(), OverLimit> {
         let (mut from, mut last_end) = (0, 0);
         let mut run = Run { text, last_end, steps_left: STEPS_MAX };
-        let worker = self.pattern.engine.worker(text);
+        let worker = self.pattern.engine.worker(text)?;
         while from <= text.len() {
             run.take(STEPS_A_SEARCH)?;
             run.last_end = last_end;

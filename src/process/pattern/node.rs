@@ -117,11 +117,43 @@ impl Node {
             ),
             Self::Repeat { node, min, max, .. } => {
                 let (low, high) = node.lengths();
-                let times = |length: usize, count: u32| {
-                    length.checked_mul(usize::try_from(count).unwrap_or(usize::MAX))
-                };
-                let most = high.zip(*max).and_then(|(high, max)| times(high, max));
-                (times(low, *min).unwrap_or(usize::MAX), most)
+                let most = high.zip(*max).map(|(high, max)| times(high, max));
+                (times(low, *min), most.filter(|most| *most < usize::MAX))
+            }
+        }
+    }
+
+    /// How many parts of it may be in the middle of a match at one place of a text: all that
+    /// stand in a repetition that may end sooner or later, with its rounds written out.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Alternatives(nodes) | Self::Concat(nodes) => {
+                nodes.iter().map(Self::width).fold(0, usize::saturating_add)
+            }
+            Self::Atomic(node) | Self::Group { node, .. } | Self::Look { node, .. } => node.width(),
+            Self::Repeat { node, min, max, .. } if *max == Some(*min) => times(node.width(), *min),
+            Self::Repeat { .. } => self.size(),
+            Self::Assertion(_) | Self::BackReference { .. } | Self::Class(_) | Self::Literal(_) => {
+                0
+            }
+        }
+    }
+
+    /// How many instructions it takes, about, with repetitions written out.
+    fn size(&self) -> usize {
+        match self {
+            Self::Alternatives(nodes) | Self::Concat(nodes) => {
+                nodes.iter().map(Self::size).fold(nodes.len(), usize::saturating_add)
+            }
+            Self::Atomic(node) | Self::Group { node, .. } | Self::Look { node, .. } => {
+                node.size().saturating_add(2)
+            }
+            Self::Repeat { node, min, max, .. } => {
+                let round = node.size().saturating_add(1);
+                times(round, max.unwrap_or(*min).max(1)).saturating_add(1)
+            }
+            Self::Assertion(_) | Self::BackReference { .. } | Self::Class(_) | Self::Literal(_) => {
+                1
             }
         }
     }
@@ -271,6 +303,11 @@ impl Assertion {
             Self::FinalEnd { .. } | Self::LineEnd { .. } | Self::TextEnd => r"\z",
         }
     }
+}
+
+/// So many times as much, or the greatest number.
+fn times(size: usize, count: u32) -> usize {
+    size.saturating_mul(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 fn quantifier(min: u32, max: Option<u32>) -> String {

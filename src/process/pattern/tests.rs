@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::parse::{Flags, parse};
 use super::program::Program;
 use super::{
-    Engine, Finder, Footer, LARGE_LINEAR_TEXT_BYTES_MAX, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher,
-    OverLimit, Pattern, PatternError, Separator, Worker, compile_match_pattern,
+    Engine, Finder, Footer, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher, OverLimit, Pattern,
+    PatternError, Separator, Worker, compile_match_pattern,
 };
 
 /// The groups of a match from 1 on, with `~` for a group that took no part.
@@ -35,7 +35,7 @@ fn on_the_machine(pattern: &str) -> Result<Pattern, PatternError> {
     let tree = parse(pattern, Flags::default())?;
     let groups = tree.groups;
     let engine = Engine::Machine(Arc::new(Program::new(&tree, true)?));
-    Ok(Pattern { engine, groups, text_bytes_max: 0 })
+    Ok(Pattern { engine, groups })
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -404,13 +404,31 @@ fn no_pattern_runs_for_ever() {
             assert_eq!(result, Err(OverLimit), "{pattern}");
         }
     }
-    let linear = compile_match_pattern("(a+)+").unwrap();
-    assert_eq!(linear.matches(&text), Ok(true));
-    assert_eq!(linear.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX)), Ok(true));
-    assert_eq!(linear.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
-    let large = compile_match_pattern("(?:[a-z]{1,20}){1,200}.*").unwrap();
-    assert_eq!(large.matches(&"a".repeat(LARGE_LINEAR_TEXT_BYTES_MAX)), Ok(true));
-    assert_eq!(large.matches(&"a".repeat(LARGE_LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
+}
+
+/// The linear engine would take long on long texts, and on short ones if the pattern is wide.
+#[test]
+fn texts_that_are_too_long_for_the_linear_engine_go_to_the_machine() {
+    let is_linear = |pattern: &str, bytes: usize| {
+        let compiled = compile_match_pattern(pattern).unwrap();
+        let text = "a".repeat(bytes);
+        let worker = compiled.engine.worker(&text).unwrap();
+        assert_eq!(compiled.matches(&text), Ok(true), "{pattern} on {bytes}");
+        matches!(worker, Worker::Linear(_))
+    };
+    assert!(is_linear("(a+)+", LINEAR_TEXT_BYTES_MAX));
+    assert!(!is_linear("(a+)+", LINEAR_TEXT_BYTES_MAX + 1));
+    assert!(is_linear("(a{1,100}){1,100}", 100));
+    assert!(!is_linear("(a{1,100}){1,100}", 1_000));
+    assert!(!is_linear("(?:[a-z]{1,20}){1,200}.*", 16 * 1024));
+    assert!(is_linear("(?:[a-z]{20}){200}.*", 16 * 1024), "there is one way through it");
+    // The machine, too, gives up where there is too much to do.
+    let compiled = compile_match_pattern("(.*)(.*)(.*)(.*)x").unwrap();
+    assert_eq!(compiled.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
+    // What is too large for the machine is done by the linear engine or not at all.
+    let large = compile_match_pattern("(?:(?:[ab]{100}){100}){6}.*").unwrap();
+    assert_eq!(large.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX)), Ok(true));
+    assert_eq!(large.matches(&"a".repeat(LINEAR_TEXT_BYTES_MAX + 1)), Err(OverLimit));
 }
 
 #[test]
@@ -431,7 +449,7 @@ fn the_linear_engine_does_what_it_can() {
         (r"\Ga", false),
     ] {
         let compiled = compile_match_pattern(pattern).unwrap();
-        let is_linear = matches!(compiled.engine.worker("a"), Worker::Linear(_));
+        let is_linear = matches!(compiled.engine.worker("a"), Ok(Worker::Linear(_)));
         assert_eq!(is_linear, linear, "{pattern}");
     }
 }
@@ -440,8 +458,8 @@ fn the_linear_engine_does_what_it_can() {
 #[test]
 fn boundaries_of_words_are_found_by_the_machine_where_a_text_is_not_ascii() {
     let compiled = compile_match_pattern(r"(\w+)\b(.*)").unwrap();
-    assert!(matches!(compiled.engine.worker("ab"), Worker::Linear(_)));
-    assert!(matches!(compiled.engine.worker("a\u{E9}"), Worker::Machine(_)));
+    assert!(matches!(compiled.engine.worker("ab"), Ok(Worker::Linear(_))));
+    assert!(matches!(compiled.engine.worker("a\u{E9}"), Ok(Worker::Machine(_))));
     let mut matcher = Matcher::new(&compiled);
     for (text, first) in [("ab-c", (0, 2)), ("ab-\u{E9}", (0, 2)), ("a\u{E9}", (0, 0))] {
         let found = matcher.matches(text).unwrap();
