@@ -3,14 +3,15 @@
 //! It owns the buffers that the records pass through, so that a flow's thread converts without
 //! allocating. It does not decide what a skipped or unreadable record means to the flow.
 
+use kinetail_java_regex::{OverLimit, text};
+
 use super::add_ec2_metadata::AddEc2Metadata;
 use super::add_metadata::AddMetadata;
 use super::csv_to_json::CsvToJson;
 use super::json_reader::NotAnObject;
 use super::log_to_json::LogToJson;
-use super::pattern::OverLimit;
 use super::single_line::SingleLine;
-use super::{ConverterConfig, add_brackets, text};
+use super::{ConverterConfig, add_brackets};
 
 /// A record is skipped because the line does not have the shape of the format or pattern.
 pub const NO_MATCH: &str = "no_match";

@@ -3,9 +3,10 @@
 //! There are no quotes, no header and no types: a delimiter is a delimiter wherever it stands, a
 //! column that is missing is null, and columns without a name are left out.
 
+use kinetail_java_regex::OverLimit;
+
 use super::JsonFormat;
 use super::json::ObjectWriter;
-use super::pattern::OverLimit;
 use super::split::{CsvDelimiter, Splitter};
 
 /// The converter.

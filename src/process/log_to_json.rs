@@ -3,11 +3,12 @@
 //! The parts come from one of the predefined formats or from the groups of a pattern. A line
 //! that is not of the shape is skipped, and every line is when names and parts differ in number.
 
+use kinetail_java_regex::{Matcher, Pattern};
+
 use super::JsonFormat;
 use super::chain::{FIELD_COUNT, NO_MATCH, Refused};
 use super::formats::LogFormat;
 use super::json::ObjectWriter;
-use super::pattern::{Matcher, Pattern};
 
 /// The converter.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 //!
 //! One file a converter: `add_brackets`, `add_metadata`, `add_ec2_metadata`, `single_line`,
 //! `csv_to_json` and `log_to_json`; `chain` runs them in order. Beside them stand the pieces they
-//! share: `text` decodes, `json` writes flat objects and `value` any, `json_reader` reads,
-//! `split` cuts columns, `formats` reads the predefined log formats and `pattern` matches Java's
-//! regular expressions.
+//! share: `json` writes flat objects and `value` any, `json_reader` reads, `split` cuts columns and
+//! `formats` reads the predefined log formats. Java's regular expressions are a package of their
+//! own, `kinetail-java-regex`.
 //!
 //! The behaviour is the Java agent's, bit for bit: a converter gets the record with its line end,
 //! its output feeds the next one, a record may be skipped, and when a converter cannot read a
@@ -21,10 +21,8 @@ mod formats;
 mod json;
 mod json_reader;
 mod log_to_json;
-mod pattern;
 mod single_line;
 mod split;
-mod text;
 mod value;
 
 use std::time::Duration;
@@ -33,7 +31,7 @@ pub use add_ec2_metadata::{Facts, MachineFacts};
 pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
 pub use formats::LogFormat;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
-pub use pattern::{
+pub use kinetail_java_regex::{
     Finder, Footer, LineStart, OverLimit, Pattern, PatternError, compile_match_pattern,
 };
 pub use split::CsvDelimiter;

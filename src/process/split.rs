@@ -6,9 +6,8 @@
 
 use std::ops::Range;
 
+use kinetail_java_regex::{Finder, Matcher, OverLimit, PatternError, Separator};
 use memchr::memmem;
-
-use super::pattern::{Finder, Matcher, OverLimit, PatternError, Separator};
 
 /// What stands between two columns.
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@
 
 mod parts;
 
+use kinetail_java_regex::Matcher;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::compile_match_pattern;
-use super::super::pattern::Matcher;
 use super::LogFormat;
 use parts::parts_of;
 

@@ -29,6 +29,7 @@ mod program;
 mod property;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -38,7 +39,6 @@ pub use self::error::{OverLimit, PatternError};
 use self::machine::{Machine, Run, STEPS_MAX};
 use self::parse::{Flags, Tree, parse};
 use self::program::Program;
-use super::text;
 
 /// The longest text that the `regex` crate gets for a match at the start of a text, in bytes. Its
 /// slowest way to find groups was seen to take 110 ns a byte for patterns of usual size.
@@ -251,14 +251,19 @@ pub struct Finder(Pattern);
 
 /// What a text between two columns is: plain text where that is all that it can be.
 #[derive(Debug)]
-pub(super) enum Separator {
+pub enum Separator {
+    /// A pattern.
     Finder(Finder),
+    /// Plain text.
     Literal(String),
 }
 
 impl Finder {
     /// Compiles a pattern, unless it is plain text.
-    pub(super) fn compile(java: &str) -> Result<Separator, PatternError> {
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`].
+    pub fn compile(java: &str) -> Result<Separator, PatternError> {
         let tree = parse(java, Flags::default())?;
         match tree.node.literal() {
             Some(literal) => Ok(Separator::Literal(literal)),
@@ -269,7 +274,7 @@ impl Finder {
 
 /// A pattern with the memory that it takes to match it, used again from text to text.
 #[derive(Debug, Clone)]
-pub(super) struct Matcher {
+pub struct Matcher {
     pattern: Pattern,
     /// The groups of a match by the linear engine; nothing where only the machine works.
     locations: Option<CaptureLocations>,
@@ -279,7 +284,9 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    pub(super) fn new(pattern: &Pattern) -> Self {
+    /// A matcher of a pattern.
+    #[must_use]
+    pub fn new(pattern: &Pattern) -> Self {
         let locations = match &pattern.engine {
             Engine::Linear { regex, .. } => Some(regex.capture_locations()),
             Engine::Machine(_) => None,
@@ -287,12 +294,17 @@ impl Matcher {
         Self { pattern: pattern.clone(), locations, machine: Machine::default(), by_machine: false }
     }
 
-    pub(super) fn searching(finder: &Finder) -> Self {
+    /// A matcher that searches for a delimiter.
+    #[must_use]
+    pub fn searching(finder: &Finder) -> Self {
         Self::new(&finder.0)
     }
 
     /// Whether the text matches; then the groups can be looked at.
-    pub(super) fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
         match (self.pattern.engine.worker(text)?, &mut self.locations) {
             (Worker::Linear(regex), Some(locations)) => {
                 self.by_machine = false;
@@ -307,7 +319,8 @@ impl Matcher {
     }
 
     /// What a group of the last match holds, as a byte range.
-    pub(super) fn group(&self, group: usize) -> Option<(usize, usize)> {
+    #[must_use]
+    pub fn group(&self, group: usize) -> Option<(usize, usize)> {
         match &self.locations {
             Some(locations) if !self.by_machine => locations.get(group),
             _ => self.machine.group(group),
@@ -317,7 +330,10 @@ impl Matcher {
     /// Calls `each` with the matches in the order and number in which Java's `Matcher.find` gives
     /// them, until it says that it has enough. Unlike Rust's `find_iter`, it may find a match of
     /// no width right behind another match.
-    pub(super) fn find_each(
+    ///
+    /// # Errors
+    /// It would take too long to find them.
+    pub fn find_each(
         &mut self,
         text: &str,
         mut each: impl FnMut(std::ops::Range<usize>) -> bool,

@@ -5,7 +5,7 @@
 //! to Java and becomes one U+FFFD, where Rust counts each byte. Seen on JDK 17.
 
 /// The text of `bytes`; `scratch` holds it when something had to be replaced.
-pub(super) fn decode<'a>(bytes: &'a [u8], scratch: &'a mut String) -> &'a str {
+pub fn decode<'a>(bytes: &'a [u8], scratch: &'a mut String) -> &'a str {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text;
     }
