@@ -16,7 +16,8 @@ pub mod flow;
 pub mod import;
 pub mod metrics;
 pub mod process;
-pub mod repeats;
 pub mod sandbox;
 pub mod send;
 pub mod tail;
+
+pub use kinetail_base::repeats;

@@ -4,8 +4,9 @@
 //! service's limits. Nothing here knows time, files or the network.
 
 pub mod body;
-pub mod limits;
 pub mod pack;
+
+pub use kinetail_base::limits;
 
 use crate::tail::identity::{Anchor, FileKey};
 

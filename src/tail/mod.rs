@@ -7,7 +7,7 @@
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
 //! stays open. `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to
 //! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed`
-//! goes on in compressed files with contents that are known. `identity`, `memory`, `rotation` and
+//! goes on in compressed files with contents that are known. `memory`, `rotation` and
 //! `splitter` are pure: no clock and no I/O.
 
 mod ahead;
@@ -21,7 +21,6 @@ pub mod file;
 mod glob;
 mod held;
 pub mod hole;
-pub mod identity;
 mod look;
 pub mod memory;
 pub mod pattern;
@@ -37,3 +36,5 @@ pub mod splitter;
 pub mod tailer;
 pub mod watch;
 pub mod window;
+
+pub use kinetail_base::identity;

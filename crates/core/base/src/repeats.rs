@@ -159,13 +159,18 @@ impl Repeats {
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
     fn after(start: Instant, millis: u64) -> Instant {
         start + Duration::from_millis(millis)
     }
 
     #[test]
     fn a_long_outage_is_one_line_then_summaries_ever_less_often_then_one() {
-        let start = Instant::now();
+        let start = start();
         let mut repeats = Repeats::default();
         let lines: Vec<Line> = (0..36_000)
             .filter_map(|step| repeats.on_failure("CannotConnect", after(start, step * 100)))
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_did_not_happen_for_long_is_new_again() {
-        let start = Instant::now();
+        let start = start();
         let mut repeats = Repeats::default();
         assert_eq!(repeats.on_failure("A", start), Some(Line::First));
         assert!(repeats.on_success(start).is_some());
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_pace_says_when_its_window_is_over() {
-        let start = Instant::now();
+        let start = start();
         let mut pace = Pace::default();
         assert!(pace.is_over(start));
         assert_eq!(pace.turn(start), Turn::First);
@@ -218,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_new_kind_is_named_at_once() {
-        let start = Instant::now();
+        let start = start();
         let mut repeats = Repeats::default();
         assert_eq!(repeats.on_failure("A", start), Some(Line::First));
         assert_eq!(repeats.on_failure("A", start), None);
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn trouble_that_comes_and_goes_does_not_chatter() {
-        let start = Instant::now();
+        let start = start();
         let mut repeats = Repeats::default();
         let mut lines = 0;
         for step in 0..36_000 {
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn made_up_codes_fill_neither_memory_nor_the_log() {
-        let start = Instant::now();
+        let start = start();
         let mut repeats = Repeats::default();
         let lines =
             (0..1000).filter_map(|n| repeats.on_failure(&format!("Code{n}"), start)).count();
