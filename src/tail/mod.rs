@@ -5,10 +5,10 @@
 //! whatever its name, `memory` keeps the contents that have no file, `recognize`, `shadow` and
 //! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
-//! stays open. `splitter` finds records in bytes, `window` holds the bytes, `watch` says when to
+//! stays open. `window` holds the bytes, `watch` says when to
 //! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed`
-//! goes on in compressed files with contents that are known. `memory`, `rotation` and
-//! `splitter` are pure: no clock and no I/O.
+//! goes on in compressed files with contents that are known. `memory` and
+//! `rotation` are pure: no clock and no I/O.
 
 mod ahead;
 pub(crate) mod candidate;
@@ -32,9 +32,9 @@ mod scan;
 mod search;
 mod shadow;
 pub mod snapshot;
-pub mod splitter;
 pub mod tailer;
 pub mod watch;
 pub mod window;
 
 pub use kinetail_base::identity;
+pub use kinetail_records::splitter;

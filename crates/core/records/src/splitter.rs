@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use memchr::{memchr, memrchr};
 
-use crate::process::LineStart;
+use crate::LineStart;
 
 /// How records are told apart.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 //! The converter only uses what others found out: it shares a [`MachineFacts`] with the task that
 //! asks the instance metadata service and EC2 now and then. It never waits. As long as nothing is
 //! known a record passes as it is and is counted.
+#![expect(clippy::disallowed_types, reason = "facts are shared with the task that finds them out")]
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

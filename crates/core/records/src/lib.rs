@@ -1,4 +1,5 @@
-//! The processing chain: from the bytes of one record to the bytes that are sent.
+//! From the bytes of a file to the bytes that are sent: `splitter` finds the records, and the
+//! processing chain converts them.
 //!
 //! One file a converter: `add_brackets`, `add_metadata`, `add_ec2_metadata`, `single_line`,
 //! `csv_to_json` and `log_to_json`; `chain` runs them in order. Beside them stand the pieces they
@@ -23,6 +24,7 @@ mod json_reader;
 mod log_to_json;
 mod single_line;
 mod split;
+pub mod splitter;
 mod value;
 
 use std::time::Duration;
