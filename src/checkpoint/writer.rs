@@ -143,10 +143,21 @@ impl<B: Backend> Writer<B> {
                 self.committed.increment(1);
                 self.mirror.mark_clean();
                 if self.trouble.take().is_some() {
-                    if self.failures.on_success(now).is_some() {
-                        tracing::info!("checkpoints are written again; none was lost");
-                    }
                     self.report(StoreHealth::Ok);
+                }
+                match self.failures.on_success(now) {
+                    Some(Line::Recovered { failures, lasted, .. }) => tracing::info!(
+                        failures,
+                        seconds = lasted.as_secs(),
+                        "checkpoints are written again; none was lost"
+                    ),
+                    Some(Line::Brief { outages, failures, over, .. }) => tracing::warn!(
+                        outages,
+                        failures,
+                        seconds = over.as_secs(),
+                        "checkpoints could not be written now and then; none was lost"
+                    ),
+                    Some(Line::First | Line::Summary { .. }) | None => {}
                 }
                 true
             }
@@ -167,7 +178,7 @@ impl<B: Backend> Writer<B> {
                         "checkpoints still cannot be written; shipping goes on, a restart now \
                          would repeat records"
                     ),
-                    Some(Line::Recovered { .. }) | None => {}
+                    Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
                 }
                 self.report(StoreHealth::Failing { reason });
                 self.trouble = Some(Trouble::after(self.trouble, &error, now));

@@ -204,11 +204,18 @@ impl LogFile {
     }
 
     fn say_that_it_works(&mut self, now: Instant, instead: &mut impl Write) {
-        if self.failures.on_success(now).is_some() {
-            let path = self.config.path.display();
-            let text = format!("kinetail: the log goes to {path} again\n");
-            instead.write_all(text.as_bytes()).unwrap_or_default();
-        }
+        let Some(line) = self.failures.on_success(now) else { return };
+        let path = self.config.path.display();
+        let text = match line {
+            Line::Brief { outages, .. } => format!(
+                "kinetail: the log file {path} could not be written for a short time, {outages} \
+                 times\n"
+            ),
+            Line::First | Line::Recovered { .. } | Line::Summary { .. } => {
+                format!("kinetail: the log goes to {path} again\n")
+            }
+        };
+        instead.write_all(text.as_bytes()).unwrap_or_default();
     }
 }
 

@@ -89,6 +89,7 @@ pub async fn run(
         state: Mutex::new(State {
             gate: Gate::default(),
             failures: Repeats::default(),
+            records: Repeats::default(),
             parks: Repeats::default(),
             rng: fastrand::Rng::with_seed(config.seed),
         }),
@@ -122,7 +123,10 @@ struct Sender<T> {
 /// What the batches of a flow share. Never locked across an await.
 struct State {
     gate: Gate,
+    /// Requests that failed as a whole.
     failures: Repeats,
+    /// Records that failed in requests that were let in: another trouble, of its own length.
+    records: Repeats,
     parks: Repeats,
     rng: fastrand::Rng,
 }
@@ -233,13 +237,17 @@ impl<T: Transport> Sender<T> {
         progress: Progress,
         now: std::time::Instant,
     ) -> Option<DestinationHealth> {
+        // The request was let in, whatever became of its records.
+        if let Some(line) = state.failures.on_success(now) {
+            self.log(&line, "", "", false);
+        }
         let Some(first) = answer.failed.first() else {
-            if let Some(line) = state.failures.on_success(now) {
+            if let Some(line) = state.records.on_success(now) {
                 self.log(&line, "", "", false);
             }
             return state.gate.on_accepted();
         };
-        if let Some(line) = state.failures.on_failure(&first.code, now) {
+        if let Some(line) = state.records.on_failure(&first.code, now) {
             self.log(&line, &first.code, &first.message, false);
         }
         if progress.delivered > 0 {
@@ -311,21 +319,27 @@ impl<T: Transport> Sender<T> {
         let flow = &self.config.flow;
         let parked = matches!(health, DestinationHealth::Parked { .. });
         self.config.metrics.destination_parked.set(f64::from(u8::from(parked)));
-        if let DestinationHealth::Parked { reason } = &health {
-            let code = reason.split(':').next().unwrap_or_default();
-            let line = self.lock().parks.on_failure(code, now);
-            match line {
-                Some(Line::First) => {
-                    tracing::error!(%flow, %reason,
-                        "destination parked; nothing is lost, it is probed");
-                }
-                Some(Line::Summary { failures, kinds, over }) => {
-                    let seconds = over.as_secs();
-                    tracing::error!(%flow, %reason, times = failures, %kinds, seconds,
-                        "destination parked again and again; nothing is lost, it is probed");
-                }
-                Some(Line::Recovered { .. }) | None => {}
+        let line = match &health {
+            DestinationHealth::Parked { reason } => {
+                let code = reason.split(':').next().unwrap_or_default();
+                self.lock().parks.on_failure(code, now)
             }
+            DestinationHealth::Ok | DestinationHealth::Retrying { .. } => {
+                self.lock().parks.on_success(now)
+            }
+        };
+        match (line, &health) {
+            (Some(Line::First | Line::Summary { .. }), DestinationHealth::Parked { reason }) => {
+                tracing::error!(%flow, %reason,
+                    "destination parked; nothing is lost, it is probed");
+            }
+            (Some(Line::Brief { outages, kinds, over, .. }), _) => {
+                let seconds = over.as_secs();
+                tracing::error!(%flow, times = outages, %kinds, seconds,
+                    "destination parked again and again; nothing is lost, it is probed");
+            }
+            // That requests succeed again is told with how many failed.
+            _ => {}
         }
         self.emit(SenderEvent::Health(health));
     }
@@ -339,9 +353,14 @@ impl<T: Transport> Sender<T> {
             Line::First => {
                 tracing::warn!(%flow, %code, reason = %message, "request failed; retrying");
             }
-            Line::Recovered { failures, lasted } => {
+            Line::Brief { outages, failures, kinds, over } => {
+                let seconds = over.as_secs();
+                tracing::warn!(%flow, outages, failures, %kinds, seconds,
+                    "requests failed now and then; retried");
+            }
+            Line::Recovered { failures, kinds, lasted } => {
                 let seconds = lasted.as_secs();
-                tracing::info!(%flow, failures, seconds, "requests succeed again");
+                tracing::info!(%flow, failures, %kinds, seconds, "requests succeed again");
             }
             Line::Summary { failures, kinds, over } => {
                 let seconds = over.as_secs();

@@ -134,9 +134,21 @@ impl<S: Sink> Publisher<S> {
         let now = Instant::now().into_std();
         let Some(error) = &flushed.error else {
             tracing::debug!("Successfully published {} datums.", flushed.published);
-            if let Some(Line::Recovered { failures, lasted }) = self.failures.on_success(now) {
-                let seconds = lasted.as_secs();
-                tracing::info!(failures, seconds, "CloudWatch takes metrics again");
+            match self.failures.on_success(now) {
+                Some(Line::Recovered { failures, lasted, .. }) => {
+                    let seconds = lasted.as_secs();
+                    tracing::info!(failures, seconds, "CloudWatch takes metrics again");
+                }
+                Some(Line::Brief { outages, failures, over, .. }) => {
+                    let seconds = over.as_secs();
+                    tracing::warn!(
+                        outages,
+                        failures,
+                        seconds,
+                        "CloudWatch did not take metrics now and then; log data is not affected"
+                    );
+                }
+                Some(Line::First | Line::Summary { .. }) | None => {}
             }
             return;
         };
@@ -152,7 +164,7 @@ impl<S: Sink> Publisher<S> {
                 tracing::warn!(%error, failures, seconds,
                     "CloudWatch still does not take metrics; log data is not affected");
             }
-            Some(Line::Recovered { .. }) | None => {}
+            Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
         }
     }
 }

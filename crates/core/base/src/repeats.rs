@@ -1,6 +1,11 @@
-//! What is said about something that goes wrong again and again: the first time at once, then a
-//! summary with a count, less and less often, then that it is over. Never a line for each time.
-//! Pure; who uses it has the clock and writes the line.
+//! What is logged about something that fails again and again, by outage: the first failure at once,
+//! then summaries less and less often, then one line when it is over. Never a line for each
+//! failure. Pure; the caller has the clock and writes the line.
+//!
+//! An *outage* lasts from the first failure to the next success. It has its own beginning, count
+//! and kinds: nothing of an outage that is over appears in a line about a later one. Outages that
+//! follow each other closely and are short do not get lines of their own; they are summed up
+//! together, as what they are ([`Line::Brief`]).
 //!
 //! Whatever can fail in a loop, and whatever an endpoint or a file can make happen as often as it
 //! likes, is logged through [`Repeats`] or paced by [`Pace`]. An hour of failures is about ten
@@ -9,7 +14,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The first summary comes after this long; each further one after twice as long as the last.
+/// The first summary comes after this long; each further one after twice as long as the last. An
+/// outage that lasts this long is told, however many came before it.
 pub const SUMMARY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Summaries come this often at least. What did not happen for this long is new when it happens.
@@ -58,6 +64,12 @@ impl Pace {
         Turn::Next { over }
     }
 
+    /// Whether it did not happen for so long that it is new when it happens.
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.window
+            .is_none_or(|(_, _, last)| now.saturating_duration_since(last) >= SUMMARY_INTERVAL_MAX)
+    }
+
     /// Whether the present window is over, so that what was held back may be told.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
@@ -68,194 +80,181 @@ impl Pace {
 /// A line to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// A failure of a kind that was not named lately.
-    First,
-    /// It works again.
-    Recovered {
-        /// Failures since it last worked.
-        failures: u64,
-        /// For how long it failed.
-        lasted: Duration,
-    },
-    /// Failures go on.
-    Summary {
-        /// Failures since the last summary.
+    /// Short outages that came and went since the last line, none of which was told.
+    Brief {
+        /// How many there were.
+        outages: u64,
+        /// Failures in them.
         failures: u64,
         /// How many of each kind, `kind: count`, the commonest first.
         kinds: String,
-        /// The time that the summary covers.
+        /// From the beginning of the first to the end of the last.
         over: Duration,
     },
+    /// An outage begins, or a failure of a kind that was not named lately.
+    First,
+    /// The outage is over.
+    Recovered {
+        /// Failures in it.
+        failures: u64,
+        /// How many of each kind, `kind: count`, the commonest first.
+        kinds: String,
+        /// For how long it failed.
+        lasted: Duration,
+    },
+    /// The outage goes on.
+    Summary {
+        /// Failures since it began.
+        failures: u64,
+        /// How many of each kind, `kind: count`, the commonest first.
+        kinds: String,
+        /// The time since it began.
+        over: Duration,
+    },
+}
+
+/// Failures by kind.
+#[derive(Debug, Default)]
+struct Counts {
+    by_kind: BTreeMap<String, u64>,
+    failures: u64,
+}
+
+impl Counts {
+    fn add(&mut self, kind: &str, count: u64) {
+        self.failures += count;
+        let known = self.by_kind.contains_key(kind) || self.by_kind.len() < KINDS_MAX;
+        *self.by_kind.entry(if known { kind } else { "others" }.to_owned()).or_default() += count;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (kind, count) in &other.by_kind {
+            self.add(kind, *count);
+        }
+    }
+
+    /// `kind: count`, the commonest first.
+    fn text(&self) -> String {
+        let mut kinds: Vec<(&String, &u64)> = self.by_kind.iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let kinds: Vec<String> =
+            kinds.into_iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+        kinds.join(", ")
+    }
+}
+
+/// From the first failure to the next success.
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    counts: Counts,
+    /// When its summaries are due.
+    pace: Pace,
+    /// Whether it has a line.
+    told: bool,
+}
+
+/// Outages that are over and had no line.
+#[derive(Debug)]
+struct Untold {
+    outages: u64,
+    counts: Counts,
+    since: Instant,
+    until: Instant,
 }
 
 /// The failures of one thing, by kind.
 #[derive(Debug, Default)]
 pub struct Repeats {
+    /// How often an outage that begins gets a line.
     pace: Pace,
-    /// Kinds that had a line of their own in the present window.
+    /// Kinds that had a line of their own lately.
     named: Vec<String>,
-    /// Failures by kind since the last summary.
-    counts: BTreeMap<String, u64>,
-    /// When the trouble began, if there is any.
-    since: Option<Instant>,
-    failures: u64,
-    /// Whether a line was written about the present trouble.
-    spoken: bool,
+    outage: Option<Outage>,
+    untold: Option<Untold>,
 }
 
 impl Repeats {
     /// It failed.
     pub fn on_failure(&mut self, kind: &str, now: Instant) -> Option<Line> {
-        self.since.get_or_insert(now);
-        self.failures += 1;
-        let turn = self.pace.turn(now);
-        if turn == Turn::First {
+        if self.outage.is_none() && self.may_tell_a_new_outage(now) {
             self.named.clear();
-            self.counts.clear();
         }
-        let known = self.counts.contains_key(kind) || self.counts.len() < KINDS_MAX;
-        *self.counts.entry(if known { kind } else { "others" }.to_owned()).or_default() += 1;
-        if let Turn::Next { over } = turn {
-            self.spoken = true;
-            return Some(self.summary(over));
+        let outage = self.outage.get_or_insert_with(|| Outage {
+            since: now,
+            counts: Counts::default(),
+            pace: Pace::default(),
+            told: false,
+        });
+        outage.counts.add(kind, 1);
+        let turn = outage.pace.turn(now);
+        let over = now.saturating_duration_since(outage.since);
+        // One that was too soon after the last to be told is told when it lasts.
+        if over >= SUMMARY_INTERVAL && (turn != Turn::Same || !outage.told) {
+            outage.told = true;
+            // The summary names them.
+            self.named = outage.counts.by_kind.keys().take(KINDS_MAX).cloned().collect();
+            let (failures, kinds) = (outage.counts.failures, outage.counts.text());
+            return Some(Line::Summary { failures, kinds, over });
         }
         if self.named.iter().any(|named| named == kind) || self.named.len() >= KINDS_MAX {
             return None;
         }
         self.named.push(kind.to_owned());
-        self.spoken = true;
+        outage.told = true;
         Some(Line::First)
     }
 
     /// It succeeded.
     pub fn on_success(&mut self, now: Instant) -> Option<Line> {
-        let since = self.since.take()?;
-        let failures = std::mem::take(&mut self.failures);
-        let spoken = std::mem::take(&mut self.spoken);
-        let lasted = now.saturating_duration_since(since);
-        spoken.then_some(Line::Recovered { failures, lasted })
+        if let Some(outage) = self.outage.take() {
+            if outage.told {
+                return Some(Line::Recovered {
+                    failures: outage.counts.failures,
+                    kinds: outage.counts.text(),
+                    lasted: now.saturating_duration_since(outage.since),
+                });
+            }
+            let untold = self.untold.get_or_insert_with(|| Untold {
+                outages: 0,
+                counts: Counts::default(),
+                since: outage.since,
+                until: now,
+            });
+            untold.outages += 1;
+            untold.counts.merge(&outage.counts);
+            untold.until = now;
+        }
+        let untold = self.untold.take_if(|_| self.pace.is_over(now))?;
+        self.pace.turn(now);
+        self.named = untold.counts.by_kind.keys().take(KINDS_MAX).cloned().collect();
+        Some(Line::Brief {
+            outages: untold.outages,
+            failures: untold.counts.failures,
+            kinds: untold.counts.text(),
+            over: untold.until.saturating_duration_since(untold.since),
+        })
     }
 
     /// Whether it fails at the moment.
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        self.since.is_some()
+        self.outage.is_some()
     }
 
-    fn summary(&mut self, over: Duration) -> Line {
-        let counts = std::mem::take(&mut self.counts);
-        let failures = counts.values().sum();
-        // The summary names them.
-        self.named = counts.keys().take(KINDS_MAX).cloned().collect();
-        let mut kinds: Vec<(String, u64)> = counts.into_iter().collect();
-        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let kinds: Vec<String> =
-            kinds.into_iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
-        Line::Summary { failures, kinds: kinds.join(", "), over }
+    /// When the present outage began, if there is one.
+    #[must_use]
+    pub fn since(&self) -> Option<Instant> {
+        self.outage.as_ref().map(|outage| outage.since)
+    }
+
+    /// Whether an outage that begins now gets a line at once.
+    fn may_tell_a_new_outage(&mut self, now: Instant) -> bool {
+        // It comes and goes: the next success sums that up.
+        let flaps = self.untold.is_some() && self.pace.is_over(now) && !self.pace.is_quiet(now);
+        !flaps && self.pace.turn(now) != Turn::Same
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    fn after(start: Instant, millis: u64) -> Instant {
-        start + Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn a_long_outage_is_one_line_then_summaries_ever_less_often_then_one() {
-        let start = start();
-        let mut repeats = Repeats::default();
-        let lines: Vec<Line> = (0..36_000)
-            .filter_map(|step| repeats.on_failure("CannotConnect", after(start, step * 100)))
-            .collect();
-        assert_eq!(lines.len(), 10, "an hour: the first, and nine summaries: {lines:?}");
-        assert_eq!(lines[0], Line::First);
-        let Line::Summary { failures, kinds, over } = &lines[1] else {
-            panic!("{lines:?}");
-        };
-        assert_eq!((*failures, kinds.as_str()), (301, "CannotConnect: 301"));
-        assert_eq!(*over, SUMMARY_INTERVAL);
-        let Some(Line::Summary { over, .. }) = lines.last() else { panic!("{lines:?}") };
-        assert_eq!(*over, SUMMARY_INTERVAL_MAX);
-        assert!(repeats.is_failing());
-        let lasted = Duration::from_hours(1);
-        let recovered = Line::Recovered { failures: 36_000, lasted };
-        assert_eq!(repeats.on_success(after(start, 3_600_000)), Some(recovered));
-        assert_eq!(repeats.on_success(after(start, 3_600_001)), None);
-        assert!(!repeats.is_failing());
-    }
-
-    #[test]
-    fn what_did_not_happen_for_long_is_new_again() {
-        let start = start();
-        let mut repeats = Repeats::default();
-        assert_eq!(repeats.on_failure("A", start), Some(Line::First));
-        assert!(repeats.on_success(start).is_some());
-        assert_eq!(repeats.on_failure("A", start), None);
-        let later = start + SUMMARY_INTERVAL_MAX;
-        assert_eq!(repeats.on_failure("A", later), Some(Line::First));
-        let Some(Line::Recovered { failures, .. }) = repeats.on_success(later) else {
-            panic!("it was said that it fails");
-        };
-        assert_eq!(failures, 2, "the one that was not told is in the count");
-    }
-
-    #[test]
-    fn a_pace_says_when_its_window_is_over() {
-        let start = start();
-        let mut pace = Pace::default();
-        assert!(pace.is_over(start));
-        assert_eq!(pace.turn(start), Turn::First);
-        assert!(!pace.is_over(after(start, 29_999)));
-        assert!(pace.is_over(after(start, 30_000)));
-        assert_eq!(pace.turn(after(start, 29_999)), Turn::Same);
-        let next = Turn::Next { over: SUMMARY_INTERVAL };
-        assert_eq!(pace.turn(after(start, 30_000)), next);
-        assert!(!pace.is_over(after(start, 89_999)), "the next window is twice as long");
-    }
-
-    #[test]
-    fn a_new_kind_is_named_at_once() {
-        let start = start();
-        let mut repeats = Repeats::default();
-        assert_eq!(repeats.on_failure("A", start), Some(Line::First));
-        assert_eq!(repeats.on_failure("A", start), None);
-        assert_eq!(repeats.on_failure("B", start), Some(Line::First));
-    }
-
-    #[test]
-    fn trouble_that_comes_and_goes_does_not_chatter() {
-        let start = start();
-        let mut repeats = Repeats::default();
-        let mut lines = 0;
-        for step in 0..36_000 {
-            let now = after(start, step * 100);
-            lines += usize::from(repeats.on_failure("SlowDown", now).is_some());
-            lines += usize::from(repeats.on_success(now).is_some());
-        }
-        assert_eq!(lines, 20, "an hour of it: each line and that it is over");
-    }
-
-    #[test]
-    fn made_up_codes_fill_neither_memory_nor_the_log() {
-        let start = start();
-        let mut repeats = Repeats::default();
-        let lines =
-            (0..1000).filter_map(|n| repeats.on_failure(&format!("Code{n}"), start)).count();
-        assert_eq!(lines, KINDS_MAX);
-        assert!(repeats.counts.len() <= KINDS_MAX + 1);
-        assert!(repeats.named.len() <= KINDS_MAX + 1);
-        let Some(Line::Summary { failures, .. }) = repeats.on_failure("X", after(start, 30_000))
-        else {
-            panic!("a summary is due");
-        };
-        assert_eq!(failures, 1001);
-    }
-}
+mod tests;
