@@ -214,7 +214,8 @@ impl Flow {
         if self.may_read() {
             self.pump(now, outlet);
         }
-        self.close_aged_batch(now.instant, outlet);
+        self.settle();
+        self.close_due_batch(now.instant, outlet);
         self.settle();
         if self.is_drained() {
             self.tailer.let_deleted_go(now.instant);
@@ -337,10 +338,11 @@ impl Flow {
         }
     }
 
-    /// Closes the open batch if it is as old as a batch may be, or if the flow drains.
-    fn close_aged_batch(&mut self, now: Instant, outlet: &mut impl Outlet) {
+    /// Closes the open batch if it is full, as old as a batch may be, or if the flow drains. A full
+    /// batch must not wait for a record that does not fit to show that it is.
+    fn close_due_batch(&mut self, now: Instant, outlet: &mut impl Outlet) {
         let due = self.packer.open().is_some_and(|batch| {
-            self.draining || now >= batch.opened_at + self.config.max_buffer_age
+            self.draining || batch.full || now >= batch.opened_at + self.config.max_buffer_age
         });
         if due && self.has_free_request() && !self.gave_up {
             self.submit(now, outlet);

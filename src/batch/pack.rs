@@ -28,7 +28,7 @@ pub struct OpenBatch {
     pub spans: Vec<Span>,
     /// When its first record or skipped line came.
     pub opened_at: Instant,
-    /// Greatest number of records it may still get is reached, or the next one did not fit.
+    /// No further record fits, or the next one did not: it is to be sent now.
     pub full: bool,
 }
 
@@ -380,8 +380,10 @@ impl Packer {
             return false;
         }
         body.push(data, key);
+        // No further record is smaller than its key and, where nothing is converted, its line end.
+        let smallest = counted - data.len() + usize::from(self.chain.is_empty());
         open.full = body.records() >= self.batch_records_max
-            || body.counted_bytes() >= self.batch_bytes_max;
+            || body.counted_bytes() + smallest > self.batch_bytes_max;
         self.counts.read += 1;
         self.counts.converted += u64::from(converted);
         self.counts.truncated += u64::from(truncated);

@@ -1,0 +1,144 @@
+//! When a batch is sent: at once when it is full, at its age when it is not.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use kinetail::config::{Destination, FlowConfig, PartitionKey};
+use proptest::prelude::*;
+
+use crate::support::world::World;
+
+/// Nothing here may be sent because it is old.
+const NEVER: Duration = Duration::from_mins(15);
+
+/// Enough for a file to be found and read on the flow's clock.
+const SOON: Duration = Duration::from_secs(2);
+
+fn world(change: impl FnOnce(&mut FlowConfig)) -> World {
+    World::with("app.log", |config| {
+        config.max_buffer_age = NEVER;
+        change(config);
+    })
+}
+
+fn line(bytes: usize) -> Vec<u8> {
+    let mut line = vec![b'x'; bytes - 1];
+    line.push(b'\n');
+    line
+}
+
+#[test]
+fn a_batch_of_one_record_does_not_wait_for_a_second_line() {
+    let mut world = world(|config| config.max_buffer_records = 1);
+    world.append("app.log", b"one\n");
+    world.run(SOON);
+    assert_eq!(world.stream, [b"one\n"]);
+}
+
+#[test]
+fn five_hundred_of_five_hundred_records_are_sent_at_once() {
+    let mut world = world(|_| {});
+    world.append("app.log", &b"line\n".repeat(499));
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 0, "a batch that has room waits");
+    world.append("app.log", b"line\n");
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 500);
+}
+
+#[test]
+fn a_batch_that_is_exactly_at_its_limit_of_bytes_is_sent_at_once() {
+    // A random key counts 8 bytes.
+    let mut world = world(|config| config.max_buffer_bytes = 3 * 100);
+    world.append("app.log", &line(92).repeat(3));
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 3);
+}
+
+#[test]
+fn a_batch_with_less_room_than_the_smallest_record_needs_is_sent_at_once() {
+    let room_for = |left: usize, key: PartitionKey| {
+        let mut world = world(|config| {
+            config.max_buffer_bytes = 300 + left;
+            config.partition_key = key;
+        });
+        let key_bytes = if key == PartitionKey::Random { 8 } else { 32 };
+        world.append("app.log", &line(150 - key_bytes).repeat(2));
+        world.run(SOON);
+        world.stream.len()
+    };
+    assert_eq!(room_for(8, PartitionKey::Random), 2);
+    assert_eq!(room_for(9, PartitionKey::Random), 0, "an empty line would fit");
+    assert_eq!(room_for(32, PartitionKey::Deterministic), 2);
+    assert_eq!(room_for(33, PartitionKey::Deterministic), 0, "an empty line would fit");
+}
+
+#[test]
+fn a_full_batch_leaves_when_its_request_is_free_and_not_at_the_next_line() {
+    let mut world = world(|config| {
+        config.max_buffer_records = 10;
+        config.max_in_flight_requests = 1;
+    });
+    world.endpoint_down = true;
+    world.append("app.log", &b"line\n".repeat(20));
+    world.run(SOON);
+    world.endpoint_down = false;
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 20);
+}
+
+/// The batches that lines of these sizes make, by the rules of the documentation: as many records
+/// as the limits allow, each batch whole. Returns how many lines are in full ones.
+fn in_full_batches(sizes: &[usize], records_max: usize, bytes_max: usize, key: usize) -> usize {
+    let smallest = key + 1;
+    let (mut sent, mut open) = (0, VecDeque::new());
+    for size in sizes {
+        let counted = size + key;
+        let bytes: usize = open.iter().sum();
+        if !open.is_empty() && bytes + counted > bytes_max {
+            sent += open.len();
+            open.clear();
+        }
+        open.push_back(counted);
+        let bytes: usize = open.iter().sum();
+        if open.len() >= records_max || bytes + smallest > bytes_max {
+            sent += open.len();
+            open.clear();
+        }
+    }
+    sent
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// For all limits, lines and times at which they come: what is in full batches is sent, and
+    /// nothing else is.
+    #[test]
+    fn exactly_the_full_batches_are_sent(
+        records_max in 1_usize..=8,
+        bytes_max in 40_usize..400,
+        firehose in any::<bool>(),
+        in_flight in 1_usize..=3,
+        bursts in prop::collection::vec(prop::collection::vec(1_usize..120, 1..12), 1..6),
+    ) {
+        let mut world = world(|config| {
+            config.max_buffer_records = records_max;
+            config.max_buffer_bytes = bytes_max;
+            config.max_in_flight_requests = in_flight;
+            if firehose {
+                config.destination = Destination::Firehose { delivery_stream: "s".to_owned() };
+            }
+        });
+        let key = if firehose { 0 } else { 8 };
+        let mut written = Vec::new();
+        for burst in bursts {
+            let bytes: Vec<u8> = burst.iter().flat_map(|size| line(*size)).collect();
+            world.append("app.log", &bytes);
+            written.extend(burst);
+            world.run(SOON);
+            let expected = in_full_batches(&written, records_max, bytes_max, key);
+            prop_assert_eq!(world.stream.len(), expected);
+        }
+    }
+}
