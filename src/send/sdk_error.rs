@@ -10,12 +10,23 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use hyper_util::client::legacy::Error as ClientError;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::client::ATTEMPT_TIMEOUT;
 use super::transport::{CallError, CredentialFault};
 
-/// The header with which a service asks to be left alone, in milliseconds.
+/// The header with which an AWS service asks to be left alone, in milliseconds.
 const RETRY_AFTER_HEADER: &str = "x-amz-retry-after";
+
+/// The same of everybody else, in seconds or as a date (RFC 9110, section 10.2.3).
+const RETRY_AFTER_HEADER_HTTP: &str = "retry-after";
+
+/// The forms of a date in HTTP, the last two of which nobody should send any more (RFC 9110,
+/// section 5.6.7).
+const HTTP_DATES: [&str; 3] =
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
 /// Reasons and messages are cut to this many characters: an endpoint decides how long they are.
 const TEXT_CHARS_MAX: usize = 500;
@@ -48,13 +59,33 @@ where
 /// What the service said in an answer that is no success.
 pub(super) fn answered(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
     let status = raw.status().as_u16();
-    let retry_after = raw.headers().get(RETRY_AFTER_HEADER);
+    let header = |name| raw.headers().get(name);
+    let millis = header(RETRY_AFTER_HEADER).and_then(|millis| millis.trim().parse().ok());
+    let http = || retry_after(header(RETRY_AFTER_HEADER_HTTP)?, header("date"));
     CallError::Service {
         status,
         code: code.map_or_else(|| format!("Http{status}"), cut),
         message: cut(message),
-        retry_after: retry_after.and_then(|millis| millis.parse().ok()).map(Duration::from_millis),
+        retry_after: millis.map(Duration::from_millis).or_else(http),
     }
+}
+
+/// How long a `Retry-After` asks for. A date is compared with that of the answer, so that it does
+/// not matter whether the two clocks agree; only an answer without a date leaves this host's.
+fn retry_after(wish: &str, date: Option<&str>) -> Option<Duration> {
+    let wish = wish.trim();
+    if let Ok(seconds) = wish.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let here = || TimeZone::UTC.to_datetime(Timestamp::now());
+    let now = date.and_then(http_date).unwrap_or_else(here);
+    let wait = http_date(wish)?.duration_since(now);
+    // A time that is over asks for nothing.
+    Some(wait.try_into().unwrap_or_default())
+}
+
+fn http_date(text: &str) -> Option<DateTime> {
+    HTTP_DATES.into_iter().find_map(|form| DateTime::strptime(form, text.trim()).ok())
 }
 
 /// Sorts the failures without an answer. What cannot be told counts as sent.
@@ -127,6 +158,31 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The wish of an answer that came on Sunday, 29 November 2026, at noon.
+    fn wish(text: &str) -> Option<Duration> {
+        retry_after(text, Some("Sun, 29 Nov 2026 12:00:00 GMT"))
+    }
+
+    #[test]
+    fn a_wish_is_read_in_seconds_and_in_each_form_of_a_date() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(wish("7"), seconds(7));
+        assert_eq!(wish(" 120 "), seconds(120));
+        assert_eq!(wish("Sun, 29 Nov 2026 12:00:05 GMT"), seconds(5));
+        assert_eq!(wish("Sunday, 29-Nov-26 12:00:06 GMT"), seconds(6));
+        assert_eq!(wish("Sun Nov 29 12:00:07 2026"), seconds(7));
+        assert_eq!(wish("Sun, 29 Nov 2026 11:00:00 GMT"), seconds(0), "it is over");
+    }
+
+    #[test]
+    fn what_is_no_wish_asks_for_nothing() {
+        for text in ["", "soon", "-1", "1.5 h", "Sun, 31 Nov 2026 12:00:00 GMT"] {
+            assert_eq!(wish(text), None, "{text}");
+        }
+        assert!(retry_after("Fri, 29 Nov 2126 12:00:05 GMT", Some("yesterday")).is_some());
+        assert_eq!(retry_after("3", None), Some(Duration::from_secs(3)));
+    }
 
     #[test]
     fn what_an_endpoint_says_stays_in_one_line_and_short() {
