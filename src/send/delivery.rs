@@ -139,7 +139,9 @@ pub struct Delivery {
     failures: u32,
     throttled: bool,
     pushed_back: bool,
-    maybe_duplicated: bool,
+    /// Records that the service may hold without having said so, by their places; empty as long as
+    /// there are none.
+    doubtful: Vec<bool>,
 }
 
 impl Delivery {
@@ -162,7 +164,7 @@ impl Delivery {
             failures: 0,
             throttled: false,
             pushed_back: false,
-            maybe_duplicated: false,
+            doubtful: Vec::new(),
         }
     }
 
@@ -226,12 +228,25 @@ impl Delivery {
         self.parts.last().is_some_and(|part| part.body.bytes.len() < SMALL_REQUEST_BYTES)
     }
 
-    /// The call failed as a whole, through no fault of the records.
-    pub fn on_failure(&mut self, verdict: Verdict) {
+    /// The call failed as a whole, through no fault of the records. Returns how many of its records
+    /// the service may hold all the same and were not known to be such: one that is sent again and
+    /// again without an answer counts once.
+    pub fn on_failure(&mut self, verdict: Verdict) -> usize {
         self.failures = self.failures.saturating_add(1);
         self.pushed_back = true;
         self.throttled |= verdict == Verdict::Throttled;
-        self.maybe_duplicated |= matches!(verdict, Verdict::Transient { ambiguous: true, .. });
+        let Some(part) = self.parts.last() else { return 0 };
+        if !matches!(verdict, Verdict::Transient { ambiguous: true, .. }) {
+            return 0;
+        }
+        self.doubtful.resize(self.body.records(), false);
+        let mut new = 0;
+        for index in (0..part.indexes.len()).filter_map(|place| part.indexes.get(place)) {
+            if let Some(doubtful) = self.doubtful.get_mut(index) {
+                new += usize::from(!std::mem::replace(doubtful, true));
+            }
+        }
+        new
     }
 
     /// The service refused the records of the call.
@@ -283,7 +298,7 @@ impl Delivery {
             attempts: self.attempts,
             throttled: self.throttled,
             pushed_back: self.pushed_back,
-            maybe_duplicated: self.maybe_duplicated,
+            maybe_duplicated: !self.doubtful.is_empty(),
             spare: self.body.recycle(),
         }
     }

@@ -11,6 +11,7 @@
 //! It is never the way out of trouble. After any failure the next call goes the long way, and so
 //! do all calls while the SDK corrects a clock that is wrong.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -41,7 +42,7 @@ use tokio::time::timeout;
 use super::client::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
 use super::protocol::{ANSWER_BYTES_MAX, Exchange};
 use super::sdk_error::{answered, dispatch_failure, lost};
-use super::transport::{CallError, Payload};
+use super::transport::{CallError, CredentialFault, Payload};
 
 /// The name of Signature Version 4 within the SDK.
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
@@ -88,7 +89,9 @@ impl Express {
             return result;
         }
         let exchange = Exchange::new(body.bytes);
-        long_way(exchange.clone()).await?;
+        // It is signed as soon as there are credentials, and then sent.
+        let unsent = |error| if exchange.is_signed() { error } else { no_credentials(error) };
+        long_way(exchange.clone()).await.map_err(unsent)?;
         *self.lock() = exchange.take_lane().map(Arc::new);
         Ok(exchange.into_answer())
     }
@@ -151,22 +154,33 @@ impl Lane {
     }
 
     async fn send(&self, body: Payload) -> Result<Bytes, CallError> {
-        match timeout(ATTEMPT_TIMEOUT, self.attempt(body)).await {
+        let (after, reached) = (ATTEMPT_TIMEOUT, Reached::default());
+        match timeout(after, self.attempt(body, &reached)).await {
             Ok(result) => result,
-            Err(_) => Err(CallError::Deadline(ATTEMPT_TIMEOUT)),
+            Err(_) if !reached.credentials.load(Ordering::Relaxed) => {
+                Err(no_credentials(CallError::Deadline(after)))
+            }
+            Err(_) if reached.connection.get().is_none() => {
+                let reason = format!("no connection within {} s", after.as_secs());
+                Err(CallError::NotSent { reason })
+            }
+            Err(_) => Err(CallError::Deadline(after)),
         }
     }
 
-    async fn attempt(&self, body: Payload) -> Result<Bytes, CallError> {
+    async fn attempt(&self, body: Payload, reached: &Reached) -> Result<Bytes, CallError> {
         let identity = self
             .components
             .identity_cache()
             .resolve_cached_identity(self.provider.clone(), &self.components, &self.settings)
             .await
-            .map_err(|error| dispatch_failure(ConnectorError::other(error, None)))?;
+            .map_err(|error| {
+                no_credentials(dispatch_failure(ConnectorError::other(error, None)))
+            })?;
         let not_sent = |error: BoxError| CallError::NotSent { reason: error.to_string() };
         let mut request = self.signed(body, &identity).map_err(not_sent)?;
-        let connection = CaptureSmithyConnection::new();
+        reached.credentials.store(true, Ordering::Relaxed);
+        let connection = &reached.connection;
         request.add_extension(connection.clone());
         let response = self.connector.call(request).await;
         let mut response = response.map_err(dispatch_failure)?;
@@ -213,6 +227,30 @@ impl Lane {
         }
         *request.body_mut() = SdkBody::from(body.bytes);
         Ok(request)
+    }
+}
+
+/// How far an attempt got. What was never sent cannot be there twice.
+#[derive(Default)]
+struct Reached {
+    credentials: AtomicBool,
+    connection: CaptureSmithyConnection,
+}
+
+/// What an error means if it came before there was a signature: nothing was sent, and where it is
+/// not known what is wrong, a provider of credentials took too long or broke.
+fn no_credentials(error: CallError) -> CallError {
+    let fault = CredentialFault::Unavailable;
+    match error {
+        CallError::Deadline(after) => {
+            let reason = format!("the provider did not answer within {} s", after.as_secs());
+            CallError::Credentials { fault, reason }
+        }
+        CallError::Lost { reason } => CallError::Credentials { fault, reason },
+        error @ (CallError::Credentials { .. }
+        | CallError::NotSent { .. }
+        | CallError::Service { .. }
+        | CallError::Unreadable(_)) => error,
     }
 }
 

@@ -60,6 +60,7 @@ pub struct Exchange {
 #[derive(Default)]
 struct Seen {
     answer: Bytes,
+    signed: bool,
     lane: Option<Lane>,
 }
 
@@ -74,6 +75,11 @@ impl Exchange {
     #[must_use]
     pub fn into_answer(self) -> Bytes {
         std::mem::take(&mut self.seen().answer)
+    }
+
+    /// Whether the call got as far as a signature, and so may have been sent.
+    pub(super) fn is_signed(&self) -> bool {
+        self.seen().signed
     }
 
     /// What later calls need to go the short way.
@@ -114,7 +120,9 @@ impl Intercept for Exchange {
         components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.seen().lane = Lane::of(context.request(), components, cfg);
+        let lane = Lane::of(context.request(), components, cfg);
+        let mut seen = self.seen();
+        (seen.signed, seen.lane) = (true, lane);
         Ok(())
     }
 

@@ -282,7 +282,8 @@ impl<T: Transport> Sender<T> {
             state.gate.on_refused();
             return None;
         }
-        delivery.on_failure(verdict);
+        let doubtful = delivery.on_failure(verdict);
+        self.config.metrics.records_maybe_duplicated.increment(doubtful as u64);
         state.gate.on_failure(verdict, code, &message, now).1
     }
 
@@ -300,9 +301,6 @@ impl<T: Transport> Sender<T> {
 
     fn count_error(&self, records: usize, error: &CallError) {
         self.config.metrics.request(label(error.code()));
-        if matches!(classify(error), Verdict::Transient { ambiguous: true, .. }) {
-            self.config.metrics.records_maybe_duplicated.increment(records as u64);
-        }
         self.report_request(RequestReport {
             records_attempted: records as u64,
             service_error: true,

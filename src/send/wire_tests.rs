@@ -391,6 +391,14 @@ async fn error_answers_keep_code_words_and_wish() {
     assert_eq!(failure.message(), "Rate exceeded");
     assert_eq!(failure.retry_after(), Some(Duration::from_millis(1500)));
 
+    let date = "date: Sun, 29 Nov 2026 12:00:00 GMT\r\n\
+                retry-after: Sun, 29 Nov 2026 12:00:07 GMT\r\n";
+    for (status, wish) in [(429, "Retry-After: 7\r\n"), (503, date)] {
+        let (_, result) = call(1, error(status, wish, "busy")).await;
+        let failure = result.expect_err("busy");
+        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)), "{wish}");
+    }
+
     let unknown = r#"{"__type":"BrandNewException","Message":"hm"}"#;
     let (_, result) = call(1, error(400, "", unknown)).await;
     let failure = result.expect_err("unknown");
@@ -502,5 +510,57 @@ async fn missing_credentials_are_told_apart() {
             matches!(&failure, CallError::Credentials { fault, .. } if *fault == expected),
             "{failure:?}"
         );
+    }
+}
+
+/// Gives keys that are as good as over once, and then hangs.
+#[derive(Debug, Default)]
+struct HangsAfter {
+    answers: std::sync::atomic::AtomicUsize,
+}
+
+impl aws_credential_types::provider::ProvideCredentials for HangsAfter {
+    fn provide_credentials<'a>(
+        &'a self,
+    ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        use aws_credential_types::Credentials;
+        use aws_credential_types::provider::future::ProvideCredentials;
+        let left = self.answers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        if left == 0 {
+            return ProvideCredentials::new(std::future::pending());
+        }
+        let soon = std::time::SystemTime::now() + Duration::from_secs(1);
+        ProvideCredentials::ready(Ok(Credentials::new("AKID", SECRET, None, Some(soon), "test")))
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_ambiguous_while_credentials_are_waited_for() {
+    for answers in [0, 1] {
+        let server = Server::start().await;
+        let client = aws(&config(&server.url())).await.kinesis(&FlowAwsConfig::default()).await;
+        let provider = HangsAfter { answers: answers.into() };
+        let config = client.expect("a region").config().to_builder();
+        let config = config.credentials_provider(provider).build();
+        let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));
+        let hanging = async {
+            if answers > 0 {
+                let taken = transport.put(kinesis_body(1).finish().into(), 1).await;
+                assert!(taken.is_ok(), "{taken:?}");
+            }
+            tokio::time::pause();
+            transport.put(kinesis_body(1).finish().into(), 1).await
+        };
+        let result = tokio::select! {
+            result = hanging => result,
+            () = server.serve(vec![ok(ONE_TAKEN)]) => unreachable!("it serves for ever"),
+        };
+        tokio::time::resume();
+        let failure = result.expect_err("no keys");
+        let verdict = classify(&failure);
+        assert!(matches!(verdict, Verdict::Fault { .. }), "{verdict:?} {failure:?}");
     }
 }

@@ -108,9 +108,23 @@ fn only_the_failed_records_are_sent_again_and_progress_resets_the_backoff() {
 #[test]
 fn a_lost_answer_sends_everything_again_and_says_so() {
     let (mut delivery, mut gate) = (batch(2), Gate::default());
-    delivery.on_failure(LOST);
+    assert_eq!(delivery.on_failure(LOST), 2);
     assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
     assert_eq!(numbers(&delivery.request().expect("the batch")), [0, 1]);
+    delivery.on_answer(&Answer::default());
+    assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
+}
+
+#[test]
+fn a_record_may_be_there_twice_only_once_however_often_its_answer_is_lost() {
+    let mut delivery = batch(4);
+    assert_eq!(delivery.on_failure(Verdict::Throttled), 0, "an answer came");
+    assert_eq!(delivery.on_failure(Verdict::Transient { ambiguous: false, alarm: false }), 0);
+    delivery.on_answer(&failing(&[1, 2], "InternalFailure"));
+    let lost: Vec<usize> = (0..12).map(|_| delivery.on_failure(LOST)).collect();
+    assert_eq!((lost[0], lost.iter().sum::<usize>()), (2, 2));
+    delivery.on_answer(&failing(&[1], "InternalFailure"));
+    assert_eq!(delivery.on_failure(LOST), 0);
     delivery.on_answer(&Answer::default());
     assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
 }
@@ -235,7 +249,7 @@ proptest! {
             let sent = numbers(&request);
             delivery.on_attempt();
             match script.pop().unwrap_or(Fate::Answer(Vec::new())) {
-                Fate::Throttled => delivery.on_failure(Verdict::Throttled),
+                Fate::Throttled => drop(delivery.on_failure(Verdict::Throttled)),
                 Fate::Denied => {
                     let verdict = Verdict::Fault { probe: PARK_PROBE, patience: 0 };
                     delivery.on_failure(verdict);

@@ -350,15 +350,17 @@ async fn requests_retries_and_possible_duplicates_are_counted() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     let guard = metrics::set_default_local_recorder(&recorder);
-    let script =
-        [Step::Error(500, "InternalFailure"), Step::Error(418, "Teapot"), Step::Answer(&[0])];
+    let lost = || Step::Error(500, "InternalFailure");
+    let nothing_sent = [Step::MissingCredentials, Step::Error(418, "Teapot")];
+    let script = [lost(), lost(), lost()].into_iter().chain(nothing_sent);
+    let script = script.chain([Step::Answer(&[0])]);
     run_all(&Scripted::new(script), vec![submission(1, &["a", "b"])], 1).await;
     drop(guard);
     let rendered = handle.render();
     for line in [
         "kinetail_records_maybe_duplicated_total{flow=\"f\"} 2",
-        "kinetail_records_retried_total{flow=\"f\"} 5",
-        "kinetail_requests_total{flow=\"f\",outcome=\"InternalFailure\"} 1",
+        "kinetail_records_retried_total{flow=\"f\"} 11",
+        "kinetail_requests_total{flow=\"f\",outcome=\"InternalFailure\"} 3",
         "kinetail_requests_total{flow=\"f\",outcome=\"other\"} 1",
         "kinetail_requests_total{flow=\"f\",outcome=\"partial\"} 1",
         "kinetail_requests_total{flow=\"f\",outcome=\"ok\"} 1",
