@@ -22,5 +22,6 @@ mod files;
 mod kills;
 mod live;
 mod schedules;
+mod seams;
 mod support;
 mod tailing;

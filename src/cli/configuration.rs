@@ -1,12 +1,13 @@
 //! Which configuration it is, and reading it: the file that is named, else the Java agent's, else
 //! kinetail's own.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::CliError;
+use super::terminal::{self, Stream};
 use crate::config::{Config, Environment, Loaded, ReadError};
 
 /// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
@@ -61,6 +62,18 @@ impl Configuration {
 
 /// Reads the configuration and makes its paths absolute. Warnings go to standard error.
 pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
+    load_and_tell(args, |text| terminal::write(Stream::Stderr, text.as_bytes()))
+}
+
+/// As [`load`], for who has better things to do than to wait for a reader of the warnings.
+pub(super) fn load_in_time(args: &ConfigArgs) -> Result<Configuration, CliError> {
+    load_and_tell(args, |text| terminal::tell(Stream::Stderr, text))
+}
+
+fn load_and_tell(
+    args: &ConfigArgs,
+    tell: impl FnOnce(&str) -> io::Result<()>,
+) -> Result<Configuration, CliError> {
     let path = choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new))?;
     let Loaded { mut config, warnings, flow_files } =
         crate::config::read(&path, &Environment::of_process()).map_err(|error| {
@@ -71,18 +84,18 @@ pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
             }
             CliError::from(error)
         })?;
-    for warning in &warnings {
-        writeln!(io::stderr(), "{warning}")?;
-    }
+    let mut told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let unread = unread(args.config.as_deref(), &path, &DEFAULT_FILES.map(Path::new));
     if let Some(unread) = &unread {
-        writeln!(
-            io::stderr(),
+        told.push(format!(
             "warning: {} is not read, because there is {}; name one of them with -c, or move the \
              other away",
             unread.display(),
             path.display()
-        )?;
+        ));
+    }
+    if !told.is_empty() {
+        tell(&format!("{}\n", told.join("\n")))?;
     }
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     for flow in &mut config.flows {

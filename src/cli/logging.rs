@@ -1,10 +1,11 @@
 //! The daemon's own log: as text or as JSON, to standard error or to a file.
 //!
 //! To the journal each line says how urgent it is, so that `journalctl -p warning` works. Nothing
-//! that goes wrong with the log stops anything.
+//! that goes wrong with the log stops anything: whoever logs puts a line into a queue, and only the
+//! thread `log` ever waits for what takes the lines.
 
-use std::io::{self, Stderr, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::time::Instant;
 
 use tracing::{Level, Metadata};
@@ -12,6 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_file::LogFile;
+use super::queue::{LAST_LINES_TIME_MAX, Loss, Queue, Sink};
+use super::terminal::{self, Stream};
 use crate::config::{LogConfig, LogFormat};
 use crate::metrics::name;
 
@@ -22,25 +25,37 @@ const OTHERS_LEVEL: &str = "error";
 /// The log of this process, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: Option<Arc<Mutex<LogFile>>>,
+    queue: Queue,
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            lock(file).finish();
-        }
+        // Who takes no lines now must not keep the process from ending.
+        self.queue.finish(LAST_LINES_TIME_MAX);
     }
 }
 
 /// Sets the log up for this process. `live` says that a progress line is redrawn on the same
 /// terminal. A second call changes nothing.
-pub(super) fn init(config: &LogConfig, live: bool) -> Log {
+///
+/// # Errors
+/// If there is no thread for it.
+pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     let directives = format!("{OTHERS_LEVEL},{}", kinetail_level(&config.level));
     let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(OTHERS_LEVEL));
-    let file = config.file.clone().map(|file| Arc::new(Mutex::new(LogFile::new(file))));
-    let writer = Target { live, journal: is_journal(), file: file.clone() };
+    let file = config.file.clone().map(LogFile::new);
+    let dress = if file.is_some() {
+        Dress::Plain
+    } else if is_journal() {
+        Dress::Priority
+    } else if live {
+        Dress::OverProgress
+    } else {
+        Dress::Plain
+    };
     let ansi = file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let queue = Queue::start("log", LogSink { file, stderr: StandardError }, count_loss)?;
+    let writer = Target { dress, queue: queue.clone() };
     // Telling standard error that it cannot be written to would be a panic.
     let builder = fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let builder = builder.log_internal_errors(false);
@@ -55,7 +70,7 @@ pub(super) fn init(config: &LogConfig, live: bool) -> Log {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("a bug: {panic}");
     }));
-    Log { file }
+    Ok(Log { queue })
 }
 
 /// A plain level is meant for this program; a filter is taken as it is.
@@ -92,23 +107,35 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// A panic elsewhere leaves a log that can still be written.
-fn lock(file: &Mutex<LogFile>) -> std::sync::MutexGuard<'_, LogFile> {
-    file.lock().unwrap_or_else(PoisonError::into_inner)
+/// Counts a line that nobody will see.
+fn count_loss(why: Loss) {
+    let reason = match why {
+        Loss::QueueFull => "queue_full",
+        Loss::WriteFailed => "write_failed",
+    };
+    metrics::counter!(name::LOG_LINES_LOST, "reason" => reason).increment(1);
+}
+
+/// What stands before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dress {
+    /// What takes the progress line away.
+    OverProgress,
+    Plain,
+    /// How urgent it is, for the journal.
+    Priority,
 }
 
 /// Where log lines go.
 #[derive(Debug, Clone)]
 struct Target {
-    live: bool,
-    journal: bool,
-    file: Option<Arc<Mutex<LogFile>>>,
+    dress: Dress,
+    queue: Queue,
 }
 
 /// One log line.
 #[derive(Debug)]
 struct Line<'a> {
-    stderr: Stderr,
     target: &'a Target,
     level: Level,
 }
@@ -117,7 +144,7 @@ impl<'a> MakeWriter<'a> for Target {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { stderr: io::stderr(), target: self, level: Level::INFO }
+        Line { target: self, level: Level::INFO }
     }
 
     fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
@@ -125,28 +152,84 @@ impl<'a> MakeWriter<'a> for Target {
     }
 }
 
+thread_local! {
+    /// On the log's own thread: a line that is caught instead of put into the queue.
+    static CAUGHT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
 impl Write for Line<'_> {
     /// Gets a whole line at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(file) = &self.target.file {
-            lock(file).write_line(bytes, Instant::now(), &mut self.stderr);
-            return Ok(bytes.len());
-        }
-        let before: &[u8] = match (self.target.journal, self.target.live) {
-            (true, _) => priority(self.level).as_bytes(),
-            (false, true) => b"\r\x1b[K",
-            (false, false) => b"",
+        let before = match self.target.dress {
+            Dress::OverProgress => "\r\x1b[K",
+            Dress::Plain => "",
+            Dress::Priority => priority(self.level),
         };
-        // In one piece: others write to the same place. Where nobody listens any more (a pipe
-        // whose reader is gone) only the metrics can tell.
-        if self.stderr.write_all(&[before, bytes].concat()).is_err() {
-            metrics::counter!(name::LOG_LINES_LOST).increment(1);
+        // In one piece: others write to the same place.
+        let line = [before.as_bytes(), bytes].concat();
+        let line = CAUGHT.with_borrow_mut(|caught| match caught {
+            Some(caught) => {
+                caught.extend_from_slice(&line);
+                None
+            }
+            None => Some(line),
+        });
+        if let Some(line) = line {
+            self.target.queue.push(line);
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stderr.flush()
+        Ok(())
+    }
+}
+
+/// Takes lines on the log's thread.
+#[derive(Debug)]
+struct LogSink {
+    file: Option<LogFile>,
+    stderr: StandardError,
+}
+
+impl Sink for LogSink {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            file.write_line(line, Instant::now(), &mut self.stderr);
+            return Ok(());
+        }
+        terminal::write(Stream::Stderr, line)
+    }
+
+    fn write_gap(&mut self, lines: u64) -> io::Result<()> {
+        CAUGHT.set(Some(Vec::new()));
+        tracing::error!(lines, "log lines were dropped here: nothing took them in time");
+        match CAUGHT.take() {
+            Some(line) if !line.is_empty() => self.write(&line),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.finish();
+        }
+    }
+}
+
+/// Standard error in the place of a log file that cannot be written.
+#[derive(Debug)]
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Where nobody listens any more (a pipe whose reader is gone) only the metrics can tell.
+        terminal::write(Stream::Stderr, bytes).inspect_err(|_| count_loss(Loss::WriteFailed))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -7,9 +7,11 @@ mod import;
 mod log_file;
 mod logging;
 mod progress;
+mod queue;
 mod run;
 pub mod sandbox;
 mod signals;
+mod terminal;
 
 use std::error::Error as _;
 use std::io::{self, Write};
@@ -19,6 +21,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::configuration::ParameterError;
+use self::terminal::Stream;
 use crate::checkpoint::place;
 use crate::config::{Config, JavaCheckpoints, ReadError};
 
@@ -113,10 +116,9 @@ pub fn main() -> ExitCode {
             if matches!(error, CliError::Parameter(_)) {
                 show_usage();
             }
+            let text = format!("{}\n", logging::as_error(&in_full(&error)));
             // With standard error closed there is nobody left to tell.
-            if writeln!(io::stderr(), "{}", logging::as_error(&in_full(&error))).is_err() {
-                return ExitCode::from(1);
-            }
+            terminal::tell(Stream::Stderr, &text).unwrap_or_default();
             ExitCode::from(1)
         }
     }
@@ -148,8 +150,9 @@ fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
         .map_err(CliError::Runtime)?;
     runtime.block_on(async {
         let mut signals = signals::Signals::new()?;
-        let mut out = io::stdout();
+        let mut out = terminal::queued_stdout().map_err(CliError::Runtime)?;
         sandbox::run(args.clone(), async { signals.next().await }, &mut out).await?;
+        terminal::finish(out)?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -180,9 +183,7 @@ fn main_parameter(error: &clap::Error) -> Option<String> {
 fn show_usage() {
     let usage = Cli::command().render_usage();
     // The message that comes next says what is wrong; without standard output it has to do.
-    if writeln!(io::stdout(), "{usage}").is_err() {
-        tracing::debug!("standard output is closed");
-    }
+    terminal::tell(Stream::Stdout, &format!("{usage}\n")).unwrap_or_default();
 }
 
 /// `checkpointFile` may name the Java agent's database: that one is read once, and kinetail's own

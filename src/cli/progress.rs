@@ -1,10 +1,11 @@
 //! Progress of a run: one line that is redrawn on a terminal, plain lines elsewhere.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::queue::Queue;
 use crate::admin::status::FlowFeed;
 
 /// How often the line on a terminal is redrawn.
@@ -18,8 +19,8 @@ pub(super) fn is_live() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Shows progress until it is dropped.
-pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>) {
+/// Shows progress until it is dropped, or until nobody watches any more.
+pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>, out: Queue) {
     let in_place = is_live();
     let mut ticks = tokio::time::interval(if in_place { REDRAW_EVERY } else { LINE_EVERY });
     let mut last = Sample::default();
@@ -29,25 +30,21 @@ pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>) {
         let sample = Sample::of(&feeds.borrow());
         let elapsed = last_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let line = describe(&sample, &last, elapsed);
-        let shown = if in_place {
-            draw(&format!("\r\x1b[K{line}"))
-        } else if sample != last {
-            draw(&format!("{line}\n"))
-        } else {
-            Ok(())
-        };
-        if shown.is_err() {
+        if out.is_broken() {
             // Whoever watched is gone; the shipping goes on.
             return;
         }
+        // What a stopped terminal has not taken yet is older than what comes later.
+        if !out.is_idle() {
+            continue;
+        }
+        if in_place {
+            out.push(format!("\r\x1b[K{line}").into_bytes());
+        } else if sample != last {
+            out.push(format!("{line}\n").into_bytes());
+        }
         (last, last_at) = (sample, Some(now));
     }
-}
-
-fn draw(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 /// The sums over all flows at one moment.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
-use super::{CliError, logging, progress};
+use super::{CliError, logging, progress, terminal};
 use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
 use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
@@ -51,8 +51,9 @@ pub(super) enum RunError {
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
-    let configuration = configuration::load(&args.config)?;
-    let _log = logging::init(&configuration.config.log, args.sandbox && progress::is_live());
+    let configuration = configuration::load_in_time(&args.config)?;
+    let live = args.sandbox && progress::is_live();
+    let _log = logging::init(&configuration.config.log, live).map_err(CliError::Runtime)?;
     configuration.log();
     let config = configuration.config;
     let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
@@ -92,7 +93,8 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     let (seen, count) = watch::channel(0);
     let recorder = Prometheus::install();
     let sandbox = if args.sandbox {
-        Some(start_sandbox(&mut config, &args.sandbox_output).await?)
+        let mut out = terminal::queued_stdout().map_err(CliError::Runtime)?;
+        Some((start_sandbox(&mut config, &args.sandbox_output, &mut out).await?, out))
     } else {
         None
     };
@@ -102,25 +104,30 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
         daemon.serve_admin(recorder.clone()).await;
         daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
     }
-    let Some(sandbox) = sandbox else {
+    let Some((sandbox, mut out)) = sandbox else {
         return Ok(daemon.run(reached(count.clone(), 1), reached(count, 2)).await);
     };
     let handle = sandbox.handle();
     // The sandbox serves until the daemon is done, not only until it is told to stop.
     let (done, is_done) = watch::channel(0);
-    daemon.run_beside(progress::show(daemon.feeds()));
+    daemon.run_beside(progress::show(daemon.feeds(), out.get_ref().clone()));
     let running = async {
         let stopped = daemon.run(reached(count.clone(), 1), reached(count, 2)).await;
         done.send_replace(1);
         stopped
     };
     let (stopped, ()) = tokio::join!(running, sandbox.serve(reached(is_done, 1)));
-    summarize(&handle, &args.sandbox_output)?;
+    summarize(&handle, &args.sandbox_output, &mut out)?;
+    terminal::finish(out)?;
     Ok(stopped)
 }
 
 /// Starts the sandbox and points the configuration at it.
-async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, CliError> {
+async fn start_sandbox(
+    config: &mut Config,
+    output: &Path,
+    out: &mut impl Write,
+) -> Result<Sandbox, CliError> {
     let keys =
         StaticKeys { access_key_id: "sandbox".to_owned(), secret_access_key: "sandbox".to_owned() };
     let options = SandboxOptions {
@@ -145,7 +152,6 @@ async fn start_sandbox(config: &mut Config, output: &Path) -> Result<Sandbox, Cl
     for flow in &mut config.flows {
         flow.aws = FlowAwsConfig::default();
     }
-    let mut out = io::stdout().lock();
     writeln!(out, "sandbox on {url}; nothing leaves this host")?;
     for flow in &config.flows {
         let file = output.join(file_name(&flow.destination));
@@ -163,8 +169,7 @@ fn file_name(destination: &Destination) -> String {
 }
 
 /// What arrived, by stream.
-fn summarize(sandbox: &SandboxHandle, output: &Path) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
+fn summarize(sandbox: &SandboxHandle, output: &Path, out: &mut impl Write) -> Result<(), CliError> {
     let stats = sandbox.stats();
     writeln!(out, "\narrived in {}:", output.display())?;
     for (stream, counts) in &stats.streams {

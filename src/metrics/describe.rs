@@ -121,7 +121,7 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         name::LOG_LINES_LOST,
         Counter,
         Unit::Count,
-        "Lines of the daemon's own log that could not be written to standard error.",
+        "Lines of the daemon's own log that were not written, by reason.",
     ),
     (name::BUILD_INFO, Gauge, Unit::Count, "Always 1; the label says which version runs."),
 ];

@@ -98,7 +98,8 @@ pub mod name {
     pub const CLOUDWATCH_PUBLISHES: &str = "kinetail_cloudwatch_publishes_total";
     /// Reports that never reached CloudWatch (counter; label `reason`).
     pub const CLOUDWATCH_DROPPED: &str = "kinetail_cloudwatch_reports_dropped_total";
-    /// Lines of the daemon's own log that could not be written (counter).
+    /// Lines of the daemon's own log that nobody will see (counter; label `reason`: `queue_full`,
+    /// `write_failed`).
     pub const LOG_LINES_LOST: &str = "kinetail_log_lines_lost_total";
     /// Always 1 (gauge; label `version`).
     pub const BUILD_INFO: &str = "kinetail_build_info";

@@ -185,7 +185,8 @@ fn a_log_that_nobody_reads_any_more_stops_nothing_and_is_counted() {
     endpoint.wait_for_all(&kinesis("s"), &[b"x\n".to_vec()], SOON, String::new);
     let counted = || {
         let lost = scrape(admin).unwrap_or_default();
-        lost.lines().any(|line| line.starts_with("kinetail_log_lines_lost_total "))
+        lost.lines()
+            .any(|line| line.starts_with("kinetail_log_lines_lost_total{reason=\"write_failed\"} "))
     };
     wait_until("the count of lost lines", SOON, counted, String::new);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();

@@ -1,0 +1,124 @@
+//! Standard output and standard error, written to without the standard library's locks: whoever
+//! holds one while nobody reads would make all others wait, too.
+//!
+//! What runs for long writes through a [`queue`](super::queue). [`tell`] is for what has to be said
+//! before there is one, or after it is gone.
+
+use std::io::{self, LineWriter, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::queue::{Queue, Sink};
+
+/// Who does not take a message within this time does not get to hold up a start or an end.
+const TELL_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Where to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stderr,
+    Stdout,
+}
+
+/// Writes all of it and waits for as long as that takes.
+///
+/// # Errors
+/// If nobody reads any more.
+pub(super) fn write(stream: Stream, text: &[u8]) -> io::Result<()> {
+    match stream {
+        Stream::Stderr => write_to(io::stderr().as_fd(), text),
+        Stream::Stdout => write_to(io::stdout().as_fd(), text),
+    }
+}
+
+fn write_to(to: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
+    let mut left = text;
+    while !left.is_empty() {
+        match rustix::io::write(to, left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => left = left.get(count..).unwrap_or_default(),
+            // Somebody who shares the file has made it non-blocking.
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of it, and gives up waiting for a reader that does not take it. What is given up may
+/// still be taken later.
+///
+/// # Errors
+/// If nobody reads any more.
+pub(super) fn tell(stream: Stream, text: &str) -> io::Result<()> {
+    let (done, is_done) = mpsc::sync_channel(1);
+    let bytes = text.as_bytes().to_vec();
+    let thread = std::thread::Builder::new().name("tell".to_owned());
+    let started = thread.spawn(move || {
+        // Who does not wait any more does not need to know.
+        done.send(write(stream, &bytes)).unwrap_or_default();
+    });
+    if started.is_err() {
+        return write(stream, text.as_bytes());
+    }
+    is_done.recv_timeout(TELL_TIME_MAX).unwrap_or(Ok(()))
+}
+
+/// Standard output behind a queue, line by line: for a program that goes on when nobody reads.
+///
+/// # Errors
+/// If there is no thread for it.
+pub(super) fn queued_stdout() -> io::Result<LineWriter<Queue>> {
+    // What is not shown is on no account a loss.
+    Ok(LineWriter::new(Queue::start("terminal", Stdout, |_| {})?))
+}
+
+#[derive(Debug)]
+struct Stdout;
+
+impl Sink for Stdout {
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        write(Stream::Stdout, text)
+    }
+
+    fn write_gap(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Shows what is left in the writer, within a bound.
+pub(super) fn finish(mut out: LineWriter<Queue>) -> io::Result<()> {
+    out.flush()?;
+    out.get_ref().finish(TELL_TIME_MAX);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_somebody_made_non_blocking_gets_everything() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let flags = fcntl_getfl(&writer).unwrap();
+        fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+        let text = vec![b'x'; 1_000_000];
+        let expected = text.len();
+        let thread = std::thread::spawn(move || write_to(writer.as_fd(), &text));
+        let mut seen = Vec::new();
+        reader.read_to_end(&mut seen).unwrap();
+        thread.join().unwrap().unwrap();
+        assert_eq!(seen.len(), expected);
+    }
+}
