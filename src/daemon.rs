@@ -28,7 +28,7 @@ use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
-use crate::ec2::{self, Sources, Subscriber};
+use crate::ec2::{self, MachineFacts, Sources};
 use crate::flow::Message;
 use crate::import::{self, ImportError};
 use crate::metrics::name;
@@ -125,9 +125,11 @@ impl Daemon {
         let aws = Aws::load(&config.aws).await?;
         let mut tasks = JoinSet::new();
         let cloudwatch = watchers::reporter(&config.cloudwatch);
-        let wanted: Vec<Subscriber> =
-            config.flows.iter().flat_map(|flow| Subscriber::of(&flow.converters)).collect();
-        tasks.spawn(ec2::keep_fresh(Sources::from_environment(), wanted));
+        let machine = MachineFacts::default();
+        let lives = config.flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters));
+        if let Some(life) = lives.min() {
+            tasks.spawn(ec2::keep_fresh(Sources::from_environment(), machine.clone(), life));
+        }
         let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
@@ -143,6 +145,7 @@ impl Daemon {
                 ..DiskGuard::default()
             },
             checkpoint_ttl: config.checkpoint_ttl,
+            machine,
         });
         let mut flows = BTreeMap::new();
         for flow in &config.flows {

@@ -6,6 +6,7 @@
 //! or records, and no failure here reaches them.
 
 mod error;
+mod machine;
 mod query;
 mod tags;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use jiff::Zoned;
 use tokio::time::{sleep, timeout};
 
 pub use self::error::Ec2Error;
-use crate::process::{ConverterConfig, Facts, JsonValue, MachineFacts};
+pub use self::machine::MachineFacts;
+use crate::process::{ConverterConfig, Facts, JsonValue};
 
 /// Path of the identity document ("Instance identity documents" in the EC2 user guide).
 const DOCUMENT_PATH: &str = "/latest/dynamic/instance-identity/document";
@@ -59,45 +61,28 @@ pub struct Sources {
     tags: Option<JsonValue>,
 }
 
-/// Who wants to know, and how old facts may become.
-#[derive(Debug, Clone)]
-pub struct Subscriber {
-    /// Where to put them.
-    pub facts: MachineFacts,
-    /// When they are found out anew.
-    pub time_to_live: Duration,
+/// How old facts may become that a chain writes; `None` if it writes none.
+#[must_use]
+pub fn time_to_live(converters: &[ConverterConfig]) -> Option<Duration> {
+    let lives = converters.iter().filter_map(|converter| match converter {
+        ConverterConfig::AddEc2Metadata { time_to_live, .. } => Some(*time_to_live),
+        ConverterConfig::AddBrackets
+        | ConverterConfig::AddMetadata { .. }
+        | ConverterConfig::CsvToJson { .. }
+        | ConverterConfig::LogToJson { .. }
+        | ConverterConfig::SingleLine { .. } => None,
+    });
+    lives.min()
 }
 
-impl Subscriber {
-    /// Those that a chain needs.
-    #[must_use]
-    pub fn of(converters: &[ConverterConfig]) -> Vec<Self> {
-        let wanted = converters.iter().filter_map(|converter| match converter {
-            ConverterConfig::AddEc2Metadata { facts, time_to_live, .. } => {
-                Some(Self { facts: facts.clone(), time_to_live: *time_to_live })
-            }
-            ConverterConfig::AddBrackets
-            | ConverterConfig::AddMetadata { .. }
-            | ConverterConfig::CsvToJson { .. }
-            | ConverterConfig::LogToJson { .. }
-            | ConverterConfig::SingleLine { .. } => None,
-        });
-        wanted.collect()
-    }
-}
-
-/// Finds out and tells, again and again. Does nothing if nobody wants to know.
-pub async fn keep_fresh(mut sources: Sources, subscribers: Vec<Subscriber>) {
-    let lives = subscribers.iter().map(|subscriber| subscriber.time_to_live);
-    let Some(time_to_live) = lives.min() else { return };
+/// Finds out and tells, again and again.
+pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, time_to_live: Duration) {
     loop {
         let (facts, errors) = sources.collect().await;
         for error in &errors {
             tracing::warn!(%error, "error while updating EC2 metadata, ignoring");
         }
-        for subscriber in &subscribers {
-            subscriber.facts.tell(facts.clone());
-        }
+        machine.tell(facts);
         let failed = !errors.is_empty();
         sleep(if failed { time_to_live.min(RETRY_AFTER) } else { time_to_live }).await;
     }

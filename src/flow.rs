@@ -30,6 +30,7 @@ use crate::batch::pack::Packer;
 use crate::budget::Account;
 use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
+use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::process::ConvertError;
@@ -97,6 +98,8 @@ pub struct Stepped {
 pub struct Flow {
     config: FlowConfig,
     tailer: Tailer,
+    /// What is known about the machine, if a converter writes it.
+    machine: Option<MachineFacts>,
     window: Window,
     packer: Packer,
     ledger: Ledger,
@@ -148,6 +151,7 @@ impl Flow {
             packer: Packer::new(&parts.config, parts.seed),
             config: parts.config,
             tailer: parts.tailer,
+            machine: None,
             window: Window::new(),
             ledger: Ledger::default(),
             in_flight,
@@ -175,6 +179,11 @@ impl Flow {
             troubles: Troubles::default(),
             event_lines: EventLines::default(),
         }
+    }
+
+    /// Says where converters find what is known about the machine, if any of them writes it.
+    pub fn know_machine(&mut self, machine: Option<MachineFacts>) {
+        self.machine = machine;
     }
 
     /// Goes on counting where the flow was before a bug ended it. That it ended is an error.
@@ -211,6 +220,9 @@ impl Flow {
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events(now.instant);
         self.packer.set_time(unix_millis(now));
+        if let Some(machine) = &self.machine {
+            self.packer.set_facts(machine.known());
+        }
         if self.may_read() {
             self.pump(now, outlet);
         }

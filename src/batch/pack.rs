@@ -12,7 +12,7 @@ use super::body::{Body, Envelope};
 use super::limits;
 use super::{BatchId, Span};
 use crate::config::{Destination, FlowConfig, OversizeLine, PartitionKey};
-use crate::process::{Chain, ConvertError, Converted, Footer};
+use crate::process::{Chain, ConvertError, Converted, Facts, Footer};
 use crate::tail::identity::{Anchor, FileKey};
 use crate::tail::splitter::{Ending, Next, Splitter};
 
@@ -226,6 +226,11 @@ impl Packer {
     /// Says what time it is, for converters that write it.
     pub fn set_time(&mut self, unix_millis: i64) {
         self.chain.set_time(unix_millis);
+    }
+
+    /// Says what is known about the machine, for converters that write it.
+    pub fn set_facts(&mut self, facts: Option<Facts>) {
+        self.chain.set_facts(facts);
     }
 
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts

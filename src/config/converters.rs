@@ -15,8 +15,8 @@ use super::slot::Slot;
 use super::suggest::nearest;
 use super::unknown::{self, Level};
 use crate::process::{
-    ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat, MachineFacts, Pattern,
-    PatternError, compile_match_pattern,
+    ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat, Pattern, PatternError,
+    compile_match_pattern,
 };
 
 /// Every converter of the Java agent, and whether kinetail has it.
@@ -122,7 +122,6 @@ fn add_ec2_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> Converter
     }
     let seconds = seconds.unwrap_or(METADATA_TTL_SECONDS.unsigned_abs());
     ConverterConfig::AddEc2Metadata {
-        facts: MachineFacts::default(),
         time_to_live: Duration::from_secs(seconds),
         format: file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact),
     }

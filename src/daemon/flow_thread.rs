@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
-use crate::ec2::Subscriber;
+use crate::ec2::{self, MachineFacts};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -58,6 +58,7 @@ pub(super) struct Shared {
     pub(super) descriptors_max: usize,
     pub(super) disk: DiskGuard,
     pub(super) checkpoint_ttl: Duration,
+    pub(super) machine: MachineFacts,
 }
 
 /// What it takes to start a flow, the first time or again.
@@ -152,6 +153,9 @@ impl FlowThread {
         if let Some(totals) = launch.totals {
             flow.carry_on(totals);
         }
+        let facts_life = ec2::time_to_live(&launch.config.converters);
+        let machine = facts_life.map(|_| shared.machine.clone());
+        flow.know_machine(machine.clone());
         let outlet = FlowOutlet {
             flow: Arc::clone(&id),
             submissions,
@@ -160,7 +164,6 @@ impl FlowThread {
             mailbox: mailbox.clone(),
             stopping,
         };
-        let machine = Subscriber::of(&launch.config.converters);
         let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
         let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
         let hint_mailbox = mailbox.clone();
@@ -172,8 +175,8 @@ impl FlowThread {
             .name(thread_name(&launch.config.destination))
             .spawn(move || {
                 let _farewell = farewell;
-                for wanted in &machine {
-                    wanted.facts.wait_for_first_attempt(FIRST_METADATA_WAIT);
+                if let Some(machine) = machine {
+                    machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
                 }
                 runner.run(&hint);
             })

@@ -193,23 +193,26 @@ async fn an_ec2_that_is_silent_is_waited_for_for_a_while() {
     assert_eq!(error.to_string(), "EC2 did not answer DescribeTags within 10 s");
 }
 
-#[tokio::test(start_paused = true)]
-async fn everybody_who_wants_to_know_is_told() {
-    let facts = MachineFacts::default();
-    let config = ConverterConfig::AddEc2Metadata {
-        facts: facts.clone(),
-        time_to_live: Duration::from_hours(1),
+#[test]
+fn facts_become_as_old_as_the_most_impatient_converter_lets_them() {
+    let adds = |hours| ConverterConfig::AddEc2Metadata {
+        time_to_live: Duration::from_hours(hours),
         format: crate::process::JsonFormat::Compact,
     };
-    let subscribers = Subscriber::of(&[ConverterConfig::AddBrackets, config]);
-    assert_eq!(subscribers.len(), 1);
+    let hour = Some(Duration::from_hours(1));
+    assert_eq!(time_to_live(&[ConverterConfig::AddBrackets, adds(2), adds(1)]), hour);
+    assert_eq!(time_to_live(&[ConverterConfig::AddBrackets]), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_too() {
+    let machine = MachineFacts::default();
     let mut nowhere = sources("http://127.0.0.1:9");
     nowhere.disabled = true;
     tokio::select! {
-        () = keep_fresh(nowhere, subscribers) => panic!("it ended"),
+        () = keep_fresh(nowhere, machine.clone(), Duration::from_hours(1)) => panic!("it ended"),
         () = sleep(Duration::from_secs(1)) => {}
     }
-    facts.wait_for_first_attempt(Duration::from_hours(1));
-    assert!(facts.known().is_none());
-    keep_fresh(sources("http://127.0.0.1:9"), Vec::new()).await;
+    machine.wait_for_first_attempt(Duration::from_hours(1));
+    assert!(machine.known().is_none());
 }

@@ -5,7 +5,7 @@
 
 use kinetail_java_regex::{OverLimit, text};
 
-use super::add_ec2_metadata::AddEc2Metadata;
+use super::add_ec2_metadata::{AddEc2Metadata, Facts};
 use super::add_metadata::AddMetadata;
 use super::csv_to_json::CsvToJson;
 use super::json_reader::NotAnObject;
@@ -124,9 +124,16 @@ pub struct Chain {
     input: Vec<u8>,
     /// The record as text, where bytes had to be replaced.
     text: String,
-    unix_millis: i64,
+    context: Context,
     /// Records that went without the metadata they should have got, since last asked.
     without_metadata: u64,
+}
+
+/// What converters may write beside the record.
+#[derive(Debug, Default)]
+struct Context {
+    unix_millis: i64,
+    facts: Option<Facts>,
 }
 
 /// One converter, ready to work.
@@ -149,14 +156,19 @@ impl Chain {
             output: Vec::new(),
             input: Vec::new(),
             text: String::new(),
-            unix_millis: 0,
+            context: Context::default(),
             without_metadata: 0,
         }
     }
 
     /// Says what time it is, in milliseconds since 1970.
     pub fn set_time(&mut self, unix_millis: i64) {
-        self.unix_millis = unix_millis;
+        self.context.unix_millis = unix_millis;
+    }
+
+    /// Says what is known about the machine.
+    pub fn set_facts(&mut self, facts: Option<Facts>) {
+        self.context.facts = facts;
     }
 
     /// How many records went without the metadata they should have got, since the last call.
@@ -182,7 +194,7 @@ impl Chain {
             };
             self.output.clear();
             let text = text::decode(bytes, &mut self.text);
-            match converter.convert(text, self.unix_millis, &mut self.output) {
+            match converter.convert(text, &self.context, &mut self.output) {
                 Ok(Done::Converted) => {}
                 Ok(Done::Unchanged) => {
                     self.without_metadata += 1;
@@ -220,8 +232,8 @@ impl Converter {
     fn new(config: &ConverterConfig) -> Self {
         match config {
             ConverterConfig::AddBrackets => Self::AddBrackets,
-            ConverterConfig::AddEc2Metadata { facts, format, .. } => {
-                Self::AddEc2Metadata(AddEc2Metadata::new(facts, *format))
+            &ConverterConfig::AddEc2Metadata { format, .. } => {
+                Self::AddEc2Metadata(AddEc2Metadata { format })
             }
             ConverterConfig::AddMetadata { metadata, timestamp, format } => {
                 Self::AddMetadata(AddMetadata::new(metadata, *timestamp, *format))
@@ -255,17 +267,17 @@ impl Converter {
     fn convert(
         &mut self,
         text: &str,
-        unix_millis: i64,
+        context: &Context,
         out: &mut Vec<u8>,
     ) -> Result<Done, Refused> {
         match self {
             Self::AddBrackets => add_brackets::convert(text, out),
             Self::AddEc2Metadata(converter) => {
-                if !converter.convert(text, out)? {
+                if !converter.convert(text, context.facts.as_ref(), out)? {
                     return Ok(Done::Unchanged);
                 }
             }
-            Self::AddMetadata(converter) => converter.convert(text, unix_millis, out),
+            Self::AddMetadata(converter) => converter.convert(text, context.unix_millis, out),
             Self::CsvToJson(converter) => converter.convert(text, out)?,
             Self::LogToJson(converter) => converter.convert(text, out)?,
             Self::SingleLine(converter) => converter.convert(text, out),
@@ -281,7 +293,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{CsvDelimiter, JsonFormat, LogFormat, MachineFacts, compile_match_pattern};
+    use super::super::{CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
     use super::{
         CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, ConverterConfig,
         IDLE_BUFFER_BYTES_MAX, NO_MATCH,
@@ -385,16 +397,14 @@ mod tests {
 
     #[test]
     fn without_facts_about_the_machine_records_pass_and_are_counted() {
-        let facts = MachineFacts::default();
         let config = ConverterConfig::AddEc2Metadata {
-            facts: facts.clone(),
             time_to_live: Duration::from_hours(1),
             format: JsonFormat::Compact,
         };
         let mut chain = Chain::new(&[config, ConverterConfig::AddBrackets]);
         assert_eq!(chain.convert(b"x\n"), Converted::Record(b"{x\n}"));
         assert_eq!((chain.take_without_metadata(), chain.take_without_metadata()), (1, 0));
-        facts.tell(Some(Arc::new(Vec::new())));
+        chain.set_facts(Some(Arc::new(Vec::new())));
         let Converted::Raw { converter, reason, .. } = chain.convert(b"x\n") else {
             panic!("not sent raw");
         };

@@ -29,7 +29,7 @@ mod value;
 
 use std::time::Duration;
 
-pub use add_ec2_metadata::{Facts, MachineFacts};
+pub use add_ec2_metadata::Facts;
 pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
 pub use formats::LogFormat;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
@@ -46,8 +46,6 @@ pub enum ConverterConfig {
     AddBrackets,
     /// `ADDEC2METADATA`: what is known about the instance, put into a JSON object.
     AddEc2Metadata {
-        /// What is known; whoever runs the flow fills it.
-        facts: MachineFacts,
         /// `metadataTTL`: what is known is found out anew when it is this old.
         time_to_live: Duration,
         /// `jsonFormat`.
