@@ -20,6 +20,7 @@ mod emulator;
 mod faults;
 mod files;
 mod kills;
+mod layers;
 mod live;
 mod schedules;
 mod seams;

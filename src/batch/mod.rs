@@ -8,7 +8,7 @@ pub mod pack;
 
 pub use kinetail_base::limits;
 
-use crate::tail::identity::{Anchor, FileKey};
+use kinetail_base::identity::{Anchor, FileKey};
 
 /// A number that names a batch within its flow; it grows by one with each batch.
 pub type BatchId = u64;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Change, Checkpoint};
 use crate::checkpoint::store::Loaded;
-use crate::tail::identity::FileKey;
+use kinetail_base::identity::FileKey;
 
 /// The content of the database, and which part of it still has to be written.
 #[derive(Debug, Default)]
@@ -174,7 +174,7 @@ impl Dirty {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::tail::identity::{Anchor, Digest128, Head, Inode};
+    use kinetail_base::identity::{Anchor, Digest128, Head, Inode};
 
     /// A directory for a database; in memory where that is possible, because these tests make
     /// hundreds of databases and each waits for the disk.

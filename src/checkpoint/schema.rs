@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::Checkpoint;
 use super::mirror::{FlowRows, Mirror, Row};
-use crate::tail::identity::{Anchor, Digest128, FileKey, Head, Inode};
+use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
 
 /// "KTCP", in the header of every database of ours.
 pub(super) const APPLICATION_ID: i64 = 0x4b54_4350;

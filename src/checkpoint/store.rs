@@ -19,7 +19,7 @@ use super::mirror::Mirror;
 use super::open;
 use super::writer::{Ticket, Writer};
 use super::{Change, Checkpoint};
-use crate::tail::identity::FileKey;
+use kinetail_base::identity::FileKey;
 
 /// Requests that may wait. Each flow keeps one commit in flight, so this is never reached by
 /// fewer than a thousand flows; more only makes them wait for a moment.
@@ -339,7 +339,7 @@ mod tests {
     use crate::checkpoint::backend::{Remedy, WriteError};
     use crate::checkpoint::mirror::tests::{checkpoint, scratch};
     use crate::checkpoint::writer::tests::new_database;
-    use crate::tail::identity::{Anchor, Digest128, Head, Inode};
+    use kinetail_base::identity::{Anchor, Digest128, Head, Inode};
 
     /// Far longer than anything here takes.
     const PATIENCE: Duration = Duration::from_secs(20);

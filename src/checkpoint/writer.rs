@@ -262,7 +262,7 @@ pub(super) mod tests {
     use crate::checkpoint::database::tests::after_a_kill;
     use crate::checkpoint::mirror::tests::{checkpoint, scratch};
     use crate::checkpoint::rebuild::replace;
-    use crate::tail::identity::FileKey;
+    use kinetail_base::identity::FileKey;
 
     /// A database on which chosen calls fail, before or after they did their work.
     #[derive(Debug)]

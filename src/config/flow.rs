@@ -11,13 +11,13 @@ use super::{
     Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
     RoleConfig, Wire, converters, ignored, network,
 };
-use crate::batch::limits::{
-    FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
-    KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
-};
 use crate::process::{Footer, LineStart, PatternError};
 use crate::tail::exclude::Exclude;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
+use kinetail_base::limits::{
+    FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
+    KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
+};
 
 /// Characters in the name of a Kinesis stream (`CreateStream` in the API reference).
 const STREAM_NAME_CHARS_MAX: usize = 128;
