@@ -24,5 +24,6 @@ mod layers;
 mod live;
 mod schedules;
 mod seams;
+mod security;
 mod support;
 mod tailing;

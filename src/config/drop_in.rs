@@ -4,10 +4,9 @@
 //! One that can be understood and has a wrong flow in it stops the start like the main file: a
 //! flow that somebody wrote and that does not run would be missed only when its lines are.
 
-use super::RoleConfig;
 use super::diagnostics::{Diagnostic, Findings, Kind, Severity};
 use super::file::TopLevelFile;
-use super::flow::CheckedFlow;
+use super::flow::{CheckedFlow, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
 use super::validate::{SourceText, add_flows, document};
@@ -15,10 +14,11 @@ use super::validate::{SourceText, add_flows, document};
 /// The only key that counts.
 const FLOWS: &str = "flows";
 
-/// Adds the flows of a file, and says what is wrong with it. `role` is the main file's.
+/// Adds the flows of a file, and says what is wrong with it. `defaults` are the
+/// main file's.
 pub(super) fn add(
     file: &SourceText<'_>,
-    role: Option<&RoleConfig>,
+    defaults: FlowDefaults<'_>,
     checked: &mut Vec<CheckedFlow>,
 ) -> Vec<Diagnostic> {
     let mut findings = Findings::new(Source::new(file.text, file.path));
@@ -36,7 +36,7 @@ pub(super) fn add(
     let Some(items) = items else {
         return findings.finish().into_iter().map(|found| ignoring(file, found)).collect();
     };
-    add_flows(items, role, checked, &mut findings);
+    add_flows(items, defaults, checked, &mut findings);
     findings.finish()
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::process::{Footer, LineStart, PatternError};
 use crate::tail::exclude::Exclude;
+use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
@@ -42,6 +43,12 @@ const PARTITION_KEYS: &[(&str, PartitionKey)] =
 
 const ENCODINGS: &[(&str, Encoding)] = &[("auto", Encoding::Auto), ("raw", Encoding::Raw)];
 
+pub(super) const FOLLOW_LINKS: &[(&str, FollowLinks)] = &[
+    ("always", FollowLinks::Always),
+    ("never", FollowLinks::Never),
+    ("owner", FollowLinks::Owner),
+];
+
 const OVERSIZE: &[(&str, OversizeLine)] = &[
     ("truncate", OversizeLine::Truncate),
     ("split", OversizeLine::Split),
@@ -57,11 +64,17 @@ pub(super) struct CheckedFlow {
     pub(super) pattern_place: Place,
 }
 
-/// Checks one flow of a file whose role is `role`. Nothing comes back if it has no id, that is, no
-/// pattern or no destination.
+/// What a flow has from the main file unless it says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FlowDefaults<'c> {
+    pub(super) role: Option<&'c RoleConfig>,
+    pub(super) follow_links: FollowLinks,
+}
+
+/// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
 pub(super) fn flow(
     item: &Node,
-    role: Option<&RoleConfig>,
+    defaults: FlowDefaults<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<CheckedFlow> {
     let Value::Map(entries) = &item.value else {
@@ -76,13 +89,15 @@ pub(super) fn flow(
     let file = FlowFile::of(entries);
     let pattern = file_pattern(&file, item, findings);
     let pattern = excludes(file.exclude_patterns, pattern, findings);
+    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
+    let pattern = pattern.map(|pattern| pattern.following(follow));
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.boolean(findings, false),
-        aws: network::flow_aws(&file, role, findings),
+        aws: network::flow_aws(&file, defaults.role, findings),
         initial_position: file.initial_position.choice(
             findings,
             POSITIONS,

@@ -39,6 +39,7 @@ pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
 use crate::process::{ConverterConfig, Footer, LineStart};
+use crate::tail::links::FollowLinks;
 use crate::tail::pattern::FilePattern;
 
 /// The whole configuration, validated.
@@ -46,6 +47,8 @@ use crate::tail::pattern::FilePattern;
 pub struct Config {
     /// At least one flow; ids are unique.
     pub flows: Vec<FlowConfig>,
+    /// `followLinks`: which links are followed where a flow does not say.
+    pub follow_links: FollowLinks,
     /// The SQLite database that holds the checkpoints.
     pub checkpoint_file: PathBuf,
     /// Where the checkpoints go if `checkpoint_file` turns out to be the Java agent's database.

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
 use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
-use super::flow::{CheckedFlow, flow};
+use super::flow::{CheckedFlow, FOLLOW_LINKS, FlowDefaults, flow};
 use super::parse::{Document, Entry, Node, Span, SyntaxError, Value, parse};
 use super::source::Source;
-use super::{
-    Config, JavaCheckpoints, RoleConfig, drop_in, ignored, json, network, observability, unknown,
-};
+use super::{Config, JavaCheckpoints, drop_in, ignored, json, network, observability, unknown};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
+use crate::tail::links::FollowLinks;
 
 /// The checkpoint database, if neither the file nor systemd says where.
 pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
@@ -92,11 +91,16 @@ pub fn load_all(
     let config = document.as_ref().and_then(|document| {
         config(&document.root, alone, environment, &mut checked, &mut findings)
     });
-    let role = config.as_ref().and_then(|config| config.aws.role.as_ref());
+    let defaults = FlowDefaults {
+        role: config.as_ref().and_then(|config| config.aws.role.as_ref()),
+        follow_links: config
+            .as_ref()
+            .map_or_else(FollowLinks::default, |config| config.follow_links),
+    };
     let mut elsewhere = Vec::new();
     for file in drop_ins {
         let file = SourceText { text: without_mark(file.text), ..*file };
-        elsewhere.extend(drop_in::add(&file, role, &mut checked));
+        elsewhere.extend(drop_in::add(&file, defaults, &mut checked));
     }
     let fails = |found: &Diagnostic| found.severity == Severity::Error;
     if checked.is_empty() && !findings.has_errors() && !elsewhere.iter().any(fails) {
@@ -199,12 +203,15 @@ fn config(
     ignored::check(entries, IGNORED_TOP_LEVEL, findings);
     let file = TopLevelFile::of(entries);
     let aws = network::aws(&file, findings);
+    let follow_links = file.follow_links.choice(findings, FOLLOW_LINKS, FollowLinks::default());
     if let Some(items) = flow_items(&file, entries, alone, findings) {
-        add_flows(items, aws.role.as_ref(), checked, findings);
+        let defaults = FlowDefaults { role: aws.role.as_ref(), follow_links };
+        add_flows(items, defaults, checked, findings);
     }
     let days = file.checkpoint_time_to_live_days;
     Some(Config {
         flows: Vec::new(),
+        follow_links,
         checkpoint_file: checkpoint_file(&file, environment, findings),
         checkpoint_file_default: checkpoint_file_default(environment),
         java_checkpoints: match file.java_checkpoint_file.text_not_empty(findings) {
@@ -268,12 +275,12 @@ fn no_flows(at: &Span, message: &str, findings: &mut Findings<'_>) {
 /// Checks flows and adds those that have an id to `checked`, each id once.
 pub(super) fn add_flows(
     items: &[Node],
-    role: Option<&RoleConfig>,
+    defaults: FlowDefaults<'_>,
     checked: &mut Vec<CheckedFlow>,
     findings: &mut Findings<'_>,
 ) {
     for item in items {
-        let Some(flow) = flow(item, role, findings) else {
+        let Some(flow) = flow(item, defaults, findings) else {
             continue;
         };
         match checked.iter().find(|other| other.config.id == flow.config.id) {

@@ -10,6 +10,7 @@ use super::java::Row;
 use crate::tail::candidate::Candidate;
 use crate::tail::file;
 use crate::tail::identity::Inode;
+use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 use crate::tail::snapshot::Snapshot;
 
@@ -129,7 +130,8 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let candidate = Candidate::open(path)?;
+        // The listing has no link that is not followed, and nothing is sent from here.
+        let candidate = Candidate::open(path, FollowLinks::Always)?;
         let metadata = candidate.handle.metadata()?;
         Ok(Self {
             modified_millis: millis(metadata.modified()?),

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::file::{self, LOOK_EVERY_MIN, Name, Stat, Tailed};
 use super::identity::{Anchor, FileKey, Head, Inode, Position};
+use super::links::{self, FollowLinks};
 use super::splitter::last_boundary;
 
 /// Searching backwards for the last line end reads this many bytes at a time.
@@ -111,8 +112,8 @@ pub(super) fn end_of_lines(handle: &File, wanted: u64) -> io::Result<Option<u64>
 }
 
 impl Candidate {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let handle = file::open(path)?;
+    pub(crate) fn open(path: &Path, follow: FollowLinks) -> io::Result<Self> {
+        let handle = links::open(path, follow)?;
         let stat = file::stat(&handle)?;
         file::check_kind(&handle)?;
         let head = file::read_head(&handle)?;

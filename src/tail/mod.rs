@@ -21,6 +21,7 @@ pub mod file;
 mod glob;
 mod held;
 pub mod hole;
+pub mod links;
 mod look;
 pub mod memory;
 pub mod pattern;

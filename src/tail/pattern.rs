@@ -12,6 +12,7 @@ use std::path::{Component as PathComponent, Path, PathBuf};
 use super::exclude::Exclude;
 pub use super::glob::{GlobError, NameMatcher};
 use super::glob::{Parsed, parse};
+use super::links::FollowLinks;
 
 /// Name endings, in lower case, of files that are copies of logs and never logs. The first three
 /// are the Java agent's.
@@ -60,6 +61,7 @@ pub struct FilePattern {
     base_dir: PathBuf,
     components: Vec<Component>,
     excludes: Vec<Exclude>,
+    follow_links: FollowLinks,
 }
 
 /// What one component of a path below the base directory has to be.
@@ -119,13 +121,31 @@ impl FilePattern {
             }
             component => components.push(component),
         }
-        Ok(Self { text: text.to_owned(), base_dir, components, excludes: Vec::new() })
+        Ok(Self {
+            text: text.to_owned(),
+            base_dir,
+            components,
+            excludes: Vec::new(),
+            follow_links: FollowLinks::default(),
+        })
     }
 
     /// The same, with some of what it matches left out.
     #[must_use]
     pub fn excluding(self, excludes: Vec<Exclude>) -> Self {
         Self { excludes, ..self }
+    }
+
+    /// The same, with other links followed.
+    #[must_use]
+    pub fn following(self, follow_links: FollowLinks) -> Self {
+        Self { follow_links, ..self }
+    }
+
+    /// Which links are followed on the way to what matches.
+    #[must_use]
+    pub fn follow_links(&self) -> FollowLinks {
+        self.follow_links
     }
 
     /// Whether a file or a directory at this path is left out although it matches. The

@@ -60,7 +60,7 @@ impl Tailer {
         entry: &Entry,
         hand_on: impl FnOnce(&mut Self, Candidate) -> bool,
     ) -> bool {
-        match Candidate::open(&entry.path) {
+        match Candidate::open(&entry.path, self.options.pattern.follow_links()) {
             Ok(candidate) => {
                 self.recovered(&candidate.path);
                 hand_on(self, candidate)

@@ -57,7 +57,8 @@ impl Tailer {
                 continue;
             }
             // What cannot be opened now is looked at by the scan as any other file.
-            let Ok(candidate) = Candidate::open(&path) else { continue };
+            let follow = self.options.pattern.follow_links();
+            let Ok(candidate) = Candidate::open(&path, follow) else { continue };
             if self.files.contains_key(&key) {
                 self.rebind(key, candidate, now);
             } else {

@@ -64,7 +64,8 @@ impl Tailer {
 
     fn follow_outside_name(&mut self, path: &Path, now: Now) {
         // It may be gone by now; then nobody can read it.
-        let Ok(candidate) = Candidate::open(path) else { return };
+        let follow = self.options.pattern.follow_links();
+        let Ok(candidate) = Candidate::open(path, follow) else { return };
         let inode = candidate.inode;
         self.follow(candidate, &HeadIndex::default(), now);
         let key = self.by_inode.get(&inode).copied();

@@ -72,7 +72,7 @@ impl Tailer {
     fn some_refused_file_opens(&mut self) -> bool {
         for _ in 0..self.refused.len().min(REFUSED_TRIES_MAX) {
             let Some(entry) = self.refused.pop_front() else { return false };
-            match Candidate::open(&entry.path) {
+            match Candidate::open(&entry.path, self.options.pattern.follow_links()) {
                 Ok(_) => return true,
                 Err(_) => self.refused.push_back(entry),
             }

@@ -91,7 +91,8 @@ impl Tailer {
             if self.memory.is_empty() {
                 break;
             }
-            let Ok(candidate) = Candidate::open(&path) else { continue };
+            let follow = self.options.pattern.follow_links();
+            let Ok(candidate) = Candidate::open(&path, follow) else { continue };
             // A copy from an earlier rotation may just have been written over.
             if let Some(followed) = self.by_inode.get(&candidate.inode).copied() {
                 self.look_at(followed, now);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::file;
 use super::identity::Inode;
+use super::links::{self, FollowLinks};
 use super::pattern::{Component, FilePattern, is_compressed_name};
 use super::rotation::{Entry, Listing};
 
@@ -37,6 +38,8 @@ pub struct Snapshot {
     /// The names that are symbolic links, and what each led to: that can change without a trace
     /// in the directories.
     links: Vec<(PathBuf, Option<Inode>)>,
+    /// Which of them are followed.
+    follow: FollowLinks,
     /// Wall clock at the look, in nanoseconds since 1970.
     taken_nanos: i128,
 }
@@ -50,11 +53,16 @@ pub struct Problem {
     pub error: io::Error,
     /// It is a directory that cannot be listed, and not a name that cannot be examined.
     is_directory: bool,
+    /// Which links were followed to it.
+    follow: FollowLinks,
 }
 
 impl Problem {
     /// Whether the same would be found again, as far as a cheap try can tell.
     fn persists(&self) -> bool {
+        if links::is_refusal(&self.error) {
+            return links::check(&self.path, self.follow).is_err_and(|e| links::is_refusal(&e));
+        }
         if self.error.kind() == io::ErrorKind::InvalidInput {
             // A directory or a socket that matches stays what it is: a file in its place is a
             // change of the directory.
@@ -80,8 +88,12 @@ impl Snapshot {
     /// Lists everything that matches.
     #[must_use]
     pub fn take(pattern: &FilePattern, wall_nanos: i128) -> Self {
-        let mut snapshot = Self { taken_nanos: wall_nanos, ..Self::default() };
-        snapshot.walk(pattern, pattern.base_dir(), pattern.components(), 0);
+        let follow = pattern.follow_links();
+        let mut snapshot = Self { taken_nanos: wall_nanos, follow, ..Self::default() };
+        let base = pattern.base_dir();
+        if snapshot.may_follow(base) {
+            snapshot.walk(pattern, base, pattern.components(), 0);
+        }
         // Paths as such are compared component by component, which is slow.
         snapshot.listing.entries.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         snapshot.listing.entries.dedup();
@@ -117,11 +129,13 @@ impl Snapshot {
                 if pattern.leaves_out(&path) {
                     return;
                 }
-                if !rest.is_empty() {
+                let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+                if rest.is_empty() {
+                    if !is_compressed_name(name) {
+                        self.examine(&path, is_link);
+                    }
+                } else if !is_link || self.may_follow(&path) {
                     self.walk(pattern, &path, rest, depth + 1);
-                } else if !is_compressed_name(name) {
-                    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
-                    self.examine(&path, is_link);
                 }
             }
             Component::Glob(_) => self.list(pattern, dir, components, depth),
@@ -157,6 +171,9 @@ impl Snapshot {
         }
         if kind.is_symlink() {
             self.links.push((path.to_path_buf(), target_of(path)));
+            if !self.may_follow(path) {
+                return false;
+            }
         }
         match fs::metadata(path) {
             Ok(metadata) => metadata.is_dir(),
@@ -231,12 +248,32 @@ impl Snapshot {
     /// What lies at or below a path that cannot be seen keeps its state.
     fn fail(&mut self, path: &Path, error: io::Error, is_directory: bool) {
         self.listing.unreadable.push(path.to_path_buf());
-        self.problems.push(Problem { path: path.to_path_buf(), error, is_directory });
+        self.problem(path, error, is_directory);
+    }
+
+    fn problem(&mut self, path: &Path, error: io::Error, is_directory: bool) {
+        let (path, follow) = (path.to_path_buf(), self.follow);
+        self.problems.push(Problem { path, error, is_directory, follow });
+    }
+
+    /// Whether a link, and what stands before it on its path, is followed. If it is not, what was
+    /// reached through it has lost its name. All other trouble shows itself when it is examined.
+    fn may_follow(&mut self, path: &Path) -> bool {
+        match links::check(path, self.follow) {
+            Err(error) if links::is_refusal(&error) => {
+                self.problem(path, error, false);
+                false
+            }
+            Ok(()) | Err(_) => true,
+        }
     }
 
     fn examine(&mut self, path: &Path, is_link: bool) {
         if is_link {
             self.links.push((path.to_path_buf(), target_of(path)));
+            if !self.may_follow(path) {
+                return;
+            }
         }
         match file::stat_path(path) {
             Ok(stat) => {
@@ -247,11 +284,7 @@ impl Snapshot {
             Err(error) if is_missing(&error) => {}
             // Something else has the name now, so the file that had it has lost it.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput || is_loop(&error) => {
-                self.problems.push(Problem {
-                    path: path.to_path_buf(),
-                    error,
-                    is_directory: false,
-                });
+                self.problem(path, error, false);
             }
             Err(error) => self.fail(path, error, false),
         }

@@ -10,6 +10,7 @@ use super::access::User;
 use super::plural;
 use crate::cli::progress;
 use crate::config::FlowConfig;
+use crate::tail::links::{self, FollowLinks};
 use crate::tail::snapshot::Snapshot;
 
 /// So many files are named if nobody asks for all.
@@ -34,7 +35,7 @@ pub(super) fn describe(
     let mut found = Vec::new();
     let mut refused = Vec::new();
     for entry in &snapshot.listing.entries {
-        match look(&entry.path) {
+        match look(&entry.path, flow.pattern.follow_links()) {
             Ok(file) => found.push(file),
             Err(error) => refused.push((entry.path.as_ref(), error)),
         }
@@ -63,13 +64,14 @@ pub(super) fn describe(
 }
 
 /// Whether there may be lines that nobody can read. A link that leads nowhere, a file that was
-/// deleted meanwhile and what is no file have none.
+/// deleted meanwhile and what is no file have none; one that is not followed may.
 fn hides_lines(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput)
+    links::is_refusal(error)
+        || !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput)
 }
 
-fn look(path: &Path) -> io::Result<Found<'_>> {
-    let file = crate::tail::file::open(path)?;
+fn look(path: &Path, follow: FollowLinks) -> io::Result<Found<'_>> {
+    let file = links::open(path, follow)?;
     let metadata = file.metadata()?;
     let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
     Ok(Found { path, bytes: metadata.len(), modified })

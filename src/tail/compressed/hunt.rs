@@ -21,6 +21,7 @@ use crate::checkpoint::Change;
 use crate::tail::event::EventKind;
 use crate::tail::file::{self, Stat};
 use crate::tail::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
+use crate::tail::links::{self, FollowLinks};
 use crate::tail::memory::{Loss, Memory, Remembered};
 use crate::tail::pattern::is_compressed_name;
 use crate::tail::tailer::{Now, Tailer};
@@ -223,7 +224,9 @@ impl Tailer {
 
     /// Looks at the first bytes of a file. Says whether anything was unpacked.
     pub(super) fn examine(&mut self, path: &Path, sure: Sure) -> bool {
-        let opened = path.file_name().and_then(Format::of_name).map(|format| open(path, format));
+        let follow = self.options.pattern.follow_links();
+        let format = path.file_name().and_then(Format::of_name);
+        let opened = format.map(|format| open(path, format, follow));
         let (mut found, mut stream) = match opened {
             Some(Ok(opened)) => opened,
             Some(Err(error)) => {
@@ -432,8 +435,8 @@ fn list(directory: &Path, compressed: &mut Vec<PathBuf>, plain: &mut HashMap<u64
     compressed.sort();
 }
 
-fn open(path: &Path, format: Format) -> io::Result<(Found, Stream)> {
-    let handle = file::open(path)?;
+fn open(path: &Path, format: Format, follow: FollowLinks) -> io::Result<(Found, Stream)> {
+    let handle = links::open(path, follow)?;
     let stat = file::stat(&handle)?;
     let inode = stat.inode.ok_or(io::ErrorKind::InvalidData)?;
     let stream = Stream::new(format, handle.try_clone()?);

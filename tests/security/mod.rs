@@ -1,0 +1,8 @@
+//! What somebody with an account on the machine can try, and what comes of it.
+
+mod links;
+
+/// Whether this process may give files to others.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
