@@ -87,6 +87,9 @@ pub enum Stopped {
     /// Whatever can be delivered is; destinations are parked, and what is for them is sent after
     /// the next start.
     Parked,
+    /// However much was delivered, the last checkpoints are not written: the next start repeats
+    /// records.
+    Unwritten,
 }
 
 /// A daemon whose flows run.
@@ -270,7 +273,7 @@ impl Daemon {
         let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
         let time = match stopped {
             Stopped::AtOnce => Duration::ZERO,
-            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked => {
+            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked | Stopped::Unwritten => {
                 left.clamp(LAST_METRICS_TIME_MIN, LAST_METRICS_TIME_MAX)
             }
         };
@@ -279,6 +282,7 @@ impl Daemon {
         drop(self.flows);
         if let Err(error) = self.store.close() {
             tracing::error!(%error, "the checkpoint database was not closed cleanly");
+            stopped = Stopped::Unwritten;
         }
         let now = clock::now().instant;
         tracing::info!(

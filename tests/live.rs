@@ -1,5 +1,6 @@
 //! The real binary on real files: rotations while it ships, stops and starts, and what goes wrong.
 
+mod checkpoints;
 mod lifecycle;
 mod observability;
 mod rotation;

@@ -14,6 +14,9 @@ pub(super) trait Backend: Send + 'static {
     /// of the process.
     fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError>;
 
+    /// Whether the files are as the last write left them.
+    fn check(&mut self) -> Result<(), WriteError>;
+
     /// Gives the old connection up and makes a new one, on a database that may hold anything:
     /// the caller writes everything again.
     fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError>;
@@ -36,6 +39,9 @@ pub(super) enum Remedy {
 /// Why a transaction, or a connection, failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
+    /// Somebody else changed the files while they were open.
+    #[error("the database was changed from outside: {0}")]
+    Changed(String),
     /// The bytes contradict themselves.
     #[error("the database is damaged: {0}")]
     Damaged(String),
@@ -71,7 +77,8 @@ impl WriteError {
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
-            Self::Damaged(_)
+            Self::Changed(_)
+            | Self::Damaged(_)
             | Self::Foreign(_)
             | Self::Io { .. }
             | Self::ReadOnly
@@ -85,11 +92,18 @@ impl WriteError {
         matches!(self, Self::Damaged(_)) || self.code().is_some_and(|c| corrupt.contains(&c))
     }
 
+    /// Whether it is not the store or the disk that failed, but somebody touched the files.
+    pub(super) fn is_meddling(&self) -> bool {
+        matches!(self, Self::Changed(_) | Self::Removed)
+    }
+
     /// What to do before the next attempt.
     pub(super) fn remedy(&self) -> Remedy {
         if self.is_damage() {
             Remedy::SetAside
-        } else if self.code() == Some(ErrorCode::SystemIoFailure) {
+        } else if matches!(self, Self::Changed(_))
+            || self.code() == Some(ErrorCode::SystemIoFailure)
+        {
             Remedy::Replace
         } else {
             Remedy::Reopen
@@ -149,6 +163,7 @@ mod tests {
         assert_eq!(failure(SQLITE_CORRUPT).remedy(), Remedy::SetAside);
         assert_eq!(failure(SQLITE_NOTADB).remedy(), Remedy::SetAside);
         assert_eq!(WriteError::Removed.remedy(), Remedy::Reopen);
+        assert_eq!(WriteError::Changed("x".to_owned()).remedy(), Remedy::Replace);
         assert_eq!(WriteError::ReadOnly.remedy(), Remedy::Reopen);
     }
 }

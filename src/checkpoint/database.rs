@@ -9,14 +9,20 @@
 
 use std::path::{Path, PathBuf};
 
+use metrics::{Counter, counter};
 use rusqlite::Connection;
 
 use super::backend::{Backend, Remedy, WriteError, io, sqlite};
 use super::connect::connect;
+use super::error::chain;
 use super::files;
+use super::lock::InstanceLock;
 use super::mirror::{Dirty, Mirror};
+use super::owner;
 use super::rebuild::{replace, stamp};
 use super::schema;
+use super::witness::Witness;
+use crate::metrics::name;
 
 /// The log is copied into the database after this many rows: about 3 pages of 4 KiB each.
 const ROWS_PER_LOG_CHECKPOINT: usize = 1_000;
@@ -33,6 +39,11 @@ pub(super) struct Database {
     conn: Option<Connection>,
     /// Device and inode of the file that `conn` has open.
     inode: Option<(u64, u64)>,
+    /// What the last write left.
+    witness: Witness,
+    /// Keeps other agents away from the database.
+    lock: Option<InstanceLock>,
+    rebuilds: Counter,
     rows_in_log: usize,
     /// How many damaged databases this process has kept.
     kept: u32,
@@ -47,6 +58,9 @@ impl Database {
             path: path.to_owned(),
             conn: None,
             inode: None,
+            witness: Witness::default(),
+            lock: None,
+            rebuilds: counter!(name::CHECKPOINT_REBUILDS),
             rows_in_log: 0,
             kept: 0,
             #[cfg(test)]
@@ -60,14 +74,47 @@ impl Database {
         let inode = files::inode(&self.path).map_err(io("look at"))?;
         let (conn, mirror) = connect(&self.path)?;
         (self.conn, self.inode, self.rows_in_log) = (Some(conn), inode, 0);
+        self.witness = Witness::of(&self.path).map_err(io("look at"))?;
         Ok(mirror)
     }
 
-    /// The connection, if its file is still the one at the path: SQLite would go on writing to a
-    /// file that nobody will find again.
+    /// Keeps the lock as long as the database.
+    pub(super) fn hold(&mut self, lock: InstanceLock) {
+        self.lock = Some(lock);
+    }
+
+    /// Remembers what the files look like after a write of our own. It must have gone into the
+    /// files that are there.
+    fn note_written(&mut self) -> Result<(), WriteError> {
+        let now = Witness::of(&self.path).map_err(io("look at"))?;
+        if !now.same_files(&self.witness) {
+            return Err(self.meddled_with(&now));
+        }
+        self.witness = now;
+        Ok(())
+    }
+
+    fn meddled_with(&self, now: &Witness) -> WriteError {
+        let what = now.difference(&self.witness);
+        WriteError::Changed(what.unwrap_or_else(|| "its files are others".to_owned()))
+    }
+
+    /// A directory that was removed took the lock along: a second agent would find nobody.
+    fn lock_again(&mut self) -> Result<(), WriteError> {
+        if self.lock.as_ref().is_none_or(|lock| lock.is_at(&self.path)) {
+            return Ok(());
+        }
+        let lock = InstanceLock::take(&self.path)
+            .map_err(|error| io("lock")(std::io::Error::other(chain(&error))))?;
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    /// The connection, if its files are as they were left.
     fn connection(&mut self) -> Result<&mut Connection, WriteError> {
-        if files::inode(&self.path).map_err(io("look at"))? != self.inode {
-            return Err(WriteError::Removed);
+        let now = Witness::of(&self.path).map_err(io("look at"))?;
+        if now != self.witness {
+            return Err(self.meddled_with(&now));
         }
         let conn = self.conn.as_mut().ok_or(WriteError::Removed)?;
         #[cfg(test)]
@@ -91,7 +138,7 @@ impl Database {
         if busy {
             tracing::debug!(path = %self.path.display(), "somebody reads the checkpoints");
         }
-        Ok(())
+        self.note_written()
     }
 }
 
@@ -134,6 +181,7 @@ impl Backend for Database {
         let rows = write_dirty(transaction.conn, mirror).map_err(sqlite("write to"))?;
         transaction.commit().map_err(sqlite("commit to"))?;
         drop(transaction);
+        self.note_written()?;
         self.rows_in_log = self.rows_in_log.saturating_add(rows);
         if self.rows_in_log >= ROWS_PER_LOG_CHECKPOINT {
             self.checkpoint_log("PASSIVE")?;
@@ -141,8 +189,20 @@ impl Backend for Database {
         Ok(())
     }
 
+    fn check(&mut self) -> Result<(), WriteError> {
+        self.connection()?;
+        match &self.lock {
+            Some(lock) if !lock.is_at(&self.path) => {
+                Err(WriteError::Changed("its .lock was removed or replaced".to_owned()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError> {
         self.conn = None;
+        owner::make_directory(owner::directory(&self.path)).map_err(io("make the directory of"))?;
+        self.lock_again()?;
         let here = files::inode(&self.path).map_err(io("look at"))?;
         let keep = match (here, remedy) {
             (None, _) => false,
@@ -156,8 +216,13 @@ impl Backend for Database {
         };
         let stamp = (keep && self.kept < KEPT_MAX).then(stamp);
         self.kept = self.kept.saturating_add(u32::from(stamp.is_some()));
-        replace(&self.path, mirror, stamp.as_deref())?;
-        self.connect().map(drop)
+        let aside = replace(&self.path, mirror, stamp.as_deref())?;
+        self.connect()?;
+        self.rebuilds.increment(1);
+        let moved_to = aside.map_or_else(String::new, |aside| aside.display().to_string());
+        tracing::warn!(path = %self.path.display(), %moved_to,
+            "checkpoint database rebuilt from memory; no data lost");
+        Ok(())
     }
 
     fn finish(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
@@ -288,7 +353,7 @@ pub(super) mod tests {
         let mut mirror = mirror_of(0..2);
         std::fs::remove_file(&path).unwrap();
         let error = database.write(&mirror).unwrap_err();
-        assert!(matches!(error, WriteError::Removed), "{error}");
+        assert!(matches!(error, WriteError::Changed(_)), "{error}");
         mirror.mark_all_dirty();
         database.recover(&mirror, error.remedy()).unwrap();
         database.write(&mirror).unwrap();

@@ -5,12 +5,13 @@
 //! is complete and on disk, and then takes the place of `<path>`. Whoever finds a `.new` finishes
 //! that last step, so a crash at any point leaves either the old database or the new one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use super::owner::{self, directory};
 
 /// Checkpoints name files and show sizes: they are for the agent's user only.
 pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;
@@ -18,8 +19,8 @@ pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;
 /// The bits of a mode that say who may do what.
 const PERMISSION_BITS: u32 = 0o777;
 
-/// The same for directories that the store makes.
-const PRIVATE_DIR_MODE: u32 = 0o700;
+/// What of a mode is the owner's.
+const OWNER_BITS: u32 = 0o700;
 
 /// So many corrupt databases of one second are told apart; more is a loop somewhere.
 const SET_ASIDE_NAMES_MAX: u32 = 100;
@@ -42,10 +43,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
         return Err(StoreError::NotAFile { path: path.to_owned() });
     };
     let dir = directory(path);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(PRIVATE_DIR_MODE)
-        .create(dir)
+    owner::make_directory(dir)
         .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })?;
     match fs::canonicalize(path) {
         Ok(path) => Ok(path),
@@ -82,14 +80,19 @@ pub(super) fn read_only(path: &Path, detail: &str) -> StoreError {
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     let file =
         OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(path)?;
-    file.set_permissions(Permissions::from_mode(PRIVATE_FILE_MODE))
+    file.set_permissions(Permissions::from_mode(PRIVATE_FILE_MODE))?;
+    owner::hand_over(&file, path)
 }
 
-/// Takes others' rights to an existing file away. A file that is somebody else's stays as it is.
+/// Takes others' rights to an existing database away, and gives it and what belongs to it to those
+/// who shall open it. A file that is somebody else's stays as it is.
 pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    for suffix in SIDECARS.into_iter().chain([""]) {
+        owner::hand_over_existing(&beside(path, suffix))?;
+    }
     let metadata = fs::metadata(path)?;
     let mode = metadata.mode() & PERMISSION_BITS;
-    let owners = mode & PRIVATE_DIR_MODE;
+    let owners = mode & OWNER_BITS;
     if mode == owners || metadata.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
@@ -130,6 +133,9 @@ pub(super) fn set_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
         }
     }
     fs::rename(path, &aside)?;
+    for suffix in SIDECARS.into_iter().chain([""]) {
+        owner::hand_over_existing(&beside(&aside, suffix))?;
+    }
     Ok(aside)
 }
 
@@ -157,14 +163,6 @@ fn free_name(path: &Path, stamp: &str) -> io::Result<PathBuf> {
 /// A rename is on disk only when its directory is.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
-}
-
-/// The directory that `path` lies in.
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
 }
 
 #[cfg(test)]

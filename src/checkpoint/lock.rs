@@ -3,11 +3,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::error::StoreError;
 use super::files::{self, PRIVATE_FILE_MODE};
+use super::owner;
 
 /// A pid has at most ten digits; anything longer in the lock file is not ours.
 const PID_BYTES_MAX: u64 = 16;
@@ -16,7 +17,7 @@ const PID_BYTES_MAX: u64 = 16;
 #[derive(Debug)]
 pub(super) struct InstanceLock {
     /// Closing it releases the lock.
-    _file: File,
+    file: File,
 }
 
 impl InstanceLock {
@@ -38,7 +39,14 @@ impl InstanceLock {
             }
         }
         write_pid(&mut file).map_err(|source| StoreError::Io { doing: "write", path, source })?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Whether the next agent would meet this lock.
+    pub(super) fn is_at(&self, checkpoint_file: &Path) -> bool {
+        let here = files::inode(&files::beside(checkpoint_file, ".lock")).ok().flatten();
+        let ours = self.file.metadata().map(|ours| (ours.dev(), ours.ino())).ok();
+        here.is_some() && here == ours
     }
 }
 
@@ -63,6 +71,7 @@ fn open(path: &Path) -> io::Result<File> {
         .mode(PRIVATE_FILE_MODE)
         .custom_flags(no_follow)
         .open(path)?;
+    owner::hand_over(&file, path)?;
     Ok(file)
 }
 

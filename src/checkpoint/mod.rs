@@ -7,8 +7,10 @@
 //! `mirror` is the whole content in memory and the truth while the process lives; `writer` decides
 //! when it is written and what a failure means; `open` decides what a file that is found there
 //! is; `schema` has the tables; `database`, `connect`, `rebuild` and `files` are the shells around
-//! SQLite and the directory; `lock` keeps a second agent out. `place` says where the database is
-//! when `checkpointFile` names the Java agent's, `private_copy` reads one that must not change.
+//! SQLite and the directory; `owner` gives what root makes to the service; `witness` notices that
+//! somebody else changed the files; `lock` keeps a second agent out. `place` says where the
+//! database is when `checkpointFile` names the Java agent's, `private_copy` reads one that must
+//! not change.
 
 pub mod error;
 pub mod place;
@@ -22,8 +24,10 @@ mod files;
 mod lock;
 mod mirror;
 mod open;
+mod owner;
 mod rebuild;
 mod schema;
+mod witness;
 mod writer;
 
 pub use kinetail_base::checkpoint::{Change, Checkpoint};

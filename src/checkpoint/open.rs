@@ -63,7 +63,7 @@ fn explain(path: &Path, error: WriteError) -> StoreError {
     let code = error.code();
     let owned = || path.to_owned();
     match error {
-        WriteError::Damaged(_) | WriteError::Removed => {
+        WriteError::Changed(_) | WriteError::Damaged(_) | WriteError::Removed => {
             StoreError::Unusable { path: owned(), detail: chain(&error) }
         }
         WriteError::Foreign(Maker::JavaAgent) => StoreError::JavaAgentDatabase { path: owned() },

@@ -133,8 +133,9 @@ impl Store {
     pub fn open(path: &Path, options: &StoreOptions) -> Result<(Self, OpenReport), StoreError> {
         let path = files::prepare(path)?;
         let lock = InstanceLock::take(&path)?;
-        let (database, mirror, report) = open::open_or_make(&path, options, now_millis())?;
-        let store = Self::start(path, database, mirror, Some(lock))?;
+        let (mut database, mirror, report) = open::open_or_make(&path, options, now_millis())?;
+        database.hold(lock);
+        let store = Self::start(path, database, mirror)?;
         Ok((store, report))
     }
 
@@ -171,20 +172,14 @@ impl Store {
         Err(StoreError::Unwritten { path: self.path, detail })
     }
 
-    fn start<B: Backend>(
-        path: PathBuf,
-        backend: B,
-        mirror: Mirror,
-        lock: Option<InstanceLock>,
-    ) -> Result<Self, StoreError> {
+    fn start<B: Backend>(path: PathBuf, backend: B, mirror: Mirror) -> Result<Self, StoreError> {
         let (requests, inbox) = mpsc::sync_channel(QUEUE_REQUESTS_MAX);
         let health = Arc::new(Mutex::new(StoreHealth::Ok));
         let guard = ClosedAtEnd(Arc::clone(&health));
-        let writer = Writer::new(backend, mirror, Arc::clone(&health));
+        let writer = Writer::new(backend, mirror, Arc::clone(&health), Instant::now());
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
             .spawn(move || {
-                let _lock = lock;
                 let _guard = guard;
                 run(writer, &inbox)
             })
@@ -271,7 +266,7 @@ impl Drop for ClosedAtEnd {
 fn run<B: Backend>(mut writer: Writer<B>, inbox: &Receiver<Request>) -> Result<(), String> {
     let mut open = true;
     while open {
-        match next(inbox, writer.deadline()) {
+        match next(inbox, writer.wake_at()) {
             Ok(request) => {
                 open = take(&mut writer, request);
                 for request in inbox.try_iter().take(GROUP_REQUESTS_MAX - 1) {
@@ -291,11 +286,8 @@ fn run<B: Backend>(mut writer: Writer<B>, inbox: &Receiver<Request>) -> Result<(
     writer.finish()
 }
 
-fn next(inbox: &Receiver<Request>, until: Option<Instant>) -> Result<Request, RecvTimeoutError> {
-    match until {
-        None => inbox.recv().map_err(RecvTimeoutError::from),
-        Some(until) => inbox.recv_timeout(until.saturating_duration_since(Instant::now())),
-    }
+fn next(inbox: &Receiver<Request>, until: Instant) -> Result<Request, RecvTimeoutError> {
+    inbox.recv_timeout(until.saturating_duration_since(Instant::now()))
 }
 
 /// Takes one request. Returns whether the store stays open.
@@ -520,6 +512,9 @@ mod tests {
             self.writes.send(()).unwrap();
             Ok(())
         }
+        fn check(&mut self) -> Result<(), WriteError> {
+            Ok(())
+        }
         fn recover(&mut self, _: &Mirror, _: Remedy) -> Result<(), WriteError> {
             Ok(())
         }
@@ -533,7 +528,7 @@ mod tests {
         let (open_gate, gate) = mpsc::sync_channel(100);
         let (writes, written) = mpsc::sync_channel(100);
         let backend = Gated { gate, writes };
-        let store = Store::start("x".into(), backend, Mirror::default(), None).unwrap();
+        let store = Store::start("x".into(), backend, Mirror::default()).unwrap();
         let handle = store.handle();
         let told: Vec<_> = (0..51)
             .map(|file| {
@@ -558,7 +553,7 @@ mod tests {
         let path = dir.path().join("db");
         let database = new_database(&path);
         database.page_limit.store(1, std::sync::atomic::Ordering::SeqCst);
-        let store = Store::start(path, database, Mirror::default(), None).unwrap();
+        let store = Store::start(path, database, Mirror::default()).unwrap();
         let changes = (0..500).map(|file| Change::Save(checkpoint(file, 1))).collect();
         assert_eq!(commit(&store, changes), CommitResult::Deferred);
         assert_eq!(store.load(&flow()).unwrap().rows.len(), 500, "a flow may restart meanwhile");

@@ -24,6 +24,12 @@ const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 /// Pauses double up to this.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
+/// The files are looked at with each write, and this often if there is none.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+
+/// The last write is tried so often: what failed once may be put right in between.
+const LAST_TRIES: u32 = 3;
+
 /// Owns the mirror and the database; lives on the store's thread.
 #[derive(Debug)]
 pub(super) struct Writer<B> {
@@ -31,6 +37,7 @@ pub(super) struct Writer<B> {
     mirror: Mirror,
     waiting: Vec<Ticket>,
     trouble: Option<Trouble>,
+    check_at: Instant,
     failures: Repeats,
     health: Arc<Mutex<StoreHealth>>,
     committed: Counter,
@@ -48,7 +55,12 @@ struct Trouble {
 
 impl<B: Backend> Writer<B> {
     /// Takes a database and what it holds.
-    pub(super) fn new(backend: B, mirror: Mirror, health: Arc<Mutex<StoreHealth>>) -> Self {
+    pub(super) fn new(
+        backend: B,
+        mirror: Mirror,
+        health: Arc<Mutex<StoreHealth>>,
+        now: Instant,
+    ) -> Self {
         let failing = gauge!(name::CHECKPOINT_FAILING);
         failing.set(0.0);
         Self {
@@ -56,6 +68,7 @@ impl<B: Backend> Writer<B> {
             mirror,
             waiting: Vec::new(),
             trouble: None,
+            check_at: now + CHECK_EVERY,
             failures: Repeats::default(),
             health,
             committed: counter!(name::CHECKPOINT_COMMITS, "result" => "ok"),
@@ -85,7 +98,12 @@ impl<B: Backend> Writer<B> {
     }
 
     /// When to call [`Self::flush`] again even if nobody commits.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn wake_at(&self) -> Instant {
+        self.deadline().unwrap_or(self.check_at)
+    }
+
+    /// When what failed is tried again.
+    fn deadline(&self) -> Option<Instant> {
         self.trouble.map(|trouble| trouble.retry_at)
     }
 
@@ -93,8 +111,9 @@ impl<B: Backend> Writer<B> {
     pub(super) fn flush(&mut self, now: Instant) {
         let durable = match self.trouble {
             Some(trouble) if now < trouble.retry_at => false,
-            _ if self.mirror.dirty().is_empty() && self.trouble.is_none() => true,
+            None if self.mirror.dirty().is_empty() && now < self.check_at => true,
             _ => {
+                self.check_at = now + CHECK_EVERY;
                 let result = self.attempt();
                 self.settle(result, now)
             }
@@ -107,7 +126,17 @@ impl<B: Backend> Writer<B> {
     /// # Errors
     /// In words, why what is in memory could not be written.
     pub(super) fn finish(mut self) -> Result<(), String> {
-        let result = self.recover().and_then(|()| self.backend.finish(&self.mirror));
+        let mut result = self.recover().and_then(|()| self.backend.finish(&self.mirror));
+        for _ in 1..LAST_TRIES {
+            let Err(error) = &result else { break };
+            tracing::warn!(error = %chain(error), "writing the last checkpoints again");
+            self.mirror.mark_all_dirty();
+            let remedy = error.remedy().max(self.trouble.map_or(Remedy::Reopen, |t| t.remedy));
+            result = self
+                .backend
+                .recover(&self.mirror, remedy)
+                .and_then(|()| self.backend.finish(&self.mirror));
+        }
         match result {
             Ok(()) => {
                 self.mirror.mark_clean();
@@ -122,9 +151,24 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    /// Writes what there is to write. A database that somebody touched is rebuilt at once: until
+    /// then a kill would repeat what was acknowledged.
     fn attempt(&mut self) -> Result<(), WriteError> {
         self.recover()?;
-        self.backend.write(&self.mirror)
+        let result = if self.mirror.dirty().is_empty() {
+            self.backend.check()
+        } else {
+            self.backend.write(&self.mirror)
+        };
+        match result {
+            Err(error) if error.is_meddling() && self.trouble.is_none() => {
+                tracing::error!(error = %chain(&error), "checkpoint database lost; rebuilding it");
+                self.mirror.mark_all_dirty();
+                self.backend.recover(&self.mirror, error.remedy())?;
+                self.backend.write(&self.mirror)
+            }
+            result => result,
+        }
     }
 
     fn recover(&mut self) -> Result<(), WriteError> {
@@ -140,7 +184,8 @@ impl<B: Backend> Writer<B> {
     fn settle(&mut self, result: Result<(), WriteError>, now: Instant) -> bool {
         match result {
             Ok(()) => {
-                self.committed.increment(1);
+                // A mere look is no commit.
+                self.committed.increment(u64::from(!self.mirror.dirty().is_empty()));
                 self.mirror.mark_clean();
                 if self.trouble.take().is_some() {
                     self.report(StoreHealth::Ok);
@@ -255,11 +300,14 @@ pub(super) mod tests {
     use std::sync::mpsc;
 
     use metrics_exporter_prometheus::PrometheusBuilder;
+    use proptest::prelude::*;
     use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 
     use super::*;
     use crate::checkpoint::database::Database;
     use crate::checkpoint::database::tests::after_a_kill;
+    use crate::checkpoint::files::beside;
+    use crate::checkpoint::lock::InstanceLock;
     use crate::checkpoint::mirror::tests::{checkpoint, scratch};
     use crate::checkpoint::rebuild::replace;
     use kinetail_base::identity::FileKey;
@@ -298,6 +346,9 @@ pub(super) mod tests {
         fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
             self.call(|database| database.write(mirror))
         }
+        fn check(&mut self) -> Result<(), WriteError> {
+            self.call(Database::check)
+        }
         fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError> {
             self.call(|database| database.recover(mirror, remedy))
         }
@@ -313,7 +364,8 @@ pub(super) mod tests {
 
     fn writer<B: Backend>(backend: B) -> (Writer<B>, Arc<Mutex<StoreHealth>>) {
         let health = Arc::new(Mutex::new(StoreHealth::Ok));
-        (Writer::new(backend, Mirror::default(), Arc::clone(&health)), health)
+        let now = Instant::now();
+        (Writer::new(backend, Mirror::default(), Arc::clone(&health), now), health)
     }
 
     /// Commits one row and returns the answer.
@@ -453,11 +505,139 @@ pub(super) mod tests {
         let now = Instant::now();
         assert_eq!(commit(&mut writer, 1, 5, now), CommitResult::Durable);
         std::fs::rename(&old, &path).unwrap();
-        std::fs::remove_file(crate::checkpoint::files::beside(&path, "-wal")).unwrap();
-        assert_eq!(commit(&mut writer, 2, 6, now), CommitResult::Deferred);
-        writer.flush(writer.deadline().unwrap());
+        std::fs::remove_file(beside(&path, "-wal")).unwrap();
+        assert_eq!(commit(&mut writer, 2, 6, now), CommitResult::Durable);
         assert_eq!(writer.mirror().load("f").rows.len(), 2);
         assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
+    }
+
+    /// What people, scripts and disks do to files that are in use.
+    type Meddling = fn(&Path);
+
+    const MEDDLING: [(&str, Meddling); 10] = [
+        ("log removed", |path| std::fs::remove_file(beside(path, "-wal")).unwrap()),
+        ("log truncated", |path| truncate(&beside(path, "-wal"), 0)),
+        ("log scribbled on", |path| scribble(&beside(path, "-wal"), 40)),
+        ("index removed", |path| std::fs::remove_file(beside(path, "-shm")).unwrap()),
+        ("database removed", |path| std::fs::remove_file(path).unwrap()),
+        ("database emptied", |path| truncate(path, 0)),
+        ("database cut", |path| truncate(path, 5_000)),
+        ("header scribbled on", |path| scribble(path, 3)),
+        ("page scribbled on", |path| scribble(path, 4_200)),
+        ("directory removed", |path| std::fs::remove_dir_all(path.parent().unwrap()).unwrap()),
+    ];
+
+    fn truncate(path: &Path, size: u64) {
+        std::fs::File::options().write(true).open(path).unwrap().set_len(size).unwrap();
+    }
+
+    fn scribble(path: &Path, at: u64) {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.write_all_at(b"scribble", at).unwrap();
+        // Clocks of file systems tick in milliseconds; a test is faster than anybody's hand.
+        let now = std::time::SystemTime::now() + Duration::from_secs(1);
+        file.set_modified(now).unwrap();
+    }
+
+    /// A database in a directory of its own, with a few rows.
+    fn written(root: &Path) -> (std::path::PathBuf, Writer<Database>) {
+        let path = root.join("state/db");
+        std::fs::create_dir(root.join("state")).unwrap();
+        let (mut writer, _) = writer(new_database(&path));
+        for file in 0..50 {
+            assert_eq!(commit(&mut writer, file, 5, Instant::now()), CommitResult::Durable);
+        }
+        (path, writer)
+    }
+
+    #[test]
+    fn whatever_happens_to_the_files_the_next_commit_is_durable_again() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for (what, meddle) in MEDDLING {
+            let dir = scratch();
+            let scrape = recorder.handle();
+            metrics::with_local_recorder(&recorder, || {
+                let (path, mut writer) = written(dir.path());
+                meddle(&path);
+                let now = Instant::now();
+                assert_eq!(commit(&mut writer, 99, 6, now), CommitResult::Durable, "{what}");
+                assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"), "{what}");
+            });
+            let text = scrape.render();
+            assert!(text.contains("kinetail_checkpoint_rebuilds_total"), "{what}: {text}");
+        }
+    }
+
+    #[test]
+    fn it_is_noticed_though_nobody_commits() {
+        for (what, meddle) in MEDDLING {
+            let dir = scratch();
+            let (path, mut writer) = written(dir.path());
+            meddle(&path);
+            writer.flush(writer.wake_at());
+            assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"), "{what}");
+            writer.flush(writer.wake_at());
+            assert!(writer.deadline().is_none(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_clean_stop_writes_everything_whatever_happened_to_the_files() {
+        for (what, meddle) in MEDDLING {
+            let dir = scratch();
+            let (path, writer) = written(dir.path());
+            let expected = writer.mirror().load("f");
+            meddle(&path);
+            writer.finish().unwrap();
+            assert_eq!(Database::open(&path).unwrap().1.load("f"), expected, "{what}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// For all orders of commits, looks and meddling: what was answered with durable is there
+        /// after a kill, unless somebody touched the files since; and after the next commit or look
+        /// all of it is.
+        #[test]
+        fn what_is_durable_survives_meddling(
+            schedule in prop::collection::vec((0_usize..MEDDLING.len() + 6, 0_u64..6), 1..20),
+        ) {
+            let dir = scratch();
+            let (path, mut writer) = written(dir.path());
+            for (offset, (choice, file)) in schedule.into_iter().enumerate() {
+                if let Some((_, meddle)) = MEDDLING.get(choice) {
+                    let is_there = |suffix| beside(&path, suffix).try_exists().unwrap();
+                    if ["", "-wal", "-shm"].into_iter().all(is_there) {
+                        meddle(&path);
+                    }
+                    continue;
+                }
+                if choice % 2 == 0 {
+                    let answer = commit(&mut writer, file, offset as u64, Instant::now());
+                    prop_assert_eq!(answer, CommitResult::Durable);
+                } else {
+                    writer.flush(writer.wake_at());
+                }
+                prop_assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
+            }
+            let expected = writer.mirror().load("f");
+            writer.finish().unwrap();
+            prop_assert_eq!(Database::open(&path).unwrap().1.load("f"), expected);
+        }
+    }
+
+    #[test]
+    fn a_removed_lock_is_taken_again() {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let mut database = new_database(&path);
+        database.hold(InstanceLock::take(&path).unwrap());
+        let (mut writer, _) = writer(database);
+        std::fs::remove_file(beside(&path, ".lock")).unwrap();
+        writer.flush(writer.wake_at());
+        assert!(InstanceLock::take(&path).is_err());
     }
 
     #[test]

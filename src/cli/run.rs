@@ -85,6 +85,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
             tracing::warn!("stopped at once; the rest is delivered after the next start");
             ExitCode::from(1)
         }
+        Stopped::Unwritten => {
+            tracing::error!(
+                "stopped; the last checkpoints could not be written, duplicates possible after \
+                 the next start"
+            );
+            ExitCode::from(1)
+        }
     })
 }
 

@@ -108,6 +108,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "1 while checkpoints cannot be written: a crash now would repeat records.",
     ),
+    (
+        name::CHECKPOINT_REBUILDS,
+        Counter,
+        Unit::Count,
+        "Times the checkpoint database was rebuilt from memory.",
+    ),
     (name::MEMORY_USED_BYTES, Gauge, Unit::Bytes, "Bytes that batches hold."),
     (name::MEMORY_BUDGET_BYTES, Gauge, Unit::Bytes, "Bytes that batches may hold."),
     (name::CLOUDWATCH_PUBLISHES, Counter, Unit::Count, "PutMetricData calls, by result."),

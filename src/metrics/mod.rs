@@ -90,6 +90,8 @@ pub mod name {
     pub const CHECKPOINT_COMMITS: &str = "kinetail_checkpoint_commits_total";
     /// 1 while checkpoints cannot be written (gauge).
     pub const CHECKPOINT_FAILING: &str = "kinetail_checkpoint_failing";
+    /// Times the database was written anew from memory.
+    pub const CHECKPOINT_REBUILDS: &str = "kinetail_checkpoint_rebuilds_total";
     /// Bytes that batches hold (gauge).
     pub const MEMORY_USED_BYTES: &str = "kinetail_memory_used_bytes";
     /// Bytes that batches may hold (gauge).

@@ -1,0 +1,108 @@
+//! What happens to the checkpoint database while it is in use.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::agent::{Home, SOON};
+use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::load::Lines;
+use crate::support::wait::wait_until;
+use crate::support::world::append;
+
+/// Some time of the store's looks at its files, with room for a busy machine.
+const NOTICED: Duration = Duration::from_secs(30);
+
+fn beside(database: &Path, suffix: &str) -> std::path::PathBuf {
+    format!("{}{suffix}", database.display()).into()
+}
+
+/// How far the only file is checkpointed, as the next start would see it.
+fn offset(database: &Path) -> u64 {
+    let copy = tempfile::tempdir().unwrap();
+    for suffix in ["", "-wal"] {
+        if fs::copy(beside(database, suffix), copy.path().join(format!("db{suffix}"))).is_err() {
+            return 0;
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let opened = Connection::open_with_flags(copy.path().join("db"), flags);
+    let read = opened.and_then(|db| db.query_row(OFFSET, [], |row| row.get::<_, i64>(0)));
+    read.ok().and_then(|offset| offset.try_into().ok()).unwrap_or(0)
+}
+
+const OFFSET: &str = "SELECT max(offset) FROM checkpoints";
+
+/// What somebody does to the files of a database, and whether by a kill or a stop the agent ends.
+type Case = (&'static str, fn(&Path), bool);
+
+#[test]
+fn nothing_is_repeated_whatever_happened_to_the_database_before_the_end() {
+    let cases: [Case; 4] = [
+        ("log removed, killed", |db| fs::remove_file(beside(db, "-wal")).unwrap(), true),
+        ("emptied, killed", |db| fs::File::create(db).map(drop).unwrap(), true),
+        ("directory removed, killed", |db| fs::remove_dir_all(db.parent().unwrap()).unwrap(), true),
+        (
+            "directory removed, stopped",
+            |db| fs::remove_dir_all(db.parent().unwrap()).unwrap(),
+            false,
+        ),
+    ];
+    for (what, meddle, kill) in cases {
+        let endpoint = Endpoint::healthy();
+        let mut home = Home::new(&endpoint.handle.url());
+        home.flow("a.log", ("kinesisStream", "s"), &json!({}));
+        let (mut lines, log) = (Lines::default(), home.log("a.log"));
+        let agent = home.start();
+        for _ in 0..1_000 {
+            append(&log, &lines.one("a", 50));
+        }
+        endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+        let size = fs::metadata(&log).unwrap().len();
+        let database = home.database();
+        wait_until("checkpoint", SOON, || offset(&database) == size, || agent.log());
+        meddle(&database);
+        if kill {
+            agent.wait_for_log("checkpoint database rebuilt from memory", NOTICED);
+            wait_until("checkpoint", SOON, || offset(&database) == size, || agent.log());
+            agent.kill();
+        } else {
+            agent.signal(Signal::TERM);
+            let (code, text) = agent.outcome(SOON);
+            assert_eq!(code, Some(0), "{what}: {text}");
+            assert!(text.contains("everything that was read is delivered"), "{what}: {text}");
+        }
+        let agent = home.start();
+        append(&log, &lines.one("a", 50));
+        endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+        assert_eq!(agent.stop(SOON), Some(0));
+        assert_eq!(endpoint.count(&kinesis("s")), lines.written.len(), "{what}");
+    }
+}
+
+#[test]
+fn a_stop_that_could_not_write_the_last_checkpoints_says_so() {
+    let endpoint = Endpoint::healthy();
+    let mut home = Home::new(&endpoint.handle.url());
+    home.flow("a.log", ("kinesisStream", "s"), &json!({}));
+    let (mut lines, log) = (Lines::default(), home.log("a.log"));
+    let agent = home.start();
+    append(&log, &lines.one("a", 50));
+    endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+    // Another program's database is left alone.
+    let (database, other) = (home.database(), home.root().join("other.db"));
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
+    fs::rename(&other, &database).unwrap();
+    append(&log, &lines.one("a", 50));
+    endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+    agent.signal(Signal::TERM);
+    let (code, text) = agent.outcome(SOON);
+    assert_eq!(code, Some(1), "{text}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!(last.contains("duplicates possible after the next start"), "{text}");
+    assert!(!text.contains("everything that was read is delivered"), "{text}");
+}
