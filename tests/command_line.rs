@@ -185,3 +185,48 @@ fn check_fails_for_a_mistake_and_says_what_is_in_the_way_of_a_file() {
         assert_eq!(code, Some(0), "{out}");
     }
 }
+
+/// What a command says if nobody reads any of it: exit code and standard error.
+fn unread(directory: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_kinetail"))
+        .args(args)
+        .env_clear()
+        .env("HOME", directory)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error_of_any_command() {
+    let sandbox = Endpoint::healthy();
+    let flows = json!([{ "filePattern": "logs/*.log", "kinesisStream": "s" }]);
+    let directory = checked(&sandbox, &flows);
+    fs::create_dir(directory.path().join("logs")).unwrap();
+    for args in [
+        &["--help"][..],
+        &["-h"],
+        &["--version"],
+        &["help", "check"],
+        &["check", "--help"],
+        &["check", "-c", "agent.json"],
+        &["check", "--aws", "-c", "agent.json"],
+    ] {
+        let (code, err) = unread(directory.path(), args);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{args:?}");
+    }
+    let (code, err) = unread(directory.path(), &["import", "--dry-run", "-c", "agent.json"]);
+    assert!(code == Some(1) && !err.contains("terminal"), "{err}");
+    // What is wrong is wrong whoever reads.
+    let directory = checked(&sandbox, &json!([]));
+    let (code, err) = unread(directory.path(), &["check", "-c", "agent.json"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("there are no flows") && !err.contains("pipe"), "{err}");
+}

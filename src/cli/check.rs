@@ -14,8 +14,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::CliError;
 use super::configuration::{self, ConfigArgs, Configuration};
+use super::{CliError, output};
 use crate::config::{Destination, FlowConfig};
 use crate::send::region::{Service, Site};
 
@@ -36,10 +36,10 @@ pub(super) struct CheckArgs {
 /// Checks the configuration and says what it would do. Warnings about it are on standard error.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let configuration = configuration::load(&args.config)?;
-    let mut out = io::stdout();
+    let mut out = output::stdout();
     describe_source(&configuration, &mut out)?;
     let user = access::User::of_process();
-    let mut failures = 0;
+    let mut failures = configuration.errors;
     for flow in &configuration.config.flows {
         writeln!(out, "\nflow {}", flow.id)?;
         describe_destination(&configuration, flow, &mut out)?;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::CliError;
 use super::terminal::{self, Stream};
+use super::{CliError, output};
 use crate::config::{Config, Environment, Loaded, ReadError};
 
 /// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
@@ -46,6 +46,8 @@ pub(super) struct Configuration {
     pub(super) flow_files: Vec<PathBuf>,
     /// How many warnings there were.
     pub(super) warnings: usize,
+    /// How many things there were that do not stop the start and cannot work.
+    pub(super) errors: usize,
 }
 
 impl Configuration {
@@ -62,7 +64,7 @@ impl Configuration {
 
 /// Reads the configuration and makes its paths absolute. Warnings go to standard error.
 pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
-    load_and_tell(args, |text| terminal::write(Stream::Stderr, text.as_bytes()))
+    load_and_tell(args, |text| output::or_closed(terminal::write(Stream::Stderr, text.as_bytes())))
 }
 
 /// As [`load`], for who has better things to do than to wait for a reader of the warnings.
@@ -106,8 +108,12 @@ fn load_and_tell(
         file.path = cwd.join(&file.path);
     }
     super::find_databases(&mut config);
-    let warnings = warnings.len() + usize::from(unread.is_some());
-    Ok(Configuration { config, path, flow_files, warnings })
+    let count = |is_error| {
+        let found = warnings.iter().filter(|found| found.is_error() == is_error);
+        found.map(|found| 1 + found.others).sum::<usize>()
+    };
+    let (errors, warnings) = (count(true), count(false) + usize::from(unread.is_some()));
+    Ok(Configuration { config, path, flow_files, warnings, errors })
 }
 
 /// What cannot be told exists: reading it says why.

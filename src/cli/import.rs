@@ -1,15 +1,15 @@
 //! `kinetail import`: takes over the Java agent's positions, or says what it would take.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::CliError;
 use super::configuration::{self, ConfigArgs};
+use super::{CliError, output};
 use crate::checkpoint::place;
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
     };
     let import =
         if args.dry_run { look(&config, &databases)? } else { take_over(&config, &databases)? };
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     write!(out, "{}", import::table(&import, args.dry_run))?;
     if args.dry_run
         && let Err(error) = import::refuse_users(&import)

@@ -6,6 +6,7 @@ mod configuration;
 mod import;
 mod log_file;
 mod logging;
+mod output;
 mod progress;
 mod queue;
 mod run;
@@ -159,7 +160,7 @@ fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
 
 /// Help and the version are no failure; a wrong command line is, with the same code as all others.
 fn explain(error: &clap::Error) -> ExitCode {
-    let shown = error.print();
+    let shown = output::or_closed(error.print());
     if let Some(text) = main_parameter(error)
         && writeln!(io::stderr(), "\n{text}").is_err()
     {
