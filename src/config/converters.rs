@@ -291,7 +291,8 @@ fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<String>> {
 
 fn warn_unknown(entries: &[Entry], own: &[&'static str], findings: &mut Findings<'_>) {
     let keys: Vec<&'static str> = ConverterFile::KEYS.iter().chain(own).copied().collect();
-    unknown::warn(entries, &Level { keys: &keys, ignored: &[], elsewhere: &[] }, findings);
+    let level = Level { keys: &keys, ignored: &[], elsewhere: unknown::OUTSIDE_OF_A_CONVERTER };
+    unknown::warn(entries, &level, findings);
 }
 
 fn missing<'f, 't>(

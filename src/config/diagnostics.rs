@@ -3,6 +3,7 @@
 //! A [`Diagnostic`] says what is wrong, where, and what to do; a [`Report`] holds all of them. No
 //! secret is ever in one: values of secret keys are replaced, and their lines are not shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +14,16 @@ use super::source::{HIDDEN, Place, Source};
 /// A quoted value shows at most this many characters.
 const QUOTE_CHARS_MAX: usize = 60;
 
+/// Of each kind and severity so many are told of one file. The rest is counted.
+const ALIKE_MAX: usize = 50;
+
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Nothing starts.
     Error,
+    /// It starts, as the Java agent would, and what this is about cannot work. A check fails.
+    Broken,
     /// It starts, but perhaps not as meant.
     Warning,
 }
@@ -25,14 +31,14 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Error => "error",
+            Self::Error | Self::Broken => "error",
             Self::Warning => "warning",
         })
     }
 }
 
 /// What kind of mistake it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Two values that cannot both hold.
     Conflict,
@@ -75,9 +81,17 @@ pub struct Diagnostic {
     pub related: Option<(String, Place)>,
     /// What to do about it.
     pub help: Option<String>,
+    /// How many others it stands for, which are not told.
+    pub others: usize,
 }
 
 impl Diagnostic {
+    /// Whether what it is about cannot work.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity != Severity::Warning
+    }
+
     /// All of it in one line, for a log.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -134,17 +148,19 @@ impl std::error::Error for Report {}
 /// How many errors and warnings there are, in words.
 #[must_use]
 pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
-    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
+    let count = |is_error| -> usize {
+        let found = diagnostics.iter().filter(|found| found.is_error() == is_error);
+        found.map(|found| 1 + found.others).sum()
+    };
     let words = |count: usize, word: &str| match count {
         0 => None,
         1 => Some(format!("1 {word}")),
         count => Some(format!("{count} {word}s")),
     };
-    let parts: Vec<String> =
-        [words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning")]
-            .into_iter()
-            .flatten()
-            .collect();
+    let parts: Vec<String> = [words(count(true), "error"), words(count(false), "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
     let parts = if parts.is_empty() { "no mistakes".to_owned() } else { parts.join(" and ") };
     format!("{parts} in {}", path.display())
 }
@@ -154,11 +170,20 @@ pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
 pub(super) struct Findings<'t> {
     source: Source<'t>,
     found: Vec<(Span, Diagnostic)>,
+    /// How many there were of each sort, and where the first was that is not told.
+    sorts: BTreeMap<(Severity, Kind), (usize, Option<Span>)>,
 }
 
 impl<'t> Findings<'t> {
     pub(super) fn new(source: Source<'t>) -> Self {
-        Self { source, found: Vec::new() }
+        Self { source, found: Vec::new(), sorts: BTreeMap::new() }
+    }
+
+    /// Whether there are so many warnings of this kind that the next one is counted only: whoever
+    /// has to think about what it says need not.
+    pub(super) fn is_full(&self, kind: Kind) -> bool {
+        let sort = self.sorts.get(&(Severity::Warning, kind));
+        sort.is_some_and(|(count, _)| *count >= ALIKE_MAX)
     }
 
     pub(super) fn source_mut(&mut self) -> &mut Source<'t> {
@@ -168,6 +193,11 @@ impl<'t> Findings<'t> {
     /// Notes an error. The returned handle can add to it.
     pub(super) fn error(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
         self.add(Severity::Error, kind, at, message)
+    }
+
+    /// Notes what cannot work and does not stop the start. The returned handle can add to it.
+    pub(super) fn broken(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
+        self.add(Severity::Broken, kind, at, message)
     }
 
     /// Notes a warning. The returned handle can add to it.
@@ -188,6 +218,11 @@ impl<'t> Findings<'t> {
         }
     }
 
+    /// Whether any of this may not be shown.
+    pub(super) fn is_secret(&self, at: &Span) -> bool {
+        self.source.is_secret(at)
+    }
+
     pub(super) fn path(&self) -> Arc<Path> {
         self.source.path()
     }
@@ -204,6 +239,15 @@ impl<'t> Findings<'t> {
 
     /// Ends the collection: everything, in the order of the file.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        for ((severity, kind), (count, first)) in std::mem::take(&mut self.sorts) {
+            if let Some(at) = first {
+                let more = count - ALIKE_MAX;
+                self.push(severity, kind, &at, format!("and {more} more of this kind"));
+                if let Some((_, last)) = self.found.last_mut() {
+                    last.others = more - 1;
+                }
+            }
+        }
         self.found.sort_by_key(|(span, diagnostic)| (span.start, diagnostic.severity));
         self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
@@ -215,22 +259,35 @@ impl<'t> Findings<'t> {
         at: &Span,
         message: String,
     ) -> Finding<'_, 't> {
+        let (count, first) = self.sorts.entry((severity, kind)).or_default();
+        *count += 1;
+        let is_told = *count <= ALIKE_MAX;
+        if is_told {
+            self.push(severity, kind, at, message);
+        } else if first.is_none() {
+            *first = Some(at.clone());
+        }
+        Finding { findings: self, is_told }
+    }
+
+    fn push(&mut self, severity: Severity, kind: Kind, at: &Span, message: String) {
         let place = self.source.place(at);
-        let diagnostic = Diagnostic { severity, kind, message, place, related: None, help: None };
-        self.found.push((at.clone(), diagnostic));
-        Finding { findings: self }
+        let (related, help, others) = (None, None, 0);
+        let found = Diagnostic { severity, kind, message, place, related, help, others };
+        self.found.push((at.clone(), found));
     }
 }
 
-/// The diagnostic that was added last.
+/// The diagnostic that was added last, if it is told.
 pub(super) struct Finding<'f, 't> {
     findings: &'f mut Findings<'t>,
+    is_told: bool,
 }
 
 impl Finding<'_, '_> {
     /// Says what to do.
-    pub(super) fn help(self, help: impl Into<String>) -> Self {
-        if let Some((_, diagnostic)) = self.findings.found.last_mut() {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        if let Some(diagnostic) = self.told() {
             diagnostic.help = Some(help.into());
         }
         self
@@ -238,16 +295,24 @@ impl Finding<'_, '_> {
 
     /// Points at a second place.
     pub(super) fn related(self, at: &Span, label: &str) -> Self {
+        if !self.is_told {
+            return self;
+        }
         let place = self.findings.source.place(at);
         self.related_place(place, label)
     }
 
     /// Points at a second place, perhaps in another file.
-    pub(super) fn related_place(self, place: Place, label: &str) -> Self {
-        if let Some((_, diagnostic)) = self.findings.found.last_mut() {
+    pub(super) fn related_place(mut self, place: Place, label: &str) -> Self {
+        if let Some(diagnostic) = self.told() {
             diagnostic.related = Some((label.to_owned(), place));
         }
         self
+    }
+
+    fn told(&mut self) -> Option<&mut Diagnostic> {
+        let last = self.findings.found.last_mut().filter(|_| self.is_told);
+        last.map(|(_, diagnostic)| diagnostic)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Severity};
 use super::file::TopLevelFile;
-use super::flow::{CheckedFlow, FlowDefaults};
+use super::flow::{CheckedFlows, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
 use super::validate::{SourceText, add_flows, document};
@@ -19,7 +19,7 @@ const FLOWS: &str = "flows";
 pub(super) fn add(
     file: &SourceText<'_>,
     defaults: FlowDefaults<'_>,
-    checked: &mut Vec<CheckedFlow>,
+    checked: &mut CheckedFlows,
 ) -> Vec<Diagnostic> {
     let mut findings = Findings::new(Source::new(file.text, file.path));
     let document = document(file.text, &mut findings);

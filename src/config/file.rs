@@ -162,6 +162,20 @@ mirror! {
     }
 }
 
+/// Every option of any converter.
+pub(super) const CONVERTER_KEYS: &[&str] = &[
+    "customFieldNames",
+    "delimiter",
+    "jsonFormat",
+    "logFormat",
+    "matchPattern",
+    "metadata",
+    "metadataTTL",
+    "optionName",
+    "parseOptions",
+    "timestamp",
+];
+
 /// A key of the Java agent that does nothing here, and why.
 pub(super) type Ignored = (&'static str, &'static str);
 
@@ -216,5 +230,21 @@ mod tests {
         let ignored: Vec<&str> = IGNORED_FLOW.iter().map(|(name, _)| *name).collect();
         assert!(is_sorted(&ignored) && is_sorted(FlowFile::KEYS));
         assert!(!FlowFile::KEYS.iter().any(|key| ignored.contains(key)));
+    }
+
+    #[test]
+    fn the_options_of_all_converters_are_those_of_each() {
+        let mut all: Vec<&str> = [
+            ConverterFile::KEYS,
+            SingleLineFile::KEYS,
+            AddEc2MetadataFile::KEYS,
+            AddMetadataFile::KEYS,
+            CsvToJsonFile::KEYS,
+            LogToJsonFile::KEYS,
+        ]
+        .concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all, CONVERTER_KEYS);
     }
 }

@@ -1,5 +1,7 @@
 //! One item of `flows`, checked and turned into a [`FlowConfig`].
 
+use std::collections::HashMap;
+
 use super::diagnostics::{Findings, Kind};
 use super::file::{FlowFile, IGNORED_FLOW};
 use super::parse::{Node, Span, Value};
@@ -7,6 +9,7 @@ use super::scalar;
 use super::slot::Slot;
 use super::source::Place;
 use super::unknown;
+use super::validate::missing_blank;
 use super::{
     Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
     RoleConfig, Wire, converters, ignored, network,
@@ -71,6 +74,24 @@ pub(super) struct FlowDefaults<'c> {
     pub(super) follow_links: FollowLinks,
 }
 
+/// The flows of all files, each id once.
+#[derive(Default)]
+pub(super) struct CheckedFlows {
+    pub(super) flows: Vec<CheckedFlow>,
+    by_id: HashMap<String, usize>,
+}
+
+impl CheckedFlows {
+    pub(super) fn with_id(&self, id: &str) -> Option<&CheckedFlow> {
+        self.flows.get(*self.by_id.get(id)?)
+    }
+
+    pub(super) fn push(&mut self, flow: CheckedFlow) {
+        self.by_id.insert(flow.config.id.clone(), self.flows.len());
+        self.flows.push(flow);
+    }
+}
+
 /// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
 pub(super) fn flow(
     item: &Node,
@@ -79,9 +100,10 @@ pub(super) fn flow(
 ) -> Option<CheckedFlow> {
     let Value::Map(entries) = &item.value else {
         let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
-        findings
-            .error(Kind::WrongType, &item.span, message)
-            .help("write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}");
+        let help = missing_blank(item, findings).unwrap_or_else(|| {
+            "write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}".to_owned()
+        });
+        findings.error(Kind::WrongType, &item.span, message).help(help);
         return None;
     };
     unknown::warn(entries, &unknown::FLOW, findings);
@@ -192,9 +214,15 @@ fn file_pattern(
         // A value of the wrong type was reported already.
         if !slot.is_not_text() {
             let span = slot.span().unwrap_or(&item.span).clone();
+            let help = if slot.is_null() {
+                "nothing stands there: in YAML a value that begins with '#', '&' or '!' has to be \
+                 in quotes"
+            } else {
+                "say which files to follow, for example \"/var/log/app.log*\""
+            };
             findings
                 .error(Kind::Missing, &span, "required value missing: 'filePattern'".to_owned())
-                .help("say which files to follow, for example \"/var/log/app.log*\"");
+                .help(help);
         }
         return None;
     };

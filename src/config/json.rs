@@ -2,30 +2,13 @@
 //!
 //! A YAML parser takes JSON, but would fold such a comment into the next key without a word. So
 //! comments become spaces before it sees them, and everything keeps its place. What is not JSON
-//! is refused here, because blanking comments in anything else would change what it says.
+//! is refused here, because blanking comments in anything else would change what it says, and
+//! because YAML's words for a missing comma help nobody who writes JSON.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Why a text that begins like JSON is not JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum JsonError {
-    /// A bare word or a quote of the wrong kind.
-    #[error("keys and strings stand in double quotes in JSON")]
-    NotQuoted,
-    /// A `#`.
-    #[error("'#' begins no comment in JSON; write '//'")]
-    HashComment,
-    /// A comma with nothing behind it.
-    #[error("a comma too many: nothing follows it in this list or map")]
-    TrailingComma,
-    /// `/*` without `*/`.
-    #[error("the comment is never closed; '*/' is missing")]
-    UnclosedComment,
-    /// A string that goes on past its line.
-    #[error("the string is not closed on its line")]
-    UnclosedString,
-}
+use super::json_grammar::{Grammar, JsonError, Token};
 
 /// Whether a text is to be read as JSON: its first character that is not blank or part of a
 /// comment is `{`.
@@ -64,61 +47,71 @@ pub(super) struct Blanked<'t> {
 /// range says where.
 pub(super) fn blank_comments(text: &str) -> Result<Blanked<'_>, (JsonError, Range<usize>)> {
     let mut blanked: Vec<u8> = Vec::new();
-    // Where the last thing that counts is a comma.
-    let mut comma = None;
+    let mut grammar = Grammar::default();
     let mut behind = None;
-    let mut depth = 0_u64;
     let mut at = 0;
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
-        if let (b'}' | b']', Some(comma)) = (byte, comma) {
-            return Err((JsonError::TrailingComma, comma..comma + 1));
-        }
-        let length = match byte {
-            b'"' => string_length(rest).ok_or((JsonError::UnclosedString, at..at + 1))?,
+        let (length, token) = match byte {
+            b'"' => (string_length(rest, at)?, Some(Token::String)),
             b'#' => return Err((JsonError::HashComment, at..at + 1)),
             b'/' => {
                 let length =
                     comment_length(rest).map_err(|error| (error, at..at + rest.len().min(2)))?;
                 blank(&mut blanked, bytes, at..at + length);
-                length
+                (length, None)
             }
-            b'{' | b'}' | b'[' | b']' | b':' | b',' => 1,
-            byte if byte.is_ascii_whitespace() => 1,
+            b'{' | b'}' | b'[' | b']' | b':' | b',' => (1, Some(Token::Sign(*byte))),
+            byte if byte.is_ascii_whitespace() => (1, None),
             _ => {
-                let length = word_length(rest);
+                let length = word_length(rest).max(1);
                 let word = rest.get(..length).unwrap_or_default();
                 if !is_literal(word) {
-                    return Err((JsonError::NotQuoted, at..at + length.max(1)));
+                    return Err((no_literal(text, at), at..at + length));
                 }
-                length
+                (length, Some(Token::Word))
             }
         };
-        comma = match byte {
-            b',' => Some(at),
-            b'/' => comma,
-            byte if byte.is_ascii_whitespace() => comma,
-            _ => None,
-        };
-        at += length.max(1);
-        depth = match byte {
-            b'{' | b'[' => depth + 1,
-            b'}' | b']' => depth.saturating_sub(1),
-            _ => depth,
-        };
-        if depth == 0 && *byte == b'}' {
+        if let Some(token) = token {
+            grammar.take(token, at..at + length)?;
+        }
+        at += length;
+        if grammar.is_complete() {
             behind = rest_behind(text, at);
             blank(&mut blanked, bytes, at..bytes.len());
             break;
         }
     }
+    grammar.finish()?;
     if blanked.is_empty() {
         return Ok(Blanked { text: Cow::Borrowed(text), behind });
     }
     // Whole comments were replaced, and they begin and end with ASCII: it is UTF-8 still.
     let text = Cow::Owned(String::from_utf8_lossy(&blanked).into_owned());
     Ok(Blanked { text, behind })
+}
+
+/// What is wrong with a word that is none of JSON's.
+fn no_literal(text: &str, at: usize) -> JsonError {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.chars().next() {
+        Some(char) if char.is_whitespace() || is_invisible(char) => JsonError::Invisible(char),
+        Some('\'' | '`' | '\u{2018}'..='\u{201f}') => JsonError::WrongQuotes,
+        Some('=') => JsonError::NoColon,
+        _ => {
+            let word = rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            match word.to_ascii_lowercase().as_str() {
+                "true" | "false" | "none" | "null" | "nil" | "undefined" => JsonError::WrongCase,
+                _ => JsonError::NotQuoted,
+            }
+        }
+    }
+}
+
+/// What takes no room and is no blank: zero-width characters and byte order marks.
+fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 fn blank(blanked: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
@@ -154,19 +147,27 @@ fn rest_behind(text: &str, end: usize) -> Option<Range<usize>> {
     }
 }
 
-/// Both quotes included.
-fn string_length(rest: &[u8]) -> Option<usize> {
+/// The length of the string at the start of `rest`, both quotes included; `at` is where it stands.
+fn string_length(rest: &[u8], at: usize) -> Result<usize, (JsonError, Range<usize>)> {
+    let unclosed = (JsonError::UnclosedString, at..at + 1);
     let mut escaped = false;
-    for (at, byte) in rest.iter().enumerate().skip(1) {
+    for (length, byte) in rest.iter().enumerate().skip(1) {
         match byte {
-            b'\n' => return None,
-            _ if escaped => escaped = false,
+            b'\n' => return Err(unclosed),
+            _ if escaped => {
+                // What is no ASCII is more than a byte, and no escape in any case.
+                if !matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') {
+                    let char = char::from(*byte).is_ascii_graphic().then(|| char::from(*byte));
+                    return Err((JsonError::BadEscape(char), at + length - 1..at + length + 1));
+                }
+                escaped = false;
+            }
             b'\\' => escaped = true,
-            b'"' => return Some(at + 1),
+            b'"' => return Ok(length + 1),
             _ => {}
         }
     }
-    None
+    Err(unclosed)
 }
 
 fn comment_length(rest: &[u8]) -> Result<usize, JsonError> {
@@ -244,7 +245,7 @@ mod tests {
         for (text, error, place) in [
             ("{# x\n}", JsonError::HashComment, 1..2),
             ("{a: 1}", JsonError::NotQuoted, 1..2),
-            ("{'a': 1}", JsonError::NotQuoted, 1..4),
+            ("{'a': 1}", JsonError::WrongQuotes, 1..4),
             ("{\"a\": http://x}", JsonError::NotQuoted, 6..10),
             ("{\"a\": yes}", JsonError::NotQuoted, 6..9),
             ("{\"a\": &x 1}", JsonError::NotQuoted, 6..8),
@@ -254,6 +255,10 @@ mod tests {
             ("{ /*/ }", JsonError::UnclosedComment, 2..4),
             ("{\"a: 1\n}", JsonError::UnclosedString, 1..2),
             ("{\"a\\\"", JsonError::UnclosedString, 1..2),
+            ("{\"a\": \"\\d\"}", JsonError::BadEscape(Some('d')), 7..9),
+            ("{\"a\": True}", JsonError::WrongCase, 6..10),
+            ("{\"a\":\u{a0}1}", JsonError::Invisible('\u{a0}'), 5..8),
+            ("{\"a\" = 1}", JsonError::NoColon, 5..6),
             ("{\"a\": [1, /* x */\n]}", JsonError::TrailingComma, 8..9),
             ("{\"a\": 1,}", JsonError::TrailingComma, 7..8),
         ] {

@@ -10,14 +10,18 @@
 mod converters;
 mod diagnostics;
 mod drop_in;
+mod endpoint;
 mod file;
 mod flow;
+mod foreign;
 mod ignored;
 mod json;
+mod json_grammar;
 mod network;
 mod observability;
 mod parse;
 mod read;
+pub(crate) mod region;
 mod scalar;
 mod slot;
 mod source;
@@ -26,6 +30,7 @@ mod suggest;
 mod tests;
 mod unknown;
 mod validate;
+mod yaml_help;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

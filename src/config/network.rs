@@ -3,9 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::diagnostics::{Findings, Kind};
+use super::endpoint::{self, endpoint, is_custom};
 use super::file::{FlowFile, TopLevelFile};
+use super::region::{self, Name};
 use super::slot::Slot;
 use super::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
+use crate::send::region::Service;
 
 /// Where `/metrics` and its neighbours are served unless the configuration says otherwise.
 pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
@@ -19,17 +22,33 @@ const EXTERNAL_ID_CHARS: std::ops::RangeInclusive<usize> = 2..=1224;
 
 pub(super) fn aws(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AwsConfig {
     let role = (file.assume_role_arn, file.assume_role_external_id);
+    let kinesis = endpoint(file.kinesis_endpoint, Some(Service::Kinesis), findings);
+    let firehose = endpoint(file.firehose_endpoint, Some(Service::Firehose), findings);
+    let cloudwatch = endpoint(file.cloudwatch_endpoint, Some(Service::CloudWatch), findings);
+    let endpoints = [&kinesis, &firehose, &cloudwatch];
+    let any_custom = endpoints.into_iter().any(|url| is_custom(url.as_deref()));
+    for (region, slot, url) in [
+        (file.kinesis_region, file.kinesis_endpoint, &kinesis),
+        (file.firehose_region, file.firehose_endpoint, &firehose),
+        (file.cloudwatch_region, file.cloudwatch_endpoint, &cloudwatch),
+    ] {
+        endpoint::check_region(slot, url.as_deref(), region, findings);
+    }
     AwsConfig {
-        region: region(file.region, findings),
-        kinesis_region: region(file.kinesis_region, findings),
-        firehose_region: region(file.firehose_region, findings),
-        cloudwatch_region: region(file.cloudwatch_region, findings),
+        region: region(file.region, any_custom, findings),
+        kinesis_region: region(file.kinesis_region, is_custom(kinesis.as_deref()), findings),
+        firehose_region: region(file.firehose_region, is_custom(firehose.as_deref()), findings),
+        cloudwatch_region: region(
+            file.cloudwatch_region,
+            is_custom(cloudwatch.as_deref()),
+            findings,
+        ),
         // Known when all flows are.
         flow_region: None,
-        kinesis_endpoint: endpoint(file.kinesis_endpoint, findings),
-        firehose_endpoint: endpoint(file.firehose_endpoint, findings),
-        cloudwatch_endpoint: endpoint(file.cloudwatch_endpoint, findings),
-        sts_endpoint: endpoint(file.sts_endpoint, findings),
+        kinesis_endpoint: kinesis,
+        firehose_endpoint: firehose,
+        cloudwatch_endpoint: cloudwatch,
+        sts_endpoint: endpoint(file.sts_endpoint, None, findings),
         static_keys: static_keys(file, findings),
         role: role_of(role, None, findings),
         user_agent: user_agent(file, findings),
@@ -42,9 +61,14 @@ pub(super) fn flow_aws(
     role: Option<&RoleConfig>,
     findings: &mut Findings<'_>,
 ) -> FlowAwsConfig {
+    let service =
+        if file.delivery_stream.node().is_some() { Service::Firehose } else { Service::Kinesis };
+    let url = endpoint(file.endpoint, Some(service), findings);
+    endpoint::check_region(file.endpoint, url.as_deref(), file.region, findings);
+    let is_custom = is_custom(url.as_deref());
     FlowAwsConfig {
-        region: region(file.region, findings),
-        endpoint: endpoint(file.endpoint, findings),
+        region: region(file.region, is_custom, findings),
+        endpoint: url,
         role: role_of((file.assume_role_arn, file.assume_role_external_id), role, findings),
     }
 }
@@ -148,58 +172,30 @@ fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Opti
     None
 }
 
-/// An empty name is no name, as in the Java agent.
-fn region(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
+/// An empty name is no name, as in the Java agent. Where the endpoint is not AWS's own a region may
+/// be called as anybody likes.
+fn region(slot: Slot<'_>, is_custom: bool, findings: &mut Findings<'_>) -> Option<String> {
     let text = slot.text_not_empty(findings)?;
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if text.len() <= REGION_CHARS_MAX && text.chars().all(legal) {
-        return Some(text.to_owned());
-    }
     let message = format!("'{}' {} is no region", slot.name(), slot.quoted(findings));
-    slot.error(findings, Kind::Invalid, message).help("write a name such as us-east-1");
-    None
-}
-
-/// An absolute URL without a slash at its end. Without a scheme it becomes `https`, so plain text
-/// is spoken only where somebody wrote `http://`.
-fn endpoint(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
-    let text = slot.text_not_empty(findings)?;
-    match absolute_url(text) {
-        Ok(url) => Some(url),
-        Err(reason) => {
-            let message =
-                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
-            slot.error(findings, Kind::Invalid, message)
-                .help("write a host such as kinesis.us-east-1.amazonaws.com or a URL");
-            None
+    let is_legal = text.len() <= REGION_CHARS_MAX && text.chars().all(legal);
+    match region::look(text) {
+        Name::Known => {}
+        Name::Malformed { help } if !is_legal => {
+            slot.error(findings, Kind::Invalid, message).help(help);
+            return None;
+        }
+        Name::Malformed { .. } | Name::Unknown { .. } if is_custom => {}
+        Name::Malformed { help } => {
+            slot.broken(findings, Kind::Invalid, message).help(help);
+        }
+        Name::Unknown { help } => {
+            let message = format!("'{}' {} is not known", slot.name(), slot.quoted(findings));
+            slot.warn(findings, Kind::Invalid, message)
+                .help(format!("{help} A new region can be right all the same"));
         }
     }
-}
-
-fn absolute_url(text: &str) -> Result<String, &'static str> {
-    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    if text.contains('#') {
-        return Err("it may not have a fragment");
-    }
-    let uri: hyper::Uri = url.parse().map_err(|_| "it is not a URL")?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("only http and https are spoken");
-    }
-    let authority = uri.authority().ok_or("it has no host")?;
-    if authority.as_str().contains('@') {
-        return Err("it may not hold a user name or password");
-    }
-    if uri.host().is_none_or(str::is_empty) {
-        return Err("it has no host");
-    }
-    let port_text = authority.as_str().rsplit_once(':').map(|(_, port)| port);
-    if port_text.is_some_and(|port| !port.ends_with(']')) && authority.port_u16().is_none() {
-        return Err("the port is not a number from 0 to 65535");
-    }
-    if uri.query().is_some() {
-        return Err("it may not have a query");
-    }
-    Ok(url.trim_end_matches('/').to_owned())
+    Some(text.to_owned())
 }
 
 /// The admin address, or `None` for `off`.
@@ -232,42 +228,4 @@ pub(super) fn admin(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Opt
         );
     }
     Some(address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::absolute_url;
-
-    #[test]
-    fn an_endpoint_becomes_an_absolute_url_that_is_encrypted_unless_asked() {
-        for (text, expected) in [
-            ("kinesis.us-east-1.amazonaws.com", "https://kinesis.us-east-1.amazonaws.com"),
-            ("https://x.example/", "https://x.example"),
-            ("http://127.0.0.1:4567", "http://127.0.0.1:4567"),
-            ("localhost:4567", "https://localhost:4567"),
-            ("http://[::1]:4567/", "http://[::1]:4567"),
-            ("http://[::1]", "http://[::1]"),
-            ("HTTPS://x.example", "HTTPS://x.example"),
-            ("https://x.example/path/", "https://x.example/path"),
-        ] {
-            assert_eq!(absolute_url(text).as_deref(), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_endpoint_says_why() {
-        for (text, reason) in [
-            ("ftp://x", "only http and https are spoken"),
-            ("https://u:p@x", "it may not hold a user name or password"),
-            ("https://", "it is not a URL"),
-            ("a b", "it is not a URL"),
-            ("x:99999", "the port is not a number from 0 to 65535"),
-            ("x:", "the port is not a number from 0 to 65535"),
-            ("x?q=1", "it may not have a query"),
-            ("x#f", "it may not have a fragment"),
-            ("https://:80", "it has no host"),
-        ] {
-            assert_eq!(absolute_url(text), Err(reason), "{text}");
-        }
-    }
 }

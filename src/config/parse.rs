@@ -4,6 +4,7 @@
 //! scalars as the text that was written: `010`, `yes` and `5.0` mean what the Java agent takes
 //! them to mean, not what YAML says, so they are not interpreted here.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -97,19 +98,21 @@ fn keep_last(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
         Value::List(items) => items.iter_mut().for_each(|item| keep_last(item, duplicates)),
         Value::Map(entries) => {
             let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+            let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
             for mut entry in entries.drain(..) {
                 keep_last(&mut entry.node, duplicates);
-                match kept.iter_mut().find(|other| other.key == entry.key) {
-                    Some(other) => {
-                        let before = std::mem::replace(other, entry);
-                        duplicates.push(Duplicate {
-                            key: before.key,
-                            first: Some(before.key_span),
-                            again: other.key_span.clone(),
-                            left_out: Some(before.node),
-                        });
-                    }
-                    None => kept.push(entry),
+                let place = places.get(&entry.key).copied();
+                if let Some(other) = place.and_then(|place| kept.get_mut(place)) {
+                    let before = std::mem::replace(other, entry);
+                    duplicates.push(Duplicate {
+                        key: before.key,
+                        first: Some(before.key_span),
+                        again: other.key_span.clone(),
+                        left_out: Some(before.node),
+                    });
+                } else {
+                    places.insert(entry.key.clone(), kept.len());
+                    kept.push(entry);
                 }
             }
             *entries = kept;

@@ -46,12 +46,15 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The file is not text.
-    #[error("{path}: is not UTF-8; the first bad byte is number {at}")]
+    #[error("{path}: is not UTF-8; the first bad byte is number {at}; {help}",
+        help = if *is_utf16 { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" })]
     NotUtf8 {
         /// The path.
         path: PathBuf,
         /// The byte's number, from 1.
         at: usize,
+        /// It begins with the mark of UTF-16.
+        is_utf16: bool,
     },
     /// The file is not a configuration, going by its size.
     #[error("{path}: is larger than {FILE_BYTES_MAX} bytes")]
@@ -147,6 +150,7 @@ fn ignoring(path: &Path, what: &str) -> Diagnostic {
         message: super::drop_in::reason(&file, what),
         place: Place { path: path.into(), line: 1, column: 1, excerpt: None },
         related: None,
+        others: 0,
         help: Some("its flows do not run; let kinetail's user read it, or take it away".to_owned()),
     }
 }
@@ -167,5 +171,6 @@ fn read_text(path: &Path) -> Result<String, ReadError> {
     String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8 {
         path: path.to_path_buf(),
         at: error.utf8_error().valid_up_to() + 1,
+        is_utf16: matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]),
     })
 }

@@ -232,6 +232,16 @@ impl<'a> Slot<'a> {
         findings.error(kind, self.span().unwrap_or(&(0..0)), message)
     }
 
+    /// Notes at the value what cannot work and does not stop the start.
+    pub(super) fn broken<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        kind: Kind,
+        message: String,
+    ) -> super::diagnostics::Finding<'f, 't> {
+        findings.broken(kind, self.span().unwrap_or(&(0..0)), message)
+    }
+
     /// Notes a warning at the value.
     pub(super) fn warn<'f, 't>(
         self,

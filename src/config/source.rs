@@ -20,6 +20,9 @@ const SECRET_LINES_AFTER: usize = 5;
 /// Words in a key, in lower case, that make its value a secret. The misspelt key is meant too.
 const SECRET_WORDS: &[&str] = &["secret", "accesskey", "password", "token", "credential"];
 
+/// The name of a secret may be wrong in this many characters.
+const MISSPELT_BY_MAX: usize = 3;
+
 /// What stands in for a secret.
 pub(super) const HIDDEN: &str = "(hidden)";
 
@@ -28,6 +31,9 @@ pub(super) const HIDDEN: &str = "(hidden)";
 pub(super) struct Source<'t> {
     path: Arc<Path>,
     text: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// In order, and none of them touches another.
     secrets: Vec<Span>,
     structured: bool,
 }
@@ -45,6 +51,13 @@ pub struct Place {
     pub(super) excerpt: Option<Excerpt>,
 }
 
+impl Place {
+    /// Whether the line holds a secret.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.excerpt.is_none()
+    }
+}
+
 /// A line to show, cut if it is long, free of control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
@@ -57,7 +70,10 @@ pub(super) struct Excerpt {
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str, path: &Path) -> Self {
-        Self { path: PathBuf::from(path).into(), text, secrets: Vec::new(), structured: false }
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        let lines = std::iter::once(0).chain(ends.map(|at| at + 1)).collect();
+        let path = PathBuf::from(path).into();
+        Self { path, text, lines, secrets: Vec::new(), structured: false }
     }
 
     pub(super) fn path(&self) -> Arc<Path> {
@@ -77,29 +93,45 @@ impl<'t> Source<'t> {
                 collect_secrets(node, secret, &mut self.secrets);
             }
         }
+        self.merge_secrets();
     }
 
     /// Learns that nobody looked at the text from here on: it is hidden if it may hold secrets.
     pub(super) fn learn_unread(&mut self, from: usize) {
         if self.text.get(from..).is_some_and(smells_of_secret) {
             self.secrets.push(from..self.text.len());
+            self.merge_secrets();
         }
+    }
+
+    fn merge_secrets(&mut self) {
+        self.secrets.sort_by_key(|secret| secret.start);
+        let mut merged: Vec<Span> = Vec::with_capacity(self.secrets.len());
+        for secret in self.secrets.drain(..) {
+            // Nothing can hide in a place without width.
+            let end = secret.end.max(secret.start + 1);
+            match merged.last_mut() {
+                Some(last) if secret.start <= last.end => last.end = last.end.max(end),
+                Some(_) | None => merged.push(secret.start..end),
+            }
+        }
+        self.secrets = merged;
     }
 
     /// Whether any of this may not be shown.
     pub(super) fn is_secret(&self, span: &Span) -> bool {
-        self.secrets.iter().any(|secret| overlap(secret, span))
+        let first = self.secrets.partition_point(|secret| secret.end <= span.start);
+        self.secrets.get(first).is_some_and(|secret| secret.start < span.end.max(span.start + 1))
     }
 
     pub(super) fn place(&self, span: &Span) -> Place {
         let start = self.text.floor_char_boundary(span.start);
-        let before = self.text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let number = self.lines.partition_point(|line| *line <= start);
+        let line_start = self.lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
         let rest = self.text.get(line_start..).unwrap_or_default();
         let line = rest.split('\n').next().unwrap_or_default();
         let line_end = line_start + line.len();
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let number = before.matches('\n').count() + 1;
         let before_chars = self.text.get(line_start..start).unwrap_or_default().chars().count();
         let marked = self.text.get(start..span.end.min(line_end)).unwrap_or_default();
         let marked_chars = marked.trim_end().chars().count().max(1);
@@ -135,13 +167,10 @@ impl<'t> Source<'t> {
 pub(super) fn smells_of_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| key.contains(word))
-        || ["awsaccesskeyid", "awssecretaccesskey"]
-            .iter()
-            .any(|name| super::suggest::distance(name, &key) <= 3)
-}
-
-fn overlap(a: &Span, b: &Span) -> bool {
-    a.start < b.end.max(b.start + 1) && b.start < a.end.max(a.start + 1)
+        || ["awsaccesskeyid", "awssecretaccesskey"].iter().any(|name| {
+            name.len().abs_diff(key.chars().count()) <= MISSPELT_BY_MAX
+                && super::suggest::distance(name, &key) <= MISSPELT_BY_MAX
+        })
 }
 
 fn collect_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {

@@ -1,19 +1,41 @@
 //! Did you mean …?
 
+/// A longer text is no misspelt name.
+const WRITTEN_CHARS_MAX: usize = 100;
+
 /// The name that is nearest to what was written, if any is near enough to be meant.
 pub(super) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    nearest_of(written, names.map(|name| (name, ()))).map(|(name, ())| name)
+}
+
+/// As [`nearest`], of names that come with something. Of equally near ones the first.
+pub(super) fn nearest_of<'n, T>(
+    written: &str,
+    names: impl Iterator<Item = (&'n str, T)>,
+) -> Option<(&'n str, T)> {
+    let length = written.chars().take(WRITTEN_CHARS_MAX + 1).count();
+    if length > WRITTEN_CHARS_MAX {
+        return None;
+    }
     let written = written.to_lowercase();
-    let length = written.chars().count();
     let allowed = (length / 3).max(2).min(length / 2).clamp(1, 4);
     names
-        .map(|name| (distance(&written, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(|(name, with)| (distance(&written, &name.to_lowercase()), name, with))
+        .filter(|(distance, ..)| *distance <= allowed)
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(_, name, with)| (name, with))
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many distances this thread worked out: what guesses cost.
+    pub(super) static DISTANCES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// The Levenshtein distance: insertions, deletions and changes of one character.
 pub(super) fn distance(a: &str, b: &str) -> usize {
+    #[cfg(test)]
+    DISTANCES.set(DISTANCES.get() + 1);
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, a) in a.chars().enumerate() {

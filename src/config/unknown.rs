@@ -2,47 +2,68 @@
 //! meant. The Java agent says nothing, and people wonder for days.
 
 use super::diagnostics::{Findings, Kind, quote};
-use super::file::{FlowFile, IGNORED_FLOW, IGNORED_TOP_LEVEL, Ignored, TopLevelFile};
+use super::file::{
+    CONVERTER_KEYS, FlowFile, IGNORED_FLOW, IGNORED_TOP_LEVEL, Ignored, TopLevelFile,
+};
+use super::foreign;
 use super::parse::{Entry, Value};
 use super::source::{HIDDEN, smells_of_secret};
-use super::suggest::nearest;
+use super::suggest::{nearest, nearest_of};
 
 /// One kind of map and the keys that belong there.
 pub(super) struct Level<'k> {
     pub(super) keys: &'k [&'static str],
     pub(super) ignored: &'k [Ignored],
-    /// Where else a key may belong: the keys, and the place in words.
-    pub(super) elsewhere: &'k [Elsewhere<'k>],
+    /// Where else a key may belong, the likeliest first.
+    pub(super) elsewhere: &'k [Elsewhere],
 }
 
-/// Another kind of map.
-pub(super) struct Elsewhere<'k> {
-    pub(super) keys: &'k [&'static str],
-    pub(super) ignored: &'k [Ignored],
-    pub(super) place: &'static str,
+/// Another kind of map, and where it is in words.
+#[derive(Clone, Copy)]
+pub(super) struct Elsewhere {
+    keys: &'static [&'static str],
+    ignored: &'static [Ignored],
+    place: &'static str,
 }
+
+const IN_A_FLOW: Elsewhere = Elsewhere {
+    keys: FlowFile::KEYS,
+    ignored: IGNORED_FLOW,
+    place: "in a flow, inside of \"flows\"",
+};
+
+const IN_THE_FILE: Elsewhere = Elsewhere {
+    keys: TopLevelFile::KEYS,
+    ignored: IGNORED_TOP_LEVEL,
+    place: "at the top level, outside of \"flows\"",
+};
+
+const IN_A_CONVERTER: Elsewhere = Elsewhere {
+    keys: CONVERTER_KEYS,
+    ignored: &[],
+    place: "in an item of \"dataProcessingOptions\", in a flow",
+};
 
 /// The file's outermost map.
 pub(super) const TOP_LEVEL: Level<'static> = Level {
     keys: TopLevelFile::KEYS,
     ignored: IGNORED_TOP_LEVEL,
-    elsewhere: &[Elsewhere {
-        keys: FlowFile::KEYS,
-        ignored: IGNORED_FLOW,
-        place: "in a flow, inside of \"flows\"",
-    }],
+    elsewhere: &[IN_A_FLOW, IN_A_CONVERTER],
 };
 
 /// One item of `flows`.
 pub(super) const FLOW: Level<'static> = Level {
     keys: FlowFile::KEYS,
     ignored: IGNORED_FLOW,
-    elsewhere: &[Elsewhere {
-        keys: TopLevelFile::KEYS,
-        ignored: IGNORED_TOP_LEVEL,
-        place: "at the top level, outside of \"flows\"",
-    }],
+    elsewhere: &[IN_THE_FILE, IN_A_CONVERTER],
 };
+
+/// Where else a key may belong that stands in an item of `dataProcessingOptions`.
+pub(super) const OUTSIDE_OF_A_CONVERTER: &[Elsewhere] = &[
+    Elsewhere { place: "one level up, in the flow, beside \"dataProcessingOptions\"", ..IN_A_FLOW },
+    IN_THE_FILE,
+    Elsewhere { place: "in another converter", ..IN_A_CONVERTER },
+];
 
 /// Warns about every entry that is not one of the level's keys.
 pub(super) fn warn(entries: &[Entry], level: &Level<'_>, findings: &mut Findings<'_>) {
@@ -56,14 +77,7 @@ pub(super) fn warn(entries: &[Entry], level: &Level<'_>, findings: &mut Findings
             findings
                 .warn(Kind::Misplaced, &entry.key_span, format!("'{key}' has no effect here"))
                 .help(format!("it belongs {}", other.place));
-        } else if let Some(inner) = nested(entry, level) {
-            for (inner, flat) in inner {
-                let message = format!("'{}' inside of '{key}' has no effect", inner.key);
-                findings
-                    .warn(Kind::Misplaced, &inner.key_span, message)
-                    .help(format!("keys are flat; write \"{flat}\" {}", level.flat_place(&flat)));
-            }
-        } else {
+        } else if !nested(entry, level, findings) {
             unknown(entry, level, findings);
         }
     }
@@ -82,7 +96,7 @@ impl Level<'_> {
     }
 }
 
-impl Elsewhere<'_> {
+impl Elsewhere {
     fn has(&self, key: &str) -> bool {
         self.names().any(|name| name == key)
     }
@@ -92,35 +106,57 @@ impl Elsewhere<'_> {
     }
 }
 
-/// The entries of a map whose key is the first part of flat keys, each with its flat name.
-fn nested<'e>(entry: &'e Entry, level: &Level<'_>) -> Option<Vec<(&'e Entry, String)>> {
-    let Value::Map(inner) = &entry.node.value else {
-        return None;
+/// Warns about the entries of a map whose key is the first part of flat keys, if it is one.
+fn nested(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) -> bool {
+    let (key, Value::Map(inner)) = (&entry.key, &entry.node.value) else {
+        return false;
     };
-    let prefix = format!("{}.", entry.key);
+    let prefix = format!("{key}.");
     let known: Vec<&str> = level
         .names()
         .chain(level.elsewhere.iter().flat_map(Elsewhere::names))
         .filter(|name| name.starts_with(&prefix))
         .collect();
     if known.is_empty() || inner.is_empty() {
-        return None;
+        return false;
     }
-    let flat = |inner: &Entry| {
+    for inner in inner {
+        if findings.is_full(Kind::Misplaced) {
+            findings.warn(Kind::Misplaced, &inner.key_span, String::new());
+            continue;
+        }
         let flat = format!("{prefix}{}", inner.key);
-        nearest(&flat, known.iter().copied()).map_or(flat, str::to_owned)
-    };
-    Some(inner.iter().map(|inner| (inner, flat(inner))).collect())
+        let flat = nearest(&flat, known.iter().copied()).map_or(flat, str::to_owned);
+        let message = format!("{} inside of '{key}' has no effect", single_quoted(&inner.key));
+        findings.warn(Kind::Misplaced, &inner.key_span, message).help(format!(
+            "keys are flat; write {} {}",
+            quote(&flat),
+            level.flat_place(&flat)
+        ));
+    }
+    true
+}
+
+fn single_quoted(key: &str) -> String {
+    let plain = !smells_of_secret(key) && quote(key).trim_matches('"') == key;
+    if plain { format!("'{key}'") } else { shown(key) }
 }
 
 fn unknown(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) {
+    if findings.is_full(Kind::Unknown) {
+        findings.warn(Kind::Unknown, &entry.key_span, String::new());
+        return;
+    }
     let key = entry.key.as_str();
-    let guess = nearest(key, level.names()).map(|name| (name, None)).or_else(|| {
-        level
-            .elsewhere
-            .iter()
-            .find_map(|other| nearest(key, other.names()).map(|name| (name, Some(other.place))))
-    });
+    if let Some(advice) = foreign::advice(key) {
+        let message = format!("unknown key {}", quote(key));
+        findings.warn(Kind::Unknown, &entry.key_span, message).help(advice);
+        return;
+    }
+    let here = level.names().map(|name| (name, None));
+    let there = level.elsewhere.iter();
+    let there = there.flat_map(|other| other.names().map(|name| (name, Some(other.place))));
+    let guess = nearest_of(key, here.chain(there));
     let shown = if guess.is_none() { shown(key) } else { quote(key) };
     let help = match guess {
         Some((name, None)) => format!("did you mean \"{name}\"?"),

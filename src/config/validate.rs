@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
 use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
-use super::flow::{CheckedFlow, FOLLOW_LINKS, FlowDefaults, flow};
-use super::parse::{Document, Entry, Node, Span, SyntaxError, Value, parse};
+use super::flow::{CheckedFlows, FOLLOW_LINKS, FlowDefaults, flow};
+use super::parse::{Document, Entry, Node, Span, Value, parse};
 use super::source::Source;
+use super::yaml_help::{self, Explained};
 use super::{Config, JavaCheckpoints, drop_in, ignored, json, network, observability, unknown};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 use crate::tail::links::FollowLinks;
@@ -86,7 +87,7 @@ pub fn load_all(
     let text = without_mark(main.text);
     let mut findings = Findings::new(Source::new(text, main.path));
     let document = document(text, &mut findings);
-    let mut checked = Vec::new();
+    let mut checked = CheckedFlows::default();
     let alone = drop_ins.is_empty();
     let config = document.as_ref().and_then(|document| {
         config(&document.root, alone, environment, &mut checked, &mut findings)
@@ -103,7 +104,7 @@ pub fn load_all(
         elsewhere.extend(drop_in::add(&file, defaults, &mut checked));
     }
     let fails = |found: &Diagnostic| found.severity == Severity::Error;
-    if checked.is_empty() && !findings.has_errors() && !elsewhere.iter().any(fails) {
+    if checked.flows.is_empty() && !findings.has_errors() && !elsewhere.iter().any(fails) {
         no_flows(&(0..0), "there are no flows in any file", &mut findings);
     }
     let path = findings.path();
@@ -122,8 +123,8 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn with_flows(mut config: Config, checked: Vec<CheckedFlow>) -> Config {
-    config.flows = checked.into_iter().map(|flow| flow.config).collect();
+fn with_flows(mut config: Config, checked: CheckedFlows) -> Config {
+    config.flows = checked.flows.into_iter().map(|flow| flow.config).collect();
     config.aws.flow_region = config.flows.iter().find_map(|flow| flow.aws.region.clone());
     config
 }
@@ -133,7 +134,7 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
         match json::blank_comments(text) {
             Ok(blanked) => blanked,
             Err((error, span)) => {
-                findings.error(Kind::Syntax, &span, error.to_string());
+                findings.error(Kind::Syntax, &span, error.to_string()).help(error.help());
                 return None;
             }
         }
@@ -161,14 +162,17 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
             }
             Some(document)
         }
-        Err(SyntaxError { message, at }) => {
-            let is_unclosed = message.starts_with("unclosed");
-            let finding = findings.error(Kind::Syntax, &(at..at), message);
-            if !is_unclosed && !json::looks_like_json(text) {
-                finding.help(
-                    "indent with blanks and no tabs, entries of one list or map alike; put a \
-                     value that holds ': ' into quotes",
-                );
+        Err(error) if json::looks_like_json(text) => {
+            findings.error(Kind::Syntax, &(error.at..error.at), error.message);
+            None
+        }
+        Err(error) => {
+            let Explained { message, at, help } = yaml_help::explain(text, error);
+            // The help may quote a line that is not to be shown.
+            let is_hidden = findings.place(&at).is_hidden();
+            let finding = findings.error(Kind::Syntax, &at, message);
+            if !is_hidden {
+                finding.help(help);
             }
             None
         }
@@ -180,7 +184,7 @@ fn config(
     root: &Node,
     alone: bool,
     environment: &Environment,
-    checked: &mut Vec<CheckedFlow>,
+    checked: &mut CheckedFlows,
     findings: &mut Findings<'_>,
 ) -> Option<Config> {
     let entries = match &root.value {
@@ -193,9 +197,9 @@ fn config(
         }
         Value::List(_) | Value::Scalar(_) => {
             let message = "the file has to hold a map of keys and values".to_owned();
-            findings
-                .error(Kind::WrongType, &root.span, message)
-                .help("begin with \"flows:\" in YAML, with '{' in JSON");
+            let help = missing_blank(root, findings)
+                .unwrap_or_else(|| "begin with \"flows:\" in YAML, with '{' in JSON".to_owned());
+            findings.error(Kind::WrongType, &root.span, message).help(help);
             return None;
         }
     };
@@ -242,6 +246,14 @@ fn config(
     })
 }
 
+/// What to do about a scalar that should be a map, if it shows.
+pub(super) fn missing_blank(node: &Node, findings: &Findings<'_>) -> Option<String> {
+    match &node.value {
+        Value::Scalar(text) if !findings.is_secret(&node.span) => yaml_help::scalar_help(text),
+        Value::List(_) | Value::Map(_) | Value::Null | Value::Scalar(_) => None,
+    }
+}
+
 /// The items of `flows`. A file that is not alone may go without.
 fn flow_items<'a>(
     file: &TopLevelFile<'a>,
@@ -276,14 +288,14 @@ fn no_flows(at: &Span, message: &str, findings: &mut Findings<'_>) {
 pub(super) fn add_flows(
     items: &[Node],
     defaults: FlowDefaults<'_>,
-    checked: &mut Vec<CheckedFlow>,
+    checked: &mut CheckedFlows,
     findings: &mut Findings<'_>,
 ) {
     for item in items {
         let Some(flow) = flow(item, defaults, findings) else {
             continue;
         };
-        match checked.iter().find(|other| other.config.id == flow.config.id) {
+        match checked.with_id(&flow.config.id) {
             Some(first) => {
                 let message = format!("duplicate flow: {}", flow.config.id);
                 let label = "the same pattern and stream stand here first";

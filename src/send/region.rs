@@ -121,6 +121,37 @@ pub fn is_aws(url: &str) -> bool {
     DOMAINS.iter().any(|domain| host.ends_with(domain))
 }
 
+/// Whether the URL is one of AWS's own endpoints of this very service. What is not may be anything:
+/// an emulator runs behind a load balancer's name, too.
+#[must_use]
+pub fn is_endpoint_of(url: &str, service: Service) -> bool {
+    is_aws(url) && named_service(url).is_some_and(|named| named == service.name())
+}
+
+/// The service whose name is a part of the host name of one of AWS's own endpoints.
+#[must_use]
+pub fn named_service(url: &str) -> Option<&'static str> {
+    const LABELS: &[(&str, &str)] = &[
+        ("kinesis", "Kinesis"),
+        ("data-kinesis", "Kinesis"),
+        ("control-kinesis", "Kinesis"),
+        ("firehose", "Firehose"),
+        ("monitoring", "CloudWatch"),
+        ("sts", "STS"),
+        ("logs", "CloudWatch Logs"),
+        ("s3", "S3"),
+        ("sqs", "SQS"),
+        ("sns", "SNS"),
+        ("dynamodb", "DynamoDB"),
+        ("ec2", "EC2"),
+        ("kinesisanalytics", "Managed Service for Apache Flink"),
+        ("kinesisvideo", "Kinesis Video Streams"),
+    ];
+    let labels = is_aws(url).then(|| host(url).split('.')).into_iter().flatten();
+    let mut plain = labels.map(|label| label.strip_suffix("-fips").unwrap_or(label));
+    plain.find_map(|label| LABELS.iter().find(|(known, _)| *known == label).map(|(_, name)| *name))
+}
+
 /// The region in the host name of one of AWS's own endpoints, such as `eu-west-1` in
 /// `kinesis.eu-west-1.amazonaws.com`.
 #[must_use]
@@ -131,8 +162,10 @@ pub fn from_endpoint(url: &str) -> Option<&str> {
     host(url).split('.').find(|label| is_region(label))
 }
 
-/// Region names are a short partition, one or more words and a number, joined by hyphens.
-fn is_region(label: &str) -> bool {
+/// Whether it looks like the name of a region: a short partition, one or more words and a number,
+/// joined by hyphens.
+#[must_use]
+pub fn is_region(label: &str) -> bool {
     let parts: Vec<&str> = label.split('-').collect();
     let [partition, words @ .., number] = parts.as_slice() else {
         return false;
@@ -206,6 +239,24 @@ mod tests {
         let (region, endpoint) = site(&emulator, &flow);
         assert_eq!(region, "sa-east-1 by region of the flow");
         assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn an_endpoint_belongs_to_the_service_in_its_name() {
+        for (url, service) in [
+            ("https://kinesis.us-east-1.amazonaws.com", Some("Kinesis")),
+            ("https://kinesis-fips.us-east-2.api.aws", Some("Kinesis")),
+            ("https://1.data-kinesis.ap-south-2.amazonaws.com", Some("Kinesis")),
+            ("https://vpce-0a.firehose.us-west-2.vpce.amazonaws.com", Some("Firehose")),
+            ("https://monitoring.us-east-1.amazonaws.com", Some("CloudWatch")),
+            ("http://ec2-1-2-3-4.compute-1.amazonaws.com:4566", None),
+            ("http://x.elb.us-east-1.amazonaws.com", None),
+            ("http://kinesis", None),
+        ] {
+            assert_eq!(named_service(url), service, "{url}");
+            let is_kinesis = service == Some("Kinesis");
+            assert_eq!(is_endpoint_of(url, Service::Kinesis), is_kinesis, "{url}");
+        }
     }
 
     #[test]

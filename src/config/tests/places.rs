@@ -25,7 +25,7 @@ fn all_mistakes_are_in_one_report_in_the_order_of_the_file() {
 agent.json:2:13: error: 'region' \"US East\" is no region
     2 |   \"region\": \"US East\",
       |             ^^^^^^^^^
-  help: write a name such as us-east-1
+  help: did you mean us-east-1?
 
 agent.json:3:3: warning: unknown key \"regoin\"
     3 |   \"regoin\": 1,
@@ -93,9 +93,9 @@ fn text_that_is_no_document_is_an_error_with_a_place() {
         ("{\n  flows: []}", "keys and strings stand in double quotes in JSON", (2, 3)),
         ("{\"a\": \"x\n\"}", "the string is not closed on its line", (1, 7)),
         ("{ /* x", "the comment is never closed; '*/' is missing", (1, 3)),
-        ("{\"a\": 1", "unclosed bracket '{'", (1, 1)),
+        ("{\"a\": 1", "this '{' is never closed", (1, 1)),
         ("flows:\n- a: [1\n", "unclosed bracket '['", (2, 6)),
-        ("region: a: b", "mapping values are not allowed in this context", (1, 10)),
+        ("region: a: b", "mapping values are not allowed in this context", (1, 9)),
     ] {
         let found = error(text);
         assert_eq!((found.0, found.1.as_str()), (Kind::Syntax, message), "{text}");

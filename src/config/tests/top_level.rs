@@ -179,7 +179,7 @@ fn the_checkpoint_file_follows_systemd_unless_it_is_given() {
 #[test]
 fn the_java_agents_checkpoints_are_looked_for_where_they_usually_are_unless_it_is_said_otherwise() {
     for (keys, expected) in [
-        ("\"region\": \"r\"", JavaCheckpoints::Usual),
+        ("\"region\": \"us-east-1\"", JavaCheckpoints::Usual),
         ("\"javaCheckpointFile\": \"\"", JavaCheckpoints::Usual),
         (
             "\"javaCheckpointFile\": \"/var/run/aws-kinesis-agent/checkpoints\"",

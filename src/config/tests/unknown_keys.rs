@@ -1,6 +1,7 @@
 //! Keys that mean nothing where they stand warn, with the best guess at what was meant.
 
 use super::super::file::{IGNORED_FLOW, IGNORED_TOP_LEVEL};
+use super::super::suggest::DISTANCES;
 use super::*;
 
 #[test]
@@ -98,4 +99,97 @@ fn keys_that_do_nothing_are_still_of_the_type_that_the_java_agent_wants() {
     );
     // The Java agent never reads this one.
     assert_eq!(warning(&kinesis("\"waitOnFullRetryQueueMillis\": []")).0, Kind::NoEffect);
+}
+
+/// A flow with one converter that has some more entries.
+fn in_converter(entries: &str) -> String {
+    kinesis(&format!("\"dataProcessingOptions\": [{{\"optionName\": \"SINGLELINE\", {entries}}}]"))
+}
+
+#[test]
+fn a_key_inside_of_data_processing_options_is_sent_where_it_belongs() {
+    let flow = "it belongs one level up, in the flow, beside \"dataProcessingOptions\"";
+    let file = "it belongs at the top level, outside of \"flows\"";
+    for (entry, message, help) in [
+        (r#""initialPosition": "START_OF_FILE""#, "'initialPosition' has no effect here", flow),
+        (r#""maxBufferAgeMillis": 1000"#, "'maxBufferAgeMillis' has no effect here", flow),
+        (r#""kinesisStream": "s""#, "'kinesisStream' has no effect here", flow),
+        (r#""region": "us-east-1""#, "'region' has no effect here", flow),
+        (r#""publishQueueCapacity": 1"#, "'publishQueueCapacity' has no effect here", flow),
+        (r#""checkpointFile": "/c""#, "'checkpointFile' has no effect here", file),
+        (
+            r#""delimiter": ",""#,
+            "'delimiter' has no effect here",
+            "it belongs in another converter",
+        ),
+        (r#""parseOption": []"#, "unknown key \"parseOption\"", "did you mean \"parseOptions\"?"),
+        (
+            r#""initialposition": "END_OF_FILE""#,
+            "unknown key \"initialposition\"",
+            "did you mean \"initialPosition\"? it belongs one level up, in the flow, beside \
+             \"dataProcessingOptions\"",
+        ),
+    ] {
+        let found = warning(&in_converter(entry));
+        assert_eq!((found.1.as_str(), found.2.as_str()), (message, help), "{entry}");
+    }
+    let converter = "it belongs in an item of \"dataProcessingOptions\", in a flow";
+    assert_eq!(warning(&kinesis(r#""matchPattern": "x""#)).2, converter);
+    assert_eq!(warning(&top(r#""optionName": "x""#)).2, converter);
+}
+
+#[test]
+fn a_key_of_another_program_gets_a_pointer_to_ours() {
+    for (entry, part) in [
+        ("\"partitionKeyPattern\": \"x\"", "\"partitionKeyOption\" is RANDOM, or"),
+        ("\"tagFields\": {}", "ADDMETADATA"),
+        ("\"metadataFields\": {}", "ADDMETADATA"),
+        ("\"dataType\": \"x\"", "LOGTOJSON"),
+        ("\"converterClass\": \"x\"", "no class can be loaded"),
+        ("\"stream_name\": \"x\"", "\"kinesisStream\" or \"deliveryStream\""),
+        ("\"path\": \"/x\"", "\"filePattern\""),
+        ("\"multiline.pattern\": \"x\"", "\"multiLineStartPattern\""),
+        ("\"read_from_head\": true", "\"initialPosition\""),
+        ("\"aws_session_token\": \"x\"", "AWS_SESSION_TOKEN"),
+        ("\"_comment\": \"x\"", "begins with //"),
+    ] {
+        for text in [kinesis(entry), top(entry), in_converter(entry)] {
+            let found = warning(&text);
+            assert_eq!(found.0, Kind::Unknown, "{entry}");
+            assert!(found.2.contains(part), "{entry}: {}", found.2);
+        }
+    }
+    for (text, part) in [
+        ("sources: {}\nsinks: {}\n", "Vector"),
+        ("receivers: {}\n", "OpenTelemetry"),
+        ("pipeline: {}\n", "Fluent Bit"),
+        ("filebeat.inputs: []\n", "Filebeat"),
+    ] {
+        let report = report(text);
+        let helps = report.diagnostics.iter().filter_map(|found| found.help.as_deref());
+        assert!(helps.into_iter().any(|help| help.contains(part)), "{report}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_unknown_keys_are_counted_and_some_are_told() {
+    const KEYS: usize = 100_000;
+    for (first, last) in [("{", ", \"flows\": []}"), ("{\"flows\": [{", "}]}")] {
+        let keys: Vec<String> = (0..KEYS).map(|n| format!("\"filePatterm{n}\": {n}")).collect();
+        DISTANCES.set(0);
+        let report = report(&format!("{first}{}{last}", keys.join(",\n")));
+        assert!(DISTANCES.get() < 3 * KEYS, "{}", DISTANCES.get());
+        assert!(report.diagnostics.len() < 60, "{}", report.diagnostics.len());
+        let more = report.diagnostics.iter().find(|found| found.others > 0).unwrap();
+        assert_eq!(more.message, "and 99950 more of this kind");
+        assert_eq!(more.place.line, 51);
+        assert!(report.to_string().contains(" and 100000 warnings in agent.json"), "{report}");
+    }
+    // Inside of a map that should be flat, and in a map where all are duplicates.
+    let keys: Vec<String> = (0..KEYS).map(|n| format!("\"x{n}\": {n}")).collect();
+    DISTANCES.set(0);
+    let found = warnings(&top(&format!("\"cloudwatch\": {{{}}}", keys.join(","))));
+    assert!(found.len() < 60 && DISTANCES.get() < 3 * KEYS, "{}", found.len());
+    let found = warnings(&top(&vec!["\"region\": \"us-east-1\""; 10_000].join(",")));
+    assert_eq!(found.last().unwrap().others + found.len(), 9_999);
 }

@@ -136,7 +136,7 @@ const NUMBERS_AND_TRUTH_VALUES: &[Case] = &[
     ("1.2", Top(r#""cloudwatch.emitMetrics": 2"#), Error("has to be true or false")),
     ("1.2", Top(r#""cloudwatch.emitMetrics": null"#), Error("has to be true or false, not null")),
     ("1.2", Top(r#""kinesis.region": null"#), Value(kinesis_region, "")),
-    ("1.2", Top(r#""kinesis.region": 5"#), Value(kinesis_region, "5")),
+    ("1.2", Top(r#""kinesis.region": 5"#), Warning("'kinesis.region' \"5\" is no region")),
     ("1.2", Top(r#""kinesis.region": {}"#), Error("has to be a string, not a map")),
     (
         "1.2",

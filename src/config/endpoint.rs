@@ -1,0 +1,241 @@
+//! Endpoints: from what a person wrote to an absolute URL, and whether it can be the right one.
+
+use super::diagnostics::{Findings, Kind};
+use super::region::{self, Name};
+use super::slot::Slot;
+use crate::send::region::{Service, from_endpoint, host, is_aws, named_service};
+
+/// Where services of AWS are in a name, behind the region.
+const AWS_DOMAIN: &str = ".amazonaws.com";
+
+/// An absolute URL without a slash at its end. Without a scheme it becomes `https`, so plain text
+/// is spoken only where somebody wrote `http://`.
+pub(super) fn endpoint(
+    slot: Slot<'_>,
+    service: Option<Service>,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let text = slot.text_not_empty(findings)?;
+    match absolute_url(text) {
+        Ok(url) => {
+            if let Some((what, help)) = suspicion(&url, service) {
+                let message = format!("'{}' {} {what}", slot.name(), slot.quoted(findings));
+                slot.broken(findings, Kind::Invalid, message).help(help);
+            }
+            Some(url)
+        }
+        Err(reason) => {
+            let message =
+                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
+            let help = if text.starts_with("arn:") {
+                "that is an ARN; write a host such as kinesis.us-east-1.amazonaws.com, or a region"
+            } else {
+                "write a host such as kinesis.us-east-1.amazonaws.com or a URL"
+            };
+            slot.error(findings, Kind::Invalid, message).help(help);
+            None
+        }
+    }
+}
+
+/// Whether an endpoint is given and not AWS's own.
+pub(super) fn is_custom(url: Option<&str>) -> bool {
+    url.is_some_and(|url| !is_aws(url))
+}
+
+/// Says so if an endpoint of AWS is in another region than the one that is used for signing.
+pub(super) fn check_region(
+    slot: Slot<'_>,
+    url: Option<&str>,
+    region: Slot<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let there = url.and_then(from_endpoint);
+    let Some((there, here)) = there.zip(region.scalar_text()).filter(|(a, b)| a != b) else {
+        return;
+    };
+    if here.is_empty() {
+        return;
+    }
+    let message = format!("'{}' is in {there}, but '{}' is {here}", slot.name(), region.name());
+    slot.broken(findings, Kind::Conflict, message)
+        .help("AWS refuses what is signed for another region; take one of the two out");
+}
+
+/// Why an endpoint cannot be meant, and what to write.
+fn suspicion(url: &str, service: Option<Service>) -> Option<(String, String)> {
+    let own = service.map_or("STS", Service::name);
+    let usual = match service {
+        Some(Service::CloudWatch) => "monitoring.us-east-1.amazonaws.com",
+        Some(Service::Firehose) => "firehose.us-east-1.amazonaws.com",
+        Some(Service::Kinesis) => "kinesis.us-east-1.amazonaws.com",
+        None => "sts.us-east-1.amazonaws.com",
+    };
+    let or_none = format!(
+        "write a host such as {usual}, or take the key out and set the region: it has an endpoint"
+    );
+    if is_placeholder(url) {
+        return Some(("is a placeholder".to_owned(), or_none));
+    }
+    let host = host(url);
+    if host == "aws.amazon.com" || host.ends_with(".aws.amazon.com") {
+        return Some(("is a page for people, no endpoint".to_owned(), or_none));
+    }
+    if let Some(there) = named_service(url).filter(|there| *there != own) {
+        let what = format!("is an endpoint of {there}, not of {own}");
+        return Some((what, or_none));
+    }
+    // `kinesis.eu-west1.amazonaws.com`: between the service and the domain stands a region.
+    let labels = host.strip_suffix(AWS_DOMAIN)?;
+    if named_service(url).is_none() || from_endpoint(url).is_some() {
+        return None;
+    }
+    let Some((_, region)) = labels.rsplit_once('.') else {
+        // sts.amazonaws.com exists, and is in no region.
+        let what = "has no region in its name".to_owned();
+        return service.map(|_| (what, or_none));
+    };
+    let help = match region::look(region) {
+        Name::Known => return None,
+        Name::Unknown { help } | Name::Malformed { help } => help,
+    };
+    Some((format!("is in no region: {region:?} is none"), help))
+}
+
+/// AWS's own samples have `https://your/kinesis/endpoint`; others are like it.
+fn is_placeholder(url: &str) -> bool {
+    let lower = url.to_ascii_lowercase();
+    let host = host(&lower);
+    let path = lower.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    let path = path.map_or("", |(_, path)| path);
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect()
+    };
+    let meant = |word: &String| {
+        matches!(word.as_str(), "your" | "yours" | "changeme" | "placeholder" | "todo" | "xxx")
+    };
+    words(host).iter().any(meant)
+        || words(path).iter().any(meant)
+        || host.starts_with("your") && !host.contains('.')
+        || host.split('.').any(|label| matches!(label, "region" | "regionname" | "aws-region"))
+        || matches!(host, "example.com" | "endpoint" | "kinesis-endpoint" | "firehose-endpoint")
+}
+
+fn absolute_url(text: &str) -> Result<String, &'static str> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    if text.contains('#') {
+        return Err("it may not have a fragment");
+    }
+    let uri: hyper::Uri = url.parse().map_err(|_| "it is not a URL")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("only http and https are spoken");
+    }
+    let authority = uri.authority().ok_or("it has no host")?;
+    if authority.as_str().contains('@') {
+        return Err("it may not hold a user name or password");
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err("it has no host");
+    }
+    let port_text = authority.as_str().rsplit_once(':').map(|(_, port)| port);
+    if port_text.is_some_and(|port| !port.ends_with(']')) && authority.port_u16().is_none() {
+        return Err("the port is not a number from 0 to 65535");
+    }
+    if uri.query().is_some() {
+        return Err("it may not have a query");
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_becomes_an_absolute_url_that_is_encrypted_unless_asked() {
+        for (text, expected) in [
+            ("kinesis.us-east-1.amazonaws.com", "https://kinesis.us-east-1.amazonaws.com"),
+            ("https://x.example/", "https://x.example"),
+            ("http://127.0.0.1:4567", "http://127.0.0.1:4567"),
+            ("localhost:4567", "https://localhost:4567"),
+            ("http://[::1]:4567/", "http://[::1]:4567"),
+            ("http://[::1]", "http://[::1]"),
+            ("HTTPS://x.example", "HTTPS://x.example"),
+            ("https://x.example/path/", "https://x.example/path"),
+        ] {
+            assert_eq!(absolute_url(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_says_why() {
+        for (text, reason) in [
+            ("ftp://x", "only http and https are spoken"),
+            ("https://u:p@x", "it may not hold a user name or password"),
+            ("https://", "it is not a URL"),
+            ("a b", "it is not a URL"),
+            ("x:99999", "the port is not a number from 0 to 65535"),
+            ("x:", "the port is not a number from 0 to 65535"),
+            ("x?q=1", "it may not have a query"),
+            ("x#f", "it may not have a fragment"),
+            ("https://:80", "it has no host"),
+        ] {
+            assert_eq!(absolute_url(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_the_endpoint_of_a_service_says_why() {
+        let what = |url: &str, service| {
+            let (what, help) = suspicion(&absolute_url(url).unwrap(), service).unwrap_or_default();
+            (what, help)
+        };
+        for (url, service, expected, advice) in [
+            ("https://your/kinesis/endpoint", Service::Kinesis, "is a placeholder", "kinesis.us"),
+            ("https://your/firehose/endpoint", Service::Firehose, "is a placeholder", "firehose."),
+            ("kinesis.your-region.amazonaws.com", Service::Kinesis, "is a placeholder", "kinesis"),
+            ("kinesis.region.amazonaws.com", Service::Kinesis, "is a placeholder", "kinesis"),
+            (
+                "firehose.us-east-1.amazonaws.com",
+                Service::Kinesis,
+                "is an endpoint of Firehose, not of Kinesis",
+                "kinesis.us-east-1",
+            ),
+            (
+                "kinesis.us-east-1.amazonaws.com",
+                Service::Firehose,
+                "is an endpoint of Kinesis, not of Firehose",
+                "firehose.us-east-1",
+            ),
+            (
+                "https://eu-west-1.console.aws.amazon.com/kinesis/home",
+                Service::Kinesis,
+                "is a page for people, no endpoint",
+                "kinesis.",
+            ),
+            (
+                "kinesis.eu-west1.amazonaws.com",
+                Service::Kinesis,
+                "is in no region: \"eu-west1\" is none",
+                "did you mean eu-west-1?",
+            ),
+            ("kinesis.amazonaws.com", Service::Kinesis, "has no region in its name", "kinesis."),
+        ] {
+            let found = what(url, Some(service));
+            assert_eq!(found.0, expected, "{url}");
+            assert!(found.1.contains(advice), "{url}: {}", found.1);
+        }
+        for url in [
+            "kinesis.us-east-1.amazonaws.com",
+            "https://vpce-1a-2b.kinesis.us-east-1.vpce.amazonaws.com",
+            "1.data-kinesis.us-east-1.amazonaws.com",
+            "http://localhost:4566",
+            "http://localstack:4566",
+            "http://kinesis",
+            "http://x.elb.us-east-1.amazonaws.com",
+        ] {
+            assert_eq!(what(url, Some(Service::Kinesis)).0, "", "{url}");
+        }
+        assert_eq!(what("sts.amazonaws.com", None).0, "");
+    }
+}
