@@ -14,11 +14,11 @@ use super::http::{Answer, AnswerBody, BodyError, BrokenOff, CBOR, JSON, read_bod
 use super::names::Operation;
 use super::null::EntryScan;
 use super::put::{Batch, PutJob, Received};
-use super::shared::{LogLine, Shared};
+use super::shared::{LogLine, Room, Shared};
 use super::signature::{Authorization, SignedRequest};
 use super::store::Arrival;
 use super::streams::Moment;
-use super::{control, lock};
+use super::{control, host, lock};
 
 /// Room in a body for what is neither data nor key: member names, escapes, signs.
 const BODY_OVERHEAD_BYTES: usize = 1024 * 1024;
@@ -68,6 +68,7 @@ struct Exchange {
 impl Exchange {
     async fn run(&self, parts: &Parts, body: Incoming) -> Result<Answer, Unanswered> {
         self.shared.count(|stats| stats.requests += 1);
+        host::check(parts)?;
         let operation = Operation::of(parts.uri.path(), header(parts, "x-amz-target"));
         let early_end = |operation| lock(&self.shared.faults).drops_before_read(operation);
         if operation.is_some_and(early_end) {
@@ -78,7 +79,8 @@ impl Exchange {
         }
         // The body is read even if it will be refused: a client that is still sending may never
         // see an answer that comes before it is done.
-        let received = self.receive(parts, operation, body).await?;
+        let mut room = Room::new(&self.shared);
+        let received = self.receive(parts, operation, body, &mut room).await?;
         let Some(operation) = operation.filter(|_| parts.method == Method::POST) else {
             return Err(ErrorAnswer::new(400, "UnknownOperationException", "").into());
         };
@@ -97,6 +99,7 @@ impl Exchange {
         parts: &Parts,
         operation: Option<Operation>,
         body: Incoming,
+        room: &mut Room<'_>,
     ) -> Result<Received, Unanswered> {
         let authorization = Authorization::of(&parts.headers);
         let keys = lock(&self.shared.keys).clone();
@@ -110,8 +113,19 @@ impl Exchange {
             return Ok(Received::Scanned(scan));
         }
         let mut whole = BytesMut::new();
-        let read = read_body(body, bytes_max, |piece| whole.extend_from_slice(&piece)).await;
+        let mut fits = true;
+        let read = read_body(body, bytes_max, |piece| {
+            fits = fits && room.take(piece.len());
+            if fits {
+                whole.extend_from_slice(&piece);
+            }
+        })
+        .await;
         self.body_result(read)?;
+        if !fits {
+            let message = "The sandbox holds too many requests at a time; try again.";
+            return Err(ErrorAnswer::new(503, "ServiceUnavailableException", message).into());
+        }
         let authorization = authorization?;
         if let Some(keys) = keys {
             let signed = SignedRequest {

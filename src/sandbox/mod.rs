@@ -8,8 +8,9 @@
 //!
 //! `names` says what can be asked; `kinesis`, `firehose`, `decode` and `null` read requests;
 //! `fault` names what can go wrong; `decision`, `shard` and `signature` decide; `streams` and
-//! `store` keep records; `answer` and `control` write bodies; `server`, `exchange`, `put`, `http`
-//! and `shared` are the shell around them; `stats` counts; `handle` is the remote control.
+//! `store` keep records; `output` opens its files; `answer` and `control` write bodies; `host`,
+//! `server`, `exchange`, `put`, `http` and `shared` are the shell around them; `stats` counts;
+//! `handle` is the remote control.
 //!
 //! Sources: the API references of the three services as of November 2026, and what the AWS SDK for
 //! Rust was seen to send.
@@ -22,10 +23,12 @@ mod exchange;
 mod fault;
 mod firehose;
 mod handle;
+mod host;
 mod http;
 mod kinesis;
 mod names;
 mod null;
+mod output;
 mod put;
 mod server;
 mod shard;
@@ -39,8 +42,7 @@ mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -150,13 +152,6 @@ pub enum SandboxError {
     /// [`StreamPolicy::Only`] names more streams than a sandbox holds.
     #[error("too many streams are named")]
     TooManyStreams,
-}
-
-/// Makes `directory` and its parents, for the owner only: records may hold secrets of the host's
-/// logs. One that exists stays as it is.
-fn make_private_directory(directory: &Path) -> Result<(), SandboxError> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(|source| SandboxError::Output { path: directory.to_owned(), source })
 }
 
 /// Locks, also after a panic elsewhere: every change under these locks is complete in itself.

@@ -44,7 +44,8 @@ impl Sandbox {
             return Err(SandboxError::NotLoopback { address: listen });
         }
         if let Store::Ndjson(directory) = &options.store {
-            super::make_private_directory(directory)?;
+            super::output::make_directory(directory)
+                .map_err(|source| SandboxError::Output { path: directory.clone(), source })?;
         }
         let shared = Arc::new(Shared::new(options)?);
         let bind_error = |source| SandboxError::Bind { address: listen, source };

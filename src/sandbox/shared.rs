@@ -1,11 +1,10 @@
 //! The state that connections and handles share, each part behind its own short lock.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -17,12 +16,17 @@ use super::kinesis::KinesisLimits;
 use super::lock;
 use super::names::{Operation, StreamId};
 use super::null::CannedBodies;
+use super::output;
 use super::stats::{Stats, StreamStats};
 use super::store::{Arrival, Store};
 use super::streams::{Moment, Streams};
 use super::{SandboxError, SandboxOptions};
 use crate::config::StaticKeys;
 use crate::repeats::Repeats;
+
+/// Bytes of request bodies that are held at a time, for all connections together. What a request
+/// is decoded into, and the lines that it becomes, take a few times as much, one after the other.
+const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What outlives one request.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub(super) struct Shared {
     /// Records that could not be stored.
     pub(super) store_failures: Mutex<Repeats>,
     requests: AtomicU64,
+    /// Bytes of request bodies that are held now.
+    bodies_bytes: AtomicUsize,
     stats: Mutex<Stats>,
 }
 
@@ -66,6 +72,7 @@ impl Shared {
             streams: Mutex::new(streams),
             clock: options.clock,
             changed: watch::Sender::new(()),
+            bodies_bytes: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             store_failures: Mutex::default(),
             stats: Mutex::new(Stats::default()),
@@ -110,6 +117,35 @@ impl Shared {
     }
 }
 
+/// Room for the body of one request, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Room<'s> {
+    shared: &'s Shared,
+    bytes: usize,
+}
+
+impl<'s> Room<'s> {
+    pub(super) fn new(shared: &'s Shared) -> Self {
+        Self { shared, bytes: 0 }
+    }
+
+    /// Takes room for more; says whether there was enough.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let held = &self.shared.bodies_bytes;
+        let taken = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(bytes).filter(|held| *held <= BODIES_BYTES_MAX)
+        });
+        self.bytes += if taken.is_ok() { bytes } else { 0 };
+        taken.is_ok()
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.shared.bodies_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// What the request log says of one request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LogLine<'a> {
@@ -132,8 +168,7 @@ struct RequestLog {
 
 impl RequestLog {
     fn open(path: PathBuf) -> Result<Self, SandboxError> {
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-        match opened {
+        match output::append_to(&path) {
             Ok(file) => Ok(Self { path, file: Mutex::new((file, Repeats::default())) }),
             Err(source) => Err(SandboxError::RequestLog { path, source }),
         }

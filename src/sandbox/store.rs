@@ -5,23 +5,28 @@
 //! right after. It is not synced to the disk. A write that fails is undone and reported, never
 //! acknowledged.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
 use super::answer::{SequenceNumber, push_json_string};
 use super::decode::IncomingRecord;
 use super::names::StreamId;
+use super::output;
 
-/// Bytes of data that the memory store takes for each stream.
-const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Bytes that the memory store takes for all streams.
+pub(super) const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// How much is read at a time in search of the last line's end.
 const REPAIR_BLOCK_BYTES: usize = 64 * 1024;
-/// Records may hold secrets of the host's logs: they are for the owner only.
-const FILE_MODE: u32 = 0o600;
+/// Room for lines that a file keeps from one request to the next.
+const LINES_KEPT_BYTES: usize = 64 * 1024;
+/// What a record takes in memory besides its data and its partition key.
+const STORED_RECORD_BYTES: usize = 256;
 
 /// Where the sandbox keeps the records that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +61,7 @@ pub struct StoredRecord {
 /// A store that does not take records.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
-    #[error("the memory store of one stream holds {MEMORY_BYTES_MAX} bytes, use files instead")]
+    #[error("the memory store holds {MEMORY_BYTES_MAX} bytes, use files instead")]
     MemoryFull,
     #[error("cannot open {}", path.display())]
     Open { path: PathBuf, source: io::Error },
@@ -82,15 +87,16 @@ pub(super) struct Accepted<'a> {
 /// The store of one stream.
 #[derive(Debug)]
 pub(super) enum Sink {
-    Memory { records: Vec<StoredRecord>, bytes: usize },
+    Memory { records: Vec<StoredRecord>, room: Arc<AtomicUsize> },
     Ndjson(NdjsonFile),
     Null,
 }
 
 impl Sink {
-    pub(super) fn new(store: &Store, stream: &StreamId) -> Self {
+    /// `room` is what all memory stores together may still take.
+    pub(super) fn new(store: &Store, stream: &StreamId, room: &Arc<AtomicUsize>) -> Self {
         match store {
-            Store::Memory => Self::Memory { records: Vec::new(), bytes: 0 },
+            Store::Memory => Self::Memory { records: Vec::new(), room: Arc::clone(room) },
             Store::Ndjson(directory) => {
                 let path = directory.join(format!("{}.ndjson", stream.label()));
                 Self::Ndjson(NdjsonFile::new(path))
@@ -107,12 +113,12 @@ impl Sink {
         accepted: &[Accepted<'_>],
     ) -> Result<(), StoreError> {
         match self {
-            Self::Memory { records, bytes } => {
-                let more: usize = accepted.iter().map(|one| one.record.data.len()).sum();
-                if bytes.saturating_add(more) > MEMORY_BYTES_MAX {
-                    return Err(StoreError::MemoryFull);
-                }
-                *bytes += more;
+            Self::Memory { records, room } => {
+                let more: usize = accepted.iter().map(|one| memory_of(one.record)).sum();
+                let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
+                    room.checked_sub(more)
+                });
+                taken.map_err(|_| StoreError::MemoryFull)?;
                 records.extend(accepted.iter().map(|one| stored_record(stream, arrival, one)));
                 Ok(())
             }
@@ -128,6 +134,11 @@ impl Sink {
             Self::Ndjson(_) | Self::Null => &[],
         }
     }
+}
+
+fn memory_of(record: &IncomingRecord) -> usize {
+    let key = record.partition_key.as_ref().map_or(0, String::len);
+    record.data.len() + key + STORED_RECORD_BYTES
 }
 
 fn stored_record(stream: &StreamId, arrival: Arrival, accepted: &Accepted<'_>) -> StoredRecord {
@@ -174,9 +185,14 @@ impl NdjsonFile {
             None => open_repaired(&self.path)
                 .map_err(|source| StoreError::Open { path: self.path.clone(), source })?,
         };
-        match open.file.write_all(&self.lines) {
+        let written = open.file.write_all(&self.lines);
+        let bytes = self.lines.len() as u64;
+        // A thousand streams would keep a thousand times the largest request.
+        self.lines.clear();
+        self.lines.shrink_to(LINES_KEPT_BYTES);
+        match written {
             Ok(()) => {
-                open.len += self.lines.len() as u64;
+                open.len += bytes;
                 self.open = Some(open);
                 Ok(())
             }
@@ -195,15 +211,7 @@ impl NdjsonFile {
 /// Opens `path` for appending. A last line without its end comes from a process that died while
 /// it wrote; nobody was told that it arrived, and it would spoil the next line, so it goes.
 fn open_repaired(path: &Path) -> io::Result<OpenFile> {
-    // The last component may not be a symbolic link: somebody else could have put it there.
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(FILE_MODE)
-        .custom_flags(flags)
-        .open(path)?;
+    let file = output::append_to(path)?;
     let found = file.metadata()?.len();
     let len = end_of_last_line(&file, found)?;
     if len < found {
@@ -344,8 +352,14 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_error_each_time() {
-        let mut file = NdjsonFile::new(PathBuf::from("/dev/full"));
+        let open = || {
+            let file = File::options().write(true).open("/dev/full").unwrap();
+            Some(OpenFile { file, len: 0 })
+        };
+        let mut file = NdjsonFile { open: open(), ..NdjsonFile::new(PathBuf::from("/dev/full")) };
         for _ in 0..2 {
+            // What could not be taken back is opened anew the next time.
+            file.open = open();
             let result = file.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]);
             assert!(matches!(result, Err(StoreError::Write { .. })), "{result:?}");
         }
@@ -379,8 +393,9 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let stream = StreamId::kinesis("s").unwrap();
-        let mut sink = Sink::Memory { records: Vec::new(), bytes: MEMORY_BYTES_MAX };
         let empty = kinesis_record(b"", "k");
+        let room = Arc::new(AtomicUsize::new(memory_of(&empty)));
+        let mut sink = Sink::Memory { records: Vec::new(), room };
         assert!(sink.append(&stream, arrival(), &[accepted(&empty)]).is_ok());
         let one = kinesis_record(b"x", "k");
         let result = sink.append(&stream, arrival(), &[accepted(&one)]);

@@ -1,6 +1,7 @@
 //! The streams that exist, and the order in which each takes records.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -12,10 +13,13 @@ use super::decode::IncomingRecord;
 use super::lock;
 use super::names::{ACCOUNT, Service, StreamId};
 use super::shard::ShardMap;
-use super::store::{Accepted, Arrival, Sink, Store, StoreError, StoredRecord};
+use super::store::{Accepted, Arrival, MEMORY_BYTES_MAX, Sink, Store, StoreError, StoredRecord};
 
 /// Streams that may exist at a time.
 const STREAMS_MAX: usize = 1_000;
+/// Shards of all streams together, as AWS allows an account in its large regions (Streams developer
+/// guide, quotas and limits).
+const SHARDS_TOTAL_MAX: usize = 20_000;
 /// Shards of one stream, at most.
 pub(super) const SHARDS_MAX: u32 = 10_000;
 
@@ -44,6 +48,8 @@ pub(super) struct Streams {
     shards: u32,
     springs_up: bool,
     slots: BTreeMap<StreamId, Slot>,
+    /// Bytes that memory stores may still take.
+    memory: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -61,7 +67,8 @@ impl Streams {
         moment: Moment,
     ) -> Result<Self, ErrorAnswer> {
         let springs_up = matches!(policy, StreamPolicy::AnyName);
-        let mut streams = Self { store, shards, springs_up, slots: BTreeMap::new() };
+        let memory = Arc::new(AtomicUsize::new(MEMORY_BYTES_MAX));
+        let mut streams = Self { store, shards, springs_up, slots: BTreeMap::new(), memory };
         if let StreamPolicy::Only(names) = policy {
             for id in names {
                 streams.insert(id, shards, moment)?;
@@ -91,10 +98,12 @@ impl Streams {
         shards: u32,
         moment: Moment,
     ) -> Result<(), ErrorAnswer> {
+        let room = self.shards_left(Some(id));
         match self.slots.get_mut(id) {
             Some(slot) if slot.deleted => {
-                slot.deleted = false;
                 let shards = shard_count(id.service(), shards);
+                check_room(shards, room)?;
+                slot.deleted = false;
                 lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
                 Ok(())
             }
@@ -114,10 +123,11 @@ impl Streams {
         }
     }
 
-    /// Replaces the shards of `id` by `shards` new ones.
+    /// Replaces the shards of `id` by `shards` new ones, or by as many as there is room for.
     pub(super) fn reshard(&mut self, id: &StreamId, shards: u32, moment: Moment) {
+        let room = u32::try_from(self.shards_left(Some(id))).unwrap_or(u32::MAX);
         if let Some(slot) = self.slots.get(id) {
-            let shards = shard_count(id.service(), shards);
+            let shards = shard_count(id.service(), shards.min(room));
             lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
         }
     }
@@ -135,6 +145,13 @@ impl Streams {
         of_service.map(|(id, _)| id.name().to_owned()).collect()
     }
 
+    /// How many shards may be made, those of `besides` left out. Removed streams keep theirs.
+    fn shards_left(&self, besides: Option<&StreamId>) -> usize {
+        let others = self.slots.iter().filter(|(id, _)| Some(*id) != besides);
+        let taken: usize = others.map(|(_, slot)| lock(&slot.stream).shards.all().len()).sum();
+        SHARDS_TOTAL_MAX.saturating_sub(taken)
+    }
+
     fn insert(
         &mut self,
         id: &StreamId,
@@ -146,16 +163,28 @@ impl Streams {
             return Err(ErrorAnswer::new(400, "LimitExceededException", &message));
         }
         let shards = shard_count(id.service(), shards);
+        check_room(shards, self.shards_left(None))?;
         let stream = Arc::new(Mutex::new(Stream {
             id: id.clone(),
             shards: ShardMap::new(id.service(), shards, moment.now),
             created_at: moment.at,
             next_place: 0,
-            sink: Sink::new(&self.store, id),
+            sink: Sink::new(&self.store, id, &self.memory),
         }));
         self.slots.insert(id.clone(), Slot { stream: Arc::clone(&stream), deleted: false });
         Ok(stream)
     }
+}
+
+fn check_room(shards: u32, room: usize) -> Result<(), ErrorAnswer> {
+    if usize::try_from(shards).is_ok_and(|shards| shards <= room) {
+        return Ok(());
+    }
+    let message = format!(
+        "This sandbox holds {SHARDS_TOTAL_MAX} shards at most, of all streams together; {room} are \
+         left, and {shards} were asked for."
+    );
+    Err(ErrorAnswer::new(400, "LimitExceededException", &message))
 }
 
 /// A delivery stream has no shards: its one place carries the rate of the whole.
@@ -313,6 +342,27 @@ mod tests {
         let one_more = StreamId::firehose("s").unwrap();
         let refused = streams.find(&one_more, moment()).unwrap_err();
         assert_eq!(refused.code, "LimitExceededException");
+    }
+
+    #[test]
+    fn the_number_of_shards_of_all_streams_is_bounded() {
+        let mut streams = streams(&StreamPolicy::AnyName);
+        let id = |number: usize| StreamId::kinesis(&format!("s{number}")).unwrap();
+        streams.create(&id(0), SHARDS_MAX, moment()).unwrap();
+        streams.create(&id(1), SHARDS_MAX, moment()).unwrap();
+        let refused = streams.create(&id(2), 1, moment()).unwrap_err();
+        assert_eq!(refused.code, "LimitExceededException");
+        assert!(streams.find(&id(3), moment()).is_err(), "none springs up either");
+        streams.reshard(&id(1), 1, moment());
+        streams.create(&id(2), SHARDS_MAX - 1, moment()).unwrap();
+        streams.reshard(&id(1), SHARDS_MAX, moment());
+        assert_eq!(streams.shards_left(None), 0);
+        assert_eq!(lock(&streams.slots[&id(1)].stream).shards.all().len(), 1);
+        // What was removed has its shards until it comes back with others.
+        streams.remove(&id(0));
+        assert!(streams.create(&id(4), 1, moment()).is_err());
+        streams.create(&id(0), 5, moment()).unwrap();
+        streams.create(&id(4), 1, moment()).unwrap();
     }
 
     #[test]

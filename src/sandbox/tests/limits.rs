@@ -95,7 +95,7 @@ async fn a_body_without_end_is_cut_off() {
         never = async {
             let mut stream = TcpStream::connect(world.handle.address()).await.unwrap();
             let head = format!(
-                "POST / HTTP/1.1\r\nhost: s\r\ncontent-length: {}\r\n{headers}\r\n",
+                "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{headers}\r\n",
                 body.len()
             );
             stream.write_all(head.as_bytes()).await.unwrap();
@@ -137,4 +137,36 @@ async fn shards_have_the_rates_of_the_service_when_asked() {
     );
     assert_eq!(world.stored().len(), 2);
     assert_eq!(world.stats().throttled_records, 1);
+}
+
+/// A page in a browser can make it ask this address under any name (DNS rebinding).
+#[tokio::test]
+async fn a_request_for_another_host_stores_nothing_and_says_why() {
+    for store in [Store::Memory, Store::Null] {
+        let world = World::with(SandboxOptions { store, ..SandboxOptions::default() }).await;
+        let body = r#"{"StreamName":"s","Records":[{"Data":"eA==","PartitionKey":"k"}]}"#;
+        let headers =
+            signed_as_anybody("Kinesis_20131202.PutRecords", "application/x-amz-json-1.1");
+        let ask = async |host: &str| {
+            let mut stream = TcpStream::connect(world.handle.address()).await.unwrap();
+            let length = body.len();
+            let request = format!(
+                "POST / HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n\
+                 {headers}\r\n{body}"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        for host in ["host: evil.example\r\n", "", "host: localhost\r\nhost: evil.example\r\n"] {
+            let answer = ask(host).await;
+            assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
+            assert!(answer.contains("answers only requests for 127.0.0.1"), "{answer}");
+        }
+        assert_eq!(world.stats().records, 0);
+        let answer = ask("host: [::1]:1\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(world.stats().records, 1);
+    }
 }

@@ -135,7 +135,7 @@ async fn raw(handle: &SandboxHandle, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(handle.address()).await.unwrap();
     let length = body.len();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\
+        "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
          content-length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();

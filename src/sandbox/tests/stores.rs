@@ -1,5 +1,7 @@
 //! The file store, the null store and the request log, through the SDK.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::*;
@@ -135,4 +137,29 @@ async fn the_request_log_has_a_line_for_each_request() {
             line(5, "ListStreams", "-", 0, "ok"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_fifo_or_a_link_in_the_place_of_a_file_takes_nothing_and_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("victim"), "x").unwrap();
+    let fifo = rustix::fs::FileType::Fifo;
+    let mode = rustix::fs::Mode::RWXU;
+    for kind in ["link", "fifo"] {
+        let file = at("kinesis-s.ndjson");
+        match kind {
+            "link" => std::os::unix::fs::symlink("victim", &file).unwrap(),
+            _ => rustix::fs::mknodat(rustix::fs::CWD, &file, fifo, mode, 0).unwrap(),
+        }
+        let store = Store::Ndjson(directory.path().to_owned());
+        let world = World::with(SandboxOptions { store, ..SandboxOptions::default() }).await;
+        let put = tokio::time::timeout(PATIENCE, world.put(&[b"a"])).await.unwrap();
+        assert_eq!(put.unwrap_err(), "InternalFailure", "{kind}");
+        assert_eq!(world.stats().records, 0);
+        std::fs::remove_file(&file).unwrap();
+        assert!(world.put(&[b"a"]).await.is_ok(), "it is taken away: {kind}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    assert_eq!(std::fs::read(at("victim")).unwrap(), b"x");
 }
