@@ -9,6 +9,7 @@ mod event_lines;
 mod footer;
 mod inbox;
 mod notice;
+mod problem_lines;
 mod pump;
 mod report;
 mod troubles;
@@ -23,6 +24,7 @@ pub use inbox::{Abandoned, Inbox, Mailbox, Message};
 
 use self::event_lines::EventLines;
 use self::notice::Notice;
+use self::problem_lines::ProblemLines;
 use self::troubles::Troubles;
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -137,6 +139,7 @@ pub struct Flow {
     read_at_report: u64,
     troubles: Troubles,
     event_lines: EventLines,
+    problem_lines: ProblemLines,
 }
 
 impl Flow {
@@ -178,6 +181,7 @@ impl Flow {
             read_at_report: 0,
             troubles: Troubles::default(),
             event_lines: EventLines::default(),
+            problem_lines: ProblemLines::default(),
         }
     }
 

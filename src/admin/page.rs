@@ -1,13 +1,15 @@
 //! The page at `/status`: JSON for a person with a shell. Field names carry their units.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::health;
-use super::status::{FileStatus, FlowSnapshot, Snapshot, display_path, most_behind};
+use super::status::{FileStatus, FlowSnapshot, FlowStatus, Snapshot, display_path, most_behind};
 use crate::checkpoint::store::StoreHealth;
 use crate::send::DestinationHealth;
+use crate::tail::problems::FileProblem;
 
 /// Beyond this many files of one flow the least lagging are left out and counted.
 const FILES_PER_FLOW_MAX: usize = 1_000;
@@ -45,7 +47,7 @@ struct Flow<'a> {
     destination: &'a str,
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     alive: bool,
     scanned_once: bool,
     seconds_since_step: f64,
@@ -55,8 +57,20 @@ struct Flow<'a> {
     lag_seconds: f64,
     files_total: usize,
     files_open: usize,
+    problems_total: usize,
+    problems: Vec<FileTrouble<'a>>,
     files_omitted: usize,
     files: Vec<File>,
+}
+
+/// What is in the way of a file, a directory or a pattern.
+#[derive(Debug, Serialize)]
+struct FileTrouble<'a> {
+    file: String,
+    reason: &'static str,
+    what: &'a str,
+    since: String,
+    fix: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,11 +116,8 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
 
 fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
     let status = &flow.status;
-    let (health, reason) = match &status.health {
-        DestinationHealth::Ok => ("ok", None),
-        DestinationHealth::Parked { reason } => ("parked", Some(reason.as_str())),
-        DestinationHealth::Retrying { reason } => ("retrying", Some(reason.as_str())),
-    };
+    let (health, reason) = health_of(status);
+    let problems = status.problems.iter().map(|problem| trouble_of(problem, snapshot)).collect();
     let (files, files_omitted) = most_behind(status, FILES_PER_FLOW_MAX);
     Flow {
         id: &status.flow,
@@ -122,8 +133,43 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         lag_seconds: status.lag_seconds,
         files_total: status.files_total,
         files_open: status.files_open,
+        problems_total: status.problems_total,
+        problems,
         files_omitted,
         files: files.into_iter().map(file_of).collect(),
+    }
+}
+
+/// The worst that is known about a flow: its destination first, then its files.
+fn health_of(status: &FlowStatus) -> (&'static str, Option<Cow<'_, str>>) {
+    match &status.health {
+        DestinationHealth::Ok => match degraded(status) {
+            Some(reason) => ("degraded", Some(Cow::Owned(reason))),
+            None => ("ok", None),
+        },
+        DestinationHealth::Parked { reason } => ("parked", Some(Cow::Borrowed(reason))),
+        DestinationHealth::Retrying { reason } => ("retrying", Some(Cow::Borrowed(reason))),
+    }
+}
+
+/// Why lines may be missing although the destination takes them.
+fn degraded(status: &FlowStatus) -> Option<String> {
+    let worst = status.problems.iter().filter(|problem| problem.reason.degrades());
+    let first = worst.clone().min_by_key(|problem| problem.since)?;
+    let more = match worst.count() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more, see problems)"),
+    };
+    Some(format!("{}: {}{more}", display_path(&first.path), first.sentence()))
+}
+
+fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<'a> {
+    FileTrouble {
+        file: display_path(&problem.path),
+        reason: problem.reason.label(),
+        what: &problem.what,
+        since: snapshot.date_of(problem.since),
+        fix: problem.reason.fix(),
     }
 }
 
@@ -183,6 +229,8 @@ mod tests {
                     "lag_seconds": 0.0,
                     "files_total": 1,
                     "files_open": 0,
+                    "problems_total": 0,
+                    "problems": [],
                     "files_omitted": 0,
                     "files": [{
                         "path": "/v/\"a\"\n\u{fffd}ff",
@@ -212,6 +260,36 @@ mod tests {
         assert_eq!(page["flows"][0]["reason"], "no such stream");
         assert_eq!((&page["healthy"], &page["ready"]), (&json!(false), &json!(false)));
         assert_eq!(page["problems"], json!(["flow f: its thread has ended"]));
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_files_is_named_and_degrades_a_flow_that_is_otherwise_well() {
+        let mut snapshot = snapshot(Vec::new());
+        snapshot.now += Duration::from_mins(1);
+        let since = snapshot.now.checked_sub(Duration::from_secs(20)).unwrap();
+        let problem = |path: &str, errno: rustix::io::Errno| {
+            FileProblem::of(std::path::Path::new(path), &errno.into(), since)
+        };
+        let status = Arc::make_mut(&mut snapshot.flows[0].status);
+        status.problems = vec![problem("/v/d", rustix::io::Errno::INVAL)];
+        status.problems_total = 1;
+        assert_eq!(page(&snapshot)["flows"][0]["health"], "ok", "a directory holds no lines");
+        let status = Arc::make_mut(&mut snapshot.flows[0].status);
+        status.problems.push(problem("/v/\x1b", rustix::io::Errno::ACCESS));
+        status.problems_total = 2;
+        let page_now = page(&snapshot);
+        let flow = &page_now["flows"][0];
+        assert_eq!(flow["health"], "degraded");
+        let reason = flow["reason"].as_str().unwrap();
+        assert!(reason.contains("Permission denied") && reason.contains("chmod"), "{reason}");
+        assert_eq!(flow["problems_total"], 2);
+        let second = &flow["problems"][1];
+        assert_eq!(second["reason"], "permission_denied");
+        assert_eq!(second["since"], "2026-11-18T11:06:20Z");
+        assert!(second["fix"].as_str().unwrap().contains("chmod"), "{second}");
+        let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
+        Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
+        assert_eq!(page(&snapshot)["flows"][0]["health"], "parked", "the worse one is told");
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::checkpoint::store::StoreHealth;
 use crate::metrics::prometheus::Prometheus;
 use crate::metrics::totals::FlowTotals;
 use crate::send::DestinationHealth;
+use crate::tail::problems::FileProblem;
 
 /// One flow at one moment, as it published itself.
 #[derive(Debug, Clone)]
@@ -45,6 +47,10 @@ pub struct FlowStatus {
     pub files_behind: u64,
     /// What it did since the program started.
     pub totals: FlowTotals,
+    /// What is in the way of its files: the first of them.
+    pub problems: Vec<FileProblem>,
+    /// How many problems there are; `problems` may hold fewer.
+    pub problems_total: usize,
 }
 
 impl FlowStatus {
@@ -67,6 +73,8 @@ impl FlowStatus {
             bytes_behind: 0,
             files_behind: 0,
             totals: FlowTotals::default(),
+            problems: Vec::new(),
+            problems_total: 0,
         }
     }
 }
@@ -142,7 +150,7 @@ impl AdminState {
             })
             .collect();
         let uptime = now.saturating_duration_since(self.started_at);
-        Snapshot { now, uptime, flows, process: (self.process)() }
+        Snapshot { now, wall: Timestamp::now(), uptime, flows, process: (self.process)() }
     }
 }
 
@@ -150,9 +158,22 @@ impl AdminState {
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     pub(super) now: Instant,
+    /// The same moment for people.
+    pub(super) wall: Timestamp,
     pub(super) uptime: Duration,
     pub(super) flows: Vec<FlowSnapshot>,
     pub(super) process: ProcessStatus,
+}
+
+impl Snapshot {
+    /// A moment in the words of the page: UTC, to the second.
+    pub(super) fn date_of(&self, moment: Instant) -> String {
+        let ago = self.now.saturating_duration_since(moment);
+        let ahead = moment.saturating_duration_since(self.now);
+        // A clock that leaves the range of dates shows its end.
+        let date = self.wall.saturating_sub(ago).and_then(|date| date.saturating_add(ahead));
+        date.unwrap_or(self.wall).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -231,6 +252,7 @@ pub(super) mod tests {
         status.files = files;
         Snapshot {
             now,
+            wall: Timestamp::from_second(1_795_000_000).unwrap(),
             uptime: Duration::from_secs(90),
             flows: vec![FlowSnapshot { alive: true, status: Arc::new(status) }],
             process: ProcessStatus {

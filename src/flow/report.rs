@@ -179,6 +179,7 @@ impl Flow {
         self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
         self.troubles.log(&self.config.id, now);
         self.log_events_held_back(now);
+        let problems = self.report_problems(now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
         let mut total = 0;
@@ -220,6 +221,8 @@ impl Flow {
             bytes_behind,
             files_behind,
             totals: self.totals,
+            problems: problems.shown,
+            problems_total: problems.total,
         };
         self.status.send_replace(Arc::new(status));
     }

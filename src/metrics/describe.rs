@@ -79,6 +79,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     (name::FILES_OPEN, Gauge, Unit::Count, "Files that are held open."),
     (name::FILE_TRANSITIONS, Counter, Unit::Count, "What happened to files, by kind."),
     (name::FILE_ERRORS, Counter, Unit::Count, "Errors on files, by kind."),
+    (
+        name::FILE_PROBLEMS,
+        Gauge,
+        Unit::Count,
+        "Files, directories and patterns that cannot be followed now, by reason.",
+    ),
     (name::LAG_BYTES, Gauge, Unit::Bytes, "Bytes written to files but not acknowledged."),
     (
         name::LAG_SECONDS,

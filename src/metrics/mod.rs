@@ -68,6 +68,8 @@ pub mod name {
     pub const FILE_TRANSITIONS: &str = "kinetail_file_transitions_total";
     /// Errors on files (counter; labels `flow`, `kind`).
     pub const FILE_ERRORS: &str = "kinetail_file_errors_total";
+    /// Files, directories and patterns that cannot be followed (gauge; labels `flow`, `reason`).
+    pub const FILE_PROBLEMS: &str = "kinetail_file_problems";
     /// Bytes written but not acknowledged (gauge; label `flow`; per file also `file`).
     pub const LAG_BYTES: &str = "kinetail_lag_bytes";
     /// Seconds since everything written was acknowledged (gauge; label `flow`).
@@ -258,6 +260,13 @@ impl FlowMetrics {
     pub fn notify_degraded(&self, reason: &'static str, degraded: bool) {
         gauge!(name::NOTIFY_DEGRADED, "flow" => self.flow.clone(), "reason" => reason)
             .set(f64::from(u8::from(degraded)));
+    }
+
+    /// How many files, directories or patterns cannot be followed for this reason.
+    pub fn file_problems(&self, reason: &'static str, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        gauge!(name::FILE_PROBLEMS, "flow" => self.flow.clone(), "reason" => reason)
+            .set(f64::from(count));
     }
 
     /// Counts an error on a file.

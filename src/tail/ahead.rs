@@ -17,8 +17,8 @@ use super::tailer::{Now, Tailer};
 use super::window::Window;
 
 /// What is said of a file in UTF-16.
-const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which cannot be cut \
-    into lines byte by byte, and nothing of it is sent; write it as UTF-8, or set encoding: raw";
+pub(super) const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which \
+    cannot be cut into lines byte by byte, and nothing of it is sent";
 
 /// The search for the end of an overlong record reads this many bytes at a time.
 const SCAN_BYTES: usize = 256 * 1024;
@@ -55,8 +55,7 @@ impl Tailer {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.refused = true;
         let path = Arc::clone(&file.path);
-        let error = io::Error::new(io::ErrorKind::InvalidData, UTF16_REFUSED);
-        self.trouble(&path, &error);
+        self.trouble_with_encoding(&path, UTF16_REFUSED);
     }
 
     /// Searches for a line end behind `from`, one stretch of the file. Nothing of it is kept.

@@ -87,6 +87,11 @@ impl Tailer {
         if file.lag_bytes() == 0 {
             file.caught_up = now.instant;
         }
+        if !self.problems.is_empty() {
+            let path = Arc::clone(&file.path);
+            self.looks_well(&path);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
         if file.unsettled || !stat.is_like(&file.seen) {
             self.look_closely(key, stat, now);
         } else {
@@ -110,7 +115,7 @@ impl Tailer {
             return self.reopen_by_name(key, now);
         }
         let path = Arc::clone(&file.path);
-        self.trouble(&path, error);
+        self.trouble_at_look(&path, error);
     }
 
     /// Something about the file changed: is it still the same content?
@@ -144,7 +149,7 @@ impl Tailer {
             && let Some(file) = self.files.get(&key)
         {
             let path = Arc::clone(&file.path);
-            self.trouble(&path, &error);
+            self.trouble_at_look(&path, &error);
         }
     }
 
@@ -227,7 +232,9 @@ impl Tailer {
         file.tried = None;
         file.shadow = None;
         file.undecided = true;
-        file.refused = false;
+        if std::mem::take(&mut file.refused) {
+            self.may_be_lines(&path);
+        }
         file.queued = false;
         file.hot = false;
         file.last_growth = now.instant;

@@ -6,7 +6,8 @@
 //! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `disk` for what
 //! stays open. `window` holds the bytes, `watch` says when to
-//! look, `ahead` has what is not taken yet and `hole` finds what was never written. `compressed`
+//! look, `problems` and `trouble` have what is in the way, `ahead` has what is not taken yet and
+//! `hole` finds what was never written. `compressed`
 //! goes on in compressed files with contents that are known. `memory` and
 //! `rotation` are pure: no clock and no I/O.
 
@@ -25,6 +26,7 @@ pub mod links;
 mod look;
 pub mod memory;
 pub mod pattern;
+pub mod problems;
 mod recognize;
 mod remount;
 mod renamed;
@@ -34,6 +36,7 @@ mod search;
 mod shadow;
 pub mod snapshot;
 pub mod tailer;
+mod trouble;
 pub mod watch;
 pub mod window;
 

@@ -4,7 +4,7 @@
 //! file may have been written anew and then renamed or copied since the last look.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::event::EventKind;
 use super::file::{self, Name};
 use super::identity::FileKey;
 use super::rotation::{Entry, Known, Transition, transitions};
-use super::snapshot::{Problem, Snapshot};
+use super::snapshot::Snapshot;
 use super::tailer::{Now, Tailer, checkpoint_at_ack};
 use crate::checkpoint::Change;
 
@@ -51,7 +51,9 @@ impl Tailer {
         let pause = LISTING_PAUSE_PER_NAME.saturating_mul(names).min(self.options.scan_interval);
         self.no_scan_before = now.instant + pause;
         self.report_problems(&snapshot.problems);
+        self.report_match(&snapshot);
         self.apply(&snapshot, now);
+        self.rename_refused();
         self.snapshot = Some(snapshot);
         self.follow_renamed(now);
         if !self.first_scan_done {
@@ -78,26 +80,6 @@ impl Tailer {
             }
         }
         false
-    }
-
-    fn report_problems(&mut self, problems: &[Problem]) {
-        let still: HashSet<&Path> = problems.iter().map(|p| p.path.as_path()).collect();
-        let over: Vec<PathBuf> = self
-            .snapshot
-            .iter()
-            .flat_map(|last| last.problems.iter().map(|problem| &problem.path))
-            .filter(|path| !still.contains(path.as_path()))
-            .cloned()
-            .collect();
-        let exists = |path: &Path| path.symlink_metadata().is_ok();
-        for path in over.into_iter().filter(|path| exists(path)) {
-            self.recovered(&path);
-        }
-        // What is gone is no problem any more, and nobody will say so.
-        self.troubled.retain(|path| still.contains(path.as_path()) || exists(path));
-        for problem in problems {
-            self.trouble(&problem.path, &problem.error);
-        }
     }
 
     fn apply(&mut self, snapshot: &Snapshot, now: Now) {

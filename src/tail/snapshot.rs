@@ -52,7 +52,7 @@ pub struct Problem {
     /// Why.
     pub error: io::Error,
     /// It is a directory that cannot be listed, and not a name that cannot be examined.
-    is_directory: bool,
+    pub(super) is_directory: bool,
     /// Which links were followed to it.
     follow: FollowLinks,
 }
@@ -67,6 +67,9 @@ impl Problem {
             // A directory or a socket that matches stays what it is: a file in its place is a
             // change of the directory.
             return true;
+        }
+        if is_missing(&self.error) {
+            return leads_nowhere(&self.path);
         }
         if self.is_directory {
             fs::read_dir(&self.path).is_err()
@@ -178,9 +181,20 @@ impl Snapshot {
         match fs::metadata(path) {
             Ok(metadata) => metadata.is_dir(),
             Err(error) => {
-                self.fail_directory(path, error);
+                if kind.is_symlink() && is_missing(&error) {
+                    self.note_dangling(path, error);
+                } else {
+                    self.fail_directory(path, error);
+                }
                 false
             }
+        }
+    }
+
+    /// A link that leads nowhere (yet): nothing below it is known, so nothing keeps its state.
+    fn note_dangling(&mut self, path: &Path, error: io::Error) {
+        if leads_nowhere(path) {
+            self.problem(path, error, false);
         }
     }
 
@@ -280,7 +294,8 @@ impl Snapshot {
                 let Some(inode) = stat.inode else { return };
                 self.listing.entries.push(Entry { path: Arc::from(path), inode });
             }
-            // A name that vanished since it was listed, or a link that leads nowhere (yet).
+            Err(error) if is_missing(&error) && is_link => self.note_dangling(path, error),
+            // A name that vanished since it was listed.
             Err(error) if is_missing(&error) => {}
             // Something else has the name now, so the file that had it has lost it.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput || is_loop(&error) => {
@@ -295,6 +310,11 @@ impl Snapshot {
 fn target_of(path: &Path) -> Option<Inode> {
     let raw = rustix::fs::stat(path).ok()?;
     Some(Inode { device: raw.st_dev, number: raw.st_ino })
+}
+
+/// Whether a link is there and what it leads to is not.
+fn leads_nowhere(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) && target_of(path).is_none()
 }
 
 /// `None` if the name vanished while it was looked at.

@@ -4,8 +4,7 @@
 //! system and takes time as an argument; it neither waits nor logs: what happened is handed on as
 //! [`FileEvent`]s, what is to be written down as [`Change`]s.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::io;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,9 +19,11 @@ use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
+use super::problems::Problems;
 use super::rotation::Entry;
 use super::snapshot::Snapshot;
 use super::splitter::Ending;
+use super::trouble::Unmatched;
 use super::watch::{Renamed, Wanted};
 use super::window::{Refill, Window};
 use crate::checkpoint::{Change, Checkpoint};
@@ -100,7 +101,12 @@ pub struct Tailer {
     pub(super) next_full_scan: Instant,
     pub(super) next_sweep: Instant,
     pub(super) first_scan_done: bool,
-    pub(super) troubled: HashSet<PathBuf>,
+    /// What is in the way now.
+    pub(super) problems: Problems,
+    /// Since when no file matches.
+    pub(super) unmatched: Option<Unmatched>,
+    /// When the flow looked last.
+    pub(super) looked_at: Instant,
     /// Files that match and could not be opened; they are tried in turn.
     pub(super) refused: VecDeque<Entry>,
     /// Directories where contents of an earlier run lay and that are not there.
@@ -154,7 +160,9 @@ impl Tailer {
             next_full_scan: now,
             next_sweep: now,
             first_scan_done: false,
-            troubled: HashSet::new(),
+            problems: Problems::default(),
+            unmatched: None,
+            looked_at: now,
             refused: VecDeque::new(),
             unsearched: Vec::new(),
             open_count: 0,
@@ -167,6 +175,7 @@ impl Tailer {
 
     /// Looks for names that came or went and for bytes that were written, as far as it is time.
     pub fn look(&mut self, now: Now) {
+        self.looked_at = now.instant;
         if now.instant >= self.next_scan {
             self.scan(now);
         }
@@ -175,6 +184,7 @@ impl Tailer {
             self.sweep(now);
         }
         self.hunt(now);
+        self.note_no_match(now.instant);
     }
 
     /// Makes a [`Tailer::look`] soon scan the directories: somebody says that they changed.
@@ -314,6 +324,11 @@ impl Tailer {
         let Some(handle) = &file.handle else { return Fill::Nothing };
         match window.refill(key, handle, file.position) {
             Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => {
+                if !self.problems.is_empty() {
+                    let path = Arc::clone(&file.path);
+                    self.reads_again(&path);
+                }
+                let Some(file) = self.files.get(&key) else { return Fill::Nothing };
                 let begins = window.beginning(key).filter(|_| file.position.offset == 0);
                 if self.options.refuse_utf16 && begins.is_some_and(is_utf16) {
                     window.clear();
@@ -426,25 +441,6 @@ impl Tailer {
         self.events.push(FileEvent { kind, path, detail, bytes });
     }
 
-    /// Reports a problem once, until it is gone.
-    pub(super) fn trouble(&mut self, path: &Path, error: &io::Error) {
-        if self.troubled.insert(path.to_path_buf()) {
-            self.event(EventKind::Problem, &Arc::from(path), advice(error));
-        }
-    }
-
-    /// Whether something that is there cannot be opened, examined or read.
-    #[must_use]
-    pub fn has_troubles(&self) -> bool {
-        self.troubled.iter().any(|path| path.symlink_metadata().is_ok())
-    }
-
-    pub(super) fn recovered(&mut self, path: &Path) {
-        if !self.troubled.is_empty() && self.troubled.remove(path) {
-            self.event(EventKind::Recovered, &Arc::from(path), "it can be followed again");
-        }
-    }
-
     pub(super) fn hot_again(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let due = self.next_hot_look.map_or(file.next_look, |next| next.min(file.next_look));
@@ -510,15 +506,5 @@ pub(super) fn ending_of(file: &Tailed, options: &TailOptions, now: Instant) -> E
     match options.multi_line_hold {
         Some(hold) if quiet >= hold => Ending::Held,
         Some(_) | None => Ending::Open,
-    }
-}
-
-fn advice(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            format!("{error}; let the daemon's user read it (group adm, an ACL, or chmod)")
-        }
-        io::ErrorKind::InvalidInput => format!("skipped: {error}"),
-        _ => error.to_string(),
     }
 }

@@ -6,6 +6,7 @@ mod directories;
 mod fairness;
 mod names;
 mod notice;
+mod problems;
 mod start;
 
 use crate::support::oracle::judge;

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod emulator;
 pub mod endpoint;
 pub mod fake_aws;
+pub mod heard;
 pub mod load;
 pub mod oracle;
 pub mod scene;

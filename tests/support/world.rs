@@ -67,6 +67,8 @@ pub struct World {
     /// What the flow counts goes here.
     recorder: PrometheusRecorder,
     counted: Prometheus,
+    /// What the flow says of itself.
+    reports: Option<watch::Receiver<Arc<FlowStatus>>>,
 }
 
 /// What the flow handed on and nobody answered yet.
@@ -161,6 +163,7 @@ impl World {
             budget: Budget::new(64 * 1024 * 1024, 1),
             recorder,
             counted,
+            reports: None,
         };
         world.start();
         world
@@ -186,7 +189,8 @@ impl World {
         };
         let rows = self.rows.values().cloned().collect();
         let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
-        let (status, _) = watch::channel(Arc::new(status));
+        let (status, reports) = watch::channel(Arc::new(status));
+        self.reports = Some(reports);
         let parts = FlowParts {
             config: self.config.clone(),
             tailer: Tailer::new(options, rows, self.next_key, self.now),
@@ -370,6 +374,11 @@ impl World {
     /// Gives a file another inode number in what is written down.
     pub fn change_inode(&mut self, from: Inode, to: Inode) {
         self.rows.values_mut().filter(|row| row.inode == from).for_each(|row| row.inode = to);
+    }
+
+    /// What the flow said of itself last.
+    pub fn status(&self) -> Arc<FlowStatus> {
+        Arc::clone(&self.reports.as_ref().expect("the flow was started").borrow())
     }
 
     /// The flow's clock.
