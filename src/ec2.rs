@@ -70,6 +70,7 @@ pub fn time_to_live(converters: &[ConverterConfig]) -> Option<Duration> {
         | ConverterConfig::AddMetadata { .. }
         | ConverterConfig::CsvToJson { .. }
         | ConverterConfig::LogToJson { .. }
+        | ConverterConfig::SendRaw { .. }
         | ConverterConfig::SingleLine { .. } => None,
     });
     lives.min()
@@ -80,7 +81,8 @@ pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, time_to_liv
     loop {
         let (facts, errors) = sources.collect().await;
         for error in &errors {
-            tracing::warn!(%error, "error while updating EC2 metadata, ignoring");
+            // In the Java agent's words.
+            tracing::warn!("Error while updating EC2 metadata - {error}, ignoring");
         }
         machine.tell(facts);
         let failed = !errors.is_empty();

@@ -1,7 +1,8 @@
 //! `dataProcessingOptions`: which converters, in which order, with which options.
 //!
-//! The Java agent ignores a value that is not a list, and skips every record if groups and names
-//! do not agree in number. Both are errors here.
+//! The Java agent ignores a value that is not a list, skips every record if groups and names do not
+//! agree in number, and sends every record as it is where a converter cannot work at all. In JSON
+//! all of this is so here, with a warning; in YAML, which that agent cannot read, it is an error.
 
 use std::time::Duration;
 
@@ -41,12 +42,17 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[
     ("RFC3339SYSLOG", LogFormat::Rfc3339Syslog),
 ];
 
+const CSV_TO_JSON: &str = "CSVTOJSON";
+
+/// What becomes of records with a converter that cannot work.
+const SENT_RAW: &str = "every record is sent as it is, as in the Java agent; put it right";
+
 /// `metadataTTL` if it is not given, in seconds, as in the Java agent.
 const METADATA_TTL_SECONDS: i64 = 3600;
 
 /// The chain, without the items that are wrong.
 pub(super) fn chain(slot: Slot<'_>, findings: &mut Findings<'_>) -> Vec<ConverterConfig> {
-    let items = slot.list(findings).unwrap_or_default();
+    let items = slot.list_or_nothing(findings).unwrap_or_default();
     items.iter().filter_map(|item| converter(item, slot, findings)).collect()
 }
 
@@ -130,7 +136,12 @@ fn add_ec2_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> Converter
 fn add_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
     warn_unknown(entries, AddMetadataFile::KEYS, findings);
     let file = AddMetadataFile::of(entries);
-    let timestamp = file.timestamp.text(findings);
+    let slot = file.timestamp;
+    // The Java agent does not start with what is no string.
+    if slot.is_not_text() {
+        slot.wrong_type(findings, "a string").help("write \"true\" or \"false\"");
+    }
+    let timestamp = slot.scalar_text();
     ConverterConfig::AddMetadata {
         metadata: file.metadata.node().map_or(JsonValue::Null, json_value),
         timestamp: timestamp.is_some_and(|text| text.eq_ignore_ascii_case("true")),
@@ -148,9 +159,8 @@ fn json_value(node: &Node) -> JsonValue {
         ),
         Value::Null => JsonValue::Null,
         Value::Scalar(text) => {
-            let quoted = node.span.len() != text.len();
             let plain = match text.as_str() {
-                _ if quoted => None,
+                _ if node.is_quoted() => None,
                 "true" => Some(JsonValue::Bool(true)),
                 "false" => Some(JsonValue::Bool(false)),
                 text => JsonValue::number(text),
@@ -164,7 +174,10 @@ fn single_line(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfi
     warn_unknown(entries, SingleLineFile::KEYS, findings);
     let slot = SingleLineFile::of(entries).parse_options;
     let (mut trim, mut escape_new_line) = (true, false);
-    for item in slot.list(findings).unwrap_or_default() {
+    if slot.is_null() {
+        slot.wrong_type(findings, "a list").help("leave the key out to have lines trimmed");
+    }
+    for item in slot.list_or_nothing(findings).unwrap_or_default() {
         match &item.value {
             Value::Scalar(text) if text == "NO_TRIM" => trim = false,
             Value::Scalar(text) if text == "ESCAPE_NEW_LINE" => escape_new_line = true,
@@ -187,33 +200,74 @@ fn csv_to_json(
     warn_unknown(entries, CsvToJsonFile::KEYS, findings);
     let file = CsvToJsonFile::of(entries);
     let format = file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact);
-    let delimiter = match file.delimiter.text(findings) {
-        None => Some(CsvDelimiter::Literal(b",".to_vec())),
-        Some(text) => {
-            let delimiter = CsvDelimiter::parse(text);
-            delimiter.map_err(|error| bad_regex(file.delimiter, &error, findings)).ok()
-        }
-    };
-    if file.custom_field_names.node().is_none() {
-        let name = file.custom_field_names.name();
-        missing(item, name, findings).help("list the names of the columns, in order");
+    let delimiter = delimiter(file.delimiter, findings);
+    let slot = file.custom_field_names;
+    let unnamed = slot.is_null() && slot.is_java(findings);
+    if unnamed {
+        let message = format!("'{}' is null", slot.name());
+        slot.warn(findings, Kind::Missing, message).help(SENT_RAW);
+    } else if slot.node().is_none() {
+        missing(item, slot.name(), findings).help("list the names of the columns, in order");
     }
-    let field_names = names(file.custom_field_names, findings);
-    Some(ConverterConfig::CsvToJson { field_names: field_names?, delimiter: delimiter?, format })
+    let names = names(slot, findings);
+    let delimiter = match delimiter? {
+        Ok(delimiter) => delimiter,
+        Err(reason) => return Some(ConverterConfig::SendRaw { converter: CSV_TO_JSON, reason }),
+    };
+    if unnamed || names.as_ref().is_some_and(|names| names.has_null) {
+        let reason = "customFieldNames has no name for a column";
+        return Some(ConverterConfig::SendRaw { converter: CSV_TO_JSON, reason });
+    }
+    Some(ConverterConfig::CsvToJson { field_names: names?.names, delimiter, format })
+}
+
+/// Where lines are split, or why none can be; nothing if the start is stopped.
+fn delimiter(
+    slot: Slot<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Result<CsvDelimiter, &'static str>> {
+    if slot.is_null() && slot.is_java(findings) {
+        let message = format!("'{}' is null", slot.name());
+        slot.warn(findings, Kind::Invalid, message).help(SENT_RAW);
+        return Some(Err("delimiter is null"));
+    }
+    let Some(text) = slot.text(findings) else {
+        return Some(Ok(CsvDelimiter::Literal(b",".to_vec())));
+    };
+    match CsvDelimiter::parse(text) {
+        Ok(delimiter) => Some(Ok(delimiter)),
+        Err(error @ PatternError::Syntax { .. }) if slot.is_java(findings) => {
+            let value = slot.quoted(findings);
+            let message = format!("'{}' {value} is no regular expression: {error}", slot.name());
+            slot.warn(findings, Kind::Invalid, message).help(SENT_RAW);
+            Some(Err("delimiter is no regular expression"))
+        }
+        Err(error) => {
+            bad_regex(slot, &error, findings);
+            None
+        }
+    }
 }
 
 fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
     warn_unknown(entries, LogToJsonFile::KEYS, findings);
     let file = LogToJsonFile::of(entries);
     let format = file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact);
-    if !file.log_format.is_given() {
+    if file.log_format.node().is_none() {
         missing(item, file.log_format.name(), findings)
             .help("it is needed with 'matchPattern' as well: it says what '-' means");
     }
-    let log_format = file.log_format.choice(findings, LOG_FORMATS, LogFormat::CommonApacheLog);
-    let field_names = names(file.custom_field_names, findings);
+    let log_format = match file.log_format.node() {
+        Some(_) => file.log_format.choice(findings, LOG_FORMATS, LogFormat::CommonApacheLog),
+        None => LogFormat::CommonApacheLog,
+    };
+    let names = names(file.custom_field_names, findings);
+    let null_name = names.as_ref().is_some_and(|names| names.has_null);
+    let field_names = names.map(|names| names.names);
     let pattern_slot = file.match_pattern;
-    let pattern = pattern_slot.text_not_empty(findings).and_then(|text| {
+    // Beside names an empty pattern is one, for empty lines.
+    let given = pattern_slot.text(findings);
+    let pattern = given.filter(|text| !text.is_empty() || field_names.is_some()).and_then(|text| {
         compile_match_pattern(text).map_err(|error| bad_regex(pattern_slot, &error, findings)).ok()
     });
     match &field_names {
@@ -226,7 +280,7 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
         Some(names) => check_count(&file, names.len(), pattern.as_ref(), log_format, findings),
         None => {}
     }
-    ConverterConfig::LogToJson { log_format, pattern, field_names, format }
+    ConverterConfig::LogToJson { log_format, pattern, field_names, null_name, format }
 }
 
 fn check_count(
@@ -237,29 +291,27 @@ fn check_count(
     findings: &mut Findings<'_>,
 ) {
     let slot = file.custom_field_names;
-    let message = match pattern {
-        Some(pattern) => {
-            let groups = pattern.groups();
-            (groups != names).then(|| {
-                format!("matchPattern has {groups} groups, but customFieldNames has {names} names")
-            })
+    let Some(pattern) = pattern else {
+        // The pattern may be given and broken: then there is nothing to compare with.
+        let fields = default_field_count(log_format);
+        if file.match_pattern.node().is_none() && fields != names {
+            // In the Java agent's words.
+            let message = "Invalid custom field names for the selected log format. Please modify \
+                           the field names or specify the matchPattern";
+            slot.error(findings, Kind::Conflict, message.to_owned()).help(format!(
+                "the format has {fields} fields, customFieldNames has {names} names"
+            ));
         }
-        // The pattern is given and broken: there is nothing to compare with.
-        None if file.match_pattern.node().is_some() => None,
-        None => {
-            let fields = default_field_count(log_format);
-            (fields != names).then(|| {
-                format!(
-                    "invalid custom field names for the selected log format: it has {fields} \
-                     fields, but customFieldNames has {names} names"
-                )
-            })
-        }
+        return;
     };
-    if let Some(message) = message {
-        slot.error(findings, Kind::Conflict, message)
-            .help("no record could be converted; make the numbers equal");
+    let groups = pattern.groups();
+    if groups == names {
+        return;
     }
+    let message =
+        format!("matchPattern has {groups} groups, but customFieldNames has {names} names");
+    slot.tolerated(findings, Kind::Conflict, message)
+        .help("every record would be skipped, as in the Java agent; make the numbers equal");
 }
 
 /// How many fields a built-in format has.
@@ -271,22 +323,38 @@ fn default_field_count(format: LogFormat) -> usize {
     }
 }
 
-/// A list of names; scalars of any type are taken as text.
-fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    let mut complete = true;
+/// The names of fields.
+struct Names {
+    names: Vec<String>,
+    /// One of them is null, which no object can have as a key.
+    has_null: bool,
+}
+
+/// A list of names; scalars of any type are taken as text, and in JSON, as in the Java agent, so is
+/// anything else.
+fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names> {
+    let mut names = Names { names: Vec::new(), has_null: false };
     for item in slot.list(findings)? {
+        let value = findings.quote(item);
+        let message = format!("an item of '{}' has to be a name, not {value}", slot.name());
         match &item.value {
-            Value::Scalar(text) => names.push(text.clone()),
-            Value::List(_) | Value::Map(_) | Value::Null => {
-                let value = findings.quote(item);
-                let message = format!("an item of '{}' has to be a name, not {value}", slot.name());
-                findings.error(Kind::WrongType, &item.span, message).help("write a string");
-                complete = false;
+            Value::Scalar(_) => {}
+            Value::Null => {
+                names.has_null = true;
+                findings.tolerated(Kind::WrongType, &item.span, message).help(SENT_RAW);
+            }
+            Value::List(_) | Value::Map(_) => {
+                findings
+                    .tolerated(Kind::WrongType, &item.span, message)
+                    .help("write a string; in JSON it is taken as the text that Java makes of it");
             }
         }
+        names.names.push(match &item.value {
+            Value::Scalar(text) if !findings.is_json() => text.clone(),
+            _ => item.java_text(),
+        });
     }
-    complete.then_some(names)
+    Some(names)
 }
 
 fn warn_unknown(entries: &[Entry], own: &[&'static str], findings: &mut Findings<'_>) {

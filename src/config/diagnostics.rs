@@ -169,6 +169,7 @@ pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
 #[derive(Debug)]
 pub(super) struct Findings<'t> {
     source: Source<'t>,
+    is_json: bool,
     found: Vec<(Span, Diagnostic)>,
     /// How many there were of each sort, and where the first was that is not told.
     sorts: BTreeMap<(Severity, Kind), (usize, Option<Span>)>,
@@ -176,7 +177,8 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub(super) fn new(source: Source<'t>) -> Self {
-        Self { source, found: Vec::new(), sorts: BTreeMap::new() }
+        let is_json = super::json::looks_like_json(source.text());
+        Self { source, is_json, found: Vec::new(), sorts: BTreeMap::new() }
     }
 
     /// Whether there are so many warnings of this kind that the next one is counted only: whoever
@@ -203,6 +205,18 @@ impl<'t> Findings<'t> {
     /// Notes a warning. The returned handle can add to it.
     pub(super) fn warn(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
         self.add(Severity::Warning, kind, at, message)
+    }
+
+    /// Notes what the Java agent starts with: a warning in JSON, an error in YAML, which that agent
+    /// cannot read.
+    pub(super) fn tolerated(&mut self, kind: Kind, at: &Span, message: String) -> Finding<'_, 't> {
+        let severity = if self.is_json { Severity::Warning } else { Severity::Error };
+        self.add(severity, kind, at, message)
+    }
+
+    /// Whether the Java agent could have read the file.
+    pub(super) fn is_json(&self) -> bool {
+        self.is_json
     }
 
     /// What a person wrote, in quotes and short, or a stand-in if it is a secret.

@@ -24,6 +24,13 @@ pub(super) fn endpoint(
             }
             Some(url)
         }
+        Err(reason) if slot.is_java(findings) && absolute_url(&used_of_url(text)).is_ok() => {
+            let message =
+                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
+            slot.warn(findings, Kind::Invalid, message)
+                .help("that part has no effect, as in the Java agent; take it out");
+            absolute_url(&used_of_url(text)).ok()
+        }
         Err(reason) => {
             let message =
                 format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
@@ -121,6 +128,18 @@ fn is_placeholder(url: &str) -> bool {
         || matches!(host, "example.com" | "endpoint" | "kinesis-endpoint" | "firehose-endpoint")
 }
 
+/// What the Java agent uses of a URL: no fragment, query, user name or empty port.
+fn used_of_url(text: &str) -> String {
+    let text = text.split(['#', '?']).next().unwrap_or_default();
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{}{path}", host.strip_suffix(':').unwrap_or(host))
+}
+
 fn absolute_url(text: &str) -> Result<String, &'static str> {
     let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     if text.contains('#') {
@@ -134,7 +153,7 @@ fn absolute_url(text: &str) -> Result<String, &'static str> {
     if authority.as_str().contains('@') {
         return Err("it may not hold a user name or password");
     }
-    if uri.host().is_none_or(str::is_empty) {
+    if uri.host().is_none_or(|host| matches!(host, "" | "[]")) {
         return Err("it has no host");
     }
     let port_text = authority.as_str().rsplit_once(':').map(|(_, port)| port);

@@ -176,6 +176,33 @@ pub(super) const CONVERTER_KEYS: &[&str] = &[
     "timestamp",
 ];
 
+/// Keys that the Java agent does not have. A wrong value of one of them is an error in JSON, too.
+pub(super) const OWN: &[&str] = &[
+    "admin.address",
+    "admin.allowRemote",
+    "cloudwatch.emitExtraMetrics",
+    "cloudwatch.region",
+    "encoding",
+    "endpoint",
+    "excludePatterns",
+    "firehose.region",
+    "javaCheckpointFile",
+    "log.compressBackups",
+    "log.format",
+    "log.maxBackupAgeDays",
+    "maxInFlightRequests",
+    "maxLineBytes",
+    "memoryBudgetBytes",
+    "minFreeDiskPercent",
+    "multiLineHoldMillis",
+    "notify",
+    "oversizeLinePolicy",
+    "partialLineMillis",
+    "region",
+    "scanIntervalMillis",
+    "wire",
+];
+
 /// A key of the Java agent that does nothing here, and why.
 pub(super) type Ignored = (&'static str, &'static str);
 
@@ -230,6 +257,9 @@ mod tests {
         let ignored: Vec<&str> = IGNORED_FLOW.iter().map(|(name, _)| *name).collect();
         assert!(is_sorted(&ignored) && is_sorted(FlowFile::KEYS));
         assert!(!FlowFile::KEYS.iter().any(|key| ignored.contains(key)));
+        assert!(is_sorted(OWN));
+        let known = |key: &&&str| TopLevelFile::KEYS.contains(key) || FlowFile::KEYS.contains(key);
+        assert_eq!(OWN.iter().find(|key| !known(key)), None);
     }
 
     #[test]

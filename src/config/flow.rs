@@ -17,7 +17,7 @@ use super::{
 use crate::process::{Footer, LineStart, PatternError};
 use crate::tail::exclude::Exclude;
 use crate::tail::links::FollowLinks;
-use crate::tail::pattern::{FilePattern, is_compressed_name};
+use crate::tail::pattern::{FilePattern, PatternError as FilePatternError, is_compressed_name};
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
     KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
@@ -118,7 +118,7 @@ pub(super) fn flow(
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
     let config = FlowConfig {
-        emit_internal_metrics: file.log_emit_internal_metrics.boolean(findings, false),
+        emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
         aws: network::flow_aws(&file, defaults.role, findings),
         initial_position: file.initial_position.choice(
             findings,
@@ -226,7 +226,17 @@ fn file_pattern(
         }
         return None;
     };
-    match FilePattern::parse(text) {
+    let mut parsed = FilePattern::parse(text);
+    if let Err(error @ FilePatternError::Glob { .. }) = &parsed
+        && slot.is_java(findings)
+        && let Ok(literal) = FilePattern::parse_as_java(text)
+    {
+        let message = format!("'filePattern' {} is no pattern: {error}", slot.quoted(findings));
+        slot.warn(findings, Kind::Invalid, message)
+            .help("the directory is taken as it is written, as in the Java agent");
+        parsed = Ok(literal);
+    }
+    match parsed {
         Ok(pattern) => {
             if is_compressed_name(pattern.name_text().as_ref()) {
                 let message = format!("'filePattern' {} matches nothing", slot.quoted(findings));
@@ -317,6 +327,19 @@ fn destination(
         let name = stream_name(kinesis, STREAM_NAME_CHARS_MAX, findings)?;
         return Some(Destination::Kinesis { stream: name });
     }
+    let nameless = [firehose, kinesis].into_iter().find(|slot| slot.is_null());
+    if let Some(slot) = nameless.filter(|slot| slot.is_java(findings)) {
+        let message = format!("'{}' is null: the flow has no destination", slot.name());
+        slot.broken(findings, Kind::Missing, message).help(
+            "it starts, as in the Java agent, and what it reads waits for a stream called \"null\"",
+        );
+        let name = "null".to_owned();
+        return Some(if slot.name() == firehose.name() {
+            Destination::Firehose { delivery_stream: name }
+        } else {
+            Destination::Kinesis { stream: name }
+        });
+    }
     // A value of the wrong type was reported already.
     if kinesis.node().is_none() && firehose.node().is_none() {
         let message = "the flow has no destination".to_owned();
@@ -339,8 +362,15 @@ fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) ->
         format!("a name has 1 to {chars_max} letters, digits, '_', '.' and '-'")
     };
     let message = format!("'{}' {} is no stream name", slot.name(), slot.quoted(findings));
-    slot.error(findings, Kind::Invalid, message).help(help);
-    None
+    // A thread is called after the stream, which no NUL can be in.
+    if name.contains('\0') || !slot.is_java(findings) {
+        slot.error(findings, Kind::Invalid, message).help(help);
+        return None;
+    }
+    slot.broken(findings, Kind::Invalid, message).help(format!(
+        "the service will refuse it, and what the flow reads waits, as in the Java agent; {help}"
+    ));
+    Some(name.to_owned())
 }
 
 fn partition_key(
@@ -352,6 +382,7 @@ fn partition_key(
     if bounds.firehose && slot.is_given() {
         let message = "'partitionKeyOption' has no effect on a Firehose flow".to_owned();
         slot.warn(findings, Kind::NoEffect, message).help("take it out");
+        return PartitionKey::Random;
     }
     slot.choice(findings, PARTITION_KEYS, PartitionKey::Random)
 }
@@ -424,18 +455,19 @@ fn aggregated_record_bytes(
     findings: &mut Findings<'_>,
 ) -> usize {
     let slot = file.aggregated_record_size_bytes;
-    let bytes = slot.count(findings, 0..=FIREHOSE_RECORD_BYTES_MAX as u64, 0);
-    if bytes == 0 {
+    let is_zero = || slot.scalar_text().and_then(scalar::integer) == Some(0);
+    if !bounds.firehose && slot.is_given() && !is_zero() {
+        let message = format!("'{}' has no effect on a Kinesis flow", slot.name());
+        slot.warn(findings, Kind::NoEffect, message).help("take it out");
+    }
+    if !bounds.firehose {
         return 0;
     }
-    let idle = if !bounds.firehose {
-        "on a Kinesis flow"
-    } else if file.multi_line_start_pattern.node().is_some() {
-        "beside 'multiLineStartPattern'"
-    } else {
+    let bytes = slot.count(findings, 0..=FIREHOSE_RECORD_BYTES_MAX as u64, 0);
+    if bytes == 0 || file.multi_line_start_pattern.node().is_none() {
         return bytes;
-    };
-    let message = format!("'{}' has no effect {idle}", slot.name());
+    }
+    let message = format!("'{}' has no effect beside 'multiLineStartPattern'", slot.name());
     slot.warn(findings, Kind::NoEffect, message).help("take it out");
     0
 }

@@ -1,6 +1,7 @@
 //! The configuration: what a person wrote, checked, and turned into types that cannot be wrong.
 //!
-//! `json` and `parse` turn text into a tree that knows its places, `file` mirrors the keys,
+//! `json`, `json_tree` and `parse` turn text into a tree that knows its places, `file` mirrors the
+//! keys,
 //! `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror into
 //! [`Config`], `drop_in` adds the flows of other files, `ignored` looks at keys that do nothing
 //! here, `diagnostics` renders every mistake at once. Nothing after [`Config`] can be invalid, and
@@ -17,6 +18,7 @@ mod foreign;
 mod ignored;
 mod json;
 mod json_grammar;
+mod json_tree;
 mod network;
 mod observability;
 mod parse;

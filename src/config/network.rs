@@ -115,9 +115,11 @@ fn role_arn(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
         return Some(text.to_owned());
     }
     let message = format!("'{}' {} is no role", slot.name(), slot.quoted(findings));
-    slot.error(findings, Kind::Invalid, message)
-        .help("write the ARN, for example arn:aws:iam::123456789012:role/ship-logs");
-    None
+    slot.hopeless(findings, Kind::Invalid, message).help(
+        "write the ARN, for example arn:aws:iam::123456789012:role/ship-logs; until then there are \
+         no credentials",
+    );
+    slot.is_java(findings).then(|| text.to_owned())
 }
 
 fn external_role_id(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
@@ -125,7 +127,7 @@ fn external_role_id(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Strin
     let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
     if !EXTERNAL_ID_CHARS.contains(&text.len()) || !text.chars().all(legal) {
         let message = format!("'{}' is no external id", slot.name());
-        slot.error(findings, Kind::Invalid, message)
+        slot.hopeless(findings, Kind::Invalid, message)
             .help("STS takes 2 to 1224 letters, digits and _+=,.@:/-");
     }
     Some(text.to_owned())
@@ -134,11 +136,15 @@ fn external_role_id(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Strin
 fn user_agent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> UserAgent {
     let mut header = |slot: Slot<'_>| {
         let text = slot.text_not_empty(findings)?.trim();
-        if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        let legal = |char: &char| char.is_ascii_graphic() || *char == ' ';
+        let printable: String = text.chars().filter(legal).collect();
+        if printable != text {
             let message = format!("'{}' {} is no header", slot.name(), slot.quoted(findings));
-            slot.error(findings, Kind::Invalid, message).help("write printable ASCII characters");
+            slot.tolerated(findings, Kind::Invalid, message)
+                .help("write printable ASCII characters; the others are left out");
         }
-        (!text.is_empty()).then(|| text.to_owned())
+        let printable = printable.trim();
+        (!printable.is_empty()).then(|| printable.to_owned())
     };
     match (header(file.user_agent_override), header(file.user_agent)) {
         (Some(all), _) => UserAgent::Replaced(all),
@@ -178,10 +184,14 @@ fn region(slot: Slot<'_>, is_custom: bool, findings: &mut Findings<'_>) -> Optio
     let text = slot.text_not_empty(findings)?;
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let message = format!("'{}' {} is no region", slot.name(), slot.quoted(findings));
+    // The Java agent starts with whatever can stand in the name of a host.
+    let host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let in_host = text.len() <= REGION_CHARS_MAX && text.bytes().all(host);
     let is_legal = text.len() <= REGION_CHARS_MAX && text.chars().all(legal);
+    let is_usable = is_legal || in_host && slot.is_java(findings);
     match region::look(text) {
         Name::Known => {}
-        Name::Malformed { help } if !is_legal => {
+        Name::Malformed { help } if !is_usable => {
             slot.error(findings, Kind::Invalid, message).help(help);
             return None;
         }

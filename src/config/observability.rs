@@ -35,6 +35,14 @@ const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
+const LOG_LEVEL_DEFAULT: &str = "info";
+
+/// Stands for a list or a map.
+const NO_LEVEL: &str = "?";
+
+/// Levels of log4j that have another name here.
+const LOG4J_LEVELS: &[(&str, &str)] = &[("ALL", "trace"), ("FATAL", "error")];
+
 const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> CloudWatchConfig {
@@ -43,26 +51,26 @@ pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -
     let legal = namespace.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if namespace.len() > NAMESPACE_CHARS_MAX || namespace.starts_with("AWS/") || !legal {
         let message = format!("'{}' {} is no namespace", slot.name(), slot.quoted(findings));
-        slot.error(findings, Kind::Invalid, message).help(format!(
+        slot.hopeless(findings, Kind::Invalid, message).help(format!(
             "CloudWatch takes 1 to {NAMESPACE_CHARS_MAX} ASCII characters that do not begin with \
-             AWS/"
+             AWS/; until then it refuses the metrics"
         ));
     }
     CloudWatchConfig {
-        emit_metrics: file.cloudwatch_emit_metrics.boolean(findings, true),
+        emit_metrics: file.cloudwatch_emit_metrics.late_boolean(findings, true),
         emit_extra_metrics: file.cloudwatch_emit_extra_metrics.boolean(findings, true),
         namespace: namespace.to_owned(),
-        flush_interval: file.cloudwatch_metrics_buffer_time_millis.nearest_millis(
+        flush_interval: file.cloudwatch_metrics_buffer_time_millis.late_nearest_millis(
             findings,
             1..=MILLIS_MAX,
             30_000,
         ),
-        queue_values_max: file.cloudwatch_metrics_queue_size.count(
+        queue_values_max: file.cloudwatch_metrics_queue_size.late_count(
             findings,
             1..=QUEUE_VALUES_MAX,
             10_000,
         ),
-        tag_instance: file.cloudwatch_tag_instance.boolean(findings, false),
+        tag_instance: file.cloudwatch_tag_instance.late_boolean(findings, false),
     }
 }
 
@@ -71,13 +79,13 @@ pub(super) fn log(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> LogCo
         level: log_level(file, findings),
         format: file.log_format.choice(findings, LOG_FORMATS, LogFormat::Text),
         file: log_file(file, findings),
-        status_period: Duration::from_secs(file.log_status_reporting_period_seconds.integer(
+        status_period: Duration::from_secs(file.log_status_reporting_period_seconds.late_integer(
             findings,
             1..=STATUS_SECONDS_MAX,
             30,
         )),
-        emit_metrics: file.log_emit_metrics.boolean(findings, false),
-        emit_internal_metrics: file.log_emit_internal_metrics.boolean(findings, false),
+        emit_metrics: file.log_emit_metrics.late_boolean(findings, false),
+        emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
     }
 }
 
@@ -91,7 +99,7 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
     let limits = LogFileConfig {
         path: PathBuf::new(),
         bytes_max: log_file_bytes(file.log_max_file_size, findings),
-        backups_max: file.log_max_backup_index.count(
+        backups_max: file.log_max_backup_index.late_count(
             findings,
             0..=LOG_BACKUPS_MAX,
             LOG_BACKUPS_DEFAULT,
@@ -100,19 +108,30 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
         compress: file.log_compress_backups.boolean(findings, false),
     };
     let slot = file.log_file;
+    if slot.is_not_text() && slot.is_java(findings) {
+        return nowhere(slot, "has to be a string", findings);
+    }
     let path = slot.text_not_empty(findings)?;
     if path.ends_with('/') {
-        let message = format!("'{}' {} is a directory", slot.name(), slot.quoted(findings));
-        slot.error(findings, Kind::Invalid, message)
-            .help("add the name of the file, for example kinetail.log");
+        return nowhere(slot, "is a directory", findings);
     }
     Some(LogFileConfig { path: PathBuf::from(path), ..limits })
+}
+
+/// The Java agent takes no notice of `log.file`, so whatever it is does not stop the start.
+fn nowhere(slot: Slot<'_>, why: &str, findings: &mut Findings<'_>) -> Option<LogFileConfig> {
+    let message = format!("'{}' {} {why}", slot.name(), slot.quoted(findings));
+    slot.tolerated(findings, Kind::Invalid, message).help(
+        "add the name of the file, for example kinetail.log; until then the log goes to standard \
+         error",
+    );
+    None
 }
 
 /// A number of bytes, or one with KB, MB or GB behind it, as log4j takes it: 1 KB is 1024 bytes.
 fn log_file_bytes(slot: Slot<'_>, findings: &mut Findings<'_>) -> u64 {
     let range = LOG_FILE_BYTES_MIN..=LOG_FILE_BYTES_MAX;
-    let with_unit = slot.node().and_then(|_| slot.text(findings)).and_then(bytes_with_unit);
+    let with_unit = slot.scalar_text().and_then(bytes_with_unit);
     match with_unit {
         Some(bytes) if range.contains(&bytes) => bytes,
         Some(bytes) => {
@@ -121,12 +140,12 @@ fn log_file_bytes(slot: Slot<'_>, findings: &mut Findings<'_>) -> u64 {
                  {LOG_FILE_BYTES_MAX}",
                 slot.name()
             );
-            slot.error(findings, Kind::OutOfRange, message).help(format!(
+            slot.tolerated(findings, Kind::OutOfRange, message).help(format!(
                 "the default is {LOG_FILE_BYTES_DEFAULT}; leave the key out to get it"
             ));
             LOG_FILE_BYTES_DEFAULT
         }
-        None => slot.integer(findings, range, LOG_FILE_BYTES_DEFAULT),
+        None => slot.late_integer(findings, range, LOG_FILE_BYTES_DEFAULT),
     }
 }
 
@@ -141,7 +160,11 @@ fn bytes_with_unit(text: &str) -> Option<u64> {
 /// A level, or a filter of levels for parts of the program. Levels become lower case.
 fn log_level(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> String {
     let slot = file.log_level;
-    let text = slot.text_not_empty(findings).unwrap_or("info");
+    let text = if slot.is_not_text() && slot.is_java(findings) {
+        NO_LEVEL
+    } else {
+        slot.text_not_empty(findings).unwrap_or(LOG_LEVEL_DEFAULT)
+    };
     let directives: Option<Vec<String>> = text
         .split(',')
         .map(|directive| {
@@ -166,12 +189,17 @@ fn log_level(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> String {
         return directives.join(",");
     }
     let message = format!("'{}' {} is no level", slot.name(), slot.quoted(findings));
-    let help = match nearest(text, LOG_LEVELS.iter().copied()) {
+    let meant = LOG4J_LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    let near = meant.map(|(_, level)| *level);
+    let help = match near.or_else(|| nearest(text, LOG_LEVELS.iter().copied())) {
         Some(level) => format!("did you mean {level}?"),
         None => format!("write one of {}, or info,kinetail=debug", LOG_LEVELS.join(", ")),
     };
-    slot.error(findings, Kind::Invalid, message).help(help);
-    "info".to_owned()
+    // The Java agent takes no notice of the key, and logs at this level.
+    let until = format!("; until then it is {LOG_LEVEL_DEFAULT}, as in the Java agent");
+    let until = if slot.is_java(findings) { until } else { String::new() };
+    slot.tolerated(findings, Kind::Invalid, message).help(format!("{help}{until}"));
+    LOG_LEVEL_DEFAULT.to_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! scalars as the text that was written: `010`, `yes` and `5.0` mean what the Java agent takes
 //! them to mean, not what YAML says, so they are not interpreted here.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Options, Spanned};
 
 use super::source::Source;
+use crate::process::JsonValue;
 
 /// A place in the text, in bytes: always on character boundaries, possibly empty.
 pub(super) type Span = Range<usize>;
@@ -39,6 +41,58 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_span: Span,
     pub(super) node: Node,
+    /// What [`Self::java_text`] said.
+    java_text: OnceCell<String>,
+}
+
+impl Entry {
+    pub(super) fn new(key: String, key_span: Span, node: Node) -> Self {
+        Self { key, key_span, node, java_text: OnceCell::new() }
+    }
+
+    /// As [`Node::java_text`].
+    pub(super) fn java_text(&self) -> &str {
+        self.java_text.get_or_init(|| self.node.java_text())
+    }
+}
+
+impl Node {
+    /// The value as text, as `toString` writes what Jackson made of it: the Java agent takes
+    /// anything for a string. The depth of the recursion is bounded by the parser.
+    pub(super) fn java_text(&self) -> String {
+        match &self.value {
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(Self::java_text).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Map(entries) => {
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|entry| format!("{}={}", entry.key, entry.node.java_text()))
+                    .collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+            Value::Null => "null".to_owned(),
+            Value::Scalar(text) => {
+                let number = if self.is_quoted() { None } else { java_number(text) };
+                number.unwrap_or_else(|| text.clone())
+            }
+        }
+    }
+
+    /// Whether a scalar stands in quotes.
+    pub(super) fn is_quoted(&self) -> bool {
+        matches!(&self.value, Value::Scalar(text) if self.span.len() != text.len())
+    }
+}
+
+/// A number as Java writes it.
+fn java_number(written: &str) -> Option<String> {
+    match JsonValue::number(written)? {
+        // What is too large for a double is a string in JSON.
+        JsonValue::Number(text) => Some(text.trim_matches('"').to_owned()),
+        _ => None,
+    }
 }
 
 /// The text as a tree.
@@ -93,7 +147,8 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     }
 }
 
-fn keep_last(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
+/// Leaves the last entry of each key in a map, and notes the others.
+pub(super) fn keep_last(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| keep_last(item, duplicates)),
         Value::Map(entries) => {
@@ -263,10 +318,8 @@ fn node(text: &str, raw: Spanned<Raw>) -> Node {
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| Entry {
-                    key_span: span_of(text, key.defined),
-                    key: key.value,
-                    node: node(text, value),
+                .map(|(key, value)| {
+                    Entry::new(key.value, span_of(text, key.defined), node(text, value))
                 })
                 .collect(),
         ),

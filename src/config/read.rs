@@ -168,9 +168,28 @@ fn read_text(path: &Path) -> Result<String, ReadError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(ReadError::TooLarge { path: path.to_path_buf() });
     }
+    if let Some(text) = utf16(&bytes) {
+        return Ok(text);
+    }
     String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8 {
         path: path.to_path_buf(),
         at: error.utf8_error().valid_up_to() + 1,
         is_utf16: matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]),
     })
+}
+
+/// The text of a file in UTF-16, as some editors write it and the Java agent reads it: with its
+/// mark, or beginning with `{` without one.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    type Order = fn([u8; 2]) -> u16;
+    let (order, units): (Order, &[u8]) = match bytes {
+        [0xFF, 0xFE, 0, 0, ..] => return None,
+        [0xFF, 0xFE, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xFE, 0xFF, rest @ ..] => (u16::from_be_bytes, rest),
+        [b'{', 0, ..] => (u16::from_le_bytes, bytes),
+        [0, b'{', ..] => (u16::from_be_bytes, bytes),
+        _ => return None,
+    };
+    let (pairs, []) = units.as_chunks::<2>() else { return None };
+    String::from_utf16(&pairs.iter().copied().map(order).collect::<Vec<_>>()).ok()
 }

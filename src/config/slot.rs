@@ -7,10 +7,19 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::diagnostics::{Findings, Kind};
+use super::diagnostics::{Finding, Findings, Kind};
+use super::file::OWN;
 use super::parse::{Entry, Node, Span, Value};
 use super::scalar;
 use super::suggest::nearest;
+
+/// When the Java agent reads a value. What is wrong with one that it reads late did not keep it
+/// from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    AtStart,
+    Late,
+}
 
 /// A key that a map may have.
 #[derive(Debug, Clone, Copy)]
@@ -64,15 +73,33 @@ impl<'a> Slot<'a> {
         Some(if visible { &node.span } else { &entry.key_span })
     }
 
-    /// Any scalar as text. `null` is the same as no key.
+    /// Any scalar as text. `null` is the same as no key. In JSON the Java agent's keys take what is
+    /// no scalar as well, as that agent does.
     pub(super) fn text(self, findings: &mut Findings<'_>) -> Option<&'a str> {
-        match &self.node()?.value {
+        let entry = self.entry?;
+        let is_java = self.is_java(findings);
+        match &entry.node.value {
+            Value::Null => None,
+            Value::Scalar(_) if is_java => Some(entry.java_text()),
             Value::Scalar(text) => Some(text),
-            Value::List(_) | Value::Map(_) | Value::Null => {
-                self.wrong_type(findings, "a string").help("write one string");
-                None
+            Value::List(_) | Value::Map(_) => {
+                let help = if is_java {
+                    "it is taken as the text that Java makes of it, as in the Java agent; write \
+                     one string"
+                } else {
+                    "write one string"
+                };
+                let value = self.quoted(findings);
+                let message = format!("'{}' has to be a string, not {value}", self.name);
+                self.tolerated(findings, Kind::WrongType, message).help(help);
+                is_java.then(|| entry.java_text())
             }
         }
+    }
+
+    /// Whether the Java agent has the key, and could have read the file.
+    pub(super) fn is_java(self, findings: &Findings<'_>) -> bool {
+        findings.is_json() && !OWN.contains(&self.name)
     }
 
     /// As [`Self::text`], with the empty string the same as no key.
@@ -87,7 +114,8 @@ impl<'a> Slot<'a> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        let Some(number) = self.scalar(findings, "a whole number", scalar::integer) else {
+        let read = scalar::integer;
+        let Some(number) = self.scalar(findings, "a whole number", Read::AtStart, read) else {
             return default;
         };
         if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
@@ -109,7 +137,59 @@ impl<'a> Slot<'a> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        let Some(number) = self.scalar(findings, "a whole number", scalar::integer) else {
+        self.nearest(findings, Read::AtStart, range, default)
+    }
+
+    /// As [`Self::nearest_millis`], of a value that the Java agent reads only when it runs.
+    pub(super) fn late_nearest_millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.nearest(findings, Read::Late, range, default))
+    }
+
+    /// As [`Self::integer`], of a value that the Java agent reads only when it runs, or never: the
+    /// default takes the place of what is wrong.
+    pub(super) fn late_integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        let read = scalar::integer;
+        let Some(number) = self.scalar(findings, "a whole number", Read::Late, read) else {
+            return default;
+        };
+        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
+            return number;
+        }
+        let (from, to) = (range.start(), range.end());
+        let message =
+            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        self.tolerated(findings, Kind::OutOfRange, message).help(format!("{default} is used"));
+        default
+    }
+
+    /// As [`Self::late_integer`], for sizes and counts.
+    pub(super) fn late_count(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> usize {
+        usize::try_from(self.late_integer(findings, range, default)).unwrap_or(usize::MAX)
+    }
+
+    fn nearest(
+        self,
+        findings: &mut Findings<'_>,
+        when: Read,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        let Some(number) = self.scalar(findings, "a whole number", when, scalar::integer) else {
             return default;
         };
         let (from, to) = (*range.start(), *range.end());
@@ -126,7 +206,7 @@ impl<'a> Slot<'a> {
 
     /// Looks whether there is a whole number in a range, and has no use for it.
     pub(super) fn fits(self, findings: &mut Findings<'_>, range: RangeInclusive<i64>) {
-        let number = self.scalar(findings, "a whole number", scalar::integer);
+        let number = self.scalar(findings, "a whole number", Read::AtStart, scalar::integer);
         if let Some(number) = number.filter(|number| !range.contains(number)) {
             let (from, to) = (range.start(), range.end());
             let message = format!(
@@ -169,17 +249,28 @@ impl<'a> Slot<'a> {
 
     /// A truth value.
     pub(super) fn boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
-        self.scalar(findings, "true or false", scalar::boolean).unwrap_or(default)
+        let read = scalar::boolean;
+        self.scalar(findings, "true or false", Read::AtStart, read).unwrap_or(default)
     }
 
-    /// One of some words, in exactly this spelling.
+    /// As [`Self::boolean`], of a value that the Java agent reads only when it runs.
+    pub(super) fn late_boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
+        self.scalar(findings, "true or false", Read::Late, scalar::boolean).unwrap_or(default)
+    }
+
+    /// One of some words, in exactly this spelling. `null` is the same as no key where the Java
+    /// agent has the key.
     pub(super) fn choice<T: Copy>(
         self,
         findings: &mut Findings<'_>,
         choices: &[(&'static str, T)],
         default: T,
     ) -> T {
-        let Some(text) = self.scalar(findings, "one word", |text| Some(text.to_owned())) else {
+        if self.is_null() && self.is_java(findings) {
+            return default;
+        }
+        let text = |text: &str| Some(text.to_owned());
+        let Some(text) = self.scalar(findings, "one word", Read::AtStart, text) else {
             return default;
         };
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
@@ -211,12 +302,24 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// The items of a list. The Java agent passes over anything else, silently.
+    pub(super) fn list_or_nothing(self, findings: &mut Findings<'_>) -> Option<&'a [Node]> {
+        if !matches!(self.node()?.value, Value::List(_)) && self.is_java(findings) {
+            let value = self.quoted(findings);
+            let message = format!("'{}' has to be a list, not {value}", self.name);
+            self.tolerated(findings, Kind::WrongType, message)
+                .help("it has no effect, as in the Java agent; put the value into [ ]");
+            return None;
+        }
+        self.list(findings)
+    }
+
     /// Notes that the value has the wrong type.
     pub(super) fn wrong_type<'f, 't>(
         self,
         findings: &'f mut Findings<'t>,
         wanted: &str,
-    ) -> super::diagnostics::Finding<'f, 't> {
+    ) -> Finding<'f, 't> {
         let value = self.quoted(findings);
         let message = format!("'{}' has to be {wanted}, not {value}", self.name);
         self.error(findings, Kind::WrongType, message)
@@ -228,7 +331,7 @@ impl<'a> Slot<'a> {
         findings: &'f mut Findings<'t>,
         kind: Kind,
         message: String,
-    ) -> super::diagnostics::Finding<'f, 't> {
+    ) -> Finding<'f, 't> {
         findings.error(kind, self.span().unwrap_or(&(0..0)), message)
     }
 
@@ -238,8 +341,37 @@ impl<'a> Slot<'a> {
         findings: &'f mut Findings<'t>,
         kind: Kind,
         message: String,
-    ) -> super::diagnostics::Finding<'f, 't> {
+    ) -> Finding<'f, 't> {
         findings.broken(kind, self.span().unwrap_or(&(0..0)), message)
+    }
+
+    /// Notes at the value what the Java agent starts with: a warning if that agent has the key and
+    /// could have read the file, else an error.
+    pub(super) fn tolerated<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        kind: Kind,
+        message: String,
+    ) -> Finding<'f, 't> {
+        if self.is_java(findings) {
+            self.warn(findings, kind, message)
+        } else {
+            self.error(findings, kind, message)
+        }
+    }
+
+    /// As [`Self::tolerated`], of what cannot work: the start goes on, and a check fails.
+    pub(super) fn hopeless<'f, 't>(
+        self,
+        findings: &'f mut Findings<'t>,
+        kind: Kind,
+        message: String,
+    ) -> Finding<'f, 't> {
+        if self.is_java(findings) {
+            self.broken(findings, kind, message)
+        } else {
+            self.error(findings, kind, message)
+        }
     }
 
     /// Notes a warning at the value.
@@ -248,7 +380,7 @@ impl<'a> Slot<'a> {
         findings: &'f mut Findings<'t>,
         kind: Kind,
         message: String,
-    ) -> super::diagnostics::Finding<'f, 't> {
+    ) -> Finding<'f, 't> {
         findings.warn(kind, self.span().unwrap_or(&(0..0)), message)
     }
 
@@ -262,13 +394,18 @@ impl<'a> Slot<'a> {
         self,
         findings: &mut Findings<'_>,
         wanted: &str,
+        when: Read,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = match &self.entry?.node.value {
             Value::Scalar(text) => read(text),
             Value::List(_) | Value::Map(_) | Value::Null => None,
         };
-        if value.is_none() {
+        if value.is_none() && when == Read::Late && self.is_java(findings) {
+            let value = self.quoted(findings);
+            let message = format!("'{}' has to be {wanted}, not {value}", self.name);
+            self.tolerated(findings, Kind::WrongType, message).help("the default is used");
+        } else if value.is_none() {
             let help = if self.is_null() {
                 "leave the key out to get the default".to_owned()
             } else {

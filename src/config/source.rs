@@ -76,6 +76,10 @@ impl<'t> Source<'t> {
         Self { path, text, lines, secrets: Vec::new(), structured: false }
     }
 
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
     pub(super) fn path(&self) -> Arc<Path> {
         Arc::clone(&self.path)
     }
@@ -180,7 +184,7 @@ fn collect_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| collect_secrets(item, secret, found)),
         Value::Map(entries) => {
-            for Entry { key, key_span, node } in entries {
+            for Entry { key, key_span, node, .. } in entries {
                 let secret = secret || smells_of_secret(key);
                 if secret {
                     found.push(key_span.clone());

@@ -10,7 +10,9 @@ use super::flow::{CheckedFlows, FOLLOW_LINKS, FlowDefaults, flow};
 use super::parse::{Document, Entry, Node, Span, Value, parse};
 use super::source::Source;
 use super::yaml_help::{self, Explained};
-use super::{Config, JavaCheckpoints, drop_in, ignored, json, network, observability, unknown};
+use super::{
+    Config, JavaCheckpoints, drop_in, ignored, json, json_tree, network, observability, unknown,
+};
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 use crate::tail::links::FollowLinks;
 
@@ -141,6 +143,7 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
     } else {
         json::Blanked { text: text.into(), behind: None }
     };
+    let parse = if findings.is_json() { json_tree::parse } else { parse };
     match parse(&blanked) {
         Ok(document) => {
             findings.source_mut().learn_secrets(&document);
@@ -229,7 +232,7 @@ fn config(
         ),
         aws,
         cloudwatch: observability::cloudwatch(&file, findings),
-        shutdown_timeout: file.shutdown_timeout_millis.nearest_millis(
+        shutdown_timeout: file.shutdown_timeout_millis.late_nearest_millis(
             findings,
             0..=MILLIS_MAX,
             10_000,
@@ -322,10 +325,12 @@ fn checkpoint_file(
                 file.checkpoint_file.quoted(findings)
             );
             file.checkpoint_file
-                .error(findings, Kind::Invalid, message)
+                .tolerated(findings, Kind::Invalid, message)
                 .help("add the name of the database, for example checkpoints.db");
         }
-        return PathBuf::from(text);
+        // A slash at the end means nothing to Java.
+        let trimmed = text.trim_end_matches('/');
+        return PathBuf::from(if trimmed.is_empty() { text } else { trimmed });
     }
     checkpoint_file_default(environment)
 }

@@ -93,6 +93,23 @@ impl FilePattern {
     /// # Errors
     /// There is no directory or no file name, or a component is not a glob.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
+        Self::parse_with(text, Err)
+    }
+
+    /// As [`Self::parse`], with each directory that is not a glob taken as its name: the Java agent
+    /// knows no globs in directories.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], of the file name alone.
+    pub fn parse_as_java(text: &str) -> Result<Self, PatternError> {
+        Self::parse_with(text, |_| Ok(()))
+    }
+
+    /// `broken` decides about a directory that is not a glob: an error, or its name as it is.
+    fn parse_with(
+        text: &str,
+        broken: impl Fn(PatternError) -> Result<(), PatternError>,
+    ) -> Result<Self, PatternError> {
         if text.contains('\0') {
             return Err(PatternError::Nul);
         }
@@ -103,7 +120,11 @@ impl FilePattern {
         let mut base_dir = PathBuf::from(if directory.starts_with('/') { "/" } else { "" });
         let mut components = Vec::new();
         for part in directory.split('/').filter(|part| !part.is_empty()) {
-            match component(part, text)? {
+            let component = match component(part, text) {
+                Ok(component) => component,
+                Err(error) => broken(error).map(|()| Component::Literal(part.into()))?,
+            };
+            match component {
                 Component::Literal(literal) if components.is_empty() => base_dir.push(literal),
                 // `**/**` is `**`, and a `.` below a glob says nothing.
                 Component::AnyDepth if components.last() == Some(&Component::AnyDepth) => {}

@@ -66,6 +66,7 @@ fn groups(pattern: &str, text: &str) -> Result<String, PatternError> {
     let pattern = compile_match_pattern(pattern)?;
     let names: Vec<String> = (0..pattern.groups()).map(|group| format!("g{group}")).collect();
     let converter = ConverterConfig::LogToJson {
+        null_name: false,
         log_format: LogFormat::Syslog,
         pattern: Some(pattern),
         field_names: Some(names.clone()),

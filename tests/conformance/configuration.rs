@@ -3,6 +3,7 @@
 
 mod documents;
 mod flows;
+mod starts;
 mod top_level;
 
 use std::path::Path;

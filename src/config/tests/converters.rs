@@ -24,6 +24,7 @@ fn a_chain_keeps_its_order_and_its_options() {
         ConverterConfig::SingleLine { trim: false, escape_new_line: true },
         ConverterConfig::CsvToJson { field_names, delimiter, format: JsonFormat::Compact },
         ConverterConfig::LogToJson {
+            null_name: false,
             log_format: LogFormat::Syslog,
             pattern: None,
             field_names: None,
@@ -71,16 +72,17 @@ fn a_match_pattern_has_one_group_for_each_name() {
     };
     assert_eq!((regex.matches("x y"), regex.matches("x y z")), (Ok(true), Ok(false)));
     assert_eq!(names, &["a", "b"]);
-    let (kind, message, _) = error(&options(&item(pattern, "[\"a\"]")));
+    let (kind, message, _) = warning(&options(&item(pattern, "[\"a\"]")));
     assert_eq!(kind, Kind::Conflict);
     assert_eq!(message, "matchPattern has 2 groups, but customFieldNames has 1 names");
-    let (kind, message, _) = error(&options(&item("", "[\"a\"]")));
+    let (kind, message, help) = error(&options(&item("", "[\"a\"]")));
     assert_eq!(kind, Kind::Conflict);
     assert_eq!(
         message,
-        "invalid custom field names for the selected log format: it has 7 fields, but \
-         customFieldNames has 1 names"
+        "Invalid custom field names for the selected log format. Please modify the field names or \
+         specify the matchPattern"
     );
+    assert_eq!(help, "the format has 7 fields, customFieldNames has 1 names");
 }
 
 #[test]
@@ -200,6 +202,11 @@ fn wrong_options_of_log_to_json_say_so() {
             ", logFormat: SYSLOG, matchPattern: '(', customFieldNames: [a]",
             Kind::Invalid,
             "'matchPattern' \"(\" is no regular expression: unclosed group at position 1",
+        ),
+        (
+            ", logFormat: SYSLOG, matchPattern: '(a)(b)', customFieldNames: [a]",
+            Kind::Conflict,
+            "matchPattern has 2 groups, but customFieldNames has 1 names",
         ),
     ] {
         let items = format!("[{{optionName: LOGTOJSON{entries}}}]");

@@ -384,13 +384,13 @@ fn a_flow_may_have_a_region_an_endpoint_and_a_role_of_its_own() {
 fn a_role_is_an_arn_and_an_external_id_needs_one() {
     for bad in ["ship-logs", "arn:aws:iam::1:user/x", "arn:aws:iam::1:role/", "arn:aws:s3:::role/x"]
     {
-        let (kind, message, _) = error(&kinesis(&format!("\"assumeRoleARN\": \"{bad}\"")));
+        let (kind, message, _) = warning(&kinesis(&format!("\"assumeRoleARN\": \"{bad}\"")));
         assert_eq!((kind, message), (Kind::Invalid, format!("'assumeRoleARN' {bad:?} is no role")));
     }
     let (kind, message, _) = warning(&kinesis("\"assumeRoleExternalId\": \"x-1\""));
     assert_eq!(kind, Kind::NoEffect);
     assert_eq!(message, "'assumeRoleExternalId' has no effect without 'assumeRoleARN'");
-    let (_, message, _) = error(&kinesis(
+    let (_, message, _) = warning(&kinesis(
         "\"assumeRoleARN\": \"arn:aws:iam::1:role/x\", \"assumeRoleExternalId\": \"a b\"",
     ));
     assert_eq!(message, "'assumeRoleExternalId' is no external id");

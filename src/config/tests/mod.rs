@@ -1,6 +1,7 @@
 //! The configuration as a whole: text in, configuration or report out.
 
 mod converters;
+mod documents;
 mod flow_files;
 mod flows;
 mod places;

@@ -91,11 +91,10 @@ fn a_value_of_the_wrong_type_says_what_was_wanted() {
         ("\"memoryBudgetBytes\": null", "'memoryBudgetBytes' has to be a whole number, not null"),
         ("\"memoryBudgetBytes\": [1]", "'memoryBudgetBytes' has to be a whole number, not a list"),
         (
-            "\"cloudwatch.emitMetrics\": \"maybe\"",
-            "'cloudwatch.emitMetrics' has to be true or false, not \"maybe\"",
+            "\"cloudwatch.emitExtraMetrics\": \"maybe\"",
+            "'cloudwatch.emitExtraMetrics' has to be true or false, not \"maybe\"",
         ),
         ("\"region\": {\"a\": 1}", "'region' has to be a string, not a map"),
-        ("\"checkpointFile\": [\"a\"]", "'checkpointFile' has to be a string, not a list"),
     ] {
         let (kind, text, _) = error(&top(entry));
         assert_eq!((kind, text.as_str()), (Kind::WrongType, message));
@@ -171,7 +170,7 @@ fn the_checkpoint_file_follows_systemd_unless_it_is_given() {
     assert_eq!(load_with(&plain, ""), default);
     let given = top("\"checkpointFile\": \"target/x.db\"");
     assert_eq!(load_with(&given, "/s/a"), PathBuf::from("target/x.db"));
-    let (kind, message, _) = error(&top("\"checkpointFile\": \"/var/lib/\""));
+    let (kind, message, _) = warning(&top("\"checkpointFile\": \"/var/lib/\""));
     assert_eq!(kind, Kind::Invalid);
     assert_eq!(message, "'checkpointFile' \"/var/lib/\" is a directory");
 }
@@ -209,7 +208,7 @@ fn one_static_key_without_the_other_does_nothing() {
     }
     let both_empty = loaded(&top("\"awsAccessKeyId\": \"\", \"awsSecretAccessKey\": \"\""));
     assert!(both_empty.aws.static_keys.is_none());
-    let (kind, _, _) = error(&top("\"awsAccessKeyId\": \"x\", \"awsSecretAccessKey\": [1]"));
+    let (kind, _, _) = warning(&top("\"awsAccessKeyId\": \"x\", \"awsSecretAccessKey\": [1]"));
     assert_eq!(kind, Kind::WrongType, "the pair is not complained about on top");
 }
 
@@ -220,7 +219,7 @@ fn the_user_agent_is_a_prefix_or_all_of_the_header() {
     assert_eq!(agent("\"userAgent\": \" my app \""), UserAgent::Prefixed("my app".to_owned()));
     let both = "\"userAgent\": \"a\", \"userAgentOverride\": \"b\"";
     assert_eq!(agent(both), UserAgent::Replaced("b".to_owned()));
-    let (kind, message, _) = error(&top("\"userAgent\": \"é\""));
+    let (kind, message, _) = warning(&top("\"userAgent\": \"é\""));
     assert_eq!((kind, message.as_str()), (Kind::Invalid, "'userAgent' \"é\" is no header"));
 }
 
@@ -264,11 +263,14 @@ fn log_levels_are_levels_or_filters_of_levels() {
     assert_eq!(level("WARN"), "warn");
     assert_eq!(level("info, kinetail::send=DEBUG"), "info,kinetail::send=debug");
     assert_eq!(level(""), "info");
-    let (kind, message, help) = error(&top("\"log.level\": \"inof\""));
+    let in_yaml = |level: &str| error(&format!("log.level: '{level}'\nflows: [{FLOW}]"));
+    let (kind, message, help) = in_yaml("inof");
     assert_eq!((kind, message.as_str()), (Kind::Invalid, "'log.level' \"inof\" is no level"));
     assert_eq!(help, "did you mean info?");
+    assert_eq!(in_yaml("ALL").2, "did you mean trace?");
     for bad in ["info,", "=info", "a b=info", "kinetail=loud"] {
-        assert_eq!(error(&top(&format!("\"log.level\": \"{bad}\""))).0, Kind::Invalid, "{bad}");
+        assert_eq!(in_yaml(bad).0, Kind::Invalid, "{bad}");
+        assert_eq!(warning(&top(&format!("\"log.level\": \"{bad}\""))).0, Kind::Invalid, "{bad}");
     }
     let (_, message, help) = error(&top("\"log.format\": \"JSON\""));
     assert_eq!(message, "'log.format' cannot be \"JSON\"; legal values are text, json");
@@ -278,7 +280,7 @@ fn log_levels_are_levels_or_filters_of_levels() {
 #[test]
 fn a_namespace_is_one_that_cloudwatch_takes() {
     for bad in ["AWS/Kinesis", "näme"] {
-        let (kind, message, _) = error(&top(&format!("\"cloudwatch.namespace\": \"{bad}\"")));
+        let (kind, message, _) = warning(&top(&format!("\"cloudwatch.namespace\": \"{bad}\"")));
         assert_eq!(kind, Kind::Invalid);
         assert_eq!(message, format!("'cloudwatch.namespace' \"{bad}\" is no namespace"));
     }
@@ -316,9 +318,11 @@ fn a_log_file_has_limits_also_in_the_words_of_log4j() {
         ("\"9999GB\"", Kind::OutOfRange),
         ("\"10M\"", Kind::WrongType),
     ] {
-        assert_eq!(error(&top(&format!("\"log.maxFileSize\": {value}"))).0, kind, "{value}");
+        assert_eq!(warning(&top(&format!("\"log.maxFileSize\": {value}"))).0, kind, "{value}");
+        let in_yaml = format!("log.maxFileSize: {value}\nflows: [{FLOW}]");
+        assert_eq!(error(&in_yaml).0, kind, "{value}");
     }
-    let (kind, message, _) = error(&top("\"log.file\": \"/var/log/\""));
+    let (kind, message, _) = warning(&top("\"log.file\": \"/var/log/\""));
     assert_eq!(kind, Kind::Invalid);
     assert_eq!(message, "'log.file' \"/var/log/\" is a directory");
 }

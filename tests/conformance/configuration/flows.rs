@@ -103,6 +103,34 @@ const FLOW_KEYS: &[Case] = &[
     ("1.4", Kinesis(r#""publishQueueCapacity": 0"#), Warning("has no effect here")),
     ("1.4", Kinesis(r#""skipHeaderLines": "2""#), Value(header_lines, "2")),
     ("1.4", Kinesis(r#""skipHeaderLines": -1"#), Warning("0 is used")),
+    ("1.4", Kinesis(r#""initialPosition": null"#), Value(position, "EndOfFile")),
+    ("1.4", Kinesis(r#""partitionKeyOption": null"#), Value(partition_key, "Random")),
+    ("1.4", Firehose(r#""partitionKeyOption": "MD5""#), Warning("no effect on a Firehose flow")),
+    (
+        "1.4",
+        Kinesis(r#""aggregatedRecordSizeBytes": "many""#),
+        Warning("no effect on a Kinesis flow"),
+    ),
+    (
+        "1.4",
+        All(r#"{"flows": [{"filePattern": "/a/b", "kinesisStream": "a b"}]}"#),
+        Warning("the service will refuse it"),
+    ),
+    (
+        "1.4",
+        All(r#"{"flows": [{"filePattern": "/a/b", "deliveryStream": null}]}"#),
+        Warning("'deliveryStream' is null"),
+    ),
+    (
+        "1.4",
+        All(r#"{"flows": [{"filePattern": "/a{1/b*", "kinesisStream": "s"}]}"#),
+        Warning("the directory is taken as it is written"),
+    ),
+    (
+        "1.4",
+        All(r#"{"flows": [{"filePattern": "/a/b{1", "kinesisStream": "s"}]}"#),
+        Error("the '{' is never closed"),
+    ),
     ("1.4", Kinesis(r#""multiLineStartPattern": """#), Value(is_multi_line, "false")),
     ("1.4", Kinesis(r#""multiLineStartPattern": null"#), Value(is_multi_line, "false")),
     ("1.4", Kinesis(r#""multiLineStartPattern": "    \\{""#), Value(is_multi_line, "true")),
@@ -125,7 +153,7 @@ const FLOW_KEYS: &[Case] = &[
     (
         "1.4",
         Kinesis(r#""dataProcessingOptions": {"optionName": "SINGLELINE"}"#),
-        Error("'dataProcessingOptions' has to be a list"),
+        Warning("'dataProcessingOptions' has to be a list"),
     ),
     ("1.4", Kinesis(r#""dataProcessingOptions": [{"optionName": "X"}]"#), Error("is no converter")),
     ("1.4", Kinesis(r#""minTimeBetweenFilePollsMillis": 100"#), Warning("has no effect here")),

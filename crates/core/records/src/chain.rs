@@ -51,6 +51,9 @@ pub enum Converted<'a> {
 /// Why a converter could not read a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
+    /// The converter cannot work as it is configured.
+    #[error("{0}; the warnings of the start say where")]
+    Configuration(&'static str),
     /// The converter adds to JSON objects, and the record is none.
     #[error("the record is no JSON object: {0}; put a converter that makes JSON before")]
     NotAnObject(#[from] NotAnObject),
@@ -71,12 +74,13 @@ pub enum ConvertError {
 
 impl ConvertError {
     /// Every label.
-    pub const LABELS: [&str; 3] = ["not_json", "pattern_steps", "too_large"];
+    pub const LABELS: [&str; 4] = ["configuration", "not_json", "pattern_steps", "too_large"];
 
     /// A stable label for the metric.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
+            Self::Configuration(_) => "configuration",
             Self::NotAnObject(_) => "not_json",
             Self::Pattern(_) => "pattern_steps",
             Self::TooLarge { .. } => "too_large",
@@ -144,6 +148,7 @@ enum Converter {
     AddMetadata(AddMetadata),
     CsvToJson(CsvToJson),
     LogToJson(LogToJson),
+    SendRaw { converter: &'static str, reason: &'static str },
     SingleLine(SingleLine),
 }
 
@@ -241,10 +246,12 @@ impl Converter {
             ConverterConfig::CsvToJson { field_names, delimiter, format } => {
                 Self::CsvToJson(CsvToJson::new(field_names, delimiter, *format))
             }
-            ConverterConfig::LogToJson { log_format, pattern, field_names, format } => {
+            ConverterConfig::LogToJson { log_format, pattern, field_names, null_name, format } => {
                 let names = field_names.as_deref();
-                Self::LogToJson(LogToJson::new(*log_format, pattern.as_ref(), names, *format))
+                let converter = LogToJson::new(*log_format, pattern.as_ref(), names, *format);
+                Self::LogToJson(converter.with_null_name(*null_name))
             }
+            &ConverterConfig::SendRaw { converter, reason } => Self::SendRaw { converter, reason },
             &ConverterConfig::SingleLine { trim, escape_new_line } => {
                 Self::SingleLine(SingleLine { trim, escape_new_line })
             }
@@ -259,6 +266,7 @@ impl Converter {
             Self::AddMetadata(_) => "ADDMETADATA",
             Self::CsvToJson(_) => "CSVTOJSON",
             Self::LogToJson(_) => "LOGTOJSON",
+            Self::SendRaw { converter, .. } => converter,
             Self::SingleLine(_) => "SINGLELINE",
         }
     }
@@ -280,6 +288,9 @@ impl Converter {
             Self::AddMetadata(converter) => converter.convert(text, context.unix_millis, out),
             Self::CsvToJson(converter) => converter.convert(text, out)?,
             Self::LogToJson(converter) => converter.convert(text, out)?,
+            Self::SendRaw { reason, .. } => {
+                return Err(Refused::Raw(ConvertError::Configuration(reason)));
+            }
             Self::SingleLine(converter) => converter.convert(text, out),
         }
         Ok(Done::Converted)
@@ -312,6 +323,7 @@ mod tests {
             log_format: LogFormat::Syslog,
             pattern: None,
             field_names: None,
+            null_name: false,
             format: JsonFormat::Compact,
         }
     }
@@ -382,6 +394,7 @@ mod tests {
     fn a_pattern_that_takes_too_long_sends_the_record_raw() {
         let pattern = compile_match_pattern("(x+)+(?=y)z").unwrap();
         let slow = ConverterConfig::LogToJson {
+            null_name: false,
             log_format: LogFormat::Syslog,
             pattern: Some(pattern),
             field_names: Some(vec!["a".to_owned()]),
@@ -461,7 +474,13 @@ mod tests {
         let log = (log_format, pattern, format()).prop_map(|(log_format, pattern, format)| {
             let field_names = pattern.map(|_| vec!["a".to_owned(), "b".to_owned()]);
             let pattern = pattern.map(|pattern| compile_match_pattern(pattern).unwrap());
-            ConverterConfig::LogToJson { log_format, pattern, field_names, format }
+            ConverterConfig::LogToJson {
+                log_format,
+                pattern,
+                field_names,
+                null_name: false,
+                format,
+            }
         });
         let single = (any::<bool>(), any::<bool>()).prop_map(|(trim, escape_new_line)| {
             ConverterConfig::SingleLine { trim, escape_new_line }

@@ -80,8 +80,17 @@ pub enum ConverterConfig {
         /// pattern, and that there are as many as the format has fields when there is none; a
         /// chain that gets another number skips every record.
         field_names: Option<Vec<String>>,
+        /// One of the names is null: what is written has no key for it, so the raw record is sent.
+        null_name: bool,
         /// `jsonFormat`.
         format: JsonFormat,
+    },
+    /// A converter whose configuration lets it read no record: all are sent as they are.
+    SendRaw {
+        /// Its `optionName`.
+        converter: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// `SINGLELINE`: the lines of a record joined into one.
     SingleLine {

@@ -6,15 +6,20 @@
 use kinetail_java_regex::{Matcher, Pattern};
 
 use super::JsonFormat;
-use super::chain::{FIELD_COUNT, NO_MATCH, Refused};
+use super::chain::{ConvertError, FIELD_COUNT, NO_MATCH, Refused};
 use super::formats::LogFormat;
 use super::json::ObjectWriter;
+
+/// Why nothing can be written.
+const NULL_NAME: &str = "a name of customFieldNames is null";
 
 /// The converter.
 #[derive(Debug)]
 pub(super) struct LogToJson {
     source: Source,
     has_a_name_for_each_part: bool,
+    /// One of the names is null, and nothing can be written.
+    has_null_name: bool,
     dash_is_null: bool,
     writer: ObjectWriter,
 }
@@ -49,9 +54,16 @@ impl LogToJson {
         Self {
             source,
             has_a_name_for_each_part: names.len() == parts,
+            has_null_name: false,
             dash_is_null: log_format.dash_is_null(),
             writer: ObjectWriter::new(&names, format),
         }
+    }
+
+    /// The same, with or without a name that is null: then lines are looked at, and what would be
+    /// converted is sent raw.
+    pub(super) fn with_null_name(self, has_null_name: bool) -> Self {
+        Self { has_null_name, ..self }
     }
 
     /// Appends the converted record.
@@ -80,6 +92,9 @@ impl LogToJson {
                     line.as_bytes().get(start..end).filter(not_a_dash)
                 });
             }
+        }
+        if self.has_null_name {
+            return Err(Refused::Raw(ConvertError::Configuration(NULL_NAME)));
         }
         Ok(())
     }
