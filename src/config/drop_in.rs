@@ -68,5 +68,5 @@ fn ignoring(file: &SourceText<'_>, found: Diagnostic) -> Diagnostic {
 /// In the Java agent's words.
 pub(super) fn reason(file: &SourceText<'_>, what: &str) -> String {
     let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-    format!("error reading configuration file, ignoring - {name}: {what}")
+    format!("Error reading configuration file, ignoring - {name}: {what}")
 }

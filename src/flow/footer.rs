@@ -11,6 +11,7 @@ use memchr::{memchr_iter, memrchr};
 use super::Flow;
 use super::pump::Turn;
 use crate::batch::pack::Source;
+use crate::config::Destination;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::Now;
 
@@ -47,8 +48,17 @@ impl Flow {
             self.packer.count_skipped("behind_footer", lines);
             self.advance(key, offset, complete);
             let Some(file) = self.tailer.file(key) else { return Some(Turn::Done) };
-            tracing::warn!(flow = %self.config.id, file = %file.path.display(), offset, lines,
-                "discarded {complete} bytes: end of file reached, file footer pattern matched");
+            // In the Java agent's words.
+            let parser = match self.config.destination {
+                Destination::Firehose { .. } => "FirehoseParser",
+                Destination::Kinesis { .. } => "KinesisParser",
+            };
+            tracing::warn!(
+                "{parser}[{}]: Discarded {complete} bytes from {} at offset {offset}. Reason: End \
+                 of file reached, file footer pattern matched",
+                self.config.id,
+                file.path.display(),
+            );
         }
         if reaches_end {
             self.footers.remove(&key);

@@ -125,8 +125,9 @@ impl Troubles {
             }
             Kind::Truncated => tracing::warn!(%flow, records, %files,
                 "cut to maxLineBytes or to the service's greatest record size"),
+            // In the Java agent's words.
             Kind::WithoutMetadata => tracing::warn!(%flow, records, %files,
-                "unable to append metadata, no metadata found"),
+                "Unable to append metadata, no metadata found"),
         }
     }
 }

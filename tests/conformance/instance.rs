@@ -80,7 +80,7 @@ fn the_first_record_has_the_metadata_of_the_instance() {
     assert!(members["metadataTimestamp"].is_string());
     assert_eq!(records[1], b"no JSON\n", "what is no object is sent raw");
     let log = agent.log();
-    assert!(!log.contains("ec2-secret") && !log.contains("error while updating"), "{log}");
+    assert!(!log.contains("ec2-secret") && !log.contains("Error while updating"), "{log}");
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
@@ -91,10 +91,10 @@ fn without_an_instance_records_pass_unchanged_and_one_line_says_so() {
     let agent = home.start_with(&[("AWS_EC2_METADATA_DISABLED", "true")]);
     let records = [b"{\"a\": 1, \"region\": 2}\n".to_vec(), b"no JSON\n".to_vec()];
     endpoint.wait_for_all(&kinesis("s"), &records, SOON, || agent.log());
-    let line = "unable to append metadata, no metadata found";
+    let line = "Unable to append metadata, no metadata found";
     wait_until("a line in the log", SOON, || agent.log().contains(line), || agent.log());
     let log = agent.log();
     assert_eq!(log.matches(line).count(), 1, "{log}");
-    assert_eq!(log.matches("error while updating EC2 metadata").count(), 1, "{log}");
+    assert_eq!(log.matches("Error while updating EC2 metadata").count(), 1, "{log}");
     assert_eq!(agent.stop(SOON), Some(0));
 }

@@ -109,7 +109,7 @@ fn a_file_that_cannot_be_understood_is_left_out_with_a_warning() {
     assert_eq!(ids, [id("main"), id("a")]);
     let ignored: Vec<&str> = warnings
         .iter()
-        .filter_map(|text| text.split_once("error reading configuration file, ignoring - "))
+        .filter_map(|text| text.split_once("Error reading configuration file, ignoring - "))
         .map(|(_, rest)| rest.split(':').next().unwrap())
         .collect();
     assert_eq!(ignored, ["1", "2", "3", "4", "5", "7"], "{warnings:?}");
