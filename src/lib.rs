@@ -19,5 +19,5 @@ pub mod sandbox;
 pub mod send;
 pub mod tail;
 
-pub use kinetail_base::repeats;
+pub use kinetail_base::{repeats, shown};
 pub use kinetail_records as process;

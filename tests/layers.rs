@@ -24,7 +24,7 @@ const ROOMS: [&str; 14] = [
 ];
 
 /// Other packages under the name of a folder that they were.
-const MOVED: [&str; 2] = ["process", "repeats"];
+const MOVED: [&str; 3] = ["process", "repeats", "shown"];
 
 /// Arrows that go up and are to be cut. None may be added.
 const TO_CUT: [(&str, &str); 3] = [("flow", "admin"), ("tail", "budget"), ("tail", "checkpoint")];

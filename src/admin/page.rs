@@ -9,6 +9,7 @@ use super::health;
 use super::status::{FileStatus, FlowSnapshot, FlowStatus, Snapshot, display_path, most_behind};
 use crate::checkpoint::store::StoreHealth;
 use crate::send::DestinationHealth;
+use crate::shown;
 use crate::tail::problems::FileProblem;
 
 /// Beyond this many files of one flow the least lagging are left out and counted.
@@ -109,9 +110,8 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
         checkpoints: Checkpoints { file: display_path(&process.checkpoint_file), health, reason },
         flows: snapshot.flows.iter().map(|flow| flow_of(flow, snapshot)).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&page)?;
-    text.push('\n');
-    Ok(text)
+    let text = serde_json::to_string_pretty(&page)? + "\n";
+    Ok(shown::json(&text).into_owned())
 }
 
 fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {

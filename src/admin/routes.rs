@@ -13,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::server::Reach;
 use super::status::AdminState;
 use super::{file_lag, health, host, page};
+use crate::shown::Escaped;
 
 /// What is served, for whoever asks for something else.
 const PATHS: &str = "/metrics  what was counted, for Prometheus\n\
@@ -83,7 +84,8 @@ fn verdict(reasons: &[String]) -> Response<Full<Bytes>> {
     if reasons.is_empty() {
         return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
-    answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n")
+    let lines: Vec<String> = reasons.iter().map(|reason| Escaped(reason).to_string()).collect();
+    answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, lines.join("\n") + "\n")
 }
 
 fn answer(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {

@@ -18,6 +18,7 @@ use super::configuration::{self, ConfigArgs, Configuration};
 use super::{CliError, output};
 use crate::config::{Destination, FlowConfig};
 use crate::send::region::{Service, Site};
+use crate::shown::{Escaped, shown};
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let user = access::User::of_process();
     let mut failures = configuration.errors;
     for flow in &configuration.config.flows {
-        writeln!(out, "\nflow {}", flow.id)?;
+        writeln!(out, "\nflow {}", Escaped(&flow.id))?;
         describe_destination(&configuration, flow, &mut out)?;
         failures += files::describe(flow, &user, args.verbose, &mut out)?;
     }
@@ -53,22 +54,22 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
             .map_err(CliError::Runtime)?;
         failures += runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
     }
-    writeln!(out, "\ncheckpoints in {}", configuration.config.checkpoint_file.display())?;
+    writeln!(out, "\ncheckpoints in {}", shown(&configuration.config.checkpoint_file))?;
     let warnings = configuration.warnings;
     let found = match (failures, warnings) {
         (0, 0) => "no errors".to_owned(),
         (0, warnings) => format!("no errors; {} above", plural(warnings, "warning")),
         (failures, _) => plural(failures, "error"),
     };
-    writeln!(out, "{}: {found}", configuration.path.display())?;
+    writeln!(out, "{}: {found}", shown(&configuration.path))?;
     Ok(ExitCode::from(u8::from(failures > 0)))
 }
 
 fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Result<()> {
     let flows = plural(configuration.config.flows.len(), "flow");
-    writeln!(out, "configuration {}: {flows}", configuration.path.display())?;
+    writeln!(out, "configuration {}: {flows}", shown(&configuration.path))?;
     for path in &configuration.flow_files {
-        writeln!(out, "  with the flows of {}", path.display())?;
+        writeln!(out, "  with the flows of {}", shown(&path))?;
     }
     Ok(())
 }

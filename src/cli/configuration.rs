@@ -9,6 +9,7 @@ use clap::Args;
 use super::terminal::{self, Stream};
 use super::{CliError, output};
 use crate::config::{Config, Environment, Loaded, ReadError};
+use crate::shown::{self, shown};
 
 /// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
 pub(super) const DEFAULT_FILES: [&str; 2] =
@@ -64,7 +65,9 @@ impl Configuration {
 
 /// Reads the configuration and makes its paths absolute. Warnings go to standard error.
 pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
-    load_and_tell(args, |text| output::or_closed(terminal::write(Stream::Stderr, text.as_bytes())))
+    load_and_tell(args, |text| {
+        output::or_closed(terminal::write(Stream::Stderr, shown::lines(text).as_bytes()))
+    })
 }
 
 /// As [`load`], for who has better things to do than to wait for a reader of the warnings.
@@ -92,8 +95,8 @@ fn load_and_tell(
         told.push(format!(
             "warning: {} is not read, because there is {}; name one of them with -c, or move the \
              other away",
-            unread.display(),
-            path.display()
+            shown(unread),
+            shown(&path)
         ));
     }
     if !told.is_empty() {

@@ -14,6 +14,7 @@ use crate::checkpoint::place;
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
 use crate::import::{self, Import, ImportError};
+use crate::shown::Escaped;
 
 /// Positions were taken over, and some could not be.
 const EXIT_WITH_GAPS: u8 = 2;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
     if args.dry_run
         && let Err(error) = import::refuse_users(&import)
     {
-        writeln!(out, "now it would be refused: cannot {error}")?;
+        writeln!(out, "now it would be refused: cannot {}", Escaped(error))?;
     }
     Ok(if import.has_gaps() { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
 }

@@ -17,6 +17,7 @@ use flate2::write::GzEncoder;
 
 use crate::config::LogFileConfig;
 use crate::repeats::{Line, Repeats};
+use crate::shown::{Escaped, shown};
 
 /// A file that could not be written is tried again after this long. Until then lines go to
 /// standard error.
@@ -195,17 +196,18 @@ impl LogFile {
     fn say_that_it_fails(&mut self, error: &io::Error, now: Instant, instead: &mut impl Write) {
         let Some(line) = self.failures.on_failure("write", now) else { return };
         let again = if line == Line::First { "" } else { "still " };
-        let path = self.config.path.display();
+        let path = shown(&self.config.path);
         let text = format!(
-            "kinetail: {again}cannot write the log file {path}: {error}; the log goes to standard \
-             error until it can be written, shipping goes on\n"
+            "kinetail: {again}cannot write the log file {path}: {}; the log goes to standard \
+             error until it can be written, shipping goes on\n",
+            Escaped(error)
         );
         instead.write_all(text.as_bytes()).unwrap_or_default();
     }
 
     fn say_that_it_works(&mut self, now: Instant, instead: &mut impl Write) {
         let Some(line) = self.failures.on_success(now) else { return };
-        let path = self.config.path.display();
+        let path = shown(&self.config.path);
         let text = match line {
             Line::Brief { outages, .. } => format!(
                 "kinetail: the log file {path} could not be written for a short time, {outages} \

@@ -5,11 +5,15 @@
 //! thread `log` ever waits for what takes the lines.
 
 use std::cell::RefCell;
+use std::fmt::{Debug, Write as _};
 use std::io::{self, Write};
 use std::time::Instant;
 
+use tracing::field::Field;
 use tracing::{Level, Metadata};
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{self, FormatFields, Writer};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_file::LogFile;
@@ -17,6 +21,7 @@ use super::queue::{LAST_LINES_TIME_MAX, Loss, Queue, Sink};
 use super::terminal::{self, Stream};
 use crate::config::{LogConfig, LogFormat};
 use crate::metrics::name;
+use crate::shown::{self, Escaping};
 
 /// What other crates may say. Their warnings are about single attempts, each of which is told, and
 /// counted, by who made it.
@@ -55,13 +60,14 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     };
     let ansi = file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
     let queue = Queue::start("log", LogSink { file, stderr: StandardError }, count_loss)?;
-    let writer = Target { dress, queue: queue.clone() };
+    let json = config.format == LogFormat::Json;
+    let writer = Target { dress, json, queue: queue.clone() };
     // Telling standard error that it cannot be written to would be a panic.
     let builder = fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let builder = builder.log_internal_errors(false);
     let set = match config.format {
         LogFormat::Json => builder.json().with_ansi(false).try_init(),
-        LogFormat::Text => builder.with_ansi(ansi).try_init(),
+        LogFormat::Text => builder.with_ansi(ansi).fmt_fields(escaping_fields()).try_init(),
     };
     if let Err(error) = set {
         tracing::debug!(%error, "the log was set up before");
@@ -71,6 +77,24 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
         tracing::error!("a bug: {panic}");
     }));
     Ok(Log { queue })
+}
+
+/// The fields of a line of text: whatever a name or an answer holds, it stays in its line.
+fn escaping_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
+    format::debug_fn(|to: &mut Writer<'_>, field: &Field, value: &dyn Debug| {
+        if field.name() == "message" {
+            return write!(Escaping::of(to), "{value:?}");
+        }
+        let name = field.name().trim_start_matches("r#");
+        if to.has_ansi_escapes() {
+            // Italic and dim, as the formatter writes them that this stands in for.
+            write!(to, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
+        } else {
+            write!(to, "{name}=")?;
+        }
+        write!(Escaping::of(to), "{value:?}")
+    })
+    .delimited(" ")
 }
 
 /// A plain level is meant for this program; a filter is taken as it is.
@@ -130,6 +154,8 @@ enum Dress {
 #[derive(Debug, Clone)]
 struct Target {
     dress: Dress,
+    /// Lines are JSON, in which the characters that terminals obey may stand as they are.
+    json: bool,
     queue: Queue,
 }
 
@@ -166,7 +192,11 @@ impl Write for Line<'_> {
             Dress::Priority => priority(self.level),
         };
         // In one piece: others write to the same place.
-        let line = [before.as_bytes(), bytes].concat();
+        let line = if self.target.json {
+            [before.as_bytes(), shown::json(&String::from_utf8_lossy(bytes)).as_bytes()].concat()
+        } else {
+            [before.as_bytes(), bytes].concat()
+        };
         let line = CAUGHT.with_borrow_mut(|caught| match caught {
             Some(caught) => {
                 caught.extend_from_slice(&line);

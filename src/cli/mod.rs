@@ -25,6 +25,7 @@ use self::configuration::ParameterError;
 use self::terminal::Stream;
 use crate::checkpoint::place;
 use crate::config::{Config, JavaCheckpoints, ReadError};
+use crate::shown::Escaped;
 
 const AFTER_HELP: &str = "\
 First steps, without an AWS account:
@@ -131,10 +132,10 @@ fn in_full(error: &CliError) -> String {
     if let CliError::Config(ReadError::Invalid(report)) = error {
         return report.to_string();
     }
-    let mut text = format!("kinetail: {error}");
+    let mut text = format!("kinetail: {}", Escaped(error));
     let mut next = error.source();
     while let Some(cause) = next {
-        let cause_text = cause.to_string();
+        let cause_text = Escaped(cause).to_string();
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);

@@ -6,6 +6,8 @@
 
 use std::io::{self, ErrorKind, Stdout, Write};
 
+use crate::shown;
+
 /// A stream whose reader may leave.
 #[derive(Debug)]
 pub(super) struct Output<W> {
@@ -48,7 +50,9 @@ impl<W: Write> Write for Output<W> {
         if self.is_closed {
             return Ok(bytes.len());
         }
-        let result = self.inner.write_all(bytes);
+        // Names have no line ends of their own here: who writes one shows it by `shown`.
+        let text = String::from_utf8_lossy(bytes);
+        let result = self.inner.write_all(shown::lines(&text).as_bytes());
         self.ignoring_a_closed_pipe(result)?;
         Ok(bytes.len())
     }

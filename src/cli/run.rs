@@ -14,6 +14,7 @@ use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoin
 use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
+use crate::shown::shown;
 
 /// Threads for senders and admin pages. One is enough for gigabytes a second, because flows hash
 /// their batches themselves, and it never hands a request over to another one half-way.
@@ -162,7 +163,7 @@ async fn start_sandbox(
     writeln!(out, "sandbox on {url}; nothing leaves this host")?;
     for flow in &config.flows {
         let file = output.join(file_name(&flow.destination));
-        writeln!(out, "  {} -> {}", flow.pattern.text(), file.display())?;
+        writeln!(out, "  {} -> {}", flow.pattern.text(), shown(&file))?;
     }
     writeln!(out, "stop with Ctrl-C; the next run goes on where this one stopped")?;
     Ok(sandbox)
@@ -178,7 +179,7 @@ fn file_name(destination: &Destination) -> String {
 /// What arrived, by stream.
 fn summarize(sandbox: &SandboxHandle, output: &Path, out: &mut impl Write) -> Result<(), CliError> {
     let stats = sandbox.stats();
-    writeln!(out, "\narrived in {}:", output.display())?;
+    writeln!(out, "\narrived in {}:", shown(&output))?;
     for (stream, counts) in &stats.streams {
         writeln!(out, "  {stream}: {} records, {}", counts.records, progress::bytes(counts.bytes))?;
     }

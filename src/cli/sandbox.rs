@@ -14,6 +14,7 @@ use crate::config::StaticKeys;
 use crate::sandbox::{
     FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store, StreamStats,
 };
+use crate::shown::shown;
 
 /// How often a plain line says what arrived.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
@@ -162,7 +163,7 @@ fn greeting(args: &SandboxArgs, url: &str) -> String {
     let keeps = if args.null {
         "records are counted and not kept".to_owned()
     } else {
-        format!("records go to {}/<kinesis|firehose>-<stream>.ndjson", args.output.display())
+        format!("records go to {}/<kinesis|firehose>-<stream>.ndjson", shown(&args.output))
     };
     let keys = if args.verify_signatures { "signed with these keys" } else { "any keys will do" };
     format!(

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::queue::{Queue, Sink};
+use crate::shown;
 
 /// Who does not take a message within this time does not get to hold up a start or an end.
 const TELL_TIME_MAX: Duration = Duration::from_secs(2);
@@ -59,6 +60,7 @@ fn write_to(to: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
 /// If nobody reads any more.
 pub(super) fn tell(stream: Stream, text: &str) -> io::Result<()> {
     let (done, is_done) = mpsc::sync_channel(1);
+    let text = shown::lines(text).into_owned();
     let bytes = text.as_bytes().to_vec();
     let thread = std::thread::Builder::new().name("tell".to_owned());
     let started = thread.spawn(move || {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::parse::{Node, Span, Value};
 use super::source::{HIDDEN, Place, Source};
+use crate::shown::shown;
 
 /// A quoted value shows at most this many characters.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -97,7 +98,7 @@ impl Diagnostic {
     pub fn summary(&self) -> String {
         let Self { message, place, .. } = self;
         let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        format!("{}:{}:{}: {message}{help}", place.path.display(), place.line, place.column)
+        format!("{}:{}:{}: {message}{help}", shown(&*place.path), place.line, place.column)
     }
 }
 
@@ -116,7 +117,7 @@ impl fmt::Display for Diagnostic {
 }
 
 fn show_place(f: &mut fmt::Formatter<'_>, place: &Place, text: &str) -> fmt::Result {
-    write!(f, "{}:{}:{}: {text}", place.path.display(), place.line, place.column)?;
+    write!(f, "{}:{}:{}: {text}", shown(&*place.path), place.line, place.column)?;
     if let Some(excerpt) = &place.excerpt {
         write!(f, "\n{:5} | {}", place.line, excerpt.text)?;
         let (before, marked) = (excerpt.before, excerpt.marked);
@@ -162,7 +163,7 @@ pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
         .flatten()
         .collect();
     let parts = if parts.is_empty() { "no mistakes".to_owned() } else { parts.join(" and ") };
-    format!("{parts} in {}", path.display())
+    format!("{parts} in {}", shown(path))
 }
 
 /// Collects diagnostics while a document is checked.

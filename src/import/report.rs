@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{FlowState, Import, Kind, Line};
 use crate::metrics::name;
+use crate::shown::{Escaped, shown};
 
 /// The widest label and a blank.
 const LABEL_COLUMNS: usize = 12;
@@ -50,7 +51,7 @@ impl Line {
 /// The report for a terminal. `dry_run` says that nothing was written.
 #[must_use]
 pub fn table(import: &Import, dry_run: bool) -> String {
-    let mut text = format!("the Java agent's checkpoints in {}\n", import.database.display());
+    let mut text = format!("the Java agent's checkpoints in {}\n", shown(&import.database));
     // Writing to a String cannot fail; the results are a formality of the trait.
     let written = write_flows(&mut text, import);
     debug_assert!(written.is_ok(), "a String takes everything");
@@ -64,7 +65,7 @@ pub fn table(import: &Import, dry_run: bool) -> String {
 
 fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
     for flow in &import.flows {
-        writeln!(text, "flow {}", flow.flow)?;
+        writeln!(text, "flow {}", Escaped(&flow.flow))?;
         match &flow.state {
             FlowState::Known => {
                 writeln!(text, "  kinetail has its own positions already; they stay")?;
@@ -75,9 +76,9 @@ fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
             FlowState::Taken(plan) => {
                 for line in &plan.lines {
                     let (label, place) = (line.kind.label(), line.place());
-                    write!(text, "  {label:LABEL_COLUMNS$}{}: {place}", line.path.display())?;
+                    write!(text, "  {label:LABEL_COLUMNS$}{}: {place}", shown(&line.path))?;
                     if !line.note.is_empty() {
-                        write!(text, " ({})", line.note)?;
+                        write!(text, " ({})", Escaped(&line.note))?;
                     }
                     writeln!(text)?;
                 }
@@ -85,6 +86,7 @@ fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
         }
     }
     for flow in &import.not_configured {
+        let flow = Escaped(flow);
         writeln!(text, "not configured here: flow {flow}; its position is not taken over")?;
     }
     Ok(())
@@ -92,7 +94,7 @@ fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
 
 /// The same as log lines, for the import at a first start.
 pub fn log(import: &Import) {
-    let database = import.database.display();
+    let database = shown(&import.database);
     for flow in &import.flows {
         let id = &flow.flow;
         match &flow.state {
@@ -117,7 +119,7 @@ pub fn log(import: &Import) {
 }
 
 fn log_line(flow: &str, line: &Line) {
-    let (file, kind) = (line.path.display(), line.kind.label());
+    let (file, kind) = (shown(&line.path), line.kind.label());
     let text = if line.note.is_empty() {
         line.place()
     } else {

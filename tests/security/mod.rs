@@ -1,6 +1,7 @@
 //! What somebody with an account on the machine can try, and what comes of it.
 
 mod links;
+mod names;
 
 /// Whether this process may give files to others.
 fn is_root() -> bool {

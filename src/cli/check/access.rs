@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::shown::shown;
+
 /// Who looks.
 #[derive(Debug, Clone)]
 pub(super) struct User {
@@ -60,7 +62,7 @@ impl User {
 
     fn advise(&self, obstacle: &Obstacle) -> String {
         let Obstacle { path, is_directory, owner, group, mode } = obstacle;
-        let (me, path) = (self.name(), path.display());
+        let (me, path) = (self.name(), shown(&path));
         let (kind, bit, needed) =
             if *is_directory { ("directory", 0o010, "x") } else { ("file", 0o040, "r") };
         let owners = format!("{}:{}", self.users.of(*owner), self.groups.of(*group));

@@ -10,6 +10,7 @@ use super::access::User;
 use super::plural;
 use crate::cli::progress;
 use crate::config::FlowConfig;
+use crate::shown::{Escaped, shown};
 use crate::tail::links::{self, FollowLinks};
 use crate::tail::snapshot::Snapshot;
 
@@ -41,24 +42,24 @@ pub(super) fn describe(
         }
     }
     summarize(&found, out)?;
-    let shown = if verbose { found.len() } else { NAMES_MAX };
-    for file in found.iter().take(shown) {
-        writeln!(out, "    {} ({})", file.path.display(), progress::bytes(file.bytes))?;
+    let named = if verbose { found.len() } else { NAMES_MAX };
+    for file in found.iter().take(named) {
+        writeln!(out, "    {} ({})", shown(&file.path), progress::bytes(file.bytes))?;
     }
-    if found.len() > shown {
-        writeln!(out, "    and {} more; --verbose names them", found.len() - shown)?;
+    if found.len() > named {
+        writeln!(out, "    and {} more; --verbose names them", found.len() - named)?;
     }
     let problems = snapshot.problems.iter().map(|problem| (problem.path.as_path(), &problem.error));
     let refused = refused.iter().map(|(path, error)| (*path, error));
     let mut unreadable = 0;
     for (path, error) in refused.chain(problems) {
         unreadable += usize::from(hides_lines(error));
-        writeln!(out, "    cannot read {}: {}", path.display(), user.explain(path, error))?;
+        writeln!(out, "    cannot read {}: {}", shown(&path), Escaped(user.explain(path, error)))?;
     }
     for path in
         snapshot.directories.iter().filter_map(|(path, seen)| seen.is_none().then_some(path))
     {
-        writeln!(out, "    no directory {}; it is looked for again and again", path.display())?;
+        writeln!(out, "    no directory {}; it is looked for again and again", shown(&path))?;
     }
     Ok(unreadable)
 }
@@ -89,7 +90,7 @@ fn summarize(found: &[Found<'_>], out: &mut dyn Write) -> io::Result<()> {
                 out,
                 "  files that match now: {count}, {}, the newest {}{}",
                 progress::bytes(bytes),
-                newest.path.display(),
+                shown(&newest.path),
                 when.unwrap_or_default()
             )
         }

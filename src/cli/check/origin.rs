@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::AwsConfig;
 use crate::send::client::REGION_DEFAULT;
 use crate::send::region::{Service, Site};
+use crate::shown::shown;
 
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
@@ -77,7 +78,7 @@ pub(super) fn credentials(
     match (file, profile) {
         (Some(file), profile) => {
             let profile = profile.unwrap_or_else(|| "default".to_owned());
-            format!("profile {profile} of {}; if it has none, {instance}", file.display())
+            format!("profile {profile} of {}; if it has none, {instance}", shown(&file))
         }
         (None, Some(profile)) => {
             format!("profile {profile}, but there is no file with profiles; then {instance}")

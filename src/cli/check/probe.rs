@@ -22,6 +22,7 @@ use crate::send::client::Aws;
 use crate::send::region::{Service, Site};
 use crate::send::sdk_error::call_error;
 use crate::send::transport::CallError;
+use crate::shown::Escaped;
 
 /// What Kinesis answers to a dry run that would have worked.
 const DRY_RUN_OK: &str = "DryRunOperationException";
@@ -70,7 +71,7 @@ fn show(answer: &Answer, out: &mut dyn Write) -> io::Result<usize> {
         Answer::Open(text) => ("note", text),
         Answer::Bad(text) => ("error", text),
     };
-    writeln!(out, "  {word}: {text}")?;
+    writeln!(out, "  {word}: {}", Escaped(text))?;
     Ok(usize::from(matches!(answer, Answer::Bad(_))))
 }
 
