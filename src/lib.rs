@@ -15,9 +15,9 @@ pub mod ec2;
 pub mod flow;
 pub mod import;
 pub mod metrics;
-pub mod sandbox;
 pub mod send;
 pub mod tail;
 
 pub use kinetail_base::{repeats, shown};
 pub use kinetail_records as process;
+pub use kinetail_sandbox as sandbox;

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
-use kinetail::config::StaticKeys;
-use kinetail::sandbox::{FaultPlan, SandboxOptions, StreamId};
+use kinetail::sandbox::{FaultPlan, SandboxOptions, SigningKeys, StreamId};
 use serde_json::json;
 
 use crate::support::agent::{Home, SOON};
@@ -126,7 +125,7 @@ fn kill(kills: usize, faults: FaultPlan) -> Aftermath {
 fn begin_life(endpoint: &Endpoint, home: &mut Home, life: usize) {
     let key = format!("life-{life}");
     home.sign_with(&key);
-    let keys = StaticKeys { access_key_id: key.clone(), secret_access_key: key };
+    let keys = SigningKeys { access_key_id: key.clone(), secret_access_key: key };
     endpoint.handle.set_keys(Some(keys));
 }
 

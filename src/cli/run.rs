@@ -13,7 +13,7 @@ use super::{CliError, logging, progress, terminal};
 use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
 use crate::daemon::{Daemon, DaemonError, Stopped};
 use crate::metrics::prometheus::Prometheus;
-use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store};
+use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
 use crate::shown::shown;
 
 /// Threads for senders and admin pages. One is enough for gigabytes a second, because flows hash
@@ -136,11 +136,10 @@ async fn start_sandbox(
     output: &Path,
     out: &mut impl Write,
 ) -> Result<Sandbox, CliError> {
-    let keys =
-        StaticKeys { access_key_id: "sandbox".to_owned(), secret_access_key: "sandbox".to_owned() };
+    let key = || "sandbox".to_owned();
     let options = SandboxOptions {
         store: Store::Ndjson(output.to_path_buf()),
-        verify: Some(keys.clone()),
+        verify: Some(SigningKeys { access_key_id: key(), secret_access_key: key() }),
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::bind(options).await.map_err(RunError::from)?;
@@ -154,7 +153,7 @@ async fn start_sandbox(
         kinesis_endpoint: Some(url.clone()),
         firehose_endpoint: Some(url.clone()),
         cloudwatch_endpoint: Some(url.clone()),
-        static_keys: Some(keys),
+        static_keys: Some(StaticKeys { access_key_id: key(), secret_access_key: key() }),
         ..AwsConfig::default()
     };
     for flow in &mut config.flows {

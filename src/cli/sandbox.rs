@@ -10,9 +10,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::config::StaticKeys;
 use crate::sandbox::{
-    FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, Store, StreamStats,
+    FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store,
+    StreamStats,
 };
 use crate::shown::shown;
 
@@ -104,7 +104,7 @@ impl SandboxArgs {
     /// The options that the arguments stand for.
     #[must_use]
     pub fn options(&self) -> SandboxOptions {
-        let demo_keys = || StaticKeys {
+        let demo_keys = || SigningKeys {
             access_key_id: DEMO_KEY.to_owned(),
             secret_access_key: DEMO_KEY.to_owned(),
         };

@@ -10,7 +10,7 @@ use super::names::StreamId;
 use super::shared::Shared;
 use super::stats::Stats;
 use super::store::StoredRecord;
-use crate::config::StaticKeys;
+use crate::SigningKeys;
 
 /// Watches a sandbox and changes what goes wrong in it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ impl SandboxHandle {
 
     /// From now on requests must be signed with `keys`; with `None` any well-formed signature
     /// will do.
-    pub fn set_keys(&self, keys: Option<StaticKeys>) {
+    pub fn set_keys(&self, keys: Option<SigningKeys>) {
         *lock(&self.shared.keys) = keys;
     }
 

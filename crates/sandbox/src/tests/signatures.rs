@@ -9,8 +9,8 @@ fn verifying(clock: fn() -> Timestamp) -> SandboxOptions {
     SandboxOptions { verify, clock, ..SandboxOptions::default() }
 }
 
-fn agreed(secret: &str) -> StaticKeys {
-    StaticKeys { access_key_id: "AKID".to_owned(), secret_access_key: secret.to_owned() }
+fn agreed(secret: &str) -> SigningKeys {
+    SigningKeys { access_key_id: "AKID".to_owned(), secret_access_key: secret.to_owned() }
 }
 
 fn in_twenty_minutes() -> Timestamp {
@@ -41,7 +41,7 @@ async fn a_wrong_secret_is_refused_until_the_keys_agree() {
 #[tokio::test]
 async fn an_unknown_key_is_refused() {
     let world = World::with(verifying(Timestamp::now)).await;
-    let other = StaticKeys { access_key_id: "OTHER".to_owned(), ..agreed("secret") };
+    let other = SigningKeys { access_key_id: "OTHER".to_owned(), ..agreed("secret") };
     world.handle.set_keys(Some(other));
     assert_eq!(world.put(&[b"x"]).await.unwrap_err(), "UnrecognizedClientException");
 }

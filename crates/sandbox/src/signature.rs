@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::ErrorAnswer;
-use crate::config::StaticKeys;
+use crate::SigningKeys;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW_MINUTES_MAX: i64 = 5;
@@ -117,7 +117,7 @@ impl<'a> Authorization<'a> {
     pub(super) fn verify(
         &self,
         request: &SignedRequest<'_>,
-        keys: &StaticKeys,
+        keys: &SigningKeys,
         now: Timestamp,
     ) -> Result<(), SignatureFault> {
         if self.access_key_id != keys.access_key_id {
@@ -259,8 +259,8 @@ mod tests {
 
     const BODY: &[u8] = b"{\"StreamName\":\"s\"}";
 
-    fn keys() -> StaticKeys {
-        StaticKeys { access_key_id: "AKID".to_owned(), secret_access_key: "secret".to_owned() }
+    fn keys() -> SigningKeys {
+        SigningKeys { access_key_id: "AKID".to_owned(), secret_access_key: "secret".to_owned() }
     }
 
     fn now() -> Timestamp {

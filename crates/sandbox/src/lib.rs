@@ -57,8 +57,22 @@ pub use stats::{Stats, StreamStats};
 pub use store::{Store, StoredRecord};
 pub use streams::StreamPolicy;
 
-use crate::batch::limits::{KINESIS_RECORD_BYTES_MAX, KINESIS_REQUEST_BYTES_MAX};
-use crate::config::StaticKeys;
+use kinetail_base::limits::{KINESIS_RECORD_BYTES_MAX, KINESIS_REQUEST_BYTES_MAX};
+
+/// The keys that requests must be signed with. `Debug` does not show them.
+#[derive(Clone)]
+pub struct SigningKeys {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+}
+
+impl std::fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKeys(hidden)")
+    }
+}
 
 /// How a sandbox behaves.
 #[derive(Debug, Clone)]
@@ -83,7 +97,7 @@ pub struct SandboxOptions {
     /// same seed meet the same faults.
     pub seed: u64,
     /// The keys that requests must be signed with; with `None` any well-formed signature will do.
-    pub verify: Option<StaticKeys>,
+    pub verify: Option<SigningKeys>,
     /// The time, for signatures, the `Date` header and records.
     pub clock: fn() -> Timestamp,
     /// A file that gets one JSON line for each request, before its answer goes out.

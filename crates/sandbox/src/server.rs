@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::respond;
 use super::shared::Shared;
 use super::{SandboxError, SandboxHandle, SandboxOptions, Store};
-use crate::repeats::Repeats;
+use kinetail_base::repeats::Repeats;
 
 /// Connections that are served at a time; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;

@@ -83,7 +83,7 @@ async fn the_null_store_counts_and_answers_as_the_others_do() {
 
 #[tokio::test]
 async fn the_null_store_verifies_signatures_too() {
-    let verify = Some(StaticKeys {
+    let verify = Some(SigningKeys {
         access_key_id: "AKID".to_owned(),
         secret_access_key: "secret".to_owned(),
     });

@@ -12,7 +12,7 @@ use super::decode::{
 };
 use super::names::Service;
 use super::shard::hash_key;
-use crate::batch::limits::{PARTITION_KEY_CHARS_MAX, REQUEST_RECORDS_MAX};
+use kinetail_base::limits::{PARTITION_KEY_CHARS_MAX, REQUEST_RECORDS_MAX};
 
 /// How large records and requests may be; streams differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

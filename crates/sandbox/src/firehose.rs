@@ -11,7 +11,7 @@ use super::decode::{
     stream_id,
 };
 use super::names::Service;
-use crate::batch::limits::{
+use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
 

@@ -11,7 +11,7 @@ use memchr::memmem;
 use super::answer::{AnswerShape, Entry, ErrorAnswer, SequenceNumber, put_body};
 use super::decode::{check_length, missing};
 use super::names::{Service, StreamId};
-use crate::batch::limits::REQUEST_RECORDS_MAX;
+use kinetail_base::limits::REQUEST_RECORDS_MAX;
 
 const DATA_MEMBER: &[u8] = b"\"Data\":";
 /// The stream's name is looked for in this much of each end of a body.

@@ -21,8 +21,8 @@ use super::stats::{Stats, StreamStats};
 use super::store::{Arrival, Store};
 use super::streams::{Moment, Streams};
 use super::{SandboxError, SandboxOptions};
-use crate::config::StaticKeys;
-use crate::repeats::Repeats;
+use crate::SigningKeys;
+use kinetail_base::repeats::Repeats;
 
 /// Bytes of request bodies that are held at a time, for all connections together. What a request
 /// is decoded into, and the lines that it becomes, take a few times as much, one after the other.
@@ -33,7 +33,7 @@ const BODIES_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub(super) struct Shared {
     pub(super) canned: CannedBodies,
     pub(super) faults: Mutex<Faults>,
-    pub(super) keys: Mutex<Option<StaticKeys>>,
+    pub(super) keys: Mutex<Option<SigningKeys>>,
     pub(super) limits: KinesisLimits,
     /// Whether requests are counted and not decoded.
     pub(super) null: bool,
