@@ -16,8 +16,8 @@ use clap::Args;
 
 use super::configuration::{self, ConfigArgs, Configuration};
 use super::{CliError, output};
+use crate::config::site::{Service, Site};
 use crate::config::{Destination, FlowConfig};
-use crate::send::region::{Service, Site};
 use crate::shown::{Escaped, shown};
 
 /// Options of `check`.

@@ -2,8 +2,8 @@
 
 use super::diagnostics::{Findings, Kind};
 use super::region::{self, Name};
+use super::site::{Service, from_endpoint, host, is_aws, named_service};
 use super::slot::Slot;
-use crate::send::region::{Service, from_endpoint, host, is_aws, named_service};
 
 /// Where services of AWS are in a name, behind the region.
 const AWS_DOMAIN: &str = ".amazonaws.com";

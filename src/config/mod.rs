@@ -1,12 +1,11 @@
 //! The configuration: what a person wrote, checked, and turned into types that cannot be wrong.
 //!
 //! `json`, `json_tree` and `parse` turn text into a tree that knows its places, `file` mirrors the
-//! keys,
-//! `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror into
-//! [`Config`], `drop_in` adds the flows of other files, `ignored` looks at keys that do nothing
-//! here, `diagnostics` renders every mistake at once. Nothing after [`Config`] can be invalid, and
-//! nothing here touches a log file, a stream or the network. Only `read` touches the disk, and only
-//! the configuration files.
+//! keys, `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror
+//! into [`Config`], `site` says where a service is, `drop_in` adds the flows of other files,
+//! `ignored` looks at keys that do nothing here, `diagnostics` renders every mistake at once.
+//! Nothing after [`Config`] can be invalid, and nothing here touches a log file, a stream or the
+//! network. Only `read` touches the disk, and only the configuration files.
 
 mod converters;
 mod diagnostics;
@@ -25,6 +24,7 @@ mod parse;
 mod read;
 pub(crate) mod region;
 mod scalar;
+pub mod site;
 mod slot;
 mod source;
 mod suggest;

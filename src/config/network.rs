@@ -6,9 +6,9 @@ use super::diagnostics::{Findings, Kind};
 use super::endpoint::{self, endpoint, is_custom};
 use super::file::{FlowFile, TopLevelFile};
 use super::region::{self, Name};
+use super::site::Service;
 use super::slot::Slot;
 use super::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
-use crate::send::region::Service;
 
 /// Where `/metrics` and its neighbours are served unless the configuration says otherwise.
 pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =

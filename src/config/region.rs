@@ -1,7 +1,7 @@
 //! Names of regions: how they look, which there are, and which one was meant.
 
+use super::site::is_region;
 use super::suggest::nearest;
-use crate::send::region::is_region;
 
 /// The regions that were known when this was written. A new one is no mistake.
 const KNOWN: &[&str] = &[

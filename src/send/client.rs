@@ -24,8 +24,8 @@ use tokio::sync::{Mutex, OnceCell};
 use super::credentials;
 use super::http::{self, CaBundleError};
 use super::protocol::PreEncodedProtocol;
-use super::region::{self, Service, Site};
 use super::user_agent::UserAgentHeader;
+use crate::config::site::{self, Service, Site};
 use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig};
 
 /// A connection is made within this time, or not.
@@ -237,7 +237,7 @@ fn configured_region(config: &AwsConfig) -> Option<Region> {
         &config.flow_region,
     ];
     let named = regions.into_iter().find_map(Option::as_deref);
-    let name = named.or_else(|| endpoints(config).find_map(region::from_endpoint))?;
+    let name = named.or_else(|| endpoints(config).find_map(site::from_endpoint))?;
     Some(Region::new(name.to_owned()))
 }
 
@@ -252,7 +252,7 @@ fn endpoints(config: &AwsConfig) -> impl Iterator<Item = &str> {
 async fn ask_machine(config: &AwsConfig, providers: &ProviderConfig) -> Option<Region> {
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::builder().configure(providers).build());
-    if endpoints(config).any(|url| !region::is_aws(url)) {
+    if endpoints(config).any(|url| !site::is_aws(url)) {
         return chain.region().await;
     }
     chain.or_else(ImdsRegionProvider::builder().configure(providers).build()).region().await

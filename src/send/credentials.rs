@@ -22,7 +22,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
-use super::region;
+use crate::config::site;
 use crate::config::{AwsConfig, RoleConfig, StaticKeys};
 
 /// The name of the sessions of assumed roles, as with the Java agent: trust policies and logs of
@@ -132,7 +132,7 @@ pub(super) async fn assume(
 /// What a client of STS is made of.
 pub(super) fn sts_config(config: &AwsConfig, shared: &SdkConfig) -> SdkConfig {
     let endpoint = config.sts_endpoint.as_deref();
-    let named = endpoint.and_then(region::from_endpoint).map(|name| Region::new(name.to_owned()));
+    let named = endpoint.and_then(site::from_endpoint).map(|name| Region::new(name.to_owned()));
     let region = named
         .or_else(|| shared.region().cloned())
         .unwrap_or_else(|| Region::from_static(STS_REGION_DEFAULT));

@@ -27,7 +27,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
-use super::region::host;
+use crate::config::site::host;
 
 /// Names the certificates to believe, for every AWS tool.
 const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";

@@ -4,7 +4,7 @@
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
 //! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer` and
 //! `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
-//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http`, `region` and
+//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http` and
 //! `user_agent`) beneath. A sender never drops a record without
 //! saying so in the [`Outcome`].
 
@@ -20,7 +20,6 @@ pub mod http;
 pub mod kinesis;
 pub mod ledger;
 pub mod protocol;
-pub mod region;
 pub mod retry;
 pub mod sdk_error;
 pub mod sender;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::AwsConfig;
+use crate::config::site::{Service, Site};
 use crate::send::client::REGION_DEFAULT;
-use crate::send::region::{Service, Site};
 use crate::shown::shown;
 
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];

@@ -15,11 +15,11 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
 use super::{CliError, service};
+use crate::config::site::{Service, Site};
 use crate::config::{Config, Destination, FlowConfig};
 use crate::sandbox;
 use crate::send::classify::{Verdict, classify};
 use crate::send::client::Aws;
-use crate::send::region::{Service, Site};
 use crate::send::sdk_error::call_error;
 use crate::send::transport::CallError;
 use crate::shown::Escaped;

@@ -1,5 +1,5 @@
 //! Where a service is, from what the configuration says. Pure; asking the machine it runs on is
-//! `client`'s part.
+//! the part of `send::client`.
 //!
 //! What is nearest counts: the flow's own keys, then those of the service, then `region`. Within
 //! each, a region that is spelt out counts more than the one in the host name of an endpoint.
