@@ -26,6 +26,7 @@ use crate::admin::server::{Admin, Reach};
 use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
+use crate::checkpoint::place;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
 use crate::ec2::{self, MachineFacts, Sources};
@@ -124,6 +125,10 @@ impl Daemon {
         let options = StoreOptions { flows: flow_ids };
         let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
         report_store(&config.checkpoint_file, &store_report);
+        // It was opened: nothing is in its way.
+        for text in place::examine(&config.checkpoint_file).unwrap_or_default() {
+            tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
+        }
         import::at_start(&config, &store)?;
         let aws = Aws::load(&config.aws).await?;
         let mut tasks = JoinSet::new();

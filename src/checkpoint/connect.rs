@@ -1,7 +1,6 @@
 //! One connection: whose file it is, whether it is sound, and the settings that every connection
 //! needs. A file that is not ours is not written to, not even to look at it.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use super::backend::{WriteError, io, sqlite};
 use super::files;
 use super::mirror::Mirror;
 use super::schema::{self, Maker, ReadError};
+use super::strangers;
 
 /// How long one statement waits for another process's lock. Commits wait behind it, so it is short.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -22,10 +22,13 @@ const HEADER_BYTES: usize = 20;
 
 /// Opens for writing, checks whose the database is and that it is sound, and reads it.
 pub(super) fn connect(path: &Path) -> Result<(Connection, Mirror), WriteError> {
+    let path = &files::resolved(path);
     check_header(path)?;
     refuse_others(path)?;
     files::make_private(path).map_err(io("make private"))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut conn = Connection::open_with_flags(path, flags).map_err(sqlite("open"))?;
     conn.busy_timeout(BUSY_WAIT).map_err(sqlite("open"))?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sqlite("open"))?;
@@ -50,7 +53,7 @@ pub(super) fn connect(path: &Path) -> Result<(Connection, Mirror), WriteError> {
 /// A file whose header no SQLite would write to is damaged, whatever SQLite makes of it.
 fn check_header(path: &Path) -> Result<(), WriteError> {
     let mut header = [0; HEADER_BYTES];
-    let sound = match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
+    let sound = match strangers::open(path).and_then(|mut file| file.read_exact(&mut header)) {
         Ok(()) => {
             header.starts_with(b"SQLite format 3\0")
                 && (header.ends_with(&[1, 1]) || header.ends_with(&[2, 2]))
@@ -69,7 +72,8 @@ fn check_header(path: &Path) -> Result<(), WriteError> {
 fn refuse_others(path: &Path) -> Result<(), WriteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let maker = Connection::open_with_flags(immutable_uri(path), flags)
         .map_err(ReadError::from)
         .and_then(|conn| schema::maker(&conn));

@@ -20,6 +20,17 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// What lies in the place of one of the store's files is not the store's. It is left as it is.
+    #[error(
+        "use {}, which {why}; it is left as it is: move it away, or change checkpointFile",
+        path.display()
+    )]
+    InTheWay {
+        /// The file.
+        path: PathBuf,
+        /// What it is, after "which".
+        why: String,
+    },
     /// Another running agent holds the instance lock.
     #[error(
         "take the checkpoint file {}: {} uses it; stop that one, or give this one its own \

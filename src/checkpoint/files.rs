@@ -10,8 +10,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 use super::error::StoreError;
 use super::owner::{self, directory};
+use super::strangers;
 
 /// Checkpoints name files and show sizes: they are for the agent's user only.
 pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;
@@ -36,8 +40,8 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Makes the directory if it is missing and resolves links, so that one file has one lock however
-/// it is named.
+/// Makes the directory if it is missing and resolves the links to it, so that one file has one lock
+/// however it is named.
 pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
     let Some(name) = path.file_name() else {
         return Err(StoreError::NotAFile { path: path.to_owned() });
@@ -45,13 +49,16 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
     let dir = directory(path);
     owner::make_directory(dir)
         .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })?;
-    match fs::canonicalize(path) {
-        Ok(path) => Ok(path),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => fs::canonicalize(dir)
-            .map(|dir| dir.join(name))
-            .map_err(|source| StoreError::Directory { path: dir.to_owned(), source }),
-        Err(source) => Err(StoreError::Io { doing: "resolve", path: path.to_owned(), source }),
-    }
+    fs::canonicalize(dir)
+        .map(|dir| dir.join(name))
+        .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })
+}
+
+/// `path` with the links resolved that lead to its directory, for SQLite, which is told to follow
+/// none.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let Some(name) = path.file_name() else { return path.to_owned() };
+    fs::canonicalize(directory(path)).map_or_else(|_| path.to_owned(), |dir| dir.join(name))
 }
 
 /// Turns a refusal of the file system into an error that says who would have to do what.
@@ -90,13 +97,14 @@ pub(super) fn make_private(path: &Path) -> io::Result<()> {
     for suffix in SIDECARS.into_iter().chain([""]) {
         owner::hand_over_existing(&beside(path, suffix))?;
     }
-    let metadata = fs::metadata(path)?;
+    let file = strangers::open(path)?;
+    let metadata = file.metadata()?;
     let mode = metadata.mode() & PERMISSION_BITS;
     let owners = mode & OWNER_BITS;
     if mode == owners || metadata.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(owners))
+    file.set_permissions(Permissions::from_mode(owners))
 }
 
 /// Device and inode of what is at `path` now; `None` if nothing is.
@@ -118,7 +126,7 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// Writes a finished database through to the disk and names it the complete replacement.
 pub(super) fn promote(building: &Path, new: &Path) -> io::Result<()> {
-    File::open(building)?.sync_all()?;
+    strangers::open(building)?.sync_all()?;
     fs::rename(building, new)?;
     sync_directory(new)
 }
@@ -127,16 +135,25 @@ pub(super) fn promote(building: &Path, new: &Path) -> io::Result<()> {
 pub(super) fn set_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
     let aside = free_name(path, stamp)?;
     for suffix in SIDECARS {
-        match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
+        match rename_to_free(&beside(path, suffix), &beside(&aside, suffix)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
     }
-    fs::rename(path, &aside)?;
+    rename_to_free(path, &aside)?;
     for suffix in SIDECARS.into_iter().chain([""]) {
         owner::hand_over_existing(&beside(&aside, suffix))?;
     }
     Ok(aside)
+}
+
+/// Renames to a name that nothing has, or fails.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => fs::rename(from, to),
+        renamed => Ok(renamed?),
+    }
 }
 
 /// Puts the complete replacement in its place. What was there before is overwritten.
@@ -193,13 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn two_names_of_one_file_resolve_to_the_same_path() {
+    fn two_names_of_one_directory_resolve_to_the_same_path() {
         let root = tempfile::tempdir().unwrap();
-        let real = root.path().join("real");
-        fs::write(&real, "x").unwrap();
-        let link = root.path().join("link");
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        assert_eq!(prepare(&link).unwrap(), prepare(&real).unwrap());
+        fs::create_dir(root.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", root.path().join("link")).unwrap();
+        let name = |dir: &str| prepare(&root.path().join(dir).join("db")).unwrap();
+        assert_eq!(name("link"), name("real"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::error::StoreError;
 use super::files::{self, PRIVATE_FILE_MODE};
-use super::owner;
+use super::{owner, strangers};
 
 /// A pid has at most ten digits; anything longer in the lock file is not ours.
 const PID_BYTES_MAX: u64 = 16;
@@ -52,7 +52,9 @@ impl InstanceLock {
 
 /// Fails if somebody holds the lock of this checkpoint file. Takes no lock and makes no file.
 pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
-    let Ok(mut file) = File::open(files::beside(checkpoint_file, ".lock")) else { return Ok(()) };
+    let Ok(mut file) = strangers::open(&files::beside(checkpoint_file, ".lock")) else {
+        return Ok(());
+    };
     if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         let path = checkpoint_file.to_owned();
         return Err(StoreError::InUse { path, pid: read_pid(&mut file) });
@@ -62,14 +64,14 @@ pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
 
 /// Opens the lock file without following a link: a link there is somebody's trap.
 fn open(path: &Path) -> io::Result<File> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(PRIVATE_FILE_MODE)
-        .custom_flags(no_follow)
+        .custom_flags(flags.bits().cast_signed())
         .open(path)?;
     owner::hand_over(&file, path)?;
     Ok(file)

@@ -8,7 +8,8 @@
 //! when it is written and what a failure means; `open` decides what a file that is found there
 //! is; `schema` has the tables; `database`, `connect`, `rebuild` and `files` are the shells around
 //! SQLite and the directory; `owner` gives what root makes to the service; `witness` notices that
-//! somebody else changed the files; `lock` keeps a second agent out. `place` says where the
+//! somebody else changed the files; `lock` keeps a second agent out; `strangers` sees what
+//! lies in the way of all of them. `place` says where the
 //! database is when `checkpointFile` names the Java agent's, `private_copy` reads one that must
 //! not change.
 
@@ -27,6 +28,7 @@ mod open;
 mod owner;
 mod rebuild;
 mod schema;
+mod strangers;
 mod witness;
 mod writer;
 

@@ -196,14 +196,6 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_set_aside() {
-        let mut random = fastrand::Rng::with_seed(40);
-        let garbage: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(10_000).collect();
-        assert!(opens_or_is_set_aside(&garbage, "noise").fresh_after_corruption());
-        assert!(opens_or_is_set_aside(b"{\"offset\": 1}\n", "text").fresh_after_corruption());
-    }
-
-    #[test]
     fn a_damaged_log_takes_back_commits_but_invents_none() {
         let dir = scratch();
         let path = dir.path().join("db");

@@ -124,7 +124,7 @@ mod tests {
         let store = open(&path);
         let running = owners(dir.path());
         store.close().unwrap();
-        fs::write(&path, "damaged").unwrap();
+        fs::write(&path, "SQLite format 3\0damaged").unwrap();
         open(&path).close().unwrap();
         let names: Vec<_> = running.keys().map(|name| name.display().to_string()).collect();
         assert_eq!(names, ["c.db", "c.db-shm", "c.db-wal", "c.db.lock"]);

@@ -12,10 +12,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connect::{connect, immutable_uri};
 use super::error::StoreError;
-use super::files::beside;
+use super::files::{self, beside};
 use super::lock;
 use super::private_copy::{CopyError, PrivateCopy};
 use super::schema::{self, Maker};
+use super::strangers;
 
 /// Where the databases are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,17 @@ pub fn is_java_agents(path: &Path) -> bool {
 /// [`StoreError::InUse`].
 pub fn refuse_user(path: &Path) -> Result<(), StoreError> {
     lock::refuse_holder(path)
+}
+
+/// Whether a store could open at `path`, as far as looking can tell. Gives what is unsafe about its
+/// directory, each with what to do. Changes nothing.
+///
+/// # Errors
+/// What [`Store::open`](super::store::Store::open) would fail with because of what lies there.
+pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
+    let path = files::resolved(path);
+    strangers::refuse(&path)?;
+    Ok(strangers::unsafe_directories(&path))
 }
 
 /// The flows that have run with kinetail's database at `path`; none if there is no database or it

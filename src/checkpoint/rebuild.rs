@@ -46,8 +46,10 @@ pub(super) fn finish_replacing(path: &Path, stamp: &str) -> Result<(), WriteErro
 /// Makes the database in one transaction; nobody looks at it before it is complete.
 fn build(path: &Path, mirror: &Mirror) -> Result<(), WriteError> {
     files::create_private(path).map_err(io("make"))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(sqlite("make"))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(files::resolved(path), flags).map_err(sqlite("make"))?;
     let fill = || {
         conn.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))?;
         let transaction = conn.unchecked_transaction()?;

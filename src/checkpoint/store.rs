@@ -17,6 +17,7 @@ use super::files;
 use super::lock::InstanceLock;
 use super::mirror::Mirror;
 use super::open;
+use super::strangers;
 use super::writer::{Ticket, Writer};
 use super::{Change, Checkpoint};
 use kinetail_base::identity::FileKey;
@@ -132,6 +133,8 @@ impl Store {
     /// See [`StoreError`]. A corrupt database is no error: it is moved aside and reported.
     pub fn open(path: &Path, options: &StoreOptions) -> Result<(Self, OpenReport), StoreError> {
         let path = files::prepare(path)?;
+        // Before anything is made: what is not ours stays without so much as a lock beside it.
+        strangers::refuse(&path)?;
         let lock = InstanceLock::take(&path)?;
         let (mut database, mirror, report) = open::open_or_make(&path, options, now_millis())?;
         database.hold(lock);

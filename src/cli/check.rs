@@ -16,6 +16,7 @@ use clap::Args;
 
 use super::configuration::{self, ConfigArgs, Configuration};
 use super::{CliError, output};
+use crate::checkpoint::place;
 use crate::config::site::{Service, Site};
 use crate::config::{Destination, FlowConfig};
 use crate::shown::{Escaped, shown};
@@ -55,7 +56,19 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         failures += runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
     }
     writeln!(out, "\ncheckpoints in {}", shown(&configuration.config.checkpoint_file))?;
-    let warnings = configuration.warnings;
+    let mut warnings = configuration.warnings;
+    match place::examine(&configuration.config.checkpoint_file) {
+        Ok(unsafe_about_it) => {
+            for text in &unsafe_about_it {
+                writeln!(out, "  warning: {text}")?;
+            }
+            warnings += unsafe_about_it.len();
+        }
+        Err(error) => {
+            failures += 1;
+            writeln!(out, "  error: cannot {}", Escaped(error))?;
+        }
+    }
     let found = match (failures, warnings) {
         (0, 0) => "no errors".to_owned(),
         (0, warnings) => format!("no errors; {} above", plural(warnings, "warning")),
