@@ -1,6 +1,7 @@
 //! The real binary on real files: rotations while it ships, stops and starts, and what goes wrong.
 
 mod checkpoints;
+mod drill;
 mod lifecycle;
 mod observability;
 mod rotation;

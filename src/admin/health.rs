@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn a_store_that_has_ended_is_an_illness_and_one_that_fails_is_not() {
         let mut snapshot = snapshot(Vec::new());
-        snapshot.process.checkpoints = StoreHealth::Failing { reason: "full".to_owned() };
+        snapshot.process.checkpoints =
+            StoreHealth::Failing { reason: "full".to_owned(), since: snapshot.now };
         assert!(missing(&snapshot).is_empty());
         snapshot.process.checkpoints = StoreHealth::Closed;
         assert_eq!(illnesses(&snapshot), vec!["the checkpoint store has ended"]);

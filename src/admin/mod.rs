@@ -9,6 +9,7 @@ pub mod server;
 pub mod status;
 
 mod file_lag;
+mod flow_health;
 mod health;
 mod host;
 mod page;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::health;
-use super::status::{FileStatus, FlowSnapshot, FlowStatus, Snapshot, display_path, most_behind};
+use super::status::{FileStatus, FlowSnapshot, Snapshot, display_path, most_behind};
+use super::{flow_health, health};
 use crate::checkpoint::store::StoreHealth;
 use crate::send::DestinationHealth;
 use crate::shown;
@@ -14,6 +14,10 @@ use crate::tail::problems::FileProblem;
 
 /// Beyond this many files of one flow the least lagging are left out and counted.
 const FILES_PER_FLOW_MAX: usize = 1_000;
+
+/// What to do while checkpoints cannot be written.
+const CHECKPOINTS_FIX: &str = "free space on the disk that holds the file, or repair it; until \
+    then do not restart: what was acknowledged meanwhile would be sent again";
 
 #[derive(Debug, Serialize)]
 struct Page<'a> {
@@ -39,6 +43,10 @@ struct Checkpoints<'a> {
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,6 +57,19 @@ struct Flow<'a> {
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_probe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try: Option<String>,
+    #[serde(flatten)]
+    place: Option<Where<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_success: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<Failure>,
     alive: bool,
     scanned_once: bool,
     seconds_since_step: f64,
@@ -62,6 +83,22 @@ struct Flow<'a> {
     problems: Vec<FileTrouble<'a>>,
     files_omitted: usize,
     files: Vec<File>,
+}
+
+/// Where requests go, and as whom.
+#[derive(Debug, Serialize)]
+struct Where<'a> {
+    endpoint: &'a str,
+    region: &'a str,
+    credentials: &'a str,
+}
+
+/// The last request or record that failed.
+#[derive(Debug, Serialize)]
+struct Failure {
+    time: String,
+    code: String,
+    message: String,
 }
 
 /// What is in the way of a file, a directory or a pattern.
@@ -92,10 +129,17 @@ struct File {
 pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
     let problems = health::missing(snapshot);
     let process = &snapshot.process;
-    let (health, reason) = match &process.checkpoints {
+    let (health, trouble) = match &process.checkpoints {
         StoreHealth::Closed => ("closed", None),
-        StoreHealth::Failing { reason } => ("failing", Some(reason.as_str())),
+        StoreHealth::Failing { reason, since } => ("failing", Some((reason.as_str(), *since))),
         StoreHealth::Ok => ("ok", None),
+    };
+    let checkpoints = Checkpoints {
+        file: display_path(&process.checkpoint_file),
+        health,
+        reason: trouble.map(|(reason, _)| reason),
+        since: trouble.map(|(_, since)| snapshot.date_of(since)),
+        fix: trouble.map(|_| CHECKPOINTS_FIX),
     };
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
@@ -107,7 +151,7 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
             used_bytes: process.memory_used_bytes,
             budget_bytes: process.memory_budget_bytes,
         },
-        checkpoints: Checkpoints { file: display_path(&process.checkpoint_file), health, reason },
+        checkpoints,
         flows: snapshot.flows.iter().map(|flow| flow_of(flow, snapshot)).collect(),
     };
     let text = serde_json::to_string_pretty(&page)? + "\n";
@@ -116,14 +160,34 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
 
 fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
     let status = &flow.status;
-    let (health, reason) = health_of(status);
+    let view = status.destination_state.view();
+    let health = flow_health::of(status, &view, snapshot);
+    let date = |moment| snapshot.date_of(moment);
+    let is_parked = matches!(status.health, DestinationHealth::Parked { .. });
+    let next = view.next_try.map(date);
+    let (next_probe, next_try) = if is_parked { (next, None) } else { (None, next) };
     let problems = status.problems.iter().map(|problem| trouble_of(problem, snapshot)).collect();
     let (files, files_omitted) = most_behind(status, FILES_PER_FLOW_MAX);
     Flow {
         id: &status.flow,
         destination: &status.destination,
-        health,
-        reason,
+        health: health.word,
+        reason: health.reason,
+        fix: health.fix,
+        since: date(health.since),
+        next_probe,
+        next_try,
+        place: status.destination_state.place().map(|place| Where {
+            endpoint: &place.endpoint,
+            region: &place.region,
+            credentials: &place.credentials,
+        }),
+        last_success: view.last_success.map(date),
+        last_error: view.last_error.map(|error| Failure {
+            time: date(error.at),
+            code: error.code,
+            message: error.message,
+        }),
         alive: flow.alive,
         scanned_once: status.scanned_once,
         seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
@@ -138,29 +202,6 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         files_omitted,
         files: files.into_iter().map(file_of).collect(),
     }
-}
-
-/// The worst that is known about a flow: its destination first, then its files.
-fn health_of(status: &FlowStatus) -> (&'static str, Option<Cow<'_, str>>) {
-    match &status.health {
-        DestinationHealth::Ok => match degraded(status) {
-            Some(reason) => ("degraded", Some(Cow::Owned(reason))),
-            None => ("ok", None),
-        },
-        DestinationHealth::Parked { reason } => ("parked", Some(Cow::Borrowed(reason))),
-        DestinationHealth::Retrying { reason } => ("retrying", Some(Cow::Borrowed(reason))),
-    }
-}
-
-/// Why lines may be missing although the destination takes them.
-fn degraded(status: &FlowStatus) -> Option<String> {
-    let worst = status.problems.iter().filter(|problem| problem.reason.degrades());
-    let first = worst.clone().min_by_key(|problem| problem.since)?;
-    let more = match worst.count() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more, see problems)"),
-    };
-    Some(format!("{}: {}{more}", display_path(&first.path), first.sentence()))
 }
 
 fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<'a> {
@@ -198,6 +239,7 @@ mod tests {
 
     use super::*;
     use crate::admin::status::tests::{file, snapshot};
+    use crate::metrics::destination::Place;
 
     fn page(snapshot: &Snapshot) -> Value {
         serde_json::from_str(&render(snapshot).unwrap()).unwrap()
@@ -220,6 +262,7 @@ mod tests {
                     "flow": "f",
                     "destination": "Kinesis stream s",
                     "health": "ok",
+                    "since": "2026-11-18T11:05:10Z",
                     "alive": true,
                     "scanned_once": true,
                     "seconds_since_step": 0.0,
@@ -249,13 +292,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_on_the_page_with_its_reason() {
         let mut snapshot = snapshot(Vec::new());
-        snapshot.process.checkpoints = StoreHealth::Failing { reason: "disk full".to_owned() };
+        snapshot.process.checkpoints =
+            StoreHealth::Failing { reason: "disk full".to_owned(), since: snapshot.now };
         let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
         Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
         snapshot.flows[0].alive = false;
         let page = page(&snapshot);
         assert_eq!(page["checkpoints"]["health"], "failing");
         assert_eq!(page["checkpoints"]["reason"], "disk full");
+        assert_eq!(page["checkpoints"]["since"], "2026-11-18T11:06:40Z");
+        assert!(page["checkpoints"]["fix"].as_str().unwrap().contains("free space"), "{page}");
         assert_eq!(page["flows"][0]["health"], "parked");
         assert_eq!(page["flows"][0]["reason"], "no such stream");
         assert_eq!((&page["healthy"], &page["ready"]), (&json!(false), &json!(false)));
@@ -290,6 +336,56 @@ mod tests {
         let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
         Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
         assert_eq!(page(&snapshot)["flows"][0]["health"], "parked", "the worse one is told");
+    }
+
+    #[test]
+    fn a_destination_is_told_with_where_it_is_and_what_happened_there_last() {
+        let mut snapshot = snapshot(Vec::new());
+        let start = snapshot.now;
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let state = Arc::clone(&snapshot.flows[0].status.destination_state);
+        state.set_place(Place {
+            endpoint: "https://kinesis.eu-west-1.amazonaws.com:443".to_owned(),
+            region: "eu-west-1".to_owned(),
+            credentials: "profile prod of /root/.aws/credentials".to_owned(),
+        });
+        state.on_success(start);
+        state.on_request(1, after(10));
+        snapshot.now = after(12);
+        assert_eq!(page(&snapshot)["flows"][0]["health"], "ok", "it may still be under way");
+        snapshot.now = after(20);
+        let stalled = page(&snapshot);
+        let flow = &stalled["flows"][0];
+        assert_eq!(flow["health"], "waiting");
+        let reason = "no answer from https://kinesis.eu-west-1.amazonaws.com:443 for 10 s";
+        assert_eq!(flow["reason"], reason);
+        assert_eq!(
+            (&flow["since"], &flow["region"]),
+            (&json!("2026-11-18T11:06:30Z"), &json!("eu-west-1"))
+        );
+        assert_eq!(flow["last_success"], "2026-11-18T11:06:20Z");
+        state.on_end(1);
+        state.on_record_errors("SlowDown", "slower", after(20));
+        state.on_wait(1, after(25));
+        let throttled = page(&snapshot);
+        let flow = &throttled["flows"][0];
+        assert_eq!(
+            (&flow["health"], &flow["reason"]),
+            (&json!("retrying"), &json!("SlowDown: slower"))
+        );
+        assert_eq!(flow["last_error"]["code"], "SlowDown");
+        assert_eq!(flow["next_try"], "2026-11-18T11:06:45Z");
+        let parked = DestinationHealth::Parked { reason: "denied".to_owned() };
+        Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
+        state.on_health(after(20));
+        let parked = page(&snapshot);
+        let flow = &parked["flows"][0];
+        assert_eq!(
+            (&flow["next_probe"], &flow["next_try"]),
+            (&json!("2026-11-18T11:06:45Z"), &Value::Null)
+        );
+        assert_eq!(flow["since"], "2026-11-18T11:06:40Z");
+        assert_eq!(flow["credentials"], "profile prod of /root/.aws/credentials");
     }
 
     #[test]

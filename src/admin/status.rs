@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::checkpoint::store::StoreHealth;
+use crate::metrics::destination::DestinationState;
 use crate::metrics::prometheus::Prometheus;
 use crate::metrics::totals::FlowTotals;
 use crate::send::DestinationHealth;
@@ -51,6 +52,8 @@ pub struct FlowStatus {
     pub problems: Vec<FileProblem>,
     /// How many problems there are; `problems` may hold fewer.
     pub problems_total: usize,
+    /// Where its destination is and what happened there last.
+    pub destination_state: Arc<DestinationState>,
 }
 
 impl FlowStatus {
@@ -75,6 +78,7 @@ impl FlowStatus {
             totals: FlowTotals::default(),
             problems: Vec::new(),
             problems_total: 0,
+            destination_state: Arc::default(),
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum StoreHealth {
     Failing {
         /// Why the last attempt failed.
         reason: String,
+        /// Since when.
+        since: Instant,
     },
     /// The last commit was written.
     Ok,

@@ -225,7 +225,8 @@ impl<B: Backend> Writer<B> {
                     ),
                     Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
                 }
-                self.report(StoreHealth::Failing { reason });
+                let since = self.failures.since().unwrap_or(now);
+                self.report(StoreHealth::Failing { reason, since });
                 self.trouble = Some(Trouble::after(self.trouble, &error, now));
                 false
             }
@@ -473,7 +474,7 @@ pub(super) mod tests {
                 assert!(file < 1_000, "a database of a few pages holds this many rows");
             }
             let reason = match &*health.lock().unwrap() {
-                StoreHealth::Failing { reason } => reason.clone(),
+                StoreHealth::Failing { reason, .. } => reason.clone(),
                 other => panic!("{other:?}"),
             };
             assert!(reason.contains("full"), "{reason}");

@@ -1,12 +1,11 @@
 //! `kinetail check`: every mistake at once, what each flow would do, and with `--aws` whether AWS
 //! lets it. Changes nothing: no file is written, no record is put.
 //!
-//! `files` looks at what a flow would follow, `access` says why a file cannot be read, `origin`
-//! says where regions and credentials come from, `probe` asks AWS.
+//! `files` looks at what a flow would follow, `access` says why a file cannot be read, `probe` asks
+//! AWS.
 
 mod access;
 mod files;
-mod origin;
 mod probe;
 
 use std::io::{self, Write};
@@ -19,6 +18,7 @@ use super::{CliError, output};
 use crate::checkpoint::place;
 use crate::config::site::{Service, Site};
 use crate::config::{Destination, FlowConfig};
+use crate::send::origin;
 use crate::shown::{Escaped, shown};
 
 /// Options of `check`.

@@ -13,6 +13,7 @@ use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Loaded, StoreHandle};
+use crate::config::site::Service;
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
 use crate::ec2::{self, MachineFacts};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
@@ -131,8 +132,7 @@ impl FlowThread {
         let talk = (mailbox.clone(), config);
         let sender = start_sender(shared, &launch.config, queue, talk, tasks).await?;
         let now = clock::now().instant;
-        let starting =
-            FlowStatus::starting(Arc::clone(&id), launch.config.destination.to_string(), now);
+        let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
         let (status_sender, status) = watch::channel(Arc::new(starting));
         let parts = FlowParts {
@@ -232,6 +232,14 @@ impl FlowThread {
     }
 }
 
+/// What is told of a flow before it tells anything itself.
+fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instant) -> FlowStatus {
+    FlowStatus {
+        destination_state: Arc::clone(&metrics.destination),
+        ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
+    }
+}
+
 /// How many descriptors each of this many flows may use for files. The soft limit is raised to
 /// the hard one first; that needs no privilege.
 pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
@@ -255,6 +263,11 @@ async fn start_sender(
     tasks: &mut JoinSet<()>,
 ) -> Result<AbortHandle, DaemonError> {
     let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
+    let service = match &flow.destination {
+        Destination::Firehose { .. } => Service::Firehose,
+        Destination::Kinesis { .. } => Service::Kinesis,
+    };
+    config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
     Ok(match &flow.destination {
         Destination::Kinesis { .. } => {
             let transport = KinesisTransport::new(shared.aws.kinesis(&flow.aws).await?);

@@ -223,6 +223,7 @@ impl Flow {
             totals: self.totals,
             problems: problems.shown,
             problems_total: problems.total,
+            destination_state: Arc::clone(&self.metrics.destination),
         };
         self.status.send_replace(Arc::new(status));
     }

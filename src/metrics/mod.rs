@@ -3,10 +3,11 @@
 //!
 //! `prometheus` renders them, `describe` says what each means, `process` reads what the kernel
 //! knows about this process, `cloudwatch` sends the Java agent's few, `totals` are those that are
-//! read back. Nothing here decides
+//! read back, `destination` is what the status page tells of one. Nothing here decides
 //! anything, and no failure here reaches the data path.
 
 pub mod cloudwatch;
+pub mod destination;
 pub mod prometheus;
 pub mod totals;
 
@@ -174,6 +175,8 @@ pub struct FlowMetrics {
     pub scans: Counter,
     /// What the flow's requests came to, for those who have to read it back.
     pub requests: Arc<totals::RequestCounts>,
+    /// What the status page tells of the flow's destination.
+    pub destination: Arc<destination::DestinationState>,
 }
 
 impl FlowMetrics {
@@ -205,6 +208,7 @@ impl FlowMetrics {
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
             scans: c(name::SCANS),
             requests: Arc::default(),
+            destination: Arc::default(),
             requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
         };

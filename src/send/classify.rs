@@ -49,7 +49,7 @@ pub enum Verdict {
 
 /// The group of a code in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Group {
+pub(super) enum Group {
     Fault,
     Internal,
     Passing,
@@ -159,6 +159,11 @@ pub fn classify(error: &CallError) -> Verdict {
         CallError::Service { status, code, .. } => classify_answer(*status, code),
         CallError::Unreadable(_) => Verdict::Transient { ambiguous: true, alarm: true },
     }
+}
+
+/// The group of a code, if it is known.
+pub(super) fn group(code: &str) -> Option<Group> {
+    lookup(code).map(|(_, group)| group)
 }
 
 fn classify_answer(status: u16, code: &str) -> Verdict {

@@ -5,6 +5,8 @@
 //! shutdown are the sender's; for `CloudWatch` they are on. Credentials and their cache are shared
 //! by all clients that use the same role. No error here contains a secret.
 
+mod place;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

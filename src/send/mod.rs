@@ -2,12 +2,12 @@
 //!
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
-//! next), `gate` (whether the destination is parked), `classify`, `retry`, `window`, `answer` and
-//! `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
-//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http` and
-//! `user_agent`) beneath. A sender never drops a record without
-//! saying so in the [`Outcome`].
+//! next), `gate` (whether the destination is parked), `classify`, `advice`, `retry`, `window`,
+//! `answer` and `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
+//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http`, `origin` and
+//! `user_agent`) beneath. A sender never drops a record without saying so in the [`Outcome`].
 
+pub mod advice;
 pub mod answer;
 pub mod classify;
 pub mod client;
@@ -19,6 +19,7 @@ pub mod gate;
 pub mod http;
 pub mod kinesis;
 pub mod ledger;
+pub(crate) mod origin;
 pub mod protocol;
 pub mod retry;
 pub mod sdk_error;

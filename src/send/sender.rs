@@ -5,6 +5,8 @@
 //! `max_in_flight` batches, retries for ever, and stops at once when its future is dropped; what
 //! was in flight then is for the flow to send again after the next start.
 
+mod lines;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,10 +24,12 @@ use super::gate::{Gate, Permit};
 use super::retry;
 use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
+use crate::batch::BatchId;
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
 pub use crate::metrics::cloudwatch::RequestReport;
-use crate::repeats::{Line, Repeats};
+use crate::metrics::destination::DestinationState;
+use crate::repeats::Repeats;
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
@@ -137,6 +141,7 @@ impl<T: Transport> Sender<T> {
         let mut first_attempt = None;
         while let Some(request) = delivery.request() {
             if !self.wait_for_permit(&delivery).await {
+                self.destination().forget(delivery.batch());
                 return self.emit(SenderEvent::GivenUp(delivery.batch()));
             }
             first_attempt.get_or_insert_with(Instant::now);
@@ -144,17 +149,21 @@ impl<T: Transport> Sender<T> {
             if request.again {
                 self.config.metrics.records_retried.increment(request.records as u64);
             }
+            let batch = delivery.batch();
+            self.destination().on_request(batch, Instant::now().into_std());
             let call = self.transport.put(request.body.clone(), request.records);
             let result = match timeout(CALL_DEADLINE, call).await {
                 Ok(result) => result,
                 Err(_) => Err(CallError::Deadline(CALL_DEADLINE)),
             };
+            self.destination().on_end(batch);
             let retry_after = result.as_ref().err().and_then(CallError::retry_after);
             match self.absorb(&mut delivery, request, result) {
-                Next::Backoff(failures) => self.back_off(failures, retry_after).await,
+                Next::Backoff(failures) => self.back_off(batch, failures, retry_after).await,
                 Next::Done | Next::Doubt { .. } | Next::Now => {}
             }
         }
+        self.destination().forget(delivery.batch());
         let took = first_attempt.map_or(Duration::ZERO, |start| start.elapsed());
         self.emit(SenderEvent::Outcome(delivery.into_outcome(took)));
     }
@@ -172,6 +181,7 @@ impl<T: Transport> Sender<T> {
                 Permit::WaitUntil(_) if self.config.stopping.is_cancelled() => return false,
                 // Either end of the wait leads to another look.
                 Permit::WaitUntil(at) => {
+                    self.destination().on_wait(delivery.batch(), at);
                     let probe_is_due = timeout_at(Instant::from_std(at), changed);
                     tokio::select! {
                         _ = probe_is_due => {}
@@ -183,10 +193,15 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    async fn back_off(&self, failures: u32, retry_after: Option<Duration>) {
+    async fn back_off(&self, batch: BatchId, failures: u32, retry_after: Option<Duration>) {
         let retry = self.config.retry;
         let delay = retry::delay(retry, failures, retry_after, &mut self.lock().rng);
+        self.destination().on_wait(batch, (Instant::now() + delay).into_std());
         sleep(delay).await;
+    }
+
+    fn destination(&self) -> &DestinationState {
+        &self.config.metrics.destination
     }
 
     /// Takes in how a call went: counts, logs, moves the gate and the delivery on.
@@ -242,11 +257,13 @@ impl<T: Transport> Sender<T> {
             self.log(&line, "", "", false);
         }
         let Some(first) = answer.failed.first() else {
+            self.destination().on_success(now);
             if let Some(line) = state.records.on_success(now) {
                 self.log(&line, "", "", false);
             }
             return state.gate.on_accepted();
         };
+        self.destination().on_record_errors(&first.code, &first.message, now);
         if let Some(line) = state.records.on_failure(&first.code, now) {
             self.log(&line, &first.code, &first.message, false);
         }
@@ -273,6 +290,7 @@ impl<T: Transport> Sender<T> {
             }
             verdict => verdict,
         };
+        self.destination().on_error(code, &message, now);
         if let Some(line) = state.failures.on_failure(code, now) {
             let alarm = matches!(verdict, Verdict::Transient { alarm: true, .. });
             self.log(&line, code, &message, alarm);
@@ -311,60 +329,6 @@ impl<T: Transport> Sender<T> {
     fn report_request(&self, report: RequestReport) {
         self.config.metrics.requests.add(&report);
         self.config.observer.on_request(report);
-    }
-
-    fn tell_health(&self, health: DestinationHealth, now: std::time::Instant) {
-        let flow = &self.config.flow;
-        let parked = matches!(health, DestinationHealth::Parked { .. });
-        self.config.metrics.destination_parked.set(f64::from(u8::from(parked)));
-        let line = match &health {
-            DestinationHealth::Parked { reason } => {
-                let code = reason.split(':').next().unwrap_or_default();
-                self.lock().parks.on_failure(code, now)
-            }
-            DestinationHealth::Ok | DestinationHealth::Retrying { .. } => {
-                self.lock().parks.on_success(now)
-            }
-        };
-        match (line, &health) {
-            (Some(Line::First | Line::Summary { .. }), DestinationHealth::Parked { reason }) => {
-                tracing::error!(%flow, %reason,
-                    "destination parked; nothing is lost, it is probed");
-            }
-            (Some(Line::Brief { outages, kinds, over, .. }), _) => {
-                let seconds = over.as_secs();
-                tracing::error!(%flow, times = outages, %kinds, seconds,
-                    "destination parked again and again; nothing is lost, it is probed");
-            }
-            // That requests succeed again is told with how many failed.
-            _ => {}
-        }
-        self.emit(SenderEvent::Health(health));
-    }
-
-    fn log(&self, line: &Line, code: &str, message: &str, alarm: bool) {
-        let flow = &self.config.flow;
-        match line {
-            Line::First if alarm => {
-                tracing::error!(%flow, %code, reason = %message, "unexpected answer; retrying");
-            }
-            Line::First => {
-                tracing::warn!(%flow, %code, reason = %message, "request failed; retrying");
-            }
-            Line::Brief { outages, failures, kinds, over } => {
-                let seconds = over.as_secs();
-                tracing::warn!(%flow, outages, failures, %kinds, seconds,
-                    "requests failed now and then; retried");
-            }
-            Line::Recovered { failures, kinds, lasted } => {
-                let seconds = lasted.as_secs();
-                tracing::info!(%flow, failures, %kinds, seconds, "requests succeed again");
-            }
-            Line::Summary { failures, kinds, over } => {
-                let seconds = over.as_secs();
-                tracing::warn!(%flow, failures, %kinds, seconds, "requests still fail; retrying");
-            }
-        }
     }
 
     fn emit(&self, event: SenderEvent) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -97,6 +97,34 @@ impl Home {
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
         Agent::spawn(configured(shell, "run", &self.write_config()))
+    }
+
+    /// Starts the agent as another user.
+    pub fn start_as(&self, uid: u32) -> Agent {
+        let mut command = self.command("run");
+        command.uid(uid);
+        Agent::spawn(command)
+    }
+
+    /// Starts the agent at the end of a shell script (`exec "$0" "$@"`) in a mount namespace of its
+    /// own, if this machine lets the test have one.
+    pub fn start_in_a_namespace(&self, script: &str) -> Option<Agent> {
+        let namespace = || {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+            command
+        };
+        let mount = "mount -t tmpfs tmpfs .";
+        let tried = namespace().arg(mount).current_dir(self.root()).output();
+        if !tried.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let mut shell = namespace();
+        shell.arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut command = configured(shell, "run", &self.write_config());
+        command.env("PATH", path);
+        Some(Agent::spawn(command))
     }
 
     /// Takes a key out of the configuration.

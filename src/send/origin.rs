@@ -3,15 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::AwsConfig;
+use super::client::REGION_DEFAULT;
 use crate::config::site::{Service, Site};
-use crate::send::client::REGION_DEFAULT;
+use crate::config::{AwsConfig, FlowAwsConfig};
 use crate::shown::shown;
 
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// The region, and what says so.
-pub(super) fn region(
+pub(crate) fn region(
     service: Service,
     site: &Site<'_>,
     variable: impl Fn(&str) -> Option<String>,
@@ -39,7 +39,7 @@ pub(super) fn region(
 }
 
 /// The first place in the chain that is likely to have credentials.
-pub(super) fn credentials(
+pub(crate) fn credentials(
     config: &AwsConfig,
     variable: impl Fn(&str) -> Option<String>,
     is_file: impl Fn(&Path) -> bool,
@@ -87,6 +87,35 @@ pub(super) fn credentials(
     }
 }
 
+/// The same with the role of a flow, if it has one.
+pub(super) fn credentials_of(
+    config: &AwsConfig,
+    flow: &FlowAwsConfig,
+    variable: impl Fn(&str) -> Option<String>,
+    is_file: impl Fn(&Path) -> bool,
+) -> String {
+    let source = credentials(config, variable, is_file);
+    match &flow.role {
+        Some(role) => format!("role {}, assumed with: {source}", role.arn),
+        None => source,
+    }
+}
+
+/// A URL as a person needs it to find the other side: with the port, without a user, a password, a
+/// query.
+pub(super) fn with_port(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let has_port = host.rsplit(']').next().unwrap_or_default().contains(':');
+    let port = match (has_port, scheme) {
+        (true, _) => "",
+        (false, "http") => ":80",
+        (false, _) => ":443",
+    };
+    format!("{scheme}://{host}{port}")
+}
+
 fn profile_file(named: Option<String>, home: Option<String>, default: &str) -> Option<PathBuf> {
     let in_home = || home.map(|home| PathBuf::from(home).join(".aws").join(default));
     named.map(PathBuf::from).or_else(in_home)
@@ -95,7 +124,7 @@ fn profile_file(named: Option<String>, home: Option<String>, default: &str) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{FlowAwsConfig, StaticKeys};
+    use crate::config::{RoleConfig, StaticKeys};
 
     fn variables<'v>(set: &'v [(&'v str, &'v str)]) -> impl Fn(&str) -> Option<String> {
         let set: Vec<(String, String)> =
@@ -149,6 +178,30 @@ mod tests {
         let config = AwsConfig { static_keys, ..AwsConfig::default() };
         let source = credentials(&config, variables(&keys), |_| true);
         assert_eq!(source, "awsAccessKeyId in the configuration");
+    }
+
+    #[test]
+    fn an_endpoint_is_shown_with_its_port_and_without_secrets() {
+        for (url, shown) in [
+            (
+                "https://kinesis.eu-west-1.amazonaws.com",
+                "https://kinesis.eu-west-1.amazonaws.com:443",
+            ),
+            ("http://user:secret@localhost:4566/x?token=y", "http://localhost:4566"),
+            ("http://[::1]/", "http://[::1]:80"),
+            ("http://[::1]:4566", "http://[::1]:4566"),
+        ] {
+            assert_eq!(with_port(url), shown);
+        }
+    }
+
+    #[test]
+    fn the_role_of_a_flow_is_named_with_what_it_is_assumed_with() {
+        let role = RoleConfig { arn: "arn:aws:iam::1:role/r".to_owned(), external_id: None };
+        let flow = FlowAwsConfig { role: Some(role), ..FlowAwsConfig::default() };
+        let text = credentials_of(&AwsConfig::default(), &flow, |_| None, |_| false);
+        let expected = "role arn:aws:iam::1:role/r, assumed with: the role of the EC2 instance";
+        assert_eq!(text, expected);
     }
 
     #[test]
