@@ -20,6 +20,9 @@ const BUFFER_BYTES_INITIAL: usize = 64 * 1024;
 /// `,{"Data":"","PartitionKey":""}`.
 const RECORD_FRAME_BYTES: usize = 30;
 
+/// What stands behind a record's key.
+const RECORD_SUFFIX: &[u8] = b"\"}";
+
 /// What stands behind the last record.
 const JSON_SUFFIX: &[u8] = b"]}";
 
@@ -82,12 +85,44 @@ struct Entry {
     len: u32,
     /// Without the partition key.
     data_len: u32,
+    /// The random key is the last but these two bytes: `"}`.
+    random_key: bool,
 }
 
 impl Entry {
     fn range(self) -> std::ops::Range<usize> {
         let start = self.offset as usize;
         start..start + self.len as usize
+    }
+}
+
+/// A random key has this many hexadecimal digits: 32 bits spread evenly over any number of
+/// shards, and a short key is a smaller request.
+const RANDOM_KEY_DIGITS: usize = 8;
+
+/// A partition key that only spreads records over the shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RandomKey([u8; RANDOM_KEY_DIGITS]);
+
+impl RandomKey {
+    /// The key of a random number, in lower-case hexadecimal digits.
+    #[must_use]
+    pub fn of(number: u32) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut rest = number;
+        let mut key = [0; RANDOM_KEY_DIGITS];
+        for place in key.iter_mut().rev() {
+            *place = DIGITS.get((rest & 15) as usize).copied().unwrap_or(b'0');
+            rest >>= 4;
+        }
+        Self(key)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Hexadecimal digits are always valid text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -131,6 +166,16 @@ impl Body {
     /// The offsets are 32 bits wide: the caller's limits keep a body below 4 GiB by three orders
     /// of magnitude.
     pub fn push(&mut self, data: &[u8], partition_key: &str) {
+        self.append(data, partition_key, false);
+    }
+
+    /// The same with a key that means nothing: another one may be in its place when the record is
+    /// sent again.
+    pub fn push_with_random_key(&mut self, data: &[u8], key: RandomKey) {
+        self.append(data, key.as_str(), true);
+    }
+
+    fn append(&mut self, data: &[u8], partition_key: &str, random_key: bool) {
         let keyed = self.envelope.0.keyed;
         let first = self.entries.is_empty();
         let buffer = self.growing();
@@ -149,7 +194,7 @@ impl Body {
             buffer.extend_from_slice(b"\",\"PartitionKey\":\"");
             append_json_escaped(buffer, partition_key);
         }
-        buffer.extend_from_slice(b"\"}");
+        buffer.extend_from_slice(RECORD_SUFFIX);
         let len = buffer.len() - offset;
         self.data_bytes += data.len();
         self.key_bytes += if keyed { partition_key.len() } else { 0 };
@@ -157,6 +202,7 @@ impl Body {
             offset: narrow(offset),
             len: narrow(len),
             data_len: narrow(data.len()),
+            random_key: random_key && keyed,
         });
     }
 
@@ -218,24 +264,52 @@ impl Body {
         self.sha256.as_ref()
     }
 
+    /// The random key of a record; `None` if its key is none, or there is no such record.
+    #[must_use]
+    pub fn random_key(&self, index: usize) -> Option<&[u8]> {
+        let entry = self.entries.get(index).filter(|entry| entry.random_key)?;
+        self.bytes().get(key_range(entry.range().end))
+    }
+
     /// A complete body of only these records, in this order, by copying their slices. Indexes
     /// that do not exist are left out.
     #[must_use]
     pub fn subset(&self, indexes: &[usize]) -> Bytes {
-        let bytes = self.finished.as_deref().unwrap_or(&self.buffer);
-        let chosen = || indexes.iter().filter_map(|index| self.entries.get(*index));
-        let entry_bytes: usize = chosen().map(|entry| entry.len as usize + 1).sum();
+        self.subset_with(indexes, |_| None)
+    }
+
+    /// The same, in which records that have a random key get the one that is given for them, if one
+    /// is. Other keys stay.
+    pub fn subset_with(
+        &self,
+        indexes: &[usize],
+        mut new_key: impl FnMut(usize) -> Option<RandomKey>,
+    ) -> Bytes {
+        let bytes = self.bytes();
+        let chosen =
+            || indexes.iter().filter_map(|index| Some((*index, self.entries.get(*index)?)));
+        let entry_bytes: usize = chosen().map(|(_, entry)| entry.len as usize + 1).sum();
         let prefix = &self.envelope.0.prefix;
         let mut subset = Vec::with_capacity(prefix.len() + entry_bytes + JSON_SUFFIX.len());
         subset.extend_from_slice(prefix);
-        for (place, entry) in chosen().enumerate() {
+        for (place, (index, entry)) in chosen().enumerate() {
             if place > 0 {
                 subset.push(b',');
             }
             subset.extend_from_slice(bytes.get(entry.range()).unwrap_or_default());
+            if entry.random_key
+                && let Some(key) = new_key(index)
+            {
+                let old = key_range(subset.len());
+                subset.get_mut(old).into_iter().for_each(|old| old.copy_from_slice(&key.0));
+            }
         }
         subset.extend_from_slice(JSON_SUFFIX);
         Bytes::from(subset)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.finished.as_deref().unwrap_or(&self.buffer)
     }
 
     /// An empty body in the same memory, or `None` if somebody still holds the bytes. It spares
@@ -270,6 +344,12 @@ impl Body {
         }
         &mut self.buffer
     }
+}
+
+/// Where the random key is in a record's JSON that ends at `end`.
+fn key_range(end: usize) -> std::ops::Range<usize> {
+    let end = end.saturating_sub(RECORD_SUFFIX.len());
+    end.saturating_sub(RANDOM_KEY_DIGITS)..end
 }
 
 /// A length as the entry table keeps it.
@@ -350,6 +430,37 @@ mod tests {
         let value = parsed(&body.finish());
         assert_eq!(value["StreamName"], json!("a\"b\\c"));
         assert_eq!(value["Records"][0]["PartitionKey"], json!("q\"\\\u{1}\u{1f}\n\u{7f}é"));
+    }
+
+    #[test]
+    fn random_keys_and_no_others_are_new_in_a_copy() {
+        let mut body = Body::new(&Envelope::kinesis("s"));
+        body.push(b"a", "0123abcd");
+        body.push_with_random_key(b"b", RandomKey::of(0x0123_abcd));
+        body.push_with_random_key(b"c", RandomKey::of(u32::MAX));
+        assert_eq!(body.random_key(0), None);
+        assert_eq!(body.random_key(1), Some(&b"0123abcd"[..]));
+        let first = body.finish();
+        assert_eq!(body.random_key(2), Some(&b"ffffffff"[..]));
+        let keys = |bytes: &[u8]| {
+            let records = parsed(bytes)["Records"].as_array().cloned().unwrap_or_default();
+            records.iter().map(|r| r["PartitionKey"].to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let all = [0, 1, 2];
+        assert_eq!(
+            keys(&body.subset_with(&all, |i| (i == 1).then(|| RandomKey::of(7)))),
+            r#""0123abcd" "00000007" "ffffffff""#
+        );
+        assert_eq!(
+            keys(&body.subset_with(&[2, 0], |_| Some(RandomKey::of(8)))),
+            r#""00000008" "0123abcd""#
+        );
+        assert_eq!(body.subset(&all), first);
+        assert_eq!(body.finish(), first, "what was sent first stays as it is");
+
+        let mut firehose = Body::new(&Envelope::firehose("s"));
+        firehose.push_with_random_key(b"b", RandomKey::of(1));
+        assert_eq!(firehose.subset_with(&[0], |_| Some(RandomKey::of(8))), firehose.finish());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use md5::{Digest, Md5};
 
-use super::body::{Body, Envelope};
+use super::body::{Body, Envelope, RandomKey};
 use super::limits;
 use super::{BatchId, Span};
 use crate::config::{Destination, FlowConfig, OversizeLine, PartitionKey};
@@ -372,8 +372,7 @@ impl Packer {
                 }
             }
         };
-        let mut key = [0; KEY_BYTES_MAX];
-        let key = make_key(self.partition_key, data, &mut self.random, &mut key);
+        let key = make_key(self.partition_key, data, &mut self.random);
         let limit = self.record_bytes_max - if self.key_counts { key.len() } else { 0 };
         let truncated = data.len() > limit;
         let data =
@@ -384,7 +383,10 @@ impl Packer {
             open.full = true;
             return false;
         }
-        body.push(data, key);
+        match key {
+            Key::OfData(digits) => body.push(data, digits.as_str()),
+            Key::Random(key) => body.push_with_random_key(data, key),
+        }
         // No further record is smaller than its key and, where nothing is converted, its line end.
         let smallest = counted - data.len() + usize::from(self.chain.is_empty());
         open.full = body.records() >= self.batch_records_max
@@ -448,38 +450,47 @@ fn span_of(spans: &mut [Span], file: FileKey) -> Option<&mut Span> {
 /// The longest key that is made here: a hexadecimal MD5.
 const KEY_BYTES_MAX: usize = 32;
 
-/// A random key has this many hexadecimal digits: 32 bits spread evenly over any number of
-/// shards, and a short key is a smaller request.
-const RANDOM_KEY_DIGITS: usize = 8;
-
-fn make_key<'k>(
-    option: PartitionKey,
-    data: &[u8],
-    random: &mut fastrand::Rng,
-    key: &'k mut [u8; KEY_BYTES_MAX],
-) -> &'k str {
-    let len = match option {
-        PartitionKey::Random => {
-            let number = random.u32(..).to_be_bytes();
-            hex(&number, key);
-            RANDOM_KEY_DIGITS
-        }
-        PartitionKey::Deterministic => {
-            hex(&Md5::digest(data), key);
-            KEY_BYTES_MAX
-        }
-    };
-    // Hexadecimal digits are always valid text.
-    key.get(..len).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+/// The partition key of one record.
+enum Key {
+    OfData(Md5Digits),
+    Random(RandomKey),
 }
 
-fn hex(bytes: &[u8], out: &mut [u8; KEY_BYTES_MAX]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        if let [high, low] = pair {
-            *high = DIGITS[usize::from(byte >> 4)];
-            *low = DIGITS[usize::from(byte & 15)];
+/// An MD5 in lower-case hexadecimal digits.
+struct Md5Digits([u8; KEY_BYTES_MAX]);
+
+impl Key {
+    fn len(&self) -> usize {
+        match self {
+            Self::OfData(digits) => digits.as_str().len(),
+            Self::Random(key) => key.as_str().len(),
         }
+    }
+}
+
+impl Md5Digits {
+    fn of(data: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut out = [0; KEY_BYTES_MAX];
+        for (byte, pair) in Md5::digest(data).iter().zip(out.chunks_exact_mut(2)) {
+            if let [high, low] = pair {
+                *high = DIGITS[usize::from(byte >> 4)];
+                *low = DIGITS[usize::from(byte & 15)];
+            }
+        }
+        Self(out)
+    }
+
+    fn as_str(&self) -> &str {
+        // Hexadecimal digits are always valid text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+fn make_key(option: PartitionKey, data: &[u8], random: &mut fastrand::Rng) -> Key {
+    match option {
+        PartitionKey::Random => Key::Random(RandomKey::of(random.u32(..))),
+        PartitionKey::Deterministic => Key::OfData(Md5Digits::of(data)),
     }
 }
 
