@@ -5,10 +5,11 @@
 //! common answer, in which everything was taken, is recognised with a few searches and without
 //! parsing.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::{self, Finder};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 /// The code that stands for a record about which the answer says neither success nor failure.
@@ -30,6 +31,26 @@ pub struct FailedEntry {
 pub struct Answer {
     /// The records that were not taken, by rising index. All others were.
     pub failed: Vec<FailedEntry>,
+    /// The shards that took records, by rising index; only where a record failed, and the service
+    /// names its shards.
+    pub shards: Vec<(usize, ShardNumber)>,
+}
+
+/// A shard of a Kinesis stream: the number in its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShardNumber(pub u64);
+
+/// What the id of a shard begins with.
+const SHARD_PREFIX: &str = "shardId-";
+
+impl ShardNumber {
+    /// The first shard that is named in a text.
+    #[must_use]
+    pub fn find_in(text: &str) -> Option<Self> {
+        let (_, id) = text.split_once(SHARD_PREFIX)?;
+        let end = id.find(|char: char| !char.is_ascii_digit()).unwrap_or(id.len());
+        id.get(..end)?.parse().ok().map(Self)
+    }
 }
 
 /// An answer that says success but not to what. The service may hold the records.
@@ -64,6 +85,18 @@ struct Entry {
     /// The sequence number (Kinesis) or record id (Firehose) of a record that was taken.
     #[serde(default, alias = "RecordId", rename = "SequenceNumber")]
     id: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    shard_id: Option<ShardId>,
+}
+
+/// Read without a copy: an answer may name five hundred.
+struct ShardId(Option<ShardNumber>);
+
+impl<'de> Deserialize<'de> for ShardId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Ok(Self(ShardNumber::find_in(&text)))
+    }
 }
 
 /// Reads the body of a successful answer to a request of `sent` records, of either service.
@@ -78,14 +111,22 @@ pub fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
     if document.entries.len() != sent {
         return Err(AnswerError::Count { answered: document.entries.len(), sent });
     }
-    let failed = document.entries.into_iter().enumerate().filter_map(failure).collect();
-    Ok(Answer { failed })
+    let entries = document.entries;
+    let failed: Vec<FailedEntry> = entries.iter().enumerate().filter_map(failure).collect();
+    let is_taken = |index| failed.binary_search_by_key(&index, |entry| entry.index).is_err();
+    let mut shards = Vec::new();
+    if !failed.is_empty() {
+        let numbers = entries.iter().map(|entry| entry.shard_id.as_ref().and_then(|id| id.0));
+        let named = numbers.enumerate().filter_map(|(index, number)| Some((index, number?)));
+        shards.extend(named.filter(|(index, _)| is_taken(*index)));
+    }
+    Ok(Answer { failed, shards })
 }
 
 /// What is wrong with an entry, if anything is. An error code of `null` is success.
-fn failure((index, entry): (usize, Entry)) -> Option<FailedEntry> {
-    let message = entry.error_message.unwrap_or_default();
-    match entry.error_code {
+fn failure((index, entry): (usize, &Entry)) -> Option<FailedEntry> {
+    let message = entry.error_message.clone().unwrap_or_default();
+    match entry.error_code.clone() {
         Some(code) => Some(FailedEntry { index, code, message }),
         None if entry.id.is_some() => None,
         None => Some(FailedEntry { index, code: CODE_NO_RESULT.to_owned(), message }),
@@ -179,6 +220,21 @@ mod tests {
 
         let lies_high = json!({"FailedRecordCount": 2, "Records": [taken, taken]}).to_string();
         assert_eq!(read(lies_high.as_bytes(), 2).expect("readable"), Answer::default());
+    }
+
+    #[test]
+    fn shards_are_named_where_something_failed() {
+        let taken = json!({"SequenceNumber": "1", "ShardId": "shardId-000000000012"});
+        let message = "Rate exceeded for shard shardId-000000000003 in stream s under account 1.";
+        let failed = json!({"ErrorCode": "ProvisionedThroughputExceededException",
+            "ErrorMessage": message});
+        let odd = json!({"SequenceNumber": "1", "ShardId": "s"});
+        let answer = read(&kinesis(&json!([taken, failed, odd, taken])), 4).expect("readable");
+        assert_eq!(answer.shards, [(0, ShardNumber(12)), (3, ShardNumber(12))]);
+        let message = &answer.failed[0].message;
+        assert_eq!(ShardNumber::find_in(message), Some(ShardNumber(3)));
+        assert_eq!(ShardNumber::find_in("shardId-"), None);
+        assert_eq!(ShardNumber::find_in("Rate exceeded."), None);
     }
 
     #[test]

@@ -27,10 +27,11 @@ use std::time::Duration;
 use super::answer::Answer;
 use super::classify::{Verdict, is_throttle};
 use super::gate::Gate;
+use super::retry;
 use super::transport::Payload;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::batch::BatchId;
-use crate::batch::body::Body;
+use crate::batch::body::{Body, RandomKey};
 
 /// Suspects without evidence against them after which the whole destination is in doubt.
 pub const SUSPECTS_MAX: usize = 8;
@@ -66,6 +67,8 @@ pub struct Request {
     pub body: Payload,
     /// How many records are in it.
     pub records: usize,
+    /// Bytes of data in them.
+    pub bytes: usize,
     /// Whether these records were sent before.
     pub again: bool,
 }
@@ -86,7 +89,12 @@ pub struct Progress {
 struct Part {
     /// Their places in the batch.
     indexes: Indexes,
-    body: Payload,
+    /// Bytes of their data.
+    bytes: usize,
+    /// They were throttled, and their random keys are others than the first.
+    new_keys: bool,
+    /// Made when it is needed.
+    body: Option<Payload>,
 }
 
 #[derive(Debug)]
@@ -101,6 +109,14 @@ impl Indexes {
         match self {
             Self::All(count) => *count,
             Self::Some(indexes) => indexes.len(),
+        }
+    }
+
+    /// Of a part that is not the whole.
+    fn as_slice(&self) -> &[usize] {
+        match self {
+            Self::All(_) => &[],
+            Self::Some(indexes) => indexes,
         }
     }
 
@@ -150,7 +166,9 @@ impl Delivery {
     pub fn new(submission: Submission) -> Self {
         let Submission { batch, mut body } = submission;
         let payload = Payload { bytes: body.finish(), sha256: body.sha256().cloned() };
-        let whole = Part { indexes: Indexes::All(body.records()), body: payload };
+        let indexes = Indexes::All(body.records());
+        let bytes = body.data_bytes();
+        let whole = Part { indexes, bytes, new_keys: false, body: Some(payload) };
         Self {
             batch,
             parts: if body.records() == 0 { Vec::new() } else { vec![whole] },
@@ -174,15 +192,40 @@ impl Delivery {
         self.batch
     }
 
+    /// Whether nothing is left to send.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.parts.is_empty() && self.suspects.is_empty()
+    }
+
     /// The call to make now, or `None` if there is nothing left. It stays the same until the
     /// outcome is reported.
     pub fn request(&mut self) -> Option<Request> {
         if self.doubt.is_some() {
             self.narrow_to_one();
         }
-        let part = self.parts.last()?;
-        let again = self.attempts > 0;
-        Some(Request { body: part.body.clone(), records: part.indexes.len(), again })
+        let Self { parts, body, attempts, .. } = self;
+        let part = parts.last_mut()?;
+        let copy = || body.subset(part.indexes.as_slice()).into();
+        let payload = part.body.get_or_insert_with(copy).clone();
+        let (records, bytes) = (part.indexes.len(), part.bytes);
+        Some(Request { body: payload, records, bytes, again: *attempts > 0 })
+    }
+
+    /// Makes the next call one of at most this many records; the others come after it.
+    pub fn limit(&mut self, records_max: usize, mut new_key: impl FnMut() -> RandomKey) {
+        let is_over = |part: &mut Part| part.indexes.len() > records_max.max(1);
+        let Some(part) = self.parts.pop_if(is_over) else { return };
+        let mut first = part.indexes.into_vec();
+        let rest = first.split_off(records_max.max(1));
+        for indexes in [rest, first] {
+            let mut piece = self.part(indexes);
+            if part.new_keys {
+                let body = self.body.subset_with(piece.indexes.as_slice(), |_| Some(new_key()));
+                (piece.new_keys, piece.body) = (true, Some(body.into()));
+            }
+            self.parts.push(piece);
+        }
     }
 
     /// The call is about to be made.
@@ -190,34 +233,62 @@ impl Delivery {
         self.attempts = self.attempts.saturating_add(1);
     }
 
-    /// The service answered for each record.
-    pub fn on_answer(&mut self, answer: &Answer) -> Progress {
+    /// The random key with which a record of the call was sent, by its place in it; `None` if its
+    /// key is none, or if it was sent with another one than the first.
+    #[must_use]
+    pub fn random_key(&self, place: usize) -> Option<&[u8]> {
+        match self.parts.last()?.indexes {
+            Indexes::All(_) => self.body.random_key(place),
+            Indexes::Some(_) => None,
+        }
+    }
+
+    /// Whether keys only spread the records over the shards.
+    #[must_use]
+    pub fn has_random_keys(&self) -> bool {
+        self.body.random_key(0).is_some()
+    }
+
+    /// The service answered for each record. One with a random key that was throttled gets another
+    /// key: its shard is full, and the next one may have room.
+    pub fn on_answer(
+        &mut self,
+        answer: &Answer,
+        mut new_key: impl FnMut() -> RandomKey,
+    ) -> Progress {
         let Some(part) = self.parts.pop() else { return Progress::default() };
         let size = |place| part.indexes.get(place).map_or(0, |i| self.body.record_data_bytes(i));
-        let sent_bytes: usize = match part.indexes {
-            Indexes::All(_) => self.body.data_bytes(),
-            Indexes::Some(_) => (0..part.indexes.len()).map(size).sum(),
-        };
         let failed_bytes: usize = answer.failed.iter().map(|entry| size(entry.index)).sum();
         let failed: Vec<usize> =
             answer.failed.iter().filter_map(|entry| part.indexes.get(entry.index)).collect();
         let progress = Progress {
             delivered: part.indexes.len() - failed.len(),
-            bytes: sent_bytes - failed_bytes,
+            bytes: part.bytes - failed_bytes,
             failed: failed.len(),
         };
         self.delivered.delivered += progress.delivered;
         self.delivered.bytes += progress.bytes;
-        if progress.delivered > 0 {
-            self.failures = 0;
-        }
+        self.failures = retry::failures(self.failures, progress.delivered, progress.failed);
         if !failed.is_empty() {
-            self.failures = self.failures.saturating_add(1);
-            self.throttled |= answer.failed.iter().any(|entry| is_throttle(&entry.code));
-            self.pushed_back |= progress.delivered == 0;
-            // The same records failing again need no new copy of their bytes.
+            let throttled: Vec<usize> = answer
+                .failed
+                .iter()
+                .filter(|entry| is_throttle(&entry.code))
+                .filter_map(|entry| part.indexes.get(entry.index))
+                .collect();
+            self.throttled |= !throttled.is_empty();
+            // The same records failing again, with the same keys, need no new copy of their bytes.
             let unchanged = failed.len() == part.indexes.len();
-            self.parts.push(if unchanged { part } else { self.part(failed) });
+            let same_keys = throttled.is_empty() || !self.has_random_keys();
+            self.parts.push(if unchanged && same_keys {
+                part
+            } else {
+                let is_throttled = |index| throttled.binary_search(&index).is_ok();
+                let key = |index| is_throttled(index).then(&mut new_key);
+                let body = Some(self.body.subset_with(&failed, key).into());
+                let new_keys = !same_keys;
+                Part { bytes: failed_bytes, indexes: Indexes::Some(failed), new_keys, body }
+            });
         }
         progress
     }
@@ -225,7 +296,8 @@ impl Delivery {
     /// Whether the request is so small that nobody can mean it who refuses it for its size.
     #[must_use]
     pub fn is_small(&self) -> bool {
-        self.parts.last().is_some_and(|part| part.body.bytes.len() < SMALL_REQUEST_BYTES)
+        let body = self.parts.last().and_then(|part| part.body.as_ref());
+        body.is_some_and(|body| body.bytes.len() < SMALL_REQUEST_BYTES)
     }
 
     /// The call failed as a whole, through no fault of the records. Returns how many of its records
@@ -344,8 +416,8 @@ impl Delivery {
     }
 
     fn part(&self, indexes: Vec<usize>) -> Part {
-        let body = self.body.subset(&indexes).into();
-        Part { indexes: Indexes::Some(indexes), body }
+        let bytes = indexes.iter().map(|index| self.body.record_data_bytes(*index)).sum();
+        Part { indexes: Indexes::Some(indexes), bytes, new_keys: false, body: None }
     }
 }
 

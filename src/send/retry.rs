@@ -27,6 +27,17 @@ pub fn delay(
     jittered.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX))
 }
 
+/// How many failures count after an answer that follows `failures` of them. As long as half of a
+/// request is taken, what is left is sent again soon.
+#[must_use]
+pub fn failures(failures: u32, taken: usize, failed: usize) -> u32 {
+    match (taken >= failed, failed) {
+        (_, 0) => 0,
+        (true, _) => 1,
+        (false, _) => failures.saturating_add(1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +59,15 @@ mod tests {
             let greatest = greatest(failures);
             assert!(greatest <= bound && greatest > bound * 9 / 10, "{failures}: {greatest:?}");
         }
+    }
+
+    #[test]
+    fn failures_add_up_while_less_than_half_is_taken() {
+        assert_eq!(failures(0, 0, 500), 1);
+        assert_eq!(failures(1, 0, 500), 2);
+        assert_eq!(failures(2, 249, 251), 3);
+        assert_eq!(failures(3, 250, 250), 1);
+        assert_eq!(failures(3, 500, 0), 0);
     }
 
     #[test]

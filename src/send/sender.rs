@@ -5,7 +5,11 @@
 //! `max_in_flight` batches, retries for ever, and stops at once when its future is dropped; what
 //! was in flight then is for the flow to send again after the next start.
 
+<<<<<<< HEAD
 mod lines;
+=======
+mod state;
+>>>>>>> 8dfc395 (send: learn how fast a destination takes records)
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,10 +21,11 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use self::state::{Sent, State, Turn};
 use super::answer::Answer;
 use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
 use super::delivery::{Delivery, Next, Progress, Request};
-use super::gate::{Gate, Permit};
+use super::gate::Permit;
 use super::retry;
 use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
@@ -28,8 +33,12 @@ use crate::batch::BatchId;
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
 pub use crate::metrics::cloudwatch::RequestReport;
+<<<<<<< HEAD
 use crate::metrics::destination::DestinationState;
 use crate::repeats::Repeats;
+=======
+use crate::repeats::Line;
+>>>>>>> 8dfc395 (send: learn how fast a destination takes records)
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
@@ -90,13 +99,7 @@ pub async fn run(
     let sender = Sender {
         transport,
         events,
-        state: Mutex::new(State {
-            gate: Gate::default(),
-            failures: Repeats::default(),
-            records: Repeats::default(),
-            parks: Repeats::default(),
-            rng: fastrand::Rng::with_seed(config.seed),
-        }),
+        state: Mutex::new(State::new(config.seed, Instant::now().into_std())),
         gate_changed: Notify::new(),
         config,
     };
@@ -119,32 +122,28 @@ struct Sender<T> {
     transport: T,
     events: EventSink,
     state: Mutex<State>,
-    /// Wakes the batches that wait at the gate.
+    /// Wakes the batches that wait at the gate, or for their turn.
     gate_changed: Notify,
     config: SenderConfig,
-}
-
-/// What the batches of a flow share. Never locked across an await.
-struct State {
-    gate: Gate,
-    /// Requests that failed as a whole.
-    failures: Repeats,
-    /// Records that failed in requests that were let in: another trouble, of its own length.
-    records: Repeats,
-    parks: Repeats,
-    rng: fastrand::Rng,
 }
 
 impl<T: Transport> Sender<T> {
     async fn deliver(&self, submission: Submission) {
         let mut delivery = Delivery::new(submission);
         let mut first_attempt = None;
+<<<<<<< HEAD
         while let Some(request) = delivery.request() {
             if !self.wait_for_permit(&delivery).await {
                 self.destination().forget(delivery.batch());
+=======
+        while !delivery.is_done() {
+            if !self.wait_for_permit(&delivery).await || !self.wait_turn(&mut delivery).await {
+>>>>>>> 8dfc395 (send: learn how fast a destination takes records)
                 return self.emit(SenderEvent::GivenUp(delivery.batch()));
             }
-            first_attempt.get_or_insert_with(Instant::now);
+            let Some(request) = delivery.request() else { break };
+            let made_at = Instant::now();
+            first_attempt.get_or_insert(made_at);
             delivery.on_attempt();
             if request.again {
                 self.config.metrics.records_retried.increment(request.records as u64);
@@ -158,8 +157,13 @@ impl<T: Transport> Sender<T> {
             };
             self.destination().on_end(batch);
             let retry_after = result.as_ref().err().and_then(CallError::retry_after);
+<<<<<<< HEAD
             match self.absorb(&mut delivery, request, result) {
                 Next::Backoff(failures) => self.back_off(batch, failures, retry_after).await,
+=======
+            match self.absorb(&mut delivery, request, made_at, result) {
+                Next::Backoff(failures) => self.back_off(failures, retry_after).await,
+>>>>>>> 8dfc395 (send: learn how fast a destination takes records)
                 Next::Done | Next::Doubt { .. } | Next::Now => {}
             }
         }
@@ -193,7 +197,32 @@ impl<T: Transport> Sender<T> {
         }
     }
 
+<<<<<<< HEAD
     async fn back_off(&self, batch: BatchId, failures: u32, retry_after: Option<Duration>) {
+=======
+    /// Returns when a request is not too much for the destination, and made the next one small
+    /// enough; `false` as [`Self::wait_for_permit`].
+    async fn wait_turn(&self, delivery: &mut Delivery) -> bool {
+        if self.lock().pace.is_free(Instant::now().into_std()) {
+            return true;
+        }
+        loop {
+            // Made before the look at the turn, so that no change is missed in between.
+            let changed = self.gate_changed.notified();
+            let turn = self.lock().take_turn(delivery, Instant::now().into_std());
+            match turn {
+                Turn::AfterAnother => changed.await,
+                // Either end of the wait leads to another look.
+                Turn::At(at) => drop(timeout_at(Instant::from_std(at), changed).await),
+                Turn::Now => break,
+            }
+        }
+        self.gate_changed.notify_waiters();
+        self.wait_for_permit(delivery).await
+    }
+
+    async fn back_off(&self, failures: u32, retry_after: Option<Duration>) {
+>>>>>>> 8dfc395 (send: learn how fast a destination takes records)
         let retry = self.config.retry;
         let delay = retry::delay(retry, failures, retry_after, &mut self.lock().rng);
         self.destination().on_wait(batch, (Instant::now() + delay).into_std());
@@ -209,21 +238,24 @@ impl<T: Transport> Sender<T> {
         &self,
         delivery: &mut Delivery,
         request: Request,
+        made_at: Instant,
         result: Result<Answer, CallError>,
     ) -> Next {
         let now = Instant::now().into_std();
-        let records = request.records;
+        let Request { records, bytes, .. } = request;
+        let sent = Sent { at: made_at.into_std(), records, bytes };
         // The body's buffer can be used again only if nobody holds the bytes any more.
         drop(request);
         let mut state = self.lock();
         let health = match result {
             Ok(answer) => {
-                let progress = delivery.on_answer(&answer);
+                let progress = state.learn(delivery, &answer, sent, now);
                 self.count_answer(records, progress);
                 self.absorb_answer(&mut state, &answer, progress, now)
             }
             Err(error) => {
                 self.count_error(records, &error);
+                state.learn_from_error(&error, sent, now);
                 self.absorb_error(&mut state, delivery, &error, now)
             }
         };
@@ -343,3 +375,5 @@ impl<T: Transport> Sender<T> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod throttle_tests;

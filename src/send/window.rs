@@ -15,7 +15,7 @@ pub const SLOW_REQUEST: Duration = Duration::from_millis(5);
 pub struct Finished {
     /// From the first attempt to the last answer.
     pub took: Duration,
-    /// Whether any of its requests was throttled or failed as a whole.
+    /// Whether any of its requests failed as a whole.
     pub pushed_back: bool,
     /// Whether a full batch was waiting for room meanwhile.
     pub was_blocked: bool,

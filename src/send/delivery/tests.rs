@@ -19,6 +19,11 @@ fn batch(records: usize) -> Delivery {
     Delivery::new(Submission { batch: 7, body })
 }
 
+/// The batches here have no random keys.
+fn no_key() -> RandomKey {
+    panic!("nobody needs a new key");
+}
+
 /// The numbers in a request, in order.
 fn numbers(request: &Request) -> Vec<usize> {
     let body: Value = serde_json::from_slice(&request.body.bytes).expect("JSON");
@@ -40,7 +45,7 @@ fn failing(places: &[usize], code: &str) -> Answer {
         code: code.to_owned(),
         message: String::new(),
     };
-    Answer { failed: places.iter().map(entry).collect() }
+    Answer { failed: places.iter().map(entry).collect(), shards: Vec::new() }
 }
 
 /// A service that refuses requests with any of the `bad` numbers and takes everything else.
@@ -53,7 +58,7 @@ fn drive(delivery: &mut Delivery, gate: &mut Gate, bad: &[usize]) -> (Vec<Vec<us
         if sent.iter().any(|number| bad.contains(number)) {
             delivery.on_refusal("ValidationException", "no", gate);
         } else {
-            delivery.on_answer(&Answer::default());
+            delivery.on_answer(&Answer::default(), no_key);
             gate.on_accepted();
         }
         requests.push(sent);
@@ -81,7 +86,7 @@ fn a_batch_that_is_taken_is_done() {
 }
 
 #[test]
-fn only_the_failed_records_are_sent_again_and_progress_resets_the_backoff() {
+fn only_the_failed_records_are_sent_again_and_half_of_them_taken_resets_the_backoff() {
     let (mut delivery, mut gate) = (batch(5), Gate::default());
     let again = delivery.request().expect("the batch").again;
     assert!(!again);
@@ -90,15 +95,16 @@ fn only_the_failed_records_are_sent_again_and_progress_resets_the_backoff() {
     assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
     delivery.on_failure(Verdict::Throttled);
     assert_eq!(delivery.next(&mut gate), Next::Backoff(2));
-    let progress = delivery.on_answer(&failing(&[1, 3, 4], "InternalFailure"));
+    let progress = delivery.on_answer(&failing(&[1, 3, 4], "InternalFailure"), no_key);
     assert_eq!(progress, Progress { delivered: 2, bytes: 2, failed: 3 });
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(3));
     let request = delivery.request().expect("the rest");
     assert_eq!(numbers(&request), [1, 3, 4]);
     assert!(request.again);
-    delivery.on_answer(&failing(&[1], "ProvisionedThroughputExceededException"));
+    delivery.on_answer(&failing(&[1], "ProvisionedThroughputExceededException"), no_key);
+    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
     assert_eq!(numbers(&delivery.request().expect("the rest")), [3]);
-    delivery.on_answer(&Answer::default());
+    delivery.on_answer(&Answer::default(), no_key);
     assert_eq!(delivery.next(&mut gate), Next::Done);
     let outcome = delivery.into_outcome(Duration::ZERO);
     assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (5, 5));
@@ -111,8 +117,59 @@ fn a_lost_answer_sends_everything_again_and_says_so() {
     assert_eq!(delivery.on_failure(LOST), 2);
     assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
     assert_eq!(numbers(&delivery.request().expect("the batch")), [0, 1]);
-    delivery.on_answer(&Answer::default());
+    delivery.on_answer(&Answer::default(), no_key);
     assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
+}
+
+#[test]
+fn a_throttled_record_gets_another_random_key_each_time_and_no_other_record_does() {
+    let mut body = Body::new(&Envelope::kinesis("s"));
+    body.push_with_random_key(b"0", RandomKey::of(0xa0));
+    body.push(b"1", "fixed");
+    body.push_with_random_key(b"2", RandomKey::of(0xa2));
+    body.push_with_random_key(b"3", RandomKey::of(0xa3));
+    let first = body.finish();
+    let mut delivery = Delivery::new(Submission { batch: 7, body });
+    let mut next = 0;
+    let mut new_key = || {
+        next += 1;
+        RandomKey::of(next)
+    };
+    let keys = |delivery: &mut Delivery| -> Vec<String> {
+        let request = delivery.request().expect("something to send");
+        let body: Value = serde_json::from_slice(&request.body.bytes).expect("JSON");
+        let records = body["Records"].as_array().expect("records").clone();
+        records.iter().map(|r| r["PartitionKey"].as_str().expect("a key").to_owned()).collect()
+    };
+    assert_eq!(delivery.request().expect("the batch").body.bytes, first);
+    let mut answer = failing(&[0, 1, 2], "ProvisionedThroughputExceededException");
+    answer.failed.push(failing(&[3], "InternalFailure").failed.remove(0));
+    delivery.on_answer(&answer, &mut new_key);
+    assert_eq!(keys(&mut delivery), ["00000001", "fixed", "00000002", "000000a3"]);
+    delivery.on_failure(LOST);
+    assert_eq!(keys(&mut delivery), ["00000001", "fixed", "00000002", "000000a3"]);
+    delivery.on_answer(&failing(&[2], "ProvisionedThroughputExceededException"), &mut new_key);
+    assert_eq!(keys(&mut delivery), ["00000003"]);
+}
+
+#[test]
+fn a_request_is_sent_in_pieces_if_it_has_to_be() {
+    let (mut delivery, mut gate) = (batch(10), Gate::default());
+    let mut sent = Vec::new();
+    loop {
+        delivery.limit(4, no_key);
+        let request = delivery.request().expect("something to send");
+        sent.push(numbers(&request));
+        delivery.on_attempt();
+        let failed: &[usize] = if sent.len() == 1 { &[3] } else { &[] };
+        delivery.on_answer(&failing(failed, "InternalFailure"), no_key);
+        if delivery.next(&mut gate) == Next::Done {
+            break;
+        }
+    }
+    assert_eq!(sent, [vec![0, 1, 2, 3], vec![3], vec![4, 5, 6, 7], vec![8, 9]]);
+    let outcome = delivery.into_outcome(Duration::ZERO);
+    assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (10, 10));
 }
 
 #[test]
@@ -120,12 +177,12 @@ fn a_record_may_be_there_twice_only_once_however_often_its_answer_is_lost() {
     let mut delivery = batch(4);
     assert_eq!(delivery.on_failure(Verdict::Throttled), 0, "an answer came");
     assert_eq!(delivery.on_failure(Verdict::Transient { ambiguous: false, alarm: false }), 0);
-    delivery.on_answer(&failing(&[1, 2], "InternalFailure"));
+    delivery.on_answer(&failing(&[1, 2], "InternalFailure"), no_key);
     let lost: Vec<usize> = (0..12).map(|_| delivery.on_failure(LOST)).collect();
     assert_eq!((lost[0], lost.iter().sum::<usize>()), (2, 2));
-    delivery.on_answer(&failing(&[1], "InternalFailure"));
+    delivery.on_answer(&failing(&[1], "InternalFailure"), no_key);
     assert_eq!(delivery.on_failure(LOST), 0);
-    delivery.on_answer(&Answer::default());
+    delivery.on_answer(&Answer::default(), no_key);
     assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
 }
 
@@ -276,7 +333,7 @@ proptest! {
                     for (place, number) in sent.iter().enumerate() {
                         taken[*number] += u32::from(!places.contains(&place));
                     }
-                    let progress = delivery.on_answer(&failing(&places, "InternalFailure"));
+                    let progress = delivery.on_answer(&failing(&places, "InternalFailure"), no_key);
                     prop_assert_eq!(progress.failed, places.len());
                     if progress.delivered > 0 {
                         gate.on_accepted();

@@ -1,0 +1,401 @@
+//! How fast a flow sends, learned from what its destination takes. Pure; time is an argument.
+//!
+//! As long as nothing is throttled there is no limit. From the first throttled record on requests
+//! are spaced so that what is sent is what was taken, and a little more: each look lowers the rate
+//! by the part that was refused, or raises it while nothing is. The steps up grow, so that a stream
+//! that got more shards is soon used, and are small again after each refusal. So a destination that
+//! takes a steady amount gets hardly more than that, and all of it. What is refused however little
+//! is sent, `baseline` finds out, and that does not count.
+//!
+//! The amount is that of a Kinesis shard's second: 1,000 records or 1 MiB, whichever is more of it.
+//! For Firehose, whose limits are others, the measure is the same; only its steadiness matters.
+
+mod baseline;
+
+use std::time::{Duration, Instant};
+
+use self::baseline::Baseline;
+
+/// A shard's second in records.
+const SHARD_RECORDS: f64 = 1_000.0;
+
+/// A shard's second in bytes.
+const SHARD_BYTES: f64 = 1024.0 * 1024.0;
+
+/// Answers are looked at together for this long.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// And until this part of what may be sent in that time was, but not longer than this.
+const LOOK_PART: f64 = 0.75;
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// The first rate is what was taken in this long: less says too little about a destination that
+/// lends a second's worth.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// The lowest rate, in shard seconds a second: a hundred records.
+const RATE_MIN: f64 = 0.1;
+
+/// Less than this may be refused without consequence; it takes some to know where the limit is.
+const REFUSED_HIGH: f64 = 0.05;
+
+/// Standard deviations that are chance.
+const CHANCE: f64 = 2.0;
+
+/// Less than this is as good as nothing.
+const REFUSED_LOW: f64 = 0.01;
+
+/// The first step up, and the greatest, as parts of the rate; and how much steps grow.
+const STEP_MIN: f64 = 0.05;
+const STEP_MAX: f64 = 0.25;
+const STEP_GROWTH: f64 = 1.3;
+
+/// The step up to this part of a limit that was met before.
+const STEP_BACK: f64 = 1.0;
+const BACK_TO: f64 = 0.8;
+
+/// The greatest step down: a destination that takes nothing for a while says little of its limit.
+const KEPT_MIN: f64 = 0.5;
+
+/// A request is of this much time's worth at most.
+const PIECE: Duration = Duration::from_millis(500);
+
+/// Requests that were not made when they could have been may be made later, up to this much time's
+/// worth.
+const CREDIT: Duration = Duration::from_millis(250);
+
+/// No clock that is waited for is finer.
+const CLOCK_STEP: Duration = Duration::from_millis(1);
+
+/// The rate of one flow.
+#[derive(Debug)]
+pub struct Pace {
+    /// Shard seconds a second; `None` while there is no limit.
+    rate: Option<f64>,
+    /// What may be sent now, in shard seconds. A request may be made as long as it is not below
+    /// zero, where its cost may take it.
+    credit: f64,
+    /// When the credit was brought up to date.
+    credit_at: Instant,
+    /// Nothing is sent before.
+    paused_until: Instant,
+    step: f64,
+    /// The limit that was met last; infinite if none is known.
+    met: f64,
+    baseline: Baseline,
+    /// The part that was refused when the rate was raised last.
+    raised_at: f64,
+    /// Requests that were made before say nothing about the rate.
+    changed_at: Instant,
+    look: Look,
+    /// What was taken in the look before, and how long that was.
+    before: (f64, Duration),
+}
+
+/// What happened since the last conclusion.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    since: Instant,
+    sent: f64,
+    taken: f64,
+    /// A request had to wait for its turn.
+    waited: bool,
+}
+
+impl Look {
+    fn new(since: Instant) -> Self {
+        Self { since, sent: 0.0, taken: 0.0, waited: false }
+    }
+}
+
+/// How much of a shard's second a request takes.
+#[must_use]
+pub fn cost(records: usize, bytes: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    (number(records) / SHARD_RECORDS).max(number(bytes) / SHARD_BYTES)
+}
+
+/// How many of the records of a request that costs this much fit into `cost_max`.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive part of a number of records"
+)]
+pub fn fitting(records: usize, cost: f64, cost_max: f64) -> usize {
+    if cost <= cost_max {
+        return records;
+    }
+    (f64::from(u32::try_from(records).unwrap_or(u32::MAX)) * cost_max / cost) as usize
+}
+
+/// Which part of the records that is.
+#[must_use]
+pub fn part(of: usize, records: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    if records == 0 { 0.0 } else { number(of) / number(records) }
+}
+
+impl Pace {
+    /// No limit.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            rate: None,
+            credit: 0.0,
+            credit_at: now,
+            paused_until: now,
+            step: STEP_MIN,
+            met: f64::INFINITY,
+            baseline: Baseline::default(),
+            raised_at: 0.0,
+            changed_at: now,
+            look: Look::new(now),
+            before: (0.0, Duration::ZERO),
+        }
+    }
+
+    /// Whether requests may be made as they come.
+    #[must_use]
+    pub fn is_free(&self, now: Instant) -> bool {
+        self.rate.is_none() && self.paused_until <= now
+    }
+
+    /// When the next request may be made. Ask again if an answer comes meanwhile.
+    pub fn ready_at(&mut self, now: Instant) -> Instant {
+        let Some(rate) = self.rate else { return self.paused_until.max(now) };
+        self.refill(rate, now);
+        let debt = Duration::try_from_secs_f64(-self.credit / rate).unwrap_or_default();
+        // Rounded up, or it would be asked for again and again in the same instant.
+        let debt = if self.credit < 0.0 { debt + CLOCK_STEP } else { debt };
+        let at = self.paused_until.max(now + debt);
+        self.look.waited |= at > now;
+        at
+    }
+
+    /// The greatest cost that a request may have.
+    #[must_use]
+    pub fn cost_max(&self) -> f64 {
+        self.rate.map_or(f64::INFINITY, |rate| rate * PIECE.as_secs_f64())
+    }
+
+    /// A request is made that costs this much.
+    pub fn on_request(&mut self, cost: f64, now: Instant) {
+        if let Some(rate) = self.rate {
+            self.refill(rate, now);
+            self.credit -= cost;
+        }
+    }
+
+    /// Nothing is sent until then: the service wants to be left alone.
+    pub fn pause(&mut self, until: Instant) {
+        self.paused_until = self.paused_until.max(until);
+    }
+
+    /// Whether a request that was made then was made at the rate of now.
+    #[must_use]
+    pub fn is_current(&self, made_at: Instant) -> bool {
+        made_at >= self.changed_at
+    }
+
+    /// Learns from a request that was made at `made_at`, of which this much was refused for being
+    /// too much. `crowded` is the part that is refused wherever it is sent, if that is known.
+    /// Returns whether it drew a conclusion, and looks anew.
+    pub fn on_answer(
+        &mut self,
+        made_at: Instant,
+        (sent, refused): (f64, f64),
+        crowded: Option<f64>,
+        now: Instant,
+    ) -> bool {
+        if !self.is_current(made_at) {
+            return false;
+        }
+        self.look.sent += sent;
+        self.look.taken += sent - refused;
+        let long = now.saturating_duration_since(self.look.since);
+        let part = 1.0 - self.look.taken / self.look.sent.max(f64::MIN_POSITIVE);
+        let part = crowded.unwrap_or(part).min(part).clamp(0.0, 1.0);
+        let Some(rate) = self.rate else {
+            let over = long >= LOOK;
+            if part > 0.0 {
+                self.begin(now);
+                return true;
+            }
+            if over {
+                self.look_anew(now, long);
+            }
+            return over;
+        };
+        if !self.has_seen_enough(rate, long) {
+            return false;
+        }
+        self.conclude(rate, part, long, now);
+        self.look_anew(now, long);
+        true
+    }
+
+    /// Changes the rate, if `part` of what was sent in a look was refused.
+    fn conclude(&mut self, rate: f64, part: f64, long: Duration, now: Instant) {
+        let records = self.look.sent * SHARD_RECORDS;
+        let more = self.baseline.on_look(part, rate, records);
+        // Of few records a few more are refused by chance.
+        let chance = CHANCE * (part * (1.0 - part) / records.max(1.0)).sqrt();
+        if more > REFUSED_HIGH + chance {
+            // Where the rate did not hold it up, it was sent slower than that.
+            let sent = self.look.sent / long.as_secs_f64();
+            let used = if self.look.waited { rate } else { rate.min(sent) };
+            self.lower(used, more, part, now);
+        } else if self.look.waited {
+            self.raise(rate, part, chance, now);
+        }
+    }
+
+    fn lower(&mut self, rate: f64, more: f64, part: f64, now: Instant) {
+        self.changed_at = now;
+        if let Some(before) = self.baseline.take_over(rate) {
+            self.met = f64::INFINITY;
+            self.change(before, now);
+            return;
+        }
+        let kept = 1.0 - more;
+        if kept > KEPT_MIN {
+            self.met = rate * kept;
+        }
+        self.change((rate * kept.max(KEPT_MIN)).max(RATE_MIN), now);
+        self.step = STEP_MIN;
+        self.baseline.on_lowered(part);
+    }
+
+    fn raise(&mut self, rate: f64, part: f64, chance: f64, now: Instant) {
+        // What was refused before it was raised is not refused because it was raised.
+        if part - self.raised_at > REFUSED_LOW + chance {
+            self.step = STEP_MIN;
+        }
+        self.raised_at = part;
+        if rate < self.met * BACK_TO {
+            self.change((rate * (1.0 + STEP_BACK)).min(self.met), now);
+        } else {
+            self.change(rate * (1.0 + self.step), now);
+            self.step = (self.step * STEP_GROWTH).min(STEP_MAX);
+        }
+    }
+
+    /// A few records that are sent again say little.
+    fn has_seen_enough(&self, rate: f64, long: Duration) -> bool {
+        let much = self.look.sent >= rate * LOOK.as_secs_f64() * LOOK_PART;
+        long >= LOOK && (much || long >= LOOK_MAX)
+    }
+
+    /// The first limit: what was taken lately.
+    fn begin(&mut self, now: Instant) {
+        let (taken, time) = self.before;
+        let time = time + now.saturating_duration_since(self.look.since);
+        let lately = (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64();
+        let rate = lately.max(RATE_MIN);
+        self.change(rate, now);
+        (self.met, self.credit) = (rate, -rate * PIECE.as_secs_f64());
+        self.changed_at = now;
+        self.look_anew(now, time);
+    }
+
+    fn change(&mut self, rate: f64, now: Instant) {
+        // Without a limit before there is no credit either.
+        self.refill(self.rate.unwrap_or_default(), now);
+        self.rate = Some(rate);
+    }
+
+    fn refill(&mut self, rate: f64, now: Instant) {
+        let time = now.saturating_duration_since(self.credit_at).as_secs_f64();
+        self.credit = (self.credit + rate * time).min(rate * CREDIT.as_secs_f64());
+        self.credit_at = now;
+    }
+
+    fn look_anew(&mut self, now: Instant, long: Duration) {
+        // Of a long time without requests nothing can be learned.
+        self.before = (self.look.taken, long.min(FIRST_LOOK));
+        self.look = Look::new(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn later(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn nothing_is_held_up_until_something_is_refused() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        for millis in 0..5_000 {
+            let now = later(start, millis);
+            assert!(pace.is_free(now));
+            assert_eq!((pace.ready_at(now), pace.cost_max()), (now, f64::INFINITY));
+            pace.on_request(0.5, now);
+            pace.on_answer(now, (0.5, 0.0), None, now);
+        }
+        let now = later(start, 5_000);
+        pace.on_answer(now, (0.5, 0.1), None, now);
+        assert!(!pace.is_free(now) && pace.ready_at(now) > now);
+    }
+
+    #[test]
+    fn what_other_places_have_room_for_is_no_reason_to_wait() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        pace.on_answer(start, (0.5, 0.2), Some(0.0), start);
+        assert!(pace.is_free(start));
+    }
+
+    #[test]
+    fn a_pause_holds_everything_up_and_ends() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        pace.pause(later(start, 7_000));
+        pace.pause(later(start, 3_000));
+        assert!(!pace.is_free(start));
+        assert_eq!(pace.ready_at(start), later(start, 7_000));
+        assert!(pace.is_free(later(start, 7_000)));
+    }
+
+    #[test]
+    fn requests_fit_into_what_may_be_sent() {
+        assert_eq!(fitting(500, 0.5, f64::INFINITY), 500);
+        assert_eq!(fitting(500, 0.5, 0.5), 500);
+        assert_eq!(fitting(500, 4.0, 0.5), 62);
+        assert_eq!(fitting(1, 4.0, 0.5), 0, "one is sent all the same");
+        assert_eq!((part(1, 4), part(0, 0)), (0.25, 0.0));
+    }
+
+    proptest! {
+        /// For all answers at all times: a request may be made at a time that comes, and of a size
+        /// above nothing.
+        #[test]
+        fn it_never_stops(
+            answers in prop::collection::vec((0_u64..3_000, 0_usize..=500, any::<bool>()), 1..200),
+        ) {
+            let start = Instant::now();
+            let mut pace = Pace::new(start);
+            let mut now = start;
+            for (millis, refused, elsewhere) in answers {
+                now = later(now, millis);
+                let ready = pace.ready_at(now);
+                prop_assert!(ready >= now && ready <= later(now, 60_000));
+                now = ready;
+                prop_assert_eq!(pace.ready_at(now), now);
+                let cost = 0.5_f64.min(pace.cost_max());
+                prop_assert!(cost >= RATE_MIN * PIECE.as_secs_f64());
+                pace.on_request(cost, now);
+                let made_at = now;
+                now = later(now, 12);
+                let crowded = elsewhere.then_some(0.0);
+                pace.on_answer(made_at, (cost, cost * part(refused, 500)), crowded, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What is refused however little is sent, because others fill the destination or it refuses at
+//! random. To send less for its sake would end in sending nothing.
+//!
+//! To send less by the part that was refused leaves hardly anything to refuse, if there is a limit.
+//! If as much is refused after the rate was lowered, again and again, the limit is not ours.
+
+/// If the rate fell to this part of what it was, and so much or less is refused on average, it is
+/// not the rate that matters. The first is sure enough for a part that a rate can be told from.
+const FALLEN: [(f64, f64); 2] = [(0.45, 0.6), (0.05, 0.97)];
+
+/// The same if so often more than this of what was refused was refused again after the rate was
+/// lowered, less the times when it was not, and so much or less is refused on average.
+const AGAIN: f64 = 0.5;
+const AGAIN_MAX: u32 = 4;
+const AGAIN_MEAN_MAX: f64 = 0.6;
+
+/// Less than this is as good as nothing, ...
+const NOTHING: f64 = 0.01;
+
+/// ... but of fewer records than this it may be chance.
+const JUDGED_RECORDS_MIN: f64 = 200.0;
+
+/// What the newest look counts in the average.
+const MEAN_WEIGHT: f64 = 0.3;
+
+/// How fast the baseline follows when less is refused.
+const FALL: f64 = 0.2;
+
+/// What a flow knows of it.
+#[derive(Debug, Default)]
+pub(super) struct Baseline {
+    /// The part that does not count.
+    part: f64,
+    /// The rate when it last began to fall, and the part that is refused since then.
+    high: f64,
+    mean: f64,
+    /// The part that was refused when the rate was lowered a look ago.
+    lowered_at: Option<f64>,
+    again: u32,
+}
+
+impl Baseline {
+    /// Takes in that `part` of so many records was refused at this rate. Returns the part of the
+    /// others that was.
+    pub(super) fn on_look(&mut self, part: f64, rate: f64, records: f64) -> f64 {
+        if part < self.part {
+            self.part += (part - self.part) * FALL;
+        }
+        if let Some(before) = self.lowered_at.take() {
+            let again = part >= before * AGAIN;
+            self.again = if again { self.again + 1 } else { self.again.saturating_sub(1) };
+        }
+        if part < NOTHING && records >= JUDGED_RECORDS_MIN {
+            (self.high, self.mean, self.again) = (rate, part, 0);
+        } else {
+            self.high = self.high.max(rate);
+            let weight = if self.mean > 0.0 { MEAN_WEIGHT } else { 1.0 };
+            self.mean += (part - self.mean) * weight;
+        }
+        ((part - self.part) / (1.0 - self.part)).max(0.0)
+    }
+
+    /// Takes in that the rate is lowered because this part was refused.
+    pub(super) fn on_lowered(&mut self, part: f64) {
+        self.lowered_at = Some(part);
+    }
+
+    /// If it was in vain that the rate was lowered as far as this: takes what is refused for the
+    /// baseline, and says what the rate was before.
+    pub(super) fn take_over(&mut self, rate: f64) -> Option<f64> {
+        let has_fallen = FALLEN.iter().any(|(to, mean)| rate < self.high * to && self.mean < *mean);
+        let in_vain = has_fallen || (self.again >= AGAIN_MAX && self.mean < AGAIN_MEAN_MAX);
+        in_vain.then(|| {
+            (self.part, self.mean, self.again) = (self.mean, 0.0, 0);
+            self.high
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_at_every_rate_does_not_count() {
+        let (mut baseline, mut rate) = (Baseline::default(), 1.0);
+        for _ in 0..20 {
+            if baseline.on_look(0.2, rate, 300.0) < 0.05 {
+                break;
+            }
+            if let Some(before) = baseline.take_over(rate) {
+                rate = before;
+            } else {
+                rate *= 0.8;
+                baseline.on_lowered(0.2);
+            }
+        }
+        assert!(baseline.on_look(0.2, rate, 300.0) < 0.01);
+        assert!(rate > 0.99, "it is what it was before");
+        assert!(baseline.on_look(0.4, rate, 300.0) > 0.2, "more than that does");
+    }
+
+    #[test]
+    fn a_limit_is_no_baseline() {
+        let (mut baseline, mut rate) = (Baseline::default(), 1.0_f64);
+        for _ in 0..1_000 {
+            let refused = (1.0 - 0.7 / rate).max(0.0);
+            let more = baseline.on_look(refused, rate, 300.0);
+            assert!((more - refused).abs() < 1e-9);
+            if more > 0.05 {
+                assert_eq!(baseline.take_over(rate), None);
+                rate *= 1.0 - more;
+                baseline.on_lowered(refused);
+            } else {
+                rate *= 1.05;
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_can_be_learned_from_a_destination_that_refuses_everything() {
+        let (mut baseline, mut rate) = (Baseline::default(), 8.0);
+        for _ in 0..100 {
+            baseline.on_look(1.0, rate, 300.0);
+            assert_eq!(baseline.take_over(rate), None);
+            baseline.on_lowered(1.0);
+            rate = (rate / 2.0_f64).max(0.1);
+        }
+    }
+}
