@@ -2,18 +2,11 @@
 //!
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
-<<<<<<< HEAD
-//! next), `gate` (whether the destination is parked), `classify`, `advice`, `retry`, `window`,
-//! `answer` and `ledger`. `kinesis` and `firehose` are the shells around the AWS SDK, with
-//! `protocol`, `express`, `sdk_error` and `client` (with `credentials`, `http`, `origin` and
-//! `user_agent`) beneath. A sender never drops a record without saying so in the [`Outcome`].
-=======
 //! next), `gate` (whether the destination is parked), `pace` (how fast), `shards` (which of them
-//! have room), `classify`, `retry`, `window`, `answer` and `ledger`. `kinesis` and `firehose` are
-//! the shells around the AWS SDK, with `protocol`, `express`, `sdk_error` and `client` (with
-//! `credentials`, `http` and `user_agent`) beneath. A sender never drops a record without
-//! saying so in the [`Outcome`].
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
+//! have room), `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `kinesis` and
+//! `firehose` are the shells around the AWS SDK, with `protocol`, `express`, `sdk_error` and
+//! `client` (with `credentials`, `http`, `origin` and `user_agent`) beneath. A sender never drops a
+//! record without saying so in the [`Outcome`].
 
 pub mod advice;
 pub mod answer;
@@ -27,11 +20,8 @@ pub mod gate;
 pub mod http;
 pub mod kinesis;
 pub mod ledger;
-<<<<<<< HEAD
 pub(crate) mod origin;
-=======
 pub mod pace;
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
 pub mod protocol;
 pub mod retry;
 pub mod sdk_error;

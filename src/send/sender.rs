@@ -5,11 +5,8 @@
 //! `max_in_flight` batches, retries for ever, and stops at once when its future is dropped; what
 //! was in flight then is for the flow to send again after the next start.
 
-<<<<<<< HEAD
 mod lines;
-=======
 mod state;
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,12 +30,7 @@ use crate::batch::BatchId;
 use crate::config::RetryConfig;
 use crate::metrics::FlowMetrics;
 pub use crate::metrics::cloudwatch::RequestReport;
-<<<<<<< HEAD
 use crate::metrics::destination::DestinationState;
-use crate::repeats::Repeats;
-=======
-use crate::repeats::Line;
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
 
 /// A call that is not over by then is given up, whatever the transport thinks.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
@@ -131,14 +123,9 @@ impl<T: Transport> Sender<T> {
     async fn deliver(&self, submission: Submission) {
         let mut delivery = Delivery::new(submission);
         let mut first_attempt = None;
-<<<<<<< HEAD
-        while let Some(request) = delivery.request() {
-            if !self.wait_for_permit(&delivery).await {
-                self.destination().forget(delivery.batch());
-=======
         while !delivery.is_done() {
             if !self.wait_for_permit(&delivery).await || !self.wait_turn(&mut delivery).await {
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
+                self.destination().forget(delivery.batch());
                 return self.emit(SenderEvent::GivenUp(delivery.batch()));
             }
             let Some(request) = delivery.request() else { break };
@@ -149,7 +136,7 @@ impl<T: Transport> Sender<T> {
                 self.config.metrics.records_retried.increment(request.records as u64);
             }
             let batch = delivery.batch();
-            self.destination().on_request(batch, Instant::now().into_std());
+            self.destination().on_request(batch, made_at.into_std());
             let call = self.transport.put(request.body.clone(), request.records);
             let result = match timeout(CALL_DEADLINE, call).await {
                 Ok(result) => result,
@@ -157,13 +144,8 @@ impl<T: Transport> Sender<T> {
             };
             self.destination().on_end(batch);
             let retry_after = result.as_ref().err().and_then(CallError::retry_after);
-<<<<<<< HEAD
-            match self.absorb(&mut delivery, request, result) {
-                Next::Backoff(failures) => self.back_off(batch, failures, retry_after).await,
-=======
             match self.absorb(&mut delivery, request, made_at, result) {
-                Next::Backoff(failures) => self.back_off(failures, retry_after).await,
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
+                Next::Backoff(failures) => self.back_off(batch, failures, retry_after).await,
                 Next::Done | Next::Doubt { .. } | Next::Now => {}
             }
         }
@@ -197,9 +179,6 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-<<<<<<< HEAD
-    async fn back_off(&self, batch: BatchId, failures: u32, retry_after: Option<Duration>) {
-=======
     /// Returns when a request is not too much for the destination, and made the next one small
     /// enough; `false` as [`Self::wait_for_permit`].
     async fn wait_turn(&self, delivery: &mut Delivery) -> bool {
@@ -213,7 +192,10 @@ impl<T: Transport> Sender<T> {
             match turn {
                 Turn::AfterAnother => changed.await,
                 // Either end of the wait leads to another look.
-                Turn::At(at) => drop(timeout_at(Instant::from_std(at), changed).await),
+                Turn::At(at) => {
+                    self.destination().on_wait(delivery.batch(), at);
+                    drop(timeout_at(Instant::from_std(at), changed).await);
+                }
                 Turn::Now => break,
             }
         }
@@ -221,8 +203,7 @@ impl<T: Transport> Sender<T> {
         self.wait_for_permit(delivery).await
     }
 
-    async fn back_off(&self, failures: u32, retry_after: Option<Duration>) {
->>>>>>> 8dfc395 (send: learn how fast a destination takes records)
+    async fn back_off(&self, batch: BatchId, failures: u32, retry_after: Option<Duration>) {
         let retry = self.config.retry;
         let delay = retry::delay(retry, failures, retry_after, &mut self.lock().rng);
         self.destination().on_wait(batch, (Instant::now() + delay).into_std());
