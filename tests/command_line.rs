@@ -9,13 +9,24 @@ use kinetail::sandbox::{ErrorAnswer, Fault, Operation, SandboxOptions, Scope, St
 use serde_json::{Value, json};
 
 use crate::support::endpoint::Endpoint;
+use crate::support::fake_aws::FakeAws;
 
 fn kinetail(directory: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    kinetail_in(directory, &[], args)
+}
+
+/// The same, with some more variables in its environment.
+fn kinetail_in(
+    directory: &Path,
+    environment: &[(&str, &str)],
+    args: &[&str],
+) -> (Option<i32>, String, String) {
     let output: Output = Command::new(env!("CARGO_BIN_EXE_kinetail"))
         .args(args)
         .env_clear()
         .env("HOME", directory)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(environment.iter().copied())
         .current_dir(directory)
         .stdin(Stdio::null())
         .output()
@@ -229,4 +240,100 @@ fn a_reader_that_leaves_is_no_error_of_any_command() {
     let (code, err) = unread(directory.path(), &["check", "-c", "agent.json"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("there are no flows") && !err.contains("pipe"), "{err}");
+}
+
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "k")];
+
+/// A directory with a configuration of one flow and nothing about AWS but a region.
+fn plain(stream: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let config = json!({
+        "region": "eu-west-1", "checkpointFile": "checkpoints.db",
+        "flows": [{ "filePattern": "/tmp/none-1", "kinesisStream": stream }],
+    });
+    fs::write(directory.path().join("agent.json"), config.to_string()).unwrap();
+    directory
+}
+
+#[test]
+fn check_shows_an_endpoint_of_the_environment_and_never_writes_a_record_to_it() {
+    let fake = FakeAws::start();
+    let url = fake.url();
+    let profile = format!("[default]\nendpoint_url = {url}\n");
+    let services =
+        format!("[default]\nservices = s\n[services s]\nkinesis =\n  endpoint_url = {url}\n");
+    for (environment, profile, source) in [
+        (&[("AWS_ENDPOINT_URL", url)][..], "", "AWS_ENDPOINT_URL"),
+        (&[("AWS_ENDPOINT_URL_KINESIS", url)], "", "AWS_ENDPOINT_URL_KINESIS"),
+        (
+            &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ENDPOINT_URL_KINESIS", url)],
+            "",
+            "AWS_ENDPOINT_URL_KINESIS",
+        ),
+        (&[], profile.as_str(), "endpoint_url of the profile"),
+        (&[], services.as_str(), "endpoint_url of the profile"),
+    ] {
+        let directory = plain("s");
+        fs::create_dir(directory.path().join(".aws")).unwrap();
+        fs::write(directory.path().join(".aws/config"), profile).unwrap();
+        let environment: Vec<(&str, &str)> = KEYS.iter().chain(environment).copied().collect();
+        let args = ["check", "--aws", "-c", "agent.json"];
+        let (code, out, err) = kinetail_in(directory.path(), &environment, &args);
+        assert_eq!(code, Some(0), "{out}{err}");
+        let endpoint = format!("  endpoint: {url} ({source})\n");
+        assert!(out.contains(&endpoint), "no {endpoint:?} in\n{out}");
+        assert!(out.contains("note: whether records may be put was not asked"), "{out}");
+    }
+    let directory = plain("s");
+    let environment = [("AWS_ENDPOINT_URL", url), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
+    let (_, out, _) = kinetail_in(directory.path(), &environment, &["check", "-c", "agent.json"]);
+    assert!(!out.contains("endpoint:"), "{out}");
+    assert_eq!(fake.asked("Kinesis_20131202.PutRecords").len(), 0, "a record was put");
+    assert_eq!(fake.asked("Kinesis_20131202.DescribeStreamSummary").len(), 5);
+}
+
+#[test]
+fn check_says_that_the_key_of_a_stream_is_not_tried() {
+    let fake = FakeAws::start();
+    let directory = plain("encrypted");
+    let mut environment = KEYS.to_vec();
+    environment.push(("AWS_ENDPOINT_URL", fake.url()));
+    let args = ["check", "--aws", "-c", "agent.json"];
+    let (_, out, _) = kinetail_in(directory.path(), &environment, &args);
+    assert!(
+        out.contains("note: the stream is encrypted with arn:aws:kms:eu-west-1:1:key/k"),
+        "{out}"
+    );
+    assert!(out.contains("kms:GenerateDataKey"), "{out}");
+}
+
+#[test]
+fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
+    let sandbox = Endpoint::healthy();
+    let flows = json!([
+        { "filePattern": "/tmp/none-1", "kinesisStream": "s" },
+        { "filePattern": "/tmp/none-2", "kinesisStream": "s" },
+        { "filePattern": "/tmp/none-3", "kinesisStream": "s", "region": "us-east-1" },
+    ]);
+    let directory = checked(&sandbox, &flows);
+    let limit = || {
+        let answer = ErrorAnswer::new(400, "LimitExceededException", "rate exceeded");
+        let scope = Scope::Operation(Operation::PutRecords);
+        sandbox.handle.script(scope, Fault::Respond(answer)).unwrap();
+    };
+    limit();
+    let args = ["check", "--aws", "-c", "agent.json"];
+    let (code, out, _) = kinetail(directory.path(), &args);
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(out.matches("ok: records may be put").count(), 2, "{out}");
+    let same = "asking AWS about kinesis:s:/tmp/none-2\n  as for kinesis:s:/tmp/none-1:";
+    assert!(out.contains(same), "{out}");
+    // One that stays throttled is not known, which is neither right nor wrong.
+    for _ in 0..4 {
+        limit();
+    }
+    let (code, out, _) = kinetail(directory.path(), &args);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("note: AWS did not say whether records may be put"), "{out}");
+    assert_eq!(sandbox.handle.stats().total().records, 0);
 }

@@ -5,6 +5,7 @@
 //! AWS.
 
 mod access;
+mod endpoint;
 mod files;
 mod probe;
 
@@ -18,6 +19,7 @@ use super::{CliError, output};
 use crate::checkpoint::place;
 use crate::config::site::{Service, Site};
 use crate::config::{Destination, FlowConfig};
+use crate::send::ambient::Ambient;
 use crate::send::origin;
 use crate::shown::{Escaped, shown};
 
@@ -41,19 +43,21 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut out = output::stdout();
     describe_source(&configuration, &mut out)?;
     let user = access::User::of_process();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    let ambient = runtime.block_on(Box::pin(Ambient::load()));
     let mut failures = configuration.errors;
     for flow in &configuration.config.flows {
         writeln!(out, "\nflow {}", Escaped(&flow.id))?;
-        describe_destination(&configuration, flow, &mut out)?;
+        describe_destination(&configuration, flow, &ambient, &mut out)?;
         failures += files::describe(flow, &user, args.verbose, &mut out)?;
     }
     if args.aws {
         writeln!(out)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(CliError::Runtime)?;
-        failures += runtime.block_on(Box::pin(probe::all(&configuration.config, &mut out)))?;
+        let asking = probe::all(&configuration.config, &ambient, &mut out);
+        failures += runtime.block_on(Box::pin(asking))?;
     }
     writeln!(out, "\ncheckpoints in {}", shown(&configuration.config.checkpoint_file))?;
     let mut warnings = configuration.warnings;
@@ -91,6 +95,7 @@ fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Re
 fn describe_destination(
     configuration: &Configuration,
     flow: &FlowConfig,
+    ambient: &Ambient,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let aws = &configuration.config.aws;
@@ -99,8 +104,8 @@ fn describe_destination(
     let variable = |name: &str| std::env::var(name).ok();
     writeln!(out, "  to {}", flow.destination)?;
     writeln!(out, "  region: {}", origin::region(service, &site, variable))?;
-    if let Some(url) = site.endpoint {
-        writeln!(out, "  endpoint: {url}")?;
+    if let Some(endpoint) = endpoint::of(flow, aws, ambient) {
+        writeln!(out, "  endpoint: {} ({})", endpoint.shown(), endpoint.source)?;
     }
     let is_file = |path: &std::path::Path| path.is_file();
     writeln!(out, "  credentials: {}", origin::credentials(aws, variable, is_file))?;

@@ -9,6 +9,7 @@
 //! record without saying so in the [`Outcome`].
 
 pub mod advice;
+pub mod ambient;
 pub mod answer;
 pub mod classify;
 pub mod client;

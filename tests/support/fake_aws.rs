@@ -129,10 +129,15 @@ fn answer(request: &Seen) -> (u16, &'static str, String) {
             (200, "text/xml", xml("GetCallerIdentity", &result))
         }
         (_, "Kinesis_20131202.DescribeStreamSummary") => {
+            let key = if request.body.contains("encrypted") {
+                "\"EncryptionType\":\"KMS\",\"KeyId\":\"arn:aws:kms:eu-west-1:1:key/k\","
+            } else {
+                ""
+            };
             let summary = "\"StreamName\":\"s\",\"StreamARN\":\"a\",\"StreamStatus\":\"ACTIVE\",\
                            \"RetentionPeriodHours\":24,\"StreamCreationTimestamp\":1,\
                            \"EnhancedMonitoring\":[],\"OpenShardCount\":2";
-            (200, JSON, format!("{{\"StreamDescriptionSummary\":{{{summary}}}}}"))
+            (200, JSON, format!("{{\"StreamDescriptionSummary\":{{{key}{summary}}}}}"))
         }
         (_, "Kinesis_20131202.PutRecords") if request.body.contains("\"DryRun\":true") => {
             (400, JSON, "{\"__type\":\"DryRunOperationException\",\"message\":\"m\"}".to_owned())

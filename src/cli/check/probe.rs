@@ -5,30 +5,44 @@
 //! be put. Kinesis answers that to a `PutRecords` with `DryRun`, which puts nothing. Firehose has
 //! no such flag; it gets a batch without records, which cannot be put either: if it is refused as
 //! forbidden that is an answer, if it is refused as empty it is not quite one, and that is said.
+//!
+//! What is not AWS's own may not know the flag and put the record: such an endpoint is not asked,
+//! whoever names it. Each stream is asked about once for each role and region, because AWS allows
+//! one dry run a second, and what is throttled is asked again.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use aws_sdk_firehose::types::DeliveryStreamType;
 use aws_sdk_kinesis::operation::RequestId as _;
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, StreamDescriptionSummary};
 
+use super::endpoint::{self, Endpoint};
 use super::{CliError, service};
-use crate::config::site::{Service, Site};
-use crate::config::{Config, Destination, FlowConfig};
+use crate::config::site::{Service, Site, is_endpoint_of};
+use crate::config::{Config, Destination, FlowConfig, RoleConfig};
 use crate::sandbox;
+use crate::send::ambient::{Ambient, OnlyToKinesis};
 use crate::send::classify::{Verdict, classify};
 use crate::send::client::Aws;
 use crate::send::sdk_error::call_error;
 use crate::send::transport::CallError;
 use crate::shown::Escaped;
 
+/// AWS allows one dry run a second for each stream, and few descriptions for each account.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(1_100);
+
+/// So often a question is asked that is throttled.
+const ASKS_MAX: usize = 4;
+
+/// The key that AWS keeps for everybody in the account.
+const AWS_OWN_KEY: &str = "alias/aws/kinesis";
+
 /// What Kinesis answers to a dry run that would have worked.
 const DRY_RUN_OK: &str = "DryRunOperationException";
-
-/// STS is asked elsewhere than at AWS if one of these is set.
-const STS_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
 
 /// One thing that AWS was asked.
 enum Answer {
@@ -38,15 +52,42 @@ enum Answer {
     Bad(String),
 }
 
+/// What the answers depend on: who asks whom about what.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    role: Option<RoleConfig>,
+    destination: String,
+    region: Option<String>,
+    endpoint: Option<String>,
+}
+
 /// Asks for every flow. Gives the number of answers that mean that records would not arrive.
-pub(super) async fn all(config: &Config, out: &mut dyn Write) -> Result<usize, CliError> {
+pub(super) async fn all(
+    config: &Config,
+    ambient: &Ambient,
+    out: &mut dyn Write,
+) -> Result<usize, CliError> {
     let aws = Aws::load(&config.aws).await?;
     let mut identities = BTreeMap::new();
+    let mut asked = BTreeMap::new();
     let mut failures = 0;
     for flow in &config.flows {
+        let site = Site::of(service(&flow.destination), &config.aws, &flow.aws);
+        let endpoint = endpoint::of(flow, &config.aws, ambient);
+        let subject = Subject {
+            role: flow.aws.role.clone(),
+            destination: flow.destination.to_string(),
+            region: site.region.map(|(region, _)| region.to_owned()),
+            endpoint: endpoint.as_ref().map(|endpoint| endpoint.url.clone()),
+        };
         writeln!(out, "asking AWS about {}", flow.id)?;
+        if let Some(first) = asked.get(&subject) {
+            writeln!(out, "  as for {first}: the same stream, region and role")?;
+            continue;
+        }
+        asked.insert(subject, flow.id.clone());
         if !identities.contains_key(&flow.aws.role) {
-            let answer = Box::pin(identity(&aws, config, flow)).await;
+            let answer = Box::pin(identity(&aws, config, ambient, flow)).await;
             identities.insert(flow.aws.role.clone(), answer);
         }
         if let Some(answer) = identities.get(&flow.aws.role) {
@@ -56,13 +97,33 @@ pub(super) async fn all(config: &Config, out: &mut dyn Write) -> Result<usize, C
             Destination::Firehose { delivery_stream } => {
                 Box::pin(firehose(&aws, flow, delivery_stream)).await
             }
-            Destination::Kinesis { stream } => Box::pin(kinesis(&aws, config, flow, stream)).await,
+            Destination::Kinesis { stream } => {
+                Box::pin(kinesis(&aws, endpoint.as_ref(), flow, stream)).await
+            }
         };
         for answer in &answers {
             failures += show(answer, out)?;
         }
     }
     Ok(failures)
+}
+
+/// Asks, and asks again for as long as that is throttled.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    for _ in 1..ASKS_MAX {
+        match ask().await {
+            Err(error) if is_throttled(&error) => tokio::time::sleep(ASK_AGAIN_AFTER).await,
+            result => return result,
+        }
+    }
+    ask().await
+}
+
+fn is_throttled(error: &CallError) -> bool {
+    matches!(error, CallError::Service { .. }) && classify(error) == Verdict::Throttled
 }
 
 fn show(answer: &Answer, out: &mut dyn Write) -> io::Result<usize> {
@@ -76,11 +137,11 @@ fn show(answer: &Answer, out: &mut dyn Write) -> io::Result<usize> {
 }
 
 /// Whose the credentials are.
-async fn identity(aws: &Aws, config: &Config, flow: &FlowConfig) -> Answer {
-    let site = Site::of(service(&flow.destination), &config.aws, &flow.aws);
-    let named = config.aws.sts_endpoint.is_some()
-        || STS_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
-    if site.is_custom() && !named {
+async fn identity(aws: &Aws, config: &Config, ambient: &Ambient, flow: &FlowConfig) -> Answer {
+    let is_custom =
+        endpoint::of(flow, &config.aws, ambient).is_some_and(|endpoint| endpoint.is_custom());
+    let named = config.aws.sts_endpoint.is_some() || ambient.sts_endpoint().is_some();
+    if is_custom && !named {
         let text = "whose the credentials are was not asked: the endpoint is not AWS's own; set \
                     sts.endpoint to ask there";
         return Answer::Open(text.to_owned());
@@ -102,18 +163,27 @@ async fn identity(aws: &Aws, config: &Config, flow: &FlowConfig) -> Answer {
     }
 }
 
-async fn kinesis(aws: &Aws, config: &Config, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
+async fn kinesis(
+    aws: &Aws,
+    endpoint: Option<&Endpoint>,
+    flow: &FlowConfig,
+    stream: &str,
+) -> Vec<Answer> {
     let client = match aws.kinesis(&flow.aws).await {
         Ok(client) => client,
         Err(error) => return vec![Answer::Bad(error.to_string())],
     };
     let region = region_text(client.config().region());
-    let described = client.describe_stream_summary().stream_name(stream).send().await;
+    let describe = || async {
+        client.describe_stream_summary().stream_name(stream).send().await.map_err(call_error)
+    };
     let mut is_sandbox = false;
     let mut answers = Vec::new();
-    match described {
+    match patiently(describe).await {
         Ok(output) => {
-            is_sandbox = output.request_id().is_some_and(sandbox::is_request_id);
+            // Only who wrote its address into the configuration can mean the sandbox.
+            is_sandbox = endpoint.is_some_and(|endpoint| !endpoint.is_ambient)
+                && output.request_id().is_some_and(sandbox::is_request_id);
             let Some(summary) = output.stream_description_summary() else {
                 return vec![Answer::Bad(format!("{region}: an answer without a stream"))];
             };
@@ -122,9 +192,10 @@ async fn kinesis(aws: &Aws, config: &Config, flow: &FlowConfig, stream: &str) ->
                 summary.stream_status().as_str(),
                 summary.open_shard_count()
             )));
+            answers.extend(key(summary));
         }
         Err(error) => {
-            let answer = undescribed("kinesis:DescribeStreamSummary", &region, &call_error(error));
+            let answer = undescribed("kinesis:DescribeStreamSummary", &region, &error);
             let ends = matches!(answer, Answer::Bad(_));
             answers.push(answer);
             if ends {
@@ -132,19 +203,35 @@ async fn kinesis(aws: &Aws, config: &Config, flow: &FlowConfig, stream: &str) ->
             }
         }
     }
-    // What is not AWS's own may not know the flag, and would put the record.
-    let site = Site::of(Service::Kinesis, &config.aws, &flow.aws);
-    if site.is_custom() && !is_sandbox {
+    if endpoint.is_some_and(|endpoint| !is_endpoint_of(&endpoint.url, Service::Kinesis))
+        && !is_sandbox
+    {
         let text = "whether records may be put was not asked: the endpoint is not AWS's own, and \
                     might not know what a dry run is";
         answers.push(Answer::Open(text.to_owned()));
         return answers;
     }
-    answers.push(dry_run(&client, stream).await);
+    answers.push(dry_run(&client, stream, is_sandbox).await);
     answers
 }
 
-async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str) -> Answer {
+/// A dry run does not try the key that a stream is encrypted with.
+fn key(stream: &StreamDescriptionSummary) -> Option<Answer> {
+    let key = stream.key_id()?;
+    let text = if key == AWS_OWN_KEY || key.ends_with(&format!(":{AWS_OWN_KEY}")) {
+        format!("the stream is encrypted with AWS's own key ({key}), which needs no permission")
+    } else {
+        format!(
+            "the stream is encrypted with {key}; whether the credentials may use it \
+             (kms:GenerateDataKey) is not known, because a dry run does not try it"
+        )
+    };
+    Some(Answer::Open(text))
+}
+
+/// The sandbox knows the flag; everything else but AWS is not spoken to, whatever was thought of
+/// the endpoint.
+async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str, is_sandbox: bool) -> Answer {
     let record = PutRecordsRequestEntry::builder()
         .data(Blob::new("kinetail check\n"))
         .partition_key("kinetail-check")
@@ -153,22 +240,39 @@ async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str) -> Answer {
         Ok(record) => record,
         Err(error) => return Answer::Bad(error.to_string()),
     };
-    let call = client.put_records().stream_name(stream).records(record).dry_run(true);
+    let ask = || async {
+        let call = client.put_records().stream_name(stream).records(record.clone()).dry_run(true);
+        if is_sandbox {
+            return call.send().await.map_err(call_error);
+        }
+        call.customize().interceptor(OnlyToKinesis).send().await.map_err(call_error)
+    };
     let may = || Answer::Good("records may be put (kinesis:PutRecords, dry run)".to_owned());
-    match call.send().await {
+    match patiently(ask).await {
         Ok(_) => may(),
-        Err(error) => match call_error(error) {
-            CallError::Service { code, .. } if code == DRY_RUN_OK => may(),
-            error => Answer::Bad(format!("records may not be put (kinesis:PutRecords): {error}")),
-        },
+        Err(CallError::Service { code, .. }) if code == DRY_RUN_OK => may(),
+        Err(error) if is_throttled(&error) => throttled("kinesis:PutRecords", &error),
+        Err(error) => Answer::Bad(format!("records may not be put (kinesis:PutRecords): {error}")),
     }
+}
+
+/// AWS did not say, however often it was asked.
+fn throttled(action: &str, error: &CallError) -> Answer {
+    Answer::Open(format!(
+        "AWS did not say whether records may be put ({action}): it throttled {ASKS_MAX} questions \
+         ({error}); try again later"
+    ))
 }
 
 async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
     let client = aws.firehose(&flow.aws).await;
     let region = region_text(client.config().region());
     let mut answers = Vec::new();
-    match client.describe_delivery_stream().delivery_stream_name(stream).send().await {
+    let describe = || async {
+        let call = client.describe_delivery_stream().delivery_stream_name(stream);
+        call.send().await.map_err(call_error)
+    };
+    match patiently(describe).await {
         Ok(output) => {
             let Some(found) = output.delivery_stream_description() else {
                 return vec![Answer::Bad(format!("{region}: an answer without a stream"))];
@@ -182,7 +286,6 @@ async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
             }
         }
         Err(error) => {
-            let error = call_error(error);
             let answer = undescribed("firehose:DescribeDeliveryStream", &region, &error);
             let ends = matches!(answer, Answer::Bad(_));
             answers.push(answer);
@@ -196,11 +299,15 @@ async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
 }
 
 async fn empty_batch(client: &aws_sdk_firehose::Client, stream: &str) -> Answer {
-    let call = client.put_record_batch().delivery_stream_name(stream).set_records(Some(Vec::new()));
+    let ask = || async {
+        let call = client.put_record_batch().delivery_stream_name(stream);
+        call.set_records(Some(Vec::new())).send().await.map_err(call_error)
+    };
     let action = "firehose:PutRecordBatch";
-    let error = match call.send().await {
+    let error = match patiently(ask).await {
         Ok(_) => return Answer::Good(format!("records may be put ({action})")),
-        Err(error) => call_error(error),
+        Err(error) if is_throttled(&error) => return throttled(action, &error),
+        Err(error) => error,
     };
     match classify(&error) {
         Verdict::Poison => Answer::Open(format!(
@@ -220,6 +327,9 @@ fn undescribed(action: &str, region: &str, error: &CallError) -> Answer {
             Answer::Open(format!(
                 "in {region} the stream may not be described ({action}); shipping does not need it"
             ))
+        }
+        error if is_throttled(error) => {
+            Answer::Open(format!("in {region} AWS throttled the question ({action}): {error}"))
         }
         error => Answer::Bad(format!("in {region}: {error}")),
     }

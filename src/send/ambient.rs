@@ -1,0 +1,115 @@
+//! Endpoints that the environment and the profile set, as the SDK reads them: `AWS_ENDPOINT_URL`,
+//! `AWS_ENDPOINT_URL_KINESIS` and its like, `endpoint_url` and `services` of the profile, unless
+//! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is set. They count where the configuration names none.
+//!
+//! Beside them a wire-tap that lets nothing out to what is not AWS's own.
+
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::service_config::ServiceConfigKey;
+
+use super::client::REGION_DEFAULT;
+use crate::config::site::{Service, is_endpoint_of};
+
+/// For all services.
+const VARIABLE: &str = "AWS_ENDPOINT_URL";
+
+/// The key of a profile.
+const PROFILE_KEY: &str = "endpoint_url";
+
+/// What the environment and the profile say. Nothing is asked over the network.
+#[derive(Debug)]
+pub struct Ambient {
+    shared: SdkConfig,
+    region: Option<String>,
+}
+
+/// An endpoint that no key of the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmbientEndpoint {
+    /// The URL.
+    pub url: String,
+    /// What says so.
+    pub source: String,
+}
+
+impl Ambient {
+    /// Reads the environment and the profile files.
+    pub async fn load() -> Self {
+        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static(REGION_DEFAULT))
+            .no_credentials()
+            .load()
+            .await;
+        let profile = ProfileFileRegionProvider::builder().build();
+        let region = ProvideRegion::region(&profile).await;
+        Self { shared, region: region.map(|region| region.as_ref().to_owned()) }
+    }
+
+    /// The endpoint of a service.
+    #[must_use]
+    pub fn endpoint(&self, service: Service) -> Option<AmbientEndpoint> {
+        endpoint(&self.shared, service.name())
+    }
+
+    /// The endpoint of STS.
+    #[must_use]
+    pub fn sts_endpoint(&self) -> Option<AmbientEndpoint> {
+        endpoint(&self.shared, "STS")
+    }
+
+    /// The region of the profile.
+    #[must_use]
+    pub fn profile_region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+}
+
+/// As the clients of the SDK find it. The names of services are those that the SDK knows them by.
+fn endpoint(shared: &SdkConfig, service: &'static str) -> Option<AmbientEndpoint> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env(VARIABLE)
+        .profile(PROFILE_KEY)
+        .build()
+        .ok()?;
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let own = format!("{VARIABLE}_{}", service.to_ascii_uppercase());
+    let profile = || format!("{PROFILE_KEY} of the profile");
+    if let Some(url) = shared.service_config().and_then(|config| config.load_config(key)) {
+        let source = [own, VARIABLE.to_owned()].into_iter().find(|name| is_set(name));
+        return Some(AmbientEndpoint { url, source: source.unwrap_or_else(profile) });
+    }
+    let url = shared.endpoint_url()?.to_owned();
+    let source = if is_set(VARIABLE) { VARIABLE.to_owned() } else { profile() };
+    Some(AmbientEndpoint { url, source })
+}
+
+/// Lets a request out only to AWS's own endpoint of Kinesis, whatever made it go elsewhere.
+#[derive(Debug)]
+pub struct OnlyToKinesis;
+
+#[dyn_dispatch_hint]
+impl Intercept for OnlyToKinesis {
+    fn name(&self) -> &'static str {
+        "OnlyToKinesis"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if is_endpoint_of(context.request().uri(), Service::Kinesis) {
+            return Ok(());
+        }
+        Err("the endpoint is not AWS's own: nothing was sent".into())
+    }
+}
