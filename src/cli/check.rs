@@ -1,24 +1,32 @@
 //! `kinetail check`: every mistake at once, what each flow would do, and with `--aws` whether AWS
 //! lets it. Changes nothing: no file is written, no record is put.
 //!
-//! `files` looks at what a flow would follow, `access` says why a file cannot be read, `probe` asks
-//! AWS.
+//! `files` looks at what a flow would follow, `nothing` says why there is nothing, `sample` tries
+//! the first lines, `access` says why a file cannot be read, `state` whether kinetail's own can be
+//! written, `survey` what flows have to do with each other, `endpoint` where requests go, `probe`
+//! asks AWS.
 
 mod access;
 mod endpoint;
 mod files;
+mod nothing;
 mod probe;
+mod sample;
+mod state;
+mod survey;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::configuration::{self, ConfigArgs, Configuration};
+use super::terminal::{self, Stream};
 use super::{CliError, output};
 use crate::checkpoint::place;
 use crate::config::site::{Service, Site};
-use crate::config::{Destination, FlowConfig};
+use crate::config::{Config, Destination, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::send::ambient::Ambient;
 use crate::send::origin;
 use crate::shown::{Escaped, shown};
@@ -48,20 +56,27 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         .build()
         .map_err(CliError::Runtime)?;
     let ambient = runtime.block_on(Box::pin(Ambient::load()));
+    let config = &configuration.config;
+    let mut found = state::look(config, &user);
+    found.extend(survey::look(config));
     let mut failures = configuration.errors;
-    for flow in &configuration.config.flows {
+    for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
         writeln!(out, "\nflow {}", Escaped(&flow.id))?;
-        describe_destination(&configuration, flow, &ambient, &mut out)?;
+        found.extend(describe_destination(config, flow, place, &ambient, &mut out)?);
         failures += files::describe(flow, &user, args.verbose, &mut out)?;
     }
     if args.aws {
         writeln!(out)?;
-        let asking = probe::all(&configuration.config, &ambient, &mut out);
+        let asking = probe::all(config, &ambient, &mut out);
         failures += runtime.block_on(Box::pin(asking))?;
     }
-    writeln!(out, "\ncheckpoints in {}", shown(&configuration.config.checkpoint_file))?;
-    let mut warnings = configuration.warnings;
-    match place::examine(&configuration.config.checkpoint_file) {
+    writeln!(out, "\ncheckpoints in {}", shown(&config.checkpoint_file))?;
+    let found = distinct(found);
+    tell(&found)?;
+    failures += found.iter().filter(|found| found.is_error()).count();
+    let mut warnings =
+        configuration.warnings + found.iter().filter(|found| !found.is_error()).count();
+    match place::examine(&config.checkpoint_file) {
         Ok(unsafe_about_it) => {
             for text in &unsafe_about_it {
                 writeln!(out, "  warning: {text}")?;
@@ -82,6 +97,19 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(u8::from(failures > 0)))
 }
 
+/// What is the same for several flows is told once.
+fn distinct(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = BTreeSet::new();
+    found.into_iter().filter(|found| seen.insert(found.message.clone())).collect()
+}
+
+/// Writes what was found to standard error, where the mistakes of the file are, too.
+fn tell(found: &[Diagnostic]) -> io::Result<()> {
+    let text: Vec<String> = found.iter().map(|found| format!("{found}\n\n")).collect();
+    let text = text.concat();
+    output::or_closed(terminal::write(Stream::Stderr, text.as_bytes()))
+}
+
 fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Result<()> {
     let flows = plural(configuration.config.flows.len(), "flow");
     writeln!(out, "configuration {}: {flows}", shown(&configuration.path))?;
@@ -93,27 +121,40 @@ fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Re
 
 /// Where the records of a flow go, and as whom.
 fn describe_destination(
-    configuration: &Configuration,
+    config: &Config,
     flow: &FlowConfig,
+    place: &Place,
     ambient: &Ambient,
     out: &mut dyn Write,
-) -> io::Result<()> {
-    let aws = &configuration.config.aws;
+) -> io::Result<Vec<Diagnostic>> {
+    let aws = &config.aws;
     let service = service(&flow.destination);
     let site = Site::of(service, aws, &flow.aws);
     let variable = |name: &str| std::env::var(name).ok();
     writeln!(out, "  to {}", flow.destination)?;
-    writeln!(out, "  region: {}", origin::region(service, &site, variable))?;
-    if let Some(endpoint) = endpoint::of(flow, aws, ambient) {
-        writeln!(out, "  endpoint: {} ({})", endpoint.shown(), endpoint.source)?;
+    let profile = ambient.profile_region();
+    writeln!(out, "  region: {}", origin::region(service, &site, profile, variable))?;
+    let endpoint = endpoint::of(flow, aws, ambient);
+    if let Some(endpoint) = &endpoint {
+        writeln!(out, "  endpoint: {} ({})", Escaped(endpoint.shown()), endpoint.source)?;
     }
     let is_file = |path: &std::path::Path| path.is_file();
-    writeln!(out, "  credentials: {}", origin::credentials(aws, variable, is_file))?;
+    let has_keys = ambient.profile_has_keys();
+    let credentials = origin::credentials(aws, has_keys, variable, is_file);
+    writeln!(out, "  credentials: {credentials}")?;
     if let Some(role) = &flow.aws.role {
         let id = if role.external_id.is_some() { ", with an external id" } else { "" };
         writeln!(out, "  role: {}{id}", role.arn)?;
     }
-    Ok(())
+    let is_custom = endpoint.is_some_and(|endpoint| endpoint.is_custom());
+    let no_region = origin::no_region(service, &site, is_custom, profile, variable);
+    let missing = no_region.into_iter().chain(origin::no_credentials(&credentials));
+    let found = missing.map(|missing| {
+        let severity = if missing.may_work { Severity::Warning } else { Severity::Broken };
+        Diagnostic::new(severity, Kind::Missing, place.clone(), missing.message)
+            .helped(missing.help)
+    });
+    Ok(found.collect())
 }
 
 fn service(destination: &Destination) -> Service {

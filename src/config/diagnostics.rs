@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::parse::{Node, Span, Value};
 use super::source::{HIDDEN, Place, Source};
-use crate::shown::shown;
+use crate::shown::{Escaped, shown};
 
 /// A quoted value shows at most this many characters.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -87,6 +87,24 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// What is found out about a value at a place.
+    #[must_use]
+    pub fn new(severity: Severity, kind: Kind, place: Place, message: String) -> Self {
+        Self { severity, kind, message, place, related: None, help: None, others: 0 }
+    }
+
+    /// The same, with what to do.
+    #[must_use]
+    pub fn helped(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same, with a second place.
+    #[must_use]
+    pub fn beside(self, label: &str, place: Place) -> Self {
+        Self { related: Some((label.to_owned(), place)), ..self }
+    }
+
     /// Whether what it is about cannot work.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -104,13 +122,13 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show_place(f, &self.place, &format!("{}: {}", self.severity, self.message))?;
+        show_place(f, &self.place, &format!("{}: {}", self.severity, Escaped(&self.message)))?;
         if let Some((label, place)) = &self.related {
             writeln!(f)?;
             show_place(f, place, &format!("note: {label}"))?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", Escaped(help))?;
         }
         Ok(())
     }
@@ -332,7 +350,7 @@ impl Finding<'_, '_> {
 }
 
 /// In quotes, cut if it is long, control characters escaped.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut short: String = text.chars().take(QUOTE_CHARS_MAX).collect();
     if short.len() < text.len() {
         short.push('…');

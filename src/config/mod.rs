@@ -8,7 +8,7 @@
 //! network. Only `read` touches the disk, and only the configuration files.
 
 mod converters;
-mod diagnostics;
+pub(crate) mod diagnostics;
 mod drop_in;
 mod endpoint;
 mod file;
@@ -27,7 +27,7 @@ mod scalar;
 pub mod site;
 mod slot;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
 mod unknown;
@@ -81,6 +81,28 @@ pub struct Config {
     pub notify: bool,
     /// What the daemon writes about itself.
     pub log: LogConfig,
+    /// Where the keys stand whose values are looked at later.
+    pub places: Places,
+}
+
+/// Where keys stand in the files, for what is found out about their values later. `Debug` does not
+/// show the lines.
+#[derive(Clone)]
+pub struct Places {
+    /// Of each flow, in their order: its `filePattern`.
+    pub patterns: Vec<Place>,
+    /// `checkpointFile`, if it is given.
+    pub checkpoint_file: Option<Place>,
+    /// `log.file`, if it is given.
+    pub log_file: Option<Place>,
+    /// Where nothing better is known.
+    pub file: Place,
+}
+
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Places")
+    }
 }
 
 /// Where the Java agent's checkpoints are looked for.

@@ -4,7 +4,7 @@
 const WRITTEN_CHARS_MAX: usize = 100;
 
 /// The name that is nearest to what was written, if any is near enough to be meant.
-pub(super) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     nearest_of(written, names.map(|name| (name, ()))).map(|(name, ())| name)
 }
 

@@ -8,10 +8,12 @@ use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
 use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
 use super::flow::{CheckedFlows, FOLLOW_LINKS, FlowDefaults, flow};
 use super::parse::{Document, Entry, Node, Span, Value, parse};
+use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
-    Config, JavaCheckpoints, drop_in, ignored, json, json_tree, network, observability, unknown,
+    Config, JavaCheckpoints, Places, drop_in, ignored, json, json_tree, network, observability,
+    unknown,
 };
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 use crate::tail::links::FollowLinks;
@@ -126,6 +128,7 @@ fn without_mark(text: &str) -> &str {
 }
 
 fn with_flows(mut config: Config, checked: CheckedFlows) -> Config {
+    config.places.patterns = checked.flows.iter().map(|flow| flow.pattern_place.clone()).collect();
     config.flows = checked.flows.into_iter().map(|flow| flow.config).collect();
     config.aws.flow_region = config.flows.iter().find_map(|flow| flow.aws.region.clone());
     config
@@ -246,6 +249,7 @@ fn config(
         min_free_disk_percent: min_free_disk_percent(&file, findings),
         notify: file.notify.choice(findings, NOTIFY, true),
         log: observability::log(&file, findings),
+        places: places(&file, findings),
     })
 }
 
@@ -254,6 +258,16 @@ pub(super) fn missing_blank(node: &Node, findings: &Findings<'_>) -> Option<Stri
     match &node.value {
         Value::Scalar(text) if !findings.is_secret(&node.span) => yaml_help::scalar_help(text),
         Value::List(_) | Value::Map(_) | Value::Null | Value::Scalar(_) => None,
+    }
+}
+
+fn places(file: &TopLevelFile<'_>, findings: &Findings<'_>) -> Places {
+    let place = |slot: Slot<'_>| slot.span().map(|span| findings.place(span));
+    Places {
+        patterns: Vec::new(),
+        checkpoint_file: place(file.checkpoint_file),
+        log_file: place(file.log_file),
+        file: findings.place(&(0..0)),
     }
 }
 

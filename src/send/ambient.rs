@@ -7,11 +7,13 @@
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::client::REGION_DEFAULT;
@@ -23,11 +25,23 @@ const VARIABLE: &str = "AWS_ENDPOINT_URL";
 /// The key of a profile.
 const PROFILE_KEY: &str = "endpoint_url";
 
+/// What in a profile leads to credentials.
+const KEYS: [&str; 7] = [
+    "aws_access_key_id",
+    "credential_process",
+    "credential_source",
+    "role_arn",
+    "sso_account_id",
+    "sso_session",
+    "web_identity_token_file",
+];
+
 /// What the environment and the profile say. Nothing is asked over the network.
 #[derive(Debug)]
 pub struct Ambient {
     shared: SdkConfig,
     region: Option<String>,
+    has_keys: Option<bool>,
 }
 
 /// An endpoint that no key of the configuration names.
@@ -49,7 +63,14 @@ impl Ambient {
             .await;
         let profile = ProfileFileRegionProvider::builder().build();
         let region = ProvideRegion::region(&profile).await;
-        Self { shared, region: region.map(|region| region.as_ref().to_owned()) }
+        let region = region.map(|region| region.as_ref().to_owned());
+        let profiles = EnvConfigFiles::default();
+        let loaded =
+            aws_config::profile::load(&Fs::real(), &Env::real(), &profiles, None).await.ok();
+        let has_keys = loaded.map(|profiles| {
+            KEYS.iter().any(|key| profiles.get(key).is_some_and(|value| !value.is_empty()))
+        });
+        Self { shared, region, has_keys }
     }
 
     /// The endpoint of a service.
@@ -62,6 +83,12 @@ impl Ambient {
     #[must_use]
     pub fn sts_endpoint(&self) -> Option<AmbientEndpoint> {
         endpoint(&self.shared, "STS")
+    }
+
+    /// Whether the profile says where to get credentials, if it could be read.
+    #[must_use]
+    pub fn profile_has_keys(&self) -> Option<bool> {
+        self.has_keys
     }
 
     /// The region of the profile.

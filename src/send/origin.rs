@@ -4,16 +4,83 @@
 use std::path::{Path, PathBuf};
 
 use super::client::REGION_DEFAULT;
+use crate::config::region::{Name, look};
 use crate::config::site::{Service, Site};
 use crate::config::{AwsConfig, FlowAwsConfig};
 use crate::shown::shown;
 
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
+/// How [`credentials`] begins where there are none.
+const NO_CREDENTIALS: &str = "nothing";
+
+/// The instance is not asked if this is true.
+const NO_INSTANCE: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// Something that is missing, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) message: String,
+    pub(crate) help: String,
+    /// It may be there on another machine.
+    pub(crate) may_work: bool,
+}
+
+/// Why the region cannot be right, if that can be told: nothing names one, or a variable names one
+/// that does not exist. A custom endpoint goes without.
+pub(crate) fn no_region(
+    service: Service,
+    site: &Site<'_>,
+    is_custom: bool,
+    profile: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<Missing> {
+    if site.region.is_some() || service != Service::Kinesis || is_custom {
+        return None;
+    }
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    let variables = REGION_VARIABLES.iter().copied();
+    let named = variables.into_iter().find_map(|name| Some((set(name)?, name)));
+    let named = named.or_else(|| Some((profile?.to_owned(), "the region of the profile")));
+    let Some((region, name)) = named else {
+        let may_work = !is_instance_off(&variable);
+        let elsewhere = if may_work { "; only an EC2 instance knows its own" } else { "" };
+        return Some(Missing {
+            message: format!("nothing says in which region the stream is{elsewhere}"),
+            help: format!("set \"region\" or \"{}\", or AWS_REGION", service.region_key()),
+            may_work,
+        });
+    };
+    match look(&region) {
+        Name::Malformed { help } => Some(Missing {
+            message: format!("{name} is {region:?}, which is no region"),
+            help,
+            may_work: false,
+        }),
+        Name::Known | Name::Unknown { .. } => None,
+    }
+}
+
+/// Says so if there are no credentials anywhere; `said` is what [`credentials`] says.
+pub(crate) fn no_credentials(said: &str) -> Option<Missing> {
+    said.starts_with(NO_CREDENTIALS).then(|| Missing {
+        message: "there are no credentials to sign requests with".to_owned(),
+        help: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of kinetail, \
+               write a profile, or run where there is a role"
+            .to_owned(),
+        may_work: false,
+    })
+}
+
+fn is_instance_off(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable(NO_INSTANCE).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+}
+
 /// The region, and what says so.
 pub(crate) fn region(
     service: Service,
     site: &Site<'_>,
+    profile: Option<&str>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> String {
     if let Some((region, key)) = site.region {
@@ -31,16 +98,24 @@ pub(crate) fn region(
     if let Some((region, name)) = named {
         return format!("{region} ({name})");
     }
+    if let Some(region) = profile {
+        return format!("{region} (the profile)");
+    }
     // Where an emulator is in use the instance is not asked.
     if site.is_custom() {
         return format!("that of the profile, else {REGION_DEFAULT}");
     }
+    if is_instance_off(&variable) {
+        return "none".to_owned();
+    }
     "that of the profile or the instance, asked at the start".to_owned()
 }
 
-/// The first place in the chain that is likely to have credentials.
+/// The first place in the chain that is likely to have credentials. `has_keys` is whether the
+/// profile says where to get any, if that is known.
 pub(crate) fn credentials(
     config: &AwsConfig,
+    has_keys: Option<bool>,
     variable: impl Fn(&str) -> Option<String>,
     is_file: impl Fn(&Path) -> bool,
 ) -> String {
@@ -63,11 +138,10 @@ pub(crate) fn credentials(
     if let Some(name) = container.into_iter().find(|name| set(name).is_some()) {
         return format!("the container's role ({name})");
     }
-    let instance = match set("AWS_EC2_METADATA_DISABLED") {
-        Some(disabled) if disabled.eq_ignore_ascii_case("true") => {
-            "nothing, because AWS_EC2_METADATA_DISABLED is true"
-        }
-        _ => "the role of the EC2 instance",
+    let instance = if is_instance_off(&variable) {
+        "nothing, because AWS_EC2_METADATA_DISABLED is true"
+    } else {
+        "the role of the EC2 instance"
     };
     let profile = set("AWS_PROFILE");
     let keys = set("AWS_SHARED_CREDENTIALS_FILE").or_else(|| set("AWS_CREDENTIAL_PROFILES_FILE"));
@@ -76,25 +150,29 @@ pub(crate) fn credentials(
         .filter_map(|(named, default)| profile_file(named, set("HOME"), default))
         .find(|path| is_file(path));
     match (file, profile) {
+        (Some(file), profile) if has_keys == Some(false) => {
+            let profile = profile.unwrap_or_else(|| "default".to_owned());
+            format!("{instance}; profile {profile} of {} has none", shown(&file))
+        }
         (Some(file), profile) => {
             let profile = profile.unwrap_or_else(|| "default".to_owned());
             format!("profile {profile} of {}; if it has none, {instance}", shown(&file))
         }
         (None, Some(profile)) => {
-            format!("profile {profile}, but there is no file with profiles; then {instance}")
+            format!("{instance}; there is no file with the profile {profile}")
         }
         (None, None) => instance.to_owned(),
     }
 }
 
 /// The same with the role of a flow, if it has one.
-pub(super) fn credentials_of(
+pub(crate) fn credentials_of(
     config: &AwsConfig,
     flow: &FlowAwsConfig,
     variable: impl Fn(&str) -> Option<String>,
     is_file: impl Fn(&Path) -> bool,
 ) -> String {
-    let source = credentials(config, variable, is_file);
+    let source = credentials(config, None, variable, is_file);
     match &flow.role {
         Some(role) => format!("role {}, assumed with: {source}", role.arn),
         None => source,
@@ -103,7 +181,7 @@ pub(super) fn credentials_of(
 
 /// A URL as a person needs it to find the other side: with the port, without a user, a password, a
 /// query.
-pub(super) fn with_port(url: &str) -> String {
+pub(crate) fn with_port(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -136,7 +214,7 @@ mod tests {
     fn credentials_are_named_in_the_order_of_the_chain() {
         let config = AwsConfig::default();
         let source = |set: &[(&str, &str)], file: &str| {
-            credentials(&config, variables(set), |path| path == Path::new(file))
+            credentials(&config, None, variables(set), |path| path == Path::new(file))
         };
         let home = ("HOME", "/h");
         let full = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
@@ -161,7 +239,7 @@ mod tests {
         );
         assert_eq!(
             source(&[("AWS_PROFILE", "p")], ""),
-            "profile p, but there is no file with profiles; then the role of the EC2 instance"
+            "the role of the EC2 instance; there is no file with the profile p"
         );
         let container = "the container's role (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
         assert_eq!(source(&[home, full], "/h/.aws/config"), container);
@@ -176,7 +254,7 @@ mod tests {
             secret_access_key: "hidden".to_owned(),
         });
         let config = AwsConfig { static_keys, ..AwsConfig::default() };
-        let source = credentials(&config, variables(&keys), |_| true);
+        let source = credentials(&config, None, variables(&keys), |_| true);
         assert_eq!(source, "awsAccessKeyId in the configuration");
     }
 
@@ -208,7 +286,7 @@ mod tests {
     fn a_region_is_told_with_what_says_so() {
         let flow = FlowAwsConfig::default();
         let text = |service, config: &AwsConfig, set: &[(&str, &str)]| {
-            region(service, &Site::of(service, config, &flow), variables(set))
+            region(service, &Site::of(service, config, &flow), None, variables(set))
         };
         let config = AwsConfig { region: Some("eu-west-1".to_owned()), ..AwsConfig::default() };
         assert_eq!(text(Service::Kinesis, &config, &[]), "eu-west-1 (region)");
@@ -220,5 +298,33 @@ mod tests {
         assert!(firehose.contains("firehose.region"), "{firehose}");
         assert_eq!(text(Service::Firehose, &config, &set), "eu-west-1 (region)");
         assert!(!text(Service::Kinesis, &none, &[]).contains("us-east-1"));
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error_unless_another_machine_may_have_it() {
+        let flow = FlowAwsConfig::default();
+        let off = (NO_INSTANCE, "true");
+        let found = |config: &AwsConfig, profile, set: &[(&str, &str)]| {
+            let site = Site::of(Service::Kinesis, config, &flow);
+            let missing =
+                no_region(Service::Kinesis, &site, site.is_custom(), profile, variables(set));
+            missing.map(|missing| (missing.message, missing.may_work))
+        };
+        let none = AwsConfig::default();
+        let nothing = "nothing says in which region the stream is".to_owned();
+        assert_eq!(found(&none, None, &[off]), Some((nothing.clone(), false)));
+        let on_ec2 = format!("{nothing}; only an EC2 instance knows its own");
+        assert_eq!(found(&none, None, &[]), Some((on_ec2, true)));
+        assert_eq!(found(&none, Some("eu-west-1"), &[off]), None);
+        assert_eq!(found(&none, None, &[off, ("AWS_REGION", "eu-west-1")]), None);
+        let wrong = found(&none, None, &[("AWS_REGION", "eu-west1")]).unwrap();
+        assert_eq!(wrong.0, "AWS_REGION is \"eu-west1\", which is no region");
+        let kinesis_endpoint = Some("http://127.0.0.1:1".to_owned());
+        let emulator = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
+        assert_eq!(found(&emulator, None, &[off]), None);
+        let said = credentials(&none, Some(false), variables(&[off, ("HOME", "/h")]), |_| true);
+        assert!(no_credentials(&said).is_some(), "{said}");
+        let said = credentials(&none, Some(true), variables(&[off, ("HOME", "/h")]), |_| true);
+        assert!(no_credentials(&said).is_none(), "{said}");
     }
 }

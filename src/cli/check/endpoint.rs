@@ -1,9 +1,9 @@
 //! Where the requests of a flow go: the configuration, else the environment or the profile, else
 //! the endpoint of the region.
 
+use crate::config::site::{Site, is_aws};
 use crate::config::{AwsConfig, FlowConfig};
 use crate::send::ambient::Ambient;
-use crate::config::site::{Site, is_aws};
 
 /// An endpoint and what names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What a flow would follow if it started now: how many files, which, and what is in the way.
-//! Opens each file and reads nothing of it.
+//! What a flow would follow if it started now: how many files, which, what is in the way, and, by
+//! `sample`, what becomes of their first lines.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::access::User;
-use super::plural;
+use super::{nothing, plural, sample};
 use crate::cli::progress;
 use crate::config::FlowConfig;
 use crate::shown::{Escaped, shown};
@@ -41,7 +41,7 @@ pub(super) fn describe(
             Err(error) => refused.push((entry.path.as_ref(), error)),
         }
     }
-    summarize(&found, out)?;
+    summarize(&found, refused.len() + snapshot.problems.len(), out)?;
     let named = if verbose { found.len() } else { NAMES_MAX };
     for file in found.iter().take(named) {
         writeln!(out, "    {} ({})", shown(&file.path), progress::bytes(file.bytes))?;
@@ -56,12 +56,18 @@ pub(super) fn describe(
         unreadable += usize::from(hides_lines(error));
         writeln!(out, "    cannot read {}: {}", shown(&path), Escaped(user.explain(path, error)))?;
     }
+    if snapshot.listing.entries.is_empty() && snapshot.problems.is_empty() {
+        nothing::explain(flow, out)?;
+        return Ok(unreadable);
+    }
     for path in
         snapshot.directories.iter().filter_map(|(path, seen)| seen.is_none().then_some(path))
     {
         writeln!(out, "    no directory {}; it is looked for again and again", shown(&path))?;
     }
-    Ok(unreadable)
+    found.sort_by_key(|file| std::cmp::Reverse(file.modified));
+    let newest: Vec<&Path> = found.iter().map(|file| file.path).collect();
+    Ok(unreadable + sample::describe(flow, &newest, out)?)
 }
 
 /// Whether there may be lines that nobody can read. A link that leads nowhere, a file that was
@@ -78,11 +84,12 @@ fn look(path: &Path, follow: FollowLinks) -> io::Result<Found<'_>> {
     Ok(Found { path, bytes: metadata.len(), modified })
 }
 
-fn summarize(found: &[Found<'_>], out: &mut dyn Write) -> io::Result<()> {
+fn summarize(found: &[Found<'_>], others: usize, out: &mut dyn Write) -> io::Result<()> {
     let bytes = found.iter().map(|file| file.bytes).sum();
     let count = plural(found.len(), "file");
     let newest = found.iter().max_by_key(|file| file.modified);
     match newest {
+        None if others == 0 => writeln!(out, "  files that match now: none"),
         None => writeln!(out, "  files that match now: none that can be read"),
         Some(newest) => {
             let when = newest.modified.map(|time| time.strftime(", %F %T UTC").to_string());

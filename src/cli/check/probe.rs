@@ -80,9 +80,9 @@ pub(super) async fn all(
             region: site.region.map(|(region, _)| region.to_owned()),
             endpoint: endpoint.as_ref().map(|endpoint| endpoint.url.clone()),
         };
-        writeln!(out, "asking AWS about {}", flow.id)?;
+        writeln!(out, "asking AWS about {}", Escaped(&flow.id))?;
         if let Some(first) = asked.get(&subject) {
-            writeln!(out, "  as for {first}: the same stream, region and role")?;
+            writeln!(out, "  as for {}: the same stream, region and role", Escaped(first))?;
             continue;
         }
         asked.insert(subject, flow.id.clone());

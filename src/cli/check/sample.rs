@@ -1,0 +1,175 @@
+//! What becomes of the first lines that are there: the flow's header lines, its multi-line pattern
+//! and its converters are tried on them, within limits.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
+
+use crate::config::FlowConfig;
+use crate::config::diagnostics::quote;
+use crate::process::{Chain, Converted, ConverterConfig};
+use crate::tail::links;
+
+/// So many files are looked into.
+const FILES_MAX: usize = 3;
+
+/// So many bytes of each are read.
+const BYTES_MAX: u64 = 256 * 1024;
+
+/// So many lines are tried, of all files together.
+const LINES_MAX: usize = 500;
+
+/// What was tried.
+#[derive(Debug, Default)]
+struct Sample {
+    lines: usize,
+    header_lines: usize,
+    /// Lines that begin a record.
+    starts: usize,
+    records: usize,
+    converted: usize,
+    /// The first record that is not converted: where, what and why.
+    first_failure: Option<String>,
+    /// The first line of a file that may be a header.
+    header: Option<String>,
+}
+
+/// Tries the beginning of some files, the newest first, and tells what becomes of it. Gives how
+/// many things cannot work.
+pub(super) fn describe(
+    flow: &FlowConfig,
+    files: &[&Path],
+    out: &mut dyn Write,
+) -> io::Result<usize> {
+    if flow.converters.is_empty() && flow.multi_line_start.is_none() && flow.skip_header_lines == 0
+    {
+        return Ok(0);
+    }
+    let mut sample = Sample::default();
+    let mut chain = Chain::new(&flow.converters);
+    for path in files.iter().take(FILES_MAX) {
+        // Why a file cannot be read is told elsewhere.
+        if let Ok(bytes) = beginning(path, flow) {
+            sample.take(flow, path, &bytes, &mut chain);
+        }
+    }
+    sample.tell(flow, out)
+}
+
+/// The complete lines at the start of a file; a last line without an end only where it is all.
+fn beginning(path: &Path, flow: &FlowConfig) -> io::Result<Vec<u8>> {
+    let file: File = links::open(path, flow.pattern.follow_links())?;
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    let end = memchr::memrchr(b'\n', &bytes).map_or(bytes.len(), |newline| newline + 1);
+    bytes.truncate(end);
+    Ok(bytes)
+}
+
+impl Sample {
+    fn take(&mut self, flow: &FlowConfig, path: &Path, bytes: &[u8], chain: &mut Chain) {
+        let skip = usize::try_from(flow.skip_header_lines).unwrap_or(usize::MAX);
+        let mut record: Vec<u8> = Vec::new();
+        let mut record_at = 1;
+        for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if self.lines >= LINES_MAX {
+                break;
+            }
+            self.lines += 1;
+            if index < skip {
+                self.header_lines += 1;
+                continue;
+            }
+            if index == 0 && is_header(flow, line) {
+                self.header = Some(format!("{}: {}", quote(&path.to_string_lossy()), text(line)));
+            }
+            let start = flow.multi_line_start.as_ref();
+            let starts = start.map(|start| start.matches(line).unwrap_or(false));
+            self.starts += usize::from(starts == Some(true));
+            if starts != Some(false) {
+                self.convert(path, record_at, &record, chain);
+                record.clear();
+                record_at = index + 1;
+            }
+            record.extend_from_slice(line);
+        }
+        self.convert(path, record_at, &record, chain);
+    }
+
+    fn convert(&mut self, path: &Path, at: usize, record: &[u8], chain: &mut Chain) {
+        if record.is_empty() || chain.is_empty() {
+            return;
+        }
+        self.records += 1;
+        let why = match chain.convert(record) {
+            Converted::Record(_) => {
+                self.converted += 1;
+                return;
+            }
+            Converted::Raw { converter, reason, .. } => format!("{converter}: {reason}"),
+            Converted::Skipped { reason } => format!("it would be skipped ({reason})"),
+        };
+        if self.first_failure.is_none() {
+            let place = quote(&path.to_string_lossy());
+            self.first_failure = Some(format!("line {at} of {place}, {}; {why}", text(record)));
+        }
+    }
+
+    fn tell(&self, flow: &FlowConfig, out: &mut dyn Write) -> io::Result<usize> {
+        let mut failures = 0;
+        if self.lines == 0 {
+            return Ok(0);
+        }
+        if self.header_lines == self.lines {
+            let lines = self.lines;
+            writeln!(out, "  skipHeaderLines leaves nothing of the first {lines} lines")?;
+        }
+        if flow.multi_line_start.is_some() && self.header_lines < self.lines {
+            let (starts, lines) = (self.starts, self.lines - self.header_lines);
+            if starts == 0 {
+                failures += 1;
+                writeln!(
+                    out,
+                    "  error: no line of {lines} matches multiLineStartPattern: they would be one \
+                     record; it is compared with the start of a line"
+                )?;
+            } else {
+                writeln!(out, "  multiLineStartPattern matched {starts} of {lines} lines")?;
+            }
+        }
+        if self.records > 0 {
+            let (converted, records) = (self.converted, self.records);
+            let word = if converted == 0 { "  error: converters" } else { "  converters" };
+            failures += usize::from(converted == 0);
+            write!(out, "{word} matched {converted} of {records}")?;
+            match &self.first_failure {
+                Some(first) => writeln!(out, ", first that did not: {first}")?,
+                None => writeln!(out)?,
+            }
+        }
+        if let Some(header) = &self.header {
+            writeln!(
+                out,
+                "  the first line looks like a header; set skipHeaderLines: 1; {header}"
+            )?;
+        }
+        Ok(failures)
+    }
+}
+
+/// Whether a first line has the names that its columns are to get.
+fn is_header(flow: &FlowConfig, line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line).to_lowercase();
+    let names = flow.converters.iter().find_map(|converter| match converter {
+        ConverterConfig::CsvToJson { field_names, .. } => Some(field_names),
+        _ => None,
+    });
+    names.is_some_and(|names| {
+        names.len() > 1 && names.iter().all(|name| text.contains(&name.to_lowercase()))
+    })
+}
+
+/// A record for people: short, in quotes, and with everything escaped that does more than show.
+fn text(record: &[u8]) -> String {
+    quote(String::from_utf8_lossy(record).trim_end_matches(['\r', '\n']))
+}

@@ -1,0 +1,155 @@
+//! Whether the files that kinetail writes can be written: the checkpoint database and `log.file`.
+//! Looks only; what would be made is not made.
+
+use std::fs::{self, FileType};
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD};
+
+use super::access::User;
+use crate::config::{Config, Diagnostic, Kind, Place, Severity};
+
+/// What is kept in memory and empty after a reboot.
+const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev/shm"];
+
+/// Looks at both.
+pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
+    let places = &config.places;
+    let mut found = Vec::new();
+    let path = &config.checkpoint_file;
+    // The default is the daemon's, who is another user than the person who checks.
+    let given = places.checkpoint_file.as_ref();
+    let severity = if given.is_some() { Severity::Broken } else { Severity::Warning };
+    let place = given.unwrap_or(&places.file);
+    if let Some((what, help)) = obstacle(path, user) {
+        let message = format!("the checkpoint database cannot be written: {what}");
+        found.push(Diagnostic::new(severity, Kind::Invalid, place.clone(), message).helped(help));
+    } else if given.is_some() && VOLATILE.iter().any(|volatile| path.starts_with(volatile)) {
+        found.push(volatile(path, place));
+    }
+    if let (Some(file), Some(place)) = (&config.log.file, &places.log_file)
+        && let Some((what, help)) = obstacle(&file.path, user)
+    {
+        let message = format!("the log file cannot be written: {what}");
+        let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
+        found.push(broken.helped(help));
+    }
+    found
+}
+
+fn volatile(path: &Path, place: &Place) -> Diagnostic {
+    let message = format!("a reboot empties the directory of {}", path.display());
+    Diagnostic::new(Severity::Warning, Kind::Invalid, place.clone(), message)
+        .helped("put checkpointFile where files stay, such as /var/lib/kinetail")
+}
+
+/// What is in the way of writing a file, and what to do about it.
+fn obstacle(path: &Path, user: &User) -> Option<(String, String)> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Some((
+            format!("{shown} is a directory"),
+            "add the name of the file, which is made".to_owned(),
+        )),
+        Ok(metadata) if !metadata.is_file() => Some((
+            format!("{shown} is {}, and no file", kind(metadata.file_type())),
+            "name a file".to_owned(),
+        )),
+        Ok(_) if !may(path, Access::WRITE_OK) => Some(refused(path, "write", user)),
+        Ok(_) | Err(_) => directory_obstacle(path.parent()?, user),
+    }
+}
+
+/// What is in the way of making a file in a directory, which is made if it is missing.
+fn directory_obstacle(directory: &Path, user: &User) -> Option<(String, String)> {
+    for ancestor in directory.ancestors() {
+        match fs::metadata(ancestor) {
+            Ok(metadata) if !metadata.is_dir() => {
+                return Some((
+                    format!("{} is no directory", ancestor.display()),
+                    "name a file in a directory".to_owned(),
+                ));
+            }
+            Ok(_) if !may(ancestor, Access::WRITE_OK | Access::EXEC_OK) => {
+                return Some(refused(ancestor, "make a file in", user));
+            }
+            Ok(_) => return None,
+            Err(error) if is_missing(&error) => {}
+            Err(error) => {
+                let help = "name another file, or let kinetail's user through".to_owned();
+                return Some((user.explain(ancestor, &error), help));
+            }
+        }
+    }
+    None
+}
+
+/// Nothing is there, or nothing can be there.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn refused(path: &Path, what: &str, user: &User) -> (String, String) {
+    (
+        format!("{} may not {what} {}", user.name(), path.display()),
+        "let the user that kinetail runs as own it, or name another file".to_owned(),
+    )
+}
+
+fn may(path: &Path, access: Access) -> bool {
+    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+}
+
+fn kind(of: FileType) -> &'static str {
+    if of.is_fifo() {
+        "a pipe"
+    } else if of.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+/// The files of the checkpoint database, and `log.file` with a name that it gets when it is set
+/// aside: each with what it is called and where that is said.
+pub(super) fn own_files(config: &Config) -> Vec<(&'static str, PathBuf, Option<&Place>)> {
+    let beside = |path: &Path, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let mut files = Vec::new();
+    for ending in ["", "-wal"] {
+        let path = beside(&config.checkpoint_file, ending);
+        files.push(("the checkpoint database", path, config.places.checkpoint_file.as_ref()));
+    }
+    if let Some(log) = &config.log.file {
+        for ending in ["", ".1"] {
+            let path = beside(&log.path, ending);
+            files.push(("kinetail's own log", path, config.places.log_file.as_ref()));
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_of_a_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        let user = User::of_process();
+        let what = |path: &Path| obstacle(path, &user).map(|(what, _)| what).unwrap_or_default();
+        assert_eq!(what(&at("new")), "");
+        assert_eq!(what(&at("file")), "");
+        assert_eq!(what(&at("a/b/c")), "");
+        assert!(what(directory.path()).ends_with(" is a directory"));
+        assert!(what(&at("file/x/y")).ends_with("file is no directory"), "{}", what(&at("file/x")));
+        assert!(what(Path::new("/dev/null")).ends_with("is a device, and no file"));
+    }
+}
