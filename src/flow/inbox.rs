@@ -1,18 +1,25 @@
-//! How a flow is told things: one bounded queue, and who may put what into it.
+//! How a flow is told things. Whoever tells it something never waits: a flow whose disk hangs takes
+//! nothing for as long as it hangs, and those who tell it things serve all the others, too.
+//!
+//! Each kind has a place of its own, so that none takes the place of another: what has to arrive
+//! (outcomes, answers of the store, the order to drain), of which a flow itself allows only so many;
+//! the newest health; renames; and the hint that names may have changed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::checkpoint::store::CommitResult;
-use crate::send::SenderEvent;
+use crate::send::{DestinationHealth, SenderEvent};
 use crate::tail::watch::Renamed;
 
-/// Messages that may wait for a flow. A flow has at most one outcome to come for each of its at
-/// most 64 requests, one answer of the store, one hint and one order, so there is always room;
-/// the rest is for changes of health.
-const INBOX_MESSAGES_MAX: usize = 512;
+/// Renames that may wait for a flow. What does not fit is found by a look at the directories.
+const RENAMES_MAX: usize = 256;
+
+/// Messages that have to arrive and may wait for a flow. It has at most one outcome to come for each
+/// of its at most 64 requests, one answer of the store and one order, so they never are as many;
+/// none of them may ever be dropped.
+const NEWS_MAX: usize = 512;
 
 /// What a flow is told.
 #[derive(Debug)]
@@ -37,24 +44,68 @@ pub enum Message {
 /// The flow's end.
 #[derive(Debug)]
 pub struct Inbox {
-    messages: Receiver<Message>,
-    hinted: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 /// The others' end.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
-    messages: SyncSender<Message>,
-    hinted: Arc<AtomicBool>,
+    others: Arc<Others>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    news: VecDeque<Message>,
+    health: Option<DestinationHealth>,
+    renames: VecDeque<Renamed>,
+    look: bool,
+    /// The flow is gone.
+    closed: bool,
+    /// All mailboxes are gone.
+    abandoned: bool,
+}
+
+/// Gone with the last mailbox.
+#[derive(Debug)]
+struct Others(Arc<Shared>);
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        self.0.lock().abandoned = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// What has to arrive comes first; the order of each kind is kept.
+    fn next(&mut self) -> Option<Message> {
+        let news = self.news.pop_front();
+        let health = |health| Message::Sender(SenderEvent::Health(health));
+        news.or_else(|| self.health.take().map(health))
+            .or_else(|| self.renames.pop_front().map(Message::Renamed))
+            .or_else(|| std::mem::take(&mut self.look).then_some(Message::Look))
+    }
 }
 
 impl Inbox {
     /// An empty inbox and a way to fill it.
     #[must_use]
     pub fn new() -> (Mailbox, Self) {
-        let (sender, messages) = sync_channel(INBOX_MESSAGES_MAX);
-        let hinted = Arc::new(AtomicBool::new(false));
-        (Mailbox { messages: sender, hinted: Arc::clone(&hinted) }, Self { messages, hinted })
+        let shared: Arc<Shared> = Arc::default();
+        let others = Arc::new(Others(Arc::clone(&shared)));
+        (Mailbox { others }, Self { shared })
     }
 
     /// The next message; waits for it at most this long. `Err` if nobody is left to send one.
@@ -63,16 +114,31 @@ impl Inbox {
     ///
     /// [`Abandoned`] when all mailboxes are gone.
     pub fn wait(&self, timeout: Duration) -> Result<Option<Message>, Abandoned> {
-        match self.messages.recv_timeout(timeout) {
-            Ok(message) => {
-                if matches!(message, Message::Look) {
-                    self.hinted.store(false, Ordering::Release);
-                }
-                Ok(Some(message))
+        let deadline = Instant::now().checked_add(timeout);
+        let mut waiting = self.shared.lock();
+        loop {
+            if let Some(message) = waiting.next() {
+                return Ok(Some(message));
             }
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(Abandoned),
+            if waiting.abandoned {
+                return Err(Abandoned);
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = left.unwrap_or(timeout);
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let woken = self.shared.changed.wait_timeout(waiting, left);
+            (waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let mut waiting = self.shared.lock();
+        // Outcomes own the memory of batches.
+        *waiting = Waiting { closed: true, abandoned: waiting.abandoned, ..Waiting::default() };
     }
 }
 
@@ -85,26 +151,126 @@ impl Mailbox {
     /// Puts a message into the inbox. Nobody needs to know if the flow is gone: then nobody waits
     /// for what the message says.
     pub fn send(&self, message: Message) {
-        if self.messages.send(message).is_err() {
-            tracing::debug!("a message came for a flow that has ended");
-        }
+        self.put(|waiting| match message {
+            Message::Look => waiting.look = true,
+            Message::Renamed(renamed) => push_rename(waiting, renamed),
+            Message::Sender(SenderEvent::Health(health)) => waiting.health = Some(health),
+            Message::Drain | Message::Sender(_) | Message::Written { .. } => {
+                debug_assert!(waiting.news.len() < NEWS_MAX, "the flow allowed itself too much");
+                waiting.news.push_back(message);
+            }
+        });
     }
 
     /// Tells of a rename, and asks for a look at the directories.
     pub fn renamed(&self, renamed: &Renamed) {
-        if self.messages.try_send(Message::Renamed(renamed.clone())).is_err() {
-            // The queue is full, so the flow is busy; scans find the file if its name matches.
-            tracing::debug!(from = %renamed.from.display(), "a rename is not told");
-        }
+        self.send(Message::Renamed(renamed.clone()));
     }
 
     /// Asks for a look at the directories. Hints that come before the flow looked are one hint.
     pub fn hint(&self) {
-        if !self.hinted.swap(true, Ordering::AcqRel)
-            && self.messages.try_send(Message::Look).is_err()
-        {
-            // The queue is full, so the flow is busy; the next scan finds what this was about.
-            self.hinted.store(false, Ordering::Release);
+        self.send(Message::Look);
+    }
+
+    fn put(&self, change: impl FnOnce(&mut Waiting)) {
+        let shared = &self.others.0;
+        let mut waiting = shared.lock();
+        if waiting.closed {
+            return;
         }
+        change(&mut waiting);
+        drop(waiting);
+        shared.changed.notify_all();
+    }
+}
+
+/// A rename too many becomes a look at everything.
+fn push_rename(waiting: &mut Waiting, renamed: Renamed) {
+    if waiting.renames.len() < RENAMES_MAX {
+        waiting.renames.push_back(renamed);
+    } else {
+        waiting.look = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rename(number: usize) -> Renamed {
+        Renamed { from: format!("/l/{number}").into(), to: format!("/l/{number}.1").into() }
+    }
+
+    fn all(inbox: &Inbox) -> Vec<Message> {
+        let next = || inbox.wait(Duration::ZERO).unwrap_or_default();
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn renames_beyond_their_place_become_a_look_and_take_no_place_of_outcomes() {
+        let (mailbox, inbox) = Inbox::new();
+        // Nobody takes anything: each of these would wait if it could.
+        for number in 0..10 * RENAMES_MAX {
+            mailbox.renamed(&rename(number));
+        }
+        for number in 0..64 {
+            mailbox.send(Message::Sender(SenderEvent::GivenUp(number)));
+        }
+        mailbox.send(Message::Drain);
+        let messages = all(&inbox);
+        assert_eq!(messages.len(), 64 + 1 + RENAMES_MAX + 1);
+        assert!(matches!(&messages[0], Message::Sender(SenderEvent::GivenUp(0))));
+        assert!(matches!(&messages[64], Message::Drain));
+        assert!(matches!(&messages[65], Message::Renamed(first) if *first == rename(0)));
+        assert!(matches!(messages.last(), Some(Message::Look)));
+    }
+
+    #[test]
+    fn of_many_states_of_health_the_newest_counts() {
+        let (mailbox, inbox) = Inbox::new();
+        for number in 0..2 * NEWS_MAX {
+            let reason = number.to_string();
+            let health = DestinationHealth::Retrying { reason };
+            mailbox.send(Message::Sender(SenderEvent::Health(health)));
+        }
+        mailbox.send(Message::Sender(SenderEvent::Health(DestinationHealth::Ok)));
+        let messages = all(&inbox);
+        let [Message::Sender(SenderEvent::Health(DestinationHealth::Ok))] = messages.as_slice()
+        else {
+            panic!("{messages:?}")
+        };
+    }
+
+    #[test]
+    fn hints_are_one_hint_until_the_flow_looked() {
+        let (mailbox, inbox) = Inbox::new();
+        for _ in 0..3 {
+            mailbox.hint();
+            mailbox.hint();
+            assert!(matches!(all(&inbox).as_slice(), [Message::Look]));
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_a_message_and_by_the_end_of_all_mailboxes() {
+        let (mailbox, inbox) = Inbox::new();
+        let other = mailbox.clone();
+        let sender = std::thread::spawn(move || other.send(Message::Drain));
+        let long = Duration::from_secs(30);
+        assert!(matches!(inbox.wait(long), Ok(Some(Message::Drain))));
+        sender.join().unwrap();
+        drop(mailbox);
+        assert!(matches!(inbox.wait(long), Err(Abandoned)));
+    }
+
+    #[test]
+    fn a_flow_that_is_gone_keeps_nothing() {
+        let (mailbox, inbox) = Inbox::new();
+        mailbox.send(Message::Drain);
+        drop(inbox);
+        mailbox.send(Message::Drain);
+        mailbox.renamed(&rename(1));
+        assert!(mailbox.others.0.lock().news.is_empty());
+        assert!(mailbox.others.0.lock().renames.is_empty());
     }
 }

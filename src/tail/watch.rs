@@ -241,6 +241,12 @@ impl Watch {
         if let Some(missing) = self.shared.missing {
             return BTreeSet::from([missing]);
         }
+        // Looked at before the lock is taken: a disk that hangs stops its own flow only.
+        let parents = wanted.paths.iter().filter_map(|path| path.parent());
+        let directories = wanted.directories.iter().map(PathBuf::as_path);
+        // The parent of a path is only there to tell sooner; what it lacks is no degradation.
+        let all = directories.map(|dir| (dir, true)).chain(parents.map(|dir| (dir, false)));
+        let all: Vec<_> = all.map(|(dir, counts)| (dir, counts, self.look_at(dir))).collect();
         let mut state = lock(&self.shared.state);
         state
             .interests
@@ -252,13 +258,9 @@ impl Watch {
             state.unwatch(&directory);
         }
         let mut reasons = BTreeSet::new();
-        let parents = wanted.paths.iter().filter_map(|path| path.parent());
-        let directories = wanted.directories.iter().map(PathBuf::as_path);
-        // The parent of a path is only there to tell sooner; what it lacks is no degradation.
-        let all = directories.map(|dir| (dir, true)).chain(parents.map(|dir| (dir, false)));
         let mut watched = BTreeSet::new();
-        for (directory, counts) in all {
-            match state.watch(directory) {
+        for (directory, counts, found) in all {
+            match state.watch(directory, found) {
                 Ok(()) => {
                     watched.insert(directory.to_path_buf());
                 }
@@ -274,19 +276,36 @@ impl Watch {
         self.shared.routes.replace(&state.interests);
         reasons
     }
+
+    /// What a directory is. Waits for its disk.
+    fn look_at(&self, directory: &Path) -> Option<Found> {
+        let known = lock(&self.shared.state).watched.get(directory).copied();
+        // What is gone by now is nothing to watch; the next scan says what became of it.
+        let raw = rustix::fs::stat(directory).ok()?;
+        let inode = Inode { device: raw.st_dev, number: raw.st_ino };
+        // Who is watched already was asked before.
+        let shared = known != Some(inode) && is_shared_with_other_hosts(directory);
+        Some(Found { inode, shared })
+    }
+}
+
+/// What a directory is at the moment.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    inode: Inode,
+    /// inotify does not see all that happens in it.
+    shared: bool,
 }
 
 impl State {
     /// Watches a directory that is not watched yet, or that is another one now: it may have been
     /// deleted or moved away and made again under the same name.
-    fn watch(&mut self, directory: &Path) -> Result<(), Degraded> {
-        // What is gone by now is nothing to watch; the next scan says what became of it.
-        let Ok(raw) = rustix::fs::stat(directory) else { return Ok(()) };
-        let inode = Inode { device: raw.st_dev, number: raw.st_ino };
+    fn watch(&mut self, directory: &Path, found: Option<Found>) -> Result<(), Degraded> {
+        let Some(Found { inode, shared }) = found else { return Ok(()) };
         if self.watched.get(directory) == Some(&inode) {
             return Ok(());
         }
-        if is_shared_with_other_hosts(directory) {
+        if shared {
             return Err(Degraded::NetworkFileSystem);
         }
         self.unwatch(directory);
