@@ -6,6 +6,8 @@
 
 mod clock;
 mod flow_thread;
+mod hung;
+mod service_manager;
 mod status_lines;
 mod watchers;
 
@@ -21,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::flow_thread::{End, FlowThread, Launch, Shared};
+use self::hung::HungFlows;
+use self::service_manager::{ServiceManager, State, watchdog_interval};
 use self::watchers::Watchers;
 use crate::admin::server::{Admin, Reach};
 use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
@@ -50,8 +54,11 @@ const LAST_METRICS_TIME_MAX: Duration = Duration::from_secs(3);
 /// ... and this long if the time to stop is over.
 const LAST_METRICS_TIME_MIN: Duration = Duration::from_millis(500);
 
-/// The service manager hears from us twice as often as it asks to.
-const WATCHDOG_SHARE: u32 = 2;
+/// The checkpoint store may take this long to write its last and to close.
+const LAST_COMMIT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A flow that had a bug is given this long to start again before it is tried once more.
+const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why the daemon does not start.
 #[derive(Debug, Error)]
@@ -65,6 +72,9 @@ pub enum DaemonError {
     /// The checkpoint database cannot be used.
     #[error("cannot {0}")]
     Store(#[from] StoreError),
+    /// The checkpoint store does not answer.
+    #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
+    StoreHangs,
     /// A thread cannot be started.
     #[error("cannot start a thread for flow {flow}: {error}; raise the limit on processes")]
     Thread {
@@ -109,6 +119,7 @@ pub struct Daemon {
     /// Flows that ended by a bug, and when each starts again.
     restarts: Vec<(Instant, Launch)>,
     watchers: Watchers,
+    service_manager: ServiceManager,
 }
 
 impl Daemon {
@@ -178,6 +189,7 @@ impl Daemon {
             feeds,
             restarts: Vec::new(),
             watchers,
+            service_manager: ServiceManager::of_process(),
         };
         daemon.publish_feeds();
         let took = clock::now().instant.saturating_duration_since(started);
@@ -240,8 +252,11 @@ impl Daemon {
         stop: impl Future<Output = ()>,
         stop_now: impl Future<Output = ()>,
     ) -> Stopped {
-        notify_ready();
+        self.service_manager.tell(State::Ready);
         let mut watchdog = watchdog_interval();
+        let mut looks = tokio::time::interval(hung::LOOK_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut hung = HungFlows::default();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -249,6 +264,10 @@ impl Daemon {
                 Some(flow) = self.ended.recv() => self.on_ended(&flow),
                 () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
                 _ = watchdog.tick() => self.pat_watchdog(),
+                _ = looks.tick() => {
+                    let now = clock::now().instant;
+                    self.flows.values().for_each(|flow| hung.look_at(flow, now));
+                }
             }
         }
         self.drain(stop_now).await
@@ -262,7 +281,7 @@ impl Daemon {
             "stopping: delivering what was read, for at most {} ms",
             timeout.as_millis()
         );
-        sd_notify_state(&[sd_notify::NotifyState::Stopping]);
+        self.service_manager.tell(State::Stopping);
         for flow in self.flows.values() {
             flow.tell(Message::Drain);
         }
@@ -271,6 +290,12 @@ impl Daemon {
             () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
             () = stop_now => Stopped::AtOnce,
         };
+        let now = clock::now().instant;
+        for flow in self.flows.values() {
+            if let Some(hung) = flow.hung_at_stop(now) {
+                hung::report_at_stop(flow, hung);
+            }
+        }
         let undelivered = self.flows.values().filter(|flow| flow.report_undelivered()).count();
         if stopped == Stopped::Drained && undelivered > 0 {
             stopped = Stopped::Parked;
@@ -285,9 +310,8 @@ impl Daemon {
         self.watchers.finish(time).await;
         self.tasks.abort_all();
         drop(self.flows);
-        if let Err(error) = self.store.close() {
-            tracing::error!(%error, "the checkpoint database was not closed cleanly");
-            stopped = Stopped::Unwritten;
+        if let Err(unwritten) = close(self.store).await {
+            stopped = unwritten;
         }
         let now = clock::now().instant;
         tracing::info!(
@@ -313,7 +337,9 @@ impl Daemon {
     async fn start_again(&mut self) {
         let (_, launch) = self.restarts.remove(0);
         let mut again = launch.clone();
-        match FlowThread::start(&self.shared, launch, &mut self.tasks).await {
+        let starting = FlowThread::start(&self.shared, launch, &mut self.tasks);
+        let started = tokio::time::timeout(RESTART_TIME_MAX, starting).await;
+        match started.unwrap_or(Err(DaemonError::StoreHangs)) {
             Ok(thread) => {
                 self.flows.insert(thread.id(), thread);
                 self.publish_feeds();
@@ -327,12 +353,33 @@ impl Daemon {
         }
     }
 
-    /// The service manager restarts us if a flow hangs.
+    /// The service manager restarts us if every flow hangs: what one of them waits for is no reason
+    /// to stop the others again and again.
     fn pat_watchdog(&self) {
-        if self.restarts.is_empty() && self.flows.values().all(FlowThread::is_alive) {
-            sd_notify_state(&[sd_notify::NotifyState::Watchdog]);
+        if !self.restarts.is_empty() || self.flows.values().any(FlowThread::is_alive) {
+            self.service_manager.tell(State::Alive);
         }
     }
+}
+
+/// Has the last checkpoints written, within a bound: a disk that hangs must not keep the process.
+async fn close(store: Store) -> Result<(), Stopped> {
+    let closing = tokio::task::spawn_blocking(move || store.close());
+    match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
+        Ok(Ok(Ok(()))) => return Ok(()),
+        Ok(Ok(Err(error))) => {
+            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+        }
+        Err(_) => tracing::error!(
+            seconds = LAST_COMMIT_TIME_MAX.as_secs(),
+            "the disk of the checkpoint database does not answer; the last checkpoints may not be \
+             written, and the next start repeats records"
+        ),
+    }
+    Err(Stopped::Unwritten)
 }
 
 /// Waits until then, or for ever.
@@ -365,23 +412,4 @@ fn report_store(path: &Path, report: &OpenReport) {
                  from their start, so records are repeated and none is lost: {reason}");
         }
     }
-}
-
-fn notify_ready() {
-    sd_notify_state(&[sd_notify::NotifyState::Ready]);
-}
-
-/// Without a service manager there is nobody to tell, and that is fine.
-fn sd_notify_state(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "cannot reach the service manager");
-    }
-}
-
-fn watchdog_interval() -> tokio::time::Interval {
-    let asked = sd_notify::watchdog_enabled();
-    let every = asked.map_or(Duration::from_hours(1), |every| every / WATCHDOG_SHARE);
-    let mut interval = tokio::time::interval(every);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    interval
 }

@@ -26,6 +26,7 @@ use self::event_lines::EventLines;
 use self::notice::Notice;
 use self::problem_lines::ProblemLines;
 use self::troubles::Troubles;
+use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
 use crate::batch::pack::Packer;
@@ -109,6 +110,7 @@ pub struct Flow {
     account: Account,
     metrics: FlowMetrics,
     status: watch::Sender<Arc<FlowStatus>>,
+    pulse: Arc<Pulse>,
     health: DestinationHealth,
     /// Bytes that submitted batches hold.
     submitted_bytes: BTreeMap<BatchId, usize>,
@@ -149,6 +151,7 @@ impl Flow {
         for reason in ConvertError::LABELS {
             parts.metrics.records_raw_fallback(reason, 0);
         }
+        let pulse = Arc::clone(&parts.status.borrow().pulse);
         let in_flight = InFlight::new(parts.config.max_in_flight_requests);
         Self {
             packer: Packer::new(&parts.config, parts.seed),
@@ -160,6 +163,7 @@ impl Flow {
             in_flight,
             account: parts.account,
             metrics: parts.metrics,
+            pulse,
             status: parts.status,
             health: DestinationHealth::Ok,
             submitted_bytes: BTreeMap::new(),
@@ -198,8 +202,14 @@ impl Flow {
         self.read_at_report = before.bytes_read;
     }
 
+    /// The thread waits for messages now: whatever it does else may hang.
+    pub fn rest(&self) {
+        self.pulse.go_on(Doing::Nothing);
+    }
+
     /// Takes a message. The next step acts on it.
     pub fn on_message(&mut self, message: Message, now: Instant) {
+        self.pulse.begin(Doing::News, now);
         match message {
             Message::Drain => self.draining = true,
             Message::Look => self.tailer.hint(now),
@@ -216,6 +226,7 @@ impl Flow {
 
     /// Does everything that can be done now.
     pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
+        self.pulse.begin(Doing::Look, now.instant);
         let scans = self.tailer.scans();
         if self.tailer.wants_loan() {
             self.tailer.lend(self.account.lend(UNPACKING_BYTES_MAX));
@@ -223,6 +234,7 @@ impl Flow {
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events(now.instant);
+        self.pulse.go_on(Doing::Read);
         self.packer.set_time(unix_millis(now));
         if let Some(machine) = &self.machine {
             self.packer.set_facts(machine.known());
@@ -237,6 +249,7 @@ impl Flow {
             self.tailer.let_deleted_go(now.instant);
             self.report_events(now.instant);
         }
+        self.pulse.go_on(Doing::Commit);
         self.write_down(outlet);
         if now.instant >= self.next_report {
             self.report(now.instant);
@@ -260,6 +273,7 @@ impl Flow {
 
     /// Asks for hints about the directories that the last scan went through.
     pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
+        self.pulse.begin(Doing::Watch, now);
         let told = (&self.tailer, &self.metrics, self.config.id.as_str());
         self.notice.update(told, watch, hint, now);
     }

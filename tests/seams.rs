@@ -1,5 +1,6 @@
 //! Nothing on a shared thread may block: whatever one part of kinetail waits for, the others go on.
 
+mod hung_disk;
 mod output;
 
 use std::io::{Read as _, Write as _};

@@ -1,25 +1,23 @@
 //! Whether the process is well and ready, with the reasons if it is not. A destination that fails
-//! is neither: the process is doing all it can, and a restart would mend nothing.
+//! is neither: the process is doing all it can, and a restart would mend nothing. Nor does it mend
+//! a disk that hangs: a flow that waits for it is not ready, and the process is well while any
+//! other flow lives.
 
-use std::time::Duration;
-
-use super::status::Snapshot;
+use super::pulse::ALL_HUNG_MAX;
+use super::status::{FlowSnapshot, Snapshot};
 use crate::checkpoint::store::StoreHealth;
-
-/// A flow's loop goes round several times a second; one that has not for this long hangs.
-const STEP_AGE_MAX: Duration = Duration::from_mins(1);
 
 /// Why the process should be restarted. Empty means that it is well.
 pub(super) fn illnesses(snapshot: &Snapshot) -> Vec<String> {
     let mut reasons = Vec::new();
     for flow in &snapshot.flows {
-        let id = &flow.status.flow;
-        let age = snapshot.now.saturating_duration_since(flow.status.stepped_at);
         if !flow.alive {
-            reasons.push(format!("flow {id}: its thread has ended"));
-        } else if age > STEP_AGE_MAX {
-            reasons.push(format!("flow {id}: no step for {} s", age.as_secs()));
+            reasons.push(format!("flow {}: its thread has ended", flow.status.flow));
         }
+    }
+    let hangs_long = |flow: &FlowSnapshot| flow.hung.is_some_and(|h| h.lasting >= ALL_HUNG_MAX);
+    if !snapshot.flows.is_empty() && snapshot.flows.iter().all(hangs_long) {
+        reasons.extend(hung(snapshot));
     }
     if snapshot.process.checkpoints == StoreHealth::Closed {
         reasons.push("the checkpoint store has ended".to_owned());
@@ -27,9 +25,20 @@ pub(super) fn illnesses(snapshot: &Snapshot) -> Vec<String> {
     reasons
 }
 
+/// The flows that hang.
+fn hung(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let hung = |flow: &FlowSnapshot| Some(format!("flow {}: {}", flow.status.flow, flow.hung?));
+    snapshot.flows.iter().filter_map(hung)
+}
+
 /// Why the process is not at work yet, or not any more. Empty means that it is.
 pub(super) fn missing(snapshot: &Snapshot) -> Vec<String> {
     let mut reasons = illnesses(snapshot);
+    for hung in hung(snapshot) {
+        if !reasons.contains(&hung) {
+            reasons.push(hung);
+        }
+    }
     if snapshot.flows.is_empty() {
         reasons.push("no flow has been started yet".to_owned());
     }
@@ -42,8 +51,10 @@ pub(super) fn missing(snapshot: &Snapshot) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
+    use crate::admin::pulse::{Doing, Hung};
     use crate::admin::status::tests::snapshot;
 
     #[test]
@@ -61,12 +72,24 @@ mod tests {
     }
 
     #[test]
-    fn a_hanging_flow_is_an_illness_after_a_minute() {
+    fn a_flow_that_hangs_is_not_ready_and_no_illness_while_another_lives() {
+        let hung =
+            |seconds| Some(Hung { doing: Doing::Look, lasting: Duration::from_secs(seconds) });
         let mut snapshot = snapshot(Vec::new());
-        snapshot.now += STEP_AGE_MAX;
+        let other = snapshot.flows[0].clone();
+        snapshot.flows[0].hung = hung(59);
         assert!(illnesses(&snapshot).is_empty());
-        snapshot.now += Duration::from_secs(1);
-        assert_eq!(illnesses(&snapshot), vec!["flow f: no step for 61 s"]);
+        assert_eq!(missing(&snapshot), vec!["flow f: waits for its disk: look at files, 59 s"]);
+        snapshot.flows[0].hung = hung(3_600);
+        snapshot.flows.push(other);
+        assert!(illnesses(&snapshot).is_empty());
+        assert_eq!(missing(&snapshot), vec!["flow f: waits for its disk: look at files, 3600 s"]);
+        snapshot.flows.pop();
+        let all = ["flow f: waits for its disk: look at files, 3600 s"];
+        assert_eq!(
+            (illnesses(&snapshot), missing(&snapshot)),
+            (all.map(String::from).to_vec(), all.map(String::from).to_vec())
+        );
     }
 
     #[test]

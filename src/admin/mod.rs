@@ -1,10 +1,12 @@
 //! The admin port: `/metrics`, `/healthz`, `/readyz` and `/status` for scrapers, supervisors and
 //! people, on a loopback address.
 //!
-//! `status` has what flows publish about themselves; `health` draws the conclusions, `page` and
-//! `file_lag` render, `host` and `routes` decide what to answer, `server` owns the port. It only
-//! looks: nothing here can change anything, wait for a flow, or show a secret.
+//! `status` has what flows publish about themselves, `pulse` what they do right now; `health` draws
+//! the conclusions, `page` and `file_lag` render, `host` and `routes` decide what to answer,
+//! `server` owns the port. It only looks: nothing here can change anything, wait for a flow, or
+//! show a secret.
 
+pub mod pulse;
 pub mod server;
 pub mod status;
 

@@ -71,6 +71,9 @@ struct Flow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<Failure>,
     alive: bool,
+    /// It waits for something that does not answer, such as its disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung: Option<String>,
     scanned_once: bool,
     seconds_since_step: f64,
     restarts: u64,
@@ -189,6 +192,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             message: error.message,
         }),
         alive: flow.alive,
+        hung: flow.hung.map(|hung| hung.to_string()),
         scanned_once: status.scanned_once,
         seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
         restarts: status.restarts,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::pulse::{Hung, Pulse};
 use crate::checkpoint::store::StoreHealth;
 use crate::metrics::destination::DestinationState;
 use crate::metrics::prometheus::Prometheus;
@@ -54,6 +55,8 @@ pub struct FlowStatus {
     pub problems_total: usize,
     /// Where its destination is and what happened there last.
     pub destination_state: Arc<DestinationState>,
+    /// What it does right now.
+    pub pulse: Arc<Pulse>,
 }
 
 impl FlowStatus {
@@ -79,6 +82,7 @@ impl FlowStatus {
             problems: Vec::new(),
             problems_total: 0,
             destination_state: Arc::default(),
+            pulse: Arc::new(Pulse::new(now)),
         }
     }
 }
@@ -147,10 +151,12 @@ impl AdminState {
             .flows
             .borrow()
             .iter()
-            .map(|feed| FlowSnapshot {
+            .map(|feed| {
+                let status = Arc::clone(&feed.borrow());
                 // The only way this fails is that the sender is gone.
-                alive: feed.has_changed().is_ok(),
-                status: Arc::clone(&feed.borrow()),
+                let alive = feed.has_changed().is_ok();
+                let hung = if alive { status.pulse.hung(now) } else { None };
+                FlowSnapshot { alive, hung, status }
             })
             .collect();
         let uptime = now.saturating_duration_since(self.started_at);
@@ -184,6 +190,8 @@ impl Snapshot {
 pub(super) struct FlowSnapshot {
     /// Whether the flow's thread is still there.
     pub(super) alive: bool,
+    /// It waits for something that does not answer.
+    pub(super) hung: Option<Hung>,
     pub(super) status: Arc<FlowStatus>,
 }
 
@@ -258,7 +266,7 @@ pub(super) mod tests {
             now,
             wall: Timestamp::from_second(1_795_000_000).unwrap(),
             uptime: Duration::from_secs(90),
-            flows: vec![FlowSnapshot { alive: true, status: Arc::new(status) }],
+            flows: vec![FlowSnapshot { alive: true, hung: None, status: Arc::new(status) }],
             process: ProcessStatus {
                 memory_used_bytes: 1,
                 memory_budget_bytes: 2,

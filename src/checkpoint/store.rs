@@ -6,10 +6,12 @@
 //! last commits costs repeated records, never lost ones.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
 
 use super::backend::Backend;
 use super::error::{StoreClosed, StoreError};
@@ -25,6 +27,9 @@ use kinetail_base::identity::FileKey;
 /// Requests that may wait. Each flow keeps one commit in flight, so this is never reached by
 /// fewer than a thousand flows; more only makes them wait for a moment.
 const QUEUE_REQUESTS_MAX: usize = 1_024;
+
+/// Who must not block asks again for room in the queue after this long.
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
 /// Requests in one transaction.
 const GROUP_REQUESTS_MAX: usize = 256;
@@ -120,11 +125,28 @@ pub struct StoreHandle {
     health: Arc<Mutex<StoreHealth>>,
 }
 
+/// How somebody is told what a flow resumes from.
+#[derive(Debug)]
+enum Reply {
+    Task(oneshot::Sender<Loaded>),
+    Thread(SyncSender<Loaded>),
+}
+
+impl Reply {
+    /// Whether somebody still waited.
+    fn send(self, loaded: Loaded) -> bool {
+        match self {
+            Self::Task(task) => task.send(loaded).is_ok(),
+            Self::Thread(thread) => thread.send(loaded).is_ok(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Request {
     Close,
     Commit { flow: Arc<str>, changes: Vec<Change>, ticket: Ticket },
-    Load { flow: Arc<str>, reply: SyncSender<Loaded> },
+    Load { flow: Arc<str>, reply: Reply },
     Purge { flow: Arc<str>, keep: Vec<FileKey>, older_than: Duration },
 }
 
@@ -229,9 +251,26 @@ impl StoreHandle {
     pub fn load(&self, flow: &Arc<str>) -> Result<Loaded, StoreClosed> {
         let (reply, answer) = mpsc::sync_channel(1);
         self.requests
-            .send(Request::Load { flow: Arc::clone(flow), reply })
+            .send(Request::Load { flow: Arc::clone(flow), reply: Reply::Thread(reply) })
             .map_err(|_| StoreClosed)?;
         answer.recv().map_err(|_| StoreClosed)
+    }
+
+    /// As [`StoreHandle::load`], for who must not block. Waits for as long as the store's disk does
+    /// not answer.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn load_async(&self, flow: &Arc<str>) -> Result<Loaded, StoreClosed> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let request = Request::Load { flow: Arc::clone(flow), reply: Reply::Task(reply) };
+            match self.requests.try_send(request) {
+                Ok(()) => return answer.await.map_err(|_| StoreClosed),
+                Err(TrySendError::Disconnected(_)) => return Err(StoreClosed),
+                Err(TrySendError::Full(_)) => tokio::time::sleep(ROOM_PAUSE).await,
+            }
+        }
     }
 
     /// Deletes the flow's rows that are not in `keep` (the files that exist) and were last saved
@@ -303,7 +342,7 @@ fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
             writer.commit(&flow, changes, ticket, now_millis());
         }
         Request::Load { flow, reply } => {
-            if reply.send(writer.mirror().load(&flow)).is_err() {
+            if !reply.send(writer.mirror().load(&flow)) {
                 tracing::debug!(%flow, "nobody waits for the checkpoints any more");
             }
         }

@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
+use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
@@ -30,8 +31,8 @@ use crate::tail::identity::FileKey;
 use crate::tail::tailer::{TailOptions, Tailer};
 use crate::tail::watch::{Hint, Watch};
 
-/// A flow that made no step for this long hangs.
-const HANGS_AFTER: Duration = Duration::from_mins(1);
+/// A flow that is in the middle of a step for this long at the end of a stop hangs.
+const HUNG_AT_STOP_AFTER: Duration = Duration::from_secs(1);
 
 /// A flow that ran for this long has left its last bug behind.
 const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
@@ -115,7 +116,7 @@ impl FlowThread {
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, DaemonError> {
         let id: Arc<str> = Arc::from(launch.config.id.as_str());
-        let loaded = shared.store.load(&id).unwrap_or_else(|_| Loaded {
+        let loaded = shared.store.load_async(&id).await.unwrap_or_else(|_| Loaded {
             known_flow: true,
             next_file_key: 1,
             rows: Vec::new(),
@@ -196,10 +197,22 @@ impl FlowThread {
         self.mailbox.send(message);
     }
 
+    /// Whether it waits for something that does not answer.
+    pub(super) fn hung(&self, now: Instant) -> Option<Hung> {
+        self.status.borrow().pulse.hung(now)
+    }
+
+    /// Whether it has not ended because it hangs.
+    pub(super) fn hung_at_stop(&self, now: Instant) -> Option<Hung> {
+        // The thread has the only sender.
+        let ended = self.status.has_changed().is_err();
+        let busy = self.status.borrow().pulse.busy(now);
+        busy.filter(|hung| !ended && hung.lasting >= HUNG_AT_STOP_AFTER)
+    }
+
     /// Whether the flow made a step lately.
     pub(super) fn is_alive(&self) -> bool {
-        let stepped_at = self.status.borrow().stepped_at;
-        clock::now().instant.saturating_duration_since(stepped_at) < HANGS_AFTER
+        self.hung(clock::now().instant).is_none_or(|hung| hung.lasting < ALL_HUNG_MAX)
     }
 
     /// Says what a stop leaves behind, if it does.
@@ -394,6 +407,7 @@ impl Runner {
             self.flow.watch_directories(&self.watch, hint, clock::now().instant);
             let mut wait = stepped.wake_at.saturating_duration_since(clock::now().instant);
             loop {
+                self.flow.rest();
                 match self.inbox.wait(wait) {
                     Ok(Some(message)) => self.on_message(message),
                     Ok(None) => break,

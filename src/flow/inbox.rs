@@ -2,8 +2,8 @@
 //! nothing for as long as it hangs, and those who tell it things serve all the others, too.
 //!
 //! Each kind has a place of its own, so that none takes the place of another: what has to arrive
-//! (outcomes, answers of the store, the order to drain), of which a flow itself allows only so many;
-//! the newest health; renames; and the hint that names may have changed.
+//! (outcomes, answers of the store, the order to drain), of which a flow itself allows only so
+//! many; the newest health; renames; and the hint that names may have changed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,9 @@ use crate::tail::watch::Renamed;
 /// Renames that may wait for a flow. What does not fit is found by a look at the directories.
 const RENAMES_MAX: usize = 256;
 
-/// Messages that have to arrive and may wait for a flow. It has at most one outcome to come for each
-/// of its at most 64 requests, one answer of the store and one order, so they never are as many;
-/// none of them may ever be dropped.
+/// Messages that have to arrive and may wait for a flow. It has at most one outcome to come for
+/// each of its at most 64 requests, one answer of the store and one order, so they never are as
+/// many; none of them may ever be dropped.
 const NEWS_MAX: usize = 512;
 
 /// What a flow is told.

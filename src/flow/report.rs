@@ -224,6 +224,7 @@ impl Flow {
             problems: problems.shown,
             problems_total: problems.total,
             destination_state: Arc::clone(&self.metrics.destination),
+            pulse: Arc::clone(&self.pulse),
         };
         self.status.send_replace(Arc::new(status));
     }

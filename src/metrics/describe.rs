@@ -107,6 +107,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     ),
     (name::SCANS, Counter, Unit::Count, "Full scans of the directories."),
     (name::FLOW_RESTARTS, Counter, Unit::Count, "Times a flow was restarted after a bug in it."),
+    (
+        name::FLOW_HUNG,
+        Gauge,
+        Unit::Count,
+        "1 while the flow waits for something that does not answer, such as its disk.",
+    ),
     (name::CHECKPOINT_COMMITS, Counter, Unit::Count, "Checkpoint transactions, by result."),
     (
         name::CHECKPOINT_FAILING,

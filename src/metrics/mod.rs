@@ -89,6 +89,9 @@ pub mod name {
     pub const SCANS: &str = "kinetail_scans_total";
     /// Times a flow was started again after a bug in it (counter; label `flow`).
     pub const FLOW_RESTARTS: &str = "kinetail_flow_restarts_total";
+    /// 1 while a flow waits for something that does not answer, such as its disk (gauge; label
+    /// `flow`).
+    pub const FLOW_HUNG: &str = "kinetail_flow_hung";
     /// Checkpoint transactions (counter; label `result`: `ok`, `failed`).
     pub const CHECKPOINT_COMMITS: &str = "kinetail_checkpoint_commits_total";
     /// 1 while checkpoints cannot be written (gauge).
