@@ -5,6 +5,7 @@
 //! starts a flow again after a bug in it, and sees to it that a stop delivers what was read.
 
 mod clock;
+pub mod descriptors;
 mod flow_thread;
 mod hung;
 mod service_manager;
@@ -12,6 +13,7 @@ mod status_lines;
 mod watchers;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,14 +21,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use self::descriptors::TooFewDescriptors;
 use self::flow_thread::{End, FlowThread, Launch, Shared};
 use self::hung::HungFlows;
 use self::service_manager::{ServiceManager, State, watchdog_interval};
 use self::watchers::Watchers;
-use crate::admin::server::{Admin, Reach};
+use crate::admin::server::{Admin, AdminError, Reach};
 use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
@@ -66,6 +69,9 @@ pub enum DaemonError {
     /// A client for a service cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// There are too few descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// The Java agent's positions are there and cannot be taken over.
     #[error("cannot {0}")]
     Import(#[from] ImportError),
@@ -114,6 +120,9 @@ pub struct Daemon {
     checkpoint_file: PathBuf,
     shutdown_timeout: Duration,
     admin: Option<SocketAddr>,
+    admin_connections: usize,
+    /// They are served until this is dropped.
+    admin_pages: Option<oneshot::Sender<Infallible>>,
     started: Instant,
     feeds: watch::Sender<Vec<FlowFeed>>,
     /// Flows that ended by a bug, and when each starts again.
@@ -128,8 +137,9 @@ impl Daemon {
     /// # Errors
     ///
     /// [`DaemonError`]; then nothing runs.
-    pub async fn start(config: Config) -> Result<Self, DaemonError> {
+    pub async fn start(mut config: Config) -> Result<Self, DaemonError> {
         let started = clock::now().instant;
+        let granted = descriptors::grant(&mut config.flows)?;
         tracing::info!("Agent: Starting up...");
         let flow_ids: Vec<Arc<str>> =
             config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
@@ -158,7 +168,7 @@ impl Daemon {
             ended: ended_sender,
             cloudwatch: cloudwatch.as_ref().map(|(reporter, _)| reporter.clone()),
             log_requests: config.log.emit_metrics,
-            descriptors_max: flow_thread::descriptors_for_each_of(config.flows.len()),
+            descriptors_max: granted.files,
             disk: DiskGuard {
                 min_free_percent: config.min_free_disk_percent,
                 ..DiskGuard::default()
@@ -185,6 +195,8 @@ impl Daemon {
             checkpoint_file: config.checkpoint_file,
             shutdown_timeout: config.shutdown_timeout,
             admin: config.admin,
+            admin_connections: granted.admin,
+            admin_pages: None,
             started,
             feeds,
             restarts: Vec::new(),
@@ -209,15 +221,22 @@ impl Daemon {
 
     /// Serves the admin pages, if they are asked for. Shipping does not depend on them: an
     /// address that is taken is reported, and that is all.
-    pub async fn serve_admin(&mut self, prometheus: Prometheus) {
+    pub fn serve_admin(&mut self, prometheus: Prometheus) {
         let Some(address) = self.admin else { return };
         // The configuration lets an address that others can reach through only if that is wanted.
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Anywhere };
-        match Admin::bind(address, reach).await {
-            Ok(admin) => {
-                tracing::info!("admin pages on http://{}", admin.local_addr());
-                let state = self.admin_state(prometheus);
-                self.tasks.spawn(async move { admin.serve(state, std::future::pending()).await });
+        let state = self.admin_state(prometheus);
+        let admin = Admin::bind(address, reach);
+        let serving = admin.and_then(|admin| {
+            let admin = admin.with_connections(self.admin_connections);
+            let address = admin.local_addr();
+            let serving = admin.serve_on_thread(state);
+            serving.map_err(|source| AdminError::Bind { address, source }).map(|on| (on, address))
+        });
+        match serving {
+            Ok((on, address)) => {
+                tracing::info!("admin pages on http://{address}");
+                self.admin_pages = Some(on);
             }
             Err(error) => tracing::error!(%error, "no admin pages; shipping goes on without"),
         }

@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn, ready};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::host;
@@ -20,8 +22,9 @@ use super::routes::respond;
 use super::status::AdminState;
 use crate::repeats::Repeats;
 
-/// Connections at a time. Others wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 32;
+/// Connections at a time. One more takes the place of the oldest that has asked for nothing yet:
+/// who asks something is answered, whoever else holds connections open.
+pub const CONNECTIONS_MAX: usize = 64;
 
 /// A request's head must have arrived after this.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(5);
@@ -78,9 +81,10 @@ pub enum AdminError {
 /// The open port.
 #[derive(Debug)]
 pub struct Admin {
-    listener: TcpListener,
+    listener: net::TcpListener,
     address: SocketAddr,
     reach: Reach,
+    connections_max: usize,
 }
 
 impl Admin {
@@ -88,14 +92,21 @@ impl Admin {
     ///
     /// # Errors
     /// See [`AdminError`].
-    pub async fn bind(address: SocketAddr, reach: Reach) -> Result<Self, AdminError> {
+    pub fn bind(address: SocketAddr, reach: Reach) -> Result<Self, AdminError> {
         if reach == Reach::Loopback && !host::is_loopback(address) {
             return Err(AdminError::NotLoopback { address });
         }
         let failed = |source| AdminError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = net::TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, reach })
+        Ok(Self { listener, address, reach, connections_max: CONNECTIONS_MAX })
+    }
+
+    /// With fewer connections at a time, where descriptors are short.
+    #[must_use]
+    pub fn with_connections(self, connections_max: usize) -> Self {
+        Self { connections_max: connections_max.clamp(1, CONNECTIONS_MAX), ..self }
     }
 
     /// Where it listens.
@@ -104,8 +115,29 @@ impl Admin {
         self.address
     }
 
+    /// Answers on a thread of its own, which nothing else can keep busy, until the sender that is
+    /// given back is dropped.
+    ///
+    /// # Errors
+    /// If the system has no thread, or no descriptors for its event loop.
+    pub fn serve_on_thread(self, state: AdminState) -> io::Result<oneshot::Sender<Infallible>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (keep, gone) = oneshot::channel::<Infallible>();
+        std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            runtime.block_on(self.serve(state, async { drop(gone.await) }));
+        })?;
+        Ok(keep)
+    }
+
     /// Answers until `shutdown` is ready; then open connections are cut.
     pub async fn serve(self, state: AdminState, shutdown: impl Future<Output = ()>) {
+        let listener = match TcpListener::from_std(self.listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "no admin pages; shipping goes on without");
+                return;
+            }
+        };
         let state = Arc::new(state);
         let mut shutdown = pin!(shutdown);
         let mut connections = Connections::default();
@@ -114,13 +146,14 @@ impl Admin {
             tokio::select! {
                 () = &mut shutdown => return,
                 () = connections.any_finished() => {}
-                accepted = accept(&self.listener, failures.is_failing()),
-                    if connections.have_room() =>
-                {
+                accepted = accept(&listener, failures.is_failing()) => {
                     match accepted {
                         Ok(stream) => {
                             failures.on_success(Instant::now());
-                            connections.add(converse(stream, Arc::clone(&state), self.reach));
+                            connections.make_room(self.connections_max);
+                            let (state, asked) = (Arc::clone(&state), Arc::default());
+                            let talk = converse(stream, state, self.reach, Arc::clone(&asked));
+                            connections.add(asked, talk);
                         }
                         Err(error) => {
                             if failures.on_failure("accept", Instant::now()).is_some() {
@@ -141,9 +174,10 @@ async fn accept(listener: &TcpListener, failed_before: bool) -> io::Result<TcpSt
     listener.accept().await.map(|(stream, _)| stream)
 }
 
-/// One request and its answer.
-async fn converse(stream: TcpStream, state: Arc<AdminState>, reach: Reach) {
+/// One request and its answer. `asked` becomes true when the request's head is there.
+async fn converse(stream: TcpStream, state: Arc<AdminState>, reach: Reach, asked: Arc<AtomicBool>) {
     let service = service_fn(move |request| {
+        asked.store(true, Ordering::Relaxed);
         ready(Ok::<_, Infallible>(respond(&request, &state, reach, Instant::now())))
     });
     let connection = http1::Builder::new()
@@ -163,22 +197,34 @@ async fn converse(stream: TcpStream, state: Arc<AdminState>, reach: Reach) {
 /// The open connections. They are polled here, inside [`Admin::serve`]: nothing is spawned and
 /// nothing outlives it.
 #[derive(Default)]
-struct Connections(Vec<Pin<Box<dyn Future<Output = ()> + Send>>>);
+struct Connections(Vec<Connection>);
+
+struct Connection {
+    asked: Arc<AtomicBool>,
+    talk: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
 
 impl Connections {
-    fn have_room(&self) -> bool {
-        self.0.len() < CONNECTIONS_MAX
+    /// Closes the oldest connection that has asked for nothing, or else the oldest, if there are
+    /// too many for one more.
+    fn make_room(&mut self, connections_max: usize) {
+        if self.0.len() < connections_max {
+            return;
+        }
+        let idle = self.0.iter().position(|known| !known.asked.load(Ordering::Relaxed));
+        self.0.remove(idle.unwrap_or(0));
     }
 
-    fn add(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.0.push(Box::pin(connection));
+    /// The newest is the last.
+    fn add(&mut self, asked: Arc<AtomicBool>, talk: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(Connection { asked, talk: Box::pin(talk) });
     }
 
     /// Drives all of them until one is done; for ever if there is none.
     async fn any_finished(&mut self) {
         poll_fn(|context| {
             let before = self.0.len();
-            self.0.retain_mut(|connection| connection.as_mut().poll(context).is_pending());
+            self.0.retain_mut(|known| known.talk.as_mut().poll(context).is_pending());
             if self.0.len() < before { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -220,7 +266,7 @@ mod tests {
         script: impl FnOnce(SocketAddr) -> F,
     ) -> F::Output {
         let address = "127.0.0.1:0".parse().unwrap();
-        let admin = Admin::bind(address, Reach::Loopback).await.unwrap();
+        let admin = Admin::bind(address, Reach::Loopback).unwrap();
         let script = script(admin.local_addr());
         tokio::select! {
             () = admin.serve(state, std::future::pending()) => panic!("the server ended"),
@@ -366,18 +412,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silent_connections_are_cut_and_those_that_wait_are_served_then() {
+    async fn however_many_connections_are_silent_who_asks_is_answered_at_once() {
         let (state, _publish) = state();
         with_server(state, |address| async move {
             let mut silent = Vec::new();
-            for _ in 0..CONNECTIONS_MAX {
-                silent.push(TcpStream::connect(address).await.unwrap());
+            for count in [CONNECTIONS_MAX / 2 + 1, CONNECTIONS_MAX, 3 * CONNECTIONS_MAX] {
+                while silent.len() < count {
+                    silent.push(TcpStream::connect(address).await.unwrap());
+                }
+                let start = Instant::now();
+                let (status, ..) = ask(address, "GET", "/healthz").await;
+                assert_eq!(status, 200);
+                assert!(start.elapsed() < HEADERS_TIME_MAX, "it waited for a place");
             }
+            // The oldest had to go, the newest may still ask.
+            let mut oldest = silent.swap_remove(0);
+            assert_eq!(oldest.read(&mut [0; 1]).await.unwrap(), 0);
+            let mut newest = silent.pop().unwrap();
+            newest.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            newest.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_asks_nothing_or_only_slowly_is_cut() {
+        let (state, _publish) = state();
+        with_server(state, |address| async move {
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            let mut slow = TcpStream::connect(address).await.unwrap();
+            slow.write_all(b"GET /healthz HT").await.unwrap();
             let start = Instant::now();
-            let (status, ..) = ask(address, "GET", "/healthz").await;
-            assert_eq!(status, 200);
-            assert!(start.elapsed() > HEADERS_TIME_MAX / 2, "no place was free");
-            assert!(start.elapsed() < CONNECTION_TIME_MAX, "the head's limit came first");
+            let mut answer = Vec::new();
+            silent.read_to_end(&mut answer).await.unwrap();
+            assert!(start.elapsed() > HEADERS_TIME_MAX / 2);
+            // It may be told that it was too slow.
+            drop(slow.read_to_end(&mut answer).await);
+            assert!(!answer.starts_with(b"HTTP/1.1 200"));
         })
         .await;
     }
@@ -386,22 +459,22 @@ mod tests {
     async fn the_server_ends_with_the_shutdown() {
         let (state, _publish) = state();
         let address = "127.0.0.1:0".parse().unwrap();
-        let admin = Admin::bind(address, Reach::Loopback).await.unwrap();
+        let admin = Admin::bind(address, Reach::Loopback).unwrap();
         timeout(PATIENCE, admin.serve(state, ready(()))).await.unwrap();
     }
 
     #[tokio::test]
     async fn an_address_that_others_reach_is_refused_unless_it_is_wanted() {
         let everywhere = "0.0.0.0:0".parse().unwrap();
-        let error = Admin::bind(everywhere, Reach::Loopback).await.unwrap_err();
+        let error = Admin::bind(everywhere, Reach::Loopback).unwrap_err();
         assert!(matches!(error, AdminError::NotLoopback { .. }), "{error}");
-        Admin::bind(everywhere, Reach::Anywhere).await.unwrap();
+        Admin::bind(everywhere, Reach::Anywhere).unwrap();
     }
 
     #[tokio::test]
     async fn a_port_that_is_taken_is_named() {
-        let first = Admin::bind("127.0.0.1:0".parse().unwrap(), Reach::Loopback).await.unwrap();
-        let error = Admin::bind(first.local_addr(), Reach::Loopback).await.unwrap_err();
+        let first = Admin::bind("127.0.0.1:0".parse().unwrap(), Reach::Loopback).unwrap();
+        let error = Admin::bind(first.local_addr(), Reach::Loopback).unwrap_err();
         assert!(matches!(error, AdminError::Bind { .. }), "{error}");
         assert!(error.to_string().contains(&first.local_addr().to_string()), "{error}");
     }

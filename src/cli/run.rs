@@ -11,7 +11,7 @@ use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
 use super::{CliError, logging, progress, terminal};
 use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
-use crate::daemon::{Daemon, DaemonError, Stopped};
+use crate::daemon::{Daemon, DaemonError, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
 use crate::shown::shown;
@@ -53,6 +53,8 @@ pub(super) enum RunError {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let configuration = configuration::load_in_time(&args.config)?;
+    let flows = configuration.config.flows.len();
+    descriptors::check(flows).map_err(|error| RunError::Daemon(error.into()))?;
     let live = args.sandbox && progress::is_live();
     let _log = logging::init(&configuration.config.log, live).map_err(CliError::Runtime)?;
     configuration.log();
@@ -109,7 +111,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     let mut daemon = Daemon::start(config).await.map_err(RunError::from)?;
     daemon.run_beside(signals.count(seen));
     if let Ok(recorder) = recorder {
-        daemon.serve_admin(recorder.clone()).await;
+        daemon.serve_admin(recorder.clone());
         daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some((sandbox, mut out)) = sandbox else {

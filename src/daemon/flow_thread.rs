@@ -41,10 +41,6 @@ const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
 /// its first records have their metadata.
 const FIRST_METADATA_WAIT: Duration = Duration::from_secs(5);
 
-/// Descriptors for everything that is not a followed file: connections, database, inotify. Half
-/// of them all where that is less.
-const OTHER_DESCRIPTORS: usize = 64;
-
 /// What all flows use.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -251,20 +247,6 @@ fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instan
         destination_state: Arc::clone(&metrics.destination),
         ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
     }
-}
-
-/// How many descriptors each of this many flows may use for files. The soft limit is raised to
-/// the hard one first; that needs no privilege.
-pub(super) fn descriptors_for_each_of(flows: usize) -> usize {
-    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
-        tracing::warn!(%error, "cannot raise the limit on open files");
-    }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let all =
-        limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    all.saturating_sub(OTHER_DESCRIPTORS.min(all / 2)) / flows.max(1)
 }
 
 /// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
