@@ -1,6 +1,7 @@
 //! Nothing on a shared thread may block: whatever one part of kinetail waits for, the others go on.
 
 mod admin_port;
+mod credentials;
 mod few_descriptors;
 mod hung_disk;
 mod output;

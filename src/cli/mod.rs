@@ -2,6 +2,7 @@
 //! it reads the configuration, sets up the log and hands over to the daemon.
 
 mod check;
+mod children;
 mod configuration;
 mod import;
 mod log_file;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
-use super::{CliError, logging, progress, terminal};
+use super::{CliError, children, logging, progress, terminal};
 use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
 use crate::daemon::{Daemon, DaemonError, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
@@ -65,7 +65,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    let stopped = runtime.block_on(serve(config, args))?;
+    let stopped = runtime.block_on(serve(config, args));
+    children::end_all();
+    let stopped = stopped?;
     // What still runs has had its time.
     runtime.shutdown_background();
     Ok(match stopped {

@@ -8,6 +8,7 @@
 mod place;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -23,7 +24,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::credentials;
+use super::credentials::{self, Keepers};
 use super::http::{self, CaBundleError};
 use super::protocol::PreEncodedProtocol;
 use super::user_agent::UserAgentHeader;
@@ -36,6 +37,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 /// One attempt, from resolving credentials to the last byte of the answer.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Who sends waits this long for credentials that are being asked for, and then says that it waits.
+const CREDENTIALS_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Who only looks whether all is well waits for a source that is slow.
+const CREDENTIALS_TIME_MAX_IN_CHECK: Duration = Duration::from_secs(25);
+
 /// Where Firehose and `CloudWatch` are looked for when nothing says otherwise, as with the Java
 /// agent, and where emulators are.
 pub const REGION_DEFAULT: &str = "us-east-1";
@@ -46,6 +53,9 @@ pub enum ClientError {
     /// The certificates to believe cannot be used.
     #[error("cannot use the certificates of {0}")]
     CaBundle(#[from] CaBundleError),
+    /// The system has no thread for credentials.
+    #[error("cannot start the thread for credentials: {0}; raise the limit on processes")]
+    Thread(io::Error),
     /// Nothing says which region it is.
     #[error(
         "cannot tell the region of {service}: set `region` or `{key}` in the configuration, or \
@@ -69,6 +79,8 @@ pub struct Aws {
     machine_region: OnceCell<Option<Region>>,
     /// Each role once, whoever uses it: they share its credentials.
     roles: Mutex<BTreeMap<RoleConfig, SharedCredentialsProvider>>,
+    /// Where all of them are asked for.
+    keepers: Keepers,
 }
 
 impl Aws {
@@ -78,6 +90,19 @@ impl Aws {
     /// # Errors
     /// [`ClientError::CaBundle`] if `AWS_CA_BUNDLE` cannot be used.
     pub async fn load(config: &AwsConfig) -> Result<Self, ClientError> {
+        Self::load_with(config, CREDENTIALS_TIME_MAX).await
+    }
+
+    /// As [`Self::load`], with more patience for who has credentials.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn load_for_check(config: &AwsConfig) -> Result<Self, ClientError> {
+        Self::load_with(config, CREDENTIALS_TIME_MAX_IN_CHECK).await
+    }
+
+    async fn load_with(config: &AwsConfig, patience: Duration) -> Result<Self, ClientError> {
+        let keepers = Keepers::start(patience).map_err(ClientError::Thread)?;
         let client = http::client()?;
         let providers = ProviderConfig::without_region().with_http_client(client.clone());
         let machine_region = OnceCell::new();
@@ -93,7 +118,7 @@ impl Aws {
             .build();
         let credentials = match &config.static_keys {
             Some(keys) => credentials::static_provider(keys),
-            None => credentials::chain(&providers.with_region(region.clone())),
+            None => credentials::chain(&providers.with_region(region.clone()), &keepers),
         };
         let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
@@ -103,7 +128,13 @@ impl Aws {
             .credentials_provider(credentials)
             .load()
             .await;
-        Ok(Self { config: config.clone(), shared, machine_region, roles: Mutex::default() })
+        Ok(Self {
+            config: config.clone(),
+            shared,
+            machine_region,
+            roles: Mutex::default(),
+            keepers,
+        })
     }
 
     /// The client for a flow to Kinesis.
@@ -192,7 +223,8 @@ impl Aws {
         if let Some(provider) = roles.get(role) {
             return provider.clone();
         }
-        let provider = Box::pin(credentials::assume(role, &self.config, &self.shared)).await;
+        let assuming = credentials::assume(role, &self.config, &self.shared, &self.keepers);
+        let provider = Box::pin(assuming).await;
         roles.insert(role.clone(), provider.clone());
         provider
     }
@@ -276,6 +308,7 @@ mod tests {
             shared,
             machine_region: OnceCell::new_with(Some(None)),
             roles: Mutex::default(),
+            keepers: Keepers::start(CREDENTIALS_TIME_MAX).expect("a thread"),
         }
     }
 

@@ -4,14 +4,17 @@
 //! The order is the Java agent's: the configuration file, the environment, a web identity (EKS), a
 //! container's role (ECS, EKS Pod Identity), a profile (also one with a process or a role), the
 //! instance's role. The Rust SDK by itself would look at profiles before the two in the middle.
-//! Static keys of the file end the matter. No credential is ever shown.
+//! Static keys of the file end the matter. No credential is ever shown. All but those are asked for
+//! by a `keeper`.
 
+mod keeper;
+
+use std::error::Error as _;
 use std::time::Duration;
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -22,6 +25,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
+pub(super) use self::keeper::Keepers;
+use self::keeper::Source;
 use crate::config::site;
 use crate::config::{AwsConfig, RoleConfig, StaticKeys};
 
@@ -55,20 +60,62 @@ pub(super) fn static_provider(keys: &StaticKeys) -> SharedCredentialsProvider {
 }
 
 /// Everything behind the configuration file. Nothing is asked before the first request.
-pub(super) fn chain(config: &ProviderConfig) -> SharedCredentialsProvider {
-    let chain = CredentialsProviderChain::first_try(
-        "environment",
-        EnvironmentVariableCredentialsProvider::new(),
-    )
-    .or_else("environment (names of the Java SDK)", JavaVariables)
-    .or_else(
-        "web identity",
-        WebIdentityTokenCredentialsProvider::builder().configure(config).build(),
-    )
-    .or_else("container", EcsCredentialsProvider::builder().configure(config).build())
-    .or_else("profile", profile(config, |name| std::env::var(name).ok()))
-    .or_else("instance", ImdsCredentialsProvider::builder().configure(config).build());
-    SharedCredentialsProvider::new(chain)
+pub(super) fn chain(config: &ProviderConfig, keepers: &Keepers) -> SharedCredentialsProvider {
+    let web = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
+    let container = EcsCredentialsProvider::builder().configure(config).build();
+    let instance = ImdsCredentialsProvider::builder().configure(config).build();
+    let profile = profile(config, |name| std::env::var(name).ok());
+    let source = Source::new("the chain of credentials");
+    let chain = Chain {
+        providers: vec![
+            ("the environment", shared(EnvironmentVariableCredentialsProvider::new())),
+            ("the environment", shared(JavaVariables)),
+            ("STS for the web identity", shared(web)),
+            ("the container's credentials", shared(container)),
+            ("the profile (credential_process, SSO or a role)", shared(profile)),
+            ("the instance's credentials", shared(instance)),
+        ],
+        asking: source.clone(),
+    };
+    keepers.keep(source, chain)
+}
+
+fn shared(provider: impl ProvideCredentials + 'static) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(provider)
+}
+
+/// The first that has credentials; it says which it is asking.
+#[derive(Debug)]
+struct Chain {
+    providers: Vec<(&'static str, SharedCredentialsProvider)>,
+    asking: Source,
+}
+
+impl Chain {
+    async fn first(&self) -> provider::Result {
+        let mut without = Vec::new();
+        for (name, provider) in &self.providers {
+            self.asking.set(name);
+            match provider.provide_credentials().await {
+                Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
+                    let cause =
+                        error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                    without.push(format!("{name}: {cause}"));
+                }
+                other => return other,
+            }
+        }
+        Err(CredentialsError::not_loaded(without.join("; ")))
+    }
+}
+
+impl ProvideCredentials for Chain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.first())
+    }
 }
 
 /// The profile files: the usual ones, or that which the Java SDK's variable names.
@@ -118,6 +165,7 @@ pub(super) async fn assume(
     role: &RoleConfig,
     config: &AwsConfig,
     shared: &SdkConfig,
+    keepers: &Keepers,
 ) -> SharedCredentialsProvider {
     let mut provider = AssumeRoleProvider::builder(&role.arn)
         .session_name(ROLE_SESSION_NAME)
@@ -126,7 +174,7 @@ pub(super) async fn assume(
     if let Some(id) = &role.external_id {
         provider = provider.external_id(id);
     }
-    SharedCredentialsProvider::new(provider.build().await)
+    keepers.keep(Source::new(&format!("STS for {}", role.arn)), provider.build().await)
 }
 
 /// What a client of STS is made of.

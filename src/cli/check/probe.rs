@@ -67,7 +67,7 @@ pub(super) async fn all(
     ambient: &Ambient,
     out: &mut dyn Write,
 ) -> Result<usize, CliError> {
-    let aws = Aws::load(&config.aws).await?;
+    let aws = Aws::load_for_check(&config.aws).await?;
     let mut identities = BTreeMap::new();
     let mut asked = BTreeMap::new();
     let mut failures = 0;
