@@ -157,7 +157,7 @@ fn warnings_of_the_configuration_that_nobody_takes_do_not_keep_it_from_starting(
 fn a_start_that_fails_ends_though_nobody_takes_the_reason() {
     let endpoint = endpoint();
     let (mut home, _) = home(&endpoint);
-    home.set("shutdownTimeoutMillis", json!("soon"));
+    home.set("admin.address", json!("0.0.0.0:9470"));
     let (_reader, writer) = full_pipe();
     let mut agent = Running(home.command("run").stderr(writer).spawn().unwrap());
     let mut code = None;
