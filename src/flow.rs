@@ -154,7 +154,7 @@ impl Flow {
         let pulse = Arc::clone(&parts.status.borrow().pulse);
         let in_flight = InFlight::new(parts.config.max_in_flight_requests);
         Self {
-            packer: Packer::new(&parts.config, parts.seed),
+            packer: Packer::new(&parts.config.pack_options(), parts.seed),
             config: parts.config,
             tailer: parts.tailer,
             machine: None,

@@ -5,7 +5,6 @@
 //! line. `ARCHITECTURE.md` has the decisions that this hangs on.
 
 pub mod admin;
-pub mod batch;
 pub mod budget;
 pub mod checkpoint;
 pub mod cli;
@@ -19,5 +18,6 @@ pub mod send;
 pub mod tail;
 
 pub use kinetail_base::{repeats, shown};
+pub use kinetail_delivery as batch;
 pub use kinetail_records as process;
 pub use kinetail_sandbox as sandbox;

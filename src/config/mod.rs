@@ -34,6 +34,8 @@ mod unknown;
 mod validate;
 mod yaml_help;
 
+pub use kinetail_delivery::{Destination, OversizeLine, PartitionKey, RetryConfig};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub use self::source::Place;
 pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
+use kinetail_delivery::PackOptions;
+
 use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::FilePattern;
@@ -173,27 +177,22 @@ pub struct FlowConfig {
     pub scan_interval: Duration,
 }
 
-/// Where a flow's records go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// A Data Firehose delivery stream, by name.
-    Firehose {
-        /// The delivery stream's name.
-        delivery_stream: String,
-    },
-    /// A Kinesis data stream, by name.
-    Kinesis {
-        /// The stream's name.
-        stream: String,
-    },
-}
-
-impl std::fmt::Display for Destination {
-    /// As the Java agent names it in CloudWatch: `KinesisStream:s` or `DeliveryStream:s`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Firehose { delivery_stream } => write!(f, "DeliveryStream:{delivery_stream}"),
-            Self::Kinesis { stream } => write!(f, "KinesisStream:{stream}"),
+impl FlowConfig {
+    /// What its batches are made by.
+    #[must_use]
+    pub fn pack_options(&self) -> PackOptions<'_> {
+        PackOptions {
+            destination: &self.destination,
+            max_buffer_records: self.max_buffer_records,
+            max_buffer_bytes: self.max_buffer_bytes,
+            partition_key: self.partition_key,
+            multi_line_start: self.multi_line_start.as_ref(),
+            max_line_bytes: self.max_line_bytes,
+            oversize_line: self.oversize_line,
+            file_footer: self.file_footer.as_ref(),
+            aggregated_record_bytes: self.aggregated_record_bytes,
+            truncated_record_terminator: &self.truncated_record_terminator,
+            converters: &self.converters,
         }
     }
 }
@@ -216,38 +215,6 @@ pub enum Encoding {
     Raw,
 }
 
-/// What becomes of a line that is longer than a line may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OversizeLine {
-    /// It is left out.
-    Drop,
-    /// It is sent in pieces.
-    Split,
-    /// Its beginning is sent.
-    Truncate,
-}
-
-impl OversizeLine {
-    /// As it stands in the configuration and in metrics.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Split => "split",
-            Self::Truncate => "truncate",
-        }
-    }
-}
-
-/// How a record's partition key is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionKey {
-    /// The lower-case hexadecimal MD5 of the record's data.
-    Deterministic,
-    /// A random decimal number, evenly spread.
-    Random,
-}
-
 /// Which encoding the request bodies use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
@@ -257,15 +224,6 @@ pub enum Wire {
     Cbor,
     /// `application/x-amz-json-1.1`.
     Json,
-}
-
-/// The delays between attempts: full jitter between zero and an exponentially growing bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryConfig {
-    /// The bound after the first failure.
-    pub initial: Duration,
-    /// The bound never grows past this.
-    pub max: Duration,
 }
 
 /// Endpoints, regions, roles and static keys. Everything that is `None` is left to the SDK's chain.

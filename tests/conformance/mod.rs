@@ -122,7 +122,7 @@ pub(crate) fn records(config: &Config, input: &[u8]) -> Vec<Vec<u8>> {
 
 /// The bodies of the requests that the first flow makes of a file with this content.
 pub(crate) fn batches(config: &Config, input: &[u8]) -> Vec<Vec<u8>> {
-    let mut packer = Packer::new(&config.flows[0], 1);
+    let mut packer = Packer::new(&config.flows[0].pack_options(), 1);
     let now = Instant::now();
     let mut bodies = Vec::new();
     let mut offset = 0;

@@ -9,7 +9,7 @@
 use md5::{Digest as _, Md5};
 
 use super::answer::{Answer, ShardNumber};
-use crate::batch::body::RandomKey;
+use crate::body::RandomKey;
 
 /// So many shards are told apart; records of further ones count as of none.
 const SHARDS_MAX: usize = 256;
@@ -198,7 +198,7 @@ fn hash(key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::send::answer::FailedEntry;
+    use crate::answer::FailedEntry;
 
     /// One request of records with these keys to a stream of `count` shards, of which `full` take
     /// nothing.

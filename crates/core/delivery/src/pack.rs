@@ -9,12 +9,12 @@ use std::time::Instant;
 use md5::{Digest, Md5};
 
 use super::body::{Body, Envelope, RandomKey};
-use super::limits;
 use super::{BatchId, Span};
-use crate::config::{Destination, FlowConfig, OversizeLine, PartitionKey};
-use crate::process::{Chain, ConvertError, Converted, Facts, Footer};
-use crate::tail::identity::{Anchor, FileKey};
-use crate::tail::splitter::{Ending, Next, Splitter};
+use crate::{Destination, OversizeLine, PackOptions, PartitionKey};
+use kinetail_base::identity::{Anchor, FileKey};
+use kinetail_base::limits;
+use kinetail_records::splitter::{Ending, Next, Splitter};
+use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer};
 
 /// A body larger than this is not kept for the next batch, in bytes.
 const SPARE_BYTES_MAX: usize = 1024 * 1024;
@@ -125,8 +125,8 @@ pub struct Packer {
 impl Packer {
     /// A packer for this flow. The seed decides the random partition keys.
     #[must_use]
-    pub fn new(config: &FlowConfig, seed: u64) -> Self {
-        let (envelope, record_bytes_max, request_bytes_max, key_counts) = match &config.destination
+    pub fn new(options: &PackOptions<'_>, seed: u64) -> Self {
+        let (envelope, record_bytes_max, request_bytes_max, key_counts) = match options.destination
         {
             Destination::Kinesis { stream } => (
                 Envelope::kinesis(stream),
@@ -143,17 +143,17 @@ impl Packer {
         };
         Self {
             envelope,
-            splitter: splitter(config, record_bytes_max)
-                .aggregating(config.aggregated_record_bytes),
-            oversize: config.oversize_line,
-            chain: Chain::new(&config.converters),
-            footer: config.file_footer.clone(),
-            partition_key: config.partition_key,
+            splitter: splitter(options, record_bytes_max)
+                .aggregating(options.aggregated_record_bytes),
+            oversize: options.oversize_line,
+            chain: Chain::new(options.converters),
+            footer: options.file_footer.cloned(),
+            partition_key: options.partition_key,
             record_bytes_max,
             key_counts,
-            batch_records_max: config.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
-            batch_bytes_max: config.max_buffer_bytes.min(request_bytes_max),
-            terminator: config.truncated_record_terminator.clone(),
+            batch_records_max: options.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
+            batch_bytes_max: options.max_buffer_bytes.min(request_bytes_max),
+            terminator: options.truncated_record_terminator.to_vec(),
             random: fastrand::Rng::with_seed(seed),
             scratch: Vec::new(),
             long: Vec::new(),
@@ -422,14 +422,14 @@ impl OpenBatch {
     }
 }
 
-fn splitter(config: &FlowConfig, record_bytes_max: usize) -> Splitter {
-    let start = config.multi_line_start.clone();
-    match config.oversize_line {
-        OversizeLine::Drop | OversizeLine::Truncate => Splitter::new(start, config.max_line_bytes),
+fn splitter(options: &PackOptions<'_>, record_bytes_max: usize) -> Splitter {
+    let start = options.multi_line_start.cloned();
+    match options.oversize_line {
+        OversizeLine::Drop | OversizeLine::Truncate => Splitter::new(start, options.max_line_bytes),
         OversizeLine::Split => {
             // A piece that had to be cut again would lose what is cut off.
             let piece = record_bytes_max - KEY_BYTES_MAX;
-            Splitter::new(start, config.max_line_bytes.min(piece)).in_pieces()
+            Splitter::new(start, options.max_line_bytes.min(piece)).in_pieces()
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::RetryConfig;
+use crate::RetryConfig;
 
 /// A service that asks to be left alone is obeyed for this long at most.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);

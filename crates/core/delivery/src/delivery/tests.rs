@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::batch::body::Envelope;
-use crate::send::answer::FailedEntry;
-use crate::send::classify::PARK_PROBE;
+use crate::answer::FailedEntry;
+use crate::body::Envelope;
+use crate::classify::PARK_PROBE;
 
 const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
 
@@ -310,7 +310,7 @@ proptest! {
                 Fate::Denied => {
                     let verdict = Verdict::Fault { probe: PARK_PROBE, patience: 0 };
                     delivery.on_failure(verdict);
-                    gate.on_failure(verdict, "AccessDenied", "", Instant::now());
+                    gate.on_failure(verdict, "AccessDenied", "", some_time());
                 }
                 Fate::Lost { taken: commits } => {
                     let refused = sent.iter().any(|number| bad.contains(number));
@@ -357,4 +357,9 @@ proptest! {
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
+fn some_time() -> Instant {
+    Instant::now()
 }

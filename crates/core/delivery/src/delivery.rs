@@ -25,13 +25,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::answer::Answer;
+use super::call::Payload;
 use super::classify::{Verdict, is_throttle};
 use super::gate::Gate;
 use super::retry;
-use super::transport::Payload;
 use super::{Outcome, RejectedRecord, Submission};
-use crate::batch::BatchId;
-use crate::batch::body::{Body, RandomKey};
+use crate::BatchId;
+use crate::body::{Body, RandomKey};
 
 /// Suspects without evidence against them after which the whole destination is in doubt.
 pub const SUSPECTS_MAX: usize = 8;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::transport::{CallError, CredentialFault};
+use super::call::{CallError, CredentialFault};
 
 /// While a destination is parked, one real request is made this often.
 pub const PARK_PROBE: Duration = Duration::from_mins(1);
@@ -49,11 +49,16 @@ pub enum Verdict {
 
 /// The group of a code in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub enum Group {
+    /// It cannot work until somebody acts.
     Fault,
+    /// The service failed; it may have taken the records all the same.
     Internal,
+    /// It looks as if somebody had to act, and often passes by itself.
     Passing,
+    /// A record of the request is what the service refuses.
     Poison,
+    /// Too much at a time.
     Throttle,
 }
 
@@ -162,7 +167,8 @@ pub fn classify(error: &CallError) -> Verdict {
 }
 
 /// The group of a code, if it is known.
-pub(super) fn group(code: &str) -> Option<Group> {
+#[must_use]
+pub fn group(code: &str) -> Option<Group> {
     lookup(code).map(|(_, group)| group)
 }
 
@@ -217,7 +223,7 @@ fn lookup(code: &str) -> Option<(&'static str, Group)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::send::answer::AnswerError;
+    use crate::answer::AnswerError;
 
     fn service(status: u16, code: &str) -> CallError {
         CallError::Service {

@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_up_until_something_is_refused() {
-        let start = Instant::now();
+        let start = some_time();
         let mut pace = Pace::new(start);
         for millis in 0..5_000 {
             let now = later(start, millis);
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_other_places_have_room_for_is_no_reason_to_wait() {
-        let start = Instant::now();
+        let start = some_time();
         let mut pace = Pace::new(start);
         pace.on_answer(start, (0.5, 0.2), Some(0.0), start);
         assert!(pace.is_free(start));
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_pause_holds_everything_up_and_ends() {
-        let start = Instant::now();
+        let start = some_time();
         let mut pace = Pace::new(start);
         pace.pause(later(start, 7_000));
         pace.pause(later(start, 3_000));
@@ -379,7 +379,7 @@ mod tests {
         fn it_never_stops(
             answers in prop::collection::vec((0_u64..3_000, 0_usize..=500, any::<bool>()), 1..200),
         ) {
-            let start = Instant::now();
+            let start = some_time();
             let mut pace = Pace::new(start);
             let mut now = start;
             for (millis, refused, elsewhere) in answers {
@@ -397,5 +397,10 @@ mod tests {
                 pace.on_answer(made_at, (cost, cost * part(refused, 500)), crowded, now);
             }
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
+    fn some_time() -> Instant {
+        Instant::now()
     }
 }

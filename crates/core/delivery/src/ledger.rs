@@ -3,15 +3,15 @@
 //! Batches are acknowledged in any order. A file's checkpoint moves only over spans that are all
 //! acknowledged, so a later success never hides an earlier request that is still in flight. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::batch::{BatchId, Span};
-use crate::tail::identity::{FileKey, Position};
+use crate::{BatchId, Span};
+use kinetail_base::identity::{FileKey, Position};
 
 /// The spans of one flow that are not yet written down.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    files: HashMap<FileKey, VecDeque<Pending>>,
+    files: BTreeMap<FileKey, VecDeque<Pending>>,
     batches: BTreeMap<BatchId, Open>,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tail::identity::Anchor;
+    use kinetail_base::identity::Anchor;
 
     const A: FileKey = FileKey(1);
     const B: FileKey = FileKey(2);

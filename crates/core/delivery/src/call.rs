@@ -1,0 +1,161 @@
+//! What goes out in one call, and the ways in which it ends. Errors keep what is needed in order to
+//! decide, and nothing that is secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::answer::AnswerError;
+
+/// A finished body on its way out. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// What is sent.
+    pub bytes: Bytes,
+    /// Its SHA-256 in hexadecimal digits, if somebody worked it out already.
+    pub sha256: Option<Arc<str>>,
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, sha256: None }
+    }
+}
+
+/// Why a request as a whole failed.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// There are no usable credentials; nothing was sent.
+    #[error("no credentials: {reason}")]
+    Credentials {
+        /// Whether waiting may help, or somebody has to act.
+        fault: CredentialFault,
+        /// What the credential chain said.
+        reason: String,
+    },
+    /// No answer came in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Deadline(Duration),
+    /// The connection broke, or the answer is cut or far too long. The service may hold the
+    /// records.
+    #[error("the answer was lost: {reason}")]
+    Lost {
+        /// What broke.
+        reason: String,
+    },
+    /// Nothing was sent: no address, no connection, no TLS.
+    #[error("cannot connect: {reason}")]
+    NotSent {
+        /// What failed.
+        reason: String,
+    },
+    /// The service answered with an error.
+    #[error("{code}: {message} (HTTP {status})")]
+    Service {
+        /// The HTTP status.
+        status: u16,
+        /// The error code; `Http<status>` where the answer has none.
+        code: String,
+        /// The service's words.
+        message: String,
+        /// How long the service wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The answer says success but cannot be believed.
+    #[error(transparent)]
+    Unreadable(#[from] AnswerError),
+}
+
+/// What kind of trouble with credentials it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialFault {
+    /// The configuration of the credential chain is wrong.
+    Invalid,
+    /// Nothing in the chain has credentials.
+    Missing,
+    /// A provider failed or was too slow.
+    Unavailable,
+}
+
+impl CallError {
+    /// A short name for logs: the service's code, or our own.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Credentials { .. } => "Credentials",
+            Self::Deadline(_) => "Deadline",
+            Self::Lost { .. } => "AnswerLost",
+            Self::NotSent { .. } => "CannotConnect",
+            Self::Service { code, .. } => code,
+            Self::Unreadable(_) => "UnreadableAnswer",
+        }
+    }
+
+    /// The words that go with the code.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Service { message, .. } => message.clone(),
+            Self::Credentials { .. }
+            | Self::Deadline(_)
+            | Self::Lost { .. }
+            | Self::NotSent { .. }
+            | Self::Unreadable(_) => self.to_string(),
+        }
+    }
+
+    /// How long the service wants to be left alone, if it says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Service { retry_after, .. } => *retry_after,
+            Self::Credentials { .. }
+            | Self::Deadline(_)
+            | Self::Lost { .. }
+            | Self::NotSent { .. }
+            | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_failed() {
+        let service = CallError::Service {
+            status: 400,
+            code: "AccessDeniedException".to_owned(),
+            message: "not authorized".to_owned(),
+            retry_after: Some(Duration::from_secs(1)),
+        };
+        let reason = || "why".to_owned();
+        let fault = CredentialFault::Missing;
+        let unreadable = AnswerError::Count { answered: 1, sent: 2 };
+        let cases = [
+            (CallError::Credentials { fault, reason: reason() }, "no credentials: why"),
+            (CallError::Deadline(Duration::from_secs(35)), "no answer within 35 s"),
+            (CallError::Lost { reason: reason() }, "the answer was lost: why"),
+            (CallError::NotSent { reason: reason() }, "cannot connect: why"),
+            (
+                CallError::Unreadable(unreadable),
+                "the answer has results for 1 records where 2 were sent",
+            ),
+        ];
+        for (error, text) in cases {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.message(), text);
+            assert_eq!(error.retry_after(), None);
+            assert!(!error.code().contains(' '));
+        }
+        assert_eq!(service.to_string(), "AccessDeniedException: not authorized (HTTP 400)");
+        assert_eq!(
+            (service.code(), service.message()),
+            ("AccessDeniedException", "not authorized".to_owned())
+        );
+        assert_eq!(service.retry_after(), Some(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,121 @@
+//! From records to batches, and from answers to what is sent next and what is written down.
+//!
+//! `body` encodes records straight into the bytes that go on the wire and `pack` goes from bytes
+//! of files to a batch. `delivery` decides what of a batch is sent next, `gate` whether the
+//! destination is parked, `pace` how fast, `shards` which of them have room, `classify` what an
+//! error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
+//! of each record, and `ledger` how far each file is acknowledged. `call` has the ways in
+//! which a call ends. Nothing here knows the time, files or the network.
+
+pub mod answer;
+pub mod body;
+pub mod call;
+pub mod classify;
+pub mod delivery;
+pub mod gate;
+pub mod ledger;
+mod options;
+pub mod pace;
+pub mod pack;
+pub mod retry;
+pub mod shards;
+pub mod window;
+
+pub use options::{Destination, OversizeLine, PackOptions, PartitionKey, RetryConfig};
+
+use body::Body;
+use kinetail_base::identity::{Anchor, FileKey};
+
+/// A number that names a batch within its flow; it grows by one with each batch.
+pub type BatchId = u64;
+
+/// The bytes `start..end` of one file generation that a batch accounts for: the records in it and
+/// the lines that were skipped between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Which file generation.
+    pub file: FileKey,
+    /// The first byte.
+    pub start: u64,
+    /// The byte behind the last one; always a record boundary.
+    pub end: u64,
+    /// The proof of what lies just before `end`, for the checkpoint.
+    pub anchor: Anchor,
+}
+
+/// A finished batch on its way to the sender. The spans stay with the flow.
+#[derive(Debug)]
+pub struct Submission {
+    /// The flow's name for it.
+    pub batch: BatchId,
+    /// The encoded records.
+    pub body: Body,
+}
+
+/// What became of a batch. Exactly one is sent for each [`Submission`], unless the sender is
+/// stopped first.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Which batch.
+    pub batch: BatchId,
+    /// Records that the service took.
+    pub records_delivered: usize,
+    /// Bytes of data in those records.
+    pub bytes_delivered: usize,
+    /// Records that the service can never take, each with the reason; they are counted and
+    /// named, never retried.
+    pub rejected: Vec<RejectedRecord>,
+    /// From the first attempt to the last answer.
+    pub took: std::time::Duration,
+    /// Requests that were made for it.
+    pub attempts: u32,
+    /// Whether any attempt met throttling, of the request or of single records.
+    pub throttled: bool,
+    /// Whether any request failed as a whole: throttled, broken or without an answer.
+    pub pushed_back: bool,
+    /// Whether any attempt ended without an answer, so that the service may hold records twice.
+    pub maybe_duplicated: bool,
+    /// The batch's memory as an empty body, if nobody holds it any more, for the next batch.
+    pub spare: Option<Body>,
+}
+
+/// A record that the service refuses for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// The service's error code.
+    pub code: String,
+    /// The service's words.
+    pub message: String,
+}
+
+/// What a sender tells its flow. The flow's inbox always has room for these: one outcome for each
+/// submission that the flow allowed itself, and the newest health.
+#[derive(Debug)]
+pub enum SenderEvent {
+    /// The destination is parked and the flow stops: this batch is not sent any more.
+    GivenUp(BatchId),
+    /// The destination stopped or started taking requests.
+    Health(DestinationHealth),
+    /// A batch is done.
+    Outcome(Outcome),
+}
+
+/// How the destination of a flow is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationHealth {
+    /// The last request was answered with success.
+    Ok,
+    /// It cannot work until somebody mends something (no such stream, access denied, …); it is
+    /// tried again every minute.
+    Parked {
+        /// The error code and message, free of secrets.
+        reason: String,
+    },
+    /// It fails in a way that passes; the sender is backing off.
+    Retrying {
+        /// The error code and message, free of secrets.
+        reason: String,
+    },
+}
