@@ -324,6 +324,15 @@ async fn the_services_wish_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_services_wish_goes_for_every_batch_of_the_flow() {
+    let transport = Scripted::new([Step::Wish(Duration::from_secs(3))]);
+    let batches = (1..=3).map(|batch| submission(batch, &["a"])).collect();
+    let run = run_all(&transport, batches, 2).await;
+    assert_eq!(run.outcomes.len(), 3);
+    assert_eq!(transport.seconds(), [0, 3, 3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_batches_are_in_flight_than_allowed_and_none_waits_for_a_slow_one() {
     let slow = Step::Slow(Duration::from_secs(20));
     let quick = (0..4).map(|_| Step::Slow(Duration::from_secs(1)));
