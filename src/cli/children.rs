@@ -5,11 +5,28 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Ends every child of this process, and their children.
-pub(super) fn end_all() {
-    let processes = parents();
-    let own = i32::try_from(std::process::id()).unwrap_or_default();
-    for pid in beneath(own, &processes) {
+/// Children that this process had before it started any: a shell that did something in the
+/// background and became kinetail leaves it some, and they are not kinetail's to end.
+#[derive(Debug)]
+pub(super) struct Inherited(Vec<i32>);
+
+impl Inherited {
+    /// To be asked before anything is started.
+    pub(super) fn at_start() -> Self {
+        let children = parents().into_iter().filter(|(_, parent)| *parent == own());
+        Self(children.map(|(pid, _)| pid).collect())
+    }
+}
+
+fn own() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or_default()
+}
+
+/// Ends every child of this process that it started, and their children.
+pub(super) fn end_all(inherited: &Inherited) {
+    let mut processes = parents();
+    processes.retain(|(pid, _)| !inherited.0.contains(pid));
+    for pid in beneath(own(), &processes) {
         let Some(target) = Pid::from_raw(pid) else { continue };
         match kill_process(target, Signal::KILL) {
             Ok(()) => tracing::info!(pid, "ended a program that was asked for credentials"),
@@ -64,5 +81,8 @@ mod tests {
         let processes = [(1, 0), (5, 1), (6, 5), (7, 6), (8, 5), (9, 1), (10, 9)];
         assert_eq!(beneath(5, &processes), [6, 8, 7]);
         assert_eq!(beneath(7, &processes), Vec::<i32>::new());
+        // One that was there before is left out, with its own.
+        let others: Vec<_> = processes.into_iter().filter(|(pid, _)| *pid != 6).collect();
+        assert_eq!(beneath(5, &others), [8]);
     }
 }

@@ -52,6 +52,7 @@ pub(super) enum RunError {
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
+    let inherited = children::Inherited::at_start();
     let configuration = configuration::load_in_time(&args.config)?;
     let flows = configuration.config.flows.len();
     descriptors::check(flows).map_err(|error| RunError::Daemon(error.into()))?;
@@ -66,7 +67,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         .build()
         .map_err(CliError::Runtime)?;
     let stopped = runtime.block_on(serve(config, args));
-    children::end_all();
+    children::end_all(&inherited);
     let stopped = stopped?;
     // What still runs has had its time.
     runtime.shutdown_background();

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{endpoint, home_with_admin, page};
@@ -97,6 +97,27 @@ fn a_credential_process_that_hangs_is_one_child_is_named_and_ends_with_the_agent
     for pid in [started[0], sleeper] {
         wait_until("end of the children", Duration::from_secs(5), || is_gone(pid), || log.clone());
     }
+}
+
+#[test]
+fn what_a_shell_left_it_when_it_became_kinetail_is_not_ended() {
+    let endpoint = endpoint();
+    let (mut home, _) = home_with_admin(&endpoint);
+    home.flow("a.log", ("kinesisStream", "s"), &json!({}));
+    append(&home.log("a.log"), b"x\n");
+    let script = "sleep 1000 & echo $! > other; exec \"$0\" run --config \"$1\"";
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail")).arg(home.write_config());
+    shell.current_dir(home.root()).stdin(std::process::Stdio::null());
+    let mut agent = shell.stderr(std::process::Stdio::null()).spawn().unwrap();
+    endpoint.wait_for_all(&kinesis("s"), &[b"x\n".to_vec()], SOON, String::new);
+    let of = |pid: u32| Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(of(agent.id()), Signal::TERM).unwrap();
+    assert_eq!(agent.wait().unwrap().code(), Some(0));
+    let other = fs::read_to_string(home.root().join("other")).unwrap();
+    let other: u32 = other.trim().parse().unwrap();
+    assert!(!is_gone(other));
+    kill_process(of(other), Signal::KILL).unwrap();
 }
 
 #[test]
