@@ -14,7 +14,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::fs::OFlags;
 
+use super::log_place::{self, MODE, Place};
 use crate::config::LogFileConfig;
 use crate::repeats::{Line, Repeats};
 use crate::shown::{Escaped, shown};
@@ -25,9 +27,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether somebody else moved the file away is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What kinetail logs names files and streams: the owner and the group may read it.
-const MODE: u32 = 0o640;
 
 /// The end of the name of a file that is compressed.
 const COMPRESSED: &str = ".gz";
@@ -49,6 +48,8 @@ struct Open {
     bytes: u64,
     inode: (u64, u64),
     looked_at: Instant,
+    /// It is a file of ours. A terminal, a pipe, a device is only written to.
+    is_regular: bool,
 }
 
 impl LogFile {
@@ -88,7 +89,9 @@ impl LogFile {
     fn try_write(&mut self, line: &[u8], now: Instant) -> io::Result<()> {
         self.forget_if_moved(now);
         let full = self.open.as_ref().is_some_and(|open| {
-            open.bytes > 0 && open.bytes.saturating_add(line.len() as u64) > self.config.bytes_max
+            open.is_regular
+                && open.bytes > 0
+                && open.bytes.saturating_add(line.len() as u64) > self.config.bytes_max
         });
         if full {
             self.set_aside()?;
@@ -99,7 +102,9 @@ impl LogFile {
         };
         if let Err(error) = open.file.write_all(line) {
             // A line of which a part is there is taken back, or the next one would follow on it.
-            open.file.set_len(open.bytes).unwrap_or_default();
+            if open.is_regular {
+                open.file.set_len(open.bytes).unwrap_or_default();
+            }
             return Err(error);
         }
         open.bytes = open.bytes.saturating_add(line.len() as u64);
@@ -110,20 +115,22 @@ impl LogFile {
     /// logrotate and people move log files away; the next line begins a new one.
     fn forget_if_moved(&mut self, now: Instant) {
         let Some(open) = &mut self.open else { return };
-        if now.saturating_duration_since(open.looked_at) < LOOK_EVERY {
+        if !open.is_regular || now.saturating_duration_since(open.looked_at) < LOOK_EVERY {
             return;
         }
         open.looked_at = now;
-        let there = fs::metadata(&self.config.path).map(|found| (found.dev(), found.ino()));
-        if there.is_ok_and(|inode| inode == open.inode) {
-            return;
+        if !open.is_at(&self.config.path) {
+            self.open = None;
         }
-        self.open = None;
     }
 
     /// Gives the full file another name and lets those go that are beyond the limits.
     fn set_aside(&mut self) -> io::Result<()> {
-        self.open = None;
+        let Some(open) = self.open.take() else { return Ok(()) };
+        if !open.is_at(&self.config.path) {
+            // Somebody was faster, and what lies there now is not ours to rename.
+            return Ok(());
+        }
         if self.config.backups_max == 0 {
             return fs::remove_file(&self.config.path);
         }
@@ -164,7 +171,7 @@ impl LogFile {
         backups.sort();
         let too_many = backups.len().saturating_sub(self.config.backups_max);
         for (index, backup) in backups.iter().enumerate() {
-            let modified = fs::metadata(backup).and_then(|found| found.modified());
+            let modified = fs::symlink_metadata(backup).and_then(|found| found.modified());
             let age = modified.ok().and_then(|at| now.duration_since(at).ok());
             if index < too_many || age.is_some_and(|age| age > self.config.backup_age_max) {
                 // One that cannot be removed is tried again the next time.
@@ -224,13 +231,16 @@ impl LogFile {
 impl Open {
     /// Opens the file, or makes it with the directory that it is in.
     fn append_to(path: &Path, now: Instant) -> io::Result<Self> {
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let Place { file, is_regular } = log_place::open(path)?;
         let found = file.metadata()?;
         let inode = (found.dev(), found.ino());
-        Ok(Self { file, bytes: found.len(), inode, looked_at: now })
+        Ok(Self { file, bytes: found.len(), inode, looked_at: now, is_regular })
+    }
+
+    /// Whether the name leads to this file, and by no link.
+    fn is_at(&self, path: &Path) -> bool {
+        let there = fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()));
+        there.is_ok_and(|inode| inode == self.inode)
     }
 }
 
@@ -253,14 +263,16 @@ fn compress(path: &Path) {
     let mut target = path.as_os_str().to_owned();
     target.push(COMPRESSED);
     let target = PathBuf::from(target);
-    if try_compress(path, &target).is_err() {
+    // One of that name is not ours, or is complete.
+    let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&target);
+    if made.is_ok_and(|file| try_compress(path, file).is_err()) {
         fs::remove_file(&target).unwrap_or_default();
     }
 }
 
-fn try_compress(path: &Path, target: &Path) -> io::Result<()> {
-    let mut source = File::open(path)?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(target)?;
+fn try_compress(path: &Path, file: File) -> io::Result<()> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut source = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut encoder = GzEncoder::new(file, Compression::default());
     io::copy(&mut source, &mut encoder)?;
     encoder.finish()?.sync_all()?;
