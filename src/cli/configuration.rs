@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::terminal::{self, Stream};
-use super::{CliError, output};
+use super::{CliError, exposed, output};
 use crate::config::{Config, Environment, Loaded, ReadError};
 use crate::shown::{self, shown};
 
@@ -99,6 +99,9 @@ fn load_and_tell(
             shown(&path)
         ));
     }
+    let exposed = exposed::warnings(&path, &config.aws, |name| std::env::var(name).ok());
+    let more = usize::from(unread.is_some()) + exposed.len();
+    told.extend(exposed);
     if !told.is_empty() {
         tell(&format!("{}\n", told.join("\n")))?;
     }
@@ -115,7 +118,7 @@ fn load_and_tell(
         let found = warnings.iter().filter(|found| found.is_error() == is_error);
         found.map(|found| 1 + found.others).sum::<usize>()
     };
-    let (errors, warnings) = (count(true), count(false) + usize::from(unread.is_some()));
+    let (errors, warnings) = (count(true), count(false) + more);
     Ok(Configuration { config, path, flow_files, warnings, errors })
 }
 

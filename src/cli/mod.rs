@@ -4,8 +4,10 @@
 mod check;
 mod children;
 mod configuration;
+mod exposed;
 mod import;
 mod log_file;
+mod log_place;
 mod logging;
 mod output;
 mod progress;

@@ -18,7 +18,8 @@ const EXCERPT_CHARS_BEFORE: usize = 40;
 const SECRET_LINES_AFTER: usize = 5;
 
 /// Words in a key, in lower case, that make its value a secret. The misspelt key is meant too.
-const SECRET_WORDS: &[&str] = &["secret", "accesskey", "password", "token", "credential"];
+const SECRET_WORDS: &[&str] =
+    &["secret", "accesskey", "password", "token", "credential", "externalid"];
 
 /// The name of a secret may be wrong in this many characters.
 const MISSPELT_BY_MAX: usize = 3;
