@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::error::StoreError;
 use super::owner::{self, directory};
 use super::strangers;
+use crate::tail::links::{self, FollowLinks};
 
 /// Checkpoints name files and show sizes: they are for the agent's user only.
 pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;
@@ -47,11 +48,24 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
         return Err(StoreError::NotAFile { path: path.to_owned() });
     };
     let dir = directory(path);
+    check_links(dir)?;
     owner::make_directory(dir)
         .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })?;
     fs::canonicalize(dir)
         .map(|dir| dir.join(name))
         .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })
+}
+
+/// A link on the way to the directory may be root's, or that of the owner of what it leads to: else
+/// somebody has checkpoints made where they like.
+pub(super) fn check_links(dir: &Path) -> Result<(), StoreError> {
+    match links::check(dir, FollowLinks::Owner) {
+        Err(source) if links::is_refusal(&source) => {
+            Err(StoreError::Directory { path: dir.to_owned(), source })
+        }
+        // Whatever else is wrong with it shows when it is made.
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// `path` with the links resolved that lead to its directory, for SQLite, which is told to follow

@@ -67,6 +67,7 @@ pub fn refuse_user(path: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// What [`Store::open`](super::store::Store::open) would fail with because of what lies there.
 pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
+    files::check_links(super::owner::directory(path))?;
     let path = files::resolved(path);
     strangers::refuse(&path)?;
     Ok(strangers::unsafe_directories(&path))

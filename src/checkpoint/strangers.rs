@@ -255,6 +255,26 @@ mod tests {
     }
 
     #[test]
+    fn a_link_of_somebody_to_a_directory_that_is_not_theirs_leads_nowhere() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("private")).unwrap();
+        let link = dir.path().join("state");
+        symlink("private", &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(12_345), None).unwrap();
+        for path in [link.join("c.db"), link.join("made/c.db")] {
+            let error = Store::open(&path, &StoreOptions::default()).unwrap_err();
+            assert!(matches!(error, StoreError::Directory { .. }), "{error}");
+            assert!(crate::checkpoint::place::examine(&path).is_err());
+        }
+        assert!(everything(&dir.path().join("private")).is_empty());
+        std::os::unix::fs::lchown(&link, Some(0), None).unwrap();
+        Store::open(&link.join("c.db"), &StoreOptions::default()).unwrap().0.close().unwrap();
+    }
+
+    #[test]
     fn the_lock_is_never_written_through_another_name_of_a_file() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("victim"), "12\n").unwrap();

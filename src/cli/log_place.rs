@@ -10,6 +10,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::tail::links::{self, FollowLinks};
+
 /// What kinetail logs names files and streams: the owner and the group may read it.
 pub(super) const MODE: u32 = 0o640;
 
@@ -27,6 +29,10 @@ pub(super) struct Place {
 /// Opens the file, or makes it with the directory that it is in.
 pub(super) fn open(path: &Path) -> io::Result<Place> {
     if let Some(directory) = path.parent() {
+        match links::check(directory, FollowLinks::Owner) {
+            Err(error) if links::is_refusal(&error) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
     }
     let follows = may_be_followed(path)?;
@@ -164,10 +170,15 @@ mod tests {
         std::os::unix::fs::chown(&file, Some(12_345), None).unwrap();
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(12_345), None).unwrap();
-        for path in [&file, &link] {
+        let (private, directory) = (dir.path().join("private"), dir.path().join("directory"));
+        fs::create_dir(&private).unwrap();
+        std::os::unix::fs::symlink("private", &directory).unwrap();
+        std::os::unix::fs::lchown(&directory, Some(12_345), None).unwrap();
+        for path in [&file, &link, &directory.join("k.log")] {
             assert!(fill(path).contains("cannot write the log file"), "{}", path.display());
         }
         assert_eq!(fs::read(&file).unwrap(), b"");
+        assert_eq!(fs::read_dir(&private).unwrap().count(), 0);
     }
 
     #[test]
