@@ -74,8 +74,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let found = distinct(found);
     tell(&found)?;
     failures += found.iter().filter(|found| found.is_error()).count();
-    let mut warnings =
-        configuration.warnings + found.iter().filter(|found| !found.is_error()).count();
+    let mut warnings = configuration.warnings
+        + configuration.exposed.len()
+        + found.iter().filter(|found| !found.is_error()).count();
+    for text in &configuration.exposed {
+        writeln!(out, "warning: {text}")?;
+    }
     match place::examine(&config.checkpoint_file) {
         Ok(unsafe_about_it) => {
             for text in &unsafe_about_it {

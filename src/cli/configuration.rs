@@ -49,6 +49,8 @@ pub(super) struct Configuration {
     pub(super) warnings: usize,
     /// How many things there were that do not stop the start and cannot work.
     pub(super) errors: usize,
+    /// Files with keys that others may reach, each with what to do.
+    pub(super) exposed: Vec<String>,
 }
 
 impl Configuration {
@@ -60,6 +62,9 @@ impl Configuration {
             tracing::info!("Reading flow configuration from file: {name}");
         }
         tracing::info!("Found {} configured flow(s)", self.config.flows.len());
+        for text in &self.exposed {
+            tracing::warn!("{text}");
+        }
     }
 }
 
@@ -100,8 +105,6 @@ fn load_and_tell(
         ));
     }
     let exposed = exposed::warnings(&path, &config.aws, |name| std::env::var(name).ok());
-    let more = usize::from(unread.is_some()) + exposed.len();
-    told.extend(exposed);
     if !told.is_empty() {
         tell(&format!("{}\n", told.join("\n")))?;
     }
@@ -118,8 +121,8 @@ fn load_and_tell(
         let found = warnings.iter().filter(|found| found.is_error() == is_error);
         found.map(|found| 1 + found.others).sum::<usize>()
     };
-    let (errors, warnings) = (count(true), count(false) + more);
-    Ok(Configuration { config, path, flow_files, warnings, errors })
+    let (errors, warnings) = (count(true), count(false) + usize::from(unread.is_some()));
+    Ok(Configuration { config, path, flow_files, warnings, errors, exposed })
 }
 
 /// What cannot be told exists: reading it says why.

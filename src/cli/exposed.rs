@@ -51,9 +51,7 @@ fn warning(file: &Path) -> Option<String> {
     };
     let ours = rustix::process::geteuid().as_raw();
     let first = if found.uid() == ours { String::new() } else { format!("chown {ours} {file}; ") };
-    Some(format!(
-        "warning: {file} has AWS keys and mode {mode:04o}: {able}; {first}chmod 600 {file}"
-    ))
+    Some(format!("{file} has AWS keys and mode {mode:04o}: {able}; {first}chmod 600 {file}"))
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn is_of_the_kernel(path: &Path) -> bool {
 /// second name of a file of ours, to have the log written into it.
 fn refuse_foreign(found: &Metadata, path: &Path, follows: bool) -> io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let heir = fs::metadata(directory.unwrap_or(Path::new(".")))?.uid();
+    let heir = fs::metadata(directory.unwrap_or_else(|| Path::new(".")))?.uid();
     if follows || found.nlink() > 1 {
         return Err(refused("is another name of some file; take it away"));
     }

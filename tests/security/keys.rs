@@ -41,7 +41,7 @@ fn keys_in_a_file_that_others_may_read_are_warned_of_at_the_start_and_by_check()
         // The file keeps its mode when it is written anew.
         fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
         let advice = format!("mode {mode:04o}");
-        let told = String::from_utf8(check(&home).stderr).unwrap();
+        let told = String::from_utf8(check(&home).stdout).unwrap();
         assert_eq!(told.contains(&advice) && told.contains("chmod 600 "), warned, "{told}");
         let agent = home.start();
         agent.wait_for_log("Starting up", SOON);
