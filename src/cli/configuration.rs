@@ -1,14 +1,14 @@
 //! Which configuration it is, and reading it: the file that is named, else the Java agent's, else
 //! kinetail's own.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::terminal::{self, Stream};
 use super::{CliError, exposed, output};
-use crate::config::{Config, Environment, Loaded, ReadError};
+use crate::config::{Config, Environment, Loaded, LogFormat, ReadError};
 use crate::shown::{self, shown};
 
 /// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
@@ -125,6 +125,50 @@ fn load_and_tell(
     Ok(Configuration { config, path, flow_files, warnings, errors, exposed })
 }
 
+/// The longest configuration of which the log's format is found out when it is broken.
+const BROKEN_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The log's format in a configuration that cannot be used, as far as it can be seen in its text.
+pub(super) fn format_of_broken(args: &ConfigArgs) -> LogFormat {
+    let read = |path: PathBuf| {
+        let mut text = String::new();
+        let file = std::fs::File::open(path).ok()?;
+        file.take(BROKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
+        Some(text)
+    };
+    let path = choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new)).ok();
+    match path.and_then(read) {
+        Some(text) if names_json(&text) => LogFormat::Json,
+        Some(_) | None => LogFormat::Text,
+    }
+}
+
+/// Whether a text says `log.format: json`, in JSON or in YAML, flat or nested.
+fn names_json(text: &str) -> bool {
+    let is_comment = |line: &&str| line.trim_start().starts_with(['#', '/']);
+    let lines = text.lines().filter(|line| !is_comment(line));
+    let bare = |line: &str| -> String {
+        line.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'' | ',')).collect()
+    };
+    let mut in_log = false;
+    for line in lines {
+        let bare = bare(line);
+        if bare.contains("log.format:json") || bare.contains("log:{format:json") {
+            return true;
+        }
+        if in_log && bare.starts_with("format:json") {
+            return true;
+        }
+        match bare.as_str() {
+            "log:" | "log:{" => in_log = true,
+            // A nested key goes on; anything at the margin ends it.
+            _ if line.starts_with([' ', '\t']) && !bare.starts_with('}') => {}
+            _ => in_log = false,
+        }
+    }
+    false
+}
+
 /// What cannot be told exists: reading it says why.
 fn exists(path: &Path) -> bool {
     !matches!(path.try_exists(), Ok(false))
@@ -152,6 +196,21 @@ fn unread(named: Option<&Path>, chosen: &Path, defaults: &[&Path]) -> Option<Pat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_format_of_the_log_is_seen_in_a_configuration_that_is_broken() {
+        for text in [
+            r#"{"log.format": "json", "flows": [}"#,
+            "log.format: json\nflows: [",
+            "log:\n  level: info\n  format: 'json'\nflows: x",
+            "{\n \"log\": {\n   \"level\": \"info\",\n   \"format\": \"json\"\n }",
+        ] {
+            assert!(names_json(text), "{text}");
+        }
+        for text in ["log.format: text", "# log.format: json", "wire: json", "x:\n  format: json"] {
+            assert!(!names_json(text), "{text}");
+        }
+    }
 
     #[test]
     fn the_file_that_is_named_counts_then_the_java_agents_then_our_own() {

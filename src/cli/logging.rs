@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use tracing::field::Field;
@@ -97,6 +98,25 @@ fn escaping_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
     .delimited(" ")
 }
 
+/// How a failure is told that ends the program: as the log would be, as soon as the configuration
+/// has said how that is.
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// From now on failures are told in this format. Only the first call counts.
+pub(super) fn speak(format: LogFormat) {
+    FORMAT.get_or_init(|| format);
+}
+
+/// A failure as a line of the log in JSON.
+fn as_json(text: &str) -> String {
+    let line = serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(),
+        "level": "ERROR",
+        "fields": { "message": text.trim_end() },
+    });
+    line.to_string()
+}
+
 /// A plain level is meant for this program; a filter is taken as it is.
 fn kinetail_level(level: &str) -> String {
     if level.contains(['=', ',']) { level.to_owned() } else { format!("kinetail={level}") }
@@ -105,7 +125,11 @@ fn kinetail_level(level: &str) -> String {
 /// What is said on standard error without a log, because the program does not start: the journal
 /// is told that every line of it is an error.
 pub(super) fn as_error(text: &str) -> String {
-    if is_journal() { prefixed(text) } else { text.to_owned() }
+    let text = match FORMAT.get() {
+        Some(LogFormat::Json) => as_json(text),
+        Some(LogFormat::Text) | None => text.to_owned(),
+    };
+    if is_journal() { prefixed(&text) } else { text }
 }
 
 fn prefixed(text: &str) -> String {
@@ -271,6 +295,15 @@ mod tests {
     fn a_plain_level_is_kinetails_and_a_filter_is_taken_as_it_is() {
         assert_eq!(kinetail_level("debug"), "kinetail=debug");
         assert_eq!(kinetail_level("info,hyper=debug"), "info,hyper=debug");
+    }
+
+    #[test]
+    fn a_failure_in_json_is_one_line_like_those_of_the_log() {
+        let line = as_json("agent.json:1:2: error: \"x\"\n  help\n");
+        assert_eq!(line.lines().count(), 1);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["fields"]["message"], "agent.json:1:2: error: \"x\"\n  help");
     }
 
     #[test]

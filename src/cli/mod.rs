@@ -35,20 +35,29 @@ First steps, without an AWS account:
   kinetail run --sandbox --config config/quickstart.yaml
 
 Before a start, after a change, when nothing arrives:
-  kinetail check                     mistakes, files that match, where they would go
-  kinetail check --aws               and whether AWS lets them in
+  kinetail check
+      mistakes, files that match, where they would go
+  kinetail check --aws
+      and whether AWS lets them in
 
 In the place of the Java agent:
   kinetail -c /etc/aws-kinesis/agent.json
-  Files in /etc/aws-kinesis/agent.d add flows, as they did.
+  Files in /etc/aws-kinesis/agent.d add flows.
 
 Environment:
-  AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and what
-  else AWS programs know; AWS_CA_BUNDLE; HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
+  AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID,
+  AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and what else
+  AWS programs know; AWS_CA_BUNDLE; HTTPS_PROXY,
+  HTTP_PROXY, NO_PROXY.
 
-Signals: SIGTERM and SIGINT deliver what was read and stop; a second one stops at once.
-Exit codes: 0 after a clean stop, 1 if it could not start or could not finish.
-'kinetail import' has one more: 2 if it could not take over everything.";
+Signals:
+  SIGTERM and SIGINT deliver what was read and stop;
+  a second one stops at once.
+
+Exit codes:
+  0 after a clean stop
+  1 if it could not start or could not finish
+  2 'import' only: it could not take over everything";
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
@@ -232,6 +241,36 @@ mod tests {
         let report = crate::config::load("{}", Path::new("a.json"), &environment).unwrap_err();
         let text = in_full(&CliError::Config(ReadError::Invalid(report)));
         assert!(text.starts_with("a.json:1:"), "{text}");
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_fits_into_80_and_60_columns_and_cuts_no_word() {
+        let wide: Vec<String> = helps(1000).into_iter().map(|(_, text)| text).collect();
+        for columns in [80, 60] {
+            for ((name, text), wide) in helps(columns).into_iter().zip(&wide) {
+                let long = text.lines().find(|line| line.chars().count() > columns);
+                assert_eq!(long, None, "{name} at {columns} columns:\n{text}");
+                let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+                let (narrow, wide): (Vec<_>, Vec<_>) = (words(&text), words(wide));
+                assert_eq!(narrow, wide, "{name} at {columns} columns:\n{text}");
+            }
+        }
+    }
+
+    /// `-h` and `--help` of every subcommand, at a width.
+    fn helps(columns: usize) -> Vec<(String, String)> {
+        let mut command = Cli::command().term_width(columns);
+        command.build();
+        let mut commands = vec![command.clone()];
+        commands.extend(command.get_subcommands().cloned());
+        commands
+            .into_iter()
+            .flat_map(|mut command| {
+                let name = command.get_name().to_owned();
+                let short = command.render_help().to_string();
+                [(name.clone(), short), (name, command.render_long_help().to_string())]
+            })
+            .collect()
     }
 
     fn parsed(arguments: &[&str]) -> Result<Cli, clap::Error> {

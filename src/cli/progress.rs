@@ -1,4 +1,4 @@
-//! Progress of a run: one line that is redrawn on a terminal, plain lines elsewhere.
+//! Progress of a run: one line that is redrawn on a terminal, and nothing elsewhere.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -6,23 +6,26 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::queue::Queue;
+use super::terminal;
 use crate::admin::status::FlowFeed;
 
 /// How often the line on a terminal is redrawn.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
 
-/// How often a plain line is written while something happens.
-const LINE_EVERY: Duration = Duration::from_secs(2);
+/// The width of a terminal that does not say how wide it is.
+const COLUMNS_DEFAULT: usize = 80;
 
 /// Whether progress is redrawn in place.
 pub(super) fn is_live() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Shows progress until it is dropped, or until nobody watches any more.
+/// Shows progress on a terminal until it is dropped, or until nobody watches any more.
 pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>, out: Queue) {
-    let in_place = is_live();
-    let mut ticks = tokio::time::interval(if in_place { REDRAW_EVERY } else { LINE_EVERY });
+    if !is_live() {
+        return;
+    }
+    let mut ticks = tokio::time::interval(REDRAW_EVERY);
     let mut last = Sample::default();
     let mut last_at: Option<Instant> = None;
     loop {
@@ -38,11 +41,8 @@ pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>, out: Queue) {
         if !out.is_idle() {
             continue;
         }
-        if in_place {
-            out.push(format!("\r\x1b[K{line}").into_bytes());
-        } else if sample != last {
-            out.push(format!("{line}\n").into_bytes());
-        }
+        let line = terminal::fit(&line, terminal::columns().unwrap_or(COLUMNS_DEFAULT));
+        out.push(format!("\r\x1b[K{line}").into_bytes());
         (last, last_at) = (sample, Some(now));
     }
 }

@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
 use super::{CliError, children, logging, progress, terminal};
-use crate::config::{AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys};
+use crate::config::{
+    AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys, StatusLines,
+};
 use crate::daemon::{Daemon, DaemonError, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
@@ -53,7 +55,9 @@ pub(super) enum RunError {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let inherited = children::Inherited::at_start();
-    let configuration = configuration::load_in_time(&args.config)?;
+    let configuration = configuration::load_in_time(&args.config)
+        .inspect_err(|_| logging::speak(configuration::format_of_broken(&args.config)))?;
+    logging::speak(configuration.config.log.format);
     let flows = configuration.config.flows.len();
     descriptors::check(flows).map_err(|error| RunError::Daemon(error.into()))?;
     let live = args.sandbox && progress::is_live();
@@ -153,6 +157,10 @@ async fn start_sandbox(
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     config.checkpoint_file = cwd.join(output).join("checkpoints.db");
     config.java_checkpoints = JavaCheckpoints::Off;
+    // Who tries it out sees the progress line. Who sets the period wants the lines.
+    if config.log.status_lines == StatusLines::Default {
+        config.log.status_lines = StatusLines::Off;
+    }
     config.aws = AwsConfig {
         region: Some("us-east-1".to_owned()),
         kinesis_endpoint: Some(url.clone()),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::terminal;
 use crate::sandbox::{
     FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store,
     StreamStats,
@@ -198,6 +199,7 @@ impl ProgressLine {
         (self.shown, self.shown_at) = (total, now);
         if self.live {
             // Back to the first column, and clear what the longer line before left.
+            let text = terminal::columns().map_or(text.as_str(), |c| terminal::fit(&text, c));
             write!(out, "\r\x1b[2K{text}")?;
         } else {
             writeln!(out, "{text}")?;

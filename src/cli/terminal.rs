@@ -73,6 +73,31 @@ pub(super) fn tell(stream: Stream, text: &str) -> io::Result<()> {
     is_done.recv_timeout(TELL_TIME_MAX).unwrap_or(Ok(()))
 }
 
+/// How many columns the terminal has now; it may have been resized. `None` if standard output is
+/// none, or does not say.
+pub(super) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// As much of a line of ASCII as fits into a terminal, so that it stays one line: whole parts
+/// between bars where that leaves something. The last column stays free, because some terminals
+/// begin a new line when it is written.
+pub(super) fn fit(line: &str, columns: usize) -> &str {
+    let room = columns.saturating_sub(1);
+    if line.len() <= room {
+        return line;
+    }
+    let cut = line.get(..room).unwrap_or_default();
+    // The bar itself may be what no longer fits.
+    let parts = if line.get(room..).is_some_and(|rest| rest.starts_with(" | ")) {
+        Some(cut)
+    } else {
+        cut.rsplit_once(" | ").map(|(parts, _)| parts)
+    };
+    parts.unwrap_or(cut)
+}
+
 /// Standard output behind a queue, line by line: for a program that goes on when nobody reads.
 ///
 /// # Errors
@@ -109,6 +134,21 @@ mod tests {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_to_the_terminal_between_two_parts_if_it_has_any() {
+        let line = "300 records | 100 records/s | 0 retries";
+        assert_eq!(fit(line, 80), line);
+        assert_eq!(fit(line, line.len() + 1), line);
+        assert_eq!(fit(line, line.len()), "300 records | 100 records/s");
+        assert_eq!(fit(line, 20), "300 records");
+        assert_eq!(fit(line, 12), "300 records");
+        assert_eq!(fit(line, 8), "300 rec");
+        assert_eq!(fit(line, 1), "");
+        for columns in 0..60 {
+            assert!(fit(line, columns).len() <= columns.saturating_sub(1));
+        }
+    }
 
     #[test]
     fn a_pipe_that_somebody_made_non_blocking_gets_everything() {

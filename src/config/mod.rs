@@ -328,6 +328,17 @@ pub struct CloudWatchConfig {
     pub tag_instance: bool,
 }
 
+/// Whether the Java agent's periodic lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusLines {
+    /// Somebody set their period.
+    Asked,
+    /// Nobody said anything: they are.
+    Default,
+    /// They are not.
+    Off,
+}
+
 /// What the daemon writes about itself.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -339,6 +350,8 @@ pub struct LogConfig {
     pub file: Option<LogFileConfig>,
     /// `log.statusReportingPeriodSeconds`.
     pub status_period: Duration,
+    /// Whether the periodic lines are written.
+    pub status_lines: StatusLines,
     /// `log.emitMetrics`: a line at debug for each request.
     pub emit_metrics: bool,
     /// `log.emitInternalMetrics`: a line of JSON about everything each period.

@@ -7,7 +7,7 @@ use super::diagnostics::{Findings, Kind};
 use super::file::TopLevelFile;
 use super::slot::Slot;
 use super::suggest::nearest;
-use super::{CloudWatchConfig, LogConfig, LogFileConfig, LogFormat};
+use super::{CloudWatchConfig, LogConfig, LogFileConfig, LogFormat, StatusLines};
 
 /// The longest time between two sends or two status lines: a day.
 const MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -79,6 +79,11 @@ pub(super) fn log(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> LogCo
         level: log_level(file, findings),
         format: file.log_format.choice(findings, LOG_FORMATS, LogFormat::Text),
         file: log_file(file, findings),
+        status_lines: if file.log_status_reporting_period_seconds.is_given() {
+            StatusLines::Asked
+        } else {
+            StatusLines::Default
+        },
         status_period: Duration::from_secs(file.log_status_reporting_period_seconds.late_integer(
             findings,
             1..=STATUS_SECONDS_MAX,

@@ -14,7 +14,7 @@ use tracing::Level;
 
 use super::status_lines::{self, StatusLine};
 use crate::admin::status::{FlowFeed, FlowStatus};
-use crate::config::{CloudWatchConfig, Config};
+use crate::config::{CloudWatchConfig, Config, StatusLines};
 use crate::metrics::cloudwatch::{
     self, ExtraReport, FlowReport, PublisherOptions, Report, Reporter, instance,
 };
@@ -63,6 +63,7 @@ impl Watchers {
         let lines = Lines {
             feeds,
             started,
+            written: config.log.status_lines != StatusLines::Off,
             emit_internal: config.log.emit_internal_metrics,
             flows_with_figures: own.map(|flow| flow.id.clone()).collect(),
             reporter,
@@ -123,6 +124,8 @@ async fn publish(
 struct Lines {
     feeds: watch::Receiver<Vec<FlowFeed>>,
     started: Instant,
+    /// Whether lines are written; CloudWatch gets its reports in any case.
+    written: bool,
     emit_internal: bool,
     /// Flows with `log.emitInternalMetrics` of their own.
     flows_with_figures: Vec<String>,
@@ -150,9 +153,14 @@ impl Lines {
         let flows: Vec<Arc<FlowStatus>> =
             feeds.iter().map(|feed| Arc::clone(&feed.borrow())).collect();
         for flow in &flows {
-            let figures = self.flows_with_figures.iter().any(|id| **id == *flow.flow);
-            status_lines::of_flow(flow, figures, self.emit_internal).iter().for_each(write);
+            if self.written {
+                let figures = self.flows_with_figures.iter().any(|id| **id == *flow.flow);
+                status_lines::of_flow(flow, figures, self.emit_internal).iter().for_each(write);
+            }
             self.report(flow);
+        }
+        if !self.written {
+            return;
         }
         let uptime = super::clock::now().instant.saturating_duration_since(self.started);
         let flows = flows.iter().map(AsRef::as_ref);

@@ -262,3 +262,34 @@ fn a_full_disk_for_checkpoints_is_named_with_the_file() {
     assert!(checkpoints["since"].is_string(), "{checkpoints:#}");
     agent.kill();
 }
+
+/// The only line on standard error, which is one of the log in JSON.
+fn fatal(log: &str) -> Value {
+    let line = log.lines().last().expect("it says why");
+    let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {log}"));
+    assert_eq!(line["level"], "ERROR", "{line}");
+    assert!(line["timestamp"].is_string(), "{line}");
+    line
+}
+
+#[test]
+fn with_a_log_in_json_a_failure_to_start_is_json_too() {
+    let endpoint = Endpoint::healthy();
+    let (mut home, _) = drill_with_a_line(&endpoint.handle.url());
+    home.set("log.format", json!("json"));
+    // Behind the start of the log.
+    fs::create_dir_all(home.database()).unwrap();
+    let (code, log) = home.start().outcome(SOON);
+    assert_eq!(code, Some(1), "{log}");
+    let message = fatal(&log)["fields"]["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("kinetail: cannot "), "{message}");
+    // Before it, in a configuration that cannot be used.
+    home.set("admin.address", json!("0.0.0.0:9470"));
+    let (code, log) = home.start().outcome(SOON);
+    assert_eq!(code, Some(1), "{log}");
+    let message = fatal(&log)["fields"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("admin.address"), "{message}");
+    home.unset("log.format");
+    let (_, log) = home.start().outcome(SOON);
+    assert!(!log.starts_with('{'), "text without that key: {log}");
+}
