@@ -16,6 +16,7 @@ mod compressed;
 mod conformance;
 mod content;
 mod credentials;
+mod documentation;
 mod drop_in;
 mod emulator;
 mod faults;
