@@ -337,3 +337,24 @@ fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
     assert!(out.contains("note: AWS did not say whether records may be put"), "{out}");
     assert_eq!(sandbox.handle.stats().total().records, 0);
 }
+
+#[test]
+fn no_directory_is_called_like_a_home_and_the_sandbox_does_not_feed_on_itself() {
+    let sandbox = Endpoint::healthy();
+    let flows = json!([{ "filePattern": "out/*", "kinesisStream": "s" }]);
+    let directory = checked(&sandbox, &flows);
+    for args in [
+        &["run", "--sandbox", "--sandbox-output=~/out", "-c", "agent.json"][..],
+        &["sandbox", "--output=~/out"],
+    ] {
+        let (code, _, err) = kinetail(directory.path(), args);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("nothing replaces '~'"), "{err}");
+    }
+    let args = ["run", "--sandbox", "--sandbox-output", "out", "-c", "agent.json"];
+    let (code, _, err) = kinetail(directory.path(), &args);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("out/kinesis-s.ndjson, which it writes itself"), "{err}");
+    let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(Result::unwrap).collect();
+    assert!(names.iter().all(|entry| !entry.path().is_dir()), "{names:?}");
+}

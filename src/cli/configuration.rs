@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::terminal::{self, Stream};
 use super::{CliError, exposed, output};
-use crate::config::{Config, Environment, Loaded, LogFormat, ReadError};
+use crate::config::{Config, Environment, Loaded, LogFormat, ReadError, unexpanded};
 use crate::shown::{self, shown};
 
 /// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
@@ -167,6 +167,17 @@ fn names_json(text: &str) -> bool {
         }
     }
     false
+}
+
+/// A directory that is made if it is missing, as an option names it.
+///
+/// # Errors
+/// Its name is not what is meant: the shell replaces no `~` behind a `=`.
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
+    match unexpanded::find(text) {
+        Some(found) => Err(found.help.to_owned()),
+        None => Ok(PathBuf::from(text)),
+    }
 }
 
 /// What cannot be told exists: reading it says why.

@@ -37,7 +37,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     sandbox: bool,
     /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.
-    #[arg(long, value_name = "DIR", default_value = "sandbox", requires = "sandbox")]
+    #[arg(
+        long, value_name = "DIR", default_value = "sandbox", requires = "sandbox",
+        value_parser = configuration::directory
+    )]
     sandbox_output: PathBuf,
 }
 
@@ -46,6 +49,12 @@ pub(super) struct RunArgs {
 pub(super) enum RunError {
     #[error("cannot start: {0}")]
     Daemon(#[from] DaemonError),
+    #[error(
+        "cannot start the sandbox: {pattern} matches {}, which it writes itself, so that every \
+         record would be a line again; name another directory with --sandbox-output",
+        shown(path)
+    )]
+    Feedback { pattern: String, path: PathBuf },
     #[error("cannot start the sandbox: {0}")]
     Sandbox(#[from] SandboxError),
     #[error("cannot listen for signals: {0}")]
@@ -151,6 +160,7 @@ async fn start_sandbox(
         verify: Some(SigningKeys { access_key_id: key(), secret_access_key: key() }),
         ..SandboxOptions::default()
     };
+    refuse_feedback(config, output)?;
     let sandbox = Sandbox::bind(options).await.map_err(RunError::from)?;
     let url = sandbox.handle().url();
     // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
@@ -179,6 +189,20 @@ async fn start_sandbox(
     }
     writeln!(out, "stop with Ctrl-C; the next run goes on where this one stopped")?;
     Ok(sandbox)
+}
+
+/// A flow may not follow what the sandbox writes because of it.
+fn refuse_feedback(config: &Config, output: &Path) -> Result<(), CliError> {
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    for flow in &config.flows {
+        let name = file_name(&flow.destination);
+        let path = cwd.join(output).join(name);
+        if let Some(other) = config.flows.iter().find(|other| other.pattern.matches_path(&path)) {
+            let pattern = other.pattern.text().to_owned();
+            return Err(RunError::Feedback { pattern, path }.into());
+        }
+    }
+    Ok(())
 }
 
 fn file_name(destination: &Destination) -> String {

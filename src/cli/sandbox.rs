@@ -38,7 +38,10 @@ pub struct SandboxArgs {
 
     /// The directory for the records: kinesis-STREAM.ndjson and firehose-STREAM.ndjson. Files that
     /// exist are appended to.
-    #[arg(long, value_name = "DIR", default_value = "./sandbox")]
+    #[arg(
+        long, value_name = "DIR", default_value = "./sandbox",
+        value_parser = super::configuration::directory
+    )]
     pub output: PathBuf,
 
     /// Count records and keep none: for measuring how fast a sender is.

@@ -17,7 +17,7 @@ use super::suggest::nearest;
 use super::unknown::{self, Level};
 use crate::process::{
     ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat, Pattern, PatternError,
-    compile_match_pattern,
+    compile_match_pattern, matches_nothing,
 };
 
 /// Every converter of the Java agent, and whether kinetail has it.
@@ -235,7 +235,10 @@ fn delimiter(
         return Some(Ok(CsvDelimiter::Literal(b",".to_vec())));
     };
     match CsvDelimiter::parse(text) {
-        Ok(delimiter) => Some(Ok(delimiter)),
+        Ok(delimiter) => {
+            warn_of_everything(slot, text, findings);
+            Some(Ok(delimiter))
+        }
         Err(error @ PatternError::Syntax { .. }) if slot.is_java(findings) => {
             let value = slot.quoted(findings);
             let message = format!("'{}' {value} is no regular expression: {error}", slot.name());
@@ -247,6 +250,30 @@ fn delimiter(
             None
         }
     }
+}
+
+/// A delimiter is a regular expression, and people write the character that they mean.
+fn warn_of_everything(slot: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
+    let meaning = match text {
+        "." => "any character",
+        "^" => "the start of the text",
+        "$" => "the end of the text",
+        _ if text.contains('|') && matches_nothing(text).unwrap_or(false) => "or",
+        _ if matches_nothing(text).unwrap_or(false) && !text.is_empty() => "",
+        _ => return,
+    };
+    let value = slot.quoted(findings);
+    let message = format!("'{}' {value} cuts a line between any two characters", slot.name());
+    let sign = if meaning == "or" { "|" } else { text };
+    let help = if meaning.is_empty() {
+        "it is a regular expression that also matches where there is nothing".to_owned()
+    } else {
+        format!(
+            "it is a regular expression, in which '{sign}' means {meaning}: write \\\\{sign} in \
+             JSON, '\\{sign}' in YAML"
+        )
+    };
+    slot.broken(findings, Kind::Invalid, message).help(help);
 }
 
 fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {
@@ -270,6 +297,9 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
     let pattern = given.filter(|text| !text.is_empty() || field_names.is_some()).and_then(|text| {
         compile_match_pattern(text).map_err(|error| bad_regex(pattern_slot, &error, findings)).ok()
     });
+    if let (Some(_), Some(text)) = (&pattern, given) {
+        super::flow::warn_of_impossible(pattern_slot, text, findings);
+    }
     match &field_names {
         None if pattern.is_some() && file.custom_field_names.node().is_none() => {
             let message = "customFieldNames must be specified when matchPattern is specified";

@@ -251,6 +251,20 @@ impl<'t> Findings<'t> {
         }
     }
 
+    /// Gives an error that was found at just this place another help. Says whether there is one.
+    pub(super) fn helped_at(&mut self, at: &Span, help: &str) -> bool {
+        let mut at_it = self.found.iter_mut().filter(|(span, _)| span == at);
+        let is_cause = |found: &Diagnostic| {
+            found.kind == Kind::WrongType || found.is_error() && found.kind != Kind::Duplicate
+        };
+        let found = at_it.find(|(_, found)| is_cause(found));
+        if let Some((_, found)) = found {
+            found.help = Some(help.to_owned());
+            return true;
+        }
+        false
+    }
+
     /// Whether any of this may not be shown.
     pub(super) fn is_secret(&self, at: &Span) -> bool {
         self.source.is_secret(at)

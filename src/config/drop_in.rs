@@ -9,6 +9,7 @@ use super::file::TopLevelFile;
 use super::flow::{CheckedFlows, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
+use super::unexpanded;
 use super::validate::{SourceText, add_flows, document};
 
 /// The only key that counts.
@@ -37,6 +38,9 @@ pub(super) fn add(
         return findings.finish().into_iter().map(|found| ignoring(file, found)).collect();
     };
     add_flows(items, defaults, checked, &mut findings);
+    for flow in items {
+        unexpanded::check_flow(flow, &mut findings);
+    }
     findings.finish()
 }
 

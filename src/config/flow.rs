@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::diagnostics::{Findings, Kind};
 use super::file::{FlowFile, IGNORED_FLOW};
 use super::parse::{Node, Span, Value};
+use super::path::odd_pattern;
 use super::scalar;
 use super::slot::Slot;
 use super::source::Place;
@@ -14,7 +15,7 @@ use super::{
     Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
     RoleConfig, Wire, converters, ignored, network,
 };
-use crate::process::{Footer, LineStart, PatternError};
+use crate::process::{Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, PatternError as FilePatternError, is_compressed_name};
@@ -243,12 +244,24 @@ fn file_pattern(
                 slot.warn(findings, Kind::NoEffect, message)
                     .help("files that end in .gz, .bz2, .zip, .zst or .xz are never followed");
             }
+            if let Some(odd) = odd_pattern(text) {
+                let message = format!("'filePattern' {} {}", slot.quoted(findings), odd.what);
+                let finding = if odd.may_work {
+                    slot.warn(findings, Kind::Invalid, message)
+                } else {
+                    slot.broken(findings, Kind::Invalid, message)
+                };
+                finding.help(odd.help);
+            }
             Some(pattern)
         }
         Err(error) => {
             let message = format!("'filePattern' {} is no pattern: {error}", slot.quoted(findings));
-            slot.error(findings, Kind::Invalid, message)
-                .help("write a directory and a name, for example \"/var/log/app.log*\"");
+            let help = odd_pattern(text).map_or_else(
+                || "write a directory and a name, for example \"/var/log/app.log*\"".to_owned(),
+                |odd| odd.help,
+            );
+            slot.error(findings, Kind::Invalid, message).help(help);
             None
         }
     }
@@ -356,8 +369,16 @@ fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) ->
     if !name.is_empty() && name.len() <= chars_max && name.chars().all(legal) {
         return Some(name.to_owned());
     }
-    let help = if name.starts_with("arn:") {
-        "write the name alone, which is the part of the ARN behind the '/'".to_owned()
+    let arn_help = "write the name alone, which is the part of the ARN behind the '/'";
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let help = if name.starts_with("arn:") && name.contains(":deliverystream/") {
+        format!("{arn_help}, of a delivery stream: write \"deliveryStream\": \"{last}\"")
+    } else if name.starts_with("arn:") && name.contains(":stream/") {
+        format!("{arn_help}: write \"kinesisStream\": \"{last}\"")
+    } else if name.starts_with("arn:") {
+        arn_help.to_owned()
+    } else if name.ends_with([',', ';']) {
+        "take the comma out".to_owned()
     } else {
         format!("a name has 1 to {chars_max} letters, digits, '_', '.' and '-'")
     };
@@ -479,7 +500,22 @@ fn pattern_of<T>(
     findings: &mut Findings<'_>,
 ) -> Option<T> {
     let text = slot.text_not_empty(findings)?;
-    compile(text).map_err(|error| bad_pattern(slot, &error, findings)).ok()
+    let pattern = compile(text).map_err(|error| bad_pattern(slot, &error, findings)).ok()?;
+    warn_of_impossible(slot, text, findings);
+    Some(pattern)
+}
+
+/// Notes that no line can match, because something stands before its start or behind its end.
+pub(super) fn warn_of_impossible(slot: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
+    let Ok(Some(impossible)) = impossible(text) else {
+        return;
+    };
+    let help = match impossible {
+        Impossible::BeforeTheStart => "take out what stands before '^', often a blank",
+        Impossible::BehindTheEnd => "take out what stands behind '$', often a blank",
+    };
+    let message = format!("'{}' {} can match no line", slot.name(), slot.quoted(findings));
+    slot.broken(findings, Kind::Conflict, message).help(help);
 }
 
 /// Notes that a regular expression is broken, or has what no engine here can do.

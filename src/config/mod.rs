@@ -21,6 +21,7 @@ mod json_tree;
 mod network;
 mod observability;
 mod parse;
+mod path;
 mod read;
 pub(crate) mod region;
 mod scalar;
@@ -30,6 +31,7 @@ mod source;
 pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unexpanded;
 mod unknown;
 mod validate;
 mod yaml_help;

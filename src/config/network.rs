@@ -157,14 +157,35 @@ fn user_agent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> UserAgent
 fn static_keys(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
     let (id, secret) = (file.aws_access_key_id, file.aws_secret_access_key);
     match (id.text_not_empty(findings), secret.text_not_empty(findings)) {
-        (Some(access_key_id), Some(secret_access_key)) => Some(StaticKeys {
-            access_key_id: access_key_id.to_owned(),
-            secret_access_key: secret_access_key.to_owned(),
-        }),
+        (Some(access_key_id), Some(secret_access_key)) => {
+            if let Some((what, help)) = wrong_key(access_key_id) {
+                let message = format!("'{}' is {what}", id.name());
+                id.warn(findings, Kind::Invalid, message).help(help);
+            }
+            Some(StaticKeys {
+                access_key_id: access_key_id.to_owned(),
+                secret_access_key: secret_access_key.to_owned(),
+            })
+        }
         (None, None) => None,
         (Some(_), None) => lonely(id, secret, findings),
         (None, Some(_)) => lonely(secret, id, findings),
     }
+}
+
+/// What can be told of a key by its looks. An emulator takes any.
+fn wrong_key(id: &str) -> Option<(&'static str, &'static str)> {
+    if id.ends_with("EXAMPLE") || matches!(id, "ACCESSKEY" | "YOUR_ACCESS_KEY") {
+        return Some(("AWS's own sample", "write the key that you have, or use a role"));
+    }
+    if id.len() == 20 && id.starts_with("ASIA") {
+        return Some((
+            "a temporary key, which is of no use without its session token",
+            "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the \
+             environment, or use a role",
+        ));
+    }
+    None
 }
 
 fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {

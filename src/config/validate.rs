@@ -8,12 +8,13 @@ use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
 use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
 use super::flow::{CheckedFlows, FOLLOW_LINKS, FlowDefaults, flow};
 use super::parse::{Document, Entry, Node, Span, Value, parse};
+use super::path::odd_path;
 use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
     Config, JavaCheckpoints, Places, drop_in, ignored, json, json_tree, network, observability,
-    unknown,
+    unexpanded, unknown,
 };
 use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 use crate::tail::links::FollowLinks;
@@ -219,7 +220,7 @@ fn config(
         add_flows(items, defaults, checked, findings);
     }
     let days = file.checkpoint_time_to_live_days;
-    Some(Config {
+    let config = Config {
         flows: Vec::new(),
         follow_links,
         checkpoint_file: checkpoint_file(&file, environment, findings),
@@ -250,7 +251,9 @@ fn config(
         notify: file.notify.choice(findings, NOTIFY, true),
         log: observability::log(&file, findings),
         places: places(&file, findings),
-    })
+    };
+    unexpanded::check(entries, findings);
+    Some(config)
 }
 
 /// What to do about a scalar that should be a map, if it shows.
@@ -333,6 +336,11 @@ fn checkpoint_file(
     findings: &mut Findings<'_>,
 ) -> PathBuf {
     if let Some(text) = file.checkpoint_file.text_not_empty(findings) {
+        if let Some(odd) = odd_path(text) {
+            let slot = file.checkpoint_file;
+            let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
+            slot.error(findings, Kind::Invalid, message).help(odd.help);
+        }
         if text.ends_with('/') {
             let message = format!(
                 "'checkpointFile' {} is a directory",

@@ -3,6 +3,7 @@
 
 mod documents;
 mod flows;
+mod literal;
 mod starts;
 mod top_level;
 

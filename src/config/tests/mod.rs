@@ -4,6 +4,7 @@ mod converters;
 mod documents;
 mod flow_files;
 mod flows;
+mod fuzz;
 mod places;
 mod secrets;
 mod shipped;

@@ -25,6 +25,7 @@ mod group;
 mod machine;
 mod node;
 mod parse;
+mod possible;
 mod program;
 mod property;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use regex::{CaptureLocations, Regex};
 pub use self::error::{OverLimit, PatternError};
 use self::machine::{Machine, Run, STEPS_MAX};
 use self::parse::{Flags, Tree, parse};
+pub use self::possible::{Impossible, impossible, matches_nothing};
 use self::program::Program;
 
 /// The longest text that the `regex` crate gets for a match at the start of a text, in bytes. Its

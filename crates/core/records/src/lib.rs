@@ -34,7 +34,8 @@ pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT
 pub use formats::LogFormat;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
 pub use kinetail_java_regex::{
-    Finder, Footer, LineStart, OverLimit, Pattern, PatternError, compile_match_pattern,
+    Finder, Footer, Impossible, LineStart, OverLimit, Pattern, PatternError, compile_match_pattern,
+    impossible, matches_nothing,
 };
 pub use split::CsvDelimiter;
 pub use value::JsonValue;

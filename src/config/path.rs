@@ -1,0 +1,118 @@
+//! Paths and patterns that are right as such and cannot be meant: URLs, paths of Windows, several
+//! paths in one value, regular expressions.
+
+/// Why a path cannot be meant, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Odd {
+    pub(super) what: &'static str,
+    pub(super) help: String,
+    /// It may be meant all the same.
+    pub(super) may_work: bool,
+}
+
+/// Looks at a path of any kind.
+pub(super) fn odd_path(text: &str) -> Option<Odd> {
+    let odd = |what, help: &str| Some(Odd { what, help: help.to_owned(), may_work: false });
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let is_scheme = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c));
+        if is_scheme && scheme.len() > 1 {
+            return if scheme == "file" {
+                odd("is a URL", &format!("write the path alone: {rest}"))
+            } else {
+                odd("is a URL", "only files of this machine are read and written; write a path")
+            };
+        }
+    }
+    let drive = text.as_bytes();
+    let is_drive =
+        matches!(drive, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
+    if is_drive || text.starts_with(r"\\") {
+        return odd(
+            "is a path of Windows",
+            "write a path of this machine, such as /var/log/app.log",
+        );
+    }
+    if text.starts_with(char::is_whitespace) {
+        return odd("begins with a blank", "take the blank out: it would be a part of the name");
+    }
+    if text.ends_with(char::is_whitespace) {
+        let help = "take the blank out: it would be a part of the name";
+        return Some(Odd { what: "ends with a blank", help: help.to_owned(), may_work: true });
+    }
+    let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if quoted('"') || quoted('\'') {
+        return odd(
+            "has quotes in it",
+            "take the inner quotes out: they would be a part of the name",
+        );
+    }
+    None
+}
+
+/// Looks at a `filePattern`.
+pub(super) fn odd_pattern(text: &str) -> Option<Odd> {
+    if let Some(odd) = odd_path(text) {
+        return Some(odd);
+    }
+    let may = |what, help: &str| Some(Odd { what, help: help.to_owned(), may_work: true });
+    // `http://` may be a part of a path, as in the Java agent.
+    let rest = text.replace("://", "");
+    if [",/", ", /", ";/", "; /", ":/", " /", "|/"].iter().any(|between| rest.contains(between)) {
+        return may(
+            "looks like several patterns",
+            "one flow has one pattern: write {a,b} for names in one directory, or more flows",
+        );
+    }
+    if text.ends_with([',', ';']) {
+        return may("ends with a comma", "take it out: it would be a part of the name");
+    }
+    let regex = [r"\.", r"\d", r"\w", r"\s", ".*\\", ".+"];
+    if regex.iter().any(|part| text.contains(part)) || text.starts_with('^') || text.ends_with('$')
+    {
+        return may(
+            "looks like a regular expression",
+            "it is a glob: '*' is any text, '?' one character, a dot is a dot",
+        );
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_path_of_this_machine_says_so() {
+        for (text, what) in [
+            ("s3://bucket/logs/*", "is a URL"),
+            ("file:///var/log/a.log", "is a URL"),
+            ("http://host/a.log", "is a URL"),
+            (r"C:\logs\*.log", "is a path of Windows"),
+            ("c:/logs/*.log", "is a path of Windows"),
+            (r"\\server\share\*.log", "is a path of Windows"),
+            (" /var/log/a.log", "begins with a blank"),
+            ("/var/log/a.log ", "ends with a blank"),
+            ("'/var/log/a.log'", "has quotes in it"),
+            ("/var/log/a.log,/var/log/b.log", "looks like several patterns"),
+            ("/var/log/a.log /var/log/b.log", "looks like several patterns"),
+            ("/var/log/a.log:/var/log/b.log", "looks like several patterns"),
+            ("/var/log/a.log,", "ends with a comma"),
+            (r"/var/log/.*\.log", "looks like a regular expression"),
+            (r"/var/log/app-\d+.log", "looks like a regular expression"),
+            ("/var/log/app.log$", "looks like a regular expression"),
+        ] {
+            assert_eq!(odd_pattern(text).map(|odd| odd.what), Some(what), "{text}");
+        }
+        for text in [
+            "/var/log/*.log",
+            "/var/log/app.*",
+            "/var/log/{a,b}.log",
+            "/a/http://b",
+            "/var/log/My App/a.log",
+            "logs/*.log",
+            "/var/log/a[0-9].log",
+        ] {
+            assert_eq!(odd_pattern(text), None, "{text}");
+        }
+    }
+}
