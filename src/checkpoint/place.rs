@@ -53,6 +53,14 @@ pub fn is_java_agents(path: &Path) -> bool {
     open_unchanged(path).is_some_and(|conn| matches!(schema::maker(&conn), Ok(Maker::JavaAgent)))
 }
 
+/// Gives a database that root just made to the owner of its directory.
+///
+/// # Errors
+/// The system does not let it be given.
+pub fn hand_over(path: &Path) -> io::Result<()> {
+    super::owner::hand_over_existing(path)
+}
+
 /// Fails if a kinetail uses the database at `path` now.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 mod check;
 mod children;
 mod configuration;
+mod export;
 mod exposed;
 mod import;
 mod log_file;
@@ -77,6 +78,8 @@ pub struct Cli {
 enum Command {
     /// Check a configuration and say what it would do; changes nothing.
     Check(check::CheckArgs),
+    /// Hand kinetail's positions to the Java Kinesis Agent, for the way back to it.
+    Export(export::ExportArgs),
     /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
     Import(import::ImportArgs),
     /// Follow the files and ship their lines (this is also what happens without a subcommand).
@@ -110,7 +113,7 @@ enum CliError {
     Sandbox(#[from] crate::sandbox::SandboxError),
 }
 
-/// Runs the program; the exit code is 0, 1 or (of `import`) 2.
+/// Runs the program; the exit code is 0, 1 or (of `import` and `export`) 2.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Export(args)) => export::run(args),
         Some(Command::Import(args)) => import::run(args),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Sandbox(args)) => serve_sandbox(args),

@@ -51,6 +51,16 @@ pub enum ImportError {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
+    /// There is no database of kinetail's to take positions from.
+    #[error("hand positions back: kinetail has none at {}; name the configuration with -c",
+        path.display())]
+    NothingOwn {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Nothing says where the Java agent's database is.
+    #[error("find the Java agent's checkpoint database; name it with --to")]
+    NoTarget,
     /// The database is not the Java agent's.
     #[error(
         "use {}: it is not the Java agent's checkpoint database ({detail})", path.display()
@@ -59,6 +69,14 @@ pub enum ImportError {
         /// The database.
         path: PathBuf,
         /// What is missing in it.
+        detail: String,
+    },
+    /// The Java agent's database cannot be written.
+    #[error("write {}: {detail}; nothing of it was changed", path.display())]
+    Write {
+        /// The database.
+        path: PathBuf,
+        /// What the system or SQLite says.
         detail: String,
     },
     /// The store has ended.
@@ -86,6 +104,9 @@ mod tests {
             (ImportError::Damaged { path: path(), detail: "bad".into() }, "damaged (bad); restore"),
             (ImportError::NotJava { path: path(), detail: "no table".into() }, "(no table)"),
             (ImportError::StoreClosed, "has ended"),
+            (ImportError::NoTarget, "--to"),
+            (ImportError::NothingOwn { path: path() }, "at /x/db; name the configuration"),
+            (ImportError::Write { path: path(), detail: "full".into() }, "write /x/db: full"),
         ] {
             assert!(error.to_string().contains(text), "{error}");
         }

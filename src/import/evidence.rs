@@ -72,7 +72,7 @@ pub(super) fn rest_of_older(facts: &Facts, last: &Row) -> Rest {
     match last.updated_millis {
         Some(updated)
             if facts.modified_millis.saturating_add(SENT_WITHIN_MILLIS) < updated
-                && facts.modified_millis < last.modified_millis =>
+                && facts.modified_millis < last.seen_millis() =>
         {
             Rest::Sent
         }
@@ -83,7 +83,7 @@ pub(super) fn rest_of_older(facts: &Facts, last: &Row) -> Rest {
 /// Whether a file for which there is no row was there before the one that the Java agent read
 /// last: then that agent had read it, or passed it over for good.
 pub(super) fn was_passed(facts: &Facts, last: &Row) -> bool {
-    facts.modified_millis < last.modified_millis
+    facts.modified_millis < last.seen_millis()
 }
 
 #[cfg(test)]
@@ -154,5 +154,8 @@ mod tests {
     fn only_a_file_that_is_older_was_passed() {
         assert!(was_passed(&Facts { modified_millis: 4_999, ..facts() }, &row()));
         assert!(!was_passed(&Facts { modified_millis: 5_000, ..facts() }, &row()));
+        let without_time = Row { modified_millis: 0, ..row() };
+        assert!(was_passed(&Facts { modified_millis: 5_999, ..facts() }, &without_time));
+        assert!(!was_passed(&Facts { modified_millis: 6_000, ..facts() }, &without_time));
     }
 }

@@ -1,7 +1,9 @@
 //! The log files that a flow's rows may be about, and what they show of themselves.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +18,9 @@ use crate::tail::snapshot::Snapshot;
 
 /// Of the names outside the pattern in a directory, this many are looked at.
 const NAMES_MAX: usize = 65_536;
+
+/// Subdirectories inside of each other that are looked into.
+const DEPTH_MAX: usize = 8;
 
 /// Looking for a line end reads this many bytes at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -50,8 +55,10 @@ impl Listing {
         let mut dirs: Vec<&Path> = rows.iter().filter_map(|row| row.path.parent()).collect();
         dirs.sort_unstable();
         dirs.dedup();
+        let wanted: HashSet<u64> = rows.iter().filter_map(|row| Some(row.inode?.number)).collect();
         for dir in dirs {
             files.extend(beside(dir, pattern));
+            below(dir, &wanted, &mut files);
         }
         Self { files }
     }
@@ -119,6 +126,32 @@ fn beside(dir: &Path, pattern: &FilePattern) -> Vec<Found> {
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// Adds the files in the subdirectories of a directory that have one of these inode numbers: logs
+/// that were moved away, into `old/` for one.
+fn below(dir: &Path, wanted: &HashSet<u64>, files: &mut Vec<Found>) {
+    let mut dirs = vec![(dir.to_owned(), 0)];
+    let mut left = NAMES_MAX;
+    while let Some((dir, depth)) = dirs.pop() {
+        // A directory that cannot be listed has none.
+        let Ok(entries) = fs::read_dir(&dir) else { continue };
+        for entry in entries.flatten() {
+            let Some(fewer) = left.checked_sub(1) else { return };
+            left = fewer;
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && depth < DEPTH_MAX {
+                dirs.push((entry.path(), depth + 1));
+            } else if kind.is_file() && depth > 0 && wanted.contains(&entry.ino()) {
+                let path = entry.path();
+                let inode = file::stat_path(&path).ok().and_then(|stat| stat.inode);
+                let Some(inode) = inode else { continue };
+                if !files.iter().any(|found| found.path == path) {
+                    files.push(Found { path, inode, matches: false });
+                }
+            }
+        }
+    }
 }
 
 /// A log file that was opened.

@@ -47,6 +47,17 @@ pub struct Rows {
     flows: BTreeMap<String, Vec<Row>>,
 }
 
+impl Row {
+    /// When the file was last seen, as far as the row tells: rows without a time were handed back
+    /// by an older kinetail, which had read everything by then.
+    pub(super) fn seen_millis(&self) -> i64 {
+        if self.modified_millis > 0 {
+            return self.modified_millis;
+        }
+        self.updated_millis.unwrap_or(0)
+    }
+}
+
 impl Rows {
     /// The rows of a flow, the one that was written last at the end.
     #[must_use]

@@ -4,9 +4,11 @@
 //! `java` reads the rows, `running` sees whether somebody still writes them, `files` looks at the
 //! log files, `evidence`* says whether a file is the one of a row, `compressed` looks into
 //! compressed ones, `plan` decides for one flow, `report` says it to people. The old database is
-//! never written to. In doubt a file is read from byte 0, which repeats and does not lose.
+//! never written to, but by `back`, which hands positions back when somebody asks for it. In doubt
+//! a file is read from byte 0, which repeats and does not lose.
 //! `evidence` is pure: no clock and no I/O.
 
+pub mod back;
 mod compressed;
 pub mod error;
 mod evidence;

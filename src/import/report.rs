@@ -151,7 +151,7 @@ mod tests {
     fn the_table_says_what_becomes_of_each_file() {
         let lines = vec![
             line(Kind::Continued, "was /l/b"),
-            line(Kind::NotFound, "no file has its inode"),
+            line(Kind::NotFound, "no file is there"),
             line(Kind::Passed, ""),
         ];
         let flow = |flow: &str, state| FlowImport { flow: flow.to_owned(), state };
@@ -168,7 +168,7 @@ mod tests {
         let expected = "the Java agent's checkpoints in /var/db\n\
             flow f\n  \
               continued   /l/a: from byte 10 of 30, 20 to send (was /l/b)\n  \
-              NOT FOUND   /l/a: known up to byte 10 (no file has its inode)\n  \
+              NOT FOUND   /l/a: known up to byte 10 (no file is there)\n  \
               passed over /l/a: nothing of its 30 bytes is sent\n\
             flow g\n  kinetail has its own positions already; they stay\n\
             flow h\n  the Java agent left no position; initialPosition applies\n\

@@ -65,6 +65,21 @@ fn a_renamed_file_is_continued_inside_and_outside_of_the_pattern() {
 }
 
 #[test]
+fn a_file_that_was_moved_into_a_subdirectory_is_continued_there() {
+    for pattern in ["app.log*", "app.log"] {
+        let mut scene = Scene::new(pattern);
+        scene.sent("app.log", 300);
+        scene.checkpoint("app.log");
+        scene.unsent("app.log", 50);
+        fs::create_dir_all(scene.path("old/2026")).unwrap();
+        fs::rename(scene.path("app.log"), scene.path("old/2026/app.log-1")).unwrap();
+        scene.unsent("app.log", 20);
+        let log = scene.goes_on();
+        assert!(!log.contains("NOT FOUND") && log.contains("old/2026/app.log-1"), "{log}");
+    }
+}
+
+#[test]
 fn rotated_twice_while_nobody_ran_every_generation_arrives() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 300);
@@ -232,7 +247,11 @@ fn a_deleted_file_is_named_and_what_follows_it_is_sent() {
     let output = scene.import(&["--dry-run"]);
     assert_eq!(output.status.code(), Some(2), "there is a gap");
     let said = text(&output.stdout);
-    assert!(said.contains("NOT FOUND") && said.contains("no file has its inode"), "{said}");
+    assert!(
+        said.contains("NOT FOUND")
+            && said.contains("no file in its directory or below it has its inode"),
+        "{said}"
+    );
     let log = scene.goes_on();
     assert!(log.contains("what was written behind the offset is not read"), "{log}");
 }

@@ -88,6 +88,18 @@ impl JavaDatabase {
         .unwrap()
     }
 
+    /// File, time, size and offset of the row of a path.
+    pub(super) fn row(&self, flow: &str, path: &Path) -> (String, u64, u64, u64) {
+        let sql = "SELECT fileId, lastModifiedTime, size, offset FROM FILE_CHECKPOINTS
+            WHERE flow = ?1 AND path = ?2";
+        let conn = Connection::open(&self.path).unwrap();
+        let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::cast_unsigned);
+        conn.query_row(sql, params![flow, path.to_str()], |row| {
+            Ok((row.get(0)?, number(row, 1)?, number(row, 2)?, number(row, 3)?))
+        })
+        .unwrap()
+    }
+
     /// Everything that tells whether somebody wrote to it, and what lies beside it.
     pub(super) fn state(&self) -> (Vec<u8>, SystemTime, Vec<PathBuf>) {
         let dir = fs::read_dir(self.path.parent().unwrap()).unwrap();

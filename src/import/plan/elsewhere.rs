@@ -21,7 +21,7 @@ impl Planner<'_> {
             .filter(|found| is_compressed(&found.path) && !self.settled.contains(&found.inode))
             .filter(|found| {
                 let modified = modified_millis(&found.path);
-                modified.is_some_and(|at| at / 1_000 > self.last.modified_millis / 1_000)
+                modified.is_some_and(|at| at / 1_000 > self.last.seen_millis() / 1_000)
             })
             .map(|found| found.path.clone())
             .collect();
@@ -52,7 +52,7 @@ impl Planner<'_> {
         for (modified, found) in candidates {
             if is_compressed(&found.path) {
                 // The tools keep the time of the file, some of them only to the second.
-                if modified / 1_000 >= self.last.modified_millis / 1_000
+                if modified / 1_000 >= self.last.seen_millis() / 1_000
                     && self.take_compressed(&found)
                 {
                     return;
@@ -61,7 +61,10 @@ impl Planner<'_> {
                 return;
             }
         }
-        let why = reason.map_or_else(|| "no file has its inode".to_owned(), |d| d.to_string());
+        let why = reason.map_or_else(
+            || "no file in its directory or below it has its inode".to_owned(),
+            |d| d.to_string(),
+        );
         let note = format!("{why}; what was written behind the offset is not read");
         self.line(Kind::NotFound, &self.last.path.clone(), offset, &note);
     }

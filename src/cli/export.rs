@@ -1,0 +1,89 @@
+//! `kinetail export`: hands kinetail's positions to the Java agent, for the way back to it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use clap::Args;
+
+use super::configuration::{self, ConfigArgs};
+use super::{CliError, output};
+use crate::checkpoint::store::{Store, StoreOptions};
+use crate::config::Config;
+use crate::import::back::{self, Position};
+use crate::import::{self, ImportError};
+
+/// Positions were handed over, and something that was not delivered will not be read.
+const EXIT_WITH_GAPS: u8 = 2;
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The Java agent's database, if it is not where the configuration says, nor in
+    /// /var/run/aws-kinesis-agent.
+    #[arg(long, value_name = "PATH")]
+    to: Option<PathBuf>,
+    /// Only say what would be handed over; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Hands over what can be handed over and tells about it.
+pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
+    let config = configuration::load(&args.config)?.config;
+    let database = args.to.clone().or_else(|| import::candidates(&config).into_iter().next());
+    let database = database.ok_or(ImportError::NoTarget)?;
+    back::refuse(&database, &import::scratch(&config))?;
+    let flows = positions(&config)?;
+    if !args.dry_run {
+        back::write(&database, &flows, SystemTime::now())?;
+    }
+    let mut out = output::stdout();
+    let would = if args.dry_run { "would go" } else { "goes" };
+    let mut gaps = false;
+    for (flow, positions) in &flows {
+        let Some((last, older)) = positions.split_last() else {
+            writeln!(out, "{flow}: no position of a file that is there")?;
+            continue;
+        };
+        let (path, offset, size) = (last.path.display(), last.offset, last.size);
+        writeln!(out, "{flow}: the Java agent {would} on in {path} at byte {offset} of {size}")?;
+        for at in older.iter().filter(|at| at.offset < at.size) {
+            gaps = true;
+            let (path, left) = (at.path.display(), at.size - at.offset);
+            writeln!(
+                out,
+                "{flow}: the last {left} bytes of {path} are not delivered; the Java \
+                           agent does not read them"
+            )?;
+        }
+    }
+    writeln!(
+        out,
+        "{}: {}",
+        database.display(),
+        if args.dry_run { "unchanged" } else { "written" }
+    )?;
+    Ok(if gaps { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
+}
+
+/// Each configured flow with its positions.
+fn positions(config: &Config) -> Result<Vec<(String, Vec<Position>)>, CliError> {
+    if config.checkpoint_file.try_exists().is_ok_and(|there| !there) {
+        return Err(ImportError::NothingOwn { path: config.checkpoint_file.clone() }.into());
+    }
+    let flows: Vec<Arc<str>> =
+        config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
+    let (store, _) = Store::open(&config.checkpoint_file, &StoreOptions { flows: flows.clone() })?;
+    let mut positions = Vec::new();
+    for flow in &flows {
+        let loaded = store.load(flow).map_err(|_| ImportError::StoreClosed)?;
+        positions.push((flow.to_string(), back::positions(&loaded.rows)));
+    }
+    store.close()?;
+    Ok(positions)
+}
