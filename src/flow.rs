@@ -6,6 +6,7 @@
 //! waits and steps is in `daemon`.
 
 mod event_lines;
+mod failed_rounds;
 mod footer;
 mod inbox;
 mod notice;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 pub use inbox::{Abandoned, Inbox, Mailbox, Message};
 
 use self::event_lines::EventLines;
+use self::failed_rounds::FailedRounds;
 use self::notice::Notice;
 use self::problem_lines::ProblemLines;
 use self::troubles::Troubles;
@@ -139,6 +141,7 @@ pub struct Flow {
     requests_before: RequestTotals,
     /// Bytes that were read by the time of the last report.
     read_at_report: u64,
+    failed_rounds: FailedRounds,
     troubles: Troubles,
     event_lines: EventLines,
     problem_lines: ProblemLines,
@@ -183,6 +186,7 @@ impl Flow {
             totals: FlowTotals::default(),
             requests_before: RequestTotals::default(),
             read_at_report: 0,
+            failed_rounds: FailedRounds::default(),
             troubles: Troubles::default(),
             event_lines: EventLines::default(),
             problem_lines: ProblemLines::default(),

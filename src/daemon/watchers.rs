@@ -4,6 +4,7 @@
 //! has not got is sent, within a bound.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -111,11 +112,27 @@ async fn publish(
     let (stop, stopped) = oneshot::channel();
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let instance = if tag_instance { instance::name().await } else { None };
-        let options = PublisherOptions { namespace, flush_interval, instance };
+        let (names, mut instance) = watch::channel(None);
+        let options = PublisherOptions { namespace, flush_interval, instance: instance.clone() };
         // Without a daemon there is no time left.
         let shutdown = async { stopped.await.unwrap_or_default() };
-        cloudwatch::run(client, options, reports, shutdown).await;
+        let publish = async {
+            if tag_instance {
+                // Some name comes at once or after the first question. Without any it goes on.
+                instance.changed().await.unwrap_or_default();
+            }
+            cloudwatch::run(client, options, reports, shutdown).await;
+        };
+        let find_out = async {
+            if tag_instance {
+                instance::find_out(names).await;
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = publish => {}
+            () = find_out => {}
+        }
     });
     (stop, task)
 }

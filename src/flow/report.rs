@@ -203,7 +203,7 @@ impl Flow {
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
         self.metrics.in_flight_window.set(count(self.in_flight.current()));
         let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
-        self.count_errors_in_a_row(bytes_behind);
+        self.count_errors_in_a_row(bytes_behind, now);
         self.totals.requests = self.requests_before.plus(self.metrics.requests.totals());
         let status = FlowStatus {
             flow: Arc::from(self.config.id.as_str()),
@@ -231,11 +231,13 @@ impl Flow {
 
     /// The Java agent counts failed rounds of its tailer; this is what comes nearest. A flow that
     /// waits for its destination makes no errors: the destination has metrics of its own.
-    fn count_errors_in_a_row(&mut self, bytes_behind: u64) {
+    fn count_errors_in_a_row(&mut self, bytes_behind: u64, now: Instant) {
         let moved = self.totals.bytes_read != self.read_at_report;
         self.read_at_report = self.totals.bytes_read;
-        if self.tailer.has_troubles() && !moved {
-            self.totals.errors_in_a_row = self.totals.errors_in_a_row.saturating_add(1);
+        let fails = self.tailer.has_troubles() && !moved;
+        let rounds = self.failed_rounds.count(fails, now);
+        if fails {
+            self.totals.errors_in_a_row = self.totals.errors_in_a_row.saturating_add(rounds);
         } else if moved || bytes_behind == 0 {
             self.totals.errors_in_a_row = 0;
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::Client;
 use metrics::{Counter, counter};
 use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::watch;
 
 use self::publisher::Publisher;
 use self::service::CloudWatch;
@@ -142,8 +143,9 @@ pub struct PublisherOptions {
     pub namespace: String,
     /// `cloudwatch.metricsBufferTimeMillis`.
     pub flush_interval: Duration,
-    /// The value of the dimension `Instance`, if metrics are told apart by instance.
-    pub instance: Option<String>,
+    /// The value of the dimension `Instance`, as far as it is known by now; `None` while metrics
+    /// are not told apart by instance.
+    pub instance: watch::Receiver<Option<String>>,
 }
 
 /// Adds up and publishes until `shutdown` is ready or every [`Reporter`] is gone; then publishes

@@ -4,7 +4,14 @@
 use std::time::Duration;
 
 use aws_config::imds::Client;
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// Between the first two questions; each further pause is twice as long.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest pause. Elsewhere than on EC2 nobody ever answers.
+const RETRY_MAX: Duration = Duration::from_mins(10);
 
 /// The instance metadata service is on the same host, or it is not there.
 const CALL_TIME_MAX: Duration = Duration::from_secs(1);
@@ -21,16 +28,42 @@ const CHARS_MAX: usize = 1_024;
 /// The SDK's switch against asking the metadata service.
 const DISABLED_VARIABLE: &str = "AWS_EC2_METADATA_DISABLED";
 
-/// Asks the instance metadata service, and the kernel if that does not answer. `None` if this host
-/// has no name either.
-pub async fn name() -> Option<String> {
+/// Says who this is: the instance if the metadata service answers, else the host, which is asked
+/// about again, less and less often, until the service answers. Ends when there is nothing more to
+/// find out.
+pub async fn find_out(names: watch::Sender<Option<String>>) {
     let disabled =
         std::env::var(DISABLED_VARIABLE).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-    let id = if disabled { None } else { instance_id(&client(None)?).await };
-    id.or_else(|| {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-        legal(&host)
-    })
+    let client = if disabled { None } else { client(None) };
+    ask_until_known(client, names, RETRY_FIRST).await;
+}
+
+async fn ask_until_known(
+    client: Option<Client>,
+    names: watch::Sender<Option<String>>,
+    mut pause: Duration,
+) {
+    let mut id = match &client {
+        Some(client) => instance_id(client).await,
+        None => None,
+    };
+    if id.is_none() {
+        names.send_replace(host_name());
+    }
+    while let (None, Some(client)) = (&id, &client) {
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
+        id = instance_id(client).await;
+    }
+    if let Some(id) = id {
+        tracing::debug!(instance = %id, "metrics carry the instance id");
+        names.send_replace(Some(id));
+    }
+}
+
+/// What the kernel calls this host.
+fn host_name() -> Option<String> {
+    legal(&std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?)
 }
 
 /// A client for the metadata service, or for an endpoint of a test's. `None` if that is no URL.
@@ -109,6 +142,39 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
         assert_eq!(instance_id(&client(Some(&endpoint)).unwrap()).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_metadata_service_that_comes_up_late_is_asked_until_it_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (names, mut known) = watch::channel(None);
+        let client = client(Some(&endpoint));
+        let service = async {
+            // It hangs up on the first questions: the name of the host has to do.
+            for _ in 0..3 {
+                drop(listener.accept().await.unwrap());
+            }
+            metadata(listener, "i-0123456789abcdef0").await;
+        };
+        let seen = async {
+            let host = known.wait_for(Option::is_some).await.unwrap().clone();
+            let is_instance =
+                |name: &Option<String>| name.as_deref() == Some("i-0123456789abcdef0");
+            known.wait_for(is_instance).await.unwrap();
+            host
+        };
+        let asking = ask_until_known(client, names, Duration::from_millis(1));
+        let all = async { tokio::join!(asking, service, seen).2 };
+        let host = timeout(Duration::from_secs(30), all).await.unwrap();
+        assert_eq!(host, host_name());
+    }
+
+    #[tokio::test]
+    async fn where_nobody_may_be_asked_the_host_name_is_the_last_word() {
+        let (names, known) = watch::channel(None);
+        ask_until_known(None, names, Duration::from_hours(1)).await;
+        assert_eq!(*known.borrow(), host_name());
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl CloudWatch {
             .minimum(datum.statistics.minimum)
             .maximum(datum.statistics.maximum)
             .build();
-        let instance = self.options.instance.as_ref().map(|id| dimension("Instance", id));
+        let instance = self.options.instance.borrow();
+        let instance = instance.as_ref().map(|id| dimension("Instance", id));
         let mut dimensions = vec![dimension("Destination", datum.destination())];
         dimensions.extend(instance);
         MetricDatum::builder()
@@ -84,6 +85,7 @@ mod tests {
     use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Credentials, Region};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::sync::watch;
     use tokio::time::timeout;
 
     use super::super::aggregate::Aggregator;
@@ -133,7 +135,7 @@ mod tests {
         let options = PublisherOptions {
             namespace: "AWSKinesisAgent".to_owned(),
             flush_interval: PATIENCE,
-            instance: Some("i-0123".to_owned()),
+            instance: watch::channel(Some("i-0123".to_owned())).1,
         };
         let sink = CloudWatch::new(Client::from_conf(config), options);
         let mut sums = Aggregator::default();
