@@ -9,6 +9,7 @@ use std::time::Instant;
 use md5::{Digest, Md5};
 
 use super::body::{Body, Envelope, RandomKey};
+use super::cut::cut;
 use super::{BatchId, Span};
 use crate::{Destination, OversizeLine, PackOptions, PartitionKey};
 use kinetail_base::identity::{Anchor, FileKey};
@@ -492,13 +493,4 @@ fn make_key(option: PartitionKey, data: &[u8], random: &mut fastrand::Rng) -> Ke
         PartitionKey::Random => Key::Random(RandomKey::of(random.u32(..))),
         PartitionKey::Deterministic => Key::OfData(Md5Digits::of(data)),
     }
-}
-
-/// The first `limit` bytes, the last of them overwritten by the terminator.
-fn cut<'s>(data: &[u8], limit: usize, terminator: &[u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
-    let kept = limit.saturating_sub(terminator.len());
-    scratch.clear();
-    scratch.extend_from_slice(data.get(..kept).unwrap_or(data));
-    scratch.extend_from_slice(terminator);
-    scratch
 }
