@@ -14,6 +14,7 @@ use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
 use crate::import::back::{self, Position};
 use crate::import::{self, ImportError};
+use crate::shown::shown;
 
 /// Positions were handed over, and something that was not delivered will not be read.
 const EXIT_WITH_GAPS: u8 = 2;
@@ -50,11 +51,11 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
             writeln!(out, "{flow}: no position of a file that is there")?;
             continue;
         };
-        let (path, offset, size) = (last.path.display(), last.offset, last.size);
+        let (path, offset, size) = (shown(&last.path), last.offset, last.size);
         writeln!(out, "{flow}: the Java agent {would} on in {path} at byte {offset} of {size}")?;
         for at in older.iter().filter(|at| at.offset < at.size) {
             gaps = true;
-            let (path, left) = (at.path.display(), at.size - at.offset);
+            let (path, left) = (shown(&at.path), at.size - at.offset);
             writeln!(
                 out,
                 "{flow}: the last {left} bytes of {path} are not delivered; the Java \
@@ -62,12 +63,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
             )?;
         }
     }
-    writeln!(
-        out,
-        "{}: {}",
-        database.display(),
-        if args.dry_run { "unchanged" } else { "written" }
-    )?;
+    writeln!(out, "{}: {}", shown(&database), if args.dry_run { "unchanged" } else { "written" })?;
     Ok(if gaps { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
 }
 
