@@ -161,7 +161,9 @@ impl<'t> Source<'t> {
 
     fn hides(&self, number: usize, line: &Span) -> bool {
         if self.structured {
-            return self.is_secret(line);
+            // In a comment there is no key whose value could be known for a secret.
+            let text = self.text.get(line.clone()).unwrap_or_default();
+            return self.is_secret(line) || holds_secret(text);
         }
         let skip = number.saturating_sub(SECRET_LINES_AFTER + 1);
         self.text.split('\n').take(number).skip(skip).any(smells_of_secret)

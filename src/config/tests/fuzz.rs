@@ -119,7 +119,9 @@ proptest! {
             prop_assert!(columns.contains(&place.column), "{text:?}\n{found}");
             prop_assert!(!found.message.is_empty());
             let shown = found.to_string();
-            prop_assert!(!shown.contains("\"hidden\""), "{shown}");
+            // A key that is broken in the middle is no longer known for what it is.
+            let is_whole = text.contains("\"awsSecretAccessKey\": \"hidden\"");
+            prop_assert!(!is_whole || !shown.contains("\"hidden\""), "{shown}");
         }
         // Each key is compared with every name at most, and once more for a secret.
         let keys = text.matches([':', ',', '=']).count() + 10;
