@@ -99,13 +99,15 @@ pub async fn run(
     let mut open = true;
     while open || !deliveries.is_empty() {
         tokio::select! {
+            // In an order, so that what happens at one time of a virtual clock is always the same.
+            biased;
+            Some(()) = deliveries.next(), if !deliveries.is_empty() => {}
             submission = submissions.recv(), if open && deliveries.len() < max_in_flight => {
                 match submission {
                     Some(submission) => deliveries.push(sender.deliver(submission)),
                     None => open = false,
                 }
             }
-            Some(()) = deliveries.next(), if !deliveries.is_empty() => {}
         }
     }
 }
@@ -170,6 +172,7 @@ impl<T: Transport> Sender<T> {
                     self.destination().on_wait(delivery.batch(), at);
                     let probe_is_due = timeout_at(Instant::from_std(at), changed);
                     tokio::select! {
+                        biased;
                         _ = probe_is_due => {}
                         () = self.config.stopping.cancelled() => {}
                     }
