@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::StatusLines;
 use super::super::file::{
     AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, FlowFile, LogToJsonFile,
     SingleLineFile, TopLevelFile,
@@ -66,7 +67,11 @@ fn the_reference_has_every_key_and_its_commented_defaults_are_the_defaults() {
         })
         .collect();
     assert_ne!(uncommented, REFERENCE);
-    assert_eq!(format!("{:?}", loaded(&uncommented)), format!("{:?}", loaded(REFERENCE)));
+    // And where it matters that somebody set a key, even to its default.
+    let mut expected = loaded(REFERENCE);
+    assert_eq!(expected.log.status_lines, StatusLines::Default);
+    expected.log.status_lines = StatusLines::Asked;
+    assert_eq!(format!("{:?}", loaded(&uncommented)), format!("{expected:?}"));
 }
 
 #[test]
