@@ -71,7 +71,7 @@ fn a_stream_that_does_not_exist_parks_its_flow_and_no_other() {
 fn every_mistake_of_a_configuration_is_told_and_nothing_starts() {
     let endpoint = Endpoint::healthy();
     let mut home = Home::new(&endpoint.handle.url());
-    home.set("shutdownTimeoutMillis", json!("soon"));
+    home.set("memoryBudgetBytes", json!("much"));
     home.set("admin.address", json!("0.0.0.0:9470"));
     home.flow("a.log", ("kinesisStream", "s"), &json!({ "maxBufferSizeRecords": 501 }));
     home.flow("b.log", ("kinesisStream", "not a name"), &json!({}));
@@ -79,7 +79,7 @@ fn every_mistake_of_a_configuration_is_told_and_nothing_starts() {
     append(&home.log("a.log"), b"a|1|\n");
     let (code, log) = home.start().outcome(SOON);
     assert_eq!(code, Some(1));
-    let told = ["shutdownTimeoutMillis", "admin.address", "501", "not a name", "filePattern"];
+    let told = ["memoryBudgetBytes", "admin.address", "501", "not a name", "filePattern"];
     for mistake in told {
         let error = format!("{mistake} is not reported");
         assert!(log.lines().any(|l| l.contains("error") && l.contains(mistake)), "{error}: {log}");
