@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::parse::{Node, Span, Value};
-use super::source::{HIDDEN, Place, Source};
+use super::secret::HIDDEN;
+use super::source::{Place, Source};
 use crate::shown::{Escaped, shown};
 
 /// A quoted value shows at most this many characters.

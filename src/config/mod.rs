@@ -25,6 +25,7 @@ mod path;
 mod read;
 pub(crate) mod region;
 mod scalar;
+mod secret;
 pub mod site;
 mod slot;
 mod source;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::parse::{Document, Duplicate, Entry, Node, Span, Value};
+use super::secret::{holds_secret, is_near_secret, smells_of_secret};
 
 /// An excerpt shows at most this many characters of a line.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -13,19 +14,13 @@ const EXCERPT_CHARS_MAX: usize = 100;
 /// How many characters an excerpt of a long line shows before the place.
 const EXCERPT_CHARS_BEFORE: usize = 40;
 
+/// So many bytes of a line to either side of a place are searched for secrets. More than an excerpt
+/// shows, so that no part of one is shown either.
+const SEARCHED_BYTES: usize = 1024;
+
 /// How many lines after a word that smells of a secret are not shown while the text has no
 /// structure yet: a value may stand on a line of its own.
 const SECRET_LINES_AFTER: usize = 5;
-
-/// Words in a key, in lower case, that make its value a secret. The misspelt key is meant too.
-const SECRET_WORDS: &[&str] =
-    &["secret", "accesskey", "password", "token", "credential", "externalid"];
-
-/// The name of a secret may be wrong in this many characters.
-const MISSPELT_BY_MAX: usize = 3;
-
-/// What stands in for a secret.
-pub(super) const HIDDEN: &str = "(hidden)";
 
 /// A text with its path.
 #[derive(Debug)]
@@ -140,7 +135,7 @@ impl<'t> Source<'t> {
         let before_chars = self.text.get(line_start..start).unwrap_or_default().chars().count();
         let marked = self.text.get(start..span.end.min(line_end)).unwrap_or_default();
         let marked_chars = marked.trim_end().chars().count().max(1);
-        let hidden = self.hides(number, &(line_start..line_end));
+        let hidden = self.hides(number, &(line_start..line_end), start);
         Place {
             path: self.path(),
             line: number,
@@ -159,25 +154,21 @@ impl<'t> Source<'t> {
         start + line.char_indices().nth(chars).map_or(line.len(), |(at, _)| at)
     }
 
-    fn hides(&self, number: usize, line: &Span) -> bool {
+    fn hides(&self, number: usize, line: &Span, at: usize) -> bool {
+        let from = line.start.max(at.saturating_sub(SEARCHED_BYTES));
+        let to = line.end.min(at.saturating_add(SEARCHED_BYTES));
+        let near = self.text.floor_char_boundary(from)..self.text.floor_char_boundary(to);
+        // In a comment, or under a key that is broken, nothing is known for a secret.
+        let near = self.text.get(near).unwrap_or_default();
+        if holds_secret(near) || is_near_secret(near) {
+            return true;
+        }
         if self.structured {
-            // In a comment there is no key whose value could be known for a secret.
-            let text = self.text.get(line.clone()).unwrap_or_default();
-            return self.is_secret(line) || holds_secret(text);
+            return self.is_secret(line);
         }
         let skip = number.saturating_sub(SECRET_LINES_AFTER + 1);
         self.text.split('\n').take(number).skip(skip).any(smells_of_secret)
     }
-}
-
-/// Whether the value of a key with this name, perhaps misspelt, is a secret.
-pub(super) fn smells_of_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
-        || ["awsaccesskeyid", "awssecretaccesskey"].iter().any(|name| {
-            name.len().abs_diff(key.chars().count()) <= MISSPELT_BY_MAX
-                && super::suggest::distance(name, &key) <= MISSPELT_BY_MAX
-        })
 }
 
 fn collect_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {
@@ -198,15 +189,6 @@ fn collect_secrets(node: &Node, secret: bool, found: &mut Vec<Span>) {
         Value::Scalar(text) if holds_secret(text) => found.push(node.span.clone()),
         Value::Null | Value::Scalar(_) => {}
     }
-}
-
-/// Whether a secret may have slipped into the value of another key: a password in a URL, or
-/// `awsSecretAccessKey:…` with the blank forgotten.
-fn holds_secret(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    (text.contains("://") && text.contains('@'))
-        || lower.contains("secretaccesskey")
-        || lower.contains("accesskeyid")
 }
 
 fn excerpt(line: &str, before: usize, marked: usize) -> Excerpt {
@@ -296,22 +278,5 @@ mod tests {
     fn control_characters_do_not_reach_the_terminal() {
         let excerpt = source("a\u{1b}[31m\tb").place(&(0..1)).excerpt.unwrap();
         assert_eq!(excerpt.text, "a\u{fffd}[31m b");
-    }
-
-    #[test]
-    fn secrets_are_known_by_their_keys_even_if_misspelt() {
-        for key in [
-            "awsSecretAccessKey",
-            "awsSecretAcessKey",
-            "awsAccessKeyId",
-            "awsAccesKeyID",
-            "AWSACCESSKEYID",
-            "sessionToken",
-        ] {
-            assert!(smells_of_secret(key), "{key}");
-        }
-        for key in ["partitionKeyOption", "region", "kinesisStream", "admin.address"] {
-            assert!(!smells_of_secret(key), "{key}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use super::file::{
 };
 use super::foreign;
 use super::parse::{Entry, Value};
-use super::source::{HIDDEN, smells_of_secret};
+use super::secret::{HIDDEN, holds_secret, smells_of_secret};
 use super::suggest::{nearest, nearest_of};
 
 /// One kind of map and the keys that belong there.
@@ -138,7 +138,7 @@ fn nested(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) -> bool
 }
 
 fn single_quoted(key: &str) -> String {
-    let plain = !smells_of_secret(key) && quote(key).trim_matches('"') == key;
+    let plain = !smells_of_secret(key) && !holds_secret(key) && quote(key).trim_matches('"') == key;
     if plain { format!("'{key}'") } else { shown(key) }
 }
 
@@ -168,5 +168,5 @@ fn unknown(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) {
 
 /// A key for a message. With a colon forgotten, a secret is in the key.
 pub(super) fn shown(key: &str) -> String {
-    if smells_of_secret(key) { HIDDEN.to_owned() } else { quote(key) }
+    if smells_of_secret(key) || holds_secret(key) { HIDDEN.to_owned() } else { quote(key) }
 }
