@@ -8,6 +8,7 @@
 mod event_lines;
 mod failed_rounds;
 mod footer;
+mod half_line;
 mod inbox;
 mod notice;
 mod problem_lines;

@@ -21,6 +21,7 @@ mod drop_in;
 mod emulator;
 mod faults;
 mod files;
+mod half_lines;
 mod kills;
 mod layers;
 mod live;

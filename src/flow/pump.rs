@@ -121,6 +121,9 @@ impl Flow {
                 continue;
             }
             let held = self.window.from(key, offset).is_some_and(|bytes| !bytes.is_empty());
+            if !held && let Some(turn) = self.continue_half_line(key, now) {
+                return turn;
+            }
             if !held && self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
                 return Turn::Done;
             }
@@ -190,7 +193,12 @@ impl Flow {
                 Some(Turn::Blocked)
             }
             Stop::NeedMore if matches!(gap, Some(Gap::Behind(_))) && taken.used > 0 => None,
-            Stop::NeedMore => self.need_more(key, offset + taken.used as u64, ending),
+            Stop::NeedMore => {
+                if gap.is_none() {
+                    self.note_half_line(key, offset + taken.used as u64);
+                }
+                self.need_more(key, offset + taken.used as u64, ending)
+            }
             Stop::Footer => {
                 self.meet_footer(key, offset + taken.used as u64, offset + held as u64);
                 None
@@ -300,7 +308,7 @@ impl Flow {
     }
 
     /// Whether more may follow behind `end`, where the file was found to end.
-    fn ending(&self, key: FileKey, end: u64, now: Instant) -> Ending {
+    pub(super) fn ending(&self, key: FileKey, end: u64, now: Instant) -> Ending {
         if self.draining && self.tailer.is_lost_after_stop(key) {
             return Ending::Final;
         }

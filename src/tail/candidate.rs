@@ -149,6 +149,7 @@ impl Candidate {
             next_look: now + LOOK_EVERY_MIN,
             look_every: LOOK_EVERY_MIN,
             scanned_to: position.offset,
+            half_line: None,
             tried: None,
             shadow: None,
             undecided: false,

@@ -126,6 +126,8 @@ pub struct Tailed {
     /// No record ends in front of this offset; set while a very long line is being searched for
     /// its end.
     pub scanned_to: u64,
+    /// How far a long line at the position was read that is not complete.
+    pub half_line: Option<Position>,
     /// The size and ending at which reading last came to an end without a record.
     pub tried: Option<(u64, Ending)>,
     /// Set while it may be a copy of another file.

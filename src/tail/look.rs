@@ -229,6 +229,7 @@ impl Tailer {
         file.acked = 0;
         file.grown_to = 0;
         file.scanned_to = 0;
+        file.half_line = None;
         file.tried = None;
         file.shadow = None;
         file.undecided = true;

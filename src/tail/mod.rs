@@ -20,6 +20,7 @@ pub mod event;
 pub mod exclude;
 pub mod file;
 mod glob;
+pub mod half;
 mod held;
 pub mod hole;
 pub mod links;

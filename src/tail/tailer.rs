@@ -361,6 +361,7 @@ impl Tailer {
             file.position = position;
             file.tried = None;
             file.scanned_to = file.scanned_to.max(position.offset);
+            file.half_line = None;
         }
     }
 
