@@ -216,7 +216,10 @@ impl Flow {
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
         match message {
-            Message::Drain => self.draining = true,
+            Message::Drain => {
+                self.draining = true;
+                self.tailer.save_time(now);
+            }
             Message::Look => self.tailer.hint(now),
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {

@@ -235,7 +235,7 @@ fn members_one_after_the_other_are_one_content() {
 }
 
 #[test]
-fn compressed_files_are_never_read_on_their_own() {
+fn compressed_files_that_are_old_or_of_no_log_are_not_read() {
     for format in FORMATS {
         let mut world = World::new("*");
         let mut writer = Writer::default();
@@ -244,11 +244,18 @@ fn compressed_files_are_never_read_on_their_own() {
         world.settle();
         let name = format!("app.log.1.{}", format.extension());
         // While it runs, and with the name that the right one would have.
-        fs::write(world.path(&name), compressed(format, &other.lines("x", 500))).unwrap();
+        let file = File::create(world.path(&name)).unwrap();
+        (&file).write_all(&compressed(format, &other.lines("x", 500))).unwrap();
+        // It is older than anything that was followed here.
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_hours(24 * 365)).unwrap();
         world.settle();
         world.stop();
         fs::remove_file(world.path("app.log")).unwrap();
         world.start();
+        world.settle();
+        // Nothing that has a name like this is made by rotating a log.
+        let strange = format!("dump.sql.{}", format.extension());
+        fs::write(world.path(&strange), compressed(format, b"not a log\n")).unwrap();
         world.settle();
         writer.check(&world, &format!("{format:?}"));
         assert_eq!(world.rows().len(), 1, "the content is still looked for");
@@ -457,7 +464,8 @@ fn of_files_that_begin_with_the_same_few_lines_none_is_taken_by_chance() {
         }
         world.start();
         world.settle();
-        let want = if copies == 1 { 2 } else { 1 };
+        // Of two nobody knows which it is, so both are read whole: that repeats the first line.
+        let want = if copies == 1 { 2 } else { 5 };
         assert_eq!(world.stream.len(), want, "{copies} files");
     }
 }

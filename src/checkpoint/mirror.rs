@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Change, Checkpoint};
-use crate::checkpoint::store::Loaded;
+use crate::checkpoint::store::{FlowTimes, Loaded};
 use kinetail_base::identity::FileKey;
 
 /// The content of the database, and which part of it still has to be written.
@@ -108,10 +108,15 @@ impl Mirror {
     /// What the flow resumes from.
     pub(super) fn load(&self, flow: &str) -> Loaded {
         let Some(rows) = self.flows.get(flow) else {
-            return Loaded { known_flow: false, next_file_key: 0, rows: Vec::new() };
+            return Loaded { known_flow: false, times: None, next_file_key: 0, rows: Vec::new() };
         };
+        let saved = rows.rows.values().map(|row| row.updated_millis).max();
         Loaded {
             known_flow: true,
+            times: Some(FlowTimes {
+                first_started_millis: rows.first_started_millis,
+                last_saved_millis: saved.unwrap_or(rows.first_started_millis),
+            }),
             next_file_key: rows.next_file_key,
             rows: rows.rows.values().map(|row| row.checkpoint.clone()).collect(),
         }
@@ -191,7 +196,7 @@ pub(super) mod tests {
             head: Head { len: 1024, digest: Digest128::of(&file.to_le_bytes()) },
             offset,
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),
-            rotated: offset % 2 == 1,
+            life: crate::checkpoint::Life::of_rotated(offset % 2 == 1),
         }
     }
 

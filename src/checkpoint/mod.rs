@@ -32,4 +32,4 @@ mod strangers;
 mod witness;
 mod writer;
 
-pub use kinetail_base::checkpoint::{Change, Checkpoint};
+pub use kinetail_base::checkpoint::{Change, Checkpoint, Life};

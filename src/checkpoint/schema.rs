@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
-use super::Checkpoint;
 use super::mirror::{FlowRows, Mirror, Row};
+use super::{Checkpoint, Life};
 use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
 
 /// "KTCP", in the header of every database of ours.
@@ -172,7 +172,8 @@ fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
             head: Head { len: head_len, digest: Digest128(cell(row, "head_digest")?) },
             offset: number("offset")?,
             anchor: Anchor(Digest128(cell(row, "anchor")?)),
-            rotated: cell(row, "rotated")?,
+            life: Life::of_number(cell(row, "rotated")?)
+                .ok_or_else(|| ReadError::Damaged("a row of no known kind".to_owned()))?,
         },
         updated_millis: cell(row, "updated_at")?,
     })
@@ -212,7 +213,7 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         checkpoint.head.digest.0,
         checkpoint.offset.cast_signed(),
         checkpoint.anchor.0.0,
-        checkpoint.rotated,
+        checkpoint.life.number(),
         row.updated_millis,
         row_digest(flow, row).0,
     ])?;
@@ -261,7 +262,7 @@ fn row_digest(flow: &str, row: &Row) -> Digest128 {
         checkpoint.inode.number,
         u64::from(checkpoint.head.len),
         checkpoint.offset,
-        u64::from(checkpoint.rotated),
+        u64::from(checkpoint.life.number()),
         row.updated_millis.cast_unsigned(),
     ] {
         bytes.extend(number.to_le_bytes());

@@ -103,10 +103,21 @@ pub struct Loaded {
     /// Whether the flow has ever committed, even without changes. The initial position applies
     /// only while it has not.
     pub known_flow: bool,
+    /// When the flow first committed, and when it last saved a row, in milliseconds since 1970.
+    pub times: Option<FlowTimes>,
     /// This key and greater ones have never been used.
     pub next_file_key: u64,
     /// All rows of the flow, by file key.
     pub rows: Vec<Checkpoint>,
+}
+
+/// When a flow ran, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowTimes {
+    /// Its first commit.
+    pub first_started_millis: i64,
+    /// The last time that a row which is still there was saved.
+    pub last_saved_millis: i64,
 }
 
 /// Owns the thread. Dropping it without [`Store::close`] lets the thread finish when the last
@@ -412,7 +423,7 @@ mod tests {
             head: Head { len: u16::MAX, digest: Digest128([0xff; 16]) },
             offset: u64::MAX,
             anchor: Anchor(Digest128([0; 16])),
-            rotated: true,
+            life: crate::checkpoint::Life::Finished,
         };
         let (store, report) = open(&path);
         assert_eq!(report, OpenReport::Created);

@@ -104,6 +104,7 @@ mirror! {
         region: "region",
         retry_initial_backoff_millis: "retryInitialBackoffMillis",
         retry_max_backoff_millis: "retryMaxBackoffMillis",
+        rotated_names: "rotatedNames",
         scan_interval_millis: "scanIntervalMillis",
         skip_header_lines: "skipHeaderLines",
         truncated_record_terminator: "truncatedRecordTerminator",

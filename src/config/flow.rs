@@ -6,6 +6,7 @@ use super::diagnostics::{Findings, Kind};
 use super::file::{FlowFile, IGNORED_FLOW};
 use super::parse::{Node, Span, Value};
 use super::path::odd_pattern;
+use super::rotated;
 use super::scalar;
 use super::slot::Slot;
 use super::source::Place;
@@ -138,6 +139,7 @@ pub(super) fn flow(
             bounds.request_bytes_max,
         ),
         partition_key: partition_key(&file, &bounds, findings),
+        rotated_names: rotated::rotated_names(file.rotated_names, findings),
         multi_line_start: pattern_of(file.multi_line_start_pattern, LineStart::compile, findings),
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
         partial_line_hold: Some(file.partial_line_millis.millis(findings, 0..=3_600_000, 0))

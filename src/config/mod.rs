@@ -24,6 +24,7 @@ mod parse;
 mod path;
 mod read;
 pub(crate) mod region;
+mod rotated;
 mod scalar;
 mod secret;
 pub mod site;
@@ -55,6 +56,7 @@ use kinetail_delivery::PackOptions;
 use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::FilePattern;
+use crate::tail::rotated::RotatedNames;
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone)]
@@ -133,6 +135,8 @@ pub struct FlowConfig {
     pub emit_internal_metrics: bool,
     /// Which files.
     pub pattern: FilePattern,
+    /// Which names rotated files get.
+    pub rotated_names: RotatedNames,
     /// Where the records go.
     pub destination: Destination,
     /// Where and as whom this flow talks to AWS.

@@ -13,7 +13,7 @@ use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::Change;
-use crate::checkpoint::store::{Loaded, StoreHandle};
+use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
 use crate::config::site::Service;
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
 use crate::ec2::{self, MachineFacts};
@@ -26,9 +26,10 @@ use crate::send::firehose::FirehoseTransport;
 use crate::send::kinesis::KinesisTransport;
 use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
 use crate::send::{SenderEvent, Submission};
+use crate::tail::dates;
 use crate::tail::disk::DiskGuard;
 use crate::tail::identity::FileKey;
-use crate::tail::tailer::{TailOptions, Tailer};
+use crate::tail::tailer::{Earlier, TailOptions, Tailer};
 use crate::tail::watch::{Hint, Watch};
 
 /// A flow that is in the middle of a step for this long at the end of a stop hangs.
@@ -114,6 +115,7 @@ impl FlowThread {
         let id: Arc<str> = Arc::from(launch.config.id.as_str());
         let loaded = shared.store.load_async(&id).await.unwrap_or_else(|_| Loaded {
             known_flow: true,
+            times: None,
             next_file_key: 1,
             rows: Vec::new(),
         });
@@ -134,7 +136,7 @@ impl FlowThread {
         let (status_sender, status) = watch::channel(Arc::new(starting));
         let parts = FlowParts {
             tailer: Tailer::new(
-                tail_options(shared, &launch.config, loaded.known_flow),
+                tail_options(shared, &launch.config, &loaded),
                 loaded.rows,
                 loaded.next_file_key,
                 now,
@@ -327,17 +329,28 @@ fn observer(shared: &Shared, config: &FlowConfig) -> Arc<dyn Observer> {
     })
 }
 
-fn tail_options(shared: &Shared, config: &FlowConfig, known_flow: bool) -> TailOptions {
+fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOptions {
     TailOptions {
         pattern: config.pattern.clone(),
         scan_interval: config.scan_interval,
-        start_at_end: !known_flow && config.initial_position == InitialPosition::EndOfFile,
+        start_at_end: !loaded.known_flow && config.initial_position == InitialPosition::EndOfFile,
         skip_header_lines: config.skip_header_lines,
         multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
         partial_line_hold: config.partial_line_hold,
         refuse_utf16: config.encoding == Encoding::Auto,
         descriptors_max: shared.descriptors_max,
         disk: shared.disk,
+        rotated_names: config.rotated_names.clone(),
+        dates: dates::kernel(),
+        earlier: loaded.times.map(earlier),
+    }
+}
+
+fn earlier(times: FlowTimes) -> Earlier {
+    let nanos = |millis: i64| i128::from(millis) * 1_000_000;
+    Earlier {
+        first_start_nanos: nanos(times.first_started_millis),
+        last_known_nanos: nanos(times.last_saved_millis),
     }
 }
 

@@ -66,7 +66,7 @@ impl Flow {
         }
         if complete == 0 {
             // One line fills the window and goes on behind it.
-            return self.need_more(key, offset, source.ending);
+            return self.need_more(key, offset, source.ending, now.instant);
         }
         None
     }

@@ -7,7 +7,7 @@ use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
-use crate::tail::hole::Gap;
+use crate::tail::hole::{Gap, RESERVED_BYTES_MIN};
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
@@ -167,6 +167,7 @@ impl Flow {
         match gap {
             Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
             Some(Gap::ToTheEnd) => return self.wait_at_hole(source, now.instant),
+            Some(Gap::Reserved(data)) => return self.wait_in_reserved(source, data, now.instant),
             Some(Gap::Behind(_)) | None => {}
         }
         if offset == 0 && self.config.skip_header_lines > 0 {
@@ -197,7 +198,7 @@ impl Flow {
                 if gap.is_none() {
                     self.note_half_line(key, offset + taken.used as u64);
                 }
-                self.need_more(key, offset + taken.used as u64, ending)
+                self.need_more(key, offset + taken.used as u64, ending, now.instant)
             }
             Stop::Footer => {
                 self.meet_footer(key, offset + taken.used as u64, offset + held as u64);
@@ -223,8 +224,22 @@ impl Flow {
         Some(Turn::Done)
     }
 
+    /// Space that somebody reserved stands in front of other bytes: it is waited for, but not for
+    /// long.
+    fn wait_in_reserved(&mut self, source: Source, data: u64, now: Instant) -> Option<Turn> {
+        let size = self.tailer.file(source.file)?.seen.size;
+        let ending = self.ending(source.file, size, now);
+        if ending == Ending::Final || self.tailer.has_waited_at_hole(source.file, now) {
+            return self.skip_hole(source, data, now);
+        }
+        self.tailer.note_tried(source.file, size, ending);
+        self.window.clear();
+        Some(Turn::Done)
+    }
+
     /// Leaves out what was never written.
     fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+        self.tailer.note_hole_start(source.file);
         let turn = self.leave_out(source, to, now);
         if turn.is_none() {
             self.tailer.note_hole(source.file, source.offset, to);
@@ -250,12 +265,22 @@ impl Flow {
     }
 
     /// No further record ends in the window: reads on, or waits for the file to grow.
-    pub(super) fn need_more(&mut self, key: FileKey, offset: u64, ending: Ending) -> Option<Turn> {
+    pub(super) fn need_more(
+        &mut self,
+        key: FileKey,
+        offset: u64,
+        ending: Ending,
+        now: Instant,
+    ) -> Option<Turn> {
         if self.window.at_end() {
             let left = self.window.from(key, offset).map_or(0, <[u8]>::len);
             self.tailer.note_tried(key, offset + left as u64, ending);
+            self.tailer.mark_places(key, &self.window);
             self.window.clear();
             self.window.shrink();
+            return Some(Turn::Done);
+        }
+        if self.is_being_filled(key, offset, ending, now) {
             return Some(Turn::Done);
         }
         if self.window.is_full(key, offset) {
@@ -265,6 +290,24 @@ impl Flow {
         }
         self.window.clear();
         None
+    }
+
+    /// Whether half a line stands in front of space that was reserved: the rest of it is waited
+    /// for, but not for long.
+    fn is_being_filled(&mut self, key: FileKey, offset: u64, ending: Ending, now: Instant) -> bool {
+        let held = self.window.from(key, offset).unwrap_or_default();
+        let padded = held.len() > RESERVED_BYTES_MIN
+            && held.iter().rev().take(RESERVED_BYTES_MIN).all(|byte| *byte == 0);
+        if !padded || ending == Ending::Final {
+            return false;
+        }
+        let Some(size) = self.tailer.file(key).map(|file| file.seen.size) else { return false };
+        if self.tailer.has_waited_at_hole(key, now) {
+            return false;
+        }
+        self.tailer.note_tried(key, size, ending);
+        self.window.clear();
+        true
     }
 
     /// Header lines are left out as a whole: until the last of them is complete nothing is taken.

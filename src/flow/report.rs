@@ -68,7 +68,10 @@ impl Flow {
                 tracing::error!(%flow, %file, kind, "bytes are lost: {detail}");
             }
             EventKind::HoleSkipped
+            | EventKind::HoleFilled
             | EventKind::InodeReused
+            | EventKind::Overwritten
+            | EventKind::Shortened
             | EventKind::Shrunk
             | EventKind::Missing
             | EventKind::Problem
@@ -87,6 +90,7 @@ impl Flow {
             | EventKind::CopyRecognized
             | EventKind::Deleted
             | EventKind::FoundElsewhere
+            | EventKind::GenerationFound
             | EventKind::MovedAway
             | EventKind::Recovered
             | EventKind::Released

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::evidence::{Doubt, Rest, doubt, rest_of_older, was_passed};
 use super::files::{Found, Listing, Opened};
 use super::java::Row;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Life};
 use crate::config::FlowConfig;
 use crate::process::ConverterConfig;
 use crate::tail::candidate::{end_position, position_at};
@@ -290,7 +290,7 @@ impl Planner<'_> {
             head: Head::of(&opened.candidate.head),
             offset: position.offset,
             anchor: position.anchor,
-            rotated,
+            life: Life::of_rotated(rotated),
         };
         self.plan.checkpoints.push(row);
     }

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::candidate;
 use super::compressed::Scanned;
@@ -32,10 +33,27 @@ impl Tailer {
         let end = offset + held.len() as u64;
         // What was written since the last look may have holes that this look did not see.
         let may_be = held.first() == Some(&0) || seen.allocated < seen.size || end > seen.size;
-        let handle = file.handle.as_ref().filter(|_| may_be)?;
+        let nul = memchr::memchr(0, held).is_some();
+        let handle = file.handle.as_ref().filter(|_| may_be || nul)?;
         let path = Arc::clone(&file.path);
-        let found = hole::gap(handle, offset, seen.size.max(end), held);
+        let found =
+            if may_be { hole::gap(handle, offset, seen.size.max(end), held) } else { Ok(None) };
+        let found = found.and_then(|sparse| match sparse {
+            Some(Gap::Until(_) | Gap::ToTheEnd) => Ok(sparse),
+            Some(_) | None if nul => Ok(first_of(sparse, hole::reserved(handle, offset, held)?)),
+            Some(_) | None => Ok(sparse),
+        });
         found.map_err(|error| self.trouble(&path, &error)).ok()?
+    }
+
+    /// Whether reading has waited long enough at the hole that begins at its position.
+    pub fn has_waited_at_hole(&mut self, key: FileKey, now: Instant) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return true };
+        let offset = file.position.offset;
+        if file.hole_met.is_none_or(|(met, _)| met != offset) {
+            file.hole_met = Some((offset, now));
+        }
+        file.waited_at_hole(now)
     }
 
     /// Says that a hole was left out.
@@ -48,6 +66,13 @@ impl Tailer {
             to - from
         );
         self.event(EventKind::HoleSkipped, &path, detail);
+    }
+
+    /// Notes where a hole begins that is about to be skipped.
+    pub fn note_hole_start(&mut self, key: FileKey) {
+        if let Some(start) = self.files.get(&key).map(|file| file.position) {
+            self.keep_hole(key, start);
+        }
     }
 
     /// Leaves a file alone whose bytes would be sent as garbage.
@@ -97,6 +122,15 @@ impl Tailer {
 /// little endian begins the same.)
 pub(super) fn is_utf16(beginning: &[u8]) -> bool {
     beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff])
+}
+
+/// Of two gaps the one that comes first.
+fn first_of(sparse: Option<Gap>, reserved: Option<Gap>) -> Option<Gap> {
+    match (sparse, reserved) {
+        (Some(Gap::Behind(a)), Some(Gap::Behind(b))) => Some(Gap::Behind(a.min(b))),
+        (_, Some(reserved @ (Gap::Reserved(_) | Gap::ToTheEnd))) => Some(reserved),
+        (sparse, reserved) => sparse.or(reserved),
+    }
 }
 
 fn scan_plain(handle: &File, from: u64) -> io::Result<Scanned> {

@@ -1,15 +1,17 @@
-//! Compressed files: read only as the continuation of a content that is known and has no file any
-//! more, from the exact byte on where its reading ended, and never on their own.
+//! Compressed files: read as the continuation of a content that is known and has no file any more,
+//! from the exact byte on where its reading ended, or as a generation of a log that came, was
+//! rotated and compressed while nobody looked.
 //!
 //! `stream` unpacks a file from its beginning, with `zstandard` for one of the formats; `proof`
 //! compares what comes out with what is remembered; `unpacked` lets a flow read on from there;
-//! `hunt` says which files are looked into, `claim` which of them hold what is followed anyway, and
-//! `follow` reads the one that was found. All offsets
-//! are those of the unpacked bytes, in checkpoints as well. One file is open at a time, so the
-//! memory that all this takes is bounded, and it is borrowed from the budget.
+//! `hunt` says which files are looked into, `claim` which of them hold what is followed anyway,
+//! `generation` which hold what nobody ever followed, and `follow` reads the one that was found.
+//! All offsets are those of the unpacked bytes, in checkpoints as well. One file is open at a
+//! time, so the memory that all this takes is bounded, and it is borrowed from the budget.
 
 mod claim;
 mod follow;
+mod generation;
 mod hunt;
 mod proof;
 mod stream;

@@ -32,6 +32,10 @@ pub enum EventKind {
     Abandoned,
     /// A file outside the pattern that holds the rest of a known content.
     FoundElsewhere,
+    /// A generation of a log that came and went while nobody looked: read from byte 0.
+    GenerationFound,
+    /// A hole that was skipped was written to later: read again from where it begins.
+    HoleFilled,
     /// A stretch that nobody ever wrote was left out.
     HoleSkipped,
     /// A device and inode number that belonged to another content.
@@ -40,6 +44,8 @@ pub enum EventKind {
     Missing,
     /// It has no name that matches any more; read to its end through the open descriptor.
     MovedAway,
+    /// A rotated file was written over with other bytes, which are not read.
+    Overwritten,
     /// It cannot be opened, examined or read.
     Problem,
     /// What was a problem works again.
@@ -56,6 +62,8 @@ pub enum EventKind {
     Returned,
     /// It equals another file so far; it waits until that is decided.
     Shadow,
+    /// Its end was cut off: continued at the last place that is proven.
+    Shortened,
     /// After a start it begins as it did and is shorter than what was read of it.
     Shrunk,
     /// It is shorter than what was read of it, or other bytes stand there: read from byte 0.
@@ -71,10 +79,13 @@ impl EventKind {
         Self::CopyRecognized,
         Self::Deleted,
         Self::FoundElsewhere,
+        Self::GenerationFound,
+        Self::HoleFilled,
         Self::HoleSkipped,
         Self::InodeReused,
         Self::Missing,
         Self::MovedAway,
+        Self::Overwritten,
         Self::Problem,
         Self::Recovered,
         Self::Released,
@@ -83,6 +94,7 @@ impl EventKind {
         Self::Resumed,
         Self::Returned,
         Self::Shadow,
+        Self::Shortened,
         Self::Shrunk,
         Self::Truncated,
     ];
@@ -97,10 +109,13 @@ impl EventKind {
             Self::CopyRecognized => "copy_recognized",
             Self::Deleted => "deleted",
             Self::FoundElsewhere => "found_elsewhere",
+            Self::GenerationFound => "generation_found",
+            Self::HoleFilled => "hole_filled",
             Self::HoleSkipped => "hole_skipped",
             Self::InodeReused => "inode_reused",
             Self::Missing => "missing",
             Self::MovedAway => "moved_away",
+            Self::Overwritten => "overwritten",
             Self::Problem => "problem",
             Self::Recovered => "recovered",
             Self::Released => "released",
@@ -109,6 +124,7 @@ impl EventKind {
             Self::Resumed => "resumed",
             Self::Returned => "returned",
             Self::Shadow => "shadow",
+            Self::Shortened => "shortened",
             Self::Shrunk => "shrunk",
             Self::Truncated => "truncated",
         }

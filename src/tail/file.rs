@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
+use super::identity::{Digest128, FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
 use super::splitter::Ending;
 
 /// A file that grew is looked at again after this long; each look that finds nothing doubles it.
@@ -22,6 +22,13 @@ pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
 /// A change this recent may be followed by another one with the same time stamp, so the next look
 /// compares contents. Kernels stamp files with a clock that ticks every 1 to 10 ms.
 pub const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
+
+/// Where bytes that were never written stand in front of others, somebody may still write them.
+/// This long they are waited for.
+pub const HOLE_HOLD: Duration = Duration::from_secs(10);
+
+/// Text that repeats itself is looked for this far back, in bytes.
+const REPEATS_WITHIN_BYTES: u64 = 1024 * 1024;
 
 /// How many earlier positions are kept. A copy that was made while the original still grew holds
 /// less than was read; it is known by one of these.
@@ -57,6 +64,12 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// Whether size and time of modification are the same: renaming changes neither.
+    #[must_use]
+    pub fn is_same_content(&self, other: &Self) -> bool {
+        self.size == other.size && self.modified_nanos == other.modified_nanos
+    }
+
     /// Whether size and times are the same: as far as they can tell nothing was written.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
@@ -107,6 +120,18 @@ pub struct Tailed {
     pub position: Position,
     /// Where reading stood before, oldest first.
     pub trail: Vec<Position>,
+    /// Places close behind the end of what was read, where lines end.
+    pub marks: Vec<Position>,
+    /// Where reading stood when they were made.
+    pub marked_at: u64,
+    /// Where holes begin that were skipped.
+    pub holes: Vec<Position>,
+    /// The hole that reading waits at, and since when.
+    pub hole_met: Option<(u64, Instant)>,
+    /// What stood behind a position when it was last looked at, though nothing told of a change.
+    pub probe: Option<(u64, Digest128)>,
+    /// It was written over after it was rotated; nothing more of it is read.
+    pub spoiled: bool,
     /// Everything before this is acknowledged.
     pub acked: u64,
     /// What the last look saw.
@@ -177,6 +202,23 @@ impl Tailed {
         }
         self.head = Head::of(bytes);
         true
+    }
+
+    /// Whether reading has waited long enough at a hole that somebody may fill.
+    #[must_use]
+    pub fn waited_at_hole(&self, now: Instant) -> bool {
+        self.hole_met.is_some_and(|(offset, since)| {
+            offset == self.position.offset && now.saturating_duration_since(since) >= HOLE_HOLD
+        })
+    }
+
+    /// Nothing more of the file is read, whatever is written to it.
+    pub fn spoil(&mut self, stat: Stat) {
+        self.spoiled = true;
+        self.seen = stat;
+        self.position.offset = stat.size;
+        self.acked = stat.size;
+        self.grown_to = stat.size;
     }
 
     /// Keeps the position among the earlier ones; it is about to change.
@@ -325,6 +367,26 @@ pub fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
 /// Whatever reading fails with.
 pub fn read_head(file: &File) -> io::Result<Vec<u8>> {
     read_at(file, 0, HEAD_BYTES_MAX)
+}
+
+/// Whether the bytes before a position prove anything: text that repeats itself is the same at many
+/// places, and in many files.
+///
+/// # Errors
+///
+/// Whatever reading fails with.
+pub fn tells_apart(file: &File, position: Position) -> io::Result<bool> {
+    let len = super::identity::Anchor::len_at(position.offset);
+    if len < super::identity::ANCHOR_BYTES_MAX {
+        return Ok(false);
+    }
+    let from = position.offset.saturating_sub(REPEATS_WITHIN_BYTES);
+    let before = read_at(file, from, usize::try_from(position.offset - from).unwrap_or(0))?;
+    let Some(at) = before.len().checked_sub(len) else { return Ok(false) };
+    let (Some(anchor), Some(earlier)) = (before.get(at..), before.get(..before.len() - 1)) else {
+        return Ok(false);
+    };
+    Ok(memchr::memmem::find(earlier, anchor).is_none())
 }
 
 /// Whether the bytes before a position are the ones its anchor proves.

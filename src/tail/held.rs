@@ -13,10 +13,13 @@ use super::identity::FileKey;
 use super::memory::{Loss, Remembered};
 use super::search::COPY_APPEARS_WITHIN;
 use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer};
-use crate::checkpoint::Change;
+use crate::checkpoint::{Change, Checkpoint, Life};
 
 /// A deleted file of which something could not be delivered in this time is given up.
 pub(super) const DELETED_HELD_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// A finished content is known for this long; longer than the doubt about when files were born.
+const FINISHED_KEPT_FOR: Duration = Duration::from_mins(2);
 
 impl Tailer {
     /// Lets a file go that has no name, is read and acknowledged to its end, and is quiet.
@@ -172,10 +175,47 @@ impl Tailer {
         let offset = file.position.offset;
         // A compressed copy of it could be taken for another content that begins like it.
         let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head, offset));
-        match (file.seen.links == 0, mistakable) {
-            (false, _) => self.memory.insert(remembered(file, now)),
-            (true, false) => self.changes.push(Change::Forget(key)),
-            (true, true) => self.hunt.finished.insert(remembered(file, now)),
+        if file.seen.links > 0 {
+            self.memory.insert(remembered(file, now));
+        } else if unread == 0 {
+            self.finish(remembered(file, now), mistakable);
+        } else {
+            self.changes.push(Change::Forget(key));
+        }
+    }
+
+    /// Keeps a content of which everything is acknowledged and whose file is gone for a while: a
+    /// compressed copy of it is not to be taken for a generation that nobody read.
+    pub(super) fn finish(&mut self, mut content: Remembered, mistakable: bool) {
+        if content.head.len == 0 {
+            self.changes.push(Change::Forget(content.key));
+            return;
+        }
+        if !mistakable {
+            content.loss = Loss::Finished;
+        }
+        self.changes.push(Change::Save(Checkpoint {
+            file: content.key,
+            inode: content.inode,
+            path: content.path.to_path_buf(),
+            head: content.head,
+            offset: content.position.offset,
+            anchor: content.position.anchor,
+            life: Life::Finished,
+        }));
+        self.hunt.finished.insert(content);
+    }
+
+    /// Forgets finished contents after a while: by then their age tells that they are no news.
+    pub(super) fn forget_finished(&mut self, now: Instant) {
+        let old = |content: &&Remembered| {
+            content.loss == Loss::Finished
+                && now.saturating_duration_since(content.since) >= FINISHED_KEPT_FOR
+        };
+        let old: Vec<FileKey> = self.hunt.finished.iter().filter(old).map(|c| c.key).collect();
+        for key in old {
+            self.hunt.finished.remove(key);
+            self.changes.push(Change::Forget(key));
         }
     }
 
@@ -200,7 +240,7 @@ fn remembered(file: Tailed, now: Instant) -> Remembered {
         path: file.path,
         head: file.head,
         position: file.position,
-        trail: file.trail,
+        trail: file.trail.into_iter().chain(file.marks).collect(),
         acked: file.acked,
         seen_size: file.grown_to,
         rotated: file.rotated.is_some(),

@@ -26,6 +26,50 @@ pub enum Gap {
     Until(u64),
     /// It begins at the boundary and reaches to the end of the file.
     ToTheEnd,
+    /// NUL bytes that were written begin at the boundary, and data follow at this offset: space
+    /// that somebody reserved and may fill.
+    Reserved(u64),
+}
+
+/// So many NUL bytes where a record would begin are space that was reserved. Fewer are bytes of a
+/// record, for a record may hold any.
+pub const RESERVED_BYTES_MIN: usize = 4;
+
+/// Of reserved space this much is gone through at once, in bytes.
+const RESERVED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The reserved space in or behind `held`, the bytes from `offset` on. `None` if there is none.
+///
+/// # Errors
+///
+/// Whatever reading the file fails with.
+pub fn reserved(file: &File, offset: u64, held: &[u8]) -> io::Result<Option<Gap>> {
+    let run = held.iter().take_while(|byte| **byte == 0).count();
+    if run >= RESERVED_BYTES_MIN {
+        if run < held.len() {
+            return Ok(Some(Gap::Reserved(offset + run as u64)));
+        }
+        let end = end_of_nuls(file, offset + run as u64)?;
+        return Ok(Some(end.map_or(Gap::ToTheEnd, Gap::Reserved)));
+    }
+    let before = memchr::memmem::find(held, b"\n\0\0\0\0");
+    Ok(before.map(|at| Gap::Behind(at + 1)))
+}
+
+/// Where the NUL bytes end that a file holds from `from` on; nothing if they reach to its end.
+fn end_of_nuls(file: &File, from: u64) -> io::Result<Option<u64>> {
+    let mut at = from;
+    while at - from < RESERVED_BYTES_MAX {
+        let block = read_at(file, at, BLOCK_BYTES_MAX)?;
+        if block.is_empty() {
+            return Ok(None);
+        }
+        if let Some(first) = block.iter().position(|byte| *byte != 0) {
+            return Ok(Some(at + first as u64));
+        }
+        at += block.len() as u64;
+    }
+    Ok(Some(at))
 }
 
 /// The hole in or behind `held`, the bytes from `offset` on of a file of `size` bytes. `None` if
@@ -99,9 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn nul_bytes_that_were_written_are_no_hole() {
+    fn nul_bytes_that_were_written_are_reserved_space() {
         let file = file(&[(0, &vec![0; 200_000]), (200_000, b"one\n")]);
-        assert_eq!(gap_at(&file, 0), None);
+        assert_eq!(gap_at(&file, 0), None, "no hole");
+        let reserved = |offset, held: &[u8]| reserved(&file.0, offset, held).unwrap();
+        assert_eq!(reserved(0, &[0; 100]), Some(Gap::Reserved(200_000)));
+        assert_eq!(reserved(0, b"\0\0\0\0one\n"), Some(Gap::Reserved(4)));
+        assert_eq!(reserved(0, b"\0\0\0one\n"), None, "so few are bytes of the line");
+        assert_eq!(reserved(0, b"one\n\0\0\0\0"), Some(Gap::Behind(4)));
+        assert_eq!(reserved(0, b"one\0\0\0\0\n"), None, "they stand within a line");
+        assert_eq!(reserved(200_004, &[0; 10]), Some(Gap::ToTheEnd));
     }
 
     #[test]

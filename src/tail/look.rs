@@ -97,6 +97,7 @@ impl Tailer {
         } else {
             file.cool_down(now.instant);
         }
+        self.probe(key);
         let key = self.decide(key, now);
         if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
             self.judge_shadow(key, shadow, now);
@@ -139,6 +140,13 @@ impl Tailer {
         } else {
             file.cool_down(now.instant);
         }
+        if file.spoiled {
+            return file.spoil(stat);
+        }
+        if stat.size >= file.position.offset && self.fill_in(key, now).is_some() {
+            return;
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
         if stat.size < file.position.offset {
             return self.begin_new_generation(key, "it is shorter than what was read", now);
         }
@@ -182,25 +190,45 @@ impl Tailer {
             return;
         }
         let ending = ending_of(file, &self.options, now);
-        if file.tried != Some((file.seen.size, ending)) {
+        if file.waited_at_hole(now) || file.tried != Some((file.seen.size, ending)) {
             self.requeue(key);
         }
+    }
+
+    /// Whether reading goes on in a file whose bytes changed, or is over for good.
+    fn is_continued(&mut self, key: FileKey, stat: Stat, now: Now) -> bool {
+        let offset = self.files.get(&key).map_or(0, |file| file.position.offset);
+        if stat.size >= offset && self.fill_in(key, now).is_some() {
+            return true;
+        }
+        if stat.size < offset && self.continue_where_cut(key, stat, now).is_some() {
+            return true;
+        }
+        if self.is_overwritten(key, stat) {
+            self.give_up_overwritten(key, stat);
+            return true;
+        }
+        false
     }
 
     /// The bytes of this file are not those of its generation any more. The old content is
     /// remembered, for a copy of it may appear; the file is read from byte 0.
     pub(super) fn begin_new_generation(&mut self, key: FileKey, why: &str, now: Now) {
-        let Some(mut file) = self.files.remove(&key) else { return };
-        let (path, inode) = (Arc::clone(&file.path), file.inode);
+        let Some(file) = self.files.get(&key) else { return };
         let stat = file.handle.as_ref().and_then(|handle| file::stat(handle).ok());
         let stat = stat.unwrap_or(file.seen);
+        if self.is_continued(key, stat, now) {
+            return;
+        }
+        let Some(mut file) = self.files.remove(&key) else { return };
+        let (path, inode) = (Arc::clone(&file.path), file.inode);
         let old = Remembered {
             key,
             inode,
             path: Arc::clone(&path),
             head: file.head,
             position: file.position,
-            trail: std::mem::take(&mut file.trail),
+            trail: file.trail.drain(..).chain(file.marks.drain(..)).collect(),
             acked: file.acked,
             seen_size: file.grown_to,
             rotated: file.rotated.is_some(),
@@ -230,6 +258,10 @@ impl Tailer {
         file.grown_to = 0;
         file.scanned_to = 0;
         file.half_line = None;
+        file.holes.clear();
+        file.hole_met = None;
+        file.marked_at = 0;
+        file.probe = None;
         file.tried = None;
         file.shadow = None;
         file.undecided = true;

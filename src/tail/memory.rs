@@ -26,6 +26,8 @@ pub enum Loss {
     Truncated,
     /// Its file was closed for others to be opened, and is gone.
     Vanished,
+    /// Everything in it is acknowledged, and its file is gone.
+    Finished,
 }
 
 /// A content without a file.
@@ -83,11 +85,14 @@ impl Remembered {
     /// of what was read, newest first.
     pub fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
         let shorter = size < self.position.offset && !self.located;
-        self.trail
+        let mut places: Vec<Position> = self
+            .trail
             .iter()
-            .rev()
             .copied()
-            .filter(move |at| shorter && at.offset > 0 && at.offset <= size)
+            .filter(|at| shorter && at.offset > 0 && at.offset <= size)
+            .collect();
+        places.sort_by_key(|at| std::cmp::Reverse(at.offset));
+        places.into_iter()
     }
 
     /// Whether so much of it was read that an equal beginning is no coincidence. Many a log begins

@@ -11,14 +11,18 @@
 //! goes on in compressed files with contents that are known. `memory` and
 //! `rotation` are pure: no clock and no I/O.
 
+mod account;
 mod ahead;
 pub(crate) mod candidate;
 pub mod compressed;
+pub mod dates;
 mod descriptors;
 pub mod disk;
 pub mod event;
+mod examine;
 pub mod exclude;
 pub mod file;
+mod generations;
 mod glob;
 pub mod half;
 mod held;
@@ -27,10 +31,14 @@ pub mod links;
 mod look;
 pub mod memory;
 pub mod pattern;
+mod places;
 pub mod problems;
 mod recognize;
 mod remount;
 mod renamed;
+mod replaced;
+mod rewritten;
+pub mod rotated;
 pub mod rotation;
 mod scan;
 mod search;
@@ -38,6 +46,7 @@ mod shadow;
 pub mod snapshot;
 pub mod tailer;
 mod trouble;
+mod waiting;
 pub mod watch;
 pub mod window;
 

@@ -182,6 +182,17 @@ impl FilePattern {
         &self.text
     }
 
+    /// The one path that matches, if there are no wildcards.
+    #[must_use]
+    pub fn exact_path(&self) -> Option<PathBuf> {
+        let mut path = self.base_dir.clone();
+        for component in &self.components {
+            let Component::Literal(name) = component else { return None };
+            path.push(name);
+        }
+        Some(path)
+    }
+
     /// The longest leading part without wildcards: the only directory that is known without
     /// looking. It is empty for a relative pattern that begins with a wildcard.
     #[must_use]

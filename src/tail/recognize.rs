@@ -24,6 +24,21 @@ use crate::checkpoint::Change;
 /// Of the files that begin like a new one, this many are looked at again.
 const LOOK_AGAIN_MAX: usize = 8;
 
+/// File systems stamp files with a clock that ticks this often at most, in nanoseconds; rows are
+/// dated in milliseconds.
+const CLOCK_TICK_NANOS: i128 = 12_000_000;
+
+/// How a file that nobody followed came to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Under a name that matches.
+    Listed,
+    /// By a rename that was told of.
+    Renamed,
+    /// As a generation of a log that came and went between two looks.
+    Between,
+}
+
 impl Tailer {
     /// Begins to follow files that appeared. Contents that still lie where they lay come first, so
     /// that a copy cannot take the place of its original.
@@ -48,7 +63,7 @@ impl Tailer {
         }
         for entry in others {
             self.take_in_one(entry, |tailer, found| {
-                tailer.follow(found, &live, now);
+                tailer.follow(found, &live, Came::Listed, now);
                 true
             });
         }
@@ -90,7 +105,7 @@ impl Tailer {
         true
     }
 
-    pub(super) fn follow(&mut self, candidate: Candidate, live: &HeadIndex, now: Now) {
+    pub(super) fn follow(&mut self, candidate: Candidate, live: &HeadIndex, came: Came, now: Now) {
         if let Some(key) = self.by_inode.get(&candidate.inode).copied() {
             // It was found under another name a moment ago, where a link in the pattern leads to.
             if self.files.get(&key).is_some_and(|file| file.name != Name::Listed) {
@@ -108,10 +123,13 @@ impl Tailer {
         if let Some((original, position)) = self.copied_early(&candidate.evidence()) {
             return self.begin_behind(candidate, &original, position, now);
         }
+        if let Some(key) = self.replaced_by(&candidate, live) {
+            return self.take_place(candidate, key, now);
+        }
         let parent = self.equal_to(&candidate.evidence(), live);
         if parent.is_none() && self.look_again(&candidate.head, live, now) {
             // The original was truncated while it was being compared.
-            return self.follow(candidate, &HeadIndex::default(), now);
+            return self.follow(candidate, &HeadIndex::default(), came, now);
         }
         if parent.is_none()
             && let Some(key) = self.empty_at(candidate.inode)
@@ -119,7 +137,7 @@ impl Tailer {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
         self.tell_what_lay_here(&candidate);
-        self.begin(candidate, parent.map(Shadow::of), now);
+        self.begin(candidate, parent.map(Shadow::of), came, now);
     }
 
     /// Names what became of the content that lay in this inode, which is read from byte 0 now.
@@ -154,8 +172,10 @@ impl Tailer {
 
     /// The content that lay in this inode, if it provably still does.
     pub(super) fn at_its_place(&self, candidate: &Candidate) -> Option<FileKey> {
+        let born = self.options.dates.born_nanos(&candidate.handle);
         let same = |content: &&Remembered| {
             !content.is_empty()
+                && !self.is_born_later(born, content)
                 && candidate.stat.size >= content.position.offset
                 && content.head.agrees(&candidate.head)
                 && file::proves(&candidate.handle, content.position).unwrap_or(false)
@@ -163,6 +183,13 @@ impl Tailer {
         // More than one if a file took the place of another one and began alike.
         let here = self.memory.at_inode(candidate.inode).into_iter().rev().filter(same);
         here.max_by_key(|content| content.position.offset).map(|content| content.key)
+    }
+
+    /// Whether a file was made after this content was last known: then its inode number was given
+    /// out again, and equal bytes are a coincidence, as they are where all lines are alike.
+    fn is_born_later(&self, born_nanos: Option<i128>, content: &Remembered) -> bool {
+        let Some((born, earlier)) = born_nanos.zip(self.options.earlier) else { return false };
+        content.loss == Loss::Stopped && born > earlier.last_known_nanos + CLOCK_TICK_NANOS
     }
 
     /// The content without a file that a file provably holds, in its place or as a copy. If it
@@ -213,12 +240,13 @@ impl Tailer {
     /// it for a copy would lose them. A copy is made before its original is truncated, and the
     /// original stays.
     pub(super) fn may_be_copy(&self, candidate: &Evidence<'_>, content: &Remembered) -> bool {
-        if content.proves_much() {
+        let tells = file::tells_apart(candidate.handle, content.position).unwrap_or(false);
+        if content.proves_much() && tells {
             return true;
         }
         match content.loss {
             Loss::Truncated => candidate.modified_nanos <= content.lost_by_nanos,
-            Loss::Released | Loss::Stopped | Loss::Vanished => {
+            Loss::Released | Loss::Stopped | Loss::Vanished | Loss::Finished => {
                 self.by_inode.contains_key(&content.inode) || original_is_there(content)
             }
         }
@@ -304,7 +332,7 @@ impl Tailer {
     }
 
     /// Begins a content that was never seen.
-    fn begin(&mut self, candidate: Candidate, shadow: Option<Shadow>, now: Now) {
+    fn begin(&mut self, candidate: Candidate, shadow: Option<Shadow>, came: Came, now: Now) {
         let key = self.new_key();
         let at_end = self.options.start_at_end && !self.first_scan_done;
         let refused = self.options.refuse_utf16 && at_end && is_utf16(&candidate.head);
@@ -325,8 +353,14 @@ impl Tailer {
             Some(parent) => format!("equals {} so far", parent.path.display()),
             None => format!("read from byte {} of {}", position.offset, file.seen.size),
         };
-        let kind = if file.shadow.is_some() { EventKind::Shadow } else { EventKind::Appeared };
-        self.event(kind, &Arc::clone(&file.path), detail);
+        let (path, size) = (Arc::clone(&file.path), file.seen.size);
+        if file.shadow.is_some() {
+            self.event(EventKind::Shadow, &path, detail);
+        } else if came == Came::Between {
+            self.tell_of_generation(&path, size);
+        } else {
+            self.event(EventKind::Appeared, &path, detail);
+        }
         self.insert(file);
         if refused {
             self.refuse(key);
@@ -340,7 +374,7 @@ impl Tailer {
         }
     }
 
-    fn insert(&mut self, file: Tailed) {
+    pub(super) fn insert(&mut self, file: Tailed) {
         let key = file.key;
         while let Some(empty) = self.empty_at(file.inode) {
             // Another content lies where it lay.

@@ -122,11 +122,13 @@ mod tests {
     use std::fs;
     use std::time::{Duration, Instant};
 
+    use super::super::dates;
     use super::super::disk::DiskGuard;
     use super::super::event::EventKind;
     use super::super::file::Tailed;
     use super::super::identity::Anchor;
     use super::super::pattern::FilePattern;
+    use super::super::rotated::RotatedNames;
     use super::super::tailer::TailOptions;
     use super::*;
 
@@ -151,6 +153,9 @@ mod tests {
                 multi_line_hold: None,
                 descriptors_max: 100,
                 disk: DiskGuard::default(),
+                rotated_names: RotatedNames::default(),
+                dates: dates::kernel(),
+                earlier: None,
             };
             // A wall clock far ahead: stamps of the test's files are old enough to be trusted.
             let now = Now { instant: Instant::now(), wall_nanos: i128::MAX / 2 };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::candidate::Candidate;
 use super::file::{self, Name};
 use super::memory::HeadIndex;
+use super::recognize::Came;
 use super::tailer::{Now, Tailer};
 use super::watch::Renamed;
 
@@ -67,7 +68,7 @@ impl Tailer {
         let follow = self.options.pattern.follow_links();
         let Ok(candidate) = Candidate::open(path, follow) else { return };
         let inode = candidate.inode;
-        self.follow(candidate, &HeadIndex::default(), now);
+        self.follow(candidate, &HeadIndex::default(), Came::Renamed, now);
         let key = self.by_inode.get(&inode).copied();
         if let Some(file) = key.and_then(|key| self.files.get_mut(&key)) {
             file.name = Name::Unlisted { since: now.instant };

@@ -30,12 +30,17 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The file that was found under this name.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> Option<&Entry> {
+        let by_name = |other: &Entry| other.path.as_os_str().cmp(path.as_os_str());
+        self.entries.binary_search_by(by_name).ok().and_then(|at| self.entries.get(at))
+    }
+
     /// Whether this file was found, under this name.
     #[must_use]
     pub fn contains(&self, entry: &Entry) -> bool {
-        let by_name = |other: &Entry| other.path.as_os_str().cmp(entry.path.as_os_str());
-        let found = self.entries.binary_search_by(by_name).ok().and_then(|at| self.entries.get(at));
-        found.is_some_and(|found| found.inode == entry.inode)
+        self.at(&entry.path).is_some_and(|found| found.inode == entry.inode)
     }
 }
 

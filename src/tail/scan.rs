@@ -38,15 +38,18 @@ const REFUSED_TRIES_MAX: usize = 256;
 impl Tailer {
     pub(super) fn scan(&mut self, now: Now) {
         self.next_scan = now.instant + self.options.scan_interval;
-        let current = self.snapshot.as_ref().is_some_and(Snapshot::is_current);
-        let opens = self.some_refused_file_opens();
-        if current && !opens && now.instant < self.next_full_scan {
+        let current = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.is_current());
+        let opens = self.some_refused_file_opens() || self.some_waiting_file_opens();
+        // What was told of renames is looked at before it is forgotten, whatever the stamps say.
+        let told = !self.renames.is_empty() || self.logs.is_unsure();
+        if current && !opens && !told && now.instant < self.next_full_scan {
             return;
         }
+        let looked_nanos = self.options.dates.now_nanos(now.wall_nanos);
         let every = self.paced(FULL_SCAN_EVERY_PER_FILE, FULL_SCAN_EVERY, FULL_SCAN_EVERY_MAX);
         self.next_full_scan = now.instant + every;
         self.scans += 1;
-        let snapshot = Snapshot::take(&self.options.pattern, now.wall_nanos);
+        let snapshot = Arc::new(Snapshot::take(&self.options.pattern, now.wall_nanos));
         let names = u32::try_from(snapshot.names_listed).unwrap_or(u32::MAX);
         let pause = LISTING_PAUSE_PER_NAME.saturating_mul(names).min(self.options.scan_interval);
         self.no_scan_before = now.instant + pause;
@@ -54,8 +57,13 @@ impl Tailer {
         self.report_match(&snapshot);
         self.apply(&snapshot, now);
         self.rename_refused();
-        self.snapshot = Some(snapshot);
+        self.snapshot = Some(Arc::clone(&snapshot));
         self.follow_renamed(now);
+        self.account(&snapshot, looked_nanos, now);
+        self.try_waiting(now);
+        if now.instant >= self.next_save {
+            self.save_time(now.instant);
+        }
         if !self.first_scan_done {
             self.first_scan_done = true;
             self.search_elsewhere(now);
@@ -66,6 +74,7 @@ impl Tailer {
         // Before the next search begins: while one is under way nothing is given up.
         self.expire_memory(now.instant);
         self.give_up_vanished(now.instant);
+        self.forget_finished(now.instant);
         self.hunt_soon();
     }
 

@@ -137,6 +137,16 @@ impl Tailer {
         }
     }
 
+    /// A generation of a log is one that is known: follows it if it holds more than was read.
+    pub(super) fn take_back_known(&mut self, candidate: Candidate, key: FileKey, now: Now) {
+        if let Some(content) = self.memory.get_mut(key)
+            && content.inode == candidate.inode
+        {
+            content.located = true;
+        }
+        self.follow_outside(candidate, key, now);
+    }
+
     fn follow_outside(&mut self, candidate: Candidate, key: FileKey, now: Now) {
         let rest = self.memory.get(key).is_some_and(|c| c.position.offset < candidate.stat.size);
         if !rest {

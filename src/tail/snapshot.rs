@@ -6,9 +6,10 @@
 //! tried again. Full looks are repeated all the same, for file systems that keep no stamps.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, FileType};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::file;
 use super::identity::Inode;
 use super::links::{self, FollowLinks};
 use super::pattern::{Component, FilePattern, is_compressed_name};
+use super::rotated::unpacked_name;
 use super::rotation::{Entry, Listing};
 
 /// Directories deeper than this are not entered for `**`.
@@ -33,6 +35,8 @@ pub struct Snapshot {
     pub directories: BTreeMap<PathBuf, Option<Stamp>>,
     /// What matched and is not a file to read, or could not be examined.
     pub problems: Vec<Problem>,
+    /// Compressed files whose names match without the ending.
+    pub packed: Vec<PathBuf>,
     /// How many names were listed, matching ones and others: what a full look costs.
     pub names_listed: usize,
     /// The names that are symbolic links, and what each led to: that can change without a trace
@@ -152,10 +156,17 @@ impl Snapshot {
     fn list(&mut self, pattern: &FilePattern, dir: &Path, components: &[Component], depth: usize) {
         let Some((component, rest)) = components.split_first() else { return };
         for (name, kind) in self.names(dir) {
-            if !component.matches(&name) || (rest.is_empty() && is_compressed_name(&name)) {
+            let path = dir.join(&name);
+            if rest.is_empty() && is_compressed_name(&name) {
+                let plain = OsStr::from_bytes(unpacked_name(name.as_bytes()).0);
+                if component.matches(plain) && kind.is_file() && !pattern.leaves_out(&path) {
+                    self.packed.push(path);
+                }
                 continue;
             }
-            let path = dir.join(&name);
+            if !component.matches(&name) {
+                continue;
+            }
             if pattern.leaves_out(&path) {
                 continue;
             }

@@ -12,21 +12,25 @@ use std::time::{Duration, Instant};
 use super::ahead::is_utf16;
 use super::candidate::position_at;
 use super::compressed::Hunt;
+use super::dates::Dates;
 use super::descriptors::Closable;
 use super::disk::DiskGuard;
 use super::event::{EventKind, FileEvent};
 use super::file::{self, Name, Tailed};
+use super::generations::{Horizon, Logs};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::pattern::FilePattern;
 use super::problems::Problems;
+use super::rotated::RotatedNames;
 use super::rotation::Entry;
 use super::snapshot::Snapshot;
 use super::splitter::Ending;
 use super::trouble::Unmatched;
+use super::waiting::Waiting;
 use super::watch::{Renamed, Wanted};
 use super::window::{Refill, Window};
-use crate::checkpoint::{Change, Checkpoint};
+use crate::checkpoint::{Change, Checkpoint, Life};
 
 /// A last line without a line end waits this long for the rest after its file was rotated.
 pub const ROTATED_HOLD: Duration = Duration::from_secs(3);
@@ -36,6 +40,10 @@ pub const DELETED_LINGER: Duration = Duration::from_mins(1);
 
 /// A file that was moved out of the pattern is let go when nothing was written for this long.
 pub const MOVED_LINGER: Duration = Duration::from_hours(1);
+
+/// A row is saved this often though nothing of it changed, so that a crash leaves little doubt
+/// about what was seen.
+const SAVE_TIME_EVERY: Duration = Duration::from_mins(1);
 
 /// The moment of a step, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +75,21 @@ pub struct TailOptions {
     pub descriptors_max: usize,
     /// When held files have to give their disk space back.
     pub disk: DiskGuard,
+    /// Which names rotated files get.
+    pub rotated_names: RotatedNames,
+    /// When files were born.
+    pub dates: Arc<dyn Dates>,
+    /// When the flow ran before; `None` at its very first start.
+    pub earlier: Option<Earlier>,
+}
+
+/// Times of earlier runs, in nanoseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The flow's very first start. What is older was left alone then, and is so for good.
+    pub first_start_nanos: i128,
+    /// When a checkpoint was written last: by then the flow had looked at its files.
+    pub last_known_nanos: i128,
 }
 
 /// What filling the window for a file found.
@@ -94,7 +117,7 @@ pub struct Tailer {
     /// When the first of them is due; `None` if there are none.
     pub(super) next_hot_look: Option<Instant>,
     pub(super) next_key: u64,
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
     pub(super) next_scan: Instant,
     /// However many hints come: listing a large directory is not cheap.
     pub(super) no_scan_before: Instant,
@@ -119,15 +142,30 @@ pub struct Tailer {
     pub(super) renames: VecDeque<(Instant, Renamed)>,
     /// Contents that are looked for in compressed files, and the one that is read there.
     pub(super) hunt: Hunt,
+    /// What is known of the generations of each live name.
+    pub(super) logs: Logs,
+    /// Generations that are found and not read yet.
+    pub(super) waiting: BTreeMap<Inode, Waiting>,
+    /// Scans in a row that something changed under.
+    pub(super) unsure_scans: u8,
+    /// When a row is saved for its time alone.
+    pub(super) next_save: Instant,
 }
 
 impl Tailer {
     /// A tailer that continues from what an earlier run left.
     #[must_use]
     pub fn new(options: TailOptions, rows: Vec<Checkpoint>, next_key: u64, now: Instant) -> Self {
-        let mut memory = Memory::default();
+        let (mut memory, mut hunt) = (Memory::default(), Hunt::default());
+        let mut waiting = BTreeMap::new();
         for row in rows {
-            memory.insert(Remembered {
+            if row.life == Life::Found {
+                waiting.insert(row.inode, Waiting::of(&row));
+                continue;
+            }
+            let finished = row.life == Life::Finished;
+            let known = if finished { &mut hunt.finished } else { &mut memory };
+            known.insert(Remembered {
                 key: row.file,
                 inode: row.inode,
                 path: Arc::from(row.path),
@@ -135,13 +173,18 @@ impl Tailer {
                 position: Position { offset: row.offset, anchor: row.anchor },
                 acked: row.offset,
                 seen_size: 0,
-                rotated: row.rotated,
+                rotated: row.life != Life::Live,
                 trail: Vec::new(),
                 since: now,
                 lost_by_nanos: 0,
-                loss: Loss::Stopped,
+                loss: if finished { Loss::Finished } else { Loss::Stopped },
                 located: false,
             });
+        }
+        let mut logs = Logs::new(horizon(&options));
+        for content in memory.iter().filter(|content| !content.rotated) {
+            let log = logs.entry(&content.path);
+            log.newest = log.newest.max(Some(content.key));
         }
         Self {
             options,
@@ -169,8 +212,20 @@ impl Tailer {
             closable: Vec::new(),
             scans: 0,
             renames: VecDeque::new(),
-            hunt: Hunt::default(),
+            hunt,
+            logs,
+            waiting,
+            unsure_scans: 0,
+            next_save: now + SAVE_TIME_EVERY,
         }
+    }
+
+    /// Saves a row again, for its time: by then the flow had looked at its files. What was rotated
+    /// after that may not be known.
+    pub fn save_time(&mut self, now: Instant) {
+        self.next_save = now + SAVE_TIME_EVERY;
+        let row = self.files.values().find(|file| file.name == Name::Listed);
+        self.changes.extend(row.and_then(checkpoint_at_ack).map(Change::Save));
     }
 
     /// Looks for names that came or went and for bytes that were written, as far as it is time.
@@ -412,7 +467,7 @@ impl Tailer {
             head: content.head,
             offset: position.offset,
             anchor: position.anchor,
-            rotated: content.rotated,
+            life: Life::of_rotated(content.rotated),
         })
     }
 
@@ -472,6 +527,16 @@ impl Tailer {
     }
 }
 
+/// What is older than this flow.
+fn horizon(options: &TailOptions) -> Horizon {
+    let earlier = options.earlier.map(|earlier| Horizon {
+        first_start_nanos: earlier.first_start_nanos,
+        since_nanos: earlier.last_known_nanos,
+    });
+    // The first scan of a first start sets both.
+    earlier.unwrap_or(Horizon { first_start_nanos: i128::MAX, since_nanos: i128::MAX })
+}
+
 /// The checkpoint of a file at a position.
 pub(super) fn checkpoint(file: &Tailed, position: Position) -> Checkpoint {
     Checkpoint {
@@ -481,7 +546,7 @@ pub(super) fn checkpoint(file: &Tailed, position: Position) -> Checkpoint {
         head: file.head,
         offset: position.offset,
         anchor: position.anchor,
-        rotated: file.rotated.is_some(),
+        life: Life::of_rotated(file.rotated.is_some()),
     }
 }
 

@@ -263,7 +263,7 @@ fn section_3_8_what_is_written_behind_a_footer_later_is_read() {
     world.settle();
     assert_eq!(stream_of(&world), ["a\n", "later\n"]);
     let size = std::fs::metadata(world.path("a.log")).unwrap().len();
-    let row = world.rows().values().next().unwrap();
+    let row = world.rows().into_values().next().unwrap();
     assert_eq!(row.offset, size, "what is left out is accounted for");
 }
 

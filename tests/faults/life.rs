@@ -82,6 +82,8 @@ fn f17_deleted_while_it_is_open_and_still_written() {
     assert_eq!(scene.open_files(), 0);
     scene.assert_counted("released");
     assert!(scene.rows().is_empty(), "a file that is gone leaves no row");
+    scene.run(Duration::from_mins(3));
+    assert_eq!(scene.rows_kept(), 0, "and after a while not even the memory of it");
 }
 
 /// F17. Deleted, read to its end, and stopped soon after: nothing of it is missing at the start.

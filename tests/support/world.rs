@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kinetail::admin::status::FlowStatus;
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
-use kinetail::checkpoint::{Change, Checkpoint};
+use kinetail::checkpoint::{Change, Checkpoint, Life};
 use kinetail::config::{
     Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine, PartitionKey,
     RetryConfig, Wire,
@@ -22,10 +22,12 @@ use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::{FlowMetrics, name};
 use kinetail::send::{Outcome, SenderEvent, Submission};
+use kinetail::tail::dates::{self, Dates};
 use kinetail::tail::disk::DiskGuard;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::pattern::FilePattern;
-use kinetail::tail::tailer::{Now, TailOptions, Tailer};
+use kinetail::tail::rotated::RotatedNames;
+use kinetail::tail::tailer::{Earlier, Now, TailOptions, Tailer};
 use kinetail::tail::watch::Renamed;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
@@ -60,6 +62,10 @@ pub struct World {
     pub descriptors_max: usize,
     /// When held files give their space back, from its next start on.
     pub disk: DiskGuard,
+    /// When files were born.
+    pub dates: Arc<dyn Dates>,
+    /// When the flow first and last wrote something down, as a store would know it.
+    times: Option<(i128, i128)>,
     /// While true the store does not answer.
     pub store_down: bool,
     /// What the flow and others may hold, from its next start on.
@@ -114,6 +120,7 @@ impl World {
             id: format!("kinesis:test:{text}"),
             emit_internal_metrics: false,
             pattern: FilePattern::parse(&text).unwrap(),
+            rotated_names: RotatedNames::default(),
             destination: Destination::Kinesis { stream: "test".to_owned() },
             aws: FlowAwsConfig::default(),
             initial_position: InitialPosition::StartOfFile,
@@ -159,6 +166,8 @@ impl World {
             acks_per_step: usize::MAX,
             descriptors_max: 1024,
             disk: DiskGuard::default(),
+            dates: dates::kernel(),
+            times: None,
             store_down: false,
             budget: Budget::new(64 * 1024 * 1024, 1),
             recorder,
@@ -186,6 +195,12 @@ impl World {
             refuse_utf16: self.config.encoding == Encoding::Auto,
             descriptors_max: self.descriptors_max,
             disk: self.disk,
+            rotated_names: self.config.rotated_names.clone(),
+            dates: Arc::clone(&self.dates),
+            earlier: self
+                .times
+                .filter(|_| self.known_flow)
+                .map(|(first, last)| Earlier { first_start_nanos: first, last_known_nanos: last }),
         };
         let rows = self.rows.values().cloned().collect();
         let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
@@ -227,10 +242,7 @@ impl World {
     pub fn step(&mut self) -> Stepped {
         self.now += TICK;
         self.told = false;
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let wall_nanos = i128::try_from(wall.as_nanos()).unwrap();
-        let wall_nanos = self.wall_nanos.unwrap_or(wall_nanos);
-        let now = Now { instant: self.now, wall_nanos };
+        let now = Now { instant: self.now, wall_nanos: self.wall_now() };
         let flow = self.flow.as_mut().expect("the flow runs");
         let outlet = &mut self.outlet;
         let stepped = metrics::with_local_recorder(&self.recorder, || flow.step(now, outlet));
@@ -277,6 +289,11 @@ impl World {
         self.step();
     }
 
+    fn wall_now(&self) -> i128 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        self.wall_nanos.unwrap_or_else(|| i128::try_from(wall.as_nanos()).unwrap())
+    }
+
     fn answer(&mut self) {
         while !self.store_down
             && let Some((changes, token)) = self.outlet.commits.pop_front()
@@ -290,6 +307,8 @@ impl World {
                 }
             }
             self.known_flow = true;
+            let now = self.dates.now_nanos(self.wall_now());
+            self.times = Some((self.times.map_or(now, |(first, _)| first), now));
             self.unwritten.clear();
             self.tell(Message::Written { token, result: CommitResult::Durable });
         }
@@ -406,9 +425,16 @@ impl World {
         self.rows.insert(row.file, row);
     }
 
-    /// The rows that survive a crash.
-    pub fn rows(&self) -> &BTreeMap<FileKey, Checkpoint> {
-        &self.rows
+    /// The rows that survive a crash, but for those of finished contents, which are kept for a
+    /// while only so that copies of them are known.
+    pub fn rows(&self) -> BTreeMap<FileKey, Checkpoint> {
+        let open = self.rows.iter().filter(|(_, row)| row.life != Life::Finished);
+        open.map(|(key, row)| (*key, row.clone())).collect()
+    }
+
+    /// How many rows there are in all.
+    pub fn rows_kept(&self) -> usize {
+        self.rows.len()
     }
 }
 

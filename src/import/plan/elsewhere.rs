@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::{Decision, Kind, Planner};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Life};
 use crate::import::compressed::{self, Content};
 use crate::import::evidence::{Doubt, Facts, doubt};
 use crate::import::files::{Found, Opened, is_compressed, modified_millis};
@@ -121,7 +121,7 @@ impl Planner<'_> {
             head: Head::of(&head),
             offset,
             anchor: Anchor::of(&before),
-            rotated: true,
+            life: Life::Rotated,
         };
         self.plan.checkpoints.push(row);
         let note = format!("by name, size and time it holds {}", last.path.display());

@@ -65,7 +65,7 @@ fn a_checkpoint_has_the_proof_of_what_lies_before_it() {
         head: Head::of(b"one\ntwo\nthree\n"),
         offset: 8,
         anchor: Anchor::of(b"one\ntwo\n"),
-        rotated: false,
+        life: Life::Live,
     };
     assert_eq!(plan.checkpoints, [expected]);
 }
@@ -77,7 +77,7 @@ fn of_a_file_that_has_rows_under_two_names_the_newest_counts() {
     let before = Row { path: dir.path("a"), offset: Some(4), ..row.clone() };
     let plan = plan(&dir.flow("a*"), &[before, row]);
     assert_eq!(kinds(&plan), [(Kind::Continued, 8)]);
-    assert!(!plan.checkpoints[0].rotated, "its newest name is the one that it has");
+    assert_eq!(plan.checkpoints[0].life, Life::Live, "its newest name is the one that it has");
 }
 
 #[test]

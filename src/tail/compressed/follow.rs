@@ -85,6 +85,7 @@ impl Tailer {
             return;
         };
         let Some(content) = self.memory.remove(key) else { return };
+        self.stop_waiting(found.inode);
         let Found { path, inode, stat, head, .. } = found;
         self.recovered(&path);
         let beginning = head.clone();
@@ -197,11 +198,9 @@ impl Tailer {
         let detail = format!("read to {} of what was compressed", file.position.offset);
         self.event(EventKind::Released, &file.path, detail);
         self.hunt.leave(&file.path, reading.stat);
-        if self.is_mistakable(key, &reading.head, file.position.offset) {
-            self.hunt.finished.insert(reading.content_of(file, now));
-        } else {
-            self.changes.push(Change::Forget(key));
-        }
+        self.hunt.generations.settle(&reading.stat);
+        let mistakable = self.is_mistakable(key, &reading.head, file.position.offset);
+        self.finish(reading.content_of(file, now), mistakable);
     }
 
     /// The content is one without a file again, until this file changes or another one turns up.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::follow::Reading;
+use super::generation::Generations;
 use super::proof::{Proof, Verdict, check};
 use super::stream::{End, Format, Stream};
 use crate::budget::Loan;
@@ -49,6 +50,8 @@ pub(in crate::tail) struct Hunt {
     /// What was read to its end and is deleted or compressed, but begins like something that is
     /// missing: no compressed file of it is to be taken for that.
     pub(in crate::tail) finished: Memory,
+    /// Files that hold what nobody followed.
+    pub(super) generations: Generations,
     /// The contents that are looked for.
     wanted: BTreeSet<FileKey>,
     /// Files that agree with all that is known of a content, where that is little.
@@ -86,12 +89,14 @@ pub(super) enum Sure {
     Only(FileKey),
     /// It holds this content and is whole.
     Whole(FileKey),
+    /// It belongs to a log, and is younger than what is known of that.
+    Generation,
 }
 
 impl Sure {
     fn key(self) -> Option<FileKey> {
         match self {
-            Self::No | Self::Unclaimed => None,
+            Self::No | Self::Unclaimed | Self::Generation => None,
             Self::Only(key) | Self::Whole(key) => Some(key),
         }
     }
@@ -119,6 +124,16 @@ impl Hunt {
         self.wake
     }
 
+    /// Makes the next look begin a round.
+    pub(in crate::tail) fn begin_soon(&mut self) {
+        self.due = true;
+    }
+
+    /// Looks for this content, too.
+    pub(super) fn want(&mut self, key: FileKey) {
+        self.wanted.insert(key);
+    }
+
     /// Leaves a file alone until it changes.
     pub(super) fn leave(&mut self, path: &Path, stat: Stat) {
         self.known.insert(path.to_path_buf(), stat);
@@ -130,7 +145,8 @@ impl Tailer {
     /// [`Tailer::lend`].
     #[must_use]
     pub fn wants_loan(&self) -> bool {
-        self.hunt.loan.is_none() && !self.hunt.paths.is_empty()
+        let work = !self.hunt.paths.is_empty() || self.waits_packed();
+        self.hunt.loan.is_none() && work
     }
 
     /// Lends memory for looking into compressed files; it is given back when there is nothing
@@ -176,8 +192,10 @@ impl Tailer {
 
     fn begin_round(&mut self) {
         self.hunt.in_round = true;
+        // Links lead to other directories; many contents lie in few.
+        let lay: BTreeSet<&Arc<Path>> = self.memory.iter().map(|content| &content.path).collect();
         let directories: BTreeSet<PathBuf> =
-            self.memory.iter().filter_map(|content| Some(content.path.parent()?.into())).collect();
+            lay.into_iter().flat_map(|path| self.directories_of(path)).collect();
         let mut compressed = Vec::new();
         let mut plain = HashMap::new();
         for directory in directories {
@@ -214,7 +232,7 @@ impl Tailer {
             // Even what no look saw of it may be in a copy.
             Loss::Truncated | Loss::Vanished => true,
             // As long as the file is there a compressed one is only being made of it.
-            Loss::Released | Loss::Stopped => {
+            Loss::Released | Loss::Stopped | Loss::Finished => {
                 let path = plain.get(&content.inode.number);
                 let path = path.filter(|_| !self.by_inode.contains_key(&content.inode));
                 !path.is_some_and(|path| begins_like(path, content))
@@ -240,6 +258,10 @@ impl Tailer {
         if self.by_inode.contains_key(&found.inode) {
             return false;
         }
+        let sure = match self.packed_at(found.inode) {
+            Some(key) if sure == Sure::No => Sure::Only(key),
+            Some(_) | None => sure,
+        };
         let mut head = vec![0; HEAD_BYTES_MAX];
         match stream.read_full(&mut head) {
             Ok(count) => head.truncate(count),
@@ -306,6 +328,9 @@ impl Tailer {
     }
 
     fn judge_compressed(&mut self, found: Found, verdict: Verdict, sure: Sure, now: Now) {
+        if sure == Sure::Generation {
+            return self.judge_generation(found, verdict, now);
+        }
         if verdict.proven.is_some_and(|(key, _)| self.files.contains_key(&key)) {
             self.hunt.job = Some(Job::Claim(found, verdict));
             return;
@@ -359,13 +384,12 @@ impl Tailer {
         self.recovered(&found.path);
         // It is no other content's, though one that was shorter may begin like it.
         self.hunt.leave(&found.path, found.stat);
+        self.hunt.generations.settle(&found.stat);
+        self.stop_waiting(found.inode);
         let detail = format!("was {}; nothing of it is unread", content.path.display());
         self.event(EventKind::CompressedCopy, &found.path, detail);
-        if self.is_mistakable(key, &found.head, content.position.offset) {
-            self.hunt.finished.insert(content);
-        } else {
-            self.changes.push(Change::Forget(key));
-        }
+        let kept = self.is_mistakable(key, &found.head, content.position.offset);
+        self.finish(content, kept);
     }
 
     /// Nobody can tell which bytes of a damaged file are right, so none are sent.
@@ -381,6 +405,8 @@ impl Tailer {
         self.abandon(&found.path, seen.max(found.stat.size), &why);
         self.changes.push(Change::Forget(key));
         self.hunt.leave(&found.path, found.stat);
+        self.hunt.generations.settle(&found.stat);
+        self.stop_waiting(found.inode);
     }
 
     fn end_round(&mut self) {
@@ -388,6 +414,9 @@ impl Tailer {
             if self.examine(&path, Sure::Only(key)) {
                 return;
             }
+        }
+        if self.next_generation() {
+            return;
         }
         self.hunt.in_round = false;
         self.hunt.loan = None;
@@ -435,7 +464,11 @@ fn list(directory: &Path, compressed: &mut Vec<PathBuf>, plain: &mut HashMap<u64
     compressed.sort();
 }
 
-fn open(path: &Path, format: Format, follow: FollowLinks) -> io::Result<(Found, Stream)> {
+pub(super) fn open(
+    path: &Path,
+    format: Format,
+    follow: FollowLinks,
+) -> io::Result<(Found, Stream)> {
     let handle = links::open(path, follow)?;
     let stat = file::stat(&handle)?;
     let inode = stat.inode.ok_or(io::ErrorKind::InvalidData)?;

@@ -19,8 +19,49 @@ pub struct Checkpoint {
     pub offset: u64,
     /// The proof of the bytes just before `offset`.
     pub anchor: Anchor,
-    /// Whether the file was rotated, so that its last line may never get a line end.
-    pub rotated: bool,
+    /// Where the generation is in its life.
+    pub life: Life,
+}
+
+/// Where a generation is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// The live name led to it.
+    Live,
+    /// It was rotated, so its last line may never get a line end.
+    Rotated,
+    /// Everything in it is acknowledged and its file is gone. It is kept for a while, so that a
+    /// compressed copy of it is known.
+    Finished,
+    /// It belongs to a log and was found after it had been rotated; nothing of it was read yet.
+    Found,
+}
+
+impl Life {
+    /// A generation that is not finished.
+    #[must_use]
+    pub fn of_rotated(rotated: bool) -> Self {
+        if rotated { Self::Rotated } else { Self::Live }
+    }
+
+    /// The number that stands for it in a database.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Live => 0,
+            Self::Rotated => 1,
+            Self::Finished => 2,
+            Self::Found => 3,
+        }
+    }
+
+    /// What a number in a database stands for.
+    #[must_use]
+    pub fn of_number(number: i64) -> Option<Self> {
+        [Self::Live, Self::Rotated, Self::Finished, Self::Found]
+            .into_iter()
+            .find(|life| i64::from(life.number()) == number)
+    }
 }
 
 /// What a flow asks the store to write, in one transaction together with other flows' changes.

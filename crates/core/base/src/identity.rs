@@ -12,6 +12,9 @@ pub const HEAD_BYTES_MAX: usize = 1024;
 /// The anchor covers at most this many bytes before its offset.
 pub const ANCHOR_BYTES_MAX: usize = 256;
 
+/// How space begins that is reserved and still to be written.
+const RESERVED: &[u8] = &[0; 4];
+
 /// Names one generation of one file within its flow. A truncated file begins a new generation.
 /// Numbers grow and are never used again, so an old acknowledgement cannot hit a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,11 +62,13 @@ pub struct Anchor(pub Digest128);
 
 impl Head {
     /// The fingerprint of a file that begins with `bytes`; what lies behind the first
-    /// [`HEAD_BYTES_MAX`] does not count, and neither do NUL bytes at the end: that is how space
-    /// looks that is reserved and still to be written.
+    /// [`HEAD_BYTES_MAX`] does not count, and neither do NUL bytes at the end and what comes behind
+    /// the first four in a row: that is how space looks that is reserved and still to be written.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let covered = bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes);
+        let reserved = covered.windows(RESERVED.len()).position(|bytes| bytes == RESERVED);
+        let covered = covered.get(..reserved.unwrap_or(covered.len())).unwrap_or(covered);
         let len = covered.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let covered = covered.get(..len).unwrap_or(covered);
         // The length is at most 1,024, so the conversion cannot fail.
@@ -139,6 +144,8 @@ mod tests {
         assert_eq!(head, Head::of(b"abc"));
         assert!(head.agrees(b"abcdef"), "it was written to meanwhile");
         assert_eq!(Head::of(&[0; 50]), Head::of(b""));
+        assert_eq!(Head::of(b"abc\0\0\0\0def"), Head::of(b"abc"), "it is filled in later");
+        assert_ne!(Head::of(b"abc\0\0\0def"), Head::of(b"abc"));
     }
 
     #[test]

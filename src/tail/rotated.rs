@@ -1,0 +1,441 @@
+//! The names that rotated files get: which log a file belongs to, and how old its name says it is.
+//! Pure.
+//!
+//! The usual schemes of logrotate, log4j, logback, Python and date-based writers put a tag into the
+//! name of the live file: behind it (`app.log.1`, `app.log-20261129`), before its extension
+//! (`app-2026-11-29.log`) or before it (`20261129-app.log`), and may compress the result. A user
+//! can name other schemes with `rotatedNames`.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use regex::bytes::Regex;
+
+/// Endings of compressed files, those that cannot be unpacked included: they are named at least.
+const PACKED_ENDINGS: &[&[u8]] = &[b".gz", b".zst", b".bz2", b".xz", b".zip", b".lz4", b".Z"];
+
+/// Words that stand for an older generation.
+const WORDS: &[&[u8]] = &[b"old", b"bak", b"backup", b"prev", b"save", b"orig"];
+
+/// What stands between a name and its tag.
+const SEPARATORS: &[u8] = b".-_";
+
+/// What a tag of digits may have in it besides them: times as in `2026-11-29T10:00:00+01:00`.
+const TAG_MARKS: &[u8] = b".-_:T+Z@";
+
+/// A number of more digits than this is a date or a time, in digits.
+const INDEX_DIGITS_MAX: usize = 3;
+
+/// Which names belong to rotated files.
+#[derive(Debug, Clone, Default)]
+pub enum RotatedNames {
+    /// Those of the usual schemes.
+    #[default]
+    Common,
+    /// None: files are looked for under the pattern only.
+    Off,
+    /// Those of these templates, and no others.
+    Templates(Arc<[Template]>),
+}
+
+/// A name with places for parts of the live one: `{name}`, or `{stem}` and `{ext}`, and `*`.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// The directory, as seen from that of the live file; empty if it is the same.
+    directory: String,
+    /// The name, once with long and once with short parts where it can be read in two ways.
+    readings: [Regex; 2],
+}
+
+/// Why a template cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Every live file would be its own rotated one, or that of any other.
+    #[error("it names no part of the live file; write {{name}}, or {{stem}} and {{ext}}, into it")]
+    NoName,
+    /// Only directories below or beside that of the live file are looked into.
+    #[error("its directory must be a relative path without `*`")]
+    Directory,
+    /// Braces hold something else.
+    #[error("unknown part {{{0}}}; use {{name}}, {{stem}} or {{ext}}")]
+    Part(String),
+}
+
+/// One way to read a name as that of a rotated file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The name of the live file that it was made of.
+    pub live: Vec<u8>,
+    /// How old the name says it is.
+    pub rank: Rank,
+    /// Whether the file is compressed.
+    pub packed: bool,
+}
+
+/// What a tag says about age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rank {
+    /// A small number behind the whole name (`app.log.3`). In most schemes a greater one is older.
+    Index(u32),
+    /// A small number elsewhere (`app-3.log`): some programs count up to the youngest, some down.
+    Counter(u32),
+    /// Numbers that begin with a year, or a count of seconds: how many digits, and their value.
+    Date(Vec<(usize, u64)>),
+    /// Nothing.
+    Unknown,
+}
+
+impl RotatedNames {
+    /// Reads what a configuration says: templates, or nothing for none.
+    ///
+    /// # Errors
+    ///
+    /// The first template that cannot be used, and why.
+    pub fn from_templates(templates: &[String]) -> Result<Self, (String, TemplateError)> {
+        let parse = |text: &String| Template::parse(text).map_err(|error| (text.clone(), error));
+        let parsed: Vec<Template> = templates.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(if parsed.is_empty() { Self::Off } else { Self::Templates(parsed.into()) })
+    }
+
+    /// Every way to read `name` as that of a rotated file.
+    #[must_use]
+    pub fn readings(&self, name: &[u8]) -> Vec<Reading> {
+        match self {
+            Self::Common => common_readings(name),
+            Self::Off => Vec::new(),
+            Self::Templates(templates) => {
+                templates.iter().flat_map(|template| template.read(name)).collect()
+            }
+        }
+    }
+
+    /// How `name` is read as a rotated file of the live name.
+    #[must_use]
+    pub fn reading_of(&self, live: &[u8], name: &[u8]) -> Option<Reading> {
+        self.readings(name).into_iter().find(|reading| reading.live == live)
+    }
+
+    /// Directories beside that of the live file where rotated files may lie, as seen from it.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        let templates = if let Self::Templates(templates) = self { &templates[..] } else { &[] };
+        templates.iter().map(|t| t.directory.as_str()).filter(|directory| !directory.is_empty())
+    }
+}
+
+impl Rank {
+    /// Whether both are of one kind, so that one scheme may have made them.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Date(a), Self::Date(b)) => {
+                a.iter().map(|part| part.0).eq(b.iter().map(|part| part.0))
+            }
+            (Self::Index(_), Self::Index(_))
+            | (Self::Counter(_), Self::Counter(_))
+            | (Self::Unknown, Self::Unknown) => true,
+            _ => false,
+        }
+    }
+
+    /// The same where the tag does not stand behind the whole name.
+    fn into_counter(self) -> Self {
+        if let Self::Index(number) = self { Self::Counter(number) } else { self }
+    }
+
+    /// Whether this one is older or younger, where the names tell. `grows`: whether a greater
+    /// number is younger, if that is known.
+    #[must_use]
+    pub fn age_beside(&self, other: &Self, grows: Option<bool>) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Index(a), Self::Index(b)) if a != b => {
+                Some(if grows.unwrap_or(false) { a.cmp(b) } else { b.cmp(a) })
+            }
+            (Self::Counter(a), Self::Counter(b)) if a != b => {
+                grows.map(|grows| if grows { a.cmp(b) } else { b.cmp(a) })
+            }
+            (Self::Date(a), Self::Date(b)) => {
+                let parts = a.iter().zip(b);
+                let ((digits, _), order) =
+                    parts.map(|(a, b)| (*a, (a, b))).find_map(|(part, (a, b))| {
+                        let same_kind = a.0 == b.0;
+                        (a.1 != b.1 || !same_kind).then(|| (part, same_kind.then(|| a.1.cmp(&b.1))))
+                    })?;
+                // A short number behind a date counts files of that date, up or down.
+                let counts = digits <= INDEX_DIGITS_MAX && a.len() > DATE_PARTS;
+                order.filter(|_| !counts || a.get(..DATE_PARTS) != b.get(..DATE_PARTS))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Year, month and day.
+const DATE_PARTS: usize = 3;
+
+/// The name without the ending of a compressed file, and whether it had one.
+#[must_use]
+pub fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
+    let ending = PACKED_ENDINGS.iter().find(|ending| name.ends_with(ending));
+    match ending.and_then(|ending| name.strip_suffix(*ending)).filter(|base| !base.is_empty()) {
+        Some(base) => (base, true),
+        None => (name, false),
+    }
+}
+
+fn common_readings(name: &[u8]) -> Vec<Reading> {
+    let (base, packed) = unpacked_name(name);
+    let mut found = Vec::new();
+    let mut add = |live: Vec<u8>, rank| {
+        if !live.is_empty() && live != name {
+            found.push(Reading { live, rank, packed });
+        }
+    };
+    if packed {
+        add(base.to_vec(), Rank::Unknown);
+    }
+    if let Some(live) = base.strip_suffix(b"~") {
+        add(live.to_vec(), Rank::Unknown);
+    }
+    for (at, _) in separators(base) {
+        if let (Some(live), Some(rank)) = (base.get(..at), base.get(at + 1..).and_then(rank_of)) {
+            add(live.to_vec(), rank);
+        }
+    }
+    for end in 1..base.len().min(PREFIX_BYTES_MAX) {
+        let (Some(tag), Some(live)) = (base.get(..end), base.get(end..)) else { break };
+        if !tag.iter().all(|byte| is_tag_byte(*byte)) {
+            break;
+        }
+        // `20261129-app.log`, and `20261129app.log`; but no half of a number.
+        let trimmed = tag.strip_suffix(b"-").or_else(|| tag.strip_suffix(b"_"));
+        let trimmed = trimmed.or_else(|| tag.strip_suffix(b".")).unwrap_or(tag);
+        if !live.first().is_some_and(|byte| is_tag_byte(*byte) && *byte != b'.')
+            && let Some(rank) = rank_of(trimmed)
+        {
+            add(live.to_vec(), rank.into_counter());
+        }
+    }
+    if let Some(dot) = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0)
+        && let (Some(stem), Some(ending)) = (base.get(..dot), base.get(dot..))
+        && ending.len() > 1
+    {
+        for (at, _) in separators(stem) {
+            if let (Some(front), Some(rank)) =
+                (stem.get(..at), stem.get(at + 1..).and_then(rank_of))
+            {
+                add([front, ending].concat(), rank.into_counter());
+            }
+        }
+    }
+    found
+}
+
+/// No date or time is longer than this.
+const PREFIX_BYTES_MAX: usize = 40;
+
+fn separators(text: &[u8]) -> impl Iterator<Item = (usize, &u8)> {
+    text.iter().enumerate().filter(|(at, byte)| *at > 0 && SEPARATORS.contains(byte))
+}
+
+fn is_tag_byte(byte: u8) -> bool {
+    byte.is_ascii_digit() || TAG_MARKS.contains(&byte)
+}
+
+/// What a tag says about age; nothing if it is no tag.
+fn rank_of(tag: &[u8]) -> Option<Rank> {
+    if WORDS.iter().any(|word| word.eq_ignore_ascii_case(tag)) {
+        return Some(Rank::Unknown);
+    }
+    let tagged = tag.iter().all(|byte| is_tag_byte(*byte))
+        && tag.first().is_some_and(u8::is_ascii_digit)
+        && tag.last().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'Z');
+    tagged.then(|| rank_of_digits(tag))
+}
+
+fn rank_of_digits(tag: &[u8]) -> Rank {
+    let parts: Option<Vec<(usize, u64)>> = tag
+        .split(|byte| !byte.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| Some((digits.len(), std::str::from_utf8(digits).ok()?.parse().ok()?)))
+        .collect();
+    let Some(parts) = parts else { return Rank::Unknown };
+    match parts.first() {
+        Some((digits, value)) if parts.len() == 1 && *digits <= INDEX_DIGITS_MAX => {
+            u32::try_from(*value).map_or(Rank::Unknown, Rank::Index)
+        }
+        // A day or a month in front says nothing that can be compared.
+        Some((digits, _)) if *digits > INDEX_DIGITS_MAX => Rank::Date(parts),
+        Some(_) | None => Rank::Unknown,
+    }
+}
+
+impl Template {
+    fn parse(text: &str) -> Result<Self, TemplateError> {
+        let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
+        if directory.starts_with('/') || directory.contains(['*', '{']) || text.starts_with('/') {
+            return Err(TemplateError::Directory);
+        }
+        let long = expression(name, true)?;
+        let short = expression(name, false)?;
+        Ok(Self { directory: directory.to_owned(), readings: [long, short] })
+    }
+
+    fn read(&self, name: &[u8]) -> Vec<Reading> {
+        let packed = unpacked_name(name).1;
+        let mut found: Vec<Reading> = Vec::new();
+        for captures in self.readings.iter().filter_map(|reading| reading.captures(name)) {
+            let part = |part| captures.name(part).map(|found| found.as_bytes());
+            let live = part("name")
+                .map(<[u8]>::to_vec)
+                .or_else(|| Some([part("stem")?, part("ext").unwrap_or_default()].concat()));
+            let rank = part("tag").and_then(rank_of).unwrap_or(Rank::Unknown).into_counter();
+            if let Some(live) = live.filter(|live| live != name) {
+                found.push(Reading { live, rank, packed });
+            }
+        }
+        found.dedup();
+        found
+    }
+}
+
+/// `{ext}` has its dot, so that `{stem}-*{ext}` also fits names without one.
+fn expression(name: &str, long: bool) -> Result<Regex, TemplateError> {
+    let lazy = if long { "" } else { "?" };
+    let mut text = String::from("(?s-u)^");
+    let mut rest = name;
+    let (mut names, mut tags) = (0, 0);
+    while let Some(first) = rest.chars().next() {
+        if first == '{'
+            && let Some((part, behind)) = rest.get(1..).and_then(|rest| rest.split_once('}'))
+        {
+            match part {
+                "name" | "stem" if names == 0 => {
+                    text.extend(["(?P<", part, ">.+", lazy, ")"]);
+                }
+                "ext" => text.push_str(r"(?P<ext>\.[^.]+)"),
+                _ => return Err(TemplateError::Part(part.to_owned())),
+            }
+            names += usize::from(part != "ext");
+            rest = behind;
+            continue;
+        }
+        match first {
+            '*' if tags == 0 => {
+                tags += 1;
+                text.extend(["(?P<tag>.*", lazy, ")"]);
+            }
+            '*' => text.push_str(".*"),
+            other => text.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
+        }
+        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    }
+    text.push('$');
+    if names == 0 {
+        return Err(TemplateError::NoName);
+    }
+    // What was put together here is an expression, unless a name is not valid text.
+    Regex::new(&text).map_err(|_| TemplateError::NoName)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering::{Greater, Less};
+
+    use super::*;
+
+    fn common(live: &str, name: &str) -> Option<Reading> {
+        RotatedNames::Common.reading_of(live.as_bytes(), name.as_bytes())
+    }
+
+    #[test]
+    fn usual_schemes_belong_to_their_log() {
+        for name in [
+            "app.log.1",
+            "app.log.10",
+            "app.log.1.gz",
+            "app.log.gz",
+            "app.log-20261129",
+            "app.log-20261129.zst",
+            "app.log.2026-11-29",
+            "app.log.2026-11-29.1",
+            "app.log.1764400000",
+            "app-2026-11-29.log",
+            "app.2026-11-29.0.log.gz",
+            "app.1.log",
+            "app_3.log.bz2",
+            "20261129-app.log",
+            "2026-11-29.app.log",
+            "app.log.old",
+            "app.log.BAK",
+            "app.log~",
+            "app.log.2026-11-29T10:00:00Z",
+            "app.log.1.xz",
+            "1764400000app.log",
+            "app.log-2026112910",
+            "app.log.20261129-101010",
+        ] {
+            let reading = common("app.log", name);
+            assert!(reading.is_some(), "{name}");
+            assert_eq!(reading.unwrap().packed, unpacked_name(name.as_bytes()).1, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_files_do_not() {
+        for name in [
+            "app.log",
+            "app-error.log",
+            "app2.log",
+            "other.log",
+            "app.log.swp",
+            "app.log.1.tmp",
+            "xapp.log.1",
+            "app.logs.1",
+            "app.log.",
+            "app.log.1.2.gz.part",
+            ".app.log.swp",
+            "app.log.lock",
+            "app-.log",
+            "my-app.log",
+            "app.log.v1",
+        ] {
+            assert_eq!(common("app.log", name), None, "{name}");
+        }
+        assert_eq!(common("0.log", "1.0.log"), common("0.log", "1.0.log"));
+    }
+
+    #[test]
+    fn ranks_tell_which_is_older_where_they_can() {
+        let rank = |name| common("app.log", name).unwrap().rank;
+        let age = |a, b, grows: bool| rank(a).age_beside(&rank(b), Some(grows));
+        assert_eq!(age("app.log.1", "app.log.3", false), Some(Greater), "greater is younger");
+        assert_eq!(age("app.log.1", "app.log.3", true), Some(Less));
+        assert_eq!(rank("app.log.1").age_beside(&rank("app.log.3"), None), Some(Greater));
+        assert_eq!(rank("app-1.log").age_beside(&rank("app-3.log"), None), None);
+        assert_eq!(age("app-1.log", "app-3.log", true), Some(Less));
+        assert_eq!(age("app.log-20261130", "app.log-20261129", false), Some(Greater));
+        assert_eq!(age("app-2026-11-29.log", "app-2026-12-01.log", false), Some(Less));
+        assert_eq!(age("app-2026-11-29.1.log", "app-2026-11-29.2.log", false), None);
+        assert_eq!(age("app-2026-11-29.1.log", "app-2026-11-30.0.log", false), Some(Less));
+        assert_eq!(age("app.log.1", "app.log-20261129", false), None);
+        assert_eq!(age("app.log.29-11-2026", "app.log.30-10-2026", false), None);
+        assert_eq!(age("app.log.old", "app.log.1", false), None);
+        assert_eq!(age("app.log.1764400000", "app.log.1764400001", false), Some(Less));
+    }
+
+    #[test]
+    fn templates_name_other_schemes() {
+        let names = ["{name}.done.*", "old/{stem}~*{ext}"].map(str::to_owned);
+        let names = RotatedNames::from_templates(&names).unwrap();
+        let rank = |name: &str| names.reading_of(b"app.log", name.as_bytes()).map(|r| r.rank);
+        assert_eq!(rank("app.log.done.7"), Some(Rank::Counter(7)));
+        assert_eq!(rank("app~x.log"), Some(Rank::Unknown));
+        assert_eq!(rank("app.log.1"), None, "the usual ones do not count any more");
+        assert_eq!(names.directories().collect::<Vec<_>>(), ["old"]);
+        let error = |text: &str| RotatedNames::from_templates(&[text.to_owned()]).unwrap_err().1;
+        assert_eq!(error("*.1"), TemplateError::NoName);
+        assert_eq!(error("/abs/{name}"), TemplateError::Directory);
+        assert_eq!(error("{host}.{name}"), TemplateError::Part("host".to_owned()));
+        assert!(RotatedNames::from_templates(&[]).unwrap().readings(b"app.log.1").is_empty());
+    }
+}
