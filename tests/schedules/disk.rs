@@ -7,21 +7,74 @@
 //! apart. One that held it open cannot see its number again before it is down; then the number
 //! that was written down is replaced with one that the next file can get.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use kinetail::tail::dates::Dates;
 use kinetail::tail::identity::Inode;
 
+use super::options::Options;
 use crate::support::world::World;
 
 /// The first stamp, in seconds since 1970.
 const FIRST_STAMP_SECONDS: u64 = 1_700_000_000;
 
+/// When files were born, and what time it is, as the schedule has it.
+#[derive(Debug)]
+pub struct Calendar {
+    /// Whether births are known; some file systems keep none.
+    keeps_births: bool,
+    times: Mutex<Times>,
+}
+
+#[derive(Debug)]
+struct Times {
+    now: Duration,
+    births: BTreeMap<u64, Duration>,
+}
+
+impl Calendar {
+    fn new(keeps_births: bool) -> Arc<Self> {
+        let now = Duration::from_secs(FIRST_STAMP_SECONDS);
+        let times = Mutex::new(Times { now, births: BTreeMap::new() });
+        Arc::new(Self { keeps_births, times })
+    }
+
+    fn set_now(&self, now: Duration) {
+        self.times.lock().unwrap().now = now;
+    }
+
+    fn is_born(&self, number: u64) {
+        let mut times = self.times.lock().unwrap();
+        let now = times.now;
+        times.births.insert(number, now);
+    }
+}
+
+impl Dates for Calendar {
+    fn now_nanos(&self, _wall_nanos: i128) -> i128 {
+        nanos(self.times.lock().unwrap().now)
+    }
+
+    fn born_nanos(&self, file: &File) -> Option<i128> {
+        let number = file.metadata().ok()?.ino();
+        let times = self.times.lock().unwrap();
+        times.births.get(&number).filter(|_| self.keeps_births).map(|born| nanos(*born))
+    }
+}
+
+fn nanos(time: Duration) -> i128 {
+    i128::try_from(time.as_nanos()).unwrap()
+}
+
 /// Creates, changes and removes files.
 pub struct Disk {
+    pub calendar: Arc<Calendar>,
     /// Where removed files lie whose numbers are free.
     attic: tempfile::TempDir,
     free: Vec<PathBuf>,
@@ -38,8 +91,10 @@ pub struct Disk {
 
 impl Disk {
     /// Files on the file system that `attic` is on.
-    pub fn new(attic: tempfile::TempDir, reuse: bool, coarse: bool) -> Self {
+    pub fn new(attic: tempfile::TempDir, options: &Options) -> Self {
+        let Options { reuse, coarse, births, .. } = *options;
         Self {
+            calendar: Calendar::new(births),
             attic,
             free: Vec::new(),
             held: Vec::new(),
@@ -53,6 +108,7 @@ impl Disk {
     /// Stamps of later changes are later by this much.
     pub fn pass(&mut self, time: Duration) {
         self.stamp += time;
+        self.calendar.set_now(self.stamp);
     }
 
     /// Appends to a file, which is made if it is not there.
@@ -159,6 +215,7 @@ impl Disk {
         } else {
             File::create_new(path).unwrap()
         };
+        self.calendar.is_born(file.metadata().unwrap().ino());
         self.touch_directory(path);
         file
     }
@@ -166,6 +223,7 @@ impl Disk {
     fn touch(&mut self, file: &File) {
         if !self.coarse {
             self.stamp += Duration::from_millis(1);
+            self.calendar.set_now(self.stamp);
         }
         file.set_modified(UNIX_EPOCH + self.stamp).unwrap();
     }

@@ -9,8 +9,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use kinetail::tail::dates::Dates;
 use kinetail::tail::file::LOOK_EVERY_MAX;
 
 use super::disk::Disk;
@@ -53,11 +55,18 @@ impl Model {
     /// A world in a directory of its own within `parent`.
     pub fn new(seed: u64, parent: &Path) -> Self {
         let options = Options::of(seed);
-        let world = options.world(tempfile::tempdir_in(parent).unwrap());
+        let mut world = options.world(tempfile::tempdir_in(parent).unwrap());
         let attic = tempfile::tempdir_in(parent).unwrap();
         fs::create_dir(world.path("logs")).unwrap();
+        let disk = Disk::new(attic, &options);
+        world.dates = Arc::clone(&disk.calendar) as Arc<dyn Dates>;
+        // It counts from the next start on.
+        world.crash();
+        world.start();
+        // Of what came and went before a flow looked for the first time nothing is promised.
+        world.step();
         Self {
-            disk: Disk::new(attic, options.reuse, options.coarse),
+            disk,
             options,
             world,
             judge: Judge::default(),
@@ -80,6 +89,7 @@ impl Model {
             Operation::AppendToTwin { lines } => self.append_to_twin(*lines),
             Operation::RotateUnterminated => self.rotate_unterminated(),
             Operation::RotateByRename => self.rotate(),
+            Operation::RotateUnseen { rotations } => self.rotate_unseen(*rotations),
             Operation::RotateByCopy => self.copy(false),
             Operation::RotateByCopySlowly => self.copy(true),
             Operation::RotateToDirectory => self.rotate_to_directory(),

@@ -34,6 +34,8 @@ pub enum Operation {
     Replace { lines: usize, cut: bool },
     /// Everything arrives, then the live file is truncated to nothing and grows at once.
     TruncateAndRegrow { lines: usize },
+    /// Several rotations, each with lines before it, without a look in between.
+    RotateUnseen { rotations: usize },
     /// Everything arrives, then the live file is deleted.
     Delete,
     /// Everything arrives, then the live file is deleted and made again.
@@ -102,8 +104,9 @@ fn writing(random: &mut fastrand::Rng) -> Operation {
 
 fn rotation(random: &mut fastrand::Rng) -> Operation {
     let lines = random.usize(1..40);
-    match random.u32(0..20) {
+    match random.u32(0..23) {
         0..=4 => Operation::RotateByRename,
+        20..=22 => Operation::RotateUnseen { rotations: random.usize(1..=5) },
         5..=8 => Operation::RotateByCopy,
         9..=10 => Operation::RotateByCopySlowly,
         11 => Operation::RotateUnterminated,

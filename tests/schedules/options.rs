@@ -50,6 +50,8 @@ pub struct Options {
     settled: bool,
     /// Changes without a pause between them get the same stamp.
     pub coarse: bool,
+    /// The file system tells when files were born.
+    pub births: bool,
     /// New files begin with the numbers of removed ones.
     pub reuse: bool,
 }
@@ -74,6 +76,7 @@ impl Options {
             settled: !one_in(3),
             coarse: one_in(2),
             reuse: one_in(2),
+            births: !one_in(3),
         };
         // What is renamed out of the pattern while it is closed is lost; `docs/tailing.md` says so.
         options.few_descriptors &= options.covers_rotated();

@@ -59,9 +59,8 @@ impl Model {
         if !self.live().is_file() {
             return;
         }
-        if self.half.is_some() || !self.options.covers_rotated() {
-            // With the exact name a file has to be looked at under it, and nobody can know of a
-            // content first seen after its rotation that it was rotated.
+        if self.half.is_some() {
+            // Nobody can know of a content first seen after its rotation that it was rotated.
             self.be_seen();
         } else {
             self.hint();
@@ -78,6 +77,23 @@ impl Model {
         self.next_file();
     }
 
+    /// Generations come and go and nobody looks: the flow is paused, stopped or between two looks.
+    pub fn rotate_unseen(&mut self, rotations: usize) {
+        for _ in 0..rotations {
+            self.append(3);
+            if let Some(half) = self.half.take() {
+                self.judge.wrote(&half);
+            }
+            if self.options.linked {
+                self.swap_link();
+            } else {
+                self.rename_chain();
+            }
+            self.next_file();
+        }
+        self.append(3);
+    }
+
     fn rename_chain(&mut self) {
         for number in (0..=CHAIN).rev() {
             for ending in ["", ".gz"] {
@@ -85,7 +101,7 @@ impl Model {
                 if from.is_file() {
                     // The chain never loses a file here: the last one gets a name of its own.
                     let next = if number == CHAIN {
-                        format!("app.log.old{}{ending}", self.next_name())
+                        format!("app.log.{}{ending}", 100 + self.next_name())
                     } else {
                         rotated(number + 1, ending)
                     };

@@ -1,0 +1,240 @@
+//! Contents that are taken for others, and files whose bytes change behind what was read.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use crate::support::scene::Scene;
+use crate::support::world::World;
+
+/// Longer than a hole is waited for.
+const HOLE_OVER: Duration = Duration::from_secs(12);
+
+fn same_lines(count: usize) -> Vec<u8> {
+    b"the same line again and again\n".repeat(count)
+}
+
+#[test]
+fn a_new_file_of_equal_lines_is_not_taken_for_the_deleted_one() {
+    for kept in [false, true] {
+        let mut world = World::new("app.log");
+        world.append("app.log", &same_lines(1_000));
+        world.settle();
+        assert_eq!(world.stream.len(), 1_000);
+        world.stop();
+        if kept {
+            // So that its inode number is not given out again.
+            fs::hard_link(world.path("app.log"), world.path("kept")).unwrap();
+        }
+        fs::remove_file(world.path("app.log")).unwrap();
+        std::thread::yield_now();
+        wait_for_the_clock();
+        world.append("app.log", &same_lines(1_500));
+        world.start();
+        world.settle();
+        assert_eq!(world.stream.len(), 2_500, "kept {kept}");
+    }
+}
+
+/// Stamps of files are at most this coarse.
+fn wait_for_the_clock() {
+    let probe = tempfile::tempdir().unwrap();
+    let first = probe.path().join("0");
+    fs::write(&first, b"").unwrap();
+    let begin = fs::metadata(&first).unwrap().modified().unwrap();
+    for number in 1.. {
+        let path = probe.path().join(number.to_string());
+        fs::write(&path, b"").unwrap();
+        let now = fs::metadata(&path).unwrap().modified().unwrap();
+        if now.duration_since(begin).unwrap_or_default() > Duration::from_millis(40) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_rotated_file_that_is_shredded_is_not_sent() {
+    for pattern in ["app.log*", "app.log"] {
+        let mut scene = Scene::new(pattern);
+        scene.write("app.log", "a", 5_000);
+        scene.settle();
+        scene.shift(3);
+        scene.write("app.log", "b", 10);
+        scene.settle();
+        let path = scene.path("app.log.1");
+        let size = fs::metadata(&path).unwrap().len();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let mut random = fastrand::Rng::with_seed(7);
+        let filled = size.next_multiple_of(4096);
+        // Three passes, in pieces, looked at in between; the last block is filled.
+        for pass in 0..3 {
+            let mut at = 0;
+            while at < filled {
+                let len = usize::try_from((filled - at).min(50_000)).unwrap();
+                let bytes: Vec<u8> = (0..len).map(|_| random.u8(..)).collect();
+                file.write_all_at(&bytes, at).unwrap();
+                at += len as u64;
+                scene.run(Duration::from_millis(if pass == 0 { 60 } else { 600 }));
+            }
+        }
+        file.set_len(0).unwrap();
+        scene.settle();
+        fs::remove_file(&path).unwrap();
+        scene.settle();
+        let verdict = scene.verdict();
+        assert!(verdict.is_exact(), "{pattern}: {verdict}");
+        scene.write("app.log", "c", 10);
+        scene.settle_and_check();
+    }
+}
+
+#[test]
+fn a_longer_file_that_is_renamed_over_the_live_name_is_continued() {
+    for stopped in [false, true] {
+        let mut scene = Scene::new("app.log");
+        scene.write("app.log", "a", 60);
+        scene.settle();
+        for round in 0..5 {
+            if stopped {
+                scene.stop();
+            }
+            let mut bytes = fs::read(scene.path("app.log")).unwrap();
+            bytes.extend(scene.lines(&format!("b{round}"), 20));
+            fs::write(scene.path(".app.log.tmp"), &bytes).unwrap();
+            fs::rename(scene.path(".app.log.tmp"), scene.path("app.log")).unwrap();
+            if stopped {
+                scene.start();
+            }
+            scene.settle();
+            let verdict = scene.verdict();
+            assert!(verdict.is_exact(), "stopped {stopped}, {round}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_replaces_another_one_and_only_looks_like_it_is_a_file_of_its_own() {
+    let mut world = World::new("app.log");
+    world.append("app.log", &same_lines(100));
+    world.settle();
+    // Deleted and made again by an application that writes the same.
+    fs::write(world.path("new"), same_lines(150)).unwrap();
+    fs::rename(world.path("new"), world.path("app.log")).unwrap();
+    world.settle();
+    assert_eq!(world.stream.len(), 250, "in doubt it is sent again");
+}
+
+#[test]
+fn slots_that_are_filled_in_any_order_are_sent_once_and_no_hole_is() {
+    for (slots, millis) in [(40, 100), (600, 10)] {
+        let mut world = World::new("app.log");
+        let slot = |number: u64| format!("slot {number:06} of the file\n").into_bytes();
+        let len = slot(0).len() as u64;
+        let file = File::create(world.path("app.log")).unwrap();
+        world.hint();
+        for first in [1, 0] {
+            for number in (first..slots).step_by(2) {
+                file.write_all_at(&slot(number), number * len).unwrap();
+                world.run(Duration::from_millis(millis));
+            }
+        }
+        world.run(HOLE_OVER);
+        let expected: Vec<Vec<u8>> = (0..slots).map(slot).collect();
+        let nul = world.stream.iter().filter(|record| record.contains(&0)).count();
+        assert_eq!(nul, 0, "{slots}: no record has a hole in it");
+        let mut arrived = world.stream.clone();
+        arrived.sort();
+        arrived.dedup();
+        assert_eq!(arrived, expected, "{slots} slots");
+        assert!(
+            world.stream.len() <= expected.len() * 3 / 2,
+            "{slots}: {} records",
+            world.stream.len()
+        );
+    }
+}
+
+#[test]
+fn a_hole_that_nobody_fills_is_skipped_and_read_when_it_is_filled_after_all() {
+    let mut world = World::new("app.log");
+    let file = File::create(world.path("app.log")).unwrap();
+    file.write_all_at(b"first line of the file\n", 0).unwrap();
+    file.write_all_at(b"third line of the file\n", 47).unwrap();
+    world.run(HOLE_OVER);
+    assert_eq!(world.stream, [b"first line of the file\n", b"third line of the file\n"]);
+    assert!(world.transitions("hole_skipped") > 0);
+    file.write_all_at(b"second line of the file\n", 23).unwrap();
+    world.run(HOLE_OVER);
+    assert!(world.stream.contains(&b"second line of the file\n".to_vec()));
+    assert_eq!(world.stream.iter().filter(|r| r.starts_with(b"first")).count(), 1);
+    assert!(world.transitions("hole_filled") > 0);
+}
+
+#[test]
+fn nul_bytes_of_a_line_stay_in_it() {
+    let mut world = World::new("app.log");
+    world.append("app.log", b"a\0\0\0\0\0\0b\n\0\0c\nd\n");
+    world.settle();
+    assert_eq!(world.stream, [&b"a\0\0\0\0\0\0b\n"[..], b"\0\0c\n", b"d\n"]);
+}
+
+#[test]
+fn a_file_that_is_cut_at_its_end_is_not_sent_again_whole() {
+    let mut scene = Scene::new("app.log");
+    scene.write("app.log", "a", 1_000);
+    scene.settle();
+    let bytes = fs::read(scene.path("app.log")).unwrap();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let kept: usize = lines[..990].iter().map(|line| line.len()).sum();
+    OpenOptions::new()
+        .write(true)
+        .open(scene.path("app.log"))
+        .unwrap()
+        .set_len(kept as u64)
+        .unwrap();
+    scene.settle();
+    let repeated = scene.stream.len() - 1_000;
+    assert!(repeated <= 20, "{repeated} lines came again");
+    scene.assert_counted("shortened");
+    scene.write("app.log", "b", 10);
+    scene.settle();
+    let verdict = scene.verdict();
+    assert!(verdict.is_complete(), "{verdict}");
+    assert!(verdict.repeated.len() <= 20, "{verdict}");
+}
+
+#[test]
+fn a_truncated_file_that_begins_alike_is_no_cut_one() {
+    let mut world = World::new("app.log");
+    world.append("app.log", &same_lines(1_000));
+    world.settle();
+    fs::write(world.path("app.log"), same_lines(500)).unwrap();
+    world.settle();
+    assert_eq!(world.stream.len(), 1_500);
+}
+
+#[test]
+fn lines_whose_file_changes_neither_size_nor_time_arrive() {
+    // As through a mapping: the file has its size from the start, and its stamps do not move.
+    let mut world = World::new("app.log");
+    let file = File::create(world.path("app.log")).unwrap();
+    file.set_len(64 * 1024).unwrap();
+    file.write_all_at(&vec![0; 64 * 1024], 0).unwrap();
+    let stamp = file.metadata().unwrap().modified().unwrap();
+    world.wall_nanos = Some(i128::MAX / 2);
+    let mut at = 0;
+    for number in 0..50 {
+        let line = format!("line {number} through a mapping\n");
+        // Half of some lines is there first.
+        let half = if number % 3 == 0 { line.len() / 2 } else { 0 };
+        for (from, to) in [(0, half), (half, line.len())] {
+            file.write_all_at(&line.as_bytes()[from..to], at + from as u64).unwrap();
+            file.set_modified(stamp).unwrap();
+            world.run(Duration::from_millis(700));
+        }
+        at += line.len() as u64;
+        let arrived = world.stream.len();
+        assert_eq!(arrived, number + 1, "line {number}");
+    }
+    assert!(world.stream.iter().all(|record| record.starts_with(b"line ")));
+}
