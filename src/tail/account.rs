@@ -124,8 +124,8 @@ impl Tailer {
         for found in between {
             if found.packed {
                 self.accept_archive(found.inode, &found.path);
-            } else {
-                keys.extend(self.follow_generation(&found, &mut look, now));
+            } else if let Some(key) = self.follow_generation(&found, &mut look, now) {
+                keys.push(key);
             }
         }
         // They are read before what is written now.

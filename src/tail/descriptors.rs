@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::file::{self, Name, Tailed};
 use super::identity::{FileKey, Inode};
+use super::pattern::is_compressed_name;
 use super::tailer::{Now, Tailer};
 
 /// Files that may be closed are chosen this many at a time, at least, so that going through all
@@ -178,7 +179,9 @@ impl Tailer {
     fn adopt_name(&mut self, key: FileKey, path: &Path) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return false };
         let inode: Option<Inode> = file::stat_path(path).ok().and_then(|stat| stat.inode);
-        let same = inode == Some(file.inode);
+        // The number of a file that is gone may be that of what it was compressed into, or of another
+        // compressed file.
+        let same = inode == Some(file.inode) && !path.file_name().is_some_and(is_compressed_name);
         if same {
             file.path = Arc::from(path);
         }

@@ -66,6 +66,8 @@ fn window_a_deleted_file_is_written_after_a_long_pause() {
             fs::remove_file(scene.path("app.log")).unwrap();
         } else {
             scene.rename("app.log", "moved");
+            // Without a new one its directory would be gone through again and again.
+            drop(scene.open("app.log"));
         }
         scene.settle();
         for _ in 0..3 {

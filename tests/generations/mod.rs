@@ -265,10 +265,11 @@ fn an_archive_that_cannot_be_unpacked_is_named() {
     scene.settle();
     scene.stop();
     generation(&mut scene, Scheme::Number, "a");
-    fs::write(scene.path("app.log.2.xz"), b"not for us").unwrap();
+    scene.rename("app.log.1", "app.log.2");
+    fs::write(scene.path("app.log.1.xz"), b"not for us").unwrap();
     scene.write("app.log", "c", 30);
     scene.start();
     scene.settle_and_check();
-    assert!(Path::new(&scene.path("app.log.2.xz")).is_file());
+    assert!(Path::new(&scene.path("app.log.1.xz")).is_file());
     scene.assert_counted("problem");
 }

@@ -52,6 +52,8 @@ pub(in crate::tail) struct Hunt {
     pub(in crate::tail) finished: Memory,
     /// Files that hold what nobody followed.
     pub(super) generations: Generations,
+    /// What was looked for when those were looked into.
+    known_for: BTreeSet<FileKey>,
     /// The contents that are looked for.
     wanted: BTreeSet<FileKey>,
     /// Files that agree with all that is known of a content, where that is little.
@@ -207,7 +209,7 @@ impl Tailer {
             let wanted = self.memory.iter().filter(|content| self.is_wanted(content, &plain));
             wanted.map(|content| content.key).collect()
         };
-        if !wanted.is_subset(&self.hunt.wanted) {
+        if !wanted.is_subset(&self.hunt.known_for) {
             self.hunt.known.clear();
             self.hunt.weak.clear();
         }
@@ -219,6 +221,7 @@ impl Tailer {
             let seen = known.get(path);
             !seen.is_some_and(|seen| file::stat_path(path).is_ok_and(|stat| stat.is_like(seen)))
         });
+        self.hunt.known_for.clone_from(&wanted);
         self.hunt.wanted = wanted;
     }
 
