@@ -179,8 +179,7 @@ impl Tailer {
     fn adopt_name(&mut self, key: FileKey, path: &Path) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return false };
         let inode: Option<Inode> = file::stat_path(path).ok().and_then(|stat| stat.inode);
-        // The number of a file that is gone may be that of what it was compressed into, or of another
-        // compressed file.
+        // The inode number of a file that is gone may be that of a compressed one by now.
         let same = inode == Some(file.inode) && !path.file_name().is_some_and(is_compressed_name);
         if same {
             file.path = Arc::from(path);
