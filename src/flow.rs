@@ -132,6 +132,8 @@ pub struct Flow {
     /// The store has answered for the first time: where the flow began is written down.
     start_is_kept: bool,
     draining: bool,
+    /// A row was saved for its time since the order to drain.
+    time_is_saved: bool,
     /// The destination is parked and the flow stops: batches are not sent any more.
     gave_up: bool,
     next_report: Instant,
@@ -180,6 +182,7 @@ impl Flow {
             introduced: false,
             start_is_kept: false,
             draining: false,
+            time_is_saved: false,
             gave_up: false,
             next_report: now,
             notice: Notice::default(),
@@ -216,10 +219,7 @@ impl Flow {
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
         match message {
-            Message::Drain => {
-                self.draining = true;
-                self.tailer.save_time(now);
-            }
+            Message::Drain => self.draining = true,
             Message::Look => self.tailer.hint(now),
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
@@ -238,6 +238,10 @@ impl Flow {
         let scans = self.tailer.scans();
         if self.tailer.wants_loan() {
             self.tailer.lend(self.account.lend(UNPACKING_BYTES_MAX));
+        }
+        if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
+            // Within a step, so that no acknowledgement comes between it and what is written down.
+            self.tailer.save_time(now.instant);
         }
         self.tailer.look(now);
         self.metrics.scans.increment(self.tailer.scans() - scans);
