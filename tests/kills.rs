@@ -17,7 +17,7 @@ use crate::support::agent::{Home, SOON};
 use crate::support::endpoint::{Endpoint, firehose, kinesis};
 use crate::support::load::{LoadOptions, RotatingLoad};
 use crate::support::oracle::judge;
-use crate::support::wait::pace;
+use crate::support::wait::{pace, wait_until};
 
 /// A flow has this many requests in flight, at most.
 const IN_FLIGHT_MAX: usize = 4;
@@ -112,6 +112,17 @@ fn kill(kills: usize, faults: FaultPlan, rotated: &str) -> Aftermath {
     });
     let mut ends = Vec::new();
     begin_life(&endpoint, &mut home, 0);
+    if rotated.is_empty() {
+        // What is rotated out of the pattern before a flow's first checkpoint is older than the
+        // flow. From then on everything counts.
+        let agent = home.start();
+        let begun = || {
+            [kinesis("killed"), firehose("killed")].iter().all(|stream| endpoint.count(stream) > 0)
+        };
+        wait_until("the first records", SOON, begun, || agent.log());
+        assert_eq!(agent.stop(SOON), Some(0));
+        begin_life(&endpoint, &mut home, 0);
+    }
     for life in 1..=kills {
         let agent = home.start();
         pace(Duration::from_millis(rng.u64(..LIFE_MILLIS_MAX)));

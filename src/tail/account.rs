@@ -37,7 +37,8 @@ impl Tailer {
         for live in self.live_names(snapshot) {
             let newest = self.content_at(&live, snapshot);
             let log = self.logs.entry(&live);
-            let same = log.newest == newest && newest.is_some();
+            // A crash may have come between following a live file and accounting for its log.
+            let same = log.newest == newest && newest.is_some() && self.first_scan_done;
             if first_ever || (same && !log.unsure) {
                 log.newest = newest;
                 log.since_nanos = looked_nanos;

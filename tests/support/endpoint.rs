@@ -6,6 +6,7 @@ use std::time::Duration;
 use kinetail::sandbox::{Sandbox, SandboxHandle, SandboxOptions, StreamId};
 use tokio::runtime::Runtime;
 
+use super::oracle::judge;
 use super::wait::wait_until;
 
 /// A sandbox that serves until it is dropped.
@@ -67,7 +68,10 @@ impl Endpoint {
             missing.is_empty()
         };
         wait_until("arrival of all lines", timeout, arrived, || {
-            format!("{} of {} lines written\n{}", self.count(stream), written.len(), describe())
+            let lost = judge(written, &self.data(stream)).lost;
+            let shown = lost.iter().take(3).map(|line| line.get(..40).unwrap_or(line));
+            let shown: Vec<&str> = shown.collect();
+            format!("{} of {} lines missing: {shown:?}\n{}", lost.len(), written.len(), describe())
         });
     }
 }
