@@ -5,8 +5,10 @@
 //! the log by their names and are younger than what is known. Unknown age counts as younger, for
 //! repeating is better than losing; what is known by its bytes is never read twice.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,10 +41,33 @@ pub(super) struct Horizon {
     pub(super) since_nanos: i128,
 }
 
+/// A live name, compared as its bytes: paths as such are compared component by component, which is
+/// slow where there are thousands.
+#[derive(Debug, PartialEq, Eq)]
+struct LiveName(Arc<Path>);
+
+impl PartialOrd for LiveName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LiveName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_os_str().cmp(other.0.as_os_str())
+    }
+}
+
+impl Borrow<OsStr> for LiveName {
+    fn borrow(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
 /// All live names of a flow.
 #[derive(Debug)]
 pub(super) struct Logs {
-    logs: BTreeMap<Arc<Path>, Log>,
+    logs: BTreeMap<LiveName, Log>,
     horizon: Horizon,
 }
 
@@ -78,22 +103,22 @@ impl Logs {
     }
 
     pub(super) fn get(&self, live: &Path) -> Option<&Log> {
-        self.logs.get(live)
+        self.logs.get(live.as_os_str())
     }
 
     pub(super) fn contains(&self, live: &Path) -> bool {
-        self.logs.contains_key(live)
+        self.logs.contains_key(live.as_os_str())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &Arc<Path>> {
-        self.logs.keys()
+        self.logs.keys().map(|live| &live.0)
     }
 
     /// The log of a live name; what came and went before it was first seen counts from the time
     /// when the flow was last known to look.
     pub(super) fn entry(&mut self, live: &Arc<Path>) -> &mut Log {
         let fresh = self.fresh();
-        self.logs.entry(Arc::clone(live)).or_insert(fresh)
+        self.logs.entry(LiveName(Arc::clone(live))).or_insert(fresh)
     }
 
     /// The flow starts for the very first time.
@@ -113,8 +138,8 @@ impl Logs {
         self.horizon.since_nanos = nanos;
     }
 
-    pub(super) fn retain(&mut self, keep: impl FnMut(&Arc<Path>, &mut Log) -> bool) {
-        self.logs.retain(keep);
+    pub(super) fn retain(&mut self, keep: impl Fn(&Arc<Path>, &Log) -> bool) {
+        self.logs.retain(|live, log| keep(&live.0, log));
     }
 
     /// Whether a look at the directories is due whatever their stamps say.

@@ -168,7 +168,10 @@ impl Tailer {
 
     /// Directories beside that of a content where its rest may lie, compressed.
     pub(super) fn directories_of(&self, path: &Path) -> Vec<PathBuf> {
-        let places = self.places_of(path).into_iter().map(|place| place.directory);
-        places.collect()
+        if !self.logs.contains(path) {
+            // What was rotated has its real path already.
+            return path.parent().map(Path::to_path_buf).into_iter().collect();
+        }
+        self.places_of(path).into_iter().map(|place| place.directory).collect()
     }
 }
