@@ -101,6 +101,12 @@ fn kill(kills: usize, faults: FaultPlan, rotated: &str) -> Aftermath {
     let retries = json!({ "maxInFlightRequests": IN_FLIGHT_MAX, "retryMaxBackoffMillis": 500 });
     home.flow(&format!("app-*.log{rotated}"), ("kinesisStream", "killed"), &retries);
     home.flow(&format!("web-*.log{rotated}"), ("deliveryStream", "killed"), &retries);
+    // What is rotated out of the pattern before a flow's first start is older than the flow; from
+    // then on everything counts.
+    begin_life(&endpoint, &mut home, 0);
+    let agent = home.start();
+    wait_until("the first start", SOON, || flows_known(&home) == 2, || agent.log());
+    assert_eq!(agent.stop(SOON), Some(0));
     let loads = ["app", "web"].map(|stem| {
         RotatingLoad::start(LoadOptions {
             dir: home.log(""),
@@ -112,17 +118,6 @@ fn kill(kills: usize, faults: FaultPlan, rotated: &str) -> Aftermath {
     });
     let mut ends = Vec::new();
     begin_life(&endpoint, &mut home, 0);
-    if rotated.is_empty() {
-        // What is rotated out of the pattern before a flow's first checkpoint is older than the
-        // flow. From then on everything counts.
-        let agent = home.start();
-        let begun = || {
-            [kinesis("killed"), firehose("killed")].iter().all(|stream| endpoint.count(stream) > 0)
-        };
-        wait_until("the first records", SOON, begun, || agent.log());
-        assert_eq!(agent.stop(SOON), Some(0));
-        begin_life(&endpoint, &mut home, 0);
-    }
     for life in 1..=kills {
         let agent = home.start();
         pace(Duration::from_millis(rng.u64(..LIFE_MILLIS_MAX)));
@@ -141,6 +136,13 @@ fn kill(kills: usize, faults: FaultPlan, rotated: &str) -> Aftermath {
     }
     assert_eq!(agent.stop(SOON), Some(0));
     Aftermath { written, endpoint, ends, seed }
+}
+
+/// How many flows have a row of their own.
+fn flows_known(home: &Home) -> i64 {
+    let Ok(database) = rusqlite::Connection::open(home.database()) else { return 0 };
+    let sql = "SELECT count(*) FROM flows";
+    database.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
 }
 
 /// From now on only requests of this life are taken.
