@@ -11,6 +11,7 @@
 )]
 mod batches;
 mod check;
+mod citations;
 mod command_line;
 mod compressed;
 mod conformance;
