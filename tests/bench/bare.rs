@@ -88,8 +88,9 @@ impl Sender {
         }
         self.body.extend_from_slice(b"]}");
         let hash = Sha256::digest(&self.body);
+        let hash = hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let head = format!(
-            "{}x-amz-content-sha256: {hash:x}\r\ncontent-length: {}\r\n\r\n",
+            "{}x-amz-content-sha256: {hash}\r\ncontent-length: {}\r\n\r\n",
             self.head,
             self.body.len()
         );
