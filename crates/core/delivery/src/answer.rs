@@ -142,8 +142,8 @@ static SEQUENCE_NUMBER: LazyLock<Finder<'static>> =
 /// Whether the body shows, without being parsed, that every record was taken: it is whole, no
 /// entry has an error code, and there are as many ids as records were sent.
 ///
-/// A quote inside a JSON string is always escaped, so these patterns match whole strings only;
-/// what they cannot settle is left to the parser.
+/// A quote inside a JSON string is always escaped, so these patterns match whole strings only,
+/// unless a backslash is before them; what they cannot settle is left to the parser.
 fn says_all_delivered(body: &[u8], sent: usize) -> bool {
     let body = body.trim_ascii();
     let whole = body.starts_with(b"{") && body.ends_with(b"}");
@@ -159,6 +159,9 @@ fn says_all_delivered(body: &[u8], sent: usize) -> bool {
     };
     let (mut ids, mut last) = (0, None);
     for position in id.find_iter(body) {
+        if position.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'\\') {
+            return false;
+        }
         (ids, last) = (ids + 1, Some(position));
     }
     // The list is closed behind its last entry, or else the answer is cut.
@@ -177,6 +180,12 @@ mod tests {
 
     fn kinesis(entries: &Value) -> Vec<u8> {
         json!({"FailedRecordCount": 0, "Records": entries}).to_string().into_bytes()
+    }
+
+    #[test]
+    fn an_escaped_quote_begins_no_id() {
+        let body = br#"{"FailedPutCount":0,"RequestResponses":[{"\"RecordId":"a"}]}"#;
+        assert_eq!(codes(&read(body, 1).unwrap()), [(0, CODE_NO_RESULT)]);
     }
 
     #[test]
