@@ -143,7 +143,7 @@ fn broken_links(page: &Path, link: &Regex) -> Vec<String> {
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
             let path = if file.is_empty() { page.to_owned() } else { page.with_file_name(file) };
             if heading.is_empty() {
-                return !path.exists();
+                return !path.try_exists().unwrap();
             }
             let linked = fs::read_to_string(&path).unwrap_or_default();
             let named = linked.contains(&format!("<a id=\"{heading}\">"));

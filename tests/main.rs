@@ -22,6 +22,7 @@ mod drop_in;
 mod emulator;
 mod faults;
 mod files;
+mod fuzz;
 mod generations;
 mod half_lines;
 mod kills;
