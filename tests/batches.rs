@@ -60,7 +60,7 @@ fn a_batch_with_less_room_than_the_smallest_record_needs_is_sent_at_once() {
     let room_for = |left: usize, key: PartitionKey| {
         let mut world = world(|config| {
             config.max_buffer_bytes = 300 + left;
-            config.partition_key = key;
+            config.partition_key = key.clone();
         });
         let key_bytes = if key == PartitionKey::Random { 8 } else { 32 };
         world.append("app.log", &line(150 - key_bytes).repeat(2));

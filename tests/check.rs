@@ -212,6 +212,21 @@ fn own_files_within_a_pattern_are_an_error() {
 }
 
 #[test]
+fn the_partition_keys_of_the_first_records_are_shown() {
+    let mut flow = flow("HOME/logs/*.log");
+    flow["partitionKey"] = json!("{record.user}");
+    let home = Home::new(json!([flow]));
+    home.write("logs/a.log", "{\"user\":\"a\\u001b\"}\n{\"user\":2}\n{\"user\":2}\nno\n");
+    let said = home.passes();
+    let line = r#"partitionKey makes a key of 3 of 4 records: "2" (2), "a\u{1b}" (1)"#;
+    assert!(said.out.contains(line), "{}", said.out);
+    home.write("logs/a.log", "no\n");
+    let said = home.check();
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.out.contains("error: partitionKey makes a key of 0 of 1 records"), "{}", said.out);
+}
+
+#[test]
 fn the_converters_are_tried_on_the_first_lines() {
     let with = |options: Value, extra: Value| {
         let mut flow = flow("HOME/logs/*.log");

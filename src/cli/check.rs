@@ -9,6 +9,7 @@
 mod access;
 mod endpoint;
 mod files;
+mod keys;
 mod nothing;
 mod probe;
 mod sample;

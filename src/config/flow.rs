@@ -13,8 +13,8 @@ use super::source::Place;
 use super::unknown;
 use super::validate::missing_blank;
 use super::{
-    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, PartitionKey, RetryConfig,
-    RoleConfig, Wire, converters, ignored, network,
+    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, RetryConfig, RoleConfig,
+    Wire, converters, ignored, network, partition_key,
 };
 use crate::process::{Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -42,9 +42,6 @@ const JAVA_INT_MAX: u64 = 2_147_483_647;
 
 const POSITIONS: &[(&str, InitialPosition)] =
     &[("END_OF_FILE", InitialPosition::EndOfFile), ("START_OF_FILE", InitialPosition::StartOfFile)];
-
-const PARTITION_KEYS: &[(&str, PartitionKey)] =
-    &[("RANDOM", PartitionKey::Random), ("DETERMINISTIC", PartitionKey::Deterministic)];
 
 const ENCODINGS: &[(&str, Encoding)] = &[("auto", Encoding::Auto), ("raw", Encoding::Raw)];
 
@@ -138,7 +135,7 @@ pub(super) fn flow(
             1..=bounds.request_bytes_max,
             bounds.request_bytes_max,
         ),
-        partition_key: partition_key(&file, &bounds, findings),
+        partition_key: partition_key::of(&file, bounds.firehose, findings),
         rotated_names: rotated::rotated_names(file.rotated_names, findings),
         multi_line_start: pattern_of(file.multi_line_start_pattern, LineStart::compile, findings),
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
@@ -394,20 +391,6 @@ fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) ->
         "the service will refuse it, and what the flow reads waits, as in the Java agent; {help}"
     ));
     Some(name.to_owned())
-}
-
-fn partition_key(
-    file: &FlowFile<'_>,
-    bounds: &Bounds,
-    findings: &mut Findings<'_>,
-) -> PartitionKey {
-    let slot = file.partition_key_option;
-    if bounds.firehose && slot.is_given() {
-        let message = "'partitionKeyOption' has no effect on a Firehose flow".to_owned();
-        slot.warn(findings, Kind::NoEffect, message).help("take it out");
-        return PartitionKey::Random;
-    }
-    slot.choice(findings, PARTITION_KEYS, PartitionKey::Random)
 }
 
 /// The Java agent takes any number here but a negative first delay.

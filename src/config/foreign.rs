@@ -15,9 +15,9 @@ pub(super) fn advice(key: &str) -> Option<&'static str> {
 const FOREIGN: &[(&[&str], &str)] = &[
     // Forks of the Java agent.
     (
-        &["partitionKey", "partitionKeyField", "partitionKeyPattern", "partition_key"],
-        "another agent's key: a partition key cannot be taken from the record here; \
-         \"partitionKeyOption\" is RANDOM, or DETERMINISTIC for one that follows from the bytes",
+        &["partitionKeyField", "partition_key", "partition_key_field"],
+        "another program's key: \"partitionKey\" of a flow makes a key of each record, for example \
+         \"{record.user.id}\" of one that is JSON",
     ),
     (
         &["metadataFields", "tagFields", "add_fields", "labels", "tags"],

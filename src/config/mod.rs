@@ -21,6 +21,7 @@ mod json_tree;
 mod network;
 mod observability;
 mod parse;
+mod partition_key;
 mod path;
 mod read;
 pub(crate) mod region;
@@ -192,7 +193,7 @@ impl FlowConfig {
             destination: &self.destination,
             max_buffer_records: self.max_buffer_records,
             max_buffer_bytes: self.max_buffer_bytes,
-            partition_key: self.partition_key,
+            partition_key: &self.partition_key,
             multi_line_start: self.multi_line_start.as_ref(),
             max_line_bytes: self.max_line_bytes,
             oversize_line: self.oversize_line,

@@ -173,13 +173,15 @@ impl Flow {
         if offset == 0 && self.config.skip_header_lines > 0 {
             return self.take_header(source, now);
         }
-        let mut bytes = self.window.from(key, offset).unwrap_or_default();
-        let mut source = source;
+        let (mut shown, mut source) = (held, source);
         if let Some(Gap::Behind(lines)) = gap {
             // Lines in front of a hole are complete, whatever comes behind it.
-            bytes = bytes.get(..lines).unwrap_or(bytes);
+            shown = lines;
             source.ending = Ending::Held;
         }
+        self.name_log(key);
+        let bytes = self.window.from(key, offset).unwrap_or_default();
+        let bytes = bytes.get(..shown).unwrap_or(bytes);
         let taken = self.packer.take(source, bytes, now.instant);
         self.advance(key, offset, taken.used);
         match taken.stop {
@@ -209,6 +211,15 @@ impl Flow {
                 self.tailer.note_scanned(key, scanned);
                 None
             }
+        }
+    }
+
+    /// Says which log the next records are of, if their partition keys depend on it.
+    fn name_log(&mut self, key: FileKey) {
+        if !self.packer.knows_log(key)
+            && let Some(path) = self.tailer.log_path(key)
+        {
+            self.packer.set_log(key, &path.to_string_lossy());
         }
     }
 
@@ -418,6 +429,7 @@ impl Flow {
             self.submit_early(now.instant, outlet);
             return Some(Turn::Blocked);
         }
+        self.name_log(key);
         let held = self.window.from(key, position.offset).unwrap_or_default();
         let first = held.get(..limit).unwrap_or(held);
         let Some(behind) = self.tailer.position_at(key, end) else { return Some(Turn::Done) };

@@ -122,6 +122,12 @@ impl Flow {
         }
         self.metrics.records_truncated.increment(counts.truncated);
         self.metrics.records_unterminated.increment(counts.unterminated);
+        for (reason, keys) in [("missing", counts.keys.missing), ("too_long", counts.keys.too_long)]
+        {
+            if keys > 0 {
+                self.metrics.partition_keys_replaced(reason, keys);
+            }
+        }
         for (reason, skipped) in &counts.skipped {
             self.metrics.records_skipped(reason, *skipped);
             if *reason != REASON_HEADER {

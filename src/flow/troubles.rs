@@ -16,6 +16,8 @@ const FILES_MAX: usize = 5;
 /// What can happen to a record. The reasons are the packer's, so there are few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    KeyMissing,
+    KeyTooLong,
     NotCompared,
     Oversize(&'static str),
     Raw,
@@ -53,6 +55,8 @@ impl Troubles {
             (Kind::Truncated, counts.truncated),
             (Kind::WithoutMetadata, counts.without_metadata),
             (Kind::NotCompared, counts.not_compared),
+            (Kind::KeyMissing, counts.keys.missing),
+            (Kind::KeyTooLong, counts.keys.too_long),
         ];
         for (kind, records) in others.into_iter().chain(skipped) {
             if records > 0 {
@@ -105,6 +109,10 @@ impl Troubles {
 
     fn write(&self, flow: &str, kind: Kind, records: u64, files: &str) {
         match kind {
+            Kind::KeyMissing => tracing::warn!(%flow, records, %files,
+                "partition key missing; sent with the key of partitionKeyMissing"),
+            Kind::KeyTooLong => tracing::warn!(%flow, records, %files,
+                "partition key longer than 256 characters; sent with the first 256"),
             Kind::NotCompared => tracing::warn!(%flow, lines = records, %files,
                 "took too long to compare with a pattern and were taken not to match"),
             Kind::Oversize(policy) => {

@@ -38,6 +38,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Lines that took too long to compare with a pattern and were taken not to match.",
     ),
+    (
+        name::PARTITION_KEYS_REPLACED,
+        Counter,
+        Unit::Count,
+        "Partition keys that were not what partitionKey makes, by reason.",
+    ),
     (name::RECORDS_TRUNCATED, Counter, Unit::Count, "Records cut to the service's limit."),
     (
         name::RECORDS_UNTERMINATED,

@@ -35,6 +35,9 @@ pub mod name {
     pub const RECORDS_WITHOUT_METADATA: &str = "kinetail_records_without_metadata_total";
     /// Lines that took too long to compare with a pattern (counter; label `flow`).
     pub const LINES_NOT_COMPARED: &str = "kinetail_lines_not_compared_total";
+    /// Partition keys that were not what `partitionKey` makes (counter; labels `flow`, `reason`:
+    /// `missing`, `too_long`).
+    pub const PARTITION_KEYS_REPLACED: &str = "kinetail_partition_keys_replaced_total";
     /// Records cut to the service's limit (counter; label `flow`).
     pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
     /// Last lines that were sent without a line end (counter; label `flow`).
@@ -240,6 +243,12 @@ impl FlowMetrics {
     /// Counts records that a converter could not read, with the reason. Not for the hot path.
     pub fn records_raw_fallback(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_RAW_FALLBACK, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts partition keys that were not what their template makes. Not for the hot path.
+    pub fn partition_keys_replaced(&self, reason: &'static str, count: u64) {
+        counter!(name::PARTITION_KEYS_REPLACED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 

@@ -28,6 +28,7 @@ pub mod half;
 mod held;
 pub mod hole;
 pub mod links;
+mod log_path;
 mod look;
 pub mod memory;
 pub mod pattern;

@@ -47,6 +47,8 @@ pub struct World {
     outlet: Kept,
     /// Records of acknowledged batches, in order.
     pub stream: Vec<Vec<u8>>,
+    /// Their partition keys; empty for a Firehose flow.
+    pub keys: Vec<String>,
     rows: BTreeMap<FileKey, Checkpoint>,
     next_key: u64,
     known_flow: bool,
@@ -157,6 +159,7 @@ impl World {
             told: false,
             outlet: Kept::default(),
             stream: Vec::new(),
+            keys: Vec::new(),
             rows: BTreeMap::new(),
             next_key: 1,
             known_flow: false,
@@ -324,7 +327,9 @@ impl World {
     fn acknowledge(&mut self, mut submission: Submission) {
         let records = submission.body.records();
         let bytes = submission.body.data_bytes();
-        let data = records_of(&submission.body.finish());
+        let body = submission.body.finish();
+        let data = records_of(&body);
+        self.keys.extend(keys_of(&body));
         self.unwritten.extend_from_slice(&data);
         self.stream.extend(data);
         let outcome = Outcome {
@@ -448,6 +453,13 @@ pub fn append(path: &Path, bytes: &[u8]) {
 pub fn copy_truncate(from: &Path, to: &Path) {
     fs::copy(from, to).unwrap();
     File::options().write(true).open(from).unwrap().set_len(0).unwrap();
+}
+
+/// The partition keys of the records in a request body.
+fn keys_of(body: &[u8]) -> Vec<String> {
+    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let records = parsed["Records"].as_array().unwrap().iter();
+    records.filter_map(|record| Some(record["PartitionKey"].as_str()?.to_owned())).collect()
 }
 
 /// The data of the records in a request body.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 
+use super::keys::Keys;
 use crate::config::FlowConfig;
 use crate::config::diagnostics::quote;
 use crate::process::{Chain, Converted, ConverterConfig};
@@ -32,6 +33,8 @@ struct Sample {
     first_failure: Option<String>,
     /// The first line of a file that may be a header.
     header: Option<String>,
+    /// The partition keys of the records, if they come from a template.
+    keys: Option<Keys>,
 }
 
 /// Tries the beginning of some files, the newest first, and tells what becomes of it. Gives how
@@ -41,11 +44,11 @@ pub(super) fn describe(
     files: &[&Path],
     out: &mut dyn Write,
 ) -> io::Result<usize> {
-    if flow.converters.is_empty() && flow.multi_line_start.is_none() && flow.skip_header_lines == 0
-    {
+    let mut sample = Sample { keys: Keys::of(flow), ..Sample::default() };
+    let plain = flow.converters.is_empty() && flow.multi_line_start.is_none();
+    if plain && flow.skip_header_lines == 0 && sample.keys.is_none() {
         return Ok(0);
     }
-    let mut sample = Sample::default();
     let mut chain = Chain::new(&flow.converters);
     for path in files.iter().take(FILES_MAX) {
         // Why a file cannot be read is told elsewhere.
@@ -69,6 +72,9 @@ fn beginning(path: &Path, flow: &FlowConfig) -> io::Result<Vec<u8>> {
 impl Sample {
     fn take(&mut self, flow: &FlowConfig, path: &Path, bytes: &[u8], chain: &mut Chain) {
         let skip = usize::try_from(flow.skip_header_lines).unwrap_or(usize::MAX);
+        if let Some(keys) = &mut self.keys {
+            keys.begin(path);
+        }
         let mut record: Vec<u8> = Vec::new();
         let mut record_at = 1;
         for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -97,16 +103,24 @@ impl Sample {
     }
 
     fn convert(&mut self, path: &Path, at: usize, record: &[u8], chain: &mut Chain) {
-        if record.is_empty() || chain.is_empty() {
+        if record.is_empty() {
             return;
+        }
+        let mut take_key = |data: &[u8]| self.keys.iter_mut().for_each(|keys| keys.take(data));
+        if chain.is_empty() {
+            return take_key(record);
         }
         self.records += 1;
         let why = match chain.convert(record) {
-            Converted::Record(_) => {
+            Converted::Record(data) => {
+                take_key(data);
                 self.converted += 1;
                 return;
             }
-            Converted::Raw { converter, reason, .. } => format!("{converter}: {reason}"),
+            Converted::Raw { record, converter, reason } => {
+                take_key(record);
+                format!("{converter}: {reason}")
+            }
             Converted::Skipped { reason } => format!("it would be skipped ({reason})"),
         };
         if self.first_failure.is_none() {
@@ -146,6 +160,9 @@ impl Sample {
                 Some(first) => writeln!(out, ", first that did not: {first}")?,
                 None => writeln!(out)?,
             }
+        }
+        if let Some(keys) = &self.keys {
+            failures += keys.tell(out)?;
         }
         if let Some(header) = &self.header {
             writeln!(

@@ -5,6 +5,7 @@ mod documents;
 mod flow_files;
 mod flows;
 mod fuzz;
+mod partition_key;
 mod places;
 mod secrets;
 mod shipped;

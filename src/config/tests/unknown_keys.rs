@@ -141,7 +141,7 @@ fn a_key_inside_of_data_processing_options_is_sent_where_it_belongs() {
 #[test]
 fn a_key_of_another_program_gets_a_pointer_to_ours() {
     for (entry, part) in [
-        ("\"partitionKeyPattern\": \"x\"", "\"partitionKeyOption\" is RANDOM, or"),
+        ("\"partition_key\": \"x\"", "\"partitionKey\" of a flow"),
         ("\"tagFields\": {}", "ADDMETADATA"),
         ("\"metadataFields\": {}", "ADDMETADATA"),
         ("\"dataType\": \"x\"", "LOGTOJSON"),

@@ -1,12 +1,12 @@
 //! From records to batches, and from answers to what is sent next and what is written down.
 //!
 //! `body` encodes records straight into the bytes that go on the wire and `pack` goes from bytes
-//! of files to a batch, with `cut` for what is too large. `delivery` decides what of a batch is
-//! sent next, `gate` whether the
-//! destination is parked, `pace` how fast, `shards` which of them have room, `classify` what an
-//! error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
-//! of each record, and `ledger` how far each file is acknowledged. `call` has the ways in
-//! which a call ends. Nothing here knows the time, files or the network.
+//! of files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
+//! decides what of a batch is sent next, `gate` whether the destination is parked, `pace` how fast,
+//! `shards` which of them have room, `classify` what an error means, `retry` how long to wait,
+//! `window` how many batches at a time, `answer` what became of each record, and `ledger` how far
+//! each file is acknowledged. `call` has the ways in which a call ends. Nothing here knows time,
+//! files or the network.
 
 pub mod answer;
 pub mod body;
@@ -15,6 +15,7 @@ pub mod classify;
 mod cut;
 pub mod delivery;
 pub mod gate;
+pub mod key;
 pub mod ledger;
 mod options;
 pub mod pace;

@@ -1,7 +1,9 @@
 //! What makes the batches of a flow: where they go and how records become them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::key::template::KeyTemplate;
 use kinetail_records::{ConverterConfig, Footer, LineStart};
 
 /// Where a flow's records go.
@@ -53,12 +55,14 @@ impl OversizeLine {
 }
 
 /// How a record's partition key is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PartitionKey {
     /// The lower-case hexadecimal MD5 of the record's data.
     Deterministic,
-    /// A random decimal number, evenly spread.
+    /// A random number, evenly spread.
     Random,
+    /// What a template makes of it.
+    Template(Arc<KeyTemplate>),
 }
 
 /// The delays between attempts: full jitter between zero and an exponentially growing bound.
@@ -80,7 +84,7 @@ pub struct PackOptions<'c> {
     /// A batch closes at this many bytes of data (and, for Kinesis, partition keys).
     pub max_buffer_bytes: usize,
     /// How partition keys are made (Kinesis only).
-    pub partition_key: PartitionKey,
+    pub partition_key: &'c PartitionKey,
     /// A record starts at each line on which this matches at the line's start.
     pub multi_line_start: Option<&'c LineStart>,
     /// A line, or a multi-line record, longer than this is handled by `oversize_line`.

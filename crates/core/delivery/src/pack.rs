@@ -6,12 +6,11 @@
 
 use std::time::Instant;
 
-use md5::{Digest, Md5};
-
-use super::body::{Body, Envelope, RandomKey};
+use super::body::{Body, Envelope};
 use super::cut::cut;
+use super::key::{Key, KeyCounts, KeyMaker};
 use super::{BatchId, Span};
-use crate::{Destination, OversizeLine, PackOptions, PartitionKey};
+use crate::{Destination, OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
 use kinetail_base::limits;
 use kinetail_records::splitter::{Ending, Next, Splitter};
@@ -79,6 +78,8 @@ pub struct Counts {
     pub oversize_at: Option<(FileKey, u64)>,
     /// Records that went without the metadata of the machine, because none is known.
     pub without_metadata: u64,
+    /// Partition keys that were not what their template makes.
+    pub keys: KeyCounts,
     /// Lines that took too long to compare with `multiLineStartPattern` or `fileFooterPattern`
     /// and were taken not to match.
     pub not_compared: u64,
@@ -105,14 +106,13 @@ pub struct Packer {
     oversize: OversizeLine,
     chain: Chain,
     footer: Option<Footer>,
-    partition_key: PartitionKey,
+    keys: KeyMaker,
     /// The greatest length of data, or of data and key together.
     record_bytes_max: usize,
     key_counts: bool,
     batch_records_max: usize,
     batch_bytes_max: usize,
     terminator: Vec<u8>,
-    random: fastrand::Rng,
     scratch: Vec<u8>,
     /// The beginning of a record that was too long.
     long: Vec<u8>,
@@ -142,20 +142,22 @@ impl Packer {
                 false,
             ),
         };
+        let keys = KeyMaker::new(options.partition_key, seed);
+        // A piece that had to be cut again would lose what is cut off.
+        let piece_bytes_max = record_bytes_max - keys.bytes_max();
         Self {
             envelope,
-            splitter: splitter(options, record_bytes_max)
+            splitter: splitter(options, piece_bytes_max)
                 .aggregating(options.aggregated_record_bytes),
             oversize: options.oversize_line,
             chain: Chain::new(options.converters),
             footer: options.file_footer.cloned(),
-            partition_key: options.partition_key,
+            keys,
             record_bytes_max,
             key_counts,
             batch_records_max: options.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
             batch_bytes_max: options.max_buffer_bytes.min(request_bytes_max),
             terminator: options.truncated_record_terminator.to_vec(),
-            random: fastrand::Rng::with_seed(seed),
             scratch: Vec::new(),
             long: Vec::new(),
             open: None,
@@ -221,6 +223,7 @@ impl Packer {
     pub fn take_counts(&mut self) -> Counts {
         self.counts.without_metadata += self.chain.take_without_metadata();
         self.counts.not_compared += self.splitter.take_over_limit();
+        self.counts.keys = self.keys.take_counts();
         std::mem::take(&mut self.counts)
     }
 
@@ -232,6 +235,17 @@ impl Packer {
     /// Says what is known about the machine, for converters that write it.
     pub fn set_facts(&mut self, facts: Option<Facts>) {
         self.chain.set_facts(facts);
+    }
+
+    /// Whether records of this file can be taken now; if not, [`Self::set_log`] comes first.
+    #[must_use]
+    pub fn knows_log(&mut self, file: FileKey) -> bool {
+        self.keys.knows_log(file)
+    }
+
+    /// Says under which path the log of a file is matched, for partition keys.
+    pub fn set_log(&mut self, file: FileKey, path: &str) {
+        self.keys.set_log(file, path);
     }
 
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
@@ -373,23 +387,25 @@ impl Packer {
                 }
             }
         };
-        let key = make_key(self.partition_key, data, &mut self.random);
-        let limit = self.record_bytes_max - if self.key_counts { key.len() } else { 0 };
+        let key = self.keys.make(data);
+        let key_bytes = if self.key_counts { key.as_str().len() } else { 0 };
+        let limit = self.record_bytes_max - key_bytes;
         let truncated = data.len() > limit;
         let data =
             if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
-        let counted = data.len() + if self.key_counts { key.len() } else { 0 };
+        let counted = data.len() + key_bytes;
         let body = &mut open.body;
         if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {
             open.full = true;
             return false;
         }
         match key {
-            Key::OfData(digits) => body.push(data, digits.as_str()),
             Key::Random(key) => body.push_with_random_key(data, key),
+            key => body.push(data, key.as_str()),
         }
+        self.keys.count();
         // No further record is smaller than its key and, where nothing is converted, its line end.
-        let smallest = counted - data.len() + usize::from(self.chain.is_empty());
+        let smallest = self.keys.bytes_min(key_bytes) + usize::from(self.chain.is_empty());
         open.full = body.records() >= self.batch_records_max
             || body.counted_bytes() + smallest > self.batch_bytes_max;
         self.counts.read += 1;
@@ -423,14 +439,12 @@ impl OpenBatch {
     }
 }
 
-fn splitter(options: &PackOptions<'_>, record_bytes_max: usize) -> Splitter {
+fn splitter(options: &PackOptions<'_>, piece_bytes_max: usize) -> Splitter {
     let start = options.multi_line_start.cloned();
     match options.oversize_line {
         OversizeLine::Drop | OversizeLine::Truncate => Splitter::new(start, options.max_line_bytes),
         OversizeLine::Split => {
-            // A piece that had to be cut again would lose what is cut off.
-            let piece = record_bytes_max - KEY_BYTES_MAX;
-            Splitter::new(start, options.max_line_bytes.min(piece)).in_pieces()
+            Splitter::new(start, options.max_line_bytes.min(piece_bytes_max)).in_pieces()
         }
     }
 }
@@ -446,51 +460,4 @@ fn add(counts: &mut Vec<(&'static str, u64)>, reason: &'static str, count: u64) 
 /// The newest span of a file; looked for from the back, where it nearly always is.
 fn span_of(spans: &mut [Span], file: FileKey) -> Option<&mut Span> {
     spans.iter_mut().rev().find(|span| span.file == file)
-}
-
-/// The longest key that is made here: a hexadecimal MD5.
-const KEY_BYTES_MAX: usize = 32;
-
-/// The partition key of one record.
-enum Key {
-    OfData(Md5Digits),
-    Random(RandomKey),
-}
-
-/// An MD5 in lower-case hexadecimal digits.
-struct Md5Digits([u8; KEY_BYTES_MAX]);
-
-impl Key {
-    fn len(&self) -> usize {
-        match self {
-            Self::OfData(digits) => digits.as_str().len(),
-            Self::Random(key) => key.as_str().len(),
-        }
-    }
-}
-
-impl Md5Digits {
-    fn of(data: &[u8]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut out = [0; KEY_BYTES_MAX];
-        for (byte, pair) in Md5::digest(data).iter().zip(out.chunks_exact_mut(2)) {
-            if let [high, low] = pair {
-                *high = DIGITS[usize::from(byte >> 4)];
-                *low = DIGITS[usize::from(byte & 15)];
-            }
-        }
-        Self(out)
-    }
-
-    fn as_str(&self) -> &str {
-        // Hexadecimal digits are always valid text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-fn make_key(option: PartitionKey, data: &[u8], random: &mut fastrand::Rng) -> Key {
-    match option {
-        PartitionKey::Random => Key::Random(RandomKey::of(random.u32(..))),
-        PartitionKey::Deterministic => Key::OfData(Md5Digits::of(data)),
-    }
 }

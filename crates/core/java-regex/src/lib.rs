@@ -129,6 +129,15 @@ pub fn compile_match_pattern(java: &str) -> Result<Pattern, PatternError> {
     Pattern::compile(java, Flags::default(), Reach::Whole)
 }
 
+/// Compiles a pattern that is searched for in a text, as Java's `Matcher.find` does.
+///
+/// # Errors
+///
+/// As [`compile_match_pattern`].
+pub fn compile_search_pattern(java: &str) -> Result<Pattern, PatternError> {
+    Pattern::compile(java, Flags::default(), Reach::Part)
+}
+
 impl Pattern {
     fn compile(java: &str, flags: Flags, reach: Reach) -> Result<Self, PatternError> {
         let tree = parse(java, flags)?;
@@ -315,6 +324,26 @@ impl Matcher {
             (Worker::Machine(program), _) => {
                 self.by_machine = true;
                 self.machine.matches(program, text)
+            }
+            (Worker::Linear(_), None) => Ok(false),
+        }
+    }
+
+    /// Whether the text has a match somewhere, for a pattern of [`compile_search_pattern`]; then
+    /// the groups of the first one can be looked at.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn find(&mut self, text: &str) -> Result<bool, OverLimit> {
+        match (self.pattern.engine.worker(text)?, &mut self.locations) {
+            (Worker::Linear(regex), Some(locations)) => {
+                self.by_machine = false;
+                Ok(regex.captures_read(locations, text).is_some())
+            }
+            (Worker::Machine(program), _) => {
+                self.by_machine = true;
+                let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
+                Ok(self.machine.find_at(program, &mut run, 0)?.is_some())
             }
             (Worker::Linear(_), None) => Ok(false),
         }

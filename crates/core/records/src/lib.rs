@@ -34,8 +34,8 @@ pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT
 pub use formats::LogFormat;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
 pub use kinetail_java_regex::{
-    Finder, Footer, Impossible, LineStart, OverLimit, Pattern, PatternError, compile_match_pattern,
-    impossible, matches_nothing,
+    Finder, Footer, Impossible, LineStart, Matcher, OverLimit, Pattern, PatternError,
+    compile_match_pattern, compile_search_pattern, impossible, matches_nothing, text::decode,
 };
 pub use split::CsvDelimiter;
 pub use value::JsonValue;

@@ -1,0 +1,149 @@
+//! `partitionKeyOption`, and `partitionKey` with what belongs to it.
+
+use std::sync::Arc;
+
+use super::PartitionKey;
+use super::diagnostics::{Findings, Kind};
+use super::file::FlowFile;
+use super::flow::{bad_pattern, warn_of_impossible};
+use super::slot::Slot;
+use crate::batch::key::template::{KeyTemplate, MissingKey, Surroundings, TemplateError};
+use crate::process::{Pattern, compile_search_pattern};
+use kinetail_base::limits::PARTITION_KEY_CHARS_MAX;
+
+/// Where the kernel tells the name of this host.
+const HOST_FILE: &str = "/proc/sys/kernel/hostname";
+
+/// What `partitionKeyMissing: constant` puts in place of a key, unless it is said.
+const MISSING_DEFAULT: &str = "missing";
+
+/// `partitionKeyOption`, which has no values with a template in them.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Deterministic,
+    Random,
+}
+
+const OPTIONS: &[(&str, Choice)] =
+    &[("RANDOM", Choice::Random), ("DETERMINISTIC", Choice::Deterministic)];
+
+/// Whether a constant stands for a key that is missing.
+const MISSING: &[(&str, bool)] = &[("random", false), ("constant", true)];
+
+/// How the partition keys of a flow are made.
+pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) -> PartitionKey {
+    let (option, template) = (file.partition_key_option, file.partition_key);
+    if firehose {
+        for slot in [option, template] {
+            without_effect(slot, "on a Firehose flow", findings);
+        }
+        warn_of_helpers(file, findings);
+        return PartitionKey::Random;
+    }
+    let choice = option.choice(findings, OPTIONS, Choice::Random);
+    let Some(text) = template.text(findings) else {
+        warn_of_helpers(file, findings);
+        return match choice {
+            Choice::Deterministic => PartitionKey::Deterministic,
+            Choice::Random => PartitionKey::Random,
+        };
+    };
+    if option.is_given() && !option.is_null() {
+        let message = "'partitionKey' and 'partitionKeyOption' cannot both be given".to_owned();
+        template.error(findings, Kind::Conflict, message).help(
+            "take one out: partitionKey makes a key of each record, partitionKeyOption says RANDOM \
+             or DETERMINISTIC",
+        );
+    }
+    let pattern = pattern(file.partition_key_pattern, findings);
+    let missing = missing(file, findings);
+    let host = std::fs::read_to_string(HOST_FILE).ok();
+    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty());
+    let variable = |name: &str| std::env::var(name).ok();
+    let surroundings = Surroundings { host, variable: &variable };
+    match KeyTemplate::parse(text, pattern.as_ref(), missing, surroundings) {
+        Ok(template) => {
+            if !template.needs_pattern() {
+                without_effect(
+                    file.partition_key_pattern,
+                    "without {match.N} in 'partitionKey'",
+                    findings,
+                );
+            }
+            PartitionKey::Template(Arc::new(template))
+        }
+        Err(error) => {
+            // A pattern that is broken was reported already.
+            let reported = matches!(error, TemplateError::NoPattern { .. })
+                && file.partition_key_pattern.is_given();
+            if !reported {
+                bad_template(template, &error, findings);
+            }
+            PartitionKey::Random
+        }
+    }
+}
+
+fn bad_template(slot: Slot<'_>, error: &TemplateError, findings: &mut Findings<'_>) {
+    let message = format!("'{}' {} is no template: {error}", slot.name(), slot.quoted(findings));
+    let help = match error {
+        TemplateError::NoPattern { .. } | TemplateError::Group { .. } => {
+            "partitionKeyPattern is searched for in each record, and {match.1} is its first group"
+        }
+        TemplateError::Variable { .. } => {
+            "set it for the service, for example with Environment= in a unit, or write its value"
+        }
+        TemplateError::Brace { .. }
+        | TemplateError::Empty
+        | TemplateError::Host
+        | TemplateError::Unknown { .. } => {
+            "write text, {record.FIELD}, {match.N}, {file}, {path}, {host} or {env.NAME}"
+        }
+    };
+    slot.error(findings, Kind::Invalid, message).help(help);
+}
+
+fn pattern(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Pattern> {
+    let text = slot.text_not_empty(findings)?;
+    match compile_search_pattern(text) {
+        Ok(pattern) => {
+            warn_of_impossible(slot, text, findings);
+            Some(pattern)
+        }
+        Err(error) => {
+            bad_pattern(slot, &error, findings);
+            None
+        }
+    }
+}
+
+fn missing(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> MissingKey {
+    let slot = file.partition_key_missing_value;
+    if !file.partition_key_missing.choice(findings, MISSING, false) {
+        without_effect(slot, "unless 'partitionKeyMissing' is constant", findings);
+        return MissingKey::Random;
+    }
+    let constant = slot.text(findings).unwrap_or(MISSING_DEFAULT);
+    if !(1..=PARTITION_KEY_CHARS_MAX).contains(&constant.chars().count()) {
+        let message = format!("'{}' {} is no partition key", slot.name(), slot.quoted(findings));
+        slot.error(findings, Kind::OutOfRange, message)
+            .help(format!("a key has 1 to {PARTITION_KEY_CHARS_MAX} characters"));
+    }
+    MissingKey::Constant(constant.to_owned())
+}
+
+/// Keys that say more about `partitionKey`, which is not there.
+fn warn_of_helpers(file: &FlowFile<'_>, findings: &mut Findings<'_>) {
+    let helpers =
+        [file.partition_key_missing, file.partition_key_missing_value, file.partition_key_pattern];
+    for slot in helpers {
+        without_effect(slot, "without 'partitionKey'", findings);
+    }
+}
+
+fn without_effect(slot: Slot<'_>, when: &str, findings: &mut Findings<'_>) {
+    if slot.is_given() {
+        let message = format!("'{}' has no effect {when}", slot.name());
+        slot.warn(findings, Kind::NoEffect, message).help("take it out");
+    }
+}

@@ -1,0 +1,101 @@
+//! `partitionKey`, and what belongs to it.
+
+use super::super::PartitionKey;
+use super::*;
+use crate::batch::key::KeyMaker;
+
+fn key_of(text: &str, record: &str) -> String {
+    let mut maker = KeyMaker::new(&flow(text).partition_key, 1);
+    maker.make(record.as_bytes()).as_str().to_owned()
+}
+
+#[test]
+fn a_template_makes_keys() {
+    let user = kinesis(r#""partitionKey": "u-{record.user}""#);
+    assert_eq!(key_of(&user, r#"{"user": 7}"#), "u-7");
+    let random = key_of(&user, "no json");
+    assert_eq!((random.len(), random.starts_with("u-")), (8, false), "random where it is missing");
+    let constant = kinesis(
+        r#""partitionKey": "{record.user}", "partitionKeyMissing": "constant",
+           "partitionKeyMissingValue": "nobody""#,
+    );
+    assert_eq!(key_of(&constant, "no json"), "nobody");
+    let constant = kinesis(r#""partitionKey": "{record.u}", "partitionKeyMissing": "constant""#);
+    assert_eq!(key_of(&constant, "no json"), "missing");
+    let group = kinesis(r#""partitionKey": "{match.1}", "partitionKeyPattern": "user=(\\w+)""#);
+    assert_eq!(key_of(&group, "x user=ann y"), "ann");
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(key_of(&kinesis(r#""partitionKey": "{host}""#), ""), host.trim());
+    let path = std::env::var("PATH").unwrap();
+    let path: String = path.chars().take(256).collect();
+    assert_eq!(key_of(&kinesis(r#""partitionKey": "{env.PATH}""#), ""), path);
+}
+
+#[test]
+fn a_template_and_an_option_are_one_too_many() {
+    let (kind, message, help) =
+        error(&kinesis(r#""partitionKey": "x", "partitionKeyOption": "RANDOM""#));
+    assert_eq!(kind, Kind::Conflict);
+    assert_eq!(message, "'partitionKey' and 'partitionKeyOption' cannot both be given");
+    assert!(help.starts_with("take one out"));
+    let null = kinesis(r#""partitionKey": "x", "partitionKeyOption": null"#);
+    assert!(matches!(flow(&null).partition_key, PartitionKey::Template(_)));
+}
+
+#[test]
+fn what_is_no_template_is_an_error() {
+    for (entries, part) in [
+        (r#""partitionKey": """#, "it is empty"),
+        (r#""partitionKey": "{""#, "a '{' stands alone"),
+        (r#""partitionKey": "a}""#, "a '}' stands alone"),
+        (r#""partitionKey": "{user}""#, "{user} is not known"),
+        (r#""partitionKey": "{match.1}""#, "{match.1} needs a partitionKeyPattern"),
+        (
+            r#""partitionKey": "{match.2}", "partitionKeyPattern": "(a)""#,
+            "partitionKeyPattern has 1 groups and no group 2",
+        ),
+        (
+            r#""partitionKey": "{env.KINETAIL_NOT_SET}""#,
+            "the environment variable KINETAIL_NOT_SET is not set",
+        ),
+        (r#""partitionKey": "{match.1}", "partitionKeyPattern": "(""#, "is no regular expression"),
+        (
+            r#""partitionKey": "x", "partitionKeyMissing": "constant",
+               "partitionKeyMissingValue": """#,
+            "is no partition key",
+        ),
+        (
+            r#""partitionKey": "x", "partitionKeyMissing": "drop""#,
+            "legal values are random, constant",
+        ),
+    ] {
+        let (_, message, _) = error(&kinesis(entries));
+        assert!(message.contains(part), "{entries}: {message}");
+    }
+}
+
+#[test]
+fn keys_that_do_nothing_are_told() {
+    for (text, name, when) in [
+        (firehose(r#""partitionKey": "x""#), "partitionKey", "on a Firehose flow"),
+        (kinesis(r#""partitionKeyPattern": "x""#), "partitionKeyPattern", "without 'partitionKey'"),
+        (
+            kinesis(r#""partitionKeyMissing": "random""#),
+            "partitionKeyMissing",
+            "without 'partitionKey'",
+        ),
+        (
+            kinesis(r#""partitionKey": "x", "partitionKeyPattern": "y""#),
+            "partitionKeyPattern",
+            "without {match.N} in 'partitionKey'",
+        ),
+        (
+            kinesis(r#""partitionKey": "x", "partitionKeyMissingValue": "y""#),
+            "partitionKeyMissingValue",
+            "unless 'partitionKeyMissing' is constant",
+        ),
+    ] {
+        let (kind, message, _) = warning(&text);
+        assert_eq!((kind, message), (Kind::NoEffect, format!("'{name}' has no effect {when}")));
+    }
+}
