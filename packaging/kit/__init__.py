@@ -1,0 +1,1 @@
+"""What packaging/build is made of."""

@@ -1,0 +1,64 @@
+"""What the formats share: where things are, what processors are called, running programs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Arch = namedtuple("Arch", "rust rpm oci")
+
+# By their names in Debian.
+ARCHES = {
+    "amd64": Arch("x86_64", "x86_64", "amd64"),
+    "arm64": Arch("aarch64", "aarch64", "arm64"),
+}
+
+SUMMARY = "Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose"
+DESCRIPTION = """It follows log files through every kind of rotation, turns their lines into records
+and delivers each at least once. It takes the configuration and the positions of
+the Java Kinesis Agent."""
+MAINTAINER = "kinetail maintainers <maintainers@kinetail.invalid>"
+
+
+class Failure(Exception):
+    """Something that a person has to put right."""
+
+
+def log(text):
+    print(f"packaging/build: {text}", file=sys.stderr, flush=True)
+
+
+def run(command, capture=False, env=None, cwd=ROOT):
+    """Runs a program; its failure is ours."""
+    command = [str(part) for part in command]
+    try:
+        done = subprocess.run(
+            command,
+            check=True,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE if capture else sys.stderr,
+            text=True,
+        )
+    except FileNotFoundError as error:
+        raise Failure(f"cannot run {command[0]}: {error.strerror}; install it") from error
+    return done.stdout
+
+
+def version():
+    text = (ROOT / "Cargo.toml").read_text()
+    return re.search(r'(?ms)^\[workspace\.package\].*?^version = "([^"]+)"', text).group(1)
+
+
+def epoch():
+    """The time that everything in a package has, so that one commit gives one package."""
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        return int(os.environ["SOURCE_DATE_EPOCH"])
+    try:
+        return int(run(["git", "log", "-1", "--format=%ct"], capture=True))
+    except subprocess.CalledProcessError:
+        return 0
