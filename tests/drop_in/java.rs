@@ -16,14 +16,14 @@ const TABLE: &str = "create table if not exists FILE_CHECKPOINTS(flow text, path
 const TIME: &str = "strftime('%Y-%m-%d %H:%M:%f', ?7 / 1000.0, 'unixepoch')";
 
 /// A database of the Java agent.
-pub(super) struct JavaDatabase {
-    pub(super) path: PathBuf,
+pub(crate) struct JavaDatabase {
+    pub(crate) path: PathBuf,
 }
 
 /// What one row says.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) path: PathBuf,
+pub(crate) struct Row {
+    pub(crate) path: PathBuf,
     pub(super) file_id: String,
     pub(super) modified_millis: u64,
     pub(super) size: u64,
@@ -33,7 +33,7 @@ pub(super) struct Row {
 
 impl Row {
     /// The row of a file that is there: written now, at this offset.
-    pub(super) fn of(path: &Path, offset: u64) -> Self {
+    pub(crate) fn of(path: &Path, offset: u64) -> Self {
         let meta = fs::metadata(path).unwrap();
         Self {
             path: path.to_owned(),
@@ -53,13 +53,13 @@ impl Row {
 
 impl JavaDatabase {
     /// An empty one.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Connection::open(&path).unwrap().execute_batch(TABLE).unwrap();
         Self { path }
     }
 
     /// Writes a row, as a checkpoint of this flow.
-    pub(super) fn save(&self, flow: &str, row: &Row) {
+    pub(crate) fn save(&self, flow: &str, row: &Row) {
         let sql = format!(
             "INSERT OR REPLACE INTO FILE_CHECKPOINTS VALUES
             (?1, ?2, ?3, ?4, ?5, ?6, {TIME})"

@@ -3,7 +3,7 @@
 
 mod failures;
 mod import;
-mod java;
+pub(crate) mod java;
 mod map;
 mod migrating;
 mod requests;

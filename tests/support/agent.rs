@@ -181,7 +181,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    fn spawn(mut command: Command) -> Self {
+    /// Starts this command.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().unwrap();
