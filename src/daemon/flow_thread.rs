@@ -22,9 +22,8 @@ use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
 use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
-use crate::send::firehose::FirehoseTransport;
-use crate::send::kinesis::KinesisTransport;
 use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
+use crate::send::wire::Operation;
 use crate::send::{SenderEvent, Submission};
 use crate::tail::dates;
 use crate::tail::disk::DiskGuard;
@@ -260,21 +259,13 @@ async fn start_sender(
     tasks: &mut JoinSet<()>,
 ) -> Result<AbortHandle, DaemonError> {
     let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
-    let service = match &flow.destination {
-        Destination::Firehose { .. } => Service::Firehose,
-        Destination::Kinesis { .. } => Service::Kinesis,
+    let (service, operation) = match &flow.destination {
+        Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
+        Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
     };
     config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
-    Ok(match &flow.destination {
-        Destination::Kinesis { .. } => {
-            let transport = KinesisTransport::new(shared.aws.kinesis(&flow.aws).await?);
-            tasks.spawn(sender::run(transport, queue, events, config))
-        }
-        Destination::Firehose { .. } => {
-            let transport = FirehoseTransport::new(shared.aws.firehose(&flow.aws).await);
-            tasks.spawn(sender::run(transport, queue, events, config))
-        }
-    })
+    let wire = shared.aws.wire(operation, &flow.aws).await?;
+    Ok(tasks.spawn(sender::run(wire, queue, events, config)))
 }
 
 fn sender_config(shared: &Shared, config: &FlowConfig, metrics: FlowMetrics) -> SenderConfig {

@@ -99,7 +99,7 @@ impl Ambient {
 }
 
 /// As the clients of the SDK find it. The names of services are those that the SDK knows them by.
-fn endpoint(shared: &SdkConfig, service: &'static str) -> Option<AmbientEndpoint> {
+pub(super) fn endpoint(shared: &SdkConfig, service: &'static str) -> Option<AmbientEndpoint> {
     let key = ServiceConfigKey::builder()
         .service_id(service)
         .env(VARIABLE)

@@ -1,9 +1,9 @@
-//! Builds the long-lived AWS clients from the configuration: regions, endpoints, credentials and
-//! timeouts, one client for each flow and one for `CloudWatch`.
+//! Puts the SDK's parts together as the configuration wants them: regions, endpoints, credentials
+//! and timeouts. A flow gets a [`Wire`], for its records; `check` gets the typed clients of the
+//! services, and so do the metrics for `CloudWatch`.
 //!
-//! The SDK's own retries are off for the data services, because partial failures, backoff and
-//! shutdown are the sender's; for `CloudWatch` they are on. Credentials and their cache are shared
-//! by all clients that use the same role. No error here contains a secret.
+//! The SDK's own retries are off for the data services; for `CloudWatch` they are on. Credentials
+//! are asked for once for all that use the same role. No error here contains a secret.
 
 mod place;
 
@@ -25,9 +25,9 @@ use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::credentials::{self, Keepers};
-use super::http::{self, CaBundleError};
-use super::protocol::PreEncodedProtocol;
-use super::user_agent::UserAgentHeader;
+use super::http::{CaBundleError, Http};
+use super::user_agent::{self, UserAgentHeader};
+use super::wire::{Operation, Parts, Wire};
 use crate::config::site::{self, Service, Site};
 use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig};
 
@@ -47,12 +47,18 @@ const CREDENTIALS_TIME_MAX_IN_CHECK: Duration = Duration::from_secs(25);
 /// agent, and where emulators are.
 pub const REGION_DEFAULT: &str = "us-east-1";
 
+/// What is spoken to where no endpoint is set: something outside of this host.
+const AWS_URL: &str = "https://amazonaws.com";
+
 /// Why a client cannot be built.
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// The certificates to believe cannot be used.
     #[error("cannot use the certificates of {0}")]
     CaBundle(#[from] CaBundleError),
+    /// Nobody could be asked for credentials.
+    #[error("there is nobody to ask for credentials")]
+    NoCredentials,
     /// The system has no thread for credentials.
     #[error("cannot start the thread for credentials: {0}; raise the limit on processes")]
     Thread(io::Error),
@@ -75,6 +81,7 @@ pub struct Aws {
     config: AwsConfig,
     /// With the credentials that no role is assumed for.
     shared: SdkConfig,
+    http: Http,
     /// What the machine says about the region; asked at most once, and only if it matters.
     machine_region: OnceCell<Option<Region>>,
     /// Each role once, whoever uses it: they share its credentials.
@@ -103,7 +110,8 @@ impl Aws {
 
     async fn load_with(config: &AwsConfig, patience: Duration) -> Result<Self, ClientError> {
         let keepers = Keepers::start(patience).map_err(ClientError::Thread)?;
-        let client = http::client()?;
+        let http = Http::from_environment()?;
+        let client = http.client();
         let providers = ProviderConfig::without_region().with_http_client(client.clone());
         let machine_region = OnceCell::new();
         let mut region = configured_region(config);
@@ -131,13 +139,44 @@ impl Aws {
         Ok(Self {
             config: config.clone(),
             shared,
+            http,
             machine_region,
             roles: Mutex::default(),
             keepers,
         })
     }
 
-    /// The client for a flow to Kinesis.
+    /// The way of a flow's records to Kinesis or Firehose. The connections belong to the runtime
+    /// that it is used in.
+    ///
+    /// # Errors
+    /// [`ClientError::NoRegion`] as for [`Self::kinesis`].
+    pub async fn wire(
+        &self,
+        operation: Operation,
+        flow: &FlowAwsConfig,
+    ) -> Result<Wire, ClientError> {
+        let service = operation.service();
+        let region = match operation {
+            Operation::PutRecords => self.kinesis_region(flow).await?,
+            Operation::PutRecordBatch => self.firehose_region(flow),
+        };
+        let site = self.wire_site(service, flow, region.as_ref());
+        let credentials = match &flow.role {
+            Some(role) => Some(self.assumed(role).await),
+            None => self.shared.credentials_provider(),
+        };
+        let url = site.endpoint.as_deref().unwrap_or(AWS_URL);
+        Ok(Wire::new(Parts {
+            operation,
+            connector: self.http.connector(url),
+            credentials: credentials.ok_or(ClientError::NoCredentials)?,
+            user_agents: user_agent::of(&self.config.user_agent, service, &self.shared, &site),
+            site,
+        }))
+    }
+
+    /// The typed client of Kinesis for a flow.
     ///
     /// # Errors
     /// [`ClientError::NoRegion`] if neither the configuration nor the machine names a region and
@@ -146,20 +185,12 @@ impl Aws {
         &self,
         flow: &FlowAwsConfig,
     ) -> Result<aws_sdk_kinesis::Client, ClientError> {
-        let service = Service::Kinesis;
-        let site = Site::of(service, &self.config, flow);
-        let no_region =
-            ClientError::NoRegion { service: service.name(), key: service.region_key() };
-        let region = self
-            .region(&site)
-            .await
-            .or_else(|| site.is_custom().then(|| Region::from_static(REGION_DEFAULT)))
-            .ok_or(no_region)?;
+        let site = Site::of(Service::Kinesis, &self.config, flow);
+        let region = self.kinesis_region(flow).await?;
         let mut builder = aws_sdk_kinesis::config::Builder::from(&self.shared)
             .region(region)
             .interceptor(UserAgentHeader(self.config.user_agent.clone()))
-            .retry_config(RetryConfig::disabled())
-            .protocol(PreEncodedProtocol::json());
+            .retry_config(RetryConfig::disabled());
         if let Some(role) = &flow.role {
             builder.set_credentials_provider(Some(self.assumed(role).await));
         }
@@ -169,18 +200,14 @@ impl Aws {
         Ok(aws_sdk_kinesis::Client::from_conf(builder.build()))
     }
 
-    /// The client for a flow to Firehose.
+    /// The typed client of Firehose for a flow.
     pub async fn firehose(&self, flow: &FlowAwsConfig) -> aws_sdk_firehose::Client {
         let site = Site::of(Service::Firehose, &self.config, flow);
-        let region = match site.region {
-            Some((name, _)) => Region::new(name.to_owned()),
-            None => self.firehose_region_of_old(&site),
-        };
+        let region = self.firehose_region(flow);
         let mut builder = aws_sdk_firehose::config::Builder::from(&self.shared)
             .region(region)
             .interceptor(UserAgentHeader(self.config.user_agent.clone()))
-            .retry_config(RetryConfig::disabled())
-            .protocol(PreEncodedProtocol::json());
+            .retry_config(RetryConfig::disabled());
         if let Some(role) = &flow.role {
             builder.set_credentials_provider(Some(self.assumed(role).await));
         }
@@ -227,6 +254,25 @@ impl Aws {
         let provider = Box::pin(assuming).await;
         roles.insert(role.clone(), provider.clone());
         provider
+    }
+
+    async fn kinesis_region(&self, flow: &FlowAwsConfig) -> Result<Region, ClientError> {
+        let service = Service::Kinesis;
+        let site = Site::of(service, &self.config, flow);
+        let no_region =
+            ClientError::NoRegion { service: service.name(), key: service.region_key() };
+        self.region(&site)
+            .await
+            .or_else(|| site.is_custom().then(|| Region::from_static(REGION_DEFAULT)))
+            .ok_or(no_region)
+    }
+
+    fn firehose_region(&self, flow: &FlowAwsConfig) -> Region {
+        let site = Site::of(Service::Firehose, &self.config, flow);
+        match site.region {
+            Some((name, _)) => Region::new(name.to_owned()),
+            None => self.firehose_region_of_old(&site),
+        }
     }
 
     /// Where the Java agent looks for Firehose if no key says where it is. It asks neither the
@@ -306,6 +352,7 @@ mod tests {
         Aws {
             config,
             shared,
+            http: Http::from_environment().expect("no certificates are asked for"),
             machine_region: OnceCell::new_with(Some(None)),
             roles: Mutex::default(),
             keepers: Keepers::start(CREDENTIALS_TIME_MAX).expect("a thread"),

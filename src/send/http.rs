@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -27,6 +27,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
 
+use super::client::CONNECT_TIMEOUT;
 use crate::config::site::host;
 
 /// Names the certificates to believe, for every AWS tool.
@@ -62,23 +63,50 @@ pub enum CaBundleError {
     },
 }
 
-/// The client, as the environment of the process wants it.
-///
-/// # Errors
-/// [`CaBundleError`] if `AWS_CA_BUNDLE` names something that cannot be used.
-pub fn client() -> Result<SharedHttpClient, CaBundleError> {
-    let bundle = std::env::var_os(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty());
-    let trust = match bundle {
-        Some(path) => ca_bundle(Path::new(&path))?,
-        None => TrustStore::default(),
-    };
-    let wants_proxy = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !PROXY_VARIABLES.into_iter().any(wants_proxy) {
-        return Ok(client_over(trust, ProxyConfig::disabled()));
+/// How HTTP is spoken in the environment of this process.
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    trust: TrustStore,
+    /// `None` if no variable names a proxy.
+    proxy: Option<ProxyConfig>,
+}
+
+impl Http {
+    /// Looks at the environment.
+    ///
+    /// # Errors
+    /// [`CaBundleError`] if `AWS_CA_BUNDLE` names something that cannot be used.
+    pub(super) fn from_environment() -> Result<Self, CaBundleError> {
+        let bundle = std::env::var_os(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty());
+        let trust = match bundle {
+            Some(path) => ca_bundle(Path::new(&path))?,
+            None => TrustStore::default(),
+        };
+        let wants_proxy = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let proxy = PROXY_VARIABLES.into_iter().any(wants_proxy).then(ProxyConfig::from_env);
+        Ok(Self { trust, proxy })
     }
-    let outside = client_over(trust.clone(), ProxyConfig::from_env());
-    let direct = client_over(trust, ProxyConfig::disabled());
-    Ok(SharedHttpClient::new(Forked { outside, direct }))
+
+    /// The client that all typed clients share.
+    pub(super) fn client(&self) -> SharedHttpClient {
+        let direct = client_over(self.trust.clone(), ProxyConfig::disabled());
+        match self.proxy.clone() {
+            None => direct,
+            Some(proxy) => {
+                let outside = client_over(self.trust.clone(), proxy);
+                SharedHttpClient::new(Forked { outside, direct })
+            }
+        }
+    }
+
+    /// A connector, with connections of its own, for requests that all go to this URL. Without a
+    /// deadline for answers: that is the caller's.
+    pub(super) fn connector(&self, url: &str) -> SharedHttpConnector {
+        let proxy = self.proxy.clone().filter(|_| !stays_here(url));
+        let proxy = proxy.unwrap_or_else(ProxyConfig::disabled);
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        SharedHttpConnector::new(connector_over(&self.trust, proxy, Some(settings)))
+    }
 }
 
 /// Reads certificates and looks at each: the SDK would panic at one that is broken.
@@ -99,20 +127,25 @@ fn ca_bundle(path: &Path) -> Result<TrustStore, CaBundleError> {
 
 /// As the SDK makes its own client, but for certificates and proxies.
 fn client_over(trust: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector =
-            ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        // A context of a trust store alone is never refused.
-        if let Ok(context) = TlsContext::builder().with_trust_store(trust.clone()).build() {
-            connector.set_tls_context(context);
-        }
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.set_proxy_config(Some(proxy.clone()));
-        connector.build()
+    Builder::new().build_with_connector_fn(move |settings, _| {
+        connector_over(&trust, proxy.clone(), settings.cloned())
     })
+}
+
+fn connector_over(
+    trust: &TrustStore,
+    proxy: ProxyConfig,
+    settings: Option<HttpConnectorSettings>,
+) -> Connector {
+    let mut connector =
+        ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    // A context of a trust store alone is never refused.
+    if let Ok(context) = TlsContext::builder().with_trust_store(trust.clone()).build() {
+        connector.set_tls_context(context);
+    }
+    connector.set_connector_settings(settings);
+    connector.set_proxy_config(Some(proxy));
+    connector.build()
 }
 
 /// Whether a request to this URL may not go through a proxy.

@@ -3,30 +3,26 @@
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
 //! next), `gate` (whether the destination is parked), `pace` (how fast), `shards` (which of them
-//! have room), `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `kinesis` and
-//! `firehose` are the shells around the AWS SDK, with `protocol`, `express`, `sdk_error` and
-//! `client` (with `credentials`, `http`, `origin` and `user_agent`) beneath. A sender never drops a
-//! record without saying so in the [`Outcome`].
+//! have room), `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `wire` is
+//! the one way to a service, made of the AWS SDK's parts by `client` (with `credentials`, `http`,
+//! `origin` and `user_agent`). A sender never drops a record without saying so in the [`Outcome`].
 
 pub mod advice;
 pub mod ambient;
 pub mod client;
 pub mod credentials;
-pub mod express;
-pub mod firehose;
 pub mod http;
-pub mod kinesis;
 pub(crate) mod origin;
-pub mod protocol;
 pub mod sdk_error;
 pub mod sender;
 pub mod transport;
 pub mod user_agent;
+pub mod wire;
 
 #[cfg(test)]
 mod wire_tests;
 
 pub use kinetail_delivery::{
     DestinationHealth, Outcome, RejectedRecord, SenderEvent, Submission, answer, classify,
-    delivery, gate, ledger, pace, retry, shards, window,
+    delivery, error_answer, gate, ledger, pace, retry, shards, window,
 };

@@ -1,4 +1,4 @@
-//! The whole way from a [`Body`] through the AWS SDK to a socket and back, against a server that
+//! The whole way from a [`Body`] over a [`Wire`] to a socket and back, against a server that
 //! does exactly what a test tells it to and nothing that an emulator would smooth over.
 
 use std::sync::Mutex;
@@ -10,10 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::Answer;
 use super::classify::{Verdict, classify};
 use super::client::Aws;
-use super::firehose::FirehoseTransport;
-use super::kinesis::KinesisTransport;
-use super::protocol::ANSWER_BYTES_MAX;
 use super::transport::{CallError, CredentialFault, Payload, Transport};
+use super::wire::{ANSWER_BYTES_MAX, Operation, Wire};
 use crate::batch::body::{Body, Envelope};
 use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent};
 
@@ -124,26 +122,29 @@ async fn aws(config: &AwsConfig) -> Aws {
     Aws::load(config).await.expect("no certificates are asked for")
 }
 
+async fn wire(config: &AwsConfig) -> Wire {
+    let nobody = FlowAwsConfig::default();
+    aws(config).await.wire(Operation::PutRecords, &nobody).await.expect("a region")
+}
+
 fn kinesis_body(records: usize) -> Body {
     let mut body = Body::new(&Envelope::kinesis("orders"));
     (0..records).for_each(|number| body.push(format!("line {number}\n").as_bytes(), "key"));
     body
 }
 
-/// One call to Kinesis against this reply, once the long way and once the short way, which must
-/// make the same of it. The request of the short way, and what the transport made of it.
+/// One call to Kinesis against this reply, as the first and as the second of its wire, which must
+/// make the same of it. The request of the second, and what the wire made of it.
 async fn call(records: usize, reply: Reply) -> (Request, Result<Answer, CallError>) {
-    let (_, mut long) = calls(records, vec![reply.clone()]).await;
-    let (mut requests, mut short) = calls(records, vec![ok(ONE_TAKEN), reply]).await;
-    let (long, short) = (long.remove(0), short.remove(1));
-    assert_eq!(format!("{long:?}"), format!("{short:?}"));
-    if let Err(error) = &short {
+    let (_, mut first) = calls(records, vec![reply.clone()]).await;
+    let (mut requests, mut second) = calls(records, vec![ok(ONE_TAKEN), reply]).await;
+    let (first, second) = (first.remove(0), second.remove(1));
+    assert_eq!(format!("{first:?}"), format!("{second:?}"));
+    if let Err(error) = &second {
         assert!(!format!("{error} {error:?}").contains(SECRET));
     }
     assert_eq!(requests.len(), 2);
-    let request = requests.remove(1);
-    assert_eq!(request.header(LONG_WAY_HEADER), None);
-    (request, short)
+    (requests.remove(1), second)
 }
 
 /// One call after the other over one transport, each against its reply. The first is of one
@@ -153,12 +154,7 @@ async fn calls(
     replies: Vec<Reply>,
 ) -> (Vec<Request>, Vec<Result<Answer, CallError>>) {
     let server = Server::start().await;
-    let client = aws(&config(&server.url()))
-        .await
-        .kinesis(&FlowAwsConfig::default())
-        .await
-        .expect("a region");
-    let transport = KinesisTransport::new(client);
+    let transport = wire(&config(&server.url())).await;
     let count = replies.len();
     let puts = async {
         let mut results = Vec::new();
@@ -186,9 +182,6 @@ fn sealed(body: &mut Body) -> Payload {
 /// An answer to one record that was taken.
 const ONE_TAKEN: &str =
     r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
-
-/// Only the SDK itself sends this one.
-const LONG_WAY_HEADER: &str = "amz-sdk-invocation-id";
 
 fn ok(body: &str) -> Reply {
     Reply::Answer { status: 200, headers: "", body: body.as_bytes().to_vec() }
@@ -232,64 +225,157 @@ async fn the_signature_covers_our_bytes() {
     }
 }
 
-#[tokio::test]
-async fn both_ways_send_the_same_headers() {
-    let (requests, _) = calls(1, vec![ok(ONE_TAKEN), ok(ONE_TAKEN)]).await;
-    let headers = |request: &Request| {
-        let own = [LONG_WAY_HEADER, "amz-sdk-request", "authorization", "x-amz-date"];
-        let lines = request.head.lines().map(str::to_ascii_lowercase);
-        let mut lines: Vec<String> =
-            lines.filter(|line| !own.iter().any(|name| line.starts_with(name))).collect();
-        lines.sort();
-        lines
-    };
-    let [long, short] = requests.as_slice() else { panic!("two requests") };
-    assert!(long.header(LONG_WAY_HEADER).is_some() && short.header(LONG_WAY_HEADER).is_none());
-    assert_eq!(headers(long), headers(short));
+/// The headers, without those that belong to one call or have to do with its body.
+fn common_headers(request: &Request) -> Vec<String> {
+    let own = ["amz-sdk-", "authorization", "content-length", "x-amz-date"];
+    let lines = request.head.lines().map(str::to_ascii_lowercase);
+    let mut lines: Vec<String> =
+        lines.filter(|line| !own.iter().any(|name| line.starts_with(name))).collect();
+    lines.sort();
+    lines
+}
+
+fn signed_headers(request: &Request) -> &str {
+    let authorization = request.header("authorization").expect("it is signed");
+    let signed = authorization.split("SignedHeaders=").nth(1).expect("signed headers");
+    signed.split(',').next().expect("signed headers")
 }
 
 #[tokio::test]
-async fn the_user_agent_is_as_configured_on_both_ways() {
-    let agents = |requests: &[Request]| -> Vec<String> {
-        requests.iter().map(|r| r.header("user-agent").unwrap_or_default().to_owned()).collect()
+async fn the_headers_are_those_of_the_sdk() {
+    use aws_sdk_kinesis::primitives::Blob;
+    use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+
+    let server = Server::start().await;
+    let aws = aws(&config(&server.url())).await;
+    let nobody = FlowAwsConfig::default();
+    let puts = async {
+        let client = aws.kinesis(&nobody).await.expect("a region");
+        let record = PutRecordsRequestEntry::builder().data(Blob::new("line 0\n"));
+        let record = record.partition_key("key").build().expect("it has all");
+        let put = client.put_records().stream_name("orders").records(record).send();
+        put.await.expect("it is taken");
+        let client = aws.firehose(&nobody).await;
+        let put = client.put_record_batch().delivery_stream_name("orders");
+        put.set_records(Some(Vec::new())).send().await.expect("it is taken");
+        for operation in [Operation::PutRecords, Operation::PutRecordBatch] {
+            let wire = aws.wire(operation, &nobody).await.expect("a region");
+            wire.call(kinesis_body(1).finish().into()).await.expect("it is taken");
+        }
     };
+    let batch = r#"{"FailedPutCount":0,"RequestResponses":[]}"#;
+    let replies = vec![ok(ONE_TAKEN), ok(batch), ok(ONE_TAKEN), ok(batch)];
+    tokio::select! {
+        () = puts => {}
+        () = server.serve(replies) => unreachable!("it serves for ever"),
+    }
+    let requests = server.requests.into_inner().expect("no panic");
+    let [kinesis, firehose, our_kinesis, our_firehose] = requests.as_slice() else {
+        panic!("four requests")
+    };
+    for (sdk, ours) in [(kinesis, our_kinesis), (firehose, our_firehose)] {
+        assert!(sdk.header("amz-sdk-invocation-id").is_some());
+        assert_eq!(common_headers(sdk), common_headers(ours));
+        assert_eq!(signed_headers(sdk), signed_headers(ours));
+    }
+    // Member for member, too, where the SDK sends the same record.
+    let json = |request: &Request| -> serde_json::Value {
+        serde_json::from_slice(&request.body).expect("it is JSON")
+    };
+    assert_eq!(json(kinesis), json(our_kinesis));
+}
+
+#[tokio::test]
+async fn the_user_agent_is_as_configured() {
     let server = Server::start().await;
     let prefixed = UserAgent::Prefixed("mine/1".to_owned());
     let replaced = UserAgent::Replaced("all mine".to_owned());
     let puts = async {
         for user_agent in [prefixed, replaced] {
-            let config = AwsConfig { user_agent, ..config(&server.url()) };
-            let client = aws(&config).await.kinesis(&FlowAwsConfig::default()).await;
-            let transport = KinesisTransport::new(client.expect("a region"));
-            for _ in 0..2 {
-                let put = transport.put(kinesis_body(1).finish().into(), 1).await;
-                put.expect("it is taken");
-            }
+            let transport = wire(&AwsConfig { user_agent, ..config(&server.url()) }).await;
+            let put = transport.put(kinesis_body(1).finish().into(), 1).await;
+            put.expect("it is taken");
         }
     };
     tokio::select! {
         () = puts => {}
-        () = server.serve(vec![ok(ONE_TAKEN); 4]) => unreachable!("it serves for ever"),
+        () = server.serve(vec![ok(ONE_TAKEN); 2]) => unreachable!("it serves for ever"),
     }
-    let agents = agents(&server.requests.into_inner().expect("no panic"));
-    let [long, short, replaced_long, replaced_short] = agents.as_slice() else {
-        panic!("{agents:?}")
-    };
-    assert!(long.starts_with("mine/1 aws-sdk-rust/"), "{long}");
-    assert_eq!(long, short);
-    assert_eq!((replaced_long.as_str(), replaced_short.as_str()), ("all mine", "all mine"));
+    let requests = server.requests.into_inner().expect("no panic");
+    let [prefixed, replaced] = requests.as_slice() else { panic!("two requests") };
+    let agent = prefixed.header("user-agent").expect("there is one");
+    assert!(agent.starts_with("mine/1 aws-sdk-rust/"), "{agent}");
+    assert_eq!(replaced.header("user-agent"), Some("all mine"));
+    assert!(replaced.header("x-amz-user-agent").is_some_and(|sdk| sdk.starts_with("aws-sdk-rust")));
 }
 
 #[tokio::test]
-async fn after_a_failure_the_sdk_itself_makes_the_next_call() {
+async fn a_call_after_a_failure_is_like_any_other() {
     let taken = || ok(ONE_TAKEN);
     let replies = vec![taken(), error(500, "", ""), taken(), taken(), Reply::Close, taken()];
     let (requests, results) = calls(1, replies).await;
-    let long: Vec<bool> =
-        requests.iter().map(|request| request.header(LONG_WAY_HEADER).is_some()).collect();
-    assert_eq!(long, [true, false, true, false, false, true]);
+    for request in &requests {
+        assert_eq!(common_headers(request), common_headers(&requests[0]));
+        assert_eq!(request.body, requests[0].body);
+    }
     let well: Vec<bool> = results.iter().map(Result::is_ok).collect();
     assert_eq!(well, [true, false, true, true, false, true]);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_by_the_date_of_an_answer() {
+    let date = "date: Thu, 29 Nov 2035 12:00:00 GMT\r\n";
+    let skewed = r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
+    let replies = vec![error(403, date, skewed), ok(ONE_TAKEN), ok(ONE_TAKEN)];
+    let (requests, results) = calls(1, replies).await;
+    assert_eq!(results[0].as_ref().expect_err("skewed").code(), "InvalidSignatureException");
+    assert!(results[1].is_ok() && results[2].is_ok());
+    let date = |request: &Request| request.header("x-amz-date").expect("a date").to_owned();
+    let there = "20351129T12";
+    assert!(!date(&requests[0]).starts_with(there));
+    for request in &requests[1..] {
+        assert!(date(request).starts_with(there), "{}", date(request));
+        let authorization = request.header("authorization").expect("it is signed").to_owned();
+        let signed = hmac::sign(&request.head, &request.body, &date(request), SECRET);
+        assert_eq!(signed, signature(&authorization));
+    }
+}
+
+/// Answers on a connection for as long as the client keeps it, and counts connections.
+async fn serve_kept(listener: &TcpListener, replies: &[(u16, &str)]) -> usize {
+    let (mut connections, mut rest) = (0, replies.iter());
+    while !rest.as_slice().is_empty() {
+        let (mut socket, _) = listener.accept().await.expect("a connection");
+        connections += 1;
+        let mut first = [0];
+        while !rest.as_slice().is_empty() && socket.peek(&mut first).await.is_ok_and(|n| n > 0) {
+            let Some((status, body)) = rest.next() else { break };
+            read_request(&mut socket).await;
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
+            socket.write_all(head.as_bytes()).await.expect("somebody listens");
+        }
+    }
+    connections
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_until_a_server_fails_on_it() {
+    let throttled = r#"{"__type":"ThrottlingException"}"#;
+    for (middle, connections) in [((200, ONE_TAKEN), 1), ((400, throttled), 1), ((503, ""), 2)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let transport = wire(&config(&url)).await;
+        let replies = [(200, ONE_TAKEN), middle, (200, ONE_TAKEN)];
+        let puts = async {
+            for (status, _) in replies {
+                let put = transport.put(kinesis_body(1).finish().into(), 1).await;
+                assert_eq!(put.is_ok(), status == 200, "{put:?}");
+            }
+        };
+        let ((), counted) = tokio::join!(puts, serve_kept(&listener, &replies));
+        assert_eq!(counted, connections, "{middle:?}");
+    }
 }
 
 fn signature(authorization: &str) -> &str {
@@ -345,7 +431,7 @@ mod hmac {
 #[tokio::test]
 async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
     let server = Server::start().await;
-    let client = aws(&config(&server.url())).await.firehose(&FlowAwsConfig::default()).await;
+    let aws = aws(&config(&server.url())).await;
     let mut body = Body::new(&Envelope::firehose("to-s3"));
     body.push(b"a\n", "");
     body.push(b"b\n", "");
@@ -353,7 +439,8 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
         r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},"#,
         r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#
     );
-    let transport = FirehoseTransport::new(client);
+    let nobody = FlowAwsConfig::default();
+    let transport = aws.wire(Operation::PutRecordBatch, &nobody).await.expect("a region");
     let answer = tokio::select! {
         result = transport.put(body.finish().into(), 2) => result.expect("an answer"),
         () = server.serve(vec![ok(reply)]) => unreachable!("it serves for ever"),
@@ -443,15 +530,10 @@ async fn a_success_that_cannot_be_believed_is_ambiguous() {
 #[tokio::test]
 async fn a_body_can_be_used_again_after_its_call() {
     let server = Server::start().await;
-    let client = aws(&config(&server.url()))
-        .await
-        .kinesis(&FlowAwsConfig::default())
-        .await
-        .expect("a region");
-    let transport = KinesisTransport::new(client);
+    let transport = wire(&config(&server.url())).await;
     let answer = || ok(r#"{"FailedRecordCount":0,"Records":[]}"#);
     let puts = async {
-        for way in ["long", "short"] {
+        for way in ["first", "second"] {
             let mut body = kinesis_body(500);
             let result = transport.put(sealed(&mut body), 0).await;
             assert!(result.is_ok(), "{result:?}");
@@ -467,13 +549,9 @@ async fn a_body_can_be_used_again_after_its_call() {
 #[tokio::test]
 async fn a_refused_connection_is_not_ambiguous() {
     let server = Server::start().await;
-    let client = aws(&config(&server.url()))
-        .await
-        .kinesis(&FlowAwsConfig::default())
-        .await
-        .expect("a region");
+    let transport = wire(&config(&server.url())).await;
     drop(server);
-    let result = KinesisTransport::new(client).put(kinesis_body(1).finish().into(), 1).await;
+    let result = transport.put(kinesis_body(1).finish().into(), 1).await;
     let failure = result.expect_err("nobody listens");
     assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
     assert!(failure.message().contains("refused"), "{failure}");
@@ -500,11 +578,7 @@ async fn missing_credentials_are_told_apart() {
         (|| CredentialsError::provider_error("HTTP 503"), CredentialFault::Unavailable),
     ];
     for (make, expected) in cases {
-        let client =
-            aws(&config("http://127.0.0.1:1")).await.kinesis(&FlowAwsConfig::default()).await;
-        let config = client.expect("a region").config().to_builder();
-        let config = config.credentials_provider(Failing(make)).build();
-        let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));
+        let transport = wire(&config("http://127.0.0.1:1")).await.with_provider(Failing(make));
         let failure = transport.put(kinesis_body(1).finish().into(), 1).await.expect_err("no keys");
         assert!(
             matches!(&failure, CallError::Credentials { fault, .. } if *fault == expected),
@@ -541,15 +615,13 @@ impl aws_credential_types::provider::ProvideCredentials for HangsAfter {
 async fn nothing_is_ambiguous_while_credentials_are_waited_for() {
     for answers in [0, 1] {
         let server = Server::start().await;
-        let client = aws(&config(&server.url())).await.kinesis(&FlowAwsConfig::default()).await;
         let provider = HangsAfter { answers: answers.into() };
-        let config = client.expect("a region").config().to_builder();
-        let config = config.credentials_provider(provider).build();
-        let transport = KinesisTransport::new(aws_sdk_kinesis::Client::from_conf(config));
+        let transport = wire(&config(&server.url())).await.with_provider(provider);
         let hanging = async {
             if answers > 0 {
                 let taken = transport.put(kinesis_body(1).finish().into(), 1).await;
                 assert!(taken.is_ok(), "{taken:?}");
+                transport.forget_keys();
             }
             tokio::time::pause();
             transport.put(kinesis_body(1).finish().into(), 1).await

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::super::origin;
+use super::super::{ambient, origin, wire};
 use super::{Aws, REGION_DEFAULT};
 use crate::config::FlowAwsConfig;
 use crate::config::site::{Service, Site};
@@ -22,14 +22,9 @@ impl Aws {
             }
         };
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let own = format!("AWS_ENDPOINT_URL_{}", service.name().to_uppercase());
-        let url = match site.endpoint.map(str::to_owned).or_else(|| set(&own)) {
-            Some(url) => url,
-            None => match self.shared.endpoint_url() {
-                Some(url) => url.to_owned(),
-                None => self.endpoint_of_aws(service, &region).await,
-            },
-        };
+        let unknown = || format!("https://{}.{region}", service.name().to_lowercase());
+        let resolved = self.wire_site(service, flow, &region).resolve(None).await;
+        let url = resolved.map_or_else(|_| unknown(), |endpoint| endpoint.url().to_owned());
         Place {
             endpoint: origin::with_port(&url),
             credentials: origin::credentials_of(&self.config, flow, set, Path::is_file),
@@ -37,35 +32,24 @@ impl Aws {
         }
     }
 
-    /// Where AWS has a service in a region.
-    async fn endpoint_of_aws(&self, service: Service, region: &str) -> String {
-        use aws_sdk_firehose::config::endpoint as firehose;
-        use aws_sdk_firehose::config::endpoint::ResolveEndpoint as _;
-        use aws_sdk_kinesis::config::endpoint as kinesis;
-        use aws_sdk_kinesis::config::endpoint::ResolveEndpoint as _;
-
-        let (fips, dual_stack) = (self.shared.use_fips(), self.shared.use_dual_stack());
-        let resolved = match service {
-            Service::Firehose => {
-                let params = firehose::Params::builder().region(region);
-                match params.set_use_fips(fips).set_use_dual_stack(dual_stack).build() {
-                    Ok(params) => {
-                        firehose::DefaultResolver::new().resolve_endpoint(&params).await.ok()
-                    }
-                    Err(_) => None,
-                }
-            }
-            Service::CloudWatch | Service::Kinesis => {
-                let params = kinesis::Params::builder().region(region);
-                match params.set_use_fips(fips).set_use_dual_stack(dual_stack).build() {
-                    Ok(params) => {
-                        kinesis::DefaultResolver::new().resolve_endpoint(&params).await.ok()
-                    }
-                    Err(_) => None,
-                }
-            }
-        };
-        let unknown = || format!("https://{}.{region}", service.name().to_lowercase());
-        resolved.map_or_else(unknown, |endpoint| endpoint.url().to_owned())
+    /// What the endpoint rules of a service are asked with for a flow: an endpoint of the
+    /// configuration counts more than one of the environment or the profile.
+    pub(super) fn wire_site(
+        &self,
+        service: Service,
+        flow: &FlowAwsConfig,
+        region: &str,
+    ) -> wire::Site {
+        let set = Site::of(service, &self.config, flow).endpoint.map(str::to_owned);
+        let found = || ambient::endpoint(&self.shared, service.name()).map(|found| found.url);
+        let account_mode = self.shared.account_id_endpoint_mode();
+        wire::Site {
+            service,
+            region: region.to_owned(),
+            endpoint: set.or_else(found),
+            fips: self.shared.use_fips(),
+            dual_stack: self.shared.use_dual_stack(),
+            account_mode: Some(account_mode.cloned().unwrap_or_default().to_string()),
+        }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::answer::AnswerError;
+use super::body::hex;
 
 /// A finished body on its way out. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,6 +18,15 @@ pub struct Payload {
     pub bytes: Bytes,
     /// Its SHA-256 in hexadecimal digits, if somebody worked it out already.
     pub sha256: Option<Arc<str>>,
+}
+
+impl Payload {
+    /// The SHA-256 of the bytes in hexadecimal digits, worked out now if nobody did before.
+    #[must_use]
+    pub fn hash(&self) -> Arc<str> {
+        let work_out = || hex(&Sha256::digest(&self.bytes)).into();
+        self.sha256.clone().unwrap_or_else(work_out)
+    }
 }
 
 impl From<Bytes> for Payload {

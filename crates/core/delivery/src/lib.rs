@@ -4,9 +4,9 @@
 //! of files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
 //! decides what of a batch is sent next, `gate` whether the destination is parked, `pace` how fast,
 //! `shards` which of them have room, `classify` what an error means, `retry` how long to wait,
-//! `window` how many batches at a time, `answer` what became of each record, and `ledger` how far
-//! each file is acknowledged. `call` has the ways in which a call ends. Nothing here knows time,
-//! files or the network.
+//! `window` how many batches at a time, `answer` what became of each record, `error_answer` what
+//! a refusal says, and `ledger` how far each file is acknowledged. `call` has the ways in which a
+//! call ends. Nothing here knows time, files or the network.
 
 pub mod answer;
 pub mod body;
@@ -14,6 +14,7 @@ pub mod call;
 pub mod classify;
 mod cut;
 pub mod delivery;
+pub mod error_answer;
 pub mod gate;
 pub mod key;
 pub mod ledger;
