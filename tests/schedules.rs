@@ -12,12 +12,15 @@ mod rotate;
 
 use std::env;
 use std::fmt::Write;
+use std::fs;
 use std::panic;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+
+use sha2::{Digest, Sha256};
 
 use self::model::Model;
 use self::operation::{Operation, generate};
@@ -67,6 +70,25 @@ fn one_seed_twice_gives_the_same_trace_on_any_file_system() {
             assert!(first == second, "seed {seed}: the traces part at record {at:?}");
         }
     });
+}
+
+/// Writes a digest of each trace to the file that `KINETAIL_DIGESTS` names: to compare them before
+/// and after a change that is to change nothing.
+#[test]
+fn digests_of_traces_are_written_where_they_are_asked_for() {
+    let Ok(path) = env::var("KINETAIL_DIGESTS") else { return };
+    let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
+    let found = on_threads(threads, |thread| {
+        let seeds = (first..first + count).skip(thread).step_by(threads);
+        let digest = |seed| (seed, Sha256::digest(trace(seed, &env::temp_dir())));
+        seeds.map(digest).collect::<Vec<_>>()
+    });
+    let mut found: Vec<_> = found.concat();
+    found.sort_unstable();
+    let lines = found.iter().map(|(seed, digest)| format!("{seed} {:x?}\n", &digest[..12]));
+    fs::write(path, lines.collect::<String>()).unwrap();
 }
 
 /// What the flow says about files tells more than the lines that are missing.

@@ -120,7 +120,8 @@ impl Model {
         }
     }
 
-    /// Lets everything arrive and judges it.
+    /// Lets everything arrive and judges it. Gives back the records in order, and behind them what
+    /// happened to files.
     pub fn finish(mut self) -> Result<Vec<Vec<u8>>, String> {
         self.start();
         self.world.endpoint_down = false;
@@ -131,7 +132,10 @@ impl Model {
         self.wait_for_all();
         self.wait_for_all();
         self.judge.judge(&self.world.stream)?;
-        Ok(self.world.stream)
+        let transitions = self.world.all_transitions().into_bytes();
+        let mut trace = self.world.stream;
+        trace.push(transitions);
+        Ok(trace)
     }
 
     pub fn live(&self) -> PathBuf {

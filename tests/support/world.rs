@@ -424,6 +424,15 @@ impl World {
         line.and_then(|line| line.rsplit(' ').next()).map_or(0, |value| value.parse().unwrap())
     }
 
+    /// What happened to files so far, a line for each kind of event.
+    pub fn all_transitions(&self) -> String {
+        let text = self.counted.render().replace(&self.dir.path().display().to_string(), "");
+        let is_one = |line: &&str| line.starts_with(&format!("{}{{", name::FILE_TRANSITIONS));
+        let mut lines: Vec<&str> = text.lines().filter(is_one).collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    }
+
     /// Adds a row to those that survive a crash.
     pub fn add_row(&mut self, row: Checkpoint) {
         self.next_key = self.next_key.max(row.file.0 + 1);
