@@ -36,14 +36,14 @@ use crate::checkpoint::error::StoreError;
 use crate::checkpoint::place;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
+use crate::disk::watch::Watch;
 use crate::ec2::{self, MachineFacts, Sources};
 use crate::flow::Message;
 use crate::import::{self, ImportError};
 use crate::metrics::name;
 use crate::metrics::prometheus::Prometheus;
 use crate::send::client::{Aws, ClientError};
-use crate::tail::disk::DiskGuard;
-use crate::tail::watch::Watch;
+use crate::tail::space::SpaceGuard;
 
 /// A flow that had a bug is started again after this long.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
@@ -169,10 +169,7 @@ impl Daemon {
             cloudwatch: cloudwatch.as_ref().map(|(reporter, _)| reporter.clone()),
             log_requests: config.log.emit_metrics,
             descriptors_max: granted.files,
-            disk: DiskGuard {
-                min_free_percent: config.min_free_disk_percent,
-                ..DiskGuard::default()
-            },
+            space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
             checkpoint_ttl: config.checkpoint_ttl,
             machine,
         });

@@ -33,9 +33,10 @@ use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
 use crate::batch::pack::Packer;
-use crate::budget::Account;
+use crate::budget::{Account, Loan};
 use crate::checkpoint::{Change, store::CommitResult};
 use crate::config::FlowConfig;
+use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
@@ -44,9 +45,9 @@ use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
 use crate::tail::compressed::UNPACKING_BYTES_MAX;
+use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::{Now, Tailer};
-use crate::tail::watch::{Hint, Watch};
 use crate::tail::window::Window;
 
 /// A flow that waits for memory asks again after this long.
@@ -72,11 +73,11 @@ pub trait Outlet {
 
 /// What a flow is made of.
 #[derive(Debug)]
-pub struct FlowParts {
+pub struct FlowParts<D: Disk> {
     /// Its configuration.
     pub config: FlowConfig,
     /// Its files.
-    pub tailer: Tailer,
+    pub tailer: Tailer<D>,
     /// Its memory.
     pub account: Account,
     /// Its counters.
@@ -101,9 +102,9 @@ pub struct Stepped {
 /// One flow.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
-pub struct Flow {
+pub struct Flow<D: Disk> {
     config: FlowConfig,
-    tailer: Tailer,
+    tailer: Tailer<D>,
     /// What is known about the machine, if a converter writes it.
     machine: Option<MachineFacts>,
     window: Window,
@@ -111,6 +112,8 @@ pub struct Flow {
     ledger: Ledger,
     in_flight: InFlight,
     account: Account,
+    /// Memory that the tailer needs for compressed files.
+    loan: Option<Loan>,
     metrics: FlowMetrics,
     status: watch::Sender<Arc<FlowStatus>>,
     pulse: Arc<Pulse>,
@@ -150,10 +153,10 @@ pub struct Flow {
     problem_lines: ProblemLines,
 }
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// Puts a flow together.
     #[must_use]
-    pub fn new(parts: FlowParts, now: Instant) -> Self {
+    pub fn new(parts: FlowParts<D>, now: Instant) -> Self {
         for reason in ConvertError::LABELS {
             parts.metrics.records_raw_fallback(reason, 0);
         }
@@ -168,6 +171,7 @@ impl Flow {
             ledger: Ledger::default(),
             in_flight,
             account: parts.account,
+            loan: None,
             metrics: parts.metrics,
             pulse,
             status: parts.status,
@@ -237,13 +241,17 @@ impl Flow {
         self.pulse.begin(Doing::Look, now.instant);
         let scans = self.tailer.scans();
         if self.tailer.wants_loan() {
-            self.tailer.lend(self.account.lend(UNPACKING_BYTES_MAX));
+            self.loan = self.account.lend(UNPACKING_BYTES_MAX);
+            self.tailer.lend(self.loan.is_some());
         }
         if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
             // Within a step, so that no acknowledgement comes between it and what is written down.
             self.tailer.save_time(now.instant);
         }
         self.tailer.look(now);
+        if !self.tailer.has_loan() {
+            self.loan = None;
+        }
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events(now.instant);
         self.pulse.go_on(Doing::Read);

@@ -10,14 +10,15 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod disk;
 pub mod ec2;
 pub mod flow;
 pub mod import;
 pub mod metrics;
 pub mod send;
-pub mod tail;
 
 pub use kinetail_base::{repeats, shown};
 pub use kinetail_delivery as batch;
 pub use kinetail_records as process;
 pub use kinetail_sandbox as sandbox;
+pub use kinetail_tail as tail;

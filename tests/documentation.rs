@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use kinetail::tail::event::EventKind;
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -239,4 +240,15 @@ fn the_sample_output_of_the_readme_is_what_the_quickstart_says() {
     for part in words.split(" | ").map(str::trim) {
         assert!(progress.contains(part), "{part} is in no progress line");
     }
+}
+
+#[test]
+fn every_kind_of_file_event_stands_in_the_table_of_the_docs_and_no_other() {
+    let docs = fs::read_to_string(root().join("docs/tailing.md")).unwrap();
+    let (_, table) = docs.split_once("\n## What can happen to a file\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let told: Vec<&str> = rows.filter(|row| *row != "kind").collect();
+    let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.label()).collect();
+    assert_eq!(told, kinds, "in alphabetical order");
 }

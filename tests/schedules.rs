@@ -24,9 +24,13 @@ use sha2::{Digest, Sha256};
 
 use self::model::Model;
 use self::operation::{Operation, generate};
+use crate::support::ground::Ground;
 
-/// How many schedules `cargo test` runs.
+/// How many schedules `cargo test` runs on a disk in memory.
 const SCHEDULES: u64 = 2000;
+
+/// How many of them it runs on a real one.
+const SCHEDULES_ON_DISK: u64 = 200;
 
 /// After so many schedules that failed no further ones are run.
 const COMPLAINTS_MAX: usize = 5;
@@ -34,13 +38,45 @@ const COMPLAINTS_MAX: usize = 5;
 /// Operations in one schedule.
 const OPERATIONS: usize = 30;
 
+/// Where a schedule runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'p> {
+    Memory,
+    /// In a directory within this one.
+    Disk(&'p Path),
+}
+
+impl Place<'_> {
+    fn ground(self) -> Ground {
+        match self {
+            Self::Memory => Ground::in_memory(),
+            Self::Disk(parent) => tempfile::tempdir_in(parent).unwrap().into(),
+        }
+    }
+}
+
 #[test]
-fn random_schedules_lose_and_repeat_nothing() {
+fn random_schedules_in_memory_lose_and_repeat_nothing() {
     if let Some(seed) = number("KINETAIL_SEED") {
-        on_threads(1, |_| show(seed));
+        on_threads(1, |_| show(seed, Place::Memory));
         return;
     }
     let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
+    check(count, Place::Memory);
+}
+
+#[test]
+fn random_schedules_on_a_disk_lose_and_repeat_nothing() {
+    let directory = env::temp_dir();
+    if let Some(seed) = number("KINETAIL_SEED") {
+        on_threads(1, |_| show(seed, Place::Disk(&directory)));
+        return;
+    }
+    let count = number("KINETAIL_SCHEDULES_ON_DISK").unwrap_or(SCHEDULES_ON_DISK);
+    check(count, Place::Disk(&directory));
+}
+
+fn check(count: u64, place: Place<'_>) {
     let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let complaints = Mutex::new(Vec::new());
@@ -49,7 +85,7 @@ fn random_schedules_lose_and_repeat_nothing() {
             if complaints.lock().unwrap().len() >= COMPLAINTS_MAX {
                 return;
             }
-            if let Some(complaint) = complaint(seed) {
+            if let Some(complaint) = complaint(seed, place) {
                 complaints.lock().unwrap().push(complaint);
             }
         }
@@ -59,15 +95,19 @@ fn random_schedules_lose_and_repeat_nothing() {
 }
 
 #[test]
-fn one_seed_twice_gives_the_same_trace_on_any_file_system() {
+fn one_seed_gives_the_same_trace_in_memory_and_on_any_file_system() {
+    let count = number("KINETAIL_SAME").unwrap_or(40);
     let here = env::temp_dir();
-    let memory = Path::new("/dev/shm");
-    let there = if memory.is_dir() { memory } else { &here };
+    let shared = Path::new("/dev/shm");
+    let there = if shared.is_dir() { shared } else { &here };
     on_threads(1, |_| {
-        for seed in 1..=40 {
-            let (first, second) = (trace(seed, &here), trace(seed, there));
-            let at = first.lines().zip(second.lines()).position(|(a, b)| a != b);
-            assert!(first == second, "seed {seed}: the traces part at record {at:?}");
+        for seed in 1..=count {
+            let first = trace(seed, Place::Memory);
+            for place in [Place::Disk(&here), Place::Disk(there), Place::Memory] {
+                let second = trace(seed, place);
+                let at = first.lines().zip(second.lines()).position(|(a, b)| a != b);
+                assert!(first == second, "seed {seed}: {place:?} parts at record {at:?}");
+            }
         }
     });
 }
@@ -80,9 +120,12 @@ fn digests_of_traces_are_written_where_they_are_asked_for() {
     let count = number("KINETAIL_SCHEDULES").unwrap_or(SCHEDULES);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let first = number("KINETAIL_FIRST_SEED").unwrap_or(1);
+    let directory = env::temp_dir();
+    let on_disk = env::var("KINETAIL_ON_DISK").is_ok();
+    let place = if on_disk { Place::Disk(&directory) } else { Place::Memory };
     let found = on_threads(threads, |thread| {
         let seeds = (first..first + count).skip(thread).step_by(threads);
-        let digest = |seed| (seed, Sha256::digest(trace(seed, &env::temp_dir())));
+        let digest = |seed| (seed, Sha256::digest(trace(seed, place)));
         seeds.map(digest).collect::<Vec<_>>()
     });
     let mut found: Vec<_> = found.concat();
@@ -92,12 +135,12 @@ fn digests_of_traces_are_written_where_they_are_asked_for() {
 }
 
 /// What the flow says about files tells more than the lines that are missing.
-fn show(seed: u64) {
+fn show(seed: u64, place: Place<'_>) {
     let operations = operations(seed);
-    let failed = run(seed, &operations).is_err();
-    let operations = if failed { shrink(seed, operations) } else { operations };
+    let failed = run(seed, &operations, place).is_err();
+    let operations = if failed { shrink(seed, operations, place) } else { operations };
     let log = tracing_subscriber::fmt().with_test_writer().without_time().finish();
-    let outcome = tracing::subscriber::with_default(log, || run(seed, &operations));
+    let outcome = tracing::subscriber::with_default(log, || run(seed, &operations, place));
     assert!(!failed, "seed {seed}, the fewest operations that fail: {outcome:?}");
 }
 
@@ -119,8 +162,8 @@ fn on_threads<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T>
 }
 
 /// What a run delivers, in order.
-fn trace(seed: u64, parent: &Path) -> String {
-    match run_in(parent, seed, &operations(seed)) {
+fn trace(seed: u64, place: Place<'_>) -> String {
+    match run(seed, &operations(seed), place) {
         Ok(records) => String::from_utf8(records.concat()).unwrap(),
         Err(complaint) => complaint,
     }
@@ -135,11 +178,11 @@ fn operations(seed: u64) -> Vec<Operation> {
 }
 
 /// What is wrong with a schedule, and the fewest of its operations with which something is.
-fn complaint(seed: u64) -> Option<String> {
+fn complaint(seed: u64, place: Place<'_>) -> Option<String> {
     let operations = operations(seed);
-    let complaint = run(seed, &operations).err()?;
-    let fewest = shrink(seed, operations);
-    let again = run(seed, &fewest).err().unwrap_or_default();
+    let complaint = run(seed, &operations, place).err()?;
+    let fewest = shrink(seed, operations, place);
+    let again = run(seed, &fewest, place).err().unwrap_or_default();
     let mut text = String::new();
     for operation in &fewest {
         writeln!(text, "  {operation:?}").unwrap();
@@ -148,15 +191,10 @@ fn complaint(seed: u64) -> Option<String> {
 }
 
 /// Runs a schedule. `Ok` holds the trace, `Err` what is wrong.
-fn run(seed: u64, operations: &[Operation]) -> Result<Vec<Vec<u8>>, String> {
-    run_in(&env::temp_dir(), seed, operations)
-}
-
-/// The same in a directory within `parent`.
-fn run_in(parent: &Path, seed: u64, operations: &[Operation]) -> Result<Vec<Vec<u8>>, String> {
+fn run(seed: u64, operations: &[Operation], place: Place<'_>) -> Result<Vec<Vec<u8>>, String> {
     // A panic is a finding like any other, and has a seed.
     let run = panic::catch_unwind(|| {
-        let mut model = Model::new(seed, parent);
+        let mut model = Model::new(seed, place.ground());
         tracing::info!("{:?}", model.options);
         for operation in operations {
             tracing::info!("{operation:?}");
@@ -168,14 +206,14 @@ fn run_in(parent: &Path, seed: u64, operations: &[Operation]) -> Result<Vec<Vec<
 }
 
 /// Leaves out operations for as long as the rest still fails.
-fn shrink(seed: u64, mut operations: Vec<Operation>) -> Vec<Operation> {
+fn shrink(seed: u64, mut operations: Vec<Operation>, place: Place<'_>) -> Vec<Operation> {
     let mut chunk = operations.len() / 2;
     while chunk > 0 {
         let mut at = 0;
         while at < operations.len() {
             let mut fewer = operations.clone();
             fewer.drain(at..(at + chunk).min(fewer.len()));
-            if run(seed, &fewer).is_err() {
+            if run(seed, &fewer, place).is_err() {
                 operations = fewer;
             } else {
                 at += chunk;

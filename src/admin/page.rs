@@ -237,6 +237,7 @@ fn tenths(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use crate::tail::disk::{Call, DiskError, Fault};
     use std::sync::Arc;
 
     use serde_json::{Value, json};
@@ -317,15 +318,16 @@ mod tests {
         let mut snapshot = snapshot(Vec::new());
         snapshot.now += Duration::from_mins(1);
         let since = snapshot.now.checked_sub(Duration::from_secs(20)).unwrap();
-        let problem = |path: &str, errno: rustix::io::Errno| {
-            FileProblem::of(std::path::Path::new(path), &errno.into(), since)
+        let problem = |path: &str, fault| {
+            let error = DiskError { call: Call::Open, fault };
+            FileProblem::of(std::path::Path::new(path), &error.into(), since)
         };
         let status = Arc::make_mut(&mut snapshot.flows[0].status);
-        status.problems = vec![problem("/v/d", rustix::io::Errno::INVAL)];
+        status.problems = vec![problem("/v/d", Fault::NotRegular)];
         status.problems_total = 1;
         assert_eq!(page(&snapshot)["flows"][0]["health"], "ok", "a directory holds no lines");
         let status = Arc::make_mut(&mut snapshot.flows[0].status);
-        status.problems.push(problem("/v/\x1b", rustix::io::Errno::ACCESS));
+        status.problems.push(problem("/v/\x1b", Fault::Denied));
         status.problems_total = 2;
         let page_now = page(&snapshot);
         let flow = &page_now["flows"][0];

@@ -16,7 +16,8 @@ use rustix::io::Errno;
 use super::error::StoreError;
 use super::owner::{self, directory};
 use super::strangers;
-use crate::tail::links::{self, FollowLinks};
+use crate::disk::links;
+use crate::tail::links::FollowLinks;
 
 /// Checkpoints name files and show sizes: they are for the agent's user only.
 pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;

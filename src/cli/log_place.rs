@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::tail::links::{self, FollowLinks};
+use crate::disk::links;
+use crate::tail::links::FollowLinks;
 
 /// What kinetail logs names files and streams: the owner and the group may read it.
 pub(super) const MODE: u32 = 0o640;

@@ -16,8 +16,8 @@ use super::{
     Config, JavaCheckpoints, Places, drop_in, ignored, json, json_tree, network, observability,
     unexpanded, unknown,
 };
-use crate::tail::disk::MIN_FREE_PERCENT_DEFAULT;
 use crate::tail::links::FollowLinks;
+use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
 pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";

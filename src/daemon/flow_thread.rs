@@ -16,6 +16,8 @@ use crate::checkpoint::Change;
 use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
 use crate::config::site::Service;
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
+use crate::disk::OsDisk;
+use crate::disk::watch::{Hint, Watch};
 use crate::ec2::{self, MachineFacts};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
 use crate::metrics::FlowMetrics;
@@ -25,11 +27,9 @@ use crate::send::client::Aws;
 use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
 use crate::send::wire::Operation;
 use crate::send::{SenderEvent, Submission};
-use crate::tail::dates;
-use crate::tail::disk::DiskGuard;
 use crate::tail::identity::FileKey;
+use crate::tail::space::SpaceGuard;
 use crate::tail::tailer::{Earlier, TailOptions, Tailer};
-use crate::tail::watch::{Hint, Watch};
 
 /// A flow that is in the middle of a step for this long at the end of a stop hangs.
 const HUNG_AT_STOP_AFTER: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(super) struct Shared {
     /// `log.emitMetrics`.
     pub(super) log_requests: bool,
     pub(super) descriptors_max: usize,
-    pub(super) disk: DiskGuard,
+    pub(super) space: SpaceGuard,
     pub(super) checkpoint_ttl: Duration,
     pub(super) machine: MachineFacts,
 }
@@ -135,6 +135,7 @@ impl FlowThread {
         let (status_sender, status) = watch::channel(Arc::new(starting));
         let parts = FlowParts {
             tailer: Tailer::new(
+                OsDisk,
                 tail_options(shared, &launch.config, &loaded),
                 loaded.rows,
                 loaded.next_file_key,
@@ -330,9 +331,8 @@ fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOp
         partial_line_hold: config.partial_line_hold,
         refuse_utf16: config.encoding == Encoding::Auto,
         descriptors_max: shared.descriptors_max,
-        disk: shared.disk,
+        space: shared.space,
         rotated_names: config.rotated_names.clone(),
-        dates: dates::kernel(),
         earlier: loaded.times.map(earlier),
     }
 }
@@ -375,7 +375,7 @@ impl Drop for Farewell {
 }
 
 struct Runner {
-    flow: Flow,
+    flow: Flow<OsDisk>,
     inbox: Inbox,
     outlet: FlowOutlet,
     watch: Watch,

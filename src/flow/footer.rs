@@ -12,10 +12,11 @@ use super::Flow;
 use super::pump::Turn;
 use crate::batch::pack::Source;
 use crate::config::Destination;
+use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::Now;
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// The footer ends at `offset`, and the bytes that were read end at `read_to`.
     pub(super) fn meet_footer(&mut self, key: FileKey, offset: u64, read_to: u64) {
         let Some(file) = self.tailer.file(key) else { return };

@@ -2,11 +2,12 @@
 
 use super::Flow;
 use super::pump::Turn;
+use crate::tail::disk::Disk;
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::Now;
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// The window holds the beginning of a record from `offset` to the end of the file.
     pub(super) fn note_half_line(&mut self, key: FileKey, offset: u64) {
         let Some(held) = self.window.from(key, offset) else { return };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::checkpoint::store::CommitResult;
 use crate::send::{DestinationHealth, SenderEvent};
-use crate::tail::watch::Renamed;
+use crate::tail::names::Renamed;
 
 /// Renames that may wait for a flow. What does not fit is found by a look at the directories.
 const RENAMES_MAX: usize = 256;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::disk::watch::{Degraded, Hint, Watch};
 use crate::metrics::FlowMetrics;
+use crate::tail::disk::Disk;
 use crate::tail::tailer::Tailer;
-use crate::tail::watch::{Degraded, Hint, Watch};
 
 /// An overflow is shown this long. What it hid is found by the scan that follows at once.
 const OVERFLOW_SHOWN: Duration = Duration::from_mins(1);
@@ -24,9 +25,9 @@ pub(super) struct Notice {
 
 impl Notice {
     /// Asks for hints about what the last scan went through, and says what is left to the scans.
-    pub(super) fn update(
+    pub(super) fn update<D: Disk>(
         &mut self,
-        (tailer, metrics, flow): (&Tailer, &FlowMetrics, &str),
+        (tailer, metrics, flow): (&Tailer<D>, &FlowMetrics, &str),
         watch: &Watch,
         hint: &Hint,
         now: Instant,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::Flow;
 use crate::repeats::{Pace, Turn};
+use crate::tail::disk::Disk;
 use crate::tail::problems::{FileProblem, Reason};
 
 /// The status page names so many problems of a flow; all are counted.
@@ -30,7 +31,7 @@ pub(super) struct ProblemReport {
     pub(super) total: usize,
 }
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// Brings gauges and log up to date and gives what the status shows.
     pub(super) fn report_problems(&mut self, now: Instant) -> ProblemReport {
         let mut report = ProblemReport::default();

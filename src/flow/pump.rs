@@ -7,6 +7,7 @@ use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
+use crate::tail::disk::Disk;
 use crate::tail::hole::{Gap, RESERVED_BYTES_MIN};
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
@@ -30,7 +31,7 @@ pub(super) enum Turn {
     Over,
 }
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// Reads until nothing is left to read or there is no room.
     pub(super) fn pump(&mut self, now: Now, outlet: &mut impl Outlet) {
         // A step ends after each file had about one turn, so that messages are not kept waiting.

@@ -8,6 +8,7 @@ use super::pump::count;
 use crate::admin::status::{FileStatus, FlowStatus};
 use crate::batch::pack::Counts;
 use crate::send::Outcome;
+use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::{Name, Tailed};
 use crate::tail::identity::FileKey;
@@ -29,7 +30,7 @@ const REASON_HEADER: &str = "header";
 /// The status page names this many files a flow, those with the greatest lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 
-impl Flow {
+impl<D: Disk> Flow<D> {
     /// Counts and logs what happened to files.
     pub(super) fn report_events(&mut self, now: Instant) {
         let events = self.tailer.take_events();
@@ -194,7 +195,7 @@ impl Flow {
         let mut lag_seconds: f64 = 0.0;
         let mut total = 0;
         let (mut bytes_behind, mut files_behind) = (0, 0);
-        let mut files: Vec<&Tailed> = Vec::new();
+        let mut files: Vec<&Tailed<D::File>> = Vec::new();
         for file in self.tailer.files() {
             total += 1;
             lag_bytes += file.lag_bytes();
@@ -254,7 +255,7 @@ impl Flow {
     }
 }
 
-fn status_of(file: &Tailed, now: Instant) -> FileStatus {
+fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
     let state = match (file.name, file.shadow) {
         (_, Some(_)) => "shadow",
         (Name::Listed, None) if file.rotated.is_some() => "rotated",
@@ -277,7 +278,7 @@ fn status_of(file: &Tailed, now: Instant) -> FileStatus {
 }
 
 /// How long the file has had bytes that are not acknowledged.
-fn lag_seconds_of(file: &Tailed, now: Instant) -> f64 {
+fn lag_seconds_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> f64 {
     if file.lag_bytes() == 0 {
         return 0.0;
     }

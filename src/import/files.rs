@@ -9,8 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::evidence::Facts;
 use super::java::Row;
+use crate::disk::{OsDisk, OsFile};
 use crate::tail::candidate::Candidate;
-use crate::tail::file;
+use crate::tail::disk::OpenFile as _;
+use crate::tail::file::{self, Stat};
 use crate::tail::identity::Inode;
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, is_compressed_name};
@@ -43,7 +45,7 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) fn of(pattern: &FilePattern, rows: &[Row]) -> Self {
-        let entries = Snapshot::take(pattern, 0).listing.entries;
+        let entries = Snapshot::take(&OsDisk, pattern, 0).listing.entries;
         let mut files: Vec<Found> = entries
             .into_iter()
             .map(|entry| Found {
@@ -120,7 +122,7 @@ fn beside(dir: &Path, pattern: &FilePattern) -> Vec<Found> {
         .filter(|path| !pattern.matches_path(path))
         .take(NAMES_MAX)
         .filter_map(|path| {
-            let inode = file::stat_path(&path).ok()?.inode?;
+            let inode = file::stat_path(&OsDisk, &path).ok()?.inode;
             Some(Found { path, inode, matches: false })
         })
         .collect();
@@ -144,8 +146,7 @@ fn below(dir: &Path, wanted: &HashSet<u64>, files: &mut Vec<Found>) {
                 dirs.push((entry.path(), depth + 1));
             } else if kind.is_file() && depth > 0 && wanted.contains(&entry.ino()) {
                 let path = entry.path();
-                let inode = file::stat_path(&path).ok().and_then(|stat| stat.inode);
-                let Some(inode) = inode else { continue };
+                let Ok(Stat { inode, .. }) = file::stat_path(&OsDisk, &path) else { continue };
                 if !files.iter().any(|found| found.path == path) {
                     files.push(Found { path, inode, matches: false });
                 }
@@ -156,7 +157,7 @@ fn below(dir: &Path, wanted: &HashSet<u64>, files: &mut Vec<Found>) {
 
 /// A log file that was opened.
 pub(super) struct Opened {
-    pub(super) candidate: Candidate,
+    pub(super) candidate: Candidate<OsFile>,
     modified_millis: i64,
     born_millis: Option<i64>,
 }
@@ -164,12 +165,11 @@ pub(super) struct Opened {
 impl Opened {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         // The listing has no link that is not followed, and nothing is sent from here.
-        let candidate = Candidate::open(path, FollowLinks::Always)?;
-        let metadata = candidate.handle.metadata()?;
+        let candidate = Candidate::open(&OsDisk, path, FollowLinks::Always)?;
         Ok(Self {
-            modified_millis: millis(metadata.modified()?),
+            modified_millis: millis_of(candidate.stat.modified_nanos),
             // Not every file system and kernel tells.
-            born_millis: metadata.created().ok().map(millis),
+            born_millis: candidate.handle.born().ok().flatten().map(millis_of),
             candidate,
         })
     }
@@ -222,6 +222,11 @@ pub(super) fn is_compressed(path: &Path) -> bool {
     path.file_name().is_some_and(is_compressed_name)
 }
 
+/// As Java tells times: rounded down to milliseconds.
+fn millis_of(nanos: i128) -> i64 {
+    i64::try_from(nanos.max(0) / 1_000_000).unwrap_or(i64::MAX)
+}
+
 /// As Java tells times: rounded down to milliseconds since 1970.
 fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -264,8 +269,8 @@ mod tests {
             fs::write(path(name), name).unwrap();
         }
         let pattern = FilePattern::parse(path("app.log").to_str().unwrap()).unwrap();
-        let moved = file::stat_path(&path("app.log.1")).unwrap().inode;
-        let rows = [row(&path("app.log"), moved)];
+        let moved = file::stat_path(&OsDisk, &path("app.log.1")).unwrap().inode;
+        let rows = [row(&path("app.log"), Some(moved))];
         let listing = Listing::of(&pattern, &rows);
         assert_eq!(listing.at(&rows[0]).unwrap().path, path("app.log.1"));
         assert_eq!(listing.matching().count(), 1);
@@ -273,7 +278,7 @@ mod tests {
             listing.descendants_of(&rows[0]).iter().map(|found| found.path.clone()).collect();
         assert_eq!(names, [path("app.log"), path("app.log.1"), path("app.log.2.gz")]);
 
-        let here = file::stat_path(&path("app.log")).unwrap().inode.unwrap();
+        let here = file::stat_path(&OsDisk, &path("app.log")).unwrap().inode;
         let other_device = Inode { device: here.device + 1, ..here };
         let renumbered = row(&path("app.log"), Some(other_device));
         assert_eq!(listing.at(&renumbered).unwrap().path, path("app.log"));

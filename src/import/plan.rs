@@ -250,7 +250,8 @@ impl Planner<'_> {
         let path = opened.candidate.path.to_path_buf();
         self.settled.insert(opened.candidate.inode);
         let behind = self.behind_sent_record(opened, offset);
-        match behind.and_then(|offset| position_at(&opened.candidate.handle, offset)) {
+        let at = |offset| position_at(&opened.candidate.handle, offset).map_err(io::Error::from);
+        match behind.and_then(at) {
             Ok(position) => {
                 let moved = path != row.path;
                 // Outside of the pattern nobody looks for more than what is there now.

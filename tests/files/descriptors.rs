@@ -1,10 +1,9 @@
 //! Few descriptors, many files; files that are held; disks that fill up.
 
-use std::cell::Cell;
 use std::fs;
 use std::time::Duration;
 
-use kinetail::tail::disk::{DiskGuard, Space};
+use kinetail::tail::space::{Space, SpaceGuard};
 use serde_json::json;
 
 use super::Lines;
@@ -126,31 +125,30 @@ fn of_more_deleted_files_than_descriptors_the_oldest_is_given_up() {
     lines.assert_exact(&world);
 }
 
-thread_local! {
-    /// Per mille of free space that the disks of this thread's test claim to have.
-    static FREE_PER_MILLE: Cell<u64> = const { Cell::new(1000) };
-}
-
-fn world_with_disk(pattern: &str) -> World {
+fn world_with_space(pattern: &str) -> World {
     let mut world = World::new(pattern);
     world.crash();
-    world.disk = DiskGuard {
-        min_free_percent: 5,
-        probe: |_| Ok(Space { available_bytes: FREE_PER_MILLE.get(), total_bytes: 1000 }),
-    };
+    world.space = SpaceGuard { min_free_percent: 5 };
     world.start();
+    set_free(&world, 1000);
     world
+}
+
+/// Per mille of free space that the disk claims to have.
+fn set_free(world: &World, per_mille: u64) {
+    let space = Space { available_bytes: per_mille, total_bytes: 1000 };
+    world.disk.script.borrow_mut().space = Some(space);
 }
 
 #[test]
 fn a_deleted_file_that_is_read_gives_its_space_back_when_the_disk_fills() {
-    let (mut world, mut lines) = (world_with_disk("*.log"), Lines::default());
+    let (mut world, mut lines) = (world_with_space("*.log"), Lines::default());
     world.append("a.log", &lines.some("a", 10));
     world.settle();
     fs::remove_file(world.path("a.log")).unwrap();
     world.run(Duration::from_secs(2));
     assert_eq!(world.open_files(), 1, "more may be written to it");
-    FREE_PER_MILLE.set(49);
+    set_free(&world, 49);
     world.run(Duration::from_secs(1));
     assert_eq!(world.open_files(), 0);
     lines.assert_exact(&world);
@@ -159,7 +157,7 @@ fn a_deleted_file_that_is_read_gives_its_space_back_when_the_disk_fills() {
 
 #[test]
 fn an_unread_deleted_file_is_kept_until_the_disk_is_nearly_full_and_then_the_oldest_goes() {
-    let (mut world, mut lines) = (world_with_disk("*.log"), Lines::default());
+    let (mut world, mut lines) = (world_with_space("*.log"), Lines::default());
     world.endpoint_down = true;
     world.append("0.log", &lines.some("fills the batches", 3000));
     world.settle();
@@ -173,16 +171,16 @@ fn an_unread_deleted_file_is_kept_until_the_disk_is_nearly_full_and_then_the_old
         world.run(Duration::from_secs(1));
     }
     assert_eq!(world.open_files(), 4);
-    FREE_PER_MILLE.set(49);
+    set_free(&world, 49);
     world.run(Duration::from_secs(5));
     assert_eq!(world.open_files(), 4, "they are not read");
-    FREE_PER_MILLE.set(9);
+    set_free(&world, 9);
     for _ in 0..50 {
         if world.open_files() == 4 {
             world.step();
         }
     }
-    FREE_PER_MILLE.set(1000);
+    set_free(&world, 1000);
     world.run(Duration::from_secs(5));
     assert_eq!(world.open_files(), 3, "one at a time");
     world.endpoint_down = false;

@@ -22,7 +22,7 @@ use crate::support::scene::Scene;
 /// Writes a generation and rotates it away.
 fn generation(scene: &mut Scene, scheme: Scheme, name: &str) {
     scene.write("app.log", name, 30);
-    scheme.rotate(&scene.path(""), Compress::Never);
+    scheme.rotate(&scene.files, &scene.path(""), Compress::Never);
 }
 
 #[test]
@@ -37,9 +37,9 @@ fn rotated_twice_while_stopped_loses_no_generation_in_any_scheme() {
             scene.write(&live, "a", 30);
             scene.settle();
             scene.stop();
-            scheme.rotate(&dir, Compress::Never);
+            scheme.rotate(&scene.files, &dir, Compress::Never);
             scene.write(&live, "b", 30);
-            scheme.rotate(&dir, Compress::Never);
+            scheme.rotate(&scene.files, &dir, Compress::Never);
             scene.write(&live, "c", 30);
             scene.start();
             scene.settle();
@@ -57,10 +57,10 @@ fn a_generation_that_was_compressed_while_stopped_is_read_and_counted() {
         scene.settle();
         scene.stop();
         for name in ["b", "c"] {
-            Scheme::Number.rotate(&scene.path(""), Compress::Delayed);
+            Scheme::Number.rotate(&scene.files, &scene.path(""), Compress::Delayed);
             scene.write("app.log", name, 3000);
         }
-        Scheme::Number.rotate(&scene.path(""), Compress::Delayed);
+        Scheme::Number.rotate(&scene.files, &scene.path(""), Compress::Delayed);
         scene.write("app.log", "d", 30);
         assert!(scene.path("app.log.2.gz").is_file() && scene.path("app.log.3.gz").is_file());
         scene.start();
@@ -70,7 +70,7 @@ fn a_generation_that_was_compressed_while_stopped_is_read_and_counted() {
         scene.assert_counted("generation_found");
         // Nothing of it again, whatever its name becomes.
         scene.stop();
-        Scheme::Number.rotate(&scene.path(""), Compress::Delayed);
+        Scheme::Number.rotate(&scene.files, &scene.path(""), Compress::Delayed);
         scene.write("app.log", "e", 30);
         scene.start();
         scene.settle_and_check();
@@ -85,7 +85,7 @@ fn several_rotations_between_two_looks_lose_no_generation() {
             scene.write("app.log", "a", 30);
             scene.settle();
             for round in 0..rotations {
-                scheme.rotate(&scene.path(""), Compress::Never);
+                scheme.rotate(&scene.files, &scene.path(""), Compress::Never);
                 scene.write("app.log", &format!("b{round}"), 30);
             }
             scene.settle();
@@ -112,7 +112,7 @@ fn nothing_old_is_pulled_in_at_the_first_start_nor_later() {
         for round in 0..3 {
             scene.stop();
             for step in 0..=round {
-                Scheme::Number.rotate(&scene.path(""), Compress::Never);
+                Scheme::Number.rotate(&scene.files, &scene.path(""), Compress::Never);
                 scene.write("app.log", &format!("b{round}.{step}"), 30);
             }
             scene.start();
@@ -137,7 +137,7 @@ fn a_log_reached_by_a_link_is_accounted_for_in_its_real_directory() {
                 scene.write("data/app.log", "a", 30);
             }
             for round in 0..rotations {
-                Scheme::Number.rotate(&scene.path("data"), Compress::Never);
+                Scheme::Number.rotate(&scene.files, &scene.path("data"), Compress::Never);
                 scene.write("data/app.log", &format!("b{round}"), 30);
             }
             if stopped {
@@ -249,7 +249,7 @@ fn a_file_that_appeared_and_was_compressed_while_stopped_is_read() {
     scene.settle();
     scene.stop();
     scene.write("app-2.log", "two", 3000);
-    scheme::gzip(&scene.path("app-2.log"));
+    scheme::gzip(&scene.files, &scene.path("app-2.log"));
     scene.write("app-3.log", "three", 30);
     scene.start();
     scene.settle_and_check();

@@ -1,38 +1,51 @@
 //! Random histories: any scheme, compressed or not, behind links, with zero to five rotations
 //! between two looks, while the flow runs, is paused, stopped or killed.
 //!
-//!     KINETAIL_HISTORIES=20000 cargo test generations::random
+//!     KINETAIL_HISTORIES=20000 cargo test generations::random::random_histories_in_memory
 //!     KINETAIL_HISTORY=17 cargo test generations::random -- --nocapture
 
 use std::env;
-use std::fs;
-use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use super::scheme::{Compress, SCHEMES, Scheme};
+use crate::support::ground::Ground;
 use crate::support::scene::Scene;
 use crate::support::world::World;
 
-/// How many histories `cargo test` runs.
-const HISTORIES: u64 = 200;
+/// How many histories `cargo test` runs in memory.
+const HISTORIES: u64 = 400;
+
+/// How many of them it runs on a real disk.
+const HISTORIES_ON_DISK: u64 = 40;
 
 /// Steps of one history.
 const STEPS: usize = 6;
 
 #[test]
-fn random_histories_lose_repeat_and_pull_in_nothing() {
+fn random_histories_in_memory_lose_repeat_and_pull_in_nothing() {
     if let Some(seed) = number("KINETAIL_HISTORY") {
         let log = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::DEBUG)
             .with_test_writer()
             .without_time()
             .finish();
-        tracing::subscriber::with_default(log, || history(seed)).unwrap();
+        tracing::subscriber::with_default(log, || history(seed, Ground::in_memory())).unwrap();
         return;
     }
     let count = number("KINETAIL_HISTORIES").unwrap_or(HISTORIES);
-    let failed: Vec<String> = (1..=count).filter_map(|seed| history(seed).err()).take(5).collect();
+    let failed = (1..=count).filter_map(|seed| history(seed, Ground::in_memory()).err());
+    let failed: Vec<String> = failed.take(5).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn random_histories_on_a_disk_lose_repeat_and_pull_in_nothing() {
+    let count = number("KINETAIL_HISTORIES_ON_DISK").unwrap_or(HISTORIES_ON_DISK);
+    // What time it is beside the stamps of files depends on the machine here, so what a kill
+    // repeats may be something else than in memory.
+    for seed in 1..=count {
+        history(seed, tempfile::tempdir().unwrap().into()).unwrap();
+    }
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -50,7 +63,7 @@ struct History {
     killed: bool,
 }
 
-fn history(seed: u64) -> Result<(), String> {
+fn history(seed: u64, ground: Ground) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let scheme = SCHEMES[random.usize(..SCHEMES.len())];
     let compress = [Compress::Never, Compress::Never, Compress::Now, Compress::Delayed];
@@ -59,22 +72,22 @@ fn history(seed: u64) -> Result<(), String> {
     let patterns: &[&str] =
         if linked { &["logs/app.log"] } else { &["data/app.log", "data/*.log", "data/app.log*"] };
     let pattern = patterns[random.usize(..patterns.len())];
-    let dir = tempfile::tempdir().unwrap();
+    let files = ground.files();
     for folder in ["logs", "data"] {
-        fs::create_dir(dir.path().join(folder)).unwrap();
+        files.create_dir(&ground.path().join(folder));
     }
-    let data = dir.path().join("data");
+    let data = ground.path().join("data");
     // Old generations, of which nothing is to be sent, unless the pattern covers them.
     if pattern.ends_with("app.log") {
         for old in 0..random.usize(..3) {
-            fs::write(data.join("app.log"), format!("old {old}\n").repeat(100)).unwrap();
-            scheme.rotate(&data, compress);
+            files.append(&data.join("app.log"), format!("old {old}\n").repeat(100).as_bytes());
+            scheme.rotate(&files, &data, compress);
         }
     }
     if linked {
-        symlink(data.join("app.log"), dir.path().join("logs/app.log")).unwrap();
+        files.symlink(&data.join("app.log"), &ground.path().join("logs/app.log"));
     }
-    let scene = Scene::of(World::within(dir, pattern, |_| {}));
+    let scene = Scene::of(World::within(ground, pattern, |_| {}));
     let folder = "data";
     let mut history =
         History { random, scheme, compress, folder, scene, generation: 0, killed: false };
@@ -109,7 +122,7 @@ impl History {
         for _ in 0..self.random.usize(..=5) {
             self.write();
             let compress = self.compress;
-            self.scheme.rotate(&self.scene.path(self.folder), compress);
+            self.scheme.rotate(&self.scene.files, &self.scene.path(self.folder), compress);
             self.generation += 1;
             self.write();
         }

@@ -1,11 +1,12 @@
 //! The usual ways to rotate, with any number of generations and without a look in between.
 
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+use crate::support::ground::Files;
 
 /// How rotated files are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +46,17 @@ pub enum Compress {
 
 impl Scheme {
     /// Gives `app.log` in a directory its next rotated name; there is no `app.log` then.
-    pub fn rotate(self, dir: &Path, compress: Compress) -> PathBuf {
+    pub fn rotate(self, files: &Files, dir: &Path, compress: Compress) -> PathBuf {
         let live = dir.join("app.log");
         if compress == Compress::Delayed {
-            for path in Self::plain(dir) {
-                gzip(&path);
+            for path in Self::plain(files, dir) {
+                gzip(files, &path);
             }
         }
         if self == Self::Number {
-            shift(dir);
+            shift(files, dir);
         }
-        let count = files(dir).len() + 1;
+        let count = files_in(files, dir).len() + 1;
         let name = match self {
             Self::Number => "app.log.1".to_owned(),
             Self::Date => format!("app.log-202611{count:02}"),
@@ -65,16 +66,16 @@ impl Scheme {
             Self::CountsUp => format!("app-{count}.log"),
         };
         let rotated = dir.join(name);
-        assert!(!rotated.try_exists().unwrap(), "{} is there", rotated.display());
-        fs::rename(&live, &rotated).unwrap();
+        assert!(!files.is_there(&rotated), "{} is there", rotated.display());
+        files.rename(&live, &rotated);
         if compress == Compress::Now {
-            return gzip(&rotated);
+            return gzip(files, &rotated);
         }
         rotated
     }
 
     /// Rotated files that are not compressed.
-    fn plain(dir: &Path) -> Vec<PathBuf> {
+    fn plain(files: &Files, dir: &Path) -> Vec<PathBuf> {
         let rotated = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let packed = path.extension().is_some_and(|extension| extension == "gz");
@@ -83,40 +84,37 @@ impl Scheme {
                 && !packed
                 && name.chars().any(|char| char.is_ascii_digit())
         };
-        files(dir).into_iter().filter(rotated).collect()
+        files_in(files, dir).into_iter().filter(rotated).collect()
     }
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.is_file());
-    paths.sort();
-    paths
+fn files_in(files: &Files, dir: &Path) -> Vec<PathBuf> {
+    let names = files.names(dir).into_iter();
+    names.map(|name| dir.join(name)).filter(|path| files.is_file(path)).collect()
 }
 
-fn shift(dir: &Path) {
+fn shift(files: &Files, dir: &Path) {
     for number in (1..60).rev() {
         for ending in ["", ".gz"] {
             let from = dir.join(format!("app.log.{number}{ending}"));
-            if from.is_file() {
-                fs::rename(from, dir.join(format!("app.log.{}{ending}", number + 1))).unwrap();
+            if files.is_file(&from) {
+                files.rename(&from, &dir.join(format!("app.log.{}{ending}", number + 1)));
             }
         }
     }
 }
 
 /// Compresses a file as gzip does, which keeps the time of modification. Gives back its new path.
-pub fn gzip(path: &Path) -> PathBuf {
-    let modified = fs::metadata(path).unwrap().modified().unwrap();
+pub fn gzip(files: &Files, path: &Path) -> PathBuf {
+    let modified = files.modified(path);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(&fs::read(path).unwrap()).unwrap();
+    encoder.write_all(&files.read(path).unwrap()).unwrap();
     let mut name = path.to_path_buf().into_os_string();
     name.push(".gz");
     let packed = PathBuf::from(name);
-    let mut file = File::create_new(&packed).unwrap();
-    file.write_all(&encoder.finish().unwrap()).unwrap();
-    file.set_modified(modified).unwrap();
-    fs::remove_file(path).unwrap();
+    let file = files.create_new(&packed);
+    file.append(&encoder.finish().unwrap());
+    file.set_modified(modified);
+    files.remove_file(path);
     packed
 }

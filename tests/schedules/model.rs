@@ -7,18 +7,16 @@
 //! acknowledgement was not written down before a crash, and those that `docs/tailing.md` names,
 //! may arrive again.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use kinetail::tail::dates::Dates;
 use kinetail::tail::file::LOOK_EVERY_MAX;
 
 use super::disk::Disk;
 use super::judge::{Judge, lines_of};
 use super::operation::Operation;
 use super::options::Options;
+use crate::support::ground::{Files, Ground};
 use crate::support::world::World;
 
 /// By then every file that was there was looked at, and what lay in it was read if it could be.
@@ -52,14 +50,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// A world in a directory of its own within `parent`.
-    pub fn new(seed: u64, parent: &Path) -> Self {
+    /// A world on this ground.
+    pub fn new(seed: u64, ground: Ground) -> Self {
         let options = Options::of(seed);
-        let mut world = options.world(tempfile::tempdir_in(parent).unwrap());
-        let attic = tempfile::tempdir_in(parent).unwrap();
-        fs::create_dir(world.path("logs")).unwrap();
-        let disk = Disk::new(attic, &options);
-        world.dates = Arc::clone(&disk.calendar) as Arc<dyn Dates>;
+        let mut world = options.world(ground);
+        world.files.create_dir(&world.path("logs"));
+        let disk = Disk::new(&mut world, &options);
         // It counts from the next start on.
         world.crash();
         world.start();
@@ -138,6 +134,11 @@ impl Model {
         Ok(trace)
     }
 
+    /// The files, as they are seen without the flow's eyes.
+    pub fn files(&self) -> Files {
+        self.world.files.clone()
+    }
+
     pub fn live(&self) -> PathBuf {
         self.log("app.log")
     }
@@ -167,7 +168,7 @@ impl Model {
 
     /// Whether there is a live file that ends with a whole line.
     pub fn is_whole(&self) -> bool {
-        self.live().is_file() && self.half.is_none()
+        self.files().is_file(&self.live()) && self.half.is_none()
     }
 
     fn line(&mut self) -> Vec<u8> {
@@ -238,7 +239,7 @@ impl Model {
             }
             self.twin_started = true;
             // The twin begins like the live file, if that is long enough to be confusing.
-            let head = fs::read(self.live()).unwrap_or_default();
+            let head = self.files().read(&self.live()).unwrap_or_default();
             let head: Vec<&[u8]> = lines_of(head.get(..2000).unwrap_or(&head)).collect();
             let head = head[..head.len().saturating_sub(2)].concat();
             self.judge.wrote(&head);

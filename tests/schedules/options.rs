@@ -4,6 +4,7 @@
 use kinetail::budget::Budget;
 use kinetail::config::FlowConfig;
 
+use crate::support::ground::Ground;
 use crate::support::world::World;
 
 /// So few files may be open in worlds with few descriptors.
@@ -98,7 +99,7 @@ impl Options {
     }
 
     /// The flow, in a directory of its own. The files are in `logs` within that.
-    pub fn world(&self, dir: tempfile::TempDir) -> World {
+    pub fn world(&self, dir: Ground) -> World {
         let pattern = match self.names {
             Names::Exact => "logs/app.log",
             Names::ExactBelowGlob => "l*s/app.log",

@@ -3,10 +3,8 @@
 //! Before anything is destroyed it was readable for long enough, as `docs/tailing.md` says how long
 //! that is. What is lost by the windows named there is not generated.
 
-use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -32,7 +30,7 @@ const SLOW_COPY: Duration = Duration::from_millis(400);
 impl Model {
     /// Where the live name is a link, it leads somewhere.
     pub fn live_is_there(&mut self) {
-        if self.options.linked && !self.live().is_file() {
+        if self.options.linked && !self.files().is_file(&self.live()) {
             self.swap_link();
         }
     }
@@ -46,7 +44,7 @@ impl Model {
 
     /// The live file itself, also where its name is a link.
     fn live_file(&self) -> PathBuf {
-        fs::canonicalize(self.live()).unwrap()
+        self.files().real_path(&self.live()).unwrap()
     }
 
     pub fn rotate_unterminated(&mut self) {
@@ -56,7 +54,7 @@ impl Model {
     }
 
     pub fn rotate(&mut self) {
-        if !self.live().is_file() {
+        if !self.files().is_file(&self.live()) {
             return;
         }
         if self.half.is_some() {
@@ -98,7 +96,7 @@ impl Model {
         for number in (0..=CHAIN).rev() {
             for ending in ["", ".gz"] {
                 let from = self.log(&rotated(number, ending));
-                if from.is_file() {
+                if self.files().is_file(&from) {
                     // The chain never loses a file here: the last one gets a name of its own.
                     let next = if number == CHAIN {
                         format!("app.log.{}{ending}", 100 + self.next_name())
@@ -115,15 +113,16 @@ impl Model {
     fn oldest(&self) -> Option<PathBuf> {
         if !self.options.linked {
             let names = (1..=CHAIN).rev().map(|number| self.log(&rotated(number, "")));
-            return names.into_iter().find(|path| path.is_file());
+            return names.into_iter().find(|path| self.files().is_file(path));
         }
         let is_dated = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             name.strip_prefix("app.log-").is_some_and(|date| date.parse::<u64>().is_ok())
         };
-        let live = fs::canonicalize(self.live()).ok();
-        let names = fs::read_dir(self.log("")).unwrap().map(|entry| entry.unwrap().path());
-        names.filter(|path| is_dated(path) && Some(path) != live.as_ref()).min()
+        let live = self.files().real_path(&self.live());
+        let names = self.files().names(&self.log("")).into_iter();
+        let paths = names.map(|name| self.log("").join(name));
+        paths.filter(|path| is_dated(path) && Some(path) != live.as_ref()).min()
     }
 
     pub fn copy(&mut self, slowly: bool) {
@@ -162,8 +161,8 @@ impl Model {
             return;
         }
         let old = self.log("old");
-        if !old.is_dir() {
-            fs::create_dir(&old).unwrap();
+        if !self.files().is_dir(&old) {
+            self.files().create_dir(&old);
         }
         let name = format!("app.log.{}", self.next_name());
         self.disk.rename(&self.live(), &old.join(name));
@@ -207,10 +206,10 @@ impl Model {
         self.gzip(&oldest);
     }
 
-    fn gzip(&mut self, path: &PathBuf) {
+    fn gzip(&mut self, path: &Path) {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&fs::read(path).unwrap()).unwrap();
-        let mut name = path.clone().into_os_string();
+        encoder.write_all(&self.files().read(path).unwrap()).unwrap();
+        let mut name = path.to_path_buf().into_os_string();
         name.push(".gz");
         self.disk.append(&PathBuf::from(name), &encoder.finish().unwrap());
         self.disk.remove(path);
@@ -227,14 +226,14 @@ impl Model {
         // It has another name for a while, or none, and counts as rotated from then on.
         self.counts_as_rotated = true;
         let (here, away) = (self.world.path("logs"), self.world.path("away"));
-        let mut writer = self.disk.open(&self.live());
+        let writer = self.disk.open(&self.live());
         self.disk.rename(&here, &away);
         self.run(Duration::from_millis(millis));
         if restart && self.running {
             self.restart();
         }
         let bytes = self.lines(lines);
-        self.disk.write(&mut writer, &bytes);
+        self.disk.write(&writer, &bytes);
         self.run(Duration::from_millis(millis));
         self.disk.rename(&away, &here);
     }
@@ -244,15 +243,15 @@ impl Model {
             return;
         }
         let live = self.live_file();
-        let mut writer = self.disk.open(&live);
-        fs::set_permissions(&live, Permissions::from_mode(0o000)).unwrap();
+        let writer = self.disk.open(&live);
+        self.files().set_mode(&live, 0o000);
         if restart && self.running {
             self.restart();
         }
         let bytes = self.lines(lines);
-        self.disk.write(&mut writer, &bytes);
+        self.disk.write(&writer, &bytes);
         self.run(Duration::from_millis(millis));
-        fs::set_permissions(&live, Permissions::from_mode(0o644)).unwrap();
+        self.files().set_mode(&live, 0o644);
         // Nothing tells that it may be read now.
         self.run(OPENED_AGAIN_WITHIN);
     }
@@ -265,7 +264,7 @@ impl Model {
         // A copy whose original is gone before anybody saw it truncated is a file of its own.
         self.be_seen();
         let live = self.live_file();
-        let old = fs::read(&live).unwrap();
+        let old = self.files().read(&live).unwrap();
         // What both files hold is sent twice.
         self.judge.allow_again(&old);
         let kept = old.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -296,7 +295,7 @@ impl Model {
 
     /// Deletes the live file after everything arrived. With lines it is made again.
     pub fn delete(&mut self, lines: usize, stopped: bool) {
-        if !self.arrive() || !self.live().is_file() {
+        if !self.arrive() || !self.files().is_file(&self.live()) {
             return;
         }
         if stopped {
@@ -337,7 +336,7 @@ impl Model {
     }
 
     pub fn hard_link(&mut self) {
-        if self.live().is_file() {
+        if self.files().is_file(&self.live()) {
             let (live, link) = (self.live_file(), self.log("app.log-link"));
             self.disk.hard_link(&live, &link, true);
             self.run(SEEN_WITHIN);

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kinetail::tail::links::{self, FollowLinks};
+use kinetail::disk::links;
+use kinetail::tail::links::FollowLinks;
 use serde_json::json;
 
 use super::is_root;

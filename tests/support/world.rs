@@ -1,4 +1,4 @@
-//! A whole flow on real files with a clock that only the test moves.
+//! A whole flow on real files, or on files in memory, with a clock that only the test moves.
 //!
 //! The world keeps what a store and a stream would keep: checkpoints that were written down, and
 //! records of batches that were acknowledged. A crash throws everything else away.
@@ -22,15 +22,18 @@ use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::{FlowMetrics, name};
 use kinetail::send::{Outcome, SenderEvent, Submission};
-use kinetail::tail::dates::{self, Dates};
-use kinetail::tail::disk::DiskGuard;
+use kinetail::tail::disk::Disk as _;
 use kinetail::tail::identity::{FileKey, Inode};
+use kinetail::tail::names::Renamed;
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::rotated::RotatedNames;
+use kinetail::tail::space::SpaceGuard;
 use kinetail::tail::tailer::{Earlier, Now, TailOptions, Tailer};
-use kinetail::tail::watch::Renamed;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
+
+use super::ground::{Files, Ground, nanos};
+use super::test_disk::TestDisk;
 
 /// How far the clock moves between two steps.
 const TICK: Duration = Duration::from_millis(20);
@@ -38,10 +41,16 @@ const TICK: Duration = Duration::from_millis(20);
 /// A flow and everything around it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for a test")]
 pub struct World {
-    pub dir: tempfile::TempDir,
+    pub dir: Ground,
+    /// The files in it, as writers see them.
+    pub files: Files,
+    /// The disk that the flow reads from, with what its calls come to.
+    pub disk: TestDisk,
     pub config: FlowConfig,
-    flow: Option<Flow>,
+    flow: Option<Flow<TestDisk>>,
     now: Instant,
+    /// When the world began.
+    began: Instant,
     /// The flow was told something that it did not act upon yet.
     told: bool,
     outlet: Kept,
@@ -63,9 +72,7 @@ pub struct World {
     /// How many files the flow may have open, from its next start on.
     pub descriptors_max: usize,
     /// When held files give their space back, from its next start on.
-    pub disk: DiskGuard,
-    /// When files were born.
-    pub dates: Arc<dyn Dates>,
+    pub space: SpaceGuard,
     /// When the flow first and last wrote something down, as a store would know it.
     times: Option<(i128, i128)>,
     /// While true the store does not answer.
@@ -113,10 +120,11 @@ impl World {
 
     /// The same in a directory of one's own.
     pub fn within(
-        dir: tempfile::TempDir,
+        dir: impl Into<Ground>,
         name_pattern: &str,
         change: impl FnOnce(&mut FlowConfig),
     ) -> Self {
+        let dir: Ground = dir.into();
         let text = format!("{}/{name_pattern}", dir.path().display());
         let mut config = FlowConfig {
             id: format!("kinesis:test:{text}"),
@@ -151,11 +159,16 @@ impl World {
         };
         change(&mut config);
         let (counted, recorder) = Prometheus::detached();
+        let (files, disk) = (dir.files(), dir.disk());
+        let began = Instant::now() + Duration::from_hours(1);
         let mut world = Self {
             dir,
+            files,
+            disk,
             config,
             flow: None,
-            now: Instant::now() + Duration::from_hours(1),
+            now: began,
+            began,
             told: false,
             outlet: Kept::default(),
             stream: Vec::new(),
@@ -168,8 +181,7 @@ impl World {
             endpoint_down: false,
             acks_per_step: usize::MAX,
             descriptors_max: 1024,
-            disk: DiskGuard::default(),
-            dates: dates::kernel(),
+            space: SpaceGuard::default(),
             times: None,
             store_down: false,
             budget: Budget::new(64 * 1024 * 1024, 1),
@@ -197,9 +209,8 @@ impl World {
             partial_line_hold: self.config.partial_line_hold,
             refuse_utf16: self.config.encoding == Encoding::Auto,
             descriptors_max: self.descriptors_max,
-            disk: self.disk,
+            space: self.space,
             rotated_names: self.config.rotated_names.clone(),
-            dates: Arc::clone(&self.dates),
             earlier: self
                 .times
                 .filter(|_| self.known_flow)
@@ -211,7 +222,7 @@ impl World {
         self.reports = Some(reports);
         let parts = FlowParts {
             config: self.config.clone(),
-            tailer: Tailer::new(options, rows, self.next_key, self.now),
+            tailer: Tailer::new(self.disk.clone(), options, rows, self.next_key, self.now),
             account: self.budget.account(),
             metrics: metrics::with_local_recorder(&self.recorder, || {
                 FlowMetrics::new(&self.config.id)
@@ -249,6 +260,8 @@ impl World {
         let flow = self.flow.as_mut().expect("the flow runs");
         let outlet = &mut self.outlet;
         let stepped = metrics::with_local_recorder(&self.recorder, || flow.step(now, outlet));
+        // A call that takes long takes the flow's time.
+        self.now += std::mem::take(&mut self.disk.script.borrow_mut().took);
         self.answer();
         stepped
     }
@@ -293,8 +306,9 @@ impl World {
     }
 
     fn wall_now(&self) -> i128 {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        self.wall_nanos.unwrap_or_else(|| i128::try_from(wall.as_nanos()).unwrap())
+        let of_files = self.files.clock(self.now.duration_since(self.began));
+        let wall = || nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+        self.wall_nanos.or(of_files).unwrap_or_else(wall)
     }
 
     fn answer(&mut self) {
@@ -310,7 +324,7 @@ impl World {
                 }
             }
             self.known_flow = true;
-            let now = self.dates.now_nanos(self.wall_now());
+            let now = self.disk.now_nanos(self.wall_now());
             self.times = Some((self.times.map_or(now, |(first, _)| first), now));
             self.unwritten.clear();
             self.tell(Message::Written { token, result: CommitResult::Durable });
@@ -387,12 +401,12 @@ impl World {
 
     /// Appends to a file, which is made if it is not there.
     pub fn append(&self, name: &str, bytes: &[u8]) {
-        append(&self.path(name), bytes);
+        self.files.append(&self.path(name), bytes);
     }
 
     /// Renames a file.
     pub fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).unwrap();
+        self.files.rename(&self.path(from), &self.path(to));
     }
 
     /// Gives a file another inode number in what is written down.

@@ -10,8 +10,9 @@ use super::access::User;
 use super::{nothing, plural, sample};
 use crate::cli::progress;
 use crate::config::FlowConfig;
+use crate::disk::{OsDisk, links};
 use crate::shown::{Escaped, shown};
-use crate::tail::links::{self, FollowLinks};
+use crate::tail::links::FollowLinks;
 use crate::tail::snapshot::Snapshot;
 
 /// So many files are named if nobody asks for all.
@@ -32,7 +33,7 @@ pub(super) fn describe(
     verbose: bool,
     out: &mut dyn Write,
 ) -> io::Result<usize> {
-    let snapshot = Snapshot::take(&flow.pattern, 0);
+    let snapshot = Snapshot::take(&OsDisk, &flow.pattern, 0);
     let mut found = Vec::new();
     let mut refused = Vec::new();
     for entry in &snapshot.listing.entries {
@@ -49,12 +50,12 @@ pub(super) fn describe(
     if found.len() > named {
         writeln!(out, "    and {} more; --verbose names them", found.len() - named)?;
     }
-    let problems = snapshot.problems.iter().map(|problem| (problem.path.as_path(), &problem.error));
-    let refused = refused.iter().map(|(path, error)| (*path, error));
+    let problems = snapshot.problems.iter();
+    let problems = problems.map(|problem| (problem.path.as_path(), problem.error.clone().into()));
     let mut unreadable = 0;
-    for (path, error) in refused.chain(problems) {
-        unreadable += usize::from(hides_lines(error));
-        writeln!(out, "    cannot read {}: {}", shown(&path), Escaped(user.explain(path, error)))?;
+    for (path, error) in refused.into_iter().chain(problems) {
+        unreadable += usize::from(hides_lines(&error));
+        writeln!(out, "    cannot read {}: {}", shown(&path), Escaped(user.explain(path, &error)))?;
     }
     if snapshot.listing.entries.is_empty() && snapshot.problems.is_empty() {
         nothing::explain(flow, out)?;

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::keys::Keys;
 use crate::config::FlowConfig;
 use crate::config::diagnostics::quote;
+use crate::disk::links;
 use crate::process::{Chain, Converted, ConverterConfig};
-use crate::tail::links;
 
 /// So many files are looked into.
 const FILES_MAX: usize = 3;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{service, state};
 use crate::config::site::Site;
 use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Kind, Place, Severity};
+use crate::disk::OsDisk;
 use crate::tail::pattern::{Component, FilePattern};
 use crate::tail::snapshot::Snapshot;
 
@@ -116,7 +117,7 @@ struct Seen(BTreeMap<usize, BTreeSet<PathBuf>>);
 impl Seen {
     fn files(&mut self, index: usize, flow: &FlowConfig) -> &BTreeSet<PathBuf> {
         self.0.entry(index).or_insert_with(|| {
-            let entries = Snapshot::take(&flow.pattern, 0).listing.entries;
+            let entries = Snapshot::take(&OsDisk, &flow.pattern, 0).listing.entries;
             entries.iter().map(|entry| resolved(&entry.path)).collect()
         })
     }

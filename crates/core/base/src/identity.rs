@@ -31,7 +31,7 @@ pub struct Inode {
 
 /// The first 128 bits of a SHA-256: short enough to keep for every file, long enough that two
 /// contents never meet by chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Digest128(pub [u8; 16]);
 
 impl Digest128 {
@@ -47,7 +47,7 @@ impl Digest128 {
 
 /// The fingerprint of the first bytes of a file. It grows with the file up to
 /// [`HEAD_BYTES_MAX`]; an empty head agrees with every file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Head {
     /// How many bytes it covers.
     pub len: u16,

@@ -1,0 +1,210 @@
+//! Whether a compressed file holds one of some contents, and where that goes on.
+//!
+//! The content is unpacked once, up to the last position in question; at each position the bytes
+//! before it are compared with its anchor. This can be a lot of bytes, so it is done in steps.
+
+use super::stream::Stream;
+use super::unpacked::Unpacked;
+use crate::disk::{DiskError, OpenFile};
+use crate::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
+use crate::window::bytes_before;
+
+/// Unpacked at a time, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A compressed file that is being compared with contents that begin alike.
+#[derive(Debug)]
+pub(super) struct Proof<F> {
+    stream: Stream<F>,
+    /// Positions that are still to be compared, the next one last.
+    open: Vec<(FileKey, Position)>,
+    /// The furthest position that agreed.
+    proven: Option<(FileKey, Position)>,
+    /// What was unpacked last; enough to go on at a position in front of it.
+    tail: Vec<u8>,
+}
+
+/// What comparing came to.
+#[derive(Debug)]
+pub(super) struct Verdict<F> {
+    /// The content that it holds, if any, and where that goes on.
+    pub(super) proven: Option<(FileKey, Position)>,
+    /// The stream, as far as it was needed.
+    pub(super) stream: Stream<F>,
+    tail: Vec<u8>,
+}
+
+impl<F: OpenFile> Proof<F> {
+    /// Compares with these contents. `head` is what came out of the stream until now.
+    pub(super) fn new(
+        stream: Stream<F>,
+        head: Vec<u8>,
+        mut contents: Vec<(FileKey, Position)>,
+    ) -> Self {
+        contents.sort_by_key(|(key, position)| std::cmp::Reverse((position.offset, *key)));
+        let mut proof = Self { stream, open: contents, proven: None, tail: head };
+        let known = proof.stream.decoded();
+        while let Some((key, at)) = proof.open.pop_if(|(_, at)| at.offset <= known) {
+            let before = usize::try_from(at.offset).ok().and_then(|len| proof.tail.get(..len));
+            if before.is_some_and(|before| Anchor::of(before) == at.anchor) {
+                proof.proven = Some((key, at));
+            }
+        }
+        proof
+    }
+
+    /// Unpacks up to `budget_bytes`, and says so once everything is compared.
+    pub(super) fn step(
+        mut self,
+        budget_bytes: usize,
+    ) -> Result<Result<Verdict<F>, Self>, DiskError> {
+        let mut left = budget_bytes;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while let Some((key, at)) = self.open.last().copied() {
+            let ahead = usize::try_from(at.offset - self.stream.decoded()).unwrap_or(usize::MAX);
+            if ahead == 0 {
+                self.open.pop();
+                if Anchor::of(&self.tail) == at.anchor {
+                    self.proven = Some((key, at));
+                }
+                continue;
+            }
+            if left == 0 {
+                return Ok(Err(self));
+            }
+            let room = chunk.get_mut(..ahead.min(left).min(CHUNK_BYTES)).unwrap_or_default();
+            let count = self.stream.read(room)?;
+            if count == 0 {
+                break;
+            }
+            left -= count;
+            self.remember(chunk.get(..count).unwrap_or_default());
+        }
+        let Self { stream, proven, tail, .. } = self;
+        Ok(Ok(Verdict { proven, stream, tail }))
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        remember(&mut self.tail, bytes);
+    }
+}
+
+fn remember(tail: &mut Vec<u8>, bytes: &[u8]) {
+    tail.extend_from_slice(bytes);
+    let over = tail.len().saturating_sub(HEAD_BYTES_MAX);
+    tail.drain(..over);
+}
+
+impl<F: OpenFile> Verdict<F> {
+    /// The file, ready to be read from the position; nothing if it was unpacked further.
+    pub(super) fn into_unpacked(self) -> Option<Unpacked<F>> {
+        let (_, position) = self.proven?;
+        let start = self.stream.decoded() - self.tail.len() as u64;
+        let needed = position.offset - bytes_before(position.offset) as u64;
+        (start <= needed).then(|| Unpacked::new(self.stream, self.tail))
+    }
+
+    /// Unpacks up to `budget_bytes` more; `true` once the stream ended, for whatever reason.
+    pub(super) fn go_to_end(&mut self, budget_bytes: usize) -> Result<bool, DiskError> {
+        unpack(&mut self.stream, budget_bytes, |bytes| remember(&mut self.tail, bytes))
+    }
+
+    /// The last bytes that were unpacked, enough for an anchor, and the offset they begin at.
+    pub(super) fn end(&self) -> (u64, &[u8]) {
+        let size = self.stream.decoded();
+        let len = bytes_before(size).min(self.tail.len());
+        (size - len as u64, self.tail.get(self.tail.len() - len..).unwrap_or_default())
+    }
+}
+
+/// Goes through up to `budget_bytes` of a stream; `true` once it ended, for whatever reason.
+pub(super) fn check<F: OpenFile>(
+    stream: &mut Stream<F>,
+    budget_bytes: usize,
+) -> Result<bool, DiskError> {
+    unpack(stream, budget_bytes, |_| {})
+}
+
+fn unpack<F: OpenFile>(
+    stream: &mut Stream<F>,
+    budget_bytes: usize,
+    mut take: impl FnMut(&[u8]),
+) -> Result<bool, DiskError> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut left = budget_bytes;
+    while left > 0 {
+        match stream.read(&mut chunk)? {
+            0 => return Ok(true),
+            count => {
+                take(chunk.get(..count).unwrap_or_default());
+                left = left.saturating_sub(count);
+            }
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stream::tests::{compress, stream_of};
+    use super::super::stream::{End, Format};
+    use super::*;
+    use crate::memory_disk::MemoryFile;
+
+    fn content() -> Vec<u8> {
+        (0..40_000_u32).flat_map(|n| format!("line {n}\n").into_bytes()).collect()
+    }
+
+    fn at(content: &[u8], offset: usize) -> Position {
+        Position { offset: offset as u64, anchor: Anchor::of(&content[..offset]) }
+    }
+
+    /// The verdict, and in how many steps it was reached.
+    fn judge(content: &[u8], contents: &[(u64, Position)]) -> (Verdict<MemoryFile>, usize) {
+        let mut stream = stream_of(Format::Gzip, &compress(Format::Gzip, content));
+        let mut head = vec![0; HEAD_BYTES_MAX];
+        let count = stream.read_full(&mut head).unwrap();
+        head.truncate(count);
+        let contents = contents.iter().map(|(key, at)| (FileKey(*key), *at)).collect();
+        let mut proof = Proof::new(stream, head, contents);
+        for steps in 1.. {
+            match proof.step(100_000).unwrap() {
+                Ok(verdict) => return (verdict, steps),
+                Err(unfinished) => proof = unfinished,
+            }
+        }
+        unreachable!("it ends");
+    }
+
+    #[test]
+    fn the_right_bytes_before_a_position_prove_it() {
+        let content = content();
+        for offset in [0, 7, 500, 1023, 1024, 1025, 65_536, 300_007, content.len()] {
+            let (verdict, steps) = judge(&content, &[(1, at(&content, offset))]);
+            assert_eq!(verdict.proven, Some((FileKey(1), at(&content, offset))), "{offset}");
+            assert!(steps >= offset / 100_000, "{offset} in {steps} steps");
+            assert!(verdict.into_unpacked().is_some(), "{offset}");
+        }
+    }
+
+    #[test]
+    fn other_bytes_or_too_few_prove_nothing() {
+        let content = content();
+        let other = Position { anchor: Anchor::of(b"else"), ..at(&content, 9_999) };
+        assert!(judge(&content, &[(1, other)]).0.proven.is_none());
+        let longer = Position { offset: content.len() as u64 + 1, ..other };
+        let (verdict, _) = judge(&content, &[(1, longer)]);
+        assert!(verdict.proven.is_none() && verdict.stream.end() == Some(&End::Complete));
+    }
+
+    #[test]
+    fn of_several_contents_the_furthest_that_agrees_is_the_one() {
+        let content = content();
+        let wrong = Position { anchor: Anchor::of(b"else"), ..at(&content, 350_000) };
+        let contents =
+            [(1, at(&content, 100)), (2, at(&content, 200_000)), (3, at(&content, 90)), (4, wrong)];
+        let (verdict, _) = judge(&content, &contents);
+        assert_eq!(verdict.proven.map(|(key, _)| key), Some(FileKey(2)));
+        assert!(verdict.into_unpacked().is_none(), "it was unpacked further");
+    }
+}

@@ -1,0 +1,185 @@
+//! What a file is that may be a generation of a log: known, a copy, one that nobody followed, or
+//! one that cannot be opened now.
+//!
+//! Part of [`Tailer`].
+
+use std::path::Path;
+
+use super::candidate::Candidate;
+use super::disk::{Disk, OpenFile};
+use super::file;
+use super::generations::{Found, Mark};
+use super::identity::FileKey;
+use super::memory::Loss;
+use super::places::Listed;
+use super::rotated::Rank;
+use super::tailer::{Now, Tailer};
+
+/// What looking at the places of a log came to.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) found: Vec<Found>,
+    pub(super) mark: Option<Mark>,
+    /// Something changed its name meanwhile.
+    pub(super) unsure: bool,
+}
+
+impl<D: Disk> Tailer<D> {
+    pub(super) fn examine_generation(
+        &mut self,
+        live: &Path,
+        listed: &Listed,
+        look: &mut Look,
+        now: Now,
+    ) {
+        if let Some(key) = self.by_inode.get(&listed.inode).copied() {
+            return self.note_mark(live, key, listed, look);
+        }
+        if listed.packed {
+            return self.examine_packed(listed, look);
+        }
+        // The scan follows what matches, whatever its age.
+        if self.options.pattern.matches_path(&listed.path) {
+            return;
+        }
+        match Candidate::open(&self.disk, &listed.path, self.options.pattern.follow_links()) {
+            Ok(candidate) if self.is_what_was_listed(&candidate, listed) => {
+                self.recovered(&listed.path);
+                self.examine_plain(live, (listed, candidate), look, now);
+            }
+            // It has another name by now, and another file has its.
+            Ok(_) => look.unsure = true,
+            Err(error) if error.is_gone() => look.unsure = true,
+            Err(_) => self.find_unopened(listed, look),
+        }
+    }
+
+    /// Some file systems list other inode numbers than they show of a file (overlayfs). Then the
+    /// name must still lead to what was opened.
+    fn is_what_was_listed(&self, candidate: &Candidate<D::File>, listed: &Listed) -> bool {
+        candidate.inode == listed.inode
+            || (!self.by_inode.contains_key(&candidate.inode)
+                && file::stat_path(&self.disk, &listed.path)
+                    .is_ok_and(|stat| stat.inode == candidate.inode))
+    }
+
+    fn examine_plain(
+        &mut self,
+        live: &Path,
+        (listed, candidate): (&Listed, Candidate<D::File>),
+        look: &mut Look,
+        now: Now,
+    ) {
+        let born_nanos = candidate.handle.born().ok().flatten();
+        if let Some(key) = self.proven(&candidate) {
+            if self.logs.get(live).is_some_and(|log| log.newest == Some(key))
+                && let Some(rank) = listed.rank.clone()
+            {
+                look.mark = Some(Mark { rank, born_nanos });
+            }
+            return self.take_back_known(candidate, key, now);
+        }
+        let Some(rank) = listed.rank.clone() else { return };
+        if self.is_read_copy(&candidate) {
+            return;
+        }
+        look.found.push(Found {
+            inode: candidate.inode,
+            path: listed.path.clone(),
+            rank,
+            packed: false,
+            changed: !self.memory.at_inode(candidate.inode).is_empty(),
+            born_nanos,
+            modified_nanos: candidate.stat.modified_nanos,
+        });
+    }
+
+    fn examine_packed(&self, listed: &Listed, look: &mut Look) {
+        let Some(rank) = listed.rank.clone() else { return };
+        let follow = self.options.pattern.follow_links();
+        match self.disk.open(&listed.path, follow) {
+            Ok((_, stat)) => {
+                look.found.push(Found {
+                    inode: stat.inode,
+                    path: listed.path.clone(),
+                    rank,
+                    packed: true,
+                    changed: false,
+                    born_nanos: None,
+                    modified_nanos: stat.modified_nanos,
+                });
+            }
+            Err(error) if error.is_gone() => look.unsure = true,
+            Err(_) => self.find_unopened(listed, look),
+        }
+    }
+
+    /// A file that is followed tells how old the newest known content is, if it is that.
+    fn note_mark(&self, live: &Path, key: FileKey, listed: &Listed, look: &mut Look) {
+        let newest = self.logs.get(live).and_then(|log| log.newest);
+        if let (true, Some(rank)) = (newest == Some(key), listed.rank.clone()) {
+            let handle = self.files.get(&key).and_then(|file| file.handle.as_ref());
+            let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
+            look.mark = Some(Mark { rank, born_nanos });
+        }
+    }
+
+    /// Whether everything in a file was read elsewhere: a copy that a tool made before it truncated
+    /// the original.
+    fn is_read_copy(&self, candidate: &Candidate<D::File>) -> bool {
+        let live = self.live_contents();
+        if self.equal_to(&candidate.evidence(), &live).is_some() {
+            return true;
+        }
+        let size = candidate.stat.size;
+        self.memory.beginning_alike(&candidate.head).into_iter().any(|content| {
+            content.loss == Loss::Truncated
+                && content.head.is_full()
+                && size <= content.position.offset
+        })
+    }
+
+    /// Follows a generation that came and went. Says by which key.
+    pub(super) fn follow_generation(
+        &mut self,
+        found: &Found,
+        look: &mut Look,
+        now: Now,
+    ) -> Option<FileKey> {
+        match Candidate::open(&self.disk, &found.path, self.options.pattern.follow_links()) {
+            Ok(candidate) if candidate.inode == found.inode => self.follow_between(candidate, now),
+            Ok(_) => {
+                look.unsure = true;
+                None
+            }
+            Err(error) if error.is_gone() => {
+                look.unsure = true;
+                None
+            }
+            Err(error) => {
+                let size = file::stat_path(&self.disk, &found.path).map_or(0, |stat| stat.size);
+                self.wait_for(found.inode, &found.path, size);
+                self.trouble(&found.path, error);
+                None
+            }
+        }
+    }
+
+    /// A file that cannot be opened: a look from outside shows whether it is young enough. Each
+    /// scan tries it again.
+    fn find_unopened(&self, listed: &Listed, look: &mut Look) {
+        let rank: Option<Rank> = listed.rank.clone();
+        let (Some(rank), Ok(stat)) = (rank, file::stat_path(&self.disk, &listed.path)) else {
+            return;
+        };
+        look.found.push(Found {
+            inode: stat.inode,
+            path: listed.path.clone(),
+            rank,
+            packed: listed.packed,
+            changed: false,
+            born_nanos: None,
+            modified_nanos: stat.modified_nanos,
+        });
+    }
+}

@@ -1,0 +1,306 @@
+//! Contents: has a file grown, is it still the same, may it be let go.
+//!
+//! Part of [`Tailer`]. A look costs one `fstat`. Files that were busy lately are hot and looked at
+//! every few milliseconds; the rest is swept through twice a second.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::disk::{Disk, DiskError, Fault, OpenFile};
+use super::event::EventKind;
+use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
+use super::identity::{FileKey, Head, Position};
+use super::memory::{Loss, Remembered};
+use super::tailer::{Now, Tailer, checkpoint, ending_of};
+use kinetail_base::checkpoint::Change;
+
+/// A look at a quiet file costs up to 1 microsecond; this much time to the next one for each file
+/// keeps quiet files below one per cent of a core, however many they are.
+const SWEEP_EVERY_PER_FILE: Duration = Duration::from_micros(350);
+
+/// A truncated file has its new size for a moment before it has its new time of modification. This
+/// often it is asked for that, with a moment in between; 2 ms together.
+const STAMP_TRIES: u32 = 20;
+
+/// The longest time between two looks at a quiet file.
+const SWEEP_EVERY_MAX: Duration = Duration::from_secs(5);
+
+impl<D: Disk> Tailer<D> {
+    pub(super) fn look_at_hot_files(&mut self, now: Now) {
+        if self.next_hot_look.is_none_or(|due| now.instant < due) {
+            return;
+        }
+        let mut hot = std::mem::take(&mut self.hot);
+        self.next_hot_look = None;
+        hot.retain(|key| {
+            let Some(file) = self.files.get(key) else { return false };
+            if now.instant >= file.next_look {
+                self.look_at(*key, now);
+            }
+            let Some(file) = self.files.get_mut(key) else { return false };
+            file.hot = file.look_every < file::LOOK_EVERY_MAX;
+            if file.hot {
+                let due = self.next_hot_look.map_or(file.next_look, |due| due.min(file.next_look));
+                self.next_hot_look = Some(due);
+            }
+            file.hot
+        });
+        // What became hot meanwhile is behind the others.
+        hot.append(&mut self.hot);
+        self.hot = hot;
+    }
+
+    /// Looks at every file that is not hot.
+    pub(super) fn sweep(&mut self, now: Now) {
+        let every = self.paced(SWEEP_EVERY_PER_FILE, file::LOOK_EVERY_MAX, SWEEP_EVERY_MAX);
+        self.next_sweep = now.instant + every;
+        let stirred: Vec<FileKey> = self
+            .files
+            .values_mut()
+            .filter_map(|file| (!file.hot && !file.is_at_rest(now.instant)).then_some(file.key))
+            .collect();
+        for key in stirred {
+            self.look_at(key, now);
+        }
+        let held = self.bound_held_files(now);
+        self.close_idle_files(held);
+    }
+
+    pub(super) fn look_at(&mut self, key: FileKey, now: Now) {
+        if self.is_compressed(key) {
+            return self.look_at_compressed(key, now);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let stat = match &file.handle {
+            Some(handle) => handle.stat(),
+            None => file::stat_path(&self.disk, &file.path),
+        };
+        let stat = match stat {
+            Ok(stat) if stat.inode == file.inode => stat,
+            // The name leads to another file now.
+            Ok(_) => return self.lost_its_place(key, now),
+            Err(error) => return self.look_failed(key, error, now),
+        };
+        if file.lag_bytes() == 0 {
+            file.caught_up = now.instant;
+        }
+        if !self.problems.is_empty() {
+            let path = Arc::clone(&file.path);
+            self.looks_well(&path);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.unsettled || !stat.is_like(&file.seen) {
+            self.look_closely(key, stat, now);
+        } else {
+            file.cool_down(now.instant);
+        }
+        self.probe(key);
+        let key = self.decide(key, now);
+        if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
+            self.judge_shadow(key, shadow, now);
+        }
+        self.queue_if_readable(key, now.instant);
+        self.release_if_done(key, now);
+    }
+
+    fn look_failed(&mut self, key: FileKey, error: DiskError, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.cool_down(now.instant);
+        if error.is_gone() {
+            return self.lost_its_place(key, now);
+        }
+        if error.fault == Fault::Stale {
+            return self.reopen_by_name(key, now);
+        }
+        let path = Arc::clone(&file.path);
+        self.trouble_at_look(&path, error);
+    }
+
+    /// Something about the file changed: is it still the same content?
+    fn look_closely(&mut self, key: FileKey, stat: Stat, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let is_cut = stat.size < file.position.offset;
+        let stat = if is_cut { stamped(&self.disk, file, stat) } else { stat };
+        let grew = stat.size != file.seen.size;
+        let settle = i128::try_from(STAMP_SETTLES_AFTER.as_nanos()).unwrap_or(i128::MAX);
+        if file.unsettled || stat.modified_nanos != file.seen.modified_nanos {
+            // Reserved space is written to without the file getting longer.
+            file.tried = None;
+        }
+        file.unsettled = now.wall_nanos - stat.changed_nanos < settle;
+        file.seen = stat;
+        if grew {
+            file.last_growth = now.instant;
+            file.warm_up(now.instant);
+        } else if file.unsettled && now.wall_nanos >= stat.changed_nanos {
+            file.next_look = now.instant + LOOK_EVERY_MIN;
+        } else {
+            file.cool_down(now.instant);
+        }
+        if file.spoiled {
+            return file.spoil(stat);
+        }
+        if stat.size >= file.position.offset && self.fill_in(key, now).is_some() {
+            return;
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if stat.size < file.position.offset {
+            return self.begin_new_generation(key, "it is shorter than what was read", now);
+        }
+        if file.look_every < file::LOOK_EVERY_MAX {
+            self.hot_again(key);
+        }
+        if let Err(error) = self.verify(key, now)
+            && let Some(file) = self.files.get(&key)
+        {
+            let path = Arc::clone(&file.path);
+            self.trouble_at_look(&path, error);
+        }
+    }
+
+    /// Compares the head and the bytes before the position with what they were.
+    fn verify(&mut self, key: FileKey, now: Now) -> Result<(), DiskError> {
+        // Reading proves the content, too, but a file without anything to read is not read.
+        // It may be long until it is, and a file that became shorter is another one by now.
+        let at_once =
+            |file: &Tailed<D::File>| file.unread_bytes() == 0 || file.seen.size < file.grown_to;
+        if self.files.get(&key).is_some_and(at_once) {
+            self.ensure_open(key, now);
+        }
+        let Some(file) = self.files.get(&key) else { return Ok(()) };
+        let Some(handle) = &file.handle else { return Ok(()) };
+        let head = file::read_head(handle)?;
+        if !file.head.agrees(&head) || !file::proves(handle, file.position)? {
+            self.begin_new_generation(key, "other bytes stand where it was read", now);
+        } else if let Some(file) = self.files.get_mut(&key) {
+            file.grown_to = file.grown_to.max(file.seen.size);
+            if !file.head.is_full() {
+                // A copy of it may appear before anything of it is read.
+                file.head = Head::of(&head);
+            }
+        }
+        Ok(())
+    }
+
+    fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
+        let Some(file) = self.files.get(&key) else { return };
+        if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused || file.undecided {
+            return;
+        }
+        let ending = ending_of(file, &self.options, now);
+        if file.waited_at_hole(now) || file.tried != Some((file.seen.size, ending)) {
+            self.requeue(key);
+        }
+    }
+
+    /// Whether reading goes on in a file whose bytes changed, or is over for good.
+    fn is_continued(&mut self, key: FileKey, stat: Stat, now: Now) -> bool {
+        let offset = self.files.get(&key).map_or(0, |file| file.position.offset);
+        if stat.size >= offset && self.fill_in(key, now).is_some() {
+            return true;
+        }
+        if stat.size < offset && self.continue_where_cut(key, stat, now).is_some() {
+            return true;
+        }
+        if self.is_overwritten(key, stat) {
+            self.give_up_overwritten(key, stat);
+            return true;
+        }
+        false
+    }
+
+    /// The bytes of this file are not those of its generation any more. The old content is
+    /// remembered, for a copy of it may appear; the file is read from byte 0.
+    pub(super) fn begin_new_generation(&mut self, key: FileKey, why: &str, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let stat = file.handle.as_ref().and_then(|handle| handle.stat().ok());
+        let stat = stat.unwrap_or(file.seen);
+        if self.is_continued(key, stat, now) {
+            return;
+        }
+        let Some(mut file) = self.files.remove(&key) else { return };
+        let (path, inode) = (Arc::clone(&file.path), file.inode);
+        let old = Remembered {
+            key,
+            inode,
+            path: Arc::clone(&path),
+            head: file.head,
+            position: file.position,
+            trail: file.trail.drain(..).chain(file.marks.drain(..)).collect(),
+            acked: file.acked,
+            seen_size: file.grown_to,
+            rotated: file.rotated.is_some(),
+            since: now.instant,
+            lost_by_nanos: stat.modified_nanos,
+            loss: Loss::Truncated,
+            located: false,
+        };
+        self.event(
+            EventKind::Truncated,
+            &path,
+            format!("{why}; {} bytes of the old content were read", file.position.offset),
+        );
+        if matches!(file.name, Name::Unlisted { .. }) && file.seen.links > 0 {
+            // Outside the pattern only the content that was followed there is our business.
+            self.by_inode.remove(&inode);
+            self.open_count -= usize::from(file.handle.is_some());
+            self.memory.insert(old);
+            return self.find_copy_of(key, now);
+        }
+        file.key = self.new_key();
+        file.seen = stat;
+        file.unsettled = true;
+        file.head = Head::default();
+        file.position = Position::start();
+        file.acked = 0;
+        file.grown_to = 0;
+        file.scanned_to = 0;
+        file.half_line = None;
+        file.holes.clear();
+        file.hole_met = None;
+        file.marked_at = 0;
+        file.probe = None;
+        file.tried = None;
+        file.shadow = None;
+        file.undecided = true;
+        if std::mem::take(&mut file.refused) {
+            self.may_be_lines(&path);
+        }
+        file.queued = false;
+        file.hot = false;
+        file.last_growth = now.instant;
+        file.caught_up = now.instant;
+        file.warm_up(now.instant);
+        let new_key = file.key;
+        self.by_inode.insert(inode, new_key);
+        self.changes.push(Change::Save(checkpoint(&file, Position::start())));
+        self.files.insert(new_key, file);
+        self.hot_again(new_key);
+        self.grow_head(new_key);
+        self.memory.insert(old);
+        self.find_copy_of(key, now);
+        let new_key = self.decide(new_key, now);
+        self.queue_if_readable(new_key, now.instant);
+    }
+}
+
+/// Waits for the time of a truncation, by which copies that were made before are told from other
+/// files that begin alike.
+fn stamped<D: Disk>(disk: &D, file: &Tailed<D::File>, first: Stat) -> Stat {
+    let mut stat = first;
+    for _ in 0..STAMP_TRIES {
+        if stat.modified_nanos != file.seen.modified_nanos {
+            break;
+        }
+        disk.let_stamps_settle();
+        let again = match &file.handle {
+            Some(handle) => handle.stat(),
+            None => file::stat_path(disk, &file.path),
+        };
+        match again {
+            Ok(again) if again.inode == first.inode => stat = again,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    stat
+}

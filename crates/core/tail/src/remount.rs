@@ -1,0 +1,243 @@
+//! Files whose file system was mounted anew: the same inode numbers under another device number.
+//!
+//! Part of [`Tailer`]. Device numbers of network file systems, of overlays, of btrfs and of loop
+//! devices are given out at mounting, so the same file may have another one after that, or after
+//! a restart of the machine. Such a file is the same if its path, its inode number and its bytes
+//! are: it is continued and not sent again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::candidate::Candidate;
+use super::disk::{Disk, OpenFile};
+use super::event::EventKind;
+use super::file;
+use super::identity::{FileKey, Head, Inode, Position};
+use super::rotation::{Entry, Listing};
+use super::tailer::{Now, Tailer, checkpoint_at_ack};
+use kinetail_base::checkpoint::Change;
+
+/// A name and an inode number, which stay when the device number changes.
+type Place<'p> = (&'p OsStr, u64);
+
+impl<D: Disk> Tailer<D> {
+    /// Finds followed and remembered contents in files that differ from theirs in nothing but the
+    /// device number.
+    pub(super) fn find_remounted(&mut self, listing: &Listing, now: Now) {
+        let unknown = |entry: &&Entry| {
+            !self.by_inode.contains_key(&entry.inode)
+                && self.memory.at_inode(entry.inode).is_empty()
+        };
+        let unknown: Vec<&Entry> = listing.entries.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let mut places: BTreeMap<Place<'_>, FileKey> = BTreeMap::new();
+        for content in self.memory.iter() {
+            places.insert((content.path.as_os_str(), content.inode.number), content.key);
+        }
+        for file in self.files.values() {
+            places.insert((file.path.as_os_str(), file.inode.number), file.key);
+        }
+        // The inode itself is unknown, so whatever is found here differs by its device.
+        let found: Vec<(FileKey, Arc<Path>)> = unknown
+            .into_iter()
+            .filter_map(|entry| {
+                let key = places.get(&(entry.path.as_os_str(), entry.inode.number))?;
+                Some((*key, Arc::clone(&entry.path)))
+            })
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        let listed: BTreeSet<Inode> = listing.entries.iter().map(|entry| entry.inode).collect();
+        for (key, path) in found {
+            // What still has a name of its own did not move to another device.
+            if self.files.get(&key).is_some_and(|file| listed.contains(&file.inode)) {
+                continue;
+            }
+            // What cannot be opened now is looked at by the scan as any other file.
+            let follow = self.options.pattern.follow_links();
+            let Ok(candidate) = Candidate::open(&self.disk, &path, follow) else { continue };
+            if self.files.contains_key(&key) {
+                self.rebind(key, candidate, now);
+            } else {
+                self.resume_remounted(key, candidate, now);
+            }
+        }
+    }
+
+    fn rebind(&mut self, key: FileKey, candidate: Candidate<D::File>, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let longer_before = file
+            .handle
+            .as_ref()
+            .and_then(|handle| handle.stat().ok())
+            .is_some_and(|before| before.size > candidate.stat.size);
+        if longer_before || !holds(&candidate, file.head, file.position) {
+            return;
+        }
+        let before = std::mem::replace(&mut file.inode, candidate.inode);
+        file.seen = candidate.stat;
+        file.unsettled = true;
+        file.warm_up(now.instant);
+        self.open_count += usize::from(file.handle.replace(candidate.handle).is_none());
+        let detail = told(before.device, candidate.inode.device, file.position.offset);
+        let row = checkpoint_at_ack(file);
+        self.by_inode.remove(&before);
+        self.by_inode.insert(candidate.inode, key);
+        self.changes.extend(row.map(Change::Save));
+        self.event(EventKind::Remounted, &candidate.path, detail);
+        self.hot_again(key);
+    }
+
+    fn resume_remounted(&mut self, key: FileKey, candidate: Candidate<D::File>, now: Now) {
+        let Some(content) = self.memory.get(key) else { return };
+        // A content of which nothing was read proves nothing.
+        if content.position.offset == 0 || !holds(&candidate, content.head, content.position) {
+            return;
+        }
+        let rotated = content.rotated;
+        self.resume(candidate, key, EventKind::Remounted, now);
+        if let Some(file) = self.files.get_mut(&key) {
+            // Its name is the one that it had: it is not rotated by this.
+            file.rotated = rotated.then_some(now.instant);
+        }
+    }
+}
+
+/// Whether a file has the content that was known by this head and position.
+fn holds<F: OpenFile>(candidate: &Candidate<F>, head: Head, position: Position) -> bool {
+    candidate.stat.size >= position.offset
+        && head.agrees(&candidate.head)
+        && file::proves(&candidate.handle, position).unwrap_or(false)
+}
+
+fn told(before: u64, after: u64, offset: u64) -> String {
+    format!("its device number was {before} and is {after}; continued at byte {offset}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::event::EventKind;
+    use super::super::file::Tailed;
+    use super::super::identity::Anchor;
+    use super::super::pattern::FilePattern;
+    use super::super::rotated::RotatedNames;
+    use super::super::space::SpaceGuard;
+    use super::super::tailer::TailOptions;
+    use super::*;
+    use crate::memory_disk::MemoryDisk;
+
+    /// A tailer over one directory, looked at with a clock of its own.
+    struct Scene {
+        disk: MemoryDisk,
+        tailer: Tailer<MemoryDisk>,
+        now: Now,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let disk = MemoryDisk::with_directory(Path::new("/logs"));
+            let pattern = FilePattern::parse("/logs/*.log").unwrap();
+            let options = TailOptions {
+                pattern,
+                scan_interval: Duration::from_millis(100),
+                start_at_end: false,
+                skip_header_lines: 0,
+                partial_line_hold: None,
+                refuse_utf16: false,
+                multi_line_hold: None,
+                descriptors_max: 100,
+                space: SpaceGuard::default(),
+                rotated_names: RotatedNames::default(),
+                earlier: None,
+            };
+            // A wall clock far ahead: stamps of the test's files are old enough to be trusted.
+            let now = Now { instant: crate::testing::now(), wall_nanos: i128::MAX / 2 };
+            let tailer = Tailer::new(disk.clone(), options, Vec::new(), 1, now.instant);
+            Self { disk, tailer, now }
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) {
+            let path = Path::new("/logs").join(name);
+            let file = self.disk.writer(&path).unwrap_or_else(|| self.disk.create_new(&path));
+            file.set_len(0);
+            file.append(bytes);
+        }
+
+        fn scan(&mut self) {
+            self.now.instant += Duration::from_mins(2);
+            self.tailer.hint(self.now.instant);
+            self.tailer.look(self.now);
+        }
+
+        /// Reads the file to its end, as a flow would.
+        fn read(&mut self, name: &str) {
+            let bytes = self.disk.read(&Path::new("/logs").join(name)).unwrap();
+            let anchor = Anchor::of(&bytes);
+            let position = Position { offset: bytes.len() as u64, anchor };
+            let key = self.key(name);
+            self.tailer.advance(key, position);
+            self.tailer.acknowledge(key, position, self.now.instant);
+        }
+
+        fn key(&self, name: &str) -> FileKey {
+            let path = Path::new("/logs").join(name);
+            self.tailer.files().find(|file| *file.path == *path).unwrap().key
+        }
+
+        /// As if what is known had been learnt under another device number.
+        fn change_device_numbers(&mut self) {
+            self.tailer.by_inode.clear();
+            for file in self.tailer.files.values_mut() {
+                file.inode.device += 1_000;
+                self.tailer.by_inode.insert(file.inode, file.key);
+            }
+            self.tailer.snapshot = None;
+        }
+
+        fn kinds(&mut self) -> Vec<EventKind> {
+            self.tailer.take_events().into_iter().map(|event| event.kind).collect()
+        }
+    }
+
+    #[test]
+    fn a_followed_file_under_another_device_number_is_continued() {
+        let mut scene = Scene::new();
+        scene.write("a.log", b"some lines\nof a file\n");
+        scene.write("b.log", b"some lines\nof another\n");
+        scene.scan();
+        scene.read("a.log");
+        scene.read("b.log");
+        let (a, b) = (scene.key("a.log"), scene.key("b.log"));
+        scene.kinds();
+        scene.change_device_numbers();
+        scene.scan();
+        assert_eq!(scene.kinds(), [EventKind::Remounted, EventKind::Remounted]);
+        assert_eq!((scene.key("a.log"), scene.key("b.log")), (a, b));
+        assert!(scene.tailer.files().all(|file| file.unread_bytes() == 0 && file.handle.is_some()));
+        assert_eq!(scene.tailer.open_count(), 2);
+    }
+
+    #[test]
+    fn another_content_under_another_device_number_is_another_file() {
+        let mut scene = Scene::new();
+        scene.write("a.log", b"some lines\nof a file\n");
+        scene.scan();
+        scene.read("a.log");
+        scene.kinds();
+        scene.change_device_numbers();
+        // The same inode, as chance would have it, with other bytes.
+        scene.write("a.log", b"some other lines\nof another file\n");
+        scene.scan();
+        let kinds = scene.kinds();
+        assert!(!kinds.contains(&EventKind::Remounted), "{kinds:?}");
+        let unread = scene.tailer.files().map(Tailed::unread_bytes).max();
+        assert_eq!(unread, Some(33), "it is read from byte 0");
+    }
+}

@@ -1,0 +1,94 @@
+//! A file that is put in the place of a followed one and begins with all of it: what rsync and
+//! editors do. Reading goes on behind what the old file held.
+//!
+//! Part of [`Tailer`].
+
+use super::candidate::Candidate;
+use super::disk::{Disk, DiskError, OpenFile};
+use super::event::EventKind;
+use super::file::{self, Tailed};
+use super::identity::{FileKey, Inode};
+use super::memory::HeadIndex;
+use super::tailer::{Now, Tailer, checkpoint_at_ack};
+use kinetail_base::checkpoint::Change;
+
+/// Less than this in common proves nothing, in bytes.
+const COMMON_BYTES_MIN: u64 = 256;
+
+/// Compared as a whole up to this size, in bytes; of larger files this much at both ends.
+const COMPARED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Compared at a time, in bytes.
+const CHUNK_BYTES: u64 = 64 * 1024;
+
+impl<D: Disk> Tailer<D> {
+    /// The followed file whose place a new one took, if that begins with all that the old one
+    /// held and the old one is deleted.
+    pub(super) fn replaced_by(
+        &self,
+        candidate: &Candidate<D::File>,
+        live: &HeadIndex,
+    ) -> Option<FileKey> {
+        live.agreeing(&candidate.head).into_iter().find(|key| {
+            let Some(old) = self.files.get(key) else { return false };
+            let Some(handle) = &old.handle else { return false };
+            let Ok(stat) = handle.stat() else { return false };
+            stat.links == 0
+                && old.path == candidate.path
+                && stat.size >= COMMON_BYTES_MIN
+                && candidate.stat.size >= stat.size
+                && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
+                && tells_apart(candidate, old)
+        })
+    }
+
+    /// The file is continued as the one that it replaced.
+    pub(super) fn take_place(&mut self, candidate: Candidate<D::File>, key: FileKey, now: Now) {
+        self.close(key);
+        let Some(old) = self.files.remove(&key) else { return };
+        self.forget_inode(old.inode, key);
+        let detail = format!(
+            "it took the place of a file and begins with all of it; continued at byte {} of {}",
+            old.position.offset, candidate.stat.size
+        );
+        let mut file = candidate.into_file(key, old.position, now.instant);
+        file.acked = old.acked;
+        file.trail = old.trail;
+        file.marks = old.marks;
+        let path = std::sync::Arc::clone(&file.path);
+        self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
+        self.event(EventKind::CopyRecognized, &path, detail);
+        self.insert(file);
+    }
+
+    fn forget_inode(&mut self, inode: Inode, key: FileKey) {
+        if self.by_inode.get(&inode) == Some(&key) {
+            self.by_inode.remove(&inode);
+        }
+    }
+}
+
+/// Whether what was read of the old file is not just text that repeats itself.
+fn tells_apart<F: OpenFile>(candidate: &Candidate<F>, old: &Tailed<F>) -> bool {
+    file::tells_apart(&candidate.handle, old.position).unwrap_or(false)
+}
+
+/// Whether a file begins with the first `len` bytes of another one.
+fn begins_with<F: OpenFile>(file: &F, other: &F, len: u64) -> Result<bool, DiskError> {
+    let whole = len <= 2 * COMPARED_BYTES_MAX;
+    let first = if whole { len } else { COMPARED_BYTES_MAX };
+    let last = if whole { len } else { len - COMPARED_BYTES_MAX };
+    Ok(is_same(file, other, 0, first)? && is_same(file, other, last, len)?)
+}
+
+fn is_same<F: OpenFile>(file: &F, other: &F, from: u64, to: u64) -> Result<bool, DiskError> {
+    let mut at = from;
+    while at < to {
+        let len = usize::try_from(CHUNK_BYTES.min(to - at)).unwrap_or(0);
+        if file::read_at(file, at, len)? != file::read_at(other, at, len)? {
+            return Ok(false);
+        }
+        at += len as u64;
+    }
+    Ok(true)
+}

@@ -1,0 +1,214 @@
+//! Files whose bytes change behind what was read: cut at their end, filled in later, or written
+//! over after they were rotated.
+//!
+//! Part of [`Tailer`]. Where the bytes prove that reading can go on somewhere it does, so that
+//! nothing is sent again that need not be; in doubt a file is read from byte 0.
+
+use std::sync::Arc;
+
+use super::candidate::position_at;
+use super::disk::Disk;
+use super::event::EventKind;
+use super::file::{self, Stat};
+use super::identity::{Digest128, FileKey, Head, Position};
+use super::tailer::{Now, Tailer, checkpoint};
+use super::window::Window;
+use kinetail_base::checkpoint::Change;
+
+/// Tools that destroy a file fill its last block (shred(1)), in bytes.
+const BLOCK_BYTES: u64 = 4096;
+
+/// Skipped holes of a file that are looked at again when it changes, at most.
+const HOLES_MAX: usize = 8;
+
+/// So many bytes of a hole tell whether it is filled.
+const HOLE_PROBE_BYTES: usize = 64;
+
+/// So many bytes behind the position are compared where neither size nor times tell of a change:
+/// what is written through a mapping changes neither until much later.
+const PROBE_BYTES: usize = 64 * 1024;
+
+/// Distances behind the end of what was read at which places are proven, in bytes; each doubles.
+const MARK_BYTES_MIN: u64 = 256;
+
+/// See [`MARK_BYTES_MIN`].
+const MARK_BYTES_MAX: u64 = 128 * 1024;
+
+impl<D: Disk> Tailer<D> {
+    /// Reading goes on at an earlier place of the same file. What was handed on behind it counts as
+    /// another generation: an acknowledgement that comes for it later changes nothing.
+    fn restart_at(&mut self, key: FileKey, position: Position, now: Now) -> Option<FileKey> {
+        let mut file = self.files.remove(&key)?;
+        let new_key = self.new_key();
+        file.key = new_key;
+        file.position = position;
+        file.acked = position.offset;
+        file.scanned_to = position.offset;
+        file.half_line = None;
+        file.grown_to = file.seen.size;
+        file.tried = None;
+        file.queued = false;
+        file.hot = false;
+        file.trail.retain(|at| at.offset < position.offset);
+        file.marks.retain(|at| at.offset < position.offset);
+        file.holes.retain(|hole| hole.offset < position.offset);
+        file.warm_up(now.instant);
+        self.changes.push(Change::Forget(key));
+        self.changes.push(Change::Save(checkpoint(&file, position)));
+        self.by_inode.insert(file.inode, new_key);
+        self.logs.rename(key, new_key);
+        self.files.insert(new_key, file);
+        self.hot_again(new_key);
+        self.requeue(new_key);
+        Some(new_key)
+    }
+
+    /// A file became shorter than what was read of it. If it is provably the same up to a place,
+    /// only its end was cut off, and reading goes on there.
+    pub(super) fn continue_where_cut(
+        &mut self,
+        key: FileKey,
+        stat: Stat,
+        now: Now,
+    ) -> Option<FileKey> {
+        let file = self.files.get(&key)?;
+        let handle = file.handle.as_ref()?;
+        if stat.size == 0 || !file.head.is_full() {
+            return None;
+        }
+        let head = file::read_head(handle).ok()?;
+        let mut places: Vec<Position> = file.trail.iter().chain(&file.marks).copied().collect();
+        places.sort_by_key(|at| std::cmp::Reverse(at.offset));
+        let proven = places.into_iter().find(|at| {
+            at.offset > 0
+                && at.offset <= stat.size
+                && file::proves(handle, *at).unwrap_or(false)
+                && file::tells_apart(handle, *at).unwrap_or(false)
+        });
+        let place = proven.filter(|_| file.head.agrees(&head))?;
+        let (path, read) = (Arc::clone(&file.path), file.position.offset);
+        let new_key = self.restart_at(key, place, now)?;
+        let detail = format!(
+            "its end was cut off: {read} bytes of it were read, and it has {}; continued at byte \
+             {}, what it holds behind that is sent again",
+            stat.size, place.offset
+        );
+        self.event(EventKind::Shortened, &path, detail);
+        Some(new_key)
+    }
+
+    /// Keeps the start of a hole that was skipped: it may be filled later.
+    pub(super) fn keep_hole(&mut self, key: FileKey, start: Position) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.holes.len() == HOLES_MAX {
+            file.holes.remove(0);
+        }
+        file.holes.push(start);
+    }
+
+    /// Whether a hole that was skipped is filled by now: then reading goes on at its start.
+    pub(super) fn fill_in(&mut self, key: FileKey, now: Now) -> Option<FileKey> {
+        let file = self.files.get(&key)?;
+        let handle = file.handle.as_ref().filter(|_| !file.holes.is_empty())?;
+        let filled = file.holes.iter().copied().find(|hole| {
+            let bytes = file::read_at(handle, hole.offset, HOLE_PROBE_BYTES).unwrap_or_default();
+            bytes.first().is_some_and(|byte| *byte != 0)
+                && file::proves(handle, *hole).unwrap_or(false)
+        })?;
+        let path = Arc::clone(&file.path);
+        let new_key = self.restart_at(key, filled, now)?;
+        let detail = format!(
+            "a hole that was skipped is filled; read again from byte {} on, where it begins",
+            filled.offset
+        );
+        self.event(EventKind::HoleFilled, &path, detail);
+        Some(new_key)
+    }
+
+    /// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
+    /// of that is sent. Says whether it is so.
+    pub(super) fn is_overwritten(&self, key: FileKey, stat: Stat) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        let before = file.grown_to.max(file.position.offset);
+        let filled_up = before.next_multiple_of(BLOCK_BYTES);
+        let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
+        // A copy of another log that was put in its place is known by its beginning.
+        let strange = head.is_some_and(|head| {
+            self.memory.beginning_alike(&head).is_empty()
+                && self.live_contents().agreeing(&head).iter().all(|other| *other == key)
+        });
+        file.rotated.is_some()
+            && before > 0
+            && (stat.size == before || stat.size == filled_up)
+            && strange
+    }
+
+    /// Notes that a file was written over. What of it was not read is lost.
+    pub(super) fn give_up_overwritten(&mut self, key: FileKey, stat: Stat) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let unread = file.grown_to.saturating_sub(file.position.offset);
+        let path = Arc::clone(&file.path);
+        file.spoil(stat);
+        let at_end = file.handle.as_ref().and_then(|handle| {
+            let head = file::read_head(handle).ok()?;
+            Some((Head::of(&head), position_at(handle, stat.size).ok()?))
+        });
+        if let Some((head, position)) = at_end {
+            file.head = head;
+            file.position = position;
+        }
+        let row = checkpoint(file, file.position);
+        self.changes.push(Change::Save(row));
+        if unread > 0 {
+            self.abandon(&path, unread, "the rotated file was written over with other bytes");
+        }
+        let detail = "the rotated file was written over with other bytes, which are not read";
+        self.event(EventKind::Overwritten, &path, detail);
+    }
+
+    /// Whether bytes changed behind the position though size and times are as they were.
+    pub(super) fn probe(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.tried.is_none() || file.unread_bytes() == 0 {
+            return;
+        }
+        let Some(handle) = &file.handle else { return };
+        let Ok(bytes) = file::read_at(handle, file.position.offset, PROBE_BYTES) else { return };
+        let seen = Digest128::of(&bytes);
+        if file.probe.replace((file.position.offset, seen)) != Some((file.position.offset, seen)) {
+            file.tried = None;
+        }
+    }
+
+    /// Proves places at doubling distances behind the position, where lines end: should the end of
+    /// the file be cut off, little of it is sent again.
+    pub fn mark_places(&mut self, key: FileKey, window: &Window) {
+        if self.options.multi_line_hold.is_some() {
+            // A line end need not be the end of a record there.
+            return;
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let end = file.position.offset;
+        if file.marked_at == end {
+            return;
+        }
+        file.marked_at = end;
+        let mut marks: Vec<Position> = Vec::new();
+        let mut distance = MARK_BYTES_MAX;
+        while distance >= MARK_BYTES_MIN {
+            if let Some(from) = end.checked_sub(distance)
+                && let Some(held) = window.from(key, from)
+                && let Some(at) = memchr::memchr(b'\n', held)
+                && from + (at as u64) + 1 < end
+                && let Some(anchor) = window.anchor_at(key, from + at as u64 + 1)
+            {
+                marks.push(Position { offset: from + at as u64 + 1, anchor });
+            }
+            distance /= 2;
+        }
+        marks.dedup_by_key(|at| at.offset);
+        if !marks.is_empty() {
+            file.marks = marks;
+        }
+    }
+}

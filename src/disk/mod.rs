@@ -1,0 +1,9 @@
+//! The disk of this machine: the one behind [`Disk`](crate::tail::disk::Disk), and what says that
+//! names came or went.
+
+pub mod links;
+pub mod watch;
+
+mod os;
+
+pub use os::{OsDisk, OsFile};
