@@ -25,6 +25,7 @@ class Tree:
         # A binary of profile dist has no symbols; for another processor strip knows nothing.
         subprocess.run(["strip", self.binary], stderr=subprocess.DEVNULL, check=False)
         self.copy(ROOT / "systemd/kinetail.service", "usr/lib/systemd/system/kinetail.service")
+        self.copy(ROOT / "systemd/credentials.conf", "usr/share/doc/kinetail/credentials.conf")
         self.copy(ROOT / "systemd/kinetail.sysusers.conf", "usr/lib/sysusers.d/kinetail.conf")
         self.copy(ROOT / "packaging/files/take-over", "usr/lib/kinetail/take-over", 0o755)
         for name in ("kinetail.yaml", "environment"):

@@ -22,9 +22,23 @@ pub(super) struct Machine {
     dir: tempfile::TempDir,
 }
 
+/// What a tree has beside what every Debian has.
+const PACKAGES: &str = "ca-certificates,passwd";
+
+/// The same, of one that boots.
+const PACKAGES_TO_BOOT: &str = "ca-certificates,passwd,systemd,systemd-sysv";
+
+/// A machine that boots, if this one can have it.
+pub(super) fn booted() -> Option<Machine> {
+    Some(Machine::from(&tree("packages-tree-that-boots.tar", PACKAGES_TO_BOOT)?))
+}
+
 /// The tree as an archive, made if it is not there.
-fn tree() -> Option<PathBuf> {
-    let path = root().join("target/packages-tree.tar");
+fn tree(name: &str, packages: &str) -> Option<PathBuf> {
+    if !can(&["mmdebstrap", "dpkg-deb", "chroot"]) {
+        return None;
+    }
+    let path = root().join("target").join(name);
     let lock = File::create(root().join(LOCK)).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     if path.is_file() {
@@ -44,7 +58,7 @@ fn tree() -> Option<PathBuf> {
     };
     let half = path.with_extension("half.tar");
     let made = Command::new("mmdebstrap")
-        .args(["--quiet", "--variant=essential", "--include=ca-certificates,passwd", &suite])
+        .args(["--quiet", "--variant=essential", "--include", packages, &suite])
         .arg(&half)
         .output()
         .unwrap();
@@ -59,25 +73,23 @@ fn tree() -> Option<PathBuf> {
 impl Machine {
     /// A fresh one, if this machine can have it.
     pub(super) fn new() -> Option<Self> {
-        if !can(&["mmdebstrap", "dpkg-deb", "chroot"]) {
-            return None;
-        }
-        let tree = tree()?;
-        let dir = tempfile::tempdir().unwrap();
-        run(Command::new("tar")
-            .arg("-xf")
-            .arg(tree)
-            .args(["--exclude=./dev/*", "-C"])
-            .arg(dir.path()));
-        // Otherwise only root could look into it.
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let machine = Self { dir };
+        let machine = Self::from(&tree("packages-tree.tar", PACKAGES)?);
         machine.write("/dev/null", "");
         machine.write("/usr/bin/systemctl", SYSTEMCTL);
         machine.mode("/usr/bin/systemctl", 0o755);
         fs::create_dir_all(machine.path("/run/systemd/system")).unwrap();
         fs::create_dir_all(machine.path("/etc/systemd/system")).unwrap();
         Some(machine)
+    }
+
+    fn from(tree: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut unpack = Command::new("tar");
+        unpack.arg("-xf").arg(tree).args(["--exclude=./dev/*", "-C"]).arg(dir.path());
+        run(&mut unpack);
+        // Otherwise only root could look into it.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { dir }
     }
 
     /// A path of it, as this machine sees it.

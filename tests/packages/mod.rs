@@ -10,6 +10,7 @@ mod machine;
 
 mod rpm;
 mod scripts;
+mod unit;
 
 use std::fs;
 use std::io::Write as _;

@@ -1,0 +1,142 @@
+//! The unit: how exposed it is, and that it does everything under a real systemd.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::machine::{Machine, booted};
+use super::{can, has, package, root, run, skip};
+use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::wait::wait_until;
+
+/// Tenths of `systemd-analyze security`'s exposure.
+const EXPOSURE_MAX: &str = "15";
+
+/// A machine boots, installs, ships and halts in half a minute when nothing else runs.
+const BOOTS_WITHIN: Duration = Duration::from_mins(4);
+
+/// What happens in the machine, once it runs.
+const SCRIPT: &str = "#!/bin/sh
+set -x
+exec >/result 2>&1
+mkdir -p /home/someone /srv/logs
+for place in /tmp /var/tmp /home/someone /root /srv/logs; do
+    echo \"in $place\" > $place/app.log
+    chmod 600 $place/app.log
+done
+dpkg --install /package.deb
+cp /kinetail.yaml /etc/kinetail/kinetail.yaml
+install -D -m 0644 /usr/share/doc/kinetail/credentials.conf \\
+    /etc/systemd/system/kinetail.service.d/credentials.conf
+printf '[default]\\naws_access_key_id = from-a-credential\\naws_secret_access_key = k\\n' \\
+    > /etc/kinetail/aws-credentials
+chmod 600 /etc/kinetail/aws-credentials
+systemctl daemon-reload
+systemctl start kinetail.service
+systemctl show --property=ActiveState --property=SubState kinetail.service
+timeout 60 sh -c 'until [ -e /arrived ]; do sleep 0.1; done'
+systemctl stop kinetail.service
+systemctl show --property=Result --property=ExecMainStatus kinetail.service
+journalctl --unit kinetail.service --no-pager --output cat
+echo END
+systemctl poweroff
+";
+
+const SERVICE: &str = "[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/script
+[Install]
+WantedBy=multi-user.target
+";
+
+#[test]
+fn unit_is_exposed_no_more_than_its_functions_need() {
+    if !has("systemd-analyze") {
+        skip("no systemd-analyze here");
+        return;
+    }
+    let unit = root().join("systemd/kinetail.service");
+    let mut command = Command::new("systemd-analyze");
+    command.args(["security", "--offline=true", "--no-pager", "--threshold", EXPOSURE_MAX]);
+    let said = run(command.arg(unit));
+    assert!(said.contains("Overall exposure level"), "{said}");
+}
+
+/// Boots the machine until it halts, and gives what its script said.
+fn boot(machine: &Machine, arrived: impl Fn() -> bool) -> Option<String> {
+    let mut child = Command::new("systemd-nspawn")
+        .args(["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", "-D"])
+        .arg(machine.path("/"))
+        .stdin(Stdio::null())
+        .stdout(fs::File::create(machine.path("/console")).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut status = None;
+    let said = || fs::read_to_string(machine.path("/result")).unwrap_or_default();
+    wait_until(
+        "end of the machine",
+        BOOTS_WITHIN,
+        || {
+            if arrived() && !machine.has("/arrived") {
+                machine.write("/arrived", "");
+            }
+            status = child.try_wait().unwrap();
+            status.is_some()
+        },
+        || said() + &machine.read("/console"),
+    );
+    if !machine.has("/result") {
+        skip(&format!("no machine boots here: {status:?} {}", machine.read("/console")));
+        return None;
+    }
+    Some(said())
+}
+
+#[test]
+fn unit_ships_logs_from_everywhere_under_a_real_systemd() {
+    if !can(&["systemd-nspawn"]) {
+        return;
+    }
+    let Some(machine) = booted() else { return };
+    let made = tempfile::tempdir().unwrap();
+    fs::copy(package("deb", "0.9.0", made.path()), machine.path("/package.deb")).unwrap();
+    let endpoint = Endpoint::healthy();
+    let places = ["/tmp", "/var/tmp", "/home/someone", "/root", "/srv/logs"];
+    let flows = places.map(|place| {
+        format!(
+            "  - filePattern: {place}/app.log\n    kinesisStream: s\n    \
+             initialPosition: START_OF_FILE\n"
+        )
+    });
+    // A name, so that it is looked up.
+    let url = endpoint.handle.url().replace("127.0.0.1", "localhost");
+    let text = format!(
+        "kinesis.endpoint: {url}\nregion: us-east-1\ncloudwatch.emitMetrics: false\n\
+         admin.address: \"off\"\nflows:\n{}",
+        flows.concat()
+    );
+    machine.write("/etc/hosts", "127.0.0.1 localhost\n");
+    machine.write("/kinetail.yaml", &text);
+    machine.write("/script", SCRIPT);
+    machine.mode("/script", 0o755);
+    machine.write("/etc/systemd/system/script.service", SERVICE);
+    let wants = machine.path("/etc/systemd/system/multi-user.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    std::os::unix::fs::symlink(Path::new("../script.service"), wants.join("script.service"))
+        .unwrap();
+
+    let stream = kinesis("s");
+    let Some(said) = boot(&machine, || endpoint.count(&stream) == places.len()) else { return };
+    let mut records = endpoint.data(&stream);
+    records.sort();
+    let mut wanted = places.map(|place| format!("in {place}\n").into_bytes());
+    wanted.sort();
+    assert_eq!(records, wanted, "{said}");
+    for line in ["ActiveState=active", "SubState=running", "Result=success", "ExecMainStatus=0"] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+}
