@@ -248,7 +248,11 @@ impl<'t> Findings<'t> {
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
             Value::Null => "null".to_owned(),
-            Value::Scalar(text) => quote(text),
+            Value::Scalar(text) => match self.source.written(&node.span) {
+                // What stood in a variable may be a secret.
+                Some(written) if written.contains("${") => quote(written),
+                Some(_) | None => quote(text),
+            },
         }
     }
 

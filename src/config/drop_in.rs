@@ -9,8 +9,8 @@ use super::file::TopLevelFile;
 use super::flow::{CheckedFlows, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
-use super::unexpanded;
 use super::validate::{SourceText, add_flows, document};
+use super::{expand, unexpanded};
 
 /// The only key that counts.
 const FLOWS: &str = "flows";
@@ -23,7 +23,10 @@ pub(super) fn add(
     checked: &mut CheckedFlows,
 ) -> Vec<Diagnostic> {
     let mut findings = Findings::new(Source::new(file.text, file.path));
-    let document = document(file.text, &mut findings);
+    let mut document = document(file.text, &mut findings);
+    if let (Some(document), Some(variables)) = (&mut document, defaults.variables) {
+        expand::expand(&mut document.root, variables, &mut findings);
+    }
     let items = document.as_ref().and_then(|document| {
         let entries = entries(document, &mut findings)?;
         let slot = TopLevelFile::of(entries).flows;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::diagnostics::{Findings, Kind};
+use super::expand::Variables;
 use super::file::{FlowFile, IGNORED_FLOW};
 use super::parse::{Node, Span, Value};
 use super::path::odd_pattern;
@@ -12,6 +13,7 @@ use super::slot::Slot;
 use super::source::Place;
 use super::unknown;
 use super::validate::missing_blank;
+use super::written::Written;
 use super::{
     Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, RetryConfig, RoleConfig,
     Wire, converters, ignored, network, partition_key,
@@ -64,6 +66,7 @@ pub(super) struct CheckedFlow {
     pub(super) config: FlowConfig,
     pub(super) pattern_span: Span,
     pub(super) pattern_place: Place,
+    pub(super) written: Written,
 }
 
 /// What a flow has from the main file unless it says otherwise.
@@ -71,6 +74,8 @@ pub(super) struct CheckedFlow {
 pub(super) struct FlowDefaults<'c> {
     pub(super) role: Option<&'c RoleConfig>,
     pub(super) follow_links: FollowLinks,
+    /// What values are expanded from, if they are.
+    pub(super) variables: Option<&'c Variables>,
 }
 
 /// The flows of all files, each id once.
@@ -162,7 +167,8 @@ pub(super) fn flow(
         pattern: pattern?,
         destination: destination?,
     };
-    Some(CheckedFlow { config, pattern_span, pattern_place })
+    let written = Written::of(item, defaults);
+    Some(CheckedFlow { config, pattern_span, pattern_place, written })
 }
 
 /// What depends on the kind of destination. If it is unknown, the wider limit holds.

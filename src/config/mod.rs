@@ -11,6 +11,7 @@ mod converters;
 pub(crate) mod diagnostics;
 mod drop_in;
 mod endpoint;
+mod expand;
 mod file;
 mod flow;
 mod foreign;
@@ -24,9 +25,11 @@ mod parse;
 mod partition_key;
 mod path;
 mod read;
+mod redacted;
 pub(crate) mod region;
 mod rotated;
 mod scalar;
+mod schema;
 mod secret;
 pub mod site;
 mod slot;
@@ -37,6 +40,7 @@ mod tests;
 pub(crate) mod unexpanded;
 mod unknown;
 mod validate;
+mod written;
 mod yaml_help;
 
 pub use kinetail_delivery::{Destination, OversizeLine, PartitionKey, RetryConfig};
@@ -46,12 +50,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
+pub use self::expand::Variables;
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
+pub use self::redacted::redacted;
+pub use self::schema::schema;
 pub use self::source::Place;
 pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
+pub use self::written::Written;
 use kinetail_delivery::PackOptions;
 
 use crate::process::{ConverterConfig, Footer, LineStart};
@@ -82,6 +90,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Where `/metrics`, `/healthz`, `/readyz` and `/status` are served; `None` turns it off.
     pub admin: Option<SocketAddr>,
+    /// The socket that `kinetail status`, `reload` and the like talk to.
+    pub admin_socket: AdminSocket,
     /// All bytes that batches of all flows may hold together.
     pub memory_budget_bytes: usize,
     /// Deleted files that are read are let go at once when their file system has less than this
@@ -101,6 +111,8 @@ pub struct Config {
 pub struct Places {
     /// Of each flow, in their order: its `filePattern`.
     pub patterns: Vec<Place>,
+    /// Of each flow, in their order: all that is written about it.
+    pub written: Vec<Written>,
     /// `checkpointFile`, if it is given.
     pub checkpoint_file: Option<Place>,
     /// `log.file`, if it is given.
@@ -113,6 +125,17 @@ impl std::fmt::Debug for Places {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Places")
     }
+}
+
+/// Where the socket is that commands talk to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminSocket {
+    /// `admin.socket`.
+    At(PathBuf),
+    /// Nowhere: `admin.socket: off`.
+    Off,
+    /// In the runtime directory.
+    Usual,
 }
 
 /// Where the Java agent's checkpoints are looked for.
@@ -235,7 +258,7 @@ pub enum Wire {
 }
 
 /// Endpoints, regions, roles and static keys. Everything that is `None` is left to the SDK's chain.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsConfig {
     /// For all services, unless one has its own.
     pub region: Option<String>,
@@ -305,7 +328,7 @@ pub enum UserAgent {
 }
 
 /// Static credentials. `Debug` does not show them.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StaticKeys {
     /// `awsAccessKeyId`.
     pub access_key_id: String,
@@ -320,7 +343,7 @@ impl std::fmt::Debug for StaticKeys {
 }
 
 /// CloudWatch metrics, as the Java agent sends them, and a few more.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudWatchConfig {
     /// `cloudwatch.emitMetrics`.
     pub emit_metrics: bool,
@@ -348,7 +371,7 @@ pub enum StatusLines {
 }
 
 /// What the daemon writes about itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     /// `log.level`: error, warn, info, debug or trace, or a filter such as `info,kinetail=debug`.
     pub level: String,

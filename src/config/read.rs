@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::diagnostics::{Diagnostic, Kind, Report, Severity};
 use super::source::Place;
 use super::validate::{Environment, SourceText, load_all};
+use super::{Config, Variables};
 
 /// Files in here add flows to those of the main file, wherever that one lies. The Java agent has
 /// this path built in.
@@ -71,6 +71,7 @@ impl Environment {
         Self {
             state_directory: std::env::var_os("STATE_DIRECTORY"),
             flow_directory: Some(PathBuf::from(FLOW_DIRECTORY)),
+            variables: Variables::of_process(),
         }
     }
 }

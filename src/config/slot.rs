@@ -11,6 +11,7 @@ use super::diagnostics::{Finding, Findings, Kind};
 use super::file::OWN;
 use super::parse::{Entry, Node, Span, Value};
 use super::scalar;
+use super::schema::{self, Shape};
 use super::suggest::nearest;
 
 /// When the Java agent reads a value. What is wrong with one that it reads late did not keep it
@@ -76,6 +77,7 @@ impl<'a> Slot<'a> {
     /// Any scalar as text. `null` is the same as no key. In JSON the Java agent's keys take what is
     /// no scalar as well, as that agent does.
     pub(super) fn text(self, findings: &mut Findings<'_>) -> Option<&'a str> {
+        schema::note(self.name, || Shape::Text);
         let entry = self.entry?;
         let is_java = self.is_java(findings);
         match &entry.node.value {
@@ -107,6 +109,11 @@ impl<'a> Slot<'a> {
         self.text(findings).filter(|text| !text.is_empty())
     }
 
+    fn note_number(self, range: &RangeInclusive<u64>, default: u64) {
+        let (least, most) = (*range.start(), *range.end());
+        schema::note(self.name, || Shape::Number { least, most, default });
+    }
+
     /// A whole number in a range.
     pub(super) fn integer(
         self,
@@ -114,6 +121,7 @@ impl<'a> Slot<'a> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
+        self.note_number(&range, default);
         let read = scalar::integer;
         let Some(number) = self.scalar(findings, "a whole number", Read::AtStart, read) else {
             return default;
@@ -158,6 +166,7 @@ impl<'a> Slot<'a> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
+        self.note_number(&range, default);
         let read = scalar::integer;
         let Some(number) = self.scalar(findings, "a whole number", Read::Late, read) else {
             return default;
@@ -189,6 +198,7 @@ impl<'a> Slot<'a> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
+        self.note_number(&range, default);
         let Some(number) = self.scalar(findings, "a whole number", when, scalar::integer) else {
             return default;
         };
@@ -249,12 +259,14 @@ impl<'a> Slot<'a> {
 
     /// A truth value.
     pub(super) fn boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
+        schema::note(self.name, || Shape::Boolean);
         let read = scalar::boolean;
         self.scalar(findings, "true or false", Read::AtStart, read).unwrap_or(default)
     }
 
     /// As [`Self::boolean`], of a value that the Java agent reads only when it runs.
     pub(super) fn late_boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
+        schema::note(self.name, || Shape::Boolean);
         self.scalar(findings, "true or false", Read::Late, scalar::boolean).unwrap_or(default)
     }
 
@@ -266,6 +278,7 @@ impl<'a> Slot<'a> {
         choices: &[(&'static str, T)],
         default: T,
     ) -> T {
+        schema::note(self.name, || Shape::Word(choices.iter().map(|(name, _)| *name).collect()));
         if self.is_null() && self.is_java(findings) {
             return default;
         }
@@ -291,6 +304,7 @@ impl<'a> Slot<'a> {
 
     /// The items of a list. `null` is the same as no key.
     pub(super) fn list(self, findings: &mut Findings<'_>) -> Option<&'a [Node]> {
+        schema::note(self.name, || Shape::List);
         match &self.node()?.value {
             Value::List(items) => Some(items),
             Value::Map(_) | Value::Null | Value::Scalar(_) => {
@@ -304,6 +318,7 @@ impl<'a> Slot<'a> {
 
     /// The items of a list. The Java agent passes over anything else, silently.
     pub(super) fn list_or_nothing(self, findings: &mut Findings<'_>) -> Option<&'a [Node]> {
+        schema::note(self.name, || Shape::List);
         if !matches!(self.node()?.value, Value::List(_)) && self.is_java(findings) {
             let value = self.quoted(findings);
             let message = format!("'{}' has to be a list, not {value}", self.name);

@@ -76,6 +76,11 @@ impl<'t> Source<'t> {
         self.text
     }
 
+    /// What is written there.
+    pub(super) fn written(&self, span: &Span) -> Option<&'t str> {
+        self.text.get(span.clone())
+    }
+
     pub(super) fn path(&self) -> Arc<Path> {
         Arc::clone(&self.path)
     }

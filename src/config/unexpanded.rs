@@ -31,8 +31,8 @@ pub(crate) struct Unexpanded {
 }
 
 const HOME: &str = "nothing replaces '~': write the whole path, such as /home/user/app.log";
-const VARIABLE: &str = "a configuration has no variables: write the value, or let a template or \
-                        envsubst write the file";
+const VARIABLE: &str = "variables are not replaced: write the value, or ${NAME} and \
+                        \"expandEnvironment\": true";
 const TEMPLATE: &str = "a template that nobody filled in: write the value";
 const TAG: &str = "a placeholder that nobody replaced: write the value";
 

@@ -13,8 +13,8 @@ use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
-    Config, JavaCheckpoints, Places, drop_in, ignored, json, json_tree, network, observability,
-    unexpanded, unknown,
+    AdminSocket, Config, JavaCheckpoints, Places, Variables, drop_in, expand, ignored, json,
+    json_tree, network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
@@ -55,6 +55,8 @@ pub struct Environment {
     pub state_directory: Option<OsString>,
     /// Where files lie whose flows are added; [`super::FLOW_DIRECTORY`] but in tests.
     pub flow_directory: Option<PathBuf>,
+    /// The variables that `expandEnvironment: true` takes values from.
+    pub variables: Variables,
 }
 
 /// The text of a file. The path is only shown.
@@ -91,7 +93,14 @@ pub fn load_all(
 ) -> Result<(Config, Vec<Diagnostic>), Report> {
     let text = without_mark(main.text);
     let mut findings = Findings::new(Source::new(text, main.path));
-    let document = document(text, &mut findings);
+    let mut document = document(text, &mut findings);
+    let mut variables = None;
+    if let Some(document) = &mut document
+        && expand::is_wanted(&document.root)
+    {
+        variables = Some(&environment.variables);
+        expand::expand(&mut document.root, &environment.variables, &mut findings);
+    }
     let mut checked = CheckedFlows::default();
     let alone = drop_ins.is_empty();
     let config = document.as_ref().and_then(|document| {
@@ -102,6 +111,7 @@ pub fn load_all(
         follow_links: config
             .as_ref()
             .map_or_else(FollowLinks::default, |config| config.follow_links),
+        variables,
     };
     let mut elsewhere = Vec::new();
     for file in drop_ins {
@@ -130,6 +140,7 @@ fn without_mark(text: &str) -> &str {
 
 fn with_flows(mut config: Config, checked: CheckedFlows) -> Config {
     config.places.patterns = checked.flows.iter().map(|flow| flow.pattern_place.clone()).collect();
+    config.places.written = checked.flows.iter().map(|flow| flow.written.clone()).collect();
     config.flows = checked.flows.into_iter().map(|flow| flow.config).collect();
     config.aws.flow_region = config.flows.iter().find_map(|flow| flow.aws.region.clone());
     config
@@ -213,10 +224,13 @@ fn config(
     unknown::warn(entries, &unknown::TOP_LEVEL, findings);
     ignored::check(entries, IGNORED_TOP_LEVEL, findings);
     let file = TopLevelFile::of(entries);
+    // Whether it is true was looked at before the values were.
+    file.expand_environment.boolean(findings, false);
     let aws = network::aws(&file, findings);
     let follow_links = file.follow_links.choice(findings, FOLLOW_LINKS, FollowLinks::default());
     if let Some(items) = flow_items(&file, entries, alone, findings) {
-        let defaults = FlowDefaults { role: aws.role.as_ref(), follow_links };
+        let role = aws.role.as_ref();
+        let defaults = FlowDefaults { role, follow_links, variables: None };
         add_flows(items, defaults, checked, findings);
     }
     let days = file.checkpoint_time_to_live_days;
@@ -242,6 +256,11 @@ fn config(
             10_000,
         ),
         admin: network::admin(&file, findings),
+        admin_socket: match file.admin_socket.text_not_empty(findings) {
+            None => AdminSocket::Usual,
+            Some("off") => AdminSocket::Off,
+            Some(path) => AdminSocket::At(PathBuf::from(path)),
+        },
         memory_budget_bytes: file.memory_budget_bytes.count(
             findings,
             MEMORY_BUDGET_BYTES_MIN..=MEMORY_BUDGET_BYTES_MAX,
@@ -268,6 +287,7 @@ fn places(file: &TopLevelFile<'_>, findings: &Findings<'_>) -> Places {
     let place = |slot: Slot<'_>| slot.span().map(|span| findings.place(span));
     Places {
         patterns: Vec::new(),
+        written: Vec::new(),
         checkpoint_file: place(file.checkpoint_file),
         log_file: place(file.log_file),
         file: findings.place(&(0..0)),

@@ -12,13 +12,17 @@ fn what_nothing_expands() {
 
 const UNEXPANDED: &[Case] = &[
     ("1.3", Top(r#""checkpointFile": "~/c.db""#), Error("nothing replaces '~'")),
-    ("1.3", Top(r#""checkpointFile": "${HOME}/c.db""#), Error("has no variables")),
+    ("1.3", Top(r#""checkpointFile": "${HOME}/c.db""#), Error("variables are not replaced")),
     ("1.3", Top(r#""log.file": "~/kinetail.log""#), Error("nothing replaces '~'")),
-    ("1.3", Top(r#""log.file": "$LOGS/k.log""#), Error("has no variables")),
-    ("1.3", Top(r#""kinesis.endpoint": "$KINESIS_ENDPOINT""#), Warning("has no variables")),
+    ("1.3", Top(r#""log.file": "$LOGS/k.log""#), Error("variables are not replaced")),
+    (
+        "1.3",
+        Top(r#""kinesis.endpoint": "$KINESIS_ENDPOINT""#),
+        Warning("variables are not replaced"),
+    ),
     ("1.3", Top(r#""region": "<region>""#), Error("a placeholder that nobody replaced")),
-    ("1.3", Top(r#""region": "${AWS_REGION}""#), Error("has no variables")),
-    ("1.4", Kinesis(r#""maxInFlightRequests": "${N}""#), Error("has no variables")),
+    ("1.3", Top(r#""region": "${AWS_REGION}""#), Error("variables are not replaced")),
+    ("1.4", Kinesis(r#""maxInFlightRequests": "${N}""#), Error("variables are not replaced")),
     ("1.3", Top(r#""cloudwatch.namespace": "{{ ns }}""#), Warning("a template that nobody filled")),
     ("1.3", Top(r#""javaCheckpointFile": "~/checkpoints""#), Warning("nothing replaces '~'")),
     (

@@ -1,0 +1,53 @@
+//! A configuration to show to others: every line with a secret is hidden.
+
+use std::path::Path;
+
+use super::diagnostics::Findings;
+use super::secret::HIDDEN;
+use super::source::Source;
+use super::validate::document;
+
+/// The text without the lines in which there is a secret, or may be one.
+#[must_use]
+pub fn redacted(text: &str, path: &Path) -> String {
+    let mut findings = Findings::new(Source::new(text, path));
+    // What is learnt of the structure tells more exactly where secrets are.
+    let parsed = document(text, &mut findings);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let span = at..at + line.trim_end().len();
+        at += line.len();
+        let hidden = !line.trim().is_empty() && findings.place(&span).is_hidden();
+        if hidden {
+            out.push_str(HIDDEN);
+            out.push('\n');
+        } else {
+            out.push_str(line);
+        }
+    }
+    drop(parsed);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_in_whole_and_in_broken_files() {
+        let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        for text in [
+            format!("region: eu-west-1\nawsSecretAccessKey: {key}\nflows: []\n"),
+            format!("{{\n\"region\": \"eu-west-1\",\n\"awsSecretAccessKey\": \"short{key}\"\n}}"),
+            "region: eu-west-1\nawsSecretAccessKey:\n  abc\nflows: []\n".to_owned(),
+            "region: eu-west-1\nx: [\nawsSecretAccessKey:\n  abc\n".to_owned(),
+            "region: eu-west-1\nassumeRoleExternalId: abc\n".to_owned(),
+            format!("region: eu-west-1\n# {key}\n"),
+        ] {
+            let shown = redacted(&text, Path::new("a"));
+            assert!(!shown.contains(key) && !shown.contains("abc"), "{shown}");
+            assert!(shown.contains("eu-west-1") && shown.contains(HIDDEN), "{shown}");
+        }
+    }
+}
