@@ -18,7 +18,8 @@ pub struct Budget {
     pool_bytes: usize,
     lent_bytes: AtomicUsize,
     held_bytes: AtomicUsize,
-    share_bytes: usize,
+    /// Changes when flows come and go.
+    share_bytes: AtomicUsize,
     used: Gauge,
 }
 
@@ -34,6 +35,8 @@ pub struct Loan {
 pub struct Account {
     budget: Arc<Budget>,
     held_bytes: usize,
+    /// What of it is not its own share.
+    borrowed_bytes: usize,
 }
 
 impl Budget {
@@ -46,7 +49,7 @@ impl Budget {
             pool_bytes: total_bytes / 2,
             lent_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
-            share_bytes: total_bytes / 2 / flows.max(1),
+            share_bytes: AtomicUsize::new(share(total_bytes, flows)),
             used: gauge!(name::MEMORY_USED_BYTES),
         })
     }
@@ -54,7 +57,13 @@ impl Budget {
     /// An account for one flow.
     #[must_use]
     pub fn account(self: &Arc<Self>) -> Account {
-        Account { budget: Arc::clone(self), held_bytes: 0 }
+        Account { budget: Arc::clone(self), held_bytes: 0, borrowed_bytes: 0 }
+    }
+
+    /// From now on there are this many flows. What a flow holds beyond its new share counts as
+    /// borrowed as soon as it asks for more.
+    pub fn share_among(&self, flows: usize) {
+        self.share_bytes.store(share(self.total_bytes, flows), Ordering::Relaxed);
     }
 
     /// What all flows may hold together, in bytes.
@@ -83,7 +92,7 @@ impl Account {
         let Some(more) = wanted_bytes.checked_sub(self.held_bytes).filter(|more| *more > 0) else {
             return true;
         };
-        let beyond = self.beyond_share(wanted_bytes) - self.beyond_share(self.held_bytes);
+        let beyond = self.beyond_share(wanted_bytes).saturating_sub(self.borrowed_bytes);
         let first = self.held_bytes == 0;
         if beyond > 0 && !first && (!may_borrow || !self.borrow(beyond)) {
             return false;
@@ -91,6 +100,7 @@ impl Account {
         if beyond > 0 && first {
             self.budget.lent_bytes.fetch_add(beyond, Ordering::Relaxed);
         }
+        self.borrowed_bytes += beyond;
         self.held_bytes = wanted_bytes;
         let held = self.budget.held_bytes.fetch_add(more, Ordering::Relaxed) + more;
         self.budget.used.set(approximate(held));
@@ -115,7 +125,8 @@ impl Account {
         let Some(less) = self.held_bytes.checked_sub(kept_bytes).filter(|less| *less > 0) else {
             return;
         };
-        let returned = self.beyond_share(self.held_bytes) - self.beyond_share(kept_bytes);
+        let returned = self.borrowed_bytes.saturating_sub(self.beyond_share(kept_bytes));
+        self.borrowed_bytes -= returned;
         self.budget.lent_bytes.fetch_sub(returned, Ordering::Relaxed);
         self.held_bytes = kept_bytes;
         let held = self.budget.held_bytes.fetch_sub(less, Ordering::Relaxed) - less;
@@ -123,7 +134,7 @@ impl Account {
     }
 
     fn beyond_share(&self, bytes: usize) -> usize {
-        bytes.saturating_sub(self.budget.share_bytes)
+        bytes.saturating_sub(self.budget.share_bytes.load(Ordering::Relaxed))
     }
 
     fn borrow(&self, bytes: usize) -> bool {
@@ -151,6 +162,10 @@ impl Drop for Account {
     }
 }
 
+fn share(total_bytes: usize, flows: usize) -> usize {
+    total_bytes / 2 / flows.max(1)
+}
+
 /// A gauge takes a float; byte counts of this size lose nothing that matters.
 #[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
 fn approximate(bytes: usize) -> f64 {
@@ -172,6 +187,28 @@ mod tests {
         assert!(!b.grow_to(251, true), "the pool is lent");
         a.shrink_to(0);
         assert!(b.grow_to(750, true));
+    }
+
+    #[test]
+    fn nothing_stays_lent_whatever_the_shares_become_meanwhile() {
+        let budget = Budget::new(1200, 1);
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..200 {
+            let mut accounts: Vec<Account> = (0..3).map(|_| budget.account()).collect();
+            for _ in 0..50 {
+                budget.share_among(random.usize(1..9));
+                let account = &mut accounts[random.usize(0..3)];
+                if random.bool() {
+                    account.grow_to(random.usize(0..900), random.bool());
+                } else {
+                    account.shrink_to(random.usize(0..900));
+                }
+                let held: usize = accounts.iter().map(Account::held_bytes).sum();
+                assert_eq!(budget.held_bytes(), held);
+            }
+            drop(accounts);
+            assert_eq!((budget.held_bytes(), budget.lent_bytes.load(Ordering::Relaxed)), (0, 0));
+        }
     }
 
     #[test]

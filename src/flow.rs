@@ -208,8 +208,13 @@ impl<D: Disk> Flow<D> {
 
     /// Goes on counting where the flow was before a bug ended it. That it ended is an error.
     pub fn carry_on(&mut self, before: FlowTotals) {
-        self.totals = before;
+        self.take_over(before);
         self.totals.errors_in_a_row = before.errors_in_a_row.saturating_add(1);
+    }
+
+    /// Goes on counting where the flow was before it was drained.
+    pub fn take_over(&mut self, before: FlowTotals) {
+        self.totals = before;
         self.requests_before = before.requests;
         self.read_at_report = before.bytes_read;
     }
@@ -223,6 +228,7 @@ impl<D: Disk> Flow<D> {
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
         match message {
+            Message::Descriptors(max) => self.tailer.set_descriptors_max(max),
             Message::Drain => self.draining = true,
             Message::Look => self.tailer.hint(now),
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),

@@ -24,6 +24,8 @@ const NEWS_MAX: usize = 512;
 /// What a flow is told.
 #[derive(Debug)]
 pub enum Message {
+    /// So many files may be open.
+    Descriptors(usize),
     /// Read no further, deliver what was read, write it down.
     Drain,
     /// Names may have changed.
@@ -63,6 +65,7 @@ struct Shared {
 struct Waiting {
     news: VecDeque<Message>,
     health: Option<DestinationHealth>,
+    descriptors: Option<usize>,
     renames: VecDeque<Renamed>,
     look: bool,
     /// The flow is gone.
@@ -94,6 +97,7 @@ impl Waiting {
         let news = self.news.pop_front();
         let health = |health| Message::Sender(SenderEvent::Health(health));
         news.or_else(|| self.health.take().map(health))
+            .or_else(|| self.descriptors.take().map(Message::Descriptors))
             .or_else(|| self.renames.pop_front().map(Message::Renamed))
             .or_else(|| std::mem::take(&mut self.look).then_some(Message::Look))
     }
@@ -152,6 +156,7 @@ impl Mailbox {
     /// for what the message says.
     pub fn send(&self, message: Message) {
         self.put(|waiting| match message {
+            Message::Descriptors(max) => waiting.descriptors = Some(max),
             Message::Look => waiting.look = true,
             Message::Renamed(renamed) => push_rename(waiting, renamed),
             Message::Sender(SenderEvent::Health(health)) => waiting.health = Some(health),

@@ -236,6 +236,9 @@ impl<D: Disk> Flow<D> {
             problems_total: problems.total,
             destination_state: Arc::clone(&self.metrics.destination),
             pulse: Arc::clone(&self.pulse),
+            emit_internal_metrics: self.config.emit_internal_metrics,
+            draining: self.draining,
+            holds_deleted: self.draining && self.would_lose_by_giving_up(),
         };
         self.status.send_replace(Arc::new(status));
     }

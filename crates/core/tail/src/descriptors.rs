@@ -88,6 +88,11 @@ impl<D: Disk> Tailer<D> {
         }
     }
 
+    /// From now on so many files may be open.
+    pub fn set_descriptors_max(&mut self, max: usize) {
+        self.options.descriptors_max = max;
+    }
+
     pub(super) fn descriptors_max(&self) -> usize {
         self.options.descriptors_max.max(1)
     }
