@@ -13,6 +13,7 @@
 //! database is when `checkpointFile` names the Java agent's, `private_copy` reads one that must
 //! not change.
 
+pub mod edit;
 pub mod error;
 pub mod place;
 pub mod private_copy;

@@ -155,6 +155,7 @@ impl Reply {
 
 #[derive(Debug)]
 enum Request {
+    All { reply: oneshot::Sender<Vec<(Arc<str>, Vec<Checkpoint>)>> },
     Close,
     Commit { flow: Arc<str>, changes: Vec<Change>, ticket: Ticket },
     Load { flow: Arc<str>, reply: Reply },
@@ -284,6 +285,21 @@ impl StoreHandle {
         }
     }
 
+    /// Every row of every flow, configured or not. Waits as [`Self::load_async`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn all_async(&self) -> Result<Vec<(Arc<str>, Vec<Checkpoint>)>, StoreClosed> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            match self.requests.try_send(Request::All { reply }) {
+                Ok(()) => return answer.await.map_err(|_| StoreClosed),
+                Err(TrySendError::Disconnected(_)) => return Err(StoreClosed),
+                Err(TrySendError::Full(_)) => tokio::time::sleep(ROOM_PAUSE).await,
+            }
+        }
+    }
+
     /// Deletes the flow's rows that are not in `keep` (the files that exist) and were last saved
     /// longer ago than `older_than`. Does not wait for it.
     ///
@@ -348,6 +364,13 @@ fn next(inbox: &Receiver<Request>, until: Instant) -> Result<Request, RecvTimeou
 /// Takes one request. Returns whether the store stays open.
 fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
     match request {
+        Request::All { reply } => {
+            let flows = writer.mirror().flows();
+            let rows = flows.map(|(flow, _)| (Arc::clone(flow), writer.mirror().load(flow).rows));
+            if reply.send(rows.collect()).is_err() {
+                tracing::debug!("nobody waits for the checkpoints any more");
+            }
+        }
         Request::Close => return false,
         Request::Commit { flow, changes, ticket } => {
             writer.commit(&flow, changes, ticket, now_millis());

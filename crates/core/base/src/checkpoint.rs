@@ -44,6 +44,17 @@ impl Life {
         if rotated { Self::Rotated } else { Self::Live }
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Rotated => "rotated",
+            Self::Finished => "finished",
+            Self::Found => "found",
+        }
+    }
+
     /// The number that stands for it in a database.
     #[must_use]
     pub fn number(self) -> u8 {

@@ -1,0 +1,323 @@
+//! Checkpoints that a person changes: a position that is set or forgotten, and positions that one
+//! flow takes over from another. The flow must not run meanwhile.
+//!
+//! A position that is set comes with the proof of the bytes before it, like any other, and begins
+//! a line. Waits for the disk of the file and of the database.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use kinetail_base::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, HEAD_BYTES_MAX, Head, Inode};
+use serde::{Deserialize, Serialize};
+
+use super::store::{CommitResult, Loaded, StoreHandle};
+use super::{Change, Checkpoint, Life};
+
+/// The store may take this long to write a change.
+const COMMIT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The start of a line is looked for this far back, in bytes.
+const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// And in steps of this many.
+const STEP_BYTES: u64 = 64 * 1024;
+
+/// A change to the checkpoints of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The flow's id.
+    pub flow: String,
+    /// The file; nothing for all of the flow's.
+    pub file: Option<PathBuf>,
+    /// What becomes of its position.
+    pub to: To,
+}
+
+/// Where a file is read from after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum To {
+    /// From behind its last complete line.
+    End,
+    /// As a file that nothing is known about: from its start.
+    Forget,
+    /// From this byte, which is the first of a line.
+    Offset(u64),
+}
+
+/// Why checkpoints are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// The file cannot be looked at.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A position in something that is no plain file of lines.
+    #[error("{} is no regular file; only those have positions", .0.display())]
+    NotRegular(PathBuf),
+    /// It would be in the middle of a record.
+    #[error("byte {offset} is not the first of a line: {}", match start {
+        Some(start) => format!("the line that it is in begins at byte {start}"),
+        None => "no line begins near it".to_owned(),
+    })]
+    InsideALine {
+        /// What was asked for.
+        offset: u64,
+        /// Where the line begins, if that is known.
+        start: Option<u64>,
+    },
+    /// It would be behind the file.
+    #[error("byte {offset} is behind the end of the file, which has {size} bytes")]
+    BehindTheEnd {
+        /// What was asked for.
+        offset: u64,
+        /// The file's size.
+        size: u64,
+    },
+    /// The flow has no such row.
+    #[error("no checkpoint of {}; 'kinetail checkpoints list' shows all", .0.display())]
+    NoRow(PathBuf),
+    /// The flow never ran.
+    #[error("flow {0} never ran, so it has no checkpoints")]
+    NeverRan(String),
+    /// A position without a file.
+    #[error("name the file whose position is set")]
+    NoFile,
+    /// The store does not answer.
+    #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
+    Store,
+}
+
+/// Changes checkpoints, and says what was done.
+///
+/// # Errors
+/// [`EditError`]; then nothing was changed.
+pub fn edit(store: &StoreHandle, edit: &Edit) -> Result<Vec<String>, EditError> {
+    let flow: Arc<str> = Arc::from(edit.flow.as_str());
+    let loaded = store.load(&flow).map_err(|_| EditError::Store)?;
+    if !loaded.known_flow {
+        return Err(EditError::NeverRan(edit.flow.clone()));
+    }
+    let (changes, line) = match (&edit.file, edit.to) {
+        (None, To::Forget) => {
+            let changes: Vec<Change> =
+                loaded.rows.iter().map(|row| Change::Forget(row.file)).collect();
+            let count = changes.len();
+            (changes, format!("forgot {count} checkpoints; the files are read from their start"))
+        }
+        (None, _) => return Err(EditError::NoFile),
+        (Some(path), To::Forget) => {
+            let rows = loaded.rows.iter().filter(|row| is_at(row, path));
+            let changes: Vec<Change> = rows.map(|row| Change::Forget(row.file)).collect();
+            if changes.is_empty() {
+                return Err(EditError::NoRow(path.clone()));
+            }
+            let shown = path.display();
+            (changes, format!("forgot the checkpoint of {shown}; it is read from its start"))
+        }
+        (Some(path), to) => set(&loaded, path, to)?,
+    };
+    commit(store, &flow, changes)?;
+    Ok(vec![line])
+}
+
+/// Gives a flow the positions of another, whose files it follows from now on. Nothing happens if it
+/// has positions of its own, or if the other never ran.
+///
+/// # Errors
+/// [`EditError::Store`].
+pub fn carry_over(store: &StoreHandle, from: &Arc<str>, to: &Arc<str>) -> Result<(), EditError> {
+    let load = |flow| store.load(flow).map_err(|_| EditError::Store);
+    let (old, new) = (load(from)?, load(to)?);
+    if !old.known_flow || !new.rows.is_empty() {
+        return Ok(());
+    }
+    commit(store, to, old.rows.into_iter().map(Change::Save).collect())
+}
+
+fn commit(store: &StoreHandle, flow: &Arc<str>, changes: Vec<Change>) -> Result<(), EditError> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let done = Box::new(move |result: CommitResult| {
+        // Who asked may have given up.
+        tell.try_send(result).unwrap_or_default();
+    });
+    store.commit(flow, changes, done).map_err(|_| EditError::Store)?;
+    // What is deferred is in the store's memory, and flows are loaded from there.
+    told.recv_timeout(COMMIT_TIME_MAX).map(drop).map_err(|_| EditError::Store)
+}
+
+fn is_at(row: &Checkpoint, path: &Path) -> bool {
+    let same = |path: PathBuf| row.path == path;
+    row.path == path || path.canonicalize().is_ok_and(same)
+}
+
+fn set(loaded: &Loaded, path: &Path, to: To) -> Result<(Vec<Change>, String), EditError> {
+    let failed = |source| EditError::File { path: path.to_path_buf(), source };
+    // A pipe must not be waited for.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(EditError::NotRegular(path.to_path_buf()));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    let size = meta.len();
+    let offset = match to {
+        To::Offset(offset) if offset > size => {
+            return Err(EditError::BehindTheEnd { offset, size });
+        }
+        To::Offset(offset) => {
+            let start = line_start(&file, offset).map_err(failed)?;
+            if start != Some(offset) {
+                return Err(EditError::InsideALine { offset, start });
+            }
+            offset
+        }
+        To::End | To::Forget => line_start(&file, size)
+            .map_err(failed)?
+            .ok_or(EditError::InsideALine { offset: size, start: None })?,
+    };
+    let inode = Inode { device: meta.dev(), number: meta.ino() };
+    let head = read(&file, 0, size.min(HEAD_BYTES_MAX as u64)).map_err(failed)?;
+    let anchored = Anchor::len_at(offset) as u64;
+    debug_assert!(anchored <= ANCHOR_BYTES_MAX as u64, "an anchor is short");
+    let before = read(&file, offset - anchored, anchored).map_err(failed)?;
+    let old = |row: &&Checkpoint| row.inode == inode || is_at(row, path) && row.life == Life::Live;
+    let replaced: Vec<&Checkpoint> = loaded.rows.iter().filter(old).collect();
+    let rotated = replaced.iter().any(|row| row.inode == inode && row.life == Life::Rotated);
+    let place = replaced.iter().find(|row| is_at(row, path)).map(|row| row.path.clone());
+    let row = Checkpoint {
+        file: FileKey(loaded.next_file_key.max(1)),
+        inode,
+        path: place.unwrap_or_else(|| path.to_path_buf()),
+        head: Head::of(&head),
+        offset,
+        anchor: Anchor::of(&before),
+        life: Life::of_rotated(rotated),
+    };
+    let mut changes: Vec<Change> = replaced.iter().map(|row| Change::Forget(row.file)).collect();
+    changes.push(Change::Save(row));
+    Ok((changes, format!("{} is read from byte {offset} of {size}", path.display())))
+}
+
+/// Where the line begins that this byte is in, or that begins with it.
+fn line_start(file: &File, offset: u64) -> io::Result<Option<u64>> {
+    let mut end = offset;
+    let stop = offset.saturating_sub(LINE_BYTES_MAX);
+    while end > stop {
+        let start = end.saturating_sub(STEP_BYTES).max(stop);
+        let bytes = read(file, start, end - start)?;
+        if let Some(at) = memchr::memrchr(b'\n', &bytes) {
+            return Ok(Some(start + at as u64 + 1));
+        }
+        end = start;
+    }
+    Ok((end == 0).then_some(0))
+}
+
+fn read(file: &File, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    file.read_exact_at(&mut buffer, at)?;
+    Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::store::{Store, StoreOptions};
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Scene {
+        fn new(text: &[u8]) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("a.log"), text).unwrap();
+            let path = dir.path().join("db");
+            let (store, _) = Store::open(&path, &StoreOptions::default()).unwrap();
+            commit(&store.handle(), &"f".into(), Vec::new()).unwrap();
+            Self { dir, store }
+        }
+
+        fn edit(&self, to: To) -> Result<Vec<String>, EditError> {
+            let file = Some(self.dir.path().join("a.log"));
+            edit(&self.store.handle(), &Edit { flow: "f".to_owned(), file, to })
+        }
+
+        fn rows(&self) -> Vec<Checkpoint> {
+            self.store.load(&"f".into()).unwrap().rows
+        }
+    }
+
+    #[test]
+    fn a_position_is_set_where_a_line_begins_and_with_its_proof() {
+        let scene = Scene::new(b"one\ntwo\nthr");
+        for (to, expected) in [(To::Offset(4), 4), (To::End, 8), (To::Offset(0), 0)] {
+            scene.edit(to).unwrap();
+            let rows = scene.rows();
+            let [row] = rows.as_slice() else { panic!("one row, not {rows:?}") };
+            assert_eq!(row.offset, expected);
+            assert_eq!(
+                row.anchor,
+                Anchor::of(&b"one\ntwo\n"[..usize::try_from(expected).unwrap()])
+            );
+            assert!(row.head.agrees(b"one\ntwo\nthr"));
+        }
+        let inside = scene.edit(To::Offset(6)).unwrap_err().to_string();
+        assert!(inside.contains("begins at byte 4"), "{inside}");
+        assert!(matches!(scene.edit(To::Offset(99)), Err(EditError::BehindTheEnd { .. })));
+        assert_eq!(scene.rows().len(), 1, "a mistake changes nothing");
+        scene.edit(To::Forget).unwrap();
+        assert!(scene.rows().is_empty());
+        assert!(matches!(scene.edit(To::Forget), Err(EditError::NoRow(_))));
+    }
+
+    #[test]
+    fn keys_are_not_used_again() {
+        let scene = Scene::new(b"one\n");
+        let mut keys = Vec::new();
+        for _ in 0..3 {
+            scene.edit(To::End).unwrap();
+            keys.extend(scene.rows().iter().map(|row| row.file));
+        }
+        keys.dedup();
+        assert_eq!(keys.len(), 3, "{keys:?}");
+    }
+
+    #[test]
+    fn positions_are_carried_over_to_a_flow_that_has_none() {
+        let scene = Scene::new(b"one\ntwo\n");
+        scene.edit(To::Offset(4)).unwrap();
+        let (from, to): (Arc<str>, Arc<str>) = ("f".into(), "g".into());
+        carry_over(&scene.store.handle(), &from, &to).unwrap();
+        assert_eq!(scene.store.load(&to).unwrap().rows, scene.rows());
+        scene.edit(To::End).unwrap();
+        carry_over(&scene.store.handle(), &from, &to).unwrap();
+        assert_eq!(scene.store.load(&to).unwrap().rows[0].offset, 4, "its own count");
+        let (never, other): (Arc<str>, Arc<str>) = ("x".into(), "y".into());
+        carry_over(&scene.store.handle(), &never, &other).unwrap();
+        assert!(!scene.store.load(&other).unwrap().known_flow);
+    }
+
+    #[test]
+    fn what_is_no_file_has_no_position() {
+        let scene = Scene::new(b"one\n");
+        let handle = scene.store.handle();
+        let at = |file: &Path, to| Edit { flow: "f".to_owned(), file: Some(file.into()), to };
+        let directory = edit(&handle, &at(scene.dir.path(), To::End));
+        assert!(matches!(directory, Err(EditError::NotRegular(_))));
+        let missing = edit(&handle, &at(Path::new("/none/x"), To::End));
+        assert!(matches!(missing, Err(EditError::File { .. })));
+        let unknown = Edit { flow: "z".to_owned(), file: None, to: To::Forget };
+        assert!(matches!(edit(&handle, &unknown), Err(EditError::NeverRan(_))));
+    }
+}
