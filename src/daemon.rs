@@ -4,10 +4,13 @@
 //! The daemon decides nothing about files, records or requests. It owns the threads and tasks,
 //! starts a flow again after a bug in it, and sees to it that a stop delivers what was read.
 
+mod changeover;
 mod clock;
 pub mod descriptors;
+mod difference;
 mod flow_thread;
 mod hung;
+mod reload;
 mod service_manager;
 mod status_lines;
 mod watchers;
@@ -22,20 +25,25 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use self::descriptors::TooFewDescriptors;
 use self::flow_thread::{End, FlowThread, Launch, Shared};
 use self::hung::HungFlows;
+pub use self::reload::Loader;
+use self::reload::{FLOWS_MAX, Reloads};
 use self::service_manager::{ServiceManager, State, watchdog_interval};
 use self::watchers::Watchers;
+use crate::admin::history::History;
+use crate::admin::orders::Desk;
 use crate::admin::server::{Admin, AdminError, Reach};
+use crate::admin::socket::{self, SocketState};
 use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::place;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
-use crate::config::Config;
+use crate::config::{Config, FlowConfig};
 use crate::disk::watch::Watch;
 use crate::ec2::{self, MachineFacts, Sources};
 use crate::flow::Message;
@@ -127,6 +135,14 @@ pub struct Daemon {
     feeds: watch::Sender<Vec<FlowFeed>>,
     /// Flows that ended by a bug, and when each starts again.
     restarts: Vec<(Instant, Launch)>,
+    reloads: Reloads,
+    /// What keeps the facts about the machine fresh, and for how long they are.
+    machine: Option<(Duration, AbortHandle)>,
+    /// CloudWatch's client has its credentials from here, whatever a reload brings.
+    _first_aws: Arc<Aws>,
+    /// The socket is served until this is dropped.
+    admin_socket: Option<oneshot::Sender<Infallible>>,
+    history: Arc<History>,
     watchers: Watchers,
     service_manager: ServiceManager,
 }
@@ -139,32 +155,22 @@ impl Daemon {
     /// [`DaemonError`]; then nothing runs.
     pub async fn start(mut config: Config) -> Result<Self, DaemonError> {
         let started = clock::now().instant;
+        let reloads = Reloads::new(config.clone());
         let granted = descriptors::grant(&mut config.flows)?;
         tracing::info!("Agent: Starting up...");
-        let flow_ids: Vec<Arc<str>> =
-            config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
-        let options = StoreOptions { flows: flow_ids };
-        let (store, store_report) = Store::open(&config.checkpoint_file, &options)?;
-        report_store(&config.checkpoint_file, &store_report);
-        // It was opened: nothing is in its way.
-        for text in place::examine(&config.checkpoint_file).unwrap_or_default() {
-            tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
-        }
-        import::at_start(&config, &store)?;
-        let aws = Aws::load(&config.aws).await?;
+        let store = open_store(&config)?;
+        import::at_start(&config, &store.handle())?;
+        let aws = Arc::new(Aws::load(&config.aws).await?);
         let mut tasks = JoinSet::new();
         let cloudwatch = watchers::reporter(&config.cloudwatch);
         let machine = MachineFacts::default();
-        let lives = config.flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters));
-        if let Some(life) = lives.min() {
-            tasks.spawn(ec2::keep_fresh(Sources::from_environment(), machine.clone(), life));
-        }
-        let (ended_sender, ended) = mpsc::channel(config.flows.len().max(1));
+        // Room for every flow, those that a reload brings included.
+        let (ended_sender, ended) = mpsc::channel(config.flows.len().max(FLOWS_MAX));
         let shared = Arc::new(Shared {
             budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
             store: store.handle(),
             watch: if config.notify { Watch::new() } else { Watch::off() },
-            aws,
+            aws: Arc::clone(&aws),
             ended: ended_sender,
             cloudwatch: cloudwatch.as_ref().map(|(reporter, _)| reporter.clone()),
             log_requests: config.log.emit_metrics,
@@ -173,6 +179,7 @@ impl Daemon {
             checkpoint_ttl: config.checkpoint_ttl,
             machine,
         });
+        let machine = keep_machine_fresh(&config.flows, &shared.machine, &mut tasks);
         let mut flows = BTreeMap::new();
         for flow in &config.flows {
             tracing::info!("Agent: Starting tailer for file {}", flow.id);
@@ -197,6 +204,11 @@ impl Daemon {
             started,
             feeds,
             restarts: Vec::new(),
+            reloads,
+            machine,
+            _first_aws: aws,
+            admin_socket: None,
+            history: Arc::default(),
             watchers,
             service_manager: ServiceManager::of_process(),
         };
@@ -207,7 +219,33 @@ impl Daemon {
     }
 
     fn publish_feeds(&self) {
-        self.feeds.send_replace(self.flows.values().map(FlowThread::status).collect());
+        let leaving = self.reloads.leaving.values().map(|leaving| &leaving.thread);
+        self.feeds
+            .send_replace(self.flows.values().chain(leaving).map(FlowThread::status).collect());
+    }
+
+    /// Takes orders from now on: to read the configuration again, with `load`, and others.
+    pub fn take_orders(&mut self, load: Loader) -> Desk {
+        let (desk, orders) = Desk::open();
+        self.reloads.listen(load, orders);
+        desk
+    }
+
+    fn keep_machine_fresh(&mut self, flows: &[FlowConfig]) {
+        let life = flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters)).min();
+        if life == self.machine.as_ref().map(|(life, _)| *life) {
+            return;
+        }
+        if let Some((_, task)) = self.machine.take() {
+            task.abort();
+        }
+        self.machine = keep_machine_fresh(flows, &self.shared.machine, &mut self.tasks);
+    }
+
+    /// Has a flow started at this time.
+    fn start_at(&mut self, at: Instant, launch: Launch) {
+        let behind = self.restarts.partition_point(|(other, _)| *other <= at);
+        self.restarts.insert(behind, (at, launch));
     }
 
     /// What the flows say about themselves; a new list after a flow was started again.
@@ -239,19 +277,34 @@ impl Daemon {
         }
     }
 
+    /// Serves the socket for commands at the first of these paths where it can be made.
+    pub fn serve_socket(&mut self, paths: Vec<PathBuf>, prometheus: Prometheus, desk: Desk) {
+        let admin = self.admin_state(prometheus);
+        let store = self.shared.store.clone();
+        match socket::serve_on_thread(paths, SocketState { admin, desk, store }) {
+            Ok(on) => self.admin_socket = Some(on),
+            Err(error) => {
+                tracing::warn!(%error, "no socket for commands; shipping continues without it");
+            }
+        }
+    }
+
     fn admin_state(&self, prometheus: Prometheus) -> AdminState {
         let budget = Arc::clone(&self.shared.budget);
         let store = self.shared.store.clone();
         let checkpoint_file = self.checkpoint_file.clone();
+        let reload = self.reloads.report();
         AdminState {
             prometheus,
             started_at: self.started,
             flows: self.feeds.subscribe(),
+            history: Arc::clone(&self.history),
             process: Arc::new(move || ProcessStatus {
                 memory_used_bytes: budget.held_bytes() as u64,
                 memory_budget_bytes: budget.total_bytes() as u64,
                 checkpoint_file: checkpoint_file.clone(),
                 checkpoints: store.health(),
+                reload: reload.borrow().clone(),
             }),
         }
     }
@@ -279,14 +332,23 @@ impl Daemon {
                 () = &mut stop => break,
                 Some(flow) = self.ended.recv() => self.on_ended(&flow),
                 () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
+                event = self.reloads.next() => self.on_reload_event(event),
                 _ = watchdog.tick() => self.pat_watchdog(),
                 _ = looks.tick() => {
                     let now = clock::now().instant;
-                    self.flows.values().for_each(|flow| hung.look_at(flow, now));
+                    self.threads().for_each(|flow| hung.look_at(flow, now));
+                    hung.forget_others(self.threads());
+                    self.look_at_leaving(now);
+                    self.history.sample(&self.feeds.borrow(), now);
                 }
             }
         }
         self.drain(stop_now).await
+    }
+
+    /// The flows that run, and those that are on their way out.
+    fn threads(&self) -> impl Iterator<Item = &FlowThread> {
+        self.flows.values().chain(self.reloads.leaving.values().map(|leaving| &leaving.thread))
     }
 
     async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
@@ -301,21 +363,23 @@ impl Daemon {
         for flow in self.flows.values() {
             flow.tell(Message::Drain);
         }
+        let count = self.threads().count();
         let mut stopped = tokio::select! {
-            () = all_ended(&mut self.ended, self.flows.len()) => Stopped::Drained,
+            () = all_ended(&mut self.ended, count) => Stopped::Drained,
             () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
             () = stop_now => Stopped::AtOnce,
         };
         let now = clock::now().instant;
-        for flow in self.flows.values() {
+        for flow in self.threads() {
             if let Some(hung) = flow.hung_at_stop(now) {
                 hung::report_at_stop(flow, hung);
             }
         }
-        let undelivered = self.flows.values().filter(|flow| flow.report_undelivered()).count();
+        let undelivered = self.threads().filter(|flow| flow.report_undelivered()).count();
         if stopped == Stopped::Drained && undelivered > 0 {
             stopped = Stopped::Parked;
         }
+        self.finish_work(LAST_COMMIT_TIME_MAX).await;
         let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
         let time = match stopped {
             Stopped::AtOnce => Duration::ZERO,
@@ -341,30 +405,38 @@ impl Daemon {
     /// A flow's thread ended although nobody asked it to: there is a bug in it. It starts again
     /// from its checkpoints; the others never notice.
     fn on_ended(&mut self, id: &Arc<str>) {
+        if self.on_left(id) {
+            return;
+        }
         let Some(thread) = self.flows.remove(id) else { return };
         let End { launch, panic } = thread.join(clock::now().instant);
         tracing::error!(flow = %id, restarts = launch.restarts,
             "the flow ended by a bug in it and starts again: {panic}");
         metrics::counter!(name::FLOW_RESTARTS, "flow" => id.to_string()).increment(1);
-        self.restarts.push((clock::now().instant + launch.pause(), launch));
+        self.start_at(clock::now().instant + launch.pause(), launch);
     }
 
     /// Starts the flow that has waited longest; if that fails it is tried again later.
     async fn start_again(&mut self) {
         let (_, launch) = self.restarts.remove(0);
         let mut again = launch.clone();
+        if launch.is_planned() {
+            tracing::info!("Agent: Starting tailer for file {}", launch.config.id);
+        }
         let starting = FlowThread::start(&self.shared, launch, &mut self.tasks);
         let started = tokio::time::timeout(RESTART_TIME_MAX, starting).await;
         match started.unwrap_or(Err(DaemonError::StoreHangs)) {
             Ok(thread) => {
-                self.flows.insert(thread.id(), thread);
+                let id = thread.id();
+                self.flows.insert(Arc::clone(&id), thread);
                 self.publish_feeds();
+                self.settle(&id);
             }
             Err(error) => {
                 tracing::error!(flow = %again.config.id, %error,
                     "the flow cannot start again; it is tried again");
                 again.failures_in_a_row = again.failures_in_a_row.saturating_add(1);
-                self.restarts.push((clock::now().instant + again.pause(), again));
+                self.start_at(clock::now().instant + again.pause(), again);
             }
         }
     }
@@ -376,6 +448,28 @@ impl Daemon {
             self.service_manager.tell(State::Alive);
         }
     }
+}
+
+fn open_store(config: &Config) -> Result<Store, StoreError> {
+    let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
+    let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
+    report_store(&config.checkpoint_file, &report);
+    // It was opened: nothing is in its way.
+    for text in place::examine(&config.checkpoint_file).unwrap_or_default() {
+        tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
+    }
+    Ok(store)
+}
+
+/// Finds out about the machine again and again, if any flow writes what is known about it.
+fn keep_machine_fresh(
+    flows: &[FlowConfig],
+    machine: &MachineFacts,
+    tasks: &mut JoinSet<()>,
+) -> Option<(Duration, AbortHandle)> {
+    let life = flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters)).min()?;
+    let keep = ec2::keep_fresh(Sources::from_environment(), machine.clone(), life);
+    Some((life, tasks.spawn(keep)))
 }
 
 /// Has the last checkpoints written, within a bound: a disk that hangs must not keep the process.

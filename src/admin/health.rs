@@ -11,7 +11,8 @@ use crate::checkpoint::store::StoreHealth;
 pub(super) fn illnesses(snapshot: &Snapshot) -> Vec<String> {
     let mut reasons = Vec::new();
     for flow in &snapshot.flows {
-        if !flow.alive {
+        // One that was told to end is about to be taken out.
+        if !flow.alive && !flow.status.draining {
             reasons.push(format!("flow {}: its thread has ended", flow.status.flow));
         }
     }

@@ -6,8 +6,11 @@
 //! `server` owns the port. It only looks: nothing here can change anything, wait for a flow, or
 //! show a secret.
 
+pub mod history;
+pub mod orders;
 pub mod pulse;
 pub mod server;
+pub mod socket;
 pub mod status;
 
 mod file_lag;

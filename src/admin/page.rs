@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::status::{FileStatus, FlowSnapshot, Snapshot, display_path, most_behind};
+use super::status::{FileStatus, FlowSnapshot, FlowStatus, Snapshot, display_path, most_behind};
 use super::{flow_health, health};
 use crate::checkpoint::store::StoreHealth;
 use crate::send::DestinationHealth;
@@ -22,13 +22,25 @@ const CHECKPOINTS_FIX: &str = "free space on the disk that holds the file, or re
 #[derive(Debug, Serialize)]
 struct Page<'a> {
     version: &'static str,
+    pid: u32,
+    user: u32,
     uptime_seconds: u64,
     healthy: bool,
     ready: bool,
     problems: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reload: Option<Reload<'a>>,
     memory: Memory,
     checkpoints: Checkpoints<'a>,
     flows: Vec<Flow<'a>>,
+}
+
+/// What the last reload of the configuration came to.
+#[derive(Debug, Serialize)]
+struct Reload<'a> {
+    time: String,
+    outcome: &'static str,
+    lines: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +83,9 @@ struct Flow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<Failure>,
     alive: bool,
+    /// It was told to deliver what it read and to end, because the configuration changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    draining: bool,
     /// It waits for something that does not answer, such as its disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     hung: Option<String>,
@@ -80,12 +95,29 @@ struct Flow<'a> {
     in_flight_batches: usize,
     lag_bytes: u64,
     lag_seconds: f64,
+    /// Since when the oldest of it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_unacknowledged: Option<String>,
+    records_per_second: f64,
+    bytes_per_second: f64,
+    totals: Totals,
     files_total: usize,
     files_open: usize,
     problems_total: usize,
     problems: Vec<FileTrouble<'a>>,
     files_omitted: usize,
     files: Vec<File>,
+}
+
+/// What a flow did since the start.
+#[derive(Debug, Serialize)]
+struct Totals {
+    records_delivered: u64,
+    bytes_delivered: u64,
+    records_skipped: u64,
+    records_refused: u64,
+    bytes_abandoned: u64,
+    retries: u64,
 }
 
 /// Where requests go, and as whom.
@@ -146,10 +178,17 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
     };
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        user: rustix::process::geteuid().as_raw(),
         uptime_seconds: snapshot.uptime.as_secs(),
         healthy: health::illnesses(snapshot).is_empty(),
         ready: problems.is_empty(),
         problems,
+        reload: process.reload.as_ref().map(|report| Reload {
+            time: snapshot.date_of(report.at),
+            outcome: report.outcome.label(),
+            lines: &report.lines,
+        }),
         memory: Memory {
             used_bytes: process.memory_used_bytes,
             budget_bytes: process.memory_budget_bytes,
@@ -192,6 +231,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             message: error.message,
         }),
         alive: flow.alive,
+        draining: status.draining,
         hung: flow.hung.map(|hung| hung.to_string()),
         scanned_once: status.scanned_once,
         seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
@@ -199,6 +239,17 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         in_flight_batches: status.in_flight,
         lag_bytes: status.lag_bytes,
         lag_seconds: status.lag_seconds,
+        oldest_unacknowledged: oldest(status, snapshot),
+        records_per_second: flow.rate.records_per_second,
+        bytes_per_second: flow.rate.bytes_per_second,
+        totals: Totals {
+            records_delivered: status.totals.records_delivered,
+            bytes_delivered: status.totals.bytes_delivered,
+            records_skipped: status.totals.records_skipped,
+            records_refused: status.totals.records_refused,
+            bytes_abandoned: status.totals.bytes_abandoned,
+            retries: status.totals.retries,
+        },
         files_total: status.files_total,
         files_open: status.files_open,
         problems_total: status.problems_total,
@@ -206,6 +257,13 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         files_omitted,
         files: files.into_iter().map(file_of).collect(),
     }
+}
+
+fn oldest(status: &FlowStatus, snapshot: &Snapshot) -> Option<String> {
+    let waits =
+        Duration::try_from_secs_f64(status.lag_seconds).ok().filter(|_| status.lag_bytes > 0);
+    let since = status.stepped_at.checked_sub(waits?)?;
+    Some(snapshot.date_of(since))
 }
 
 fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<'a> {
@@ -257,6 +315,8 @@ mod tests {
             page(&snapshot),
             json!({
                 "version": env!("CARGO_PKG_VERSION"),
+                "pid": std::process::id(),
+                "user": rustix::process::geteuid().as_raw(),
                 "uptime_seconds": 90,
                 "healthy": true,
                 "ready": true,
@@ -275,6 +335,16 @@ mod tests {
                     "in_flight_batches": 0,
                     "lag_bytes": 0,
                     "lag_seconds": 0.0,
+                    "records_per_second": 0.0,
+                    "bytes_per_second": 0.0,
+                    "totals": {
+                        "records_delivered": 0,
+                        "bytes_delivered": 0,
+                        "records_skipped": 0,
+                        "records_refused": 0,
+                        "bytes_abandoned": 0,
+                        "retries": 0,
+                    },
                     "files_total": 1,
                     "files_open": 0,
                     "problems_total": 0,

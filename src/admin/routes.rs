@@ -5,22 +5,33 @@ use std::time::Instant;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::server::Reach;
-use super::status::AdminState;
+use super::status::{AdminState, FlowSnapshot};
 use super::{file_lag, health, host, page};
-use crate::shown::Escaped;
+use crate::metrics::prometheus::escape_label;
+use crate::shown::{self, Escaped};
 
 /// What is served, for whoever asks for something else.
-const PATHS: &str = "/metrics  what was counted, for Prometheus\n\
+const PATHS: &str = "/         a page for people\n\
+                     /metrics  what was counted, for Prometheus\n\
                      /healthz  200 while the process is well, 503 with the reasons otherwise\n\
                      /readyz   200 once every flow is at work, 503 with the reasons otherwise\n\
-                     /status   everything about flows and files, as JSON\n";
+                     /status   everything about flows and files, as JSON\n\
+                     /history  rate and lag of each flow over the last hour, as JSON\n";
 
+/// A page for people, with everything in it that it needs.
+const OVERVIEW: &str = include_str!("overview.html");
+
+/// It loads nothing from elsewhere, runs nothing but its own script, and is in no frame.
+const POLICY: &str = include_str!("overview.policy");
+
+const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
@@ -36,9 +47,16 @@ pub(super) fn respond<B: Body>(
         return refusal;
     }
     match request.uri().path() {
+        "/" => {
+            let mut page = answer(StatusCode::OK, HTML, OVERVIEW.to_owned());
+            page.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            page
+        }
         "/metrics" => {
             let mut text = state.prometheus.render();
-            file_lag::render(&mut text, &state.snapshot(now).flows);
+            let flows = state.snapshot(now).flows;
+            file_lag::render(&mut text, &flows);
+            let text = without_others(&text, &flows);
             answer(StatusCode::OK, PROMETHEUS, text)
         }
         "/healthz" => verdict(&health::illnesses(&state.snapshot(now))),
@@ -49,8 +67,26 @@ pub(super) fn respond<B: Body>(
                 answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
             }
         },
+        "/history" => match serde_json::to_string(&state.history.past(now)) {
+            Ok(text) => answer(StatusCode::OK, JSON, shown::json(&text).into_owned()),
+            Err(error) => {
+                answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
+            }
+        },
         _ => answer(StatusCode::NOT_FOUND, TEXT, format!("not found; there are:\n{PATHS}")),
     }
+}
+
+/// Without the series of flows that are not there any more: a gauge would stay at its last value.
+fn without_others(text: &str, flows: &[FlowSnapshot]) -> String {
+    let labels: Vec<String> =
+        flows.iter().map(|flow| format!("flow=\"{}\"", escape_label(&flow.status.flow))).collect();
+    let of_none = |line: &str| {
+        let is_series = !line.starts_with('#') && line.contains("{flow=\"");
+        is_series && !labels.iter().any(|label| line.contains(label))
+    };
+    let kept = text.split_inclusive('\n').filter(|line| !of_none(line));
+    kept.collect()
 }
 
 /// Refuses what a scraper, a supervisor or a person would not send.

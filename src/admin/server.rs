@@ -197,7 +197,7 @@ async fn converse(stream: TcpStream, state: Arc<AdminState>, reach: Reach, asked
 /// The open connections. They are polled here, inside [`Admin::serve`]: nothing is spawned and
 /// nothing outlives it.
 #[derive(Default)]
-struct Connections(Vec<Connection>);
+pub(super) struct Connections(Vec<Connection>);
 
 struct Connection {
     asked: Arc<AtomicBool>,
@@ -207,7 +207,7 @@ struct Connection {
 impl Connections {
     /// Closes the oldest connection that has asked for nothing, or else the oldest, if there are
     /// too many for one more.
-    fn make_room(&mut self, connections_max: usize) {
+    pub(super) fn make_room(&mut self, connections_max: usize) {
         if self.0.len() < connections_max {
             return;
         }
@@ -216,12 +216,16 @@ impl Connections {
     }
 
     /// The newest is the last.
-    fn add(&mut self, asked: Arc<AtomicBool>, talk: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn add(
+        &mut self,
+        asked: Arc<AtomicBool>,
+        talk: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.0.push(Connection { asked, talk: Box::pin(talk) });
     }
 
     /// Drives all of them until one is done; for ever if there is none.
-    async fn any_finished(&mut self) {
+    pub(super) async fn any_finished(&mut self) {
         poll_fn(|context| {
             let before = self.0.len();
             self.0.retain_mut(|known| known.talk.as_mut().poll(context).is_pending());
@@ -256,6 +260,7 @@ mod tests {
             started_at: Instant::now(),
             flows: watch::channel(vec![feed]).1,
             process,
+            history: Arc::default(),
         };
         (state, publish)
     }
@@ -327,7 +332,7 @@ mod tests {
     async fn an_unknown_path_gets_the_list() {
         let (state, _publish) = state();
         with_server(state, |address| async move {
-            for path in ["/", "/Metrics", "/metrics/", "/../etc/passwd"] {
+            for path in ["/x", "/Metrics", "/metrics/", "/../etc/passwd"] {
                 let (status, _, body) = ask(address, "GET", path).await;
                 assert_eq!(status, 404, "{path}");
                 for known in ["/metrics", "/healthz", "/readyz", "/status"] {

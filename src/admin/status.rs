@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::history::{History, Rate};
+use super::orders::Outcome;
 use super::pulse::{Hung, Pulse};
 use crate::checkpoint::store::StoreHealth;
 use crate::metrics::destination::DestinationState;
@@ -18,6 +20,7 @@ use crate::tail::problems::FileProblem;
 
 /// One flow at one moment, as it published itself.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing for others to show")]
 pub struct FlowStatus {
     /// The flow's id.
     pub flow: Arc<str>,
@@ -57,6 +60,12 @@ pub struct FlowStatus {
     pub destination_state: Arc<DestinationState>,
     /// What it does right now.
     pub pulse: Arc<Pulse>,
+    /// It wants figures of its own in the log.
+    pub emit_internal_metrics: bool,
+    /// It was told to deliver what it read and to end.
+    pub draining: bool,
+    /// It holds bytes of deleted files that nobody could find again.
+    pub holds_deleted: bool,
 }
 
 impl FlowStatus {
@@ -83,6 +92,9 @@ impl FlowStatus {
             problems_total: 0,
             destination_state: Arc::default(),
             pulse: Arc::new(Pulse::new(now)),
+            emit_internal_metrics: false,
+            draining: false,
+            holds_deleted: false,
         }
     }
 }
@@ -120,6 +132,19 @@ pub struct ProcessStatus {
     pub checkpoint_file: PathBuf,
     /// How their store is doing.
     pub checkpoints: StoreHealth,
+    /// What the last reload of the configuration came to.
+    pub reload: Option<ReloadReport>,
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone)]
+pub struct ReloadReport {
+    /// When.
+    pub at: Instant,
+    /// Whether the new configuration is in force.
+    pub outcome: Outcome,
+    /// What happened, one thing a line.
+    pub lines: Vec<String>,
 }
 
 /// Takes a look at the process. It is called for every request and must not wait.
@@ -136,6 +161,8 @@ pub struct AdminState {
     pub flows: watch::Receiver<Vec<FlowFeed>>,
     /// Looks at the process.
     pub process: ProcessProbe,
+    /// The last hour.
+    pub history: Arc<History>,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -156,7 +183,8 @@ impl AdminState {
                 // The only way this fails is that the sender is gone.
                 let alive = feed.has_changed().is_ok();
                 let hung = if alive { status.pulse.hung(now) } else { None };
-                FlowSnapshot { alive, hung, status }
+                let rate = self.history.rate(&status, now);
+                FlowSnapshot { alive, hung, rate, status }
             })
             .collect();
         let uptime = now.saturating_duration_since(self.started_at);
@@ -192,6 +220,7 @@ pub(super) struct FlowSnapshot {
     pub(super) alive: bool,
     /// It waits for something that does not answer.
     pub(super) hung: Option<Hung>,
+    pub(super) rate: Rate,
     pub(super) status: Arc<FlowStatus>,
 }
 
@@ -266,12 +295,18 @@ pub(super) mod tests {
             now,
             wall: Timestamp::from_second(1_795_000_000).unwrap(),
             uptime: Duration::from_secs(90),
-            flows: vec![FlowSnapshot { alive: true, hung: None, status: Arc::new(status) }],
+            flows: vec![FlowSnapshot {
+                alive: true,
+                hung: None,
+                rate: Rate::default(),
+                status: Arc::new(status),
+            }],
             process: ProcessStatus {
                 memory_used_bytes: 1,
                 memory_budget_bytes: 2,
                 checkpoint_file: "/var/lib/kinetail/db".into(),
                 checkpoints: StoreHealth::Ok,
+                reload: None,
             },
         }
     }
@@ -301,7 +336,8 @@ pub(super) mod tests {
         let (prometheus, _recorder) = Prometheus::detached();
         let process = snapshot(Vec::new()).process;
         let process: ProcessProbe = Arc::new(move || process.clone());
-        let state = AdminState { prometheus, started_at: now, flows, process };
+        let state =
+            AdminState { prometheus, started_at: now, flows, process, history: Arc::default() };
         assert!(state.snapshot(now).flows[0].alive);
         publish.send_replace(Arc::new(FlowStatus::starting("f".into(), String::new(), now)));
         assert!(state.snapshot(now).flows[0].alive);

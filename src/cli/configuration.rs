@@ -16,7 +16,7 @@ pub(super) const DEFAULT_FILES: [&str; 2] =
     ["/etc/aws-kinesis/agent.json", "/etc/kinetail/kinetail.yaml"];
 
 /// Where the configuration is.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ConfigArgs {
     /// The configuration, JSON or YAML; the Java agent's agent.json works as it stands [default:
     /// /etc/aws-kinesis/agent.json, else /etc/kinetail/kinetail.yaml].
@@ -78,6 +78,22 @@ pub(super) fn load(args: &ConfigArgs) -> Result<Configuration, CliError> {
 /// As [`load`], for who has better things to do than to wait for a reader of the warnings.
 pub(super) fn load_in_time(args: &ConfigArgs) -> Result<Configuration, CliError> {
     load_and_tell(args, |text| terminal::tell(Stream::Stderr, text))
+}
+
+/// As [`load`], while the daemon runs: each warning goes to `tell`.
+pub(super) fn load_quietly(
+    args: &ConfigArgs,
+    tell: impl Fn(&str),
+) -> Result<Configuration, CliError> {
+    load_and_tell(args, |text| {
+        text.lines().filter(|line| line.contains("warning")).for_each(tell);
+        Ok(())
+    })
+}
+
+/// The file that is read.
+pub(super) fn path_of(args: &ConfigArgs) -> Option<PathBuf> {
+    choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new)).ok()
 }
 
 fn load_and_tell(

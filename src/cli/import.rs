@@ -71,7 +71,7 @@ fn take_over(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError>
         }
     }
     let taken = import::prepare(config, databases, &known)
-        .and_then(|import| import::commit(&import, &store).map(|()| import));
+        .and_then(|import| import::commit(&import, &store.handle()).map(|()| import));
     store.close()?;
     Ok(taken?)
 }

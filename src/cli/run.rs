@@ -3,17 +3,19 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::watch;
 
 use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
-use super::{CliError, children, logging, progress, terminal};
+use super::{CliError, children, control, logging, progress, terminal};
 use crate::config::{
-    AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys, StatusLines,
+    AdminSocket, AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys,
+    StatusLines,
 };
-use crate::daemon::{Daemon, DaemonError, Stopped, descriptors};
+use crate::daemon::{Daemon, DaemonError, Loader, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
 use crate::shown::shown;
@@ -38,7 +40,7 @@ pub(super) struct RunArgs {
     sandbox: bool,
     /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.
     #[arg(
-        long, value_name = "DIR", default_value = "sandbox", requires = "sandbox",
+        long, value_name = "DIR", default_value = control::SANDBOX, requires = "sandbox",
         value_parser = configuration::directory
     )]
     sandbox_output: PathBuf,
@@ -124,10 +126,16 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     } else {
         None
     };
+    let sockets = control::places(&config);
+    let url = sandbox.as_ref().map(|(sandbox, _)| sandbox.handle().url());
     let mut daemon = Daemon::start(config).await.map_err(RunError::from)?;
-    daemon.run_beside(signals.count(seen));
+    let desk = daemon.take_orders(loader(args, url)?);
+    daemon.run_beside(signals.reloading(desk.clone()).count(seen));
     if let Ok(recorder) = recorder {
         daemon.serve_admin(recorder.clone());
+        if !sockets.is_empty() {
+            daemon.serve_socket(sockets, recorder.clone(), desk);
+        }
         daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some((sandbox, mut out)) = sandbox else {
@@ -148,6 +156,22 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     Ok(stopped)
 }
 
+/// How the configuration is read again: as at the start, and from the directory of the start.
+fn loader(args: &RunArgs, sandbox: Option<String>) -> Result<Loader, CliError> {
+    let source = args.config.clone();
+    let output = args.sandbox_output.clone();
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    Ok(Arc::new(move || {
+        let read = configuration::load_quietly(&source, |text| tracing::warn!("{text}"));
+        let mut config = read.map_err(|error| super::in_full(&error))?.config;
+        if let Some(url) = &sandbox {
+            refuse_feedback(&config, &output).map_err(|error| super::in_full(&error))?;
+            point_at_sandbox(&mut config, url, &cwd.join(&output));
+        }
+        Ok(config)
+    }))
+}
+
 /// Starts the sandbox and points the configuration at it.
 async fn start_sandbox(
     config: &mut Config,
@@ -163,25 +187,8 @@ async fn start_sandbox(
     refuse_feedback(config, output)?;
     let sandbox = Sandbox::bind(options).await.map_err(RunError::from)?;
     let url = sandbox.handle().url();
-    // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
-    config.checkpoint_file = cwd.join(output).join("checkpoints.db");
-    config.java_checkpoints = JavaCheckpoints::Off;
-    // Who tries it out sees the progress line. Who sets the period wants the lines.
-    if config.log.status_lines == StatusLines::Default {
-        config.log.status_lines = StatusLines::Off;
-    }
-    config.aws = AwsConfig {
-        region: Some("us-east-1".to_owned()),
-        kinesis_endpoint: Some(url.clone()),
-        firehose_endpoint: Some(url.clone()),
-        cloudwatch_endpoint: Some(url.clone()),
-        static_keys: Some(StaticKeys { access_key_id: key(), secret_access_key: key() }),
-        ..AwsConfig::default()
-    };
-    for flow in &mut config.flows {
-        flow.aws = FlowAwsConfig::default();
-    }
+    point_at_sandbox(config, &url, &cwd.join(output));
     writeln!(out, "sandbox on {url}; nothing leaves this host")?;
     for flow in &config.flows {
         let file = output.join(file_name(&flow.destination));
@@ -189,6 +196,33 @@ async fn start_sandbox(
     }
     writeln!(out, "stop with Ctrl-C; the next run goes on where this one stopped")?;
     Ok(sandbox)
+}
+
+/// Ships to the sandbox, and keeps positions where what arrives is kept.
+fn point_at_sandbox(config: &mut Config, url: &str, output: &Path) {
+    // It is in nobody's way, and is found from where it was started.
+    if config.admin_socket == AdminSocket::Usual {
+        config.admin_socket = AdminSocket::At(output.join(control::NAME));
+    }
+    let key = || "sandbox".to_owned();
+    // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
+    config.checkpoint_file = output.join("checkpoints.db");
+    config.java_checkpoints = JavaCheckpoints::Off;
+    // Who tries it out sees the progress line. Who sets the period wants the lines.
+    if config.log.status_lines == StatusLines::Default {
+        config.log.status_lines = StatusLines::Off;
+    }
+    config.aws = AwsConfig {
+        region: Some("us-east-1".to_owned()),
+        kinesis_endpoint: Some(url.to_owned()),
+        firehose_endpoint: Some(url.to_owned()),
+        cloudwatch_endpoint: Some(url.to_owned()),
+        static_keys: Some(StaticKeys { access_key_id: key(), secret_access_key: key() }),
+        ..AwsConfig::default()
+    };
+    for flow in &mut config.flows {
+        flow.aws = FlowAwsConfig::default();
+    }
 }
 
 /// A flow may not follow what the sandbox writes because of it.

@@ -1,11 +1,14 @@
 //! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once. SIGHUP is one of
-//! them where a terminal is closed; a service that gets it goes on.
+//! them where a terminal was closed; else it asks for the configuration to be read again.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
+use rustix::termios::tcgetattr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::admin::orders::{Desk, Order};
 
 /// Signals that come this soon after one another are one order.
 const SAME_ORDER: Duration = Duration::from_millis(50);
@@ -18,6 +21,8 @@ pub(super) struct Signals {
     hang_up: Signal,
     /// Whether somebody may sit at a terminal that goes away.
     on_terminal: bool,
+    /// Where the order to read the configuration again goes.
+    desk: Option<Desk>,
 }
 
 impl Signals {
@@ -28,7 +33,18 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             on_terminal: io::stderr().is_terminal(),
+            desk: None,
         })
+    }
+
+    /// With somebody who reads the configuration again.
+    pub(super) fn reloading(self, desk: Desk) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    /// The terminal that there was at the start has hung up.
+    fn terminal_is_gone(&self) -> bool {
+        self.on_terminal && tcgetattr(io::stderr()).is_err()
     }
 
     /// Waits for one that asks for a stop.
@@ -37,13 +53,17 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => if self.on_terminal { return },
+                _ = self.hang_up.recv() => {
+                    if self.terminal_is_gone() {
+                        return;
+                    }
+                    match &self.desk {
+                        Some(desk) if desk.post(Order::Reload) => {}
+                        Some(_) => tracing::warn!("SIGHUP ignored; orders are waiting already"),
+                        None => return,
+                    }
+                }
             }
-            // Other daemons read their configuration again at this signal, so whoever sent it
-            // should hear that nothing came of it.
-            tracing::warn!(
-                "SIGHUP changes nothing: restart kinetail to have its configuration read again"
-            );
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) struct Shared {
     pub(super) budget: Arc<Budget>,
     pub(super) store: StoreHandle,
     pub(super) watch: Watch,
-    pub(super) aws: Aws,
+    pub(super) aws: Arc<Aws>,
     pub(super) ended: mpsc::Sender<Arc<str>>,
     /// `None` if CloudWatch metrics are off.
     pub(super) cloudwatch: Option<Reporter>,
@@ -68,12 +68,33 @@ pub(super) struct Launch {
     pub(super) failures_in_a_row: u32,
     /// What the flow did before it was started again.
     totals: Option<FlowTotals>,
+    /// A bug ended it, and not an order.
+    after_bug: bool,
 }
 
 impl Launch {
     /// The first start.
     pub(super) fn first(config: FlowConfig) -> Self {
-        Self { config, restarts: 0, failures_in_a_row: 0, totals: None }
+        Self { config, restarts: 0, failures_in_a_row: 0, totals: None, after_bug: false }
+    }
+
+    /// The next start of a flow that was drained for it, or that waits to start again.
+    pub(super) fn with_config(self, config: FlowConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The flow goes on counting where it was.
+    fn give_totals(&self, flow: &mut Flow<OsDisk>) {
+        match self.totals {
+            Some(totals) if self.after_bug => flow.carry_on(totals),
+            Some(totals) => flow.take_over(totals),
+            None => {}
+        }
+    }
+
+    /// Whether it is no restart after a bug.
+    pub(super) fn is_planned(&self) -> bool {
+        !self.after_bug && self.failures_in_a_row == 0
     }
 
     /// How long to wait before the next start: a bug that strikes again and again must not fill
@@ -149,9 +170,7 @@ impl FlowThread {
             restarts: launch.restarts,
         };
         let mut flow = Flow::new(parts, now);
-        if let Some(totals) = launch.totals {
-            flow.carry_on(totals);
-        }
+        launch.give_totals(&mut flow);
         let facts_life = ec2::time_to_live(&launch.config.converters);
         let machine = facts_life.map(|_| shared.machine.clone());
         flow.know_machine(machine.clone());
@@ -189,6 +208,11 @@ impl FlowThread {
 
     pub(super) fn status(&self) -> FlowFeed {
         self.status.clone()
+    }
+
+    /// What it runs with.
+    pub(super) fn config(&self) -> FlowConfig {
+        self.launch.config.clone()
     }
 
     pub(super) fn tell(&self, message: Message) {
@@ -237,9 +261,26 @@ impl FlowThread {
             restarts: self.launch.restarts + 1,
             failures_in_a_row: before.saturating_add(1),
             totals: Some(totals),
+            after_bug: true,
             config: self.launch.config,
         };
         End { launch, panic }
+    }
+
+    /// As [`Self::join`], of a flow that was told to drain: what it takes to start it again.
+    pub(super) fn join_drained(self) -> Launch {
+        self.sender.abort();
+        let totals = Some(self.status.borrow().totals);
+        if let Err(payload) = self.thread.join() {
+            let panic = panic_text(payload.as_ref());
+            tracing::error!(flow = %self.id, "the flow ended by a bug while it drained: {panic}");
+        }
+        Launch { totals, after_bug: false, failures_in_a_row: 0, ..self.launch }
+    }
+
+    /// Leaves what is in flight to the next start: the thread ends soon.
+    pub(super) fn abandon(&self) {
+        self.sender.abort();
     }
 }
 

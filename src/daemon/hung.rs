@@ -33,6 +33,12 @@ impl HungFlows {
         }
     }
 
+    /// Lets go of flows that are gone.
+    pub(super) fn forget_others<'f>(&mut self, flows: impl Iterator<Item = &'f FlowThread>) {
+        let ids: Vec<Arc<str>> = flows.map(FlowThread::id).collect();
+        self.0.retain(|known, _| ids.contains(known));
+    }
+
     fn on_step(&mut self, id: &Arc<str>, now: Instant) {
         let line = self.0.get_mut(id).and_then(|repeats| repeats.on_success(now));
         match line {

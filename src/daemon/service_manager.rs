@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 const WATCHDOG_SHARE: u32 = 2;
 
 /// States that may wait for it: one of each.
-const STATES_MAX: usize = 3;
+const STATES_MAX: usize = 4;
 
 /// What the service manager is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum State {
     Ready,
     /// A sign of life.
     Alive,
+    /// The configuration is read again; [`State::Ready`] ends that.
+    Reloading,
     /// The daemon was told to stop.
     Stopping,
 }
@@ -55,12 +57,16 @@ impl ServiceManager {
 
 fn tell_all(states: &Receiver<State>) {
     for state in states {
-        let state = match state {
-            State::Ready => NotifyState::Ready,
-            State::Alive => NotifyState::Watchdog,
-            State::Stopping => NotifyState::Stopping,
+        let states: &[NotifyState<'_>] = match state {
+            State::Ready => &[NotifyState::Ready],
+            State::Alive => &[NotifyState::Watchdog],
+            State::Stopping => &[NotifyState::Stopping],
+            State::Reloading => &[
+                NotifyState::Reloading,
+                NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading),
+            ],
         };
-        if let Err(error) = sd_notify::notify(&[state]) {
+        if let Err(error) = sd_notify::notify(states) {
             tracing::debug!(%error, "cannot reach the service manager");
         }
     }

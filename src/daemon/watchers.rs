@@ -60,13 +60,11 @@ impl Watchers {
             Some(reports) => Some(publish(&config.cloudwatch, aws, reports).await),
             None => None,
         };
-        let own = config.flows.iter().filter(|flow| flow.emit_internal_metrics);
         let lines = Lines {
             feeds,
             started,
             written: config.log.status_lines != StatusLines::Off,
             emit_internal: config.log.emit_internal_metrics,
-            flows_with_figures: own.map(|flow| flow.id.clone()).collect(),
             reporter,
             emit_extra: config.cloudwatch.emit_extra_metrics,
             before: HashMap::new(),
@@ -144,8 +142,6 @@ struct Lines {
     /// Whether lines are written; CloudWatch gets its reports in any case.
     written: bool,
     emit_internal: bool,
-    /// Flows with `log.emitInternalMetrics` of their own.
-    flows_with_figures: Vec<String>,
     reporter: Option<Reporter>,
     emit_extra: bool,
     /// What each flow had done by the last report.
@@ -171,11 +167,12 @@ impl Lines {
             feeds.iter().map(|feed| Arc::clone(&feed.borrow())).collect();
         for flow in &flows {
             if self.written {
-                let figures = self.flows_with_figures.iter().any(|id| **id == *flow.flow);
+                let figures = flow.emit_internal_metrics;
                 status_lines::of_flow(flow, figures, self.emit_internal).iter().for_each(write);
             }
             self.report(flow);
         }
+        self.before.retain(|known, _| flows.iter().any(|flow| flow.flow == *known));
         if !self.written {
             return;
         }

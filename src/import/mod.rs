@@ -29,7 +29,7 @@ pub use self::plan::{FlowPlan, Kind, Line};
 pub use self::report::{log, table};
 use crate::checkpoint::Change;
 use crate::checkpoint::private_copy::CopyError;
-use crate::checkpoint::store::Store;
+use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig, JAVA_CHECKPOINT_FILE_DEFAULT, JavaCheckpoints};
 
 /// What is taken over, or would be.
@@ -111,7 +111,7 @@ pub fn refuse_users(import: &Import) -> Result<(), ImportError> {
 ///
 /// # Errors
 /// As [`refuse_users`], and [`ImportError::StoreClosed`] if the store has ended.
-pub fn commit(import: &Import, store: &Store) -> Result<(), ImportError> {
+pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
     refuse_users(import)?;
     for flow in &import.flows {
         let FlowState::Taken(plan) = &flow.state else { continue };
@@ -123,7 +123,7 @@ pub fn commit(import: &Import, store: &Store) -> Result<(), ImportError> {
             }
         });
         let flow: Arc<str> = Arc::from(flow.flow.as_str());
-        store.handle().commit(&flow, changes, done).map_err(|_| ImportError::StoreClosed)?;
+        store.commit(&flow, changes, done).map_err(|_| ImportError::StoreClosed)?;
         told.recv().map_err(|_| ImportError::StoreClosed)?;
     }
     Ok(())
@@ -135,7 +135,7 @@ pub fn commit(import: &Import, store: &Store) -> Result<(), ImportError> {
 /// # Errors
 /// See [`ImportError`]: a database that is there and cannot be read. To start without its
 /// positions would lose what was written since.
-pub fn at_start(config: &Config, store: &Store) -> Result<(), ImportError> {
+pub fn at_start(config: &Config, store: &StoreHandle) -> Result<(), ImportError> {
     let mut known = BTreeSet::new();
     for flow in &config.flows {
         let loaded = store.load(&Arc::from(flow.id.as_str()));

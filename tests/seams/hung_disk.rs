@@ -168,7 +168,7 @@ fn a_service_manager_that_takes_nothing_stops_nothing() {
     scene.is_heard();
     pace(Duration::from_secs(7));
     scene.agent.signal(Signal::HUP);
-    scene.agent.wait_for_log("SIGHUP changes nothing", SOON);
+    scene.agent.wait_for_log("configuration reloaded", SOON);
     append(&scene.home.log("well/a.log"), b"still\n");
     let line = [b"still\n".to_vec()];
     scene.endpoint.wait_for_all(&kinesis("well"), &line, SOON, || scene.agent.log());

@@ -38,6 +38,7 @@ impl Home {
         home.sign_with("test-key");
         home.set("cloudwatch.emitMetrics", json!(false));
         home.set("admin.address", json!("off"));
+        home.set("admin.socket", json!("off"));
         home.set("checkpointFile", json!(home.database()));
         home.set("javaCheckpointFile", json!("off"));
         home

@@ -1,0 +1,98 @@
+//! What people ask of a daemon that runs, and what it answers. Who carries it out is in `daemon`.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::checkpoint::edit::Edit;
+
+/// Orders that may wait for the daemon.
+pub const ORDERS_MAX: usize = 16;
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Change the checkpoints of a flow.
+    Edit(Edit),
+    /// Read the configuration again and go over to it.
+    Reload,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It is carried out.
+    Done,
+    /// A part of it is.
+    Partly,
+    /// Nothing was changed.
+    Refused,
+}
+
+impl Outcome {
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partly => "partly",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The answer to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What happened, one thing a line.
+    pub lines: Vec<String>,
+}
+
+impl Answer {
+    /// Nothing was changed, and why.
+    #[must_use]
+    pub fn refused(line: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Refused, lines: vec![line.into()] }
+    }
+}
+
+/// An order and where its answer goes, if anybody waits for it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The order.
+    pub order: Order,
+    /// Who waits for the answer.
+    pub reply: Option<oneshot::Sender<Answer>>,
+}
+
+/// The way to whoever carries orders out.
+#[derive(Debug, Clone)]
+pub struct Desk(mpsc::Sender<Asked>);
+
+impl Desk {
+    /// A desk, and where orders come out.
+    #[must_use]
+    pub fn open() -> (Self, mpsc::Receiver<Asked>) {
+        let (sender, receiver) = mpsc::channel(ORDERS_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Hands an order over without waiting for anything. Says whether it was taken.
+    ///
+    /// `false` if too many orders wait already, or nobody carries them out any more.
+    #[must_use]
+    pub fn post(&self, order: Order) -> bool {
+        self.0.try_send(Asked { order, reply: None }).is_ok()
+    }
+
+    /// Hands an order over and waits for the answer.
+    pub async fn ask(&self, order: Order) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        if self.0.try_send(Asked { order, reply: Some(reply) }).is_err() {
+            return Answer::refused("too many orders are waiting, or kinetail stops");
+        }
+        answer.await.unwrap_or_else(|_| Answer::refused("kinetail stops"))
+    }
+}

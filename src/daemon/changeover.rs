@@ -1,0 +1,311 @@
+//! Going over to another configuration: flows drain, end and start, and checkpoints are changed
+//! between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::difference::Difference;
+use super::flow_thread::{Launch, Shared};
+use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
+use super::{Daemon, clock, descriptors};
+use crate::admin::orders::{Answer, Outcome};
+use crate::checkpoint::edit;
+use crate::checkpoint::store::StoreHandle;
+use crate::config::{Config, FlowConfig};
+use crate::flow::Message;
+use crate::send::client::Aws;
+use crate::tail::space::SpaceGuard;
+
+impl Daemon {
+    /// Changes what differs.
+    pub(super) fn go_over(&mut self, prepared: Prepared, reply: Option<oneshot::Sender<Answer>>) {
+        let Prepared { config: as_read, aws } = prepared;
+        let mut config = as_read.clone();
+        let granted = match descriptors::grant(&mut config.flows) {
+            Ok(granted) => granted,
+            Err(error) => return self.refuse_reload(&error.to_string(), reply),
+        };
+        let difference = Difference::between(&self.reloads.current, &as_read);
+        let threads = self.threads().count() + difference.added.len();
+        if threads > FLOWS_MAX.max(self.reloads.current.flows.len()) {
+            let error = format!("{threads} threads of flows are needed, {FLOWS_MAX} are allowed");
+            return self.refuse_reload(&error, reply);
+        }
+        let old_aws = Arc::clone(&self.shared.aws);
+        self.deal_out(&config, granted.files, aws);
+        let left = self.change_flows(&difference, config.flows, &old_aws);
+        self.reloads.current = as_read;
+        self.publish_feeds();
+        tracing::info!(
+            unchanged = difference.unchanged.len(),
+            changed = difference.changed.len(),
+            added = difference.added.len(),
+            removed = difference.removed.len(),
+            "configuration reloaded"
+        );
+        if !difference.restart.is_empty() {
+            tracing::warn!(
+                keys = difference.restart.join(", "),
+                "some keys change only with a restart"
+            );
+        }
+        let (outcome, lines) = told(&difference);
+        let deadline = clock::now().instant + self.shutdown_timeout + ANSWER_GRACE;
+        let pending = Pending { left, deadline, outcome, lines, reply, is_reload: true };
+        self.reloads.pending.push(pending);
+        self.settle_all();
+    }
+
+    /// What flows that start from now on are made with, and what all have less or more of.
+    fn deal_out(&mut self, config: &Config, files: usize, aws: Option<Arc<Aws>>) {
+        let old = &self.shared;
+        self.shared = Arc::new(Shared {
+            budget: Arc::clone(&old.budget),
+            store: old.store.clone(),
+            watch: old.watch.clone(),
+            aws: aws.unwrap_or_else(|| Arc::clone(&old.aws)),
+            ended: old.ended.clone(),
+            cloudwatch: old.cloudwatch.clone(),
+            log_requests: old.log_requests,
+            descriptors_max: files,
+            space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
+            checkpoint_ttl: config.checkpoint_ttl,
+            machine: old.machine.clone(),
+        });
+        self.shared.budget.share_among(config.flows.len());
+        for flow in self.flows.values() {
+            flow.tell(Message::Descriptors(files));
+        }
+        self.shutdown_timeout = config.shutdown_timeout;
+        self.keep_machine_fresh(&config.flows);
+    }
+
+    /// Starts, ends and replaces flows. Gives those that are to be waited for.
+    fn change_flows(
+        &mut self,
+        difference: &Difference,
+        flows: Vec<FlowConfig>,
+        old_aws: &Arc<Aws>,
+    ) -> BTreeSet<Arc<str>> {
+        let now = clock::now().instant;
+        let id_of = |flow: &FlowConfig| Arc::from(flow.id.as_str());
+        let mut flows: BTreeMap<Arc<str>, FlowConfig> =
+            flows.into_iter().map(|flow| (id_of(&flow), flow)).collect();
+        for id in &difference.changed {
+            if let Some(flow) = flows.remove(id) {
+                self.replace(id, Some(flow), old_aws, now);
+            }
+        }
+        for id in &difference.removed {
+            self.replace(id, None, old_aws, now);
+            let heir = difference.successors.get(id).and_then(|heir| flows.remove(heir));
+            if let Some(flow) = heir {
+                self.hand_on(id, Launch::first(flow));
+            }
+        }
+        for id in &difference.added {
+            let Some(flow) = flows.remove(id) else { continue };
+            match self.reloads.leaving.get_mut(id) {
+                Some(leaving) => leaving.then = Some(flow),
+                None => self.start_at(now, Launch::first(flow)),
+            }
+        }
+        // What an earlier order has not brought to its end is a part of this one.
+        let leaving = self.reloads.leaving.keys();
+        leaving.chain(&difference.changed).chain(&difference.added).cloned().collect()
+    }
+
+    /// Whoever waits for nothing any more hears so.
+    pub(super) fn settle_all(&mut self) {
+        for pending in self.reloads.take_settled() {
+            self.finish(pending);
+        }
+    }
+
+    pub(super) fn is_leaving(&self, id: &str) -> bool {
+        self.reloads.leaving.contains_key(id)
+    }
+
+    /// Has a flow drain; something else, or nothing, starts in its place.
+    pub(super) fn replace(
+        &mut self,
+        id: &Arc<str>,
+        then: Option<FlowConfig>,
+        aws: &Arc<Aws>,
+        now: Instant,
+    ) {
+        if let Some(thread) = self.flows.remove(id) {
+            if then.is_some() {
+                tracing::info!(flow = %id, "flow changed; delivering what was read before it \
+                    starts again");
+            } else {
+                tracing::info!(flow = %id, "flow removed; delivering what was read");
+            }
+            thread.tell(Message::Drain);
+            let leaving = Leaving {
+                thread,
+                asked: now,
+                then,
+                work: None,
+                abandoned: false,
+                told: false,
+                _aws: Arc::clone(aws),
+            };
+            self.reloads.leaving.insert(Arc::clone(id), leaving);
+        } else if let Some(leaving) = self.reloads.leaving.get_mut(id) {
+            leaving.then = then;
+        } else if let Some(at) = self.restarts.iter().position(|(_, it)| *it.config.id == **id) {
+            // It ended by a bug, or did not start yet.
+            let (at, launch) = self.restarts.remove(at);
+            if let Some(flow) = then {
+                self.start_at(at, launch.with_config(flow));
+            }
+        } else if let Some(flow) = then {
+            self.start_at(now, Launch::first(flow));
+        }
+    }
+
+    /// The positions of a flow that leaves go to another, which starts then.
+    pub(super) fn hand_on(&mut self, id: &Arc<str>, launch: Launch) {
+        match self.reloads.leaving.get_mut(id) {
+            Some(leaving) => leaving.work = Some(Work::CarryOver(Box::new(launch))),
+            None => self.work(Arc::clone(id), Work::CarryOver(Box::new(launch)), None),
+        }
+    }
+
+    /// A flow that was told to drain has ended. Says whether it was one.
+    pub(super) fn on_left(&mut self, id: &Arc<str>) -> bool {
+        let Some(leaving) = self.reloads.leaving.remove(id) else { return false };
+        let Leaving { thread, then, work, .. } = leaving;
+        let ended = thread.join_drained();
+        let next = then.map(|config| ended.with_config(config));
+        let is_gone = next.is_none();
+        match work {
+            Some(work) => self.work(Arc::clone(id), work, next),
+            None => {
+                if let Some(launch) = next {
+                    self.start_at(clock::now().instant, launch);
+                }
+            }
+        }
+        if is_gone {
+            tracing::info!(flow = %id, "flow ended");
+            self.settle(id);
+        }
+        self.publish_feeds();
+        true
+    }
+
+    /// Changes checkpoints where waiting for a disk holds nobody up.
+    pub(super) fn work(&mut self, flow: Arc<str>, work: Work, next: Option<Launch>) {
+        let store = self.shared.store.clone();
+        self.reloads.working.spawn_blocking(move || do_work(&store, flow, work, next));
+    }
+
+    pub(super) fn on_worked(&mut self, worked: Worked) {
+        let Worked { flow, launches, result } = worked;
+        let (outcome, mut lines) = match result {
+            Ok(lines) => (Outcome::Done, lines),
+            Err(error) => {
+                tracing::error!(%flow, %error, "cannot change checkpoints");
+                (Outcome::Refused, vec![error.to_string()])
+            }
+        };
+        let waits = |pending: &&mut Pending| !pending.is_reload && pending.left.contains(&flow);
+        if let Some(pending) = self.reloads.pending.iter_mut().find(waits) {
+            pending.outcome = outcome;
+            pending.lines.append(&mut lines);
+        }
+        let restarts = launches.iter().any(|launch| *launch.config.id == *flow);
+        let now = clock::now().instant;
+        for launch in launches {
+            self.start_at(now, launch);
+        }
+        if !restarts {
+            self.settle(&flow);
+        }
+    }
+
+    /// Looks at what takes long.
+    pub(super) fn look_at_leaving(&mut self, now: Instant) {
+        let time = self.shutdown_timeout;
+        for (id, leaving) in &mut self.reloads.leaving {
+            if now.saturating_duration_since(leaving.asked) < time || leaving.abandoned {
+                continue;
+            }
+            let holds_deleted = leaving.thread.status().borrow().holds_deleted;
+            if !holds_deleted {
+                tracing::warn!(flow = %id,
+                    "flow did not drain in time; what is in flight is sent again");
+                leaving.thread.abandon();
+                leaving.abandoned = true;
+            } else if !std::mem::replace(&mut leaving.told, true) {
+                tracing::warn!(flow = %id,
+                    "flow still drains: it holds the only way to deleted files that are not \
+                     delivered");
+            }
+        }
+        let late: Vec<Pending> =
+            self.reloads.pending.extract_if(.., |pending| now >= pending.deadline).collect();
+        for mut pending in late {
+            for id in &pending.left {
+                pending.lines.push(format!("flow {id}: not done yet; see /status"));
+            }
+            pending.outcome = Outcome::Partly;
+            self.finish(pending);
+        }
+    }
+
+    /// At a stop: what has to be done to checkpoints when the flows have ended, within a bound.
+    pub(super) async fn finish_work(&mut self, time: Duration) {
+        let leaving = std::mem::take(&mut self.reloads.leaving);
+        for (id, leaving) in leaving {
+            if let Some(work) = leaving.work {
+                self.work(id, work, None);
+            }
+        }
+        let working = &mut self.reloads.working;
+        let done = async { while working.join_next().await.is_some() {} };
+        if tokio::time::timeout(time, done).await.is_err() {
+            tracing::error!("checkpoints could not be changed before the stop");
+        }
+    }
+}
+
+fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>) -> Worked {
+    let mut launches: Vec<Launch> = next.into_iter().collect();
+    let result = match work {
+        Work::Edit(order) => edit::edit(store, &order),
+        Work::CarryOver(launch) => {
+            let to: Arc<str> = Arc::from(launch.config.id.as_str());
+            launches.push(*launch);
+            edit::carry_over(store, &flow, &to).map(|()| Vec::new())
+        }
+    };
+    Worked { flow, launches, result }
+}
+
+/// What is told to whoever gave the order.
+fn told(difference: &Difference) -> (Outcome, Vec<String>) {
+    let mut lines = Vec::new();
+    for (what, flows) in [
+        ("changed", &difference.changed),
+        ("added", &difference.added),
+        ("removed", &difference.removed),
+    ] {
+        lines.extend(flows.iter().map(|id| format!("{what}: {id}")));
+    }
+    for (from, to) in &difference.successors {
+        lines.push(format!("{to} goes on at the positions of {from}"));
+    }
+    lines.push(format!("unchanged flows: {}", difference.unchanged.len()));
+    let mut outcome = Outcome::Done;
+    if !difference.restart.is_empty() {
+        lines.push(format!("changes only with a restart: {}", difference.restart.join(", ")));
+        outcome = Outcome::Partly;
+    }
+    (outcome, lines)
+}

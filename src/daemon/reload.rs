@@ -1,0 +1,317 @@
+//! Going over to another configuration while everything runs: flows that did not change are not
+//! touched, the others drain and start again at their positions. Also changes to checkpoints,
+//! for which a flow is drained and started again in the same way.
+//!
+//! Nothing here waits: the configuration is read on a thread of the runtime, flows are told to
+//! drain and have all the time that a stop would give them, and whoever gave the order hears of it
+//! when the last flow is where it should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::difference::Difference;
+use super::flow_thread::{FlowThread, Launch};
+use super::service_manager::State;
+use super::{Daemon, clock};
+use crate::admin::orders::{Answer, Asked, Order, Outcome};
+use crate::admin::status::ReloadReport;
+use crate::checkpoint::edit::{Edit, EditError};
+use crate::checkpoint::store::StoreHandle;
+use crate::config::{Config, FlowConfig};
+use crate::import;
+use crate::send::client::Aws;
+
+/// Reads the configuration, wherever it comes from. May wait for a disk.
+pub type Loader = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// A configuration must have been read, and its credentials found, after this.
+const PREPARE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Whoever gave an order hears after the time for a drain and this what is not done yet.
+pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+/// Flow threads that there may be at a time, those that drain included.
+pub(super) const FLOWS_MAX: usize = 4_096;
+
+/// A new configuration and what it needs.
+pub(super) struct Prepared {
+    pub(super) config: Config,
+    /// If where or as whom to talk to AWS changed.
+    pub(super) aws: Option<Arc<Aws>>,
+}
+
+/// A flow on its way out.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) thread: FlowThread,
+    pub(super) asked: Instant,
+    /// What starts when it has ended.
+    pub(super) then: Option<FlowConfig>,
+    /// What is done to checkpoints between.
+    pub(super) work: Option<Work>,
+    pub(super) abandoned: bool,
+    pub(super) told: bool,
+    /// The credentials of its requests are looked after here.
+    pub(super) _aws: Arc<Aws>,
+}
+
+/// What is done to checkpoints while a flow does not run.
+#[derive(Debug)]
+pub(super) enum Work {
+    Edit(Box<Edit>),
+    /// The positions go to a flow that starts then.
+    CarryOver(Box<Launch>),
+}
+
+/// Work on checkpoints that is done.
+pub(super) struct Worked {
+    pub(super) flow: Arc<str>,
+    pub(super) launches: Vec<Launch>,
+    pub(super) result: Result<Vec<String>, EditError>,
+}
+
+/// An order that is being carried out.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) left: BTreeSet<Arc<str>>,
+    pub(super) deadline: Instant,
+    pub(super) outcome: Outcome,
+    pub(super) lines: Vec<String>,
+    pub(super) reply: Option<oneshot::Sender<Answer>>,
+    pub(super) is_reload: bool,
+}
+
+/// What came up.
+pub(super) enum Event {
+    Asked(Asked),
+    Prepared(Result<Box<PreparedOrder>, String>, Option<oneshot::Sender<Answer>>),
+    Worked(Box<Result<Worked, tokio::task::JoinError>>),
+}
+
+/// A configuration that can be gone over to.
+pub(super) struct PreparedOrder(Prepared);
+
+/// Orders and how far each is carried out.
+pub(super) struct Reloads {
+    load: Option<Loader>,
+    orders: Option<mpsc::Receiver<Asked>>,
+    /// The configuration in force, as it was read.
+    pub(super) current: Config,
+    /// At most one configuration that is being read, and who waits for that.
+    preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
+    asked_by: Option<oneshot::Sender<Answer>>,
+    pub(super) leaving: BTreeMap<Arc<str>, Leaving>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) working: JoinSet<Worked>,
+    report: watch::Sender<Option<ReloadReport>>,
+}
+
+impl std::fmt::Debug for Reloads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reloads").field("leaving", &self.leaving).finish_non_exhaustive()
+    }
+}
+
+impl Reloads {
+    pub(super) fn new(current: Config) -> Self {
+        Self {
+            load: None,
+            orders: None,
+            current,
+            preparing: JoinSet::new(),
+            asked_by: None,
+            leaving: BTreeMap::new(),
+            pending: Vec::new(),
+            working: JoinSet::new(),
+            report: watch::Sender::new(None),
+        }
+    }
+
+    pub(super) fn listen(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
+        self.load = Some(load);
+        self.orders = Some(orders);
+    }
+
+    /// What the last reload came to.
+    pub(super) fn report(&self) -> watch::Receiver<Option<ReloadReport>> {
+        self.report.subscribe()
+    }
+
+    /// The next thing to do something about. One configuration is read at a time; orders wait.
+    pub(super) async fn next(&mut self) -> Event {
+        let Self { orders, preparing, working, .. } = self;
+        let is_idle = preparing.is_empty();
+        let asked = async {
+            match orders {
+                Some(orders) if is_idle => match orders.recv().await {
+                    Some(asked) => asked,
+                    None => pending().await,
+                },
+                Some(_) | None => pending().await,
+            }
+        };
+        let prepared = async {
+            match preparing.join_next().await {
+                Some(prepared) => prepared,
+                None => pending().await,
+            }
+        };
+        let worked = async {
+            match working.join_next().await {
+                Some(worked) => worked,
+                None => pending().await,
+            }
+        };
+        let result = tokio::select! {
+            asked = asked => return Event::Asked(asked),
+            worked = worked => return Event::Worked(Box::new(worked)),
+            result = prepared => result.unwrap_or_else(|bug| Err(format!("a bug: {bug}"))),
+        };
+        Event::Prepared(result, self.asked_by.take())
+    }
+
+    /// A flow is where it should be.
+    pub(super) fn settle(&mut self, id: &str) {
+        for pending in &mut self.pending {
+            pending.left.remove(id);
+        }
+    }
+
+    /// Orders of which nothing is left to do.
+    pub(super) fn take_settled(&mut self) -> Vec<Pending> {
+        self.pending.extract_if(.., |pending| pending.left.is_empty()).collect()
+    }
+}
+
+/// Reads the new configuration and gets what it needs.
+async fn prepare(
+    load: Loader,
+    current: Config,
+    store: StoreHandle,
+) -> Result<Box<PreparedOrder>, String> {
+    let work = async {
+        let read = tokio::task::spawn_blocking(move || load());
+        let config = read.await.map_err(|bug| format!("a bug: {bug}"))??;
+        let aws = if Difference::between(&current, &config).aws {
+            Some(Arc::new(Aws::load(&config.aws).await.map_err(|error| error.to_string())?))
+        } else {
+            None
+        };
+        // As at a start: flows that the Java agent ran go on where it stopped.
+        let taken_over = {
+            let config = config.clone();
+            tokio::task::spawn_blocking(move || import::at_start(&config, &store))
+        };
+        let taken_over = taken_over.await.map_err(|bug| format!("a bug: {bug}"))?;
+        taken_over.map_err(|error| format!("cannot {error}"))?;
+        Ok(Box::new(PreparedOrder(Prepared { config, aws })))
+    };
+    tokio::time::timeout(PREPARE_TIME_MAX, work).await.unwrap_or_else(|_| {
+        let seconds = PREPARE_TIME_MAX.as_secs();
+        Err(format!(
+            "the configuration could not be read within {seconds} s: does its disk answer?"
+        ))
+    })
+}
+
+impl Daemon {
+    pub(super) fn on_reload_event(&mut self, event: Event) {
+        match event {
+            Event::Asked(Asked { order: Order::Reload, reply }) => self.prepare_reload(reply),
+            Event::Asked(Asked { order: Order::Edit(edit), reply }) => self.on_edit(edit, reply),
+            Event::Prepared(Ok(prepared), reply) => self.go_over(prepared.0, reply),
+            Event::Prepared(Err(error), reply) => self.refuse_reload(&error, reply),
+            Event::Worked(worked) => match *worked {
+                Ok(worked) => self.on_worked(worked),
+                Err(bug) => tracing::error!(%bug, "a bug while checkpoints were changed"),
+            },
+        }
+    }
+
+    fn prepare_reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
+        let Some(load) = self.reloads.load.clone() else { return };
+        self.service_manager.tell(State::Reloading);
+        tracing::info!("reloading the configuration");
+        let current = self.reloads.current.clone();
+        let store = self.shared.store.clone();
+        self.reloads.preparing.spawn(prepare(load, current, store));
+        self.reloads.asked_by = reply;
+    }
+
+    pub(super) fn refuse_reload(&mut self, error: &str, reply: Option<oneshot::Sender<Answer>>) {
+        // What is wrong, in one line; the excerpts of the file are for the answer.
+        let wrong: Vec<&str> = error.lines().filter(|line| line.contains("error: ")).collect();
+        let brief = if wrong.is_empty() { error.replace('\n', " ") } else { wrong.join("; ") };
+        tracing::error!(error = %brief, "reload refused; the configuration in force stays");
+        let lines = error.lines().map(str::to_owned).collect();
+        self.finish(Pending {
+            left: BTreeSet::new(),
+            deadline: clock::now().instant,
+            outcome: Outcome::Refused,
+            lines,
+            reply,
+            is_reload: true,
+        });
+    }
+
+    /// Changes checkpoints of a flow: it is drained for that and starts again.
+    fn on_edit(&mut self, edit: Edit, reply: Option<oneshot::Sender<Answer>>) {
+        let refuse = |reply: Option<oneshot::Sender<Answer>>, text: String| {
+            // Who asked may have gone.
+            reply.map(|reply| reply.send(Answer::refused(text)).is_ok())
+        };
+        let id: Arc<str> = Arc::from(edit.flow.as_str());
+        if self.is_leaving(&id) || self.restarts.iter().any(|(_, it)| *it.config.id == *id) {
+            refuse(reply, format!("flow {id} is just being started again; try again"));
+            return;
+        }
+        let now = clock::now().instant;
+        let pending = Pending {
+            left: BTreeSet::from([Arc::clone(&id)]),
+            deadline: now + self.shutdown_timeout + ANSWER_GRACE,
+            outcome: Outcome::Done,
+            lines: Vec::new(),
+            reply,
+            is_reload: false,
+        };
+        self.reloads.pending.push(pending);
+        match self.flows.get(&id).map(FlowThread::config) {
+            Some(config) => {
+                let aws = Arc::clone(&self.shared.aws);
+                self.replace(&id, Some(config), &aws, now);
+                if let Some(leaving) = self.reloads.leaving.get_mut(&id) {
+                    leaving.work = Some(Work::Edit(Box::new(edit)));
+                }
+                self.publish_feeds();
+            }
+            // It is not configured any more, and may still have checkpoints.
+            None => self.work(id, Work::Edit(Box::new(edit)), None),
+        }
+    }
+
+    /// A flow is where an order wants it.
+    pub(super) fn settle(&mut self, id: &Arc<str>) {
+        self.reloads.settle(id);
+        self.settle_all();
+    }
+
+    pub(super) fn finish(&mut self, pending: Pending) {
+        let Pending { outcome, lines, reply, is_reload, .. } = pending;
+        if is_reload {
+            let at = clock::now().instant;
+            let report = ReloadReport { at, outcome, lines: lines.clone() };
+            self.reloads.report.send_replace(Some(report));
+            self.service_manager.tell(State::Ready);
+        }
+        if let Some(reply) = reply
+            && reply.send(Answer { outcome, lines }).is_err()
+        {
+            tracing::debug!("nobody waits for the answer to an order any more");
+        }
+    }
+}
