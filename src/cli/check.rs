@@ -6,7 +6,7 @@
 //! written, `survey` what flows have to do with each other, `endpoint` where requests go, `probe`
 //! asks AWS.
 
-mod access;
+pub(super) mod access;
 mod endpoint;
 mod files;
 mod keys;

@@ -2,8 +2,12 @@
 //! it reads the configuration, sets up the log and hands over to the daemon.
 
 mod check;
+mod checkpoints;
 mod children;
 mod configuration;
+mod control;
+mod diagnose;
+mod explain;
 mod export;
 mod exposed;
 mod import;
@@ -13,9 +17,11 @@ mod logging;
 mod output;
 mod progress;
 mod queue;
+mod reload;
 mod run;
 pub mod sandbox;
 mod signals;
+mod status;
 mod terminal;
 
 use std::error::Error as _;
@@ -53,12 +59,16 @@ Environment:
 
 Signals:
   SIGTERM and SIGINT deliver what was read and stop;
-  a second one stops at once.
+  a second one stops at once. SIGHUP reads the
+  configuration again, as 'kinetail reload' does.
 
 Exit codes:
   0 after a clean stop
   1 if it could not start or could not finish
-  2 'import' only: it could not take over everything";
+  2 'import': it could not take over everything;
+    'reload': a part changes only with a restart
+    'status': something is wrong
+    'explain': nobody follows the file";
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
@@ -78,14 +88,26 @@ pub struct Cli {
 enum Command {
     /// Check a configuration and say what it would do; changes nothing.
     Check(check::CheckArgs),
+    /// List, save, set or forget the positions in files.
+    Checkpoints(checkpoints::CheckpointsArgs),
+    /// Write an archive for a bug report: configuration without secrets, status, log, limits.
+    Diagnose(diagnose::DiagnoseArgs),
+    /// Say what becomes of one file: who follows it, how far it is delivered, what is in the way.
+    Explain(explain::ExplainArgs),
     /// Hand kinetail's positions to the Java Kinesis Agent, for the way back to it.
     Export(export::ExportArgs),
     /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
     Import(import::ImportArgs),
+    /// Have a running kinetail read its configuration again; says what changed, or why not.
+    Reload(reload::ReloadArgs),
     /// Follow the files and ship their lines (this is also what happens without a subcommand).
     Run(run::RunArgs),
     /// Serve a loopback Kinesis and Firehose, for tests and first steps.
     Sandbox(sandbox::SandboxArgs),
+    /// Print a JSON Schema of the configuration, for editors.
+    Schema,
+    /// Show how a running kinetail is: flows, files, how far behind, what is wrong and what to do.
+    Status(status::StatusArgs),
 }
 
 /// Why a command failed.
@@ -101,12 +123,16 @@ enum CliError {
     WorkingDirectory(io::Error),
     #[error("cannot write to the terminal: {0}")]
     Terminal(#[from] io::Error),
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: std::path::PathBuf, source: io::Error },
     #[error("cannot start the runtime: {0}; raise the limit on processes")]
     Runtime(io::Error),
     #[error("cannot {0}")]
     Import(#[from] crate::import::ImportError),
     #[error("cannot {0}")]
     Store(#[from] crate::checkpoint::error::StoreError),
+    #[error(transparent)]
+    Control(#[from] control::ControlError),
     #[error(transparent)]
     Run(#[from] run::RunError),
     #[error("the sandbox failed: {0}")]
@@ -123,10 +149,16 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Checkpoints(args)) => checkpoints::run(args),
+        Some(Command::Diagnose(args)) => diagnose::run(args),
+        Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Import(args)) => import::run(args),
+        Some(Command::Reload(args)) => reload::run(args),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Sandbox(args)) => serve_sandbox(args),
+        Some(Command::Schema) => schema(),
+        Some(Command::Status(args)) => status::run(args),
     };
     match result {
         Ok(code) => code,
@@ -159,6 +191,12 @@ fn in_full(error: &CliError) -> String {
         next = cause.source();
     }
     text
+}
+
+/// Prints the schema of the configuration.
+fn schema() -> Result<ExitCode, CliError> {
+    writeln!(output::stdout(), "{:#}", crate::config::schema())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {

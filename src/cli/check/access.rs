@@ -10,7 +10,7 @@ use crate::shown::shown;
 
 /// Who looks.
 #[derive(Debug, Clone)]
-pub(super) struct User {
+pub(in crate::cli) struct User {
     uid: u32,
     users: Names,
     groups: Names,
@@ -39,18 +39,18 @@ impl Names {
 
 impl User {
     /// The user of this process.
-    pub(super) fn of_process() -> Self {
+    pub(in crate::cli) fn of_process() -> Self {
         let uid = rustix::process::geteuid().as_raw();
         Self { uid, users: Names::read("/etc/passwd"), groups: Names::read("/etc/group") }
     }
 
     /// The name.
-    pub(super) fn name(&self) -> String {
+    pub(in crate::cli) fn name(&self) -> String {
         self.users.of(self.uid)
     }
 
     /// Why this cannot be read, in a sentence, and what to do about it.
-    pub(super) fn explain(&self, path: &Path, error: &io::Error) -> String {
+    pub(in crate::cli) fn explain(&self, path: &Path, error: &io::Error) -> String {
         if error.kind() != io::ErrorKind::PermissionDenied {
             return error.to_string();
         }
@@ -58,6 +58,17 @@ impl User {
             Some(obstacle) => self.advise(&obstacle),
             None => format!("{error}, as {}", self.name()),
         }
+    }
+
+    /// The name of another user.
+    pub(in crate::cli) fn name_of(&self, uid: u32) -> String {
+        self.users.of(uid)
+    }
+
+    /// Whose a file is, and who may do what with it.
+    pub(in crate::cli) fn owner_of(&self, meta: &Metadata) -> String {
+        let (user, group) = (self.users.of(meta.uid()), self.groups.of(meta.gid()));
+        format!("of {user}:{group}, mode {:04o}", meta.mode() & 0o7777)
     }
 
     fn advise(&self, obstacle: &Obstacle) -> String {

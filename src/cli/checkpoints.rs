@@ -1,0 +1,224 @@
+//! `kinetail checkpoints`: positions, listed, saved, set and forgotten. Through the socket while
+//! kinetail runs, which drains the flow for that; else in the database, under its lock.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use super::control::{self, ControlError, SocketArgs};
+use super::{CliError, configuration, output, reload};
+use crate::admin::orders::{Answer, Outcome};
+use crate::admin::socket;
+use crate::checkpoint::edit::{self, Edit, To};
+use crate::checkpoint::store::{Store, StoreOptions};
+use crate::config::Config;
+use crate::import::ImportError;
+use crate::shown::Escaped;
+
+/// Options of `checkpoints`.
+#[derive(Debug, Args)]
+pub(super) struct CheckpointsArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    #[command(subcommand)]
+    command: CheckpointsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CheckpointsCommand {
+    /// Write all of them to standard output, as JSON.
+    Export,
+    /// Forget positions of a flow: the files are read from their start.
+    Forget {
+        /// The flow: its id, or a part that no other has.
+        flow: String,
+        /// One file; without it all of the flow's.
+        file: Option<PathBuf>,
+    },
+    /// List flows, files and how far each is delivered.
+    List {
+        /// Only flows and files with this in their name.
+        filter: Option<String>,
+    },
+    /// Set where a file is read from.
+    Set {
+        /// The flow: its id, or a part that no other has.
+        flow: String,
+        /// The file.
+        file: PathBuf,
+        /// A byte at which a line begins, or start or end.
+        #[arg(value_parser = position)]
+        position: To,
+    },
+}
+
+fn position(text: &str) -> Result<To, String> {
+    match text {
+        "start" => Ok(To::Offset(0)),
+        "end" => Ok(To::End),
+        number => number
+            .parse()
+            .map(To::Offset)
+            .map_err(|_| "write start, end, or the number of a byte".to_owned()),
+    }
+}
+
+/// A checkpoint, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) flow: String,
+    pub(super) file: String,
+    pub(super) offset: u64,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) life: String,
+    pub(super) generation: u64,
+}
+
+/// Does what is asked.
+pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
+    let config = || configuration::load(&args.socket.config).map(|loaded| loaded.config);
+    let mut out = output::stdout();
+    match &args.command {
+        CheckpointsCommand::Export => {
+            let rows = rows(&args.socket, &config()?)?;
+            let json = serde_json::to_string_pretty(&rows)
+                .map_err(|error| ControlError::Answer(error.to_string()))?;
+            writeln!(out, "{json}")?;
+        }
+        CheckpointsCommand::List { filter } => {
+            let filter = filter.as_deref().unwrap_or_default();
+            for row in rows(&args.socket, &config()?)? {
+                if row.flow.contains(filter) || row.file.contains(filter) {
+                    let Row { flow, file, offset, life, .. } = row;
+                    writeln!(out, "{}  {}  {offset}  {life}", Escaped(flow), Escaped(file))?;
+                }
+            }
+        }
+        CheckpointsCommand::Forget { flow, file } => {
+            return change(&args.socket, flow, file.clone(), To::Forget);
+        }
+        CheckpointsCommand::Set { flow, file, position } => {
+            return change(&args.socket, flow, Some(file.clone()), *position);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All checkpoints, from the kinetail that runs or from its database.
+pub(super) fn rows(socket: &SocketArgs, config: &Config) -> Result<Vec<Row>, CliError> {
+    match control::get(socket, "/checkpoints") {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)
+            .map_err(|error| ControlError::Answer(error.to_string()))?),
+        Err(ControlError::NotThere(_) | ControlError::Refused { .. }) => stored(config),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn stored(config: &Config) -> Result<Vec<Row>, CliError> {
+    with_store(config, |store| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(CliError::Runtime)?;
+        let all = runtime.block_on(store.handle().all_async());
+        let rows = socket::rows_of(&all.map_err(|_| ImportError::StoreClosed)?);
+        let own = |row: socket::Row| Row {
+            flow: row.flow,
+            file: row.file,
+            offset: row.offset,
+            device: row.device,
+            inode: row.inode,
+            life: row.life.to_owned(),
+            generation: row.generation,
+        };
+        Ok(rows.into_iter().map(own).collect())
+    })
+}
+
+/// Works on the database, which nobody else has open meanwhile.
+fn with_store<T>(
+    config: &Config,
+    work: impl FnOnce(&Store) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    if config.checkpoint_file.try_exists().is_ok_and(|there| !there) {
+        return Err(ImportError::NothingOwn { path: config.checkpoint_file.clone() }.into());
+    }
+    let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
+    let (store, _) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
+    let done = work(&store)?;
+    store.close()?;
+    Ok(done)
+}
+
+fn change(
+    socket: &SocketArgs,
+    flow: &str,
+    file: Option<PathBuf>,
+    to: To,
+) -> Result<ExitCode, CliError> {
+    let config = configuration::load(&socket.config)?.config;
+    let rows = rows(socket, &config)?;
+    let ids = config.flows.iter().map(|flow| flow.id.as_str());
+    let flow = match only(flow, ids.chain(rows.iter().map(|row| row.flow.as_str()))) {
+        Ok(flow) => flow,
+        Err(text) => return reload::tell(&Answer::refused(text), "checkpoints"),
+    };
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    let edit = Edit { flow, file: file.map(|file| cwd.join(file)), to };
+    let body =
+        serde_json::to_vec(&edit).map_err(|error| ControlError::Answer(error.to_string()))?;
+    let answer = match control::order(socket, "/checkpoints", &body) {
+        Ok(answer) => answer,
+        Err(ControlError::NotThere(_) | ControlError::Refused { .. }) => {
+            with_store(&config, |store| {
+                Ok(match edit::edit(&store.handle(), &edit) {
+                    Ok(lines) => Answer { outcome: Outcome::Done, lines },
+                    Err(error) => Answer::refused(error.to_string()),
+                })
+            })?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    reload::tell(&answer, "checkpoints")
+}
+
+/// The one flow that is meant.
+fn only<'a>(written: &str, ids: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    let mut near: Vec<&str> = ids.filter(|id| id.contains(written)).collect();
+    near.sort_unstable();
+    near.dedup();
+    match near.as_slice() {
+        [] => Err(format!("no flow has {written:?} in its id")),
+        [id] => Ok((*id).to_owned()),
+        several if several.contains(&written) => Ok(written.to_owned()),
+        several => Err(format!("several flows are meant: {}", several.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_is_meant_by_its_id_or_by_a_part_that_no_other_has() {
+        let ids = ["kinesis:a:/x", "kinesis:a:/xy", "fh:b:/z", "fh:b:/z"];
+        let only = |written: &str| only(written, ids.into_iter());
+        assert_eq!(only("fh").as_deref(), Ok("fh:b:/z"));
+        assert_eq!(only("kinesis:a:/x").as_deref(), Ok("kinesis:a:/x"));
+        assert!(only("kinesis").unwrap_err().contains("several"));
+        assert!(only("q").is_err());
+    }
+
+    #[test]
+    fn positions_are_words_or_numbers() {
+        assert_eq!(position("start"), Ok(To::Offset(0)));
+        assert_eq!(position("end"), Ok(To::End));
+        assert_eq!(position("17"), Ok(To::Offset(17)));
+        assert!(position("-1").is_err());
+    }
+}

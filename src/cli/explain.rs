@@ -1,0 +1,253 @@
+//! `kinetail explain FILE`: what becomes of one file: which flows follow it and why or why not, who
+//! can read it, how far it is delivered, and what comes next.
+
+use std::fs::{self, Metadata};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::check::access::User;
+use super::control::{self, SocketArgs};
+use super::{CliError, checkpoints, configuration, output};
+use crate::config::{FlowConfig, InitialPosition};
+use crate::disk::links;
+use crate::shown::{Escaped, shown};
+use crate::tail::pattern::{FilePattern, is_compressed_name};
+
+/// So many bytes of what comes next are shown.
+const NEXT_BYTES_MAX: usize = 160;
+
+/// No flow follows it, or it cannot be read.
+const EXIT_NOT_FOLLOWED: u8 = 2;
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// The file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Tells all that is known about a file. Exits with 2 if nobody follows it.
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
+    let config = configuration::load(&args.socket.config)?.config;
+    let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
+    let path = cwd.join(&args.file);
+    let mut out = output::stdout();
+    writeln!(out, "{}", shown(&path))?;
+    let meta = describe(&path, &mut out)?;
+    let page = control::get(&args.socket, "/status")
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    match &page {
+        Some(page) => {
+            let uid = page["user"].as_u64().and_then(|uid| u32::try_from(uid).ok());
+            let user = uid.map_or_else(String::new, |uid| User::of_process().name_of(uid));
+            writeln!(out, "  kinetail runs, as {user} with process id {}", page["pid"])?;
+        }
+        None => writeln!(out, "  kinetail cannot be asked; what follows is from its files")?,
+    }
+    let rows = checkpoints::rows(&args.socket, &config);
+    let mut followed = false;
+    for flow in &config.flows {
+        writeln!(out, "  flow {}", Escaped(&flow.id))?;
+        let about = About { flow, path: &path, meta: meta.as_ref() };
+        followed |= about.tell(page.as_ref(), rows.as_deref().ok(), &mut out)?;
+    }
+    if let Err(error) = &rows {
+        writeln!(out, "  checkpoints cannot be read: {}", super::in_full(error))?;
+    }
+    if !followed {
+        writeln!(out, "  no flow follows it")?;
+        return Ok(ExitCode::from(EXIT_NOT_FOLLOWED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is there, and whether this user can read it.
+fn describe(path: &Path, out: &mut dyn Write) -> io::Result<Option<Metadata>> {
+    let user = User::of_process();
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) => {
+            let why = user.explain(path, &error);
+            writeln!(out, "  cannot be looked at: {}", Escaped(why))?;
+            return Ok(None);
+        }
+    };
+    let kind = if meta.is_file() {
+        "a regular file"
+    } else if meta.is_dir() {
+        "a directory, which has no lines"
+    } else {
+        "no regular file; only those are followed"
+    };
+    writeln!(out, "  {kind} of {} bytes, {}", meta.len(), user.owner_of(&meta))?;
+    writeln!(out, "  identity: device {}, inode {}", meta.dev(), meta.ino())?;
+    if let Ok(target) = fs::canonicalize(path)
+        && target != path
+    {
+        writeln!(out, "  it is {}, through a link", shown(&target))?;
+    }
+    if meta.is_file() {
+        match fs::File::open(path) {
+            Ok(_) => writeln!(out, "  {} can read it", user.name())?,
+            Err(error) => writeln!(out, "  {}", Escaped(user.explain(path, &error)))?,
+        }
+    }
+    Ok(Some(meta))
+}
+
+/// One flow and the file.
+struct About<'a> {
+    flow: &'a FlowConfig,
+    path: &'a Path,
+    meta: Option<&'a Metadata>,
+}
+
+impl About<'_> {
+    /// Whether the flow follows it.
+    fn tell(
+        &self,
+        page: Option<&Value>,
+        rows: Option<&[checkpoints::Row]>,
+        out: &mut dyn Write,
+    ) -> io::Result<bool> {
+        let status = page.and_then(|page| {
+            let flows = page["flows"].as_array()?;
+            flows.iter().find(|flow| flow["flow"] == self.flow.id.as_str())
+        });
+        let row = rows.and_then(|rows| self.row(rows));
+        let matches = self.flow.pattern.matches_path(self.path);
+        match why_not(&self.flow.pattern, self.path) {
+            None if matches => writeln!(out, "    its pattern matches")?,
+            None => writeln!(out, "    its pattern does not match: the directory is another")?,
+            Some(why) => writeln!(out, "    its pattern does not match: {why}")?,
+        }
+        if matches && let Err(error) = links::check(self.path, self.flow.pattern.follow_links()) {
+            writeln!(out, "    it is not followed: {}", Escaped(error))?;
+        }
+        let known = self.tell_status(status, out)?;
+        let Some(row) = row else {
+            if matches && !known {
+                let position = match self.flow.initial_position {
+                    InitialPosition::EndOfFile => "its end",
+                    InitialPosition::StartOfFile => "its start",
+                };
+                writeln!(
+                    out,
+                    "    no checkpoint: if the flow never ran it begins at {position}, else at \
+                     byte 0"
+                )?;
+            }
+            return Ok(matches || known);
+        };
+        writeln!(
+            out,
+            "    checkpoint: delivered to byte {} ({}, generation {})",
+            row.offset, row.life, row.generation
+        )?;
+        self.tell_next(row.offset, out)?;
+        Ok(true)
+    }
+
+    /// The row of this file, by its identity, or by its name.
+    fn row<'r>(&self, rows: &'r [checkpoints::Row]) -> Option<&'r checkpoints::Row> {
+        let own = || rows.iter().filter(|row| row.flow == self.flow.id);
+        let same = |row: &&checkpoints::Row| {
+            self.meta.is_some_and(|meta| (meta.dev(), meta.ino()) == (row.device, row.inode))
+        };
+        own().find(same).or_else(|| own().find(|row| Path::new(&row.file) == self.path))
+    }
+
+    fn tell_status(&self, status: Option<&Value>, out: &mut dyn Write) -> io::Result<bool> {
+        let Some(status) = status else { return Ok(false) };
+        let name = self.path.to_string_lossy();
+        let (health, reason) = (&status["health"], status["reason"].as_str());
+        if health != "ok" {
+            let reason = reason.unwrap_or_default();
+            writeln!(out, "    the flow is {}: {}", text(health), Escaped(reason))?;
+        }
+        let find = |list: &str, key: &str| {
+            let list = status[list].as_array()?;
+            list.iter().find(|item| item[key] == *name).cloned()
+        };
+        if let Some(problem) = find("problems", "file") {
+            let (what, since) = (text(&problem["what"]), text(&problem["since"]));
+            writeln!(out, "    it cannot be followed: {}, since {since}", Escaped(what))?;
+            writeln!(out, "    fix: {}", Escaped(text(&problem["fix"])))?;
+        }
+        let Some(file) = find("files", "path") else { return Ok(false) };
+        writeln!(
+            out,
+            "    followed: {}, read to byte {}, delivered to byte {} of {}, {} bytes behind",
+            text(&file["state"]),
+            file["read_offset"],
+            file["acked_offset"],
+            file["size_bytes"],
+            file["lag_bytes"]
+        )?;
+        Ok(true)
+    }
+
+    fn tell_next(&self, offset: u64, out: &mut dyn Write) -> io::Result<()> {
+        let Some(meta) = self.meta.filter(|meta| meta.is_file()) else { return Ok(()) };
+        if offset >= meta.len() {
+            return writeln!(out, "    next: what is written from now on");
+        }
+        let mut bytes = vec![0; NEXT_BYTES_MAX];
+        let Ok(file) = fs::File::open(self.path) else { return Ok(()) };
+        let count = file.read_at(&mut bytes, offset).unwrap_or_default();
+        let line = bytes.get(..count).unwrap_or_default();
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        writeln!(out, "    next: {}", Escaped(String::from_utf8_lossy(line)))
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Why a pattern does not match, if it is not for the directory.
+fn why_not(pattern: &FilePattern, path: &Path) -> Option<String> {
+    let name = path.file_name()?;
+    if pattern.leaves_out(path) {
+        return Some("excludePatterns leaves it out".to_owned());
+    }
+    if is_compressed_name(name) {
+        return Some(
+            "compressed files are read only where they continue a file that was rotated".to_owned(),
+        );
+    }
+    let last = pattern.components().last()?;
+    let exact = pattern.exact_path().is_some_and(|exact| exact.file_name() == Some(name));
+    (!exact && !last.matches(name)).then(|| format!("its name is not {}", pattern.name_text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+
+    #[test]
+    fn a_pattern_says_why_it_does_not_match() {
+        let text = "flows: [{filePattern: /l/app*.log, kinesisStream: s, excludePatterns: \
+                    ['app-x*']}]";
+        let (config, _) = load(text, Path::new("a.yaml"), &Environment::default()).unwrap();
+        let pattern = &config.flows[0].pattern;
+        let why = |path: &str| why_not(pattern, Path::new(path));
+        assert_eq!(why("/l/app.log"), None);
+        assert!(why("/l/other.log").unwrap().contains("app*.log"));
+        assert!(why("/l/app-x1.log").unwrap().contains("excludePatterns"));
+        assert!(why("/l/app.log.gz").unwrap().contains("compressed"));
+        assert_eq!(why("/elsewhere/app.log"), None, "it is for the directory");
+        assert!(pattern.matches_path(Path::new("/l/app.log")));
+        assert!(!pattern.matches_path(Path::new("/elsewhere/app.log")));
+    }
+}

@@ -1,0 +1,65 @@
+//! `kinetail status`: how a kinetail that runs is, at a glance, once or again and again.
+
+mod model;
+mod screen;
+mod text;
+mod watch;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::model::Page;
+use super::control::{self, ControlError, SocketArgs};
+use super::{CliError, output, terminal};
+
+/// It runs, and something is wrong.
+const EXIT_NOT_WELL: u8 = 2;
+
+/// The width of a table that goes to no terminal.
+const COLUMNS_DEFAULT: usize = 120;
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// Only flows and files with this in their name.
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+    /// Also name files that are not behind.
+    #[arg(long, short)]
+    files: bool,
+    /// All of it as JSON, as in /status.
+    #[arg(long, conflicts_with_all = ["watch", "files", "filter"])]
+    json: bool,
+    /// Keep the screen up to date, like top; q ends it.
+    #[arg(long, short)]
+    watch: bool,
+}
+
+/// Shows it. Fails if kinetail cannot be reached; exits with 2 if something is wrong.
+pub(super) fn run(args: &StatusArgs) -> Result<ExitCode, CliError> {
+    if args.watch && std::io::stdout().is_terminal() {
+        watch::run(&args.socket, args.filter.clone().unwrap_or_default())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let bytes = control::get(&args.socket, "/status")?;
+    let page = parse(&bytes)?;
+    let mut out = output::stdout();
+    if args.json {
+        out.write_all(&bytes)?;
+    } else {
+        let columns = terminal::columns().unwrap_or(COLUMNS_DEFAULT);
+        let filter = args.filter.as_deref().unwrap_or_default();
+        for line in text::lines(&page, filter, args.files, columns) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(if page.is_well() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_WELL) })
+}
+
+fn parse(bytes: &[u8]) -> Result<Page, CliError> {
+    serde_json::from_slice(bytes).map_err(|error| ControlError::Answer(error.to_string()).into())
+}

@@ -1,0 +1,250 @@
+//! What `/status` says, as far as a person wants to see it.
+
+use serde::Deserialize;
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Page {
+    pub(super) version: String,
+    pub(super) uptime_seconds: u64,
+    pub(super) healthy: bool,
+    pub(super) ready: bool,
+    pub(super) problems: Vec<String>,
+    pub(super) reload: Option<Reload>,
+    pub(super) memory: Memory,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) flows: Vec<Flow>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Reload {
+    pub(super) time: String,
+    pub(super) outcome: String,
+    pub(super) lines: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    pub(super) used_bytes: u64,
+    pub(super) budget_bytes: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Checkpoints {
+    pub(super) file: String,
+    pub(super) health: String,
+    pub(super) reason: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) fix: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Flow {
+    #[serde(rename = "flow")]
+    pub(super) id: String,
+    pub(super) destination: String,
+    pub(super) health: String,
+    pub(super) reason: Option<String>,
+    pub(super) fix: Option<String>,
+    pub(super) since: String,
+    pub(super) next_probe: Option<String>,
+    pub(super) last_error: Option<Failure>,
+    pub(super) last_success: Option<String>,
+    pub(super) alive: bool,
+    pub(super) draining: bool,
+    pub(super) hung: Option<String>,
+    pub(super) lag_bytes: u64,
+    pub(super) lag_seconds: Option<f64>,
+    pub(super) oldest_unacknowledged: Option<String>,
+    pub(super) records_per_second: f64,
+    pub(super) bytes_per_second: f64,
+    pub(super) totals: Totals,
+    pub(super) in_flight_batches: u64,
+    pub(super) files_total: u64,
+    pub(super) problems_total: u64,
+    pub(super) problems: Vec<Trouble>,
+    pub(super) files: Vec<File>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Failure {
+    pub(super) time: String,
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Totals {
+    pub(super) records_delivered: u64,
+    pub(super) records_skipped: u64,
+    pub(super) records_refused: u64,
+    pub(super) bytes_abandoned: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Trouble {
+    pub(super) file: String,
+    pub(super) what: String,
+    pub(super) since: String,
+    pub(super) fix: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) state: String,
+    pub(super) size_bytes: u64,
+    pub(super) acked_offset: u64,
+    pub(super) lag_bytes: u64,
+    pub(super) lag_seconds: Option<f64>,
+}
+
+impl Page {
+    /// Nothing is wrong.
+    pub(super) fn is_well(&self) -> bool {
+        self.healthy
+            && self.ready
+            && self.checkpoints.health == "ok"
+            && self.flows.iter().all(Flow::is_well)
+    }
+
+    /// What is wrong, in a line for the top of the screen.
+    pub(super) fn verdict(&self) -> String {
+        let ill = self.flows.iter().filter(|flow| !flow.is_well()).count();
+        let mut parts = Vec::new();
+        if ill > 0 {
+            parts.push(format!("trouble in {ill} of {} flows", self.flows.len()));
+        }
+        if self.checkpoints.health != "ok" {
+            parts.push(format!("checkpoints: {}", self.checkpoints.health));
+        }
+        if parts.is_empty() && !(self.healthy && self.ready) {
+            parts.push("not ready".to_owned());
+        }
+        if parts.is_empty() { "all is well".to_owned() } else { parts.join("; ") }
+    }
+
+    /// The flows with this in their name, destination or files; those with trouble first.
+    pub(super) fn matching(&self, filter: &str) -> Vec<&Flow> {
+        let has = |flow: &&Flow| {
+            let named = flow.id.contains(filter) || flow.destination.contains(filter);
+            named || flow.files.iter().any(|file| file.path.contains(filter))
+        };
+        let mut flows: Vec<&Flow> = self.flows.iter().filter(has).collect();
+        flows.sort_by_key(|flow| flow.is_well());
+        flows
+    }
+}
+
+impl Flow {
+    pub(super) fn is_well(&self) -> bool {
+        self.health == "ok" && self.alive && self.hung.is_none()
+    }
+
+    /// Its state in one word.
+    pub(super) fn word(&self) -> &str {
+        match self {
+            Self { alive: false, draining: false, .. } => "ended",
+            Self { hung: Some(_), .. } => "hangs",
+            Self { draining: true, .. } => "draining",
+            _ => &self.health,
+        }
+    }
+}
+
+/// Bytes for people.
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1_000 {
+        return format!("{count} B");
+    }
+    let mut tenths = u128::from(count) * 10 / 1_000;
+    let mut unit = "kB";
+    for next in UNITS.iter().skip(1) {
+        if tenths < 10_000 {
+            break;
+        }
+        tenths /= 1_000;
+        unit = next;
+    }
+    if tenths >= 1_000 {
+        format!("{} {unit}", tenths / 10)
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// Seconds for people.
+pub(super) fn time(seconds: f64) -> String {
+    let seconds = std::time::Duration::try_from_secs_f64(seconds).map_or(0, |time| time.as_secs());
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (count, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (99_949, "99.9 kB"),
+            (123_456, "123 kB"),
+            (1_500_000, "1.5 MB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(bytes(count), expected);
+        }
+        for (seconds, expected) in [
+            (0.4, "0 s"),
+            (119.0, "119 s"),
+            (150.0, "2 min"),
+            (7_260.0, "2 h 1 min"),
+            (200_000.0, "2 d 7 h"),
+            (f64::INFINITY, "0 s"),
+        ] {
+            assert_eq!(time(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_a_line() {
+        let flow = |health: &str| Flow {
+            id: health.to_owned(),
+            health: health.to_owned(),
+            alive: true,
+            ..Flow::default()
+        };
+        let mut page = Page {
+            healthy: true,
+            ready: true,
+            checkpoints: Checkpoints { health: "ok".to_owned(), ..Checkpoints::default() },
+            flows: vec![flow("ok"), flow("ok")],
+            ..Page::default()
+        };
+        assert!(page.is_well());
+        assert_eq!(page.verdict(), "all is well");
+        page.flows.push(flow("parked"));
+        page.checkpoints.health = "failing".to_owned();
+        assert!(!page.is_well());
+        assert_eq!(page.verdict(), "trouble in 1 of 3 flows; checkpoints: failing");
+        assert_eq!(page.matching("")[0].id, "parked", "trouble comes first");
+        assert_eq!(page.matching("park").len(), 1);
+    }
+}

@@ -1,0 +1,228 @@
+//! The status as text: a table of flows, and below each what is wrong with it and what to do.
+
+use super::model::{Flow, Page, bytes, time};
+
+/// Files of a flow that are named without being asked for: those that are furthest behind.
+const FILES_MAX: usize = 5;
+
+/// A flow's name is not cut below this width.
+const NAME_MIN: usize = 24;
+
+/// The columns beside the name: word, lag, oldest, rate and files, with blanks between.
+const OTHERS: usize = 9 + 9 + 12 + 22 + 7;
+
+/// The lines, at a width.
+pub(super) fn lines(page: &Page, filter: &str, all_files: bool, columns: usize) -> Vec<String> {
+    let name = columns.saturating_sub(OTHERS).max(NAME_MIN);
+    let mut lines = head(page);
+    lines.push(String::new());
+    lines.push(row(["FLOW", "STATE", "LAG", "OLDEST", "RATE", "FILES"], name));
+    for flow in page.matching(filter) {
+        lines.push(row_of(flow, name));
+        lines.extend(details(flow).into_iter().map(|line| format!("    {line}")));
+        lines.extend(files(flow, filter, all_files));
+    }
+    lines
+}
+
+/// What is said about the whole.
+pub(super) fn head(page: &Page) -> Vec<String> {
+    #[expect(clippy::cast_precision_loss, reason = "shown in minutes")]
+    let uptime = time(page.uptime_seconds as f64);
+    let mut lines = vec![format!("kinetail {}, up {uptime}: {}", page.version, page.verdict())];
+    let (used, budget) = (bytes(page.memory.used_bytes), bytes(page.memory.budget_bytes));
+    let at = &page.checkpoints;
+    lines
+        .push(format!("checkpoints {} in {}; batches hold {used} of {budget}", at.health, at.file));
+    if let (Some(reason), Some(since), Some(fix)) = (&at.reason, &at.since, &at.fix) {
+        lines.push(format!("  {reason}, since {since}"));
+        lines.push(format!("  fix: {fix}"));
+    }
+    lines.extend(page.problems.iter().map(|problem| format!("  {problem}")));
+    if let Some(reload) = page.reload.as_ref().filter(|reload| reload.outcome != "done") {
+        let what = if reload.outcome == "refused" {
+            "the last reload was refused; the configuration before it is in force"
+        } else {
+            "the last reload is done in part"
+        };
+        lines.push(format!("  {what}, {}", reload.time));
+        lines.extend(reload.lines.iter().take(FILES_MAX).map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+fn row(cells: [&str; 6], name: usize) -> String {
+    let [flow, state, lag, oldest, rate, files] = cells;
+    let flow = cut(flow, name);
+    let row = format!("{flow:<name$} {state:<9}{lag:>9}{oldest:>12}{rate:>22}{files:>7}");
+    row.trim_end().to_owned()
+}
+
+fn row_of(flow: &Flow, name: usize) -> String {
+    let oldest = if flow.lag_bytes == 0 {
+        "-".to_owned()
+    } else {
+        time(flow.lag_seconds.unwrap_or_default())
+    };
+    let cells = [
+        flow.id.as_str(),
+        flow.word(),
+        &bytes(flow.lag_bytes),
+        &oldest,
+        &rate(flow),
+        &flow.files_total.to_string(),
+    ];
+    row(cells, name)
+}
+
+/// Records and bytes a second.
+pub(super) fn rate(flow: &Flow) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is not negative, and is shown with three digits"
+    )]
+    let of_bytes = bytes(flow.bytes_per_second as u64);
+    format!("{:.1}/s {of_bytes}/s", flow.records_per_second)
+}
+
+/// What a person has to know about a flow that is not as it should be.
+pub(super) fn details(flow: &Flow) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(hung) = &flow.hung {
+        lines.push(format!("it {hung}"));
+    }
+    if let Some(reason) = &flow.reason {
+        lines.push(format!("{reason}, since {}", flow.since));
+    }
+    if let Some(fix) = flow.fix.as_ref().filter(|_| flow.health != "ok") {
+        lines.push(format!("fix: {fix}"));
+    }
+    if let Some(next) = &flow.next_probe {
+        lines.push(format!("next try at {next}"));
+    }
+    if let Some(error) = flow.last_error.as_ref().filter(|_| flow.reason.is_none()) {
+        lines.push(format!("last error {}: {}: {}", error.time, error.code, error.message));
+    }
+    if let Some(oldest) = flow.oldest_unacknowledged.as_ref().filter(|_| !flow.is_well()) {
+        lines.push(format!("the oldest that is not acknowledged waits since {oldest}"));
+    }
+    let totals = &flow.totals;
+    if totals.records_refused > 0 {
+        lines.push(format!("{} records were refused by the service", totals.records_refused));
+    }
+    if totals.bytes_abandoned > 0 {
+        let lost = bytes(totals.bytes_abandoned);
+        lines.push(format!("{lost} were gone before they could be read"));
+    }
+    // The first of them is the reason already.
+    let is_told = |file: &str| flow.reason.as_ref().is_some_and(|told| told.starts_with(file));
+    for problem in flow.problems.iter().take(FILES_MAX).filter(|it| !is_told(&it.file)) {
+        lines.push(format!("{}: {}, since {}", problem.file, problem.what, problem.since));
+        lines.push(format!("fix: {}", problem.fix));
+    }
+    let more = flow.problems_total.saturating_sub(FILES_MAX as u64);
+    if more > 0 {
+        lines.push(format!("and {more} more files have problems; see --json"));
+    }
+    lines
+}
+
+fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
+    let named = |path: &str| filter.is_empty() || flow.id.contains(filter) || path.contains(filter);
+    let wanted = flow.files.iter().filter(|file| (all || file.lag_bytes > 0) && named(&file.path));
+    let mut files: Vec<_> = wanted.collect();
+    files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes));
+    let count = files.len();
+    if !all {
+        files.truncate(FILES_MAX);
+    }
+    let more = count - files.len();
+    let mut lines: Vec<String> = files
+        .into_iter()
+        .map(|file| {
+            let (lag, size) = (bytes(file.lag_bytes), bytes(file.size_bytes));
+            let old = match file.lag_seconds {
+                Some(seconds) if file.lag_bytes > 0 => format!(", {}", time(seconds)),
+                Some(_) | None => String::new(),
+            };
+            let (state, path) = (&file.state, &file.path);
+            let at = file.acked_offset;
+            format!("    {path}: {lag}{old} behind, delivered to byte {at} of {size}, {state}")
+        })
+        .collect();
+    if more > 0 {
+        lines.push(format!("    and {more} more files are behind; --files names them"));
+    }
+    lines
+}
+
+/// The end of a name says more than its start.
+pub(super) fn cut(name: &str, width: usize) -> String {
+    let count = name.chars().count();
+    if count <= width {
+        return name.to_owned();
+    }
+    let rest: String = name.chars().skip(count - width.saturating_sub(1)).collect();
+    format!("…{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::status::model::{File, Trouble};
+
+    #[test]
+    fn a_parked_flow_says_why_since_when_and_what_to_do() {
+        let flow = Flow {
+            id: "kinesis:app:/var/log/app/*.log".to_owned(),
+            health: "parked".to_owned(),
+            alive: true,
+            reason: Some("ResourceNotFoundException: no stream app".to_owned()),
+            since: "2026-11-18T11:05:10Z".to_owned(),
+            fix: Some("make the stream".to_owned()),
+            lag_bytes: 12_345,
+            lag_seconds: Some(90.0),
+            files_total: 2,
+            problems_total: 1,
+            problems: vec![Trouble {
+                file: "/var/log/app/b.log".to_owned(),
+                what: "Permission denied".to_owned(),
+                since: "2026-11-18T11:05:10Z".to_owned(),
+                fix: "chmod".to_owned(),
+            }],
+            files: vec![File {
+                path: "/var/log/app/a.log".to_owned(),
+                state: "live".to_owned(),
+                size_bytes: 20_000,
+                acked_offset: 7_655,
+                lag_bytes: 12_345,
+                lag_seconds: Some(90.0),
+            }],
+            ..Flow::default()
+        };
+        let page = Page { flows: vec![flow], ..Page::default() };
+        for columns in [60, 80, 200] {
+            let lines = lines(&page, "", false, columns);
+            let all = lines.join("\n");
+            for part in [
+                "parked",
+                "12.3 kB",
+                "90 s",
+                "no stream app, since 2026-11-18T11:05:10Z",
+                "fix: make the stream",
+                "b.log: Permission denied",
+                "fix: chmod",
+                "a.log: 12.3 kB, 90 s behind, delivered to byte 7655 of 20.0 kB, live",
+            ] {
+                assert!(all.contains(part), "{part} is missing at {columns}:\n{all}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        assert_eq!(cut("abcdef", 4), "…def");
+        assert_eq!(cut("abc", 4), "abc");
+    }
+}
