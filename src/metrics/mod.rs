@@ -117,15 +117,15 @@ pub mod name {
     /// Files that are followed but have no lag series of their own (gauge; label `flow`).
     pub const FILE_SERIES_OMITTED: &str = "kinetail_file_series_omitted";
     /// Processor time of this process (counter).
-    pub const PROCESS_CPU_SECONDS: &str = "kinetail_process_cpu_seconds_total";
+    pub const PROCESS_CPU_SECONDS: &str = "process_cpu_seconds_total";
     /// Memory of this process that is in RAM (gauge).
-    pub const PROCESS_RESIDENT_BYTES: &str = "kinetail_process_resident_memory_bytes";
+    pub const PROCESS_RESIDENT_BYTES: &str = "process_resident_memory_bytes";
     /// File descriptors of this process (gauge).
-    pub const PROCESS_OPEN_FDS: &str = "kinetail_process_open_fds";
+    pub const PROCESS_OPEN_FDS: &str = "process_open_fds";
     /// How many it may have (gauge).
-    pub const PROCESS_MAX_FDS: &str = "kinetail_process_max_fds";
+    pub const PROCESS_MAX_FDS: &str = "process_max_fds";
     /// When it started, in seconds since 1970 (gauge).
-    pub const PROCESS_START_SECONDS: &str = "kinetail_process_start_time_seconds";
+    pub const PROCESS_START_SECONDS: &str = "process_start_time_seconds";
 }
 
 /// The outcome of a request whose records were all taken.

@@ -116,6 +116,6 @@ mod tests {
                 .unwrap_or_else(|| panic!("{name} is missing in {text}"));
             assert!(value >= 0.0, "{name} {value}");
         }
-        assert!(text.contains("# TYPE kinetail_process_cpu_seconds_total counter\n"), "{text}");
+        assert!(text.contains("# TYPE process_cpu_seconds_total counter\n"), "{text}");
     }
 }

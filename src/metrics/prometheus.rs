@@ -121,7 +121,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\nis missing in\n{text}");
         }
-        assert!(text.contains("\nkinetail_process_resident_memory_bytes "), "{text}");
+        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
     }
 
     #[test]
