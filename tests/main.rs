@@ -28,6 +28,7 @@ mod half_lines;
 mod kills;
 mod layers;
 mod live;
+mod operate;
 mod packages;
 mod partition_keys;
 mod rewritten;
