@@ -17,6 +17,7 @@ mod compressed;
 mod conformance;
 mod content;
 mod credentials;
+mod disk_faults;
 mod documentation;
 mod drop_in;
 mod emulator;

@@ -4,7 +4,7 @@
 //! `random` draws such histories from a seed; here are the ones that people met.
 
 mod random;
-mod scheme;
+pub mod scheme;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
