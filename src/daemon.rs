@@ -13,6 +13,7 @@ mod hung;
 mod reload;
 mod service_manager;
 mod status_lines;
+mod surveying;
 mod watchers;
 
 use std::collections::BTreeMap;

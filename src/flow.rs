@@ -14,6 +14,7 @@ mod notice;
 mod problem_lines;
 mod pump;
 mod report;
+mod stream_facts;
 mod troubles;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use self::event_lines::EventLines;
 use self::failed_rounds::FailedRounds;
 use self::notice::Notice;
 use self::problem_lines::ProblemLines;
+use self::stream_facts::Stream;
 use self::troubles::Troubles;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
@@ -109,6 +111,7 @@ pub struct Flow<D: Disk> {
     machine: Option<MachineFacts>,
     window: Window,
     packer: Packer,
+    stream: Stream,
     ledger: Ledger,
     in_flight: InFlight,
     account: Account,
@@ -164,6 +167,7 @@ impl<D: Disk> Flow<D> {
         let in_flight = InFlight::new(parts.config.max_in_flight_requests);
         Self {
             packer: Packer::new(&parts.config.pack_options(), parts.seed),
+            stream: Stream::default(),
             config: parts.config,
             tailer: parts.tailer,
             machine: None,
@@ -245,6 +249,7 @@ impl<D: Disk> Flow<D> {
     /// Does everything that can be done now.
     pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
         self.pulse.begin(Doing::Look, now.instant);
+        self.learn_of_stream();
         let scans = self.tailer.scans();
         if self.tailer.wants_loan() {
             self.loan = self.account.lend(UNPACKING_BYTES_MAX);
@@ -307,7 +312,7 @@ impl<D: Disk> Flow<D> {
     /// Where a flow began at the end of its files is written down before it reads on: after a crash
     /// it would begin at the end again, behind lines that came meanwhile.
     fn may_read(&self) -> bool {
-        self.start_is_kept || !self.tailer.starts_at_end()
+        (self.start_is_kept || !self.tailer.starts_at_end()) && !self.waits_for_stream()
     }
 
     fn on_health(&mut self, health: DestinationHealth) {

@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     reason = "a test that panics fails, and what it prints is shown when it does"
 )]
+mod aggregation;
 mod batches;
 mod check;
 mod citations;

@@ -137,6 +137,8 @@ enum CliError {
     Run(#[from] run::RunError),
     #[error("the sandbox failed: {0}")]
     Sandbox(#[from] crate::sandbox::SandboxError),
+    #[error(transparent)]
+    SandboxRead(#[from] sandbox::ReadError),
 }
 
 /// Runs the program; the exit code is 0, 1 or (of `import` and `export`) 2.
@@ -200,6 +202,10 @@ fn schema() -> Result<ExitCode, CliError> {
 }
 
 fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
+    if let Some(sandbox::SandboxCommand::Read(args)) = &args.command {
+        sandbox::read(args, &mut output::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

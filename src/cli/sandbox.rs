@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::terminal;
 use crate::sandbox::{
-    FaultPlan, Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store,
-    StreamStats,
+    self, FaultPlan, InvalidStreamName, Sandbox, SandboxError, SandboxHandle, SandboxOptions,
+    SigningKeys, Store, StreamId, StreamStats,
 };
 use crate::shown::shown;
+use kinetail_base::limits::KINESIS_LARGE_REQUEST_BYTES_MAX;
 
 /// How often a plain line says what arrived.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
@@ -31,7 +32,12 @@ const DEMO_KEY: &str = "sandbox";
 /// used. What arrives is written as one JSON line a record, one file a stream. The service's limits
 /// hold.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct SandboxArgs {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<SandboxCommand>,
+
     /// Where to listen; loopback addresses only. Port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4567")]
     pub listen: SocketAddr,
@@ -52,6 +58,12 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub shards: u32,
+
+    /// Bytes of the largest Kinesis record with its key: streams may be set to up to 10485760.
+    /// Above the default a request takes 10485760.
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576,
+        value_parser = clap::value_parser!(u64).range(1024..=10_485_760))]
+    pub max_record_bytes: u64,
 
     /// Let shards take 1,000 records/s and 1 MiB/s, as the service does, and throttle the rest.
     #[arg(long)]
@@ -93,6 +105,32 @@ pub struct SandboxArgs {
     pub progress: Progress,
 }
 
+/// What else there is to do with a sandbox.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SandboxCommand {
+    /// Print the records that arrived in a Kinesis stream, as a consumer sees them: aggregated
+    /// records of the Kinesis Producer Library are taken apart.
+    Read(ReadArgs),
+}
+
+/// Which records to print.
+#[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// The stream's name.
+    pub stream: String,
+
+    /// The directory that the sandbox writes to.
+    #[arg(
+        long, value_name = "DIR", default_value = "./sandbox",
+        value_parser = super::configuration::directory
+    )]
+    pub output: PathBuf,
+
+    /// Print JSON with the shard, the partition key and the data, one line a record.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How the sandbox shows what arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
@@ -112,11 +150,19 @@ impl SandboxArgs {
             access_key_id: DEMO_KEY.to_owned(),
             secret_access_key: DEMO_KEY.to_owned(),
         };
+        let record_bytes = usize::try_from(self.max_record_bytes).unwrap_or(usize::MAX);
+        let defaults = SandboxOptions::default();
         SandboxOptions {
             listen: self.listen,
             store: if self.null { Store::Null } else { Store::Ndjson(self.output.clone()) },
             shards: self.shards,
             simulate_shard_limits: self.simulate_shard_limits,
+            kinesis_record_bytes_max: record_bytes,
+            kinesis_request_bytes_max: if record_bytes > defaults.kinesis_record_bytes_max {
+                KINESIS_LARGE_REQUEST_BYTES_MAX
+            } else {
+                defaults.kinesis_request_bytes_max
+            },
             faults: FaultPlan {
                 throttle_record_ratio: self.throttle,
                 error_request_ratio: self.fail_requests,
@@ -127,9 +173,30 @@ impl SandboxArgs {
             seed: self.seed,
             verify: self.verify_signatures.then(demo_keys),
             request_log: self.request_log.clone(),
-            ..SandboxOptions::default()
+            ..defaults
         }
     }
+}
+
+/// Why records were not printed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Nobody can have such a stream.
+    #[error(transparent)]
+    Name(#[from] InvalidStreamName),
+    /// They cannot be read, or nobody takes them.
+    #[error(transparent)]
+    Read(#[from] sandbox::ReadError),
+}
+
+/// Prints what arrived in a stream.
+///
+/// # Errors
+/// It cannot be read, or nobody takes what is printed.
+pub fn read(args: &ReadArgs, out: &mut dyn Write) -> Result<(), ReadError> {
+    let stream = StreamId::kinesis(&args.stream)?;
+    sandbox::print_records(&args.output, &stream, args.json, out)?;
+    Ok(())
 }
 
 /// Serves until `shutdown` completes, and tells `out` where it listens and what arrives.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::aggregation::{self, RecordBytes};
 use super::diagnostics::{Findings, Kind};
 use super::expand::Variables;
 use super::file::{FlowFile, IGNORED_FLOW};
@@ -23,7 +24,7 @@ use crate::tail::exclude::Exclude;
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, PatternError as FilePatternError, is_compressed_name};
 use kinetail_base::limits::{
-    FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
+    FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_LARGE_REQUEST_BYTES_MAX,
     KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
 
@@ -113,12 +114,12 @@ pub(super) fn flow(
     unknown::warn(entries, &unknown::FLOW, findings);
     ignored::check(entries, IGNORED_FLOW, findings);
     let file = FlowFile::of(entries);
-    let pattern = file_pattern(&file, item, findings);
-    let pattern = excludes(file.exclude_patterns, pattern, findings);
+    let pattern = excludes(file.exclude_patterns, file_pattern(&file, item, findings), findings);
     let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
     let pattern = pattern.map(|pattern| pattern.following(follow));
     let destination = destination(&file, item, findings);
-    let bounds = Bounds::of(destination.as_ref(), &file);
+    let bounds = Bounds::of(destination.as_ref(), &file, findings);
+    let joined = aggregation::of(&file, bounds.firehose, findings);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
     let config = FlowConfig {
@@ -138,7 +139,7 @@ pub(super) fn flow(
         max_buffer_bytes: file.max_buffer_size_bytes.count(
             findings,
             1..=bounds.request_bytes_max,
-            bounds.request_bytes_max,
+            bounds.buffer_bytes,
         ),
         partition_key: partition_key::of(&file, bounds.firehose, findings),
         rotated_names: rotated::rotated_names(file.rotated_names, findings),
@@ -154,7 +155,11 @@ pub(super) fn flow(
         ),
         oversize_line: file.oversize_line_policy.choice(findings, OVERSIZE, OversizeLine::Truncate),
         file_footer: pattern_of(file.file_footer_pattern, Footer::compile, findings),
-        aggregated_record_bytes: aggregated_record_bytes(&file, &bounds, findings),
+        aggregated_record_bytes: joined.java_bytes,
+        aggregation: joined.aggregation,
+        compression: joined.compression,
+        max_record_bytes: bounds.record_bytes.bytes,
+        max_record_bytes_auto: bounds.record_bytes.auto,
         skip_header_lines: file.skip_header_lines.nearest_integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters: converters::chain(file.data_processing_options, findings),
@@ -176,26 +181,43 @@ struct Bounds {
     firehose: bool,
     record_bytes_max: usize,
     request_bytes_max: u64,
+    /// `maxBufferSizeBytes`, unless it is given.
+    buffer_bytes: u64,
+    /// `maxRecordBytes`.
+    record_bytes: RecordBytes,
 }
 
 impl Bounds {
-    fn of(destination: Option<&Destination>, file: &FlowFile<'_>) -> Self {
+    fn of(
+        destination: Option<&Destination>,
+        file: &FlowFile<'_>,
+        findings: &mut Findings<'_>,
+    ) -> Self {
         let firehose = match destination {
             Some(Destination::Firehose { .. }) => true,
             Some(Destination::Kinesis { .. }) => false,
             None => file.delivery_stream.node().is_some(),
         };
+        let record_bytes = RecordBytes::of(file, firehose, findings);
         if firehose {
             Self {
                 firehose,
                 record_bytes_max: FIREHOSE_RECORD_BYTES_MAX,
                 request_bytes_max: FIREHOSE_REQUEST_BYTES_MAX as u64,
+                buffer_bytes: FIREHOSE_REQUEST_BYTES_MAX as u64,
+                record_bytes,
             }
         } else {
             Self {
                 firehose,
-                record_bytes_max: KINESIS_RECORD_BYTES_MAX,
-                request_bytes_max: KINESIS_REQUEST_BYTES_MAX as u64,
+                record_bytes_max: record_bytes.bytes,
+                request_bytes_max: if record_bytes.is_large() {
+                    KINESIS_LARGE_REQUEST_BYTES_MAX as u64
+                } else {
+                    KINESIS_REQUEST_BYTES_MAX as u64
+                },
+                buffer_bytes: KINESIS_REQUEST_BYTES_MAX as u64,
+                record_bytes,
             }
         }
     }
@@ -458,30 +480,6 @@ fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wi
         slot.error(findings, Kind::Unsupported, message.to_owned()).help("write auto or json");
     }
     wire
-}
-
-/// Lines are joined on Firehose flows only, and multi-line records are not joined.
-fn aggregated_record_bytes(
-    file: &FlowFile<'_>,
-    bounds: &Bounds,
-    findings: &mut Findings<'_>,
-) -> usize {
-    let slot = file.aggregated_record_size_bytes;
-    let is_zero = || slot.scalar_text().and_then(scalar::integer) == Some(0);
-    if !bounds.firehose && slot.is_given() && !is_zero() {
-        let message = format!("'{}' has no effect on a Kinesis flow", slot.name());
-        slot.warn(findings, Kind::NoEffect, message).help("take it out");
-    }
-    if !bounds.firehose {
-        return 0;
-    }
-    let bytes = slot.count(findings, 0..=FIREHOSE_RECORD_BYTES_MAX as u64, 0);
-    if bytes == 0 || file.multi_line_start_pattern.node().is_none() {
-        return bytes;
-    }
-    let message = format!("'{}' has no effect beside 'multiLineStartPattern'", slot.name());
-    slot.warn(findings, Kind::NoEffect, message).help("take it out");
-    0
 }
 
 /// A pattern; the empty string is the same as no key.

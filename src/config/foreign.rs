@@ -132,9 +132,9 @@ const FOREIGN: &[(&[&str], &str)] = &[
         "another program's key: \"maxInFlightRequests\" of a flow bounds the requests at a time",
     ),
     (
-        &["aggregation", "compress", "compression", "gzip", "simple_aggregation"],
-        "another program's key: records are sent as they are; only \"aggregatedRecordSizeBytes\" \
-         of a Firehose flow joins lines",
+        &["compress", "gzip", "simple_aggregation"],
+        "another program's key: \"aggregation\" of a flow puts several records into one, and \
+         \"compression\" says gzip",
     ),
     (
         &["data_keys", "log_key", "time_key", "time_key_format", "include_tag_key"],

@@ -7,6 +7,7 @@
 //! Nothing after [`Config`] can be invalid, and nothing here touches a log file, a stream or the
 //! network. Only `read` touches the disk, and only the configuration files.
 
+mod aggregation;
 mod converters;
 pub(crate) mod diagnostics;
 mod drop_in;
@@ -43,7 +44,9 @@ mod validate;
 mod written;
 mod yaml_help;
 
-pub use kinetail_delivery::{Destination, OversizeLine, PartitionKey, RetryConfig};
+pub use kinetail_delivery::{
+    Aggregation, Compression, Destination, Format, OversizeLine, PartitionKey, RetryConfig,
+};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -193,6 +196,14 @@ pub struct FlowConfig {
     pub file_footer: Option<Footer>,
     /// Lines are joined into records of at most this many bytes (Firehose only); 0: they are not.
     pub aggregated_record_bytes: usize,
+    /// Whether records are put together when all else is done with them.
+    pub aggregation: Option<Aggregation>,
+    /// What is done to the data of each record of the service.
+    pub compression: Compression,
+    /// The greatest length of a record with its key (Kinesis only).
+    pub max_record_bytes: usize,
+    /// That is learned from the stream.
+    pub max_record_bytes_auto: bool,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: Vec<u8>,
     /// The processing chain, in order; empty means bytes pass untouched.
@@ -222,6 +233,9 @@ impl FlowConfig {
             oversize_line: self.oversize_line,
             file_footer: self.file_footer.as_ref(),
             aggregated_record_bytes: self.aggregated_record_bytes,
+            aggregation: self.aggregation,
+            compression: self.compression,
+            max_record_bytes: self.max_record_bytes,
             truncated_record_terminator: &self.truncated_record_terminator,
             converters: &self.converters,
         }

@@ -27,7 +27,8 @@ const PROBE: &str = r#"{"flows": [
     {"optionName": "LOGTOJSON", "logFormat": "SYSLOG"}]},
   {"filePattern": "/l/c", "kinesisStream": "s", "partitionKey": "{record.a}",
    "partitionKeyMissing": "constant"},
-  {"filePattern": "/l/b", "deliveryStream": "d"}]}"#;
+  {"filePattern": "/l/b", "deliveryStream": "d"},
+  {"filePattern": "/l/d", "deliveryStream": "d", "aggregation": "newline"}]}"#;
 
 /// What the reader asks of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

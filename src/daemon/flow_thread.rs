@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::surveying::Surveying;
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
 use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
@@ -123,6 +124,8 @@ pub(super) struct FlowThread {
     mailbox: Mailbox,
     thread: JoinHandle<()>,
     sender: AbortHandle,
+    /// Who asks about its stream, if anybody does.
+    survey: Surveying,
 }
 
 impl FlowThread {
@@ -142,12 +145,13 @@ impl FlowThread {
         let (mailbox, inbox) = Inbox::new();
         let metrics = FlowMetrics::new(&id);
         // The sender takes as many batches as the flow may have in flight, so there is always room.
+        let survey = Surveying::start(&shared.aws, &launch.config, tasks).await?;
         let (submissions, queue) = mpsc::channel(launch.config.max_in_flight_requests.max(1));
         let stopping = CancellationToken::new();
-        let config = SenderConfig {
+        let config = survey.watch(SenderConfig {
             stopping: stopping.clone(),
             ..sender_config(shared, &launch.config, metrics.clone())
-        };
+        });
         let talk = (mailbox.clone(), config);
         let sender = start_sender(shared, &launch.config, queue, talk, tasks).await?;
         let now = clock::now().instant;
@@ -171,8 +175,8 @@ impl FlowThread {
         };
         let mut flow = Flow::new(parts, now);
         launch.give_totals(&mut flow);
-        let facts_life = ec2::time_to_live(&launch.config.converters);
-        let machine = facts_life.map(|_| shared.machine.clone());
+        survey.inform(&mut flow);
+        let machine = machine_for(shared, &launch.config);
         flow.know_machine(machine.clone());
         let outlet = FlowOutlet {
             flow: Arc::clone(&id),
@@ -199,7 +203,7 @@ impl FlowThread {
                 runner.run(&hint);
             })
             .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;
-        Ok(Self { id, launch, started: now, status, mailbox, thread, sender })
+        Ok(Self { id, launch, started: now, status, mailbox, thread, sender, survey })
     }
 
     pub(super) fn id(&self) -> Arc<str> {
@@ -250,6 +254,7 @@ impl FlowThread {
     /// Waits for the thread, which has ended or is about to, and ends the sender.
     pub(super) fn join(self, now: Instant) -> End {
         self.sender.abort();
+        self.survey.abort();
         let totals = self.status.borrow().totals;
         let panic = match self.thread.join() {
             Ok(()) => "it returned".to_owned(),
@@ -270,6 +275,7 @@ impl FlowThread {
     /// As [`Self::join`], of a flow that was told to drain: what it takes to start it again.
     pub(super) fn join_drained(self) -> Launch {
         self.sender.abort();
+        self.survey.abort();
         let totals = Some(self.status.borrow().totals);
         if let Err(payload) = self.thread.join() {
             let panic = panic_text(payload.as_ref());
@@ -281,7 +287,13 @@ impl FlowThread {
     /// Leaves what is in flight to the next start: the thread ends soon.
     pub(super) fn abandon(&self) {
         self.sender.abort();
+        self.survey.abort();
     }
+}
+
+/// What is known of the machine, if the flow's records say it.
+fn machine_for(shared: &Shared, flow: &FlowConfig) -> Option<MachineFacts> {
+    ec2::time_to_live(&flow.converters).map(|_| shared.machine.clone())
 }
 
 /// What is told of a flow before it tells anything itself.

@@ -99,9 +99,7 @@ impl<D: Disk> Flow<D> {
 
     fn used_bytes(&self) -> usize {
         let submitted: usize = self.submitted_bytes.values().sum();
-        submitted
-            + self.packer.spare_bytes()
-            + self.packer.open().map_or(0, |batch| batch.body.held_bytes())
+        submitted + self.packer.spare_bytes() + self.packer.open_bytes()
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {

@@ -15,6 +15,7 @@ pub mod http;
 pub(crate) mod origin;
 pub mod sdk_error;
 pub mod sender;
+pub mod survey;
 pub mod transport;
 pub mod user_agent;
 pub mod wire;

@@ -42,6 +42,9 @@ pub type EventSink = Arc<dyn Fn(SenderEvent) + Send + Sync>;
 pub trait Observer: Send + Sync {
     /// A request is over.
     fn on_request(&self, _report: RequestReport) {}
+
+    /// An answer says that records failed, and names shards.
+    fn on_answer(&self, _answer: &Answer) {}
 }
 
 /// Nobody.
@@ -233,6 +236,9 @@ impl<T: Transport> Sender<T> {
         let mut state = self.lock();
         let health = match result {
             Ok(answer) => {
+                if !answer.failed.is_empty() {
+                    self.config.observer.on_answer(&answer);
+                }
                 let progress = state.learn(delivery, &answer, sent, now);
                 self.count_answer(records, progress);
                 self.absorb_answer(&mut state, &answer, progress, now)

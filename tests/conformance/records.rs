@@ -244,6 +244,8 @@ fn world(members: &str) -> World {
         config.multi_line_start = from.multi_line_start;
         config.file_footer = from.file_footer;
         config.aggregated_record_bytes = from.aggregated_record_bytes;
+        config.aggregation = from.aggregation;
+        config.compression = from.compression;
         config.skip_header_lines = from.skip_header_lines;
         config.converters = from.converters;
     })

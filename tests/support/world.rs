@@ -15,8 +15,8 @@ use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint, Life};
 use kinetail::config::{
-    Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine, PartitionKey,
-    RetryConfig, Wire,
+    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine,
+    PartitionKey, RetryConfig, Wire,
 };
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
@@ -141,6 +141,10 @@ impl World {
             multi_line_start: None,
             file_footer: None,
             aggregated_record_bytes: 0,
+            aggregation: None,
+            compression: Compression::None,
+            max_record_bytes: 1024 * 1024,
+            max_record_bytes_auto: false,
             multi_line_hold: Duration::from_secs(1),
             partial_line_hold: None,
             encoding: Encoding::Auto,

@@ -16,7 +16,15 @@ use super::streams::{Moment, SHARDS_MAX, Stream, Streams};
 struct ControlBody<'a> {
     #[serde(borrow)]
     delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    adjacent_shard_to_merge: Option<Text<'a>>,
+    #[serde(borrow)]
+    new_starting_hash_key: Option<Text<'a>>,
     shard_count: Option<u32>,
+    #[serde(borrow)]
+    shard_to_merge: Option<Text<'a>>,
+    #[serde(borrow)]
+    shard_to_split: Option<Text<'a>>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Text<'a>>,
     #[serde(borrow)]
@@ -24,12 +32,12 @@ struct ControlBody<'a> {
 }
 
 /// The body that answers `operation`, which puts nothing. `create_shards` is the number of shards
-/// for a stream that is created without one.
+/// for a stream that is created without one; `record_bytes_max` is what a record may have.
 pub(super) fn answer(
     operation: Operation,
     body: &[u8],
     streams: &mut Streams,
-    create_shards: u32,
+    (create_shards, record_bytes_max): (u32, usize),
     moment: Moment,
 ) -> Result<Vec<u8>, ErrorAnswer> {
     let body: ControlBody<'_> = Encoding::Json.decode(body)?;
@@ -51,7 +59,7 @@ pub(super) fn answer(
         }
         Operation::DescribeStreamSummary => {
             let stream = streams.find(&kinesis_id(&body)?, moment)?;
-            stream_summary(&lock(&stream))
+            stream_summary(&lock(&stream), record_bytes_max)
         }
         Operation::ListDeliveryStreams => json!({
             "DeliveryStreamNames": streams.names(Service::Firehose),
@@ -65,9 +73,32 @@ pub(super) fn answer(
             "HasMoreStreams": false,
             "StreamNames": streams.names(Service::Kinesis),
         }),
+        Operation::MergeShards => {
+            let stream = streams.find(&kinesis_id(&body)?, moment)?;
+            let (one, other) =
+                (text(body.shard_to_merge.as_ref()), text(body.adjacent_shard_to_merge.as_ref()));
+            let merged = lock(&stream).shards.merge(one, other, moment.now);
+            return resharded(merged, "they are no two neighbouring open shards");
+        }
+        Operation::SplitShard => {
+            let stream = streams.find(&kinesis_id(&body)?, moment)?;
+            let at = text(body.new_starting_hash_key.as_ref()).parse::<u128>();
+            let split =
+                |at| lock(&stream).shards.split(text(body.shard_to_split.as_ref()), at, moment.now);
+            return resharded(at.is_ok_and(split), "no open shard has that hash key within it");
+        }
         Operation::PutMetricData | Operation::PutRecordBatch | Operation::PutRecords => json!({}),
     };
     Ok(value.to_string().into_bytes())
+}
+
+fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
+    text.map_or("", |Text(text)| text)
+}
+
+/// What answers a change of shards.
+fn resharded(done: bool, why_not: &str) -> Result<Vec<u8>, ErrorAnswer> {
+    if done { Ok(Vec::new()) } else { Err(ErrorAnswer::invalid_argument(why_not)) }
 }
 
 fn kinesis_id(body: &ControlBody<'_>) -> Result<StreamId, ErrorAnswer> {
@@ -75,16 +106,20 @@ fn kinesis_id(body: &ControlBody<'_>) -> Result<StreamId, ErrorAnswer> {
     stream_id(Service::Kinesis, "streamName", name, arn)
 }
 
-fn stream_summary(stream: &Stream) -> Value {
+fn stream_summary(stream: &Stream, record_bytes_max: usize) -> Value {
+    let (mode, strategy) =
+        if stream.is_auto { ("ON_DEMAND", "AUTO") } else { ("PROVISIONED", "USER_PARTITION_KEY") };
     json!({ "StreamDescriptionSummary": {
         "ConsumerCount": 0,
         "EncryptionType": "NONE",
         "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
+        "MaxRecordSizeInKiB": record_bytes_max / 1024,
         "OpenShardCount": stream.shards.all().len(),
+        "RecordDistributionStrategy": strategy,
         "RetentionPeriodHours": 24,
         "StreamARN": stream.id.arn(),
         "StreamCreationTimestamp": stream.created_at.as_second(),
-        "StreamModeDetails": { "StreamMode": "PROVISIONED" },
+        "StreamModeDetails": { "StreamMode": mode },
         "StreamName": stream.id.name(),
         "StreamStatus": "ACTIVE",
     }})

@@ -205,8 +205,8 @@ impl Exchange {
         } else {
             let Received::Whole(body) = received else { return Err(Unanswered::Broken) };
             let mut streams = lock(&self.shared.streams);
-            let shards = self.shared.shards;
-            let body = control::answer(operation, &body, &mut streams, shards, self.moment)?;
+            let settings = (self.shared.shards, self.shared.limits.record_bytes_max);
+            let body = control::answer(operation, &body, &mut streams, settings, self.moment)?;
             drop(streams);
             self.shared.count(|stats| stats.control_requests += 1);
             Answer::ok(JSON, Bytes::from(body))

@@ -105,6 +105,33 @@ impl SandboxHandle {
         lock(&self.shared.streams).reshard(stream, shards, moment);
     }
 
+    /// Says whether `stream` distributes records itself (`RecordDistributionStrategy` AUTO). Makes
+    /// it if it may be made.
+    pub fn set_auto_distribution(&self, stream: &StreamId, auto: bool) {
+        let moment = self.shared.moment();
+        let found = lock(&self.shared.streams).find(stream, moment);
+        if let Ok(stream) = found {
+            lock(&stream).is_auto = auto;
+        }
+    }
+
+    /// Splits a shard of `stream`: the second half begins with this hash key. Says whether that was
+    /// possible.
+    #[must_use]
+    pub fn split_shard(&self, stream: &StreamId, shard_id: &str, at: u128) -> bool {
+        let moment = self.shared.moment();
+        let found = lock(&self.shared.streams).find(stream, moment);
+        found.is_ok_and(|stream| lock(&stream).shards.split(shard_id, at, moment.now))
+    }
+
+    /// Merges two neighbouring shards of `stream`. Says whether that was possible.
+    #[must_use]
+    pub fn merge_shards(&self, stream: &StreamId, shard_id: &str, other: &str) -> bool {
+        let moment = self.shared.moment();
+        let found = lock(&self.shared.streams).find(stream, moment);
+        found.is_ok_and(|stream| lock(&stream).shards.merge(shard_id, other, moment.now))
+    }
+
     /// Waits until `reached` holds, and gives the counts for which it did. No polling: it looks
     /// when something was counted.
     ///

@@ -15,6 +15,7 @@
 //! Sources: the API references of the three services as of November 2026, and what the AWS SDK for
 //! Rust was seen to send.
 
+mod aggregate;
 mod answer;
 mod control;
 mod decision;
@@ -30,6 +31,7 @@ mod names;
 mod null;
 mod output;
 mod put;
+mod read;
 mod server;
 mod shard;
 mod shared;
@@ -47,11 +49,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+pub use aggregate::{UserRecord, user_records};
 pub use answer::ErrorAnswer;
 pub use fault::{Fault, FaultError, FaultPlan, SCRIPT_MAX, Scope};
 pub use handle::{SandboxHandle, WaitError};
 pub use http::is_request_id;
 pub use names::{InvalidStreamName, Operation, Service, StreamId};
+pub use read::{ReadError, print_records};
 pub use server::Sandbox;
 pub use stats::{Stats, StreamStats};
 pub use store::{Store, StoredRecord};

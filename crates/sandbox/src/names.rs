@@ -136,12 +136,16 @@ pub enum Operation {
     ListShards,
     /// Kinesis `ListStreams`.
     ListStreams,
+    /// Kinesis `MergeShards`.
+    MergeShards,
     /// CloudWatch `PutMetricData`.
     PutMetricData,
     /// Firehose `PutRecordBatch`.
     PutRecordBatch,
     /// Kinesis `PutRecords`.
     PutRecords,
+    /// Kinesis `SplitShard`.
+    SplitShard,
 }
 
 impl Operation {
@@ -155,6 +159,8 @@ impl Operation {
             (KINESIS_TARGET, "DescribeStreamSummary") => Some(Self::DescribeStreamSummary),
             (KINESIS_TARGET, "ListShards") => Some(Self::ListShards),
             (KINESIS_TARGET, "ListStreams") => Some(Self::ListStreams),
+            (KINESIS_TARGET, "MergeShards") => Some(Self::MergeShards),
+            (KINESIS_TARGET, "SplitShard") => Some(Self::SplitShard),
             (KINESIS_TARGET, "PutRecords") => Some(Self::PutRecords),
             (FIREHOSE_TARGET, "DescribeDeliveryStream") => Some(Self::DescribeDeliveryStream),
             (FIREHOSE_TARGET, "ListDeliveryStreams") => Some(Self::ListDeliveryStreams),
@@ -174,7 +180,9 @@ impl Operation {
             | Self::ListDeliveryStreams
             | Self::ListShards
             | Self::ListStreams
-            | Self::PutMetricData => None,
+            | Self::MergeShards
+            | Self::PutMetricData
+            | Self::SplitShard => None,
         }
     }
 }

@@ -62,21 +62,58 @@ impl ShardMap {
         // The hash keys are 2^128, one more than the greatest number there is. With one shard the
         // width does not fit, and is not needed.
         let width = ((u128::MAX - (count - 1)) / count).saturating_add(1);
+        self.shards.clear();
+        for place in 0..count {
+            let shard = self.shard(service, place * width, now);
+            self.shards.push(shard);
+        }
+    }
+
+    /// Splits a shard in two, of which the second begins with this hash key. `false` if there is no
+    /// such shard, or nothing would be left of it.
+    pub(super) fn split(&mut self, id: &str, at: u128, now: Instant) -> bool {
+        let place = self.shards.iter().position(|shard| shard.id == id);
+        let Some(place) = place.filter(|place| {
+            self.place_of(at) == *place
+                && self.shards.get(*place).is_some_and(|shard| shard.first_hash_key < at)
+        }) else {
+            return false;
+        };
+        let first = self.shards.get(place).map_or(0, |shard| shard.first_hash_key);
+        let halves = [first, at].map(|first| self.shard(Service::Kinesis, first, now));
+        self.shards.splice(place..=place, halves);
+        true
+    }
+
+    /// Makes one shard of two that lie beside each other. `false` if they do not.
+    pub(super) fn merge(&mut self, id: &str, other: &str, now: Instant) -> bool {
+        let place = |id: &str| self.shards.iter().position(|shard| shard.id == id);
+        let (Some(one), Some(two)) = (place(id), place(other)) else { return false };
+        if one.abs_diff(two) != 1 {
+            return false;
+        }
+        let place = one.min(two);
+        let first = self.shards.get(place).map_or(0, |shard| shard.first_hash_key);
+        let merged = self.shard(Service::Kinesis, first, now);
+        self.shards.splice(place..=place + 1, [merged]);
+        true
+    }
+
+    /// A new shard, full of room.
+    fn shard(&mut self, service: Service, first_hash_key: u128, now: Instant) -> Shard {
         let (records_rate, bytes_rate) = match service {
             Service::Firehose => {
                 (DELIVERY_STREAM_RECORDS_PER_SECOND, DELIVERY_STREAM_BYTES_PER_SECOND)
             }
             Service::Kinesis => (SHARD_RECORDS_PER_SECOND, SHARD_BYTES_PER_SECOND),
         };
-        self.shards.clear();
-        for place in 0..count {
-            self.shards.push(Shard {
-                id: format!("shardId-{:012}", self.next_number),
-                first_hash_key: place * width,
-                records: Bucket::full(records_rate, now),
-                bytes: Bucket::full(bytes_rate, now),
-            });
-            self.next_number += 1;
+        let id = format!("shardId-{:012}", self.next_number);
+        self.next_number += 1;
+        Shard {
+            id,
+            first_hash_key,
+            records: Bucket::full(records_rate, now),
+            bytes: Bucket::full(bytes_rate, now),
         }
     }
 
@@ -176,6 +213,23 @@ mod tests {
         map.reshard(Service::Kinesis, 2, now);
         let ids: Vec<&str> = map.all().iter().map(|shard| shard.id.as_str()).collect();
         assert_eq!(ids, ["shardId-000000000002", "shardId-000000000003"]);
+    }
+
+    #[test]
+    fn shards_are_split_and_merged() {
+        let (mut map, now) = kinesis(2);
+        let half = map.all()[1].first_hash_key;
+        assert!(!map.split("shardId-000000000000", half, now), "it is not in its range");
+        assert!(!map.split("shardId-000000000000", 0, now), "nothing would be left");
+        assert!(map.split("shardId-000000000000", 1 << 100, now));
+        let shown = |map: &ShardMap| -> Vec<(String, u128)> {
+            map.all().iter().map(|shard| (shard.id.clone(), shard.first_hash_key)).collect()
+        };
+        let id = |number: u64| format!("shardId-{number:012}");
+        assert_eq!(shown(&map), [(id(2), 0), (id(3), 1 << 100), (id(1), half)]);
+        assert!(!map.merge(&id(2), &id(1), now), "they are not neighbours");
+        assert!(map.merge(&id(1), &id(3), now));
+        assert_eq!(shown(&map), [(id(2), 0), (id(4), 1 << 100)]);
     }
 
     proptest! {

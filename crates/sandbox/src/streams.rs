@@ -23,6 +23,9 @@ const SHARDS_TOTAL_MAX: usize = 20_000;
 /// Shards of one stream, at most.
 pub(super) const SHARDS_MAX: u32 = 10_000;
 
+/// The golden part of 2^128, odd: multiples of it lie evenly.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
 /// Which streams exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamPolicy {
@@ -168,6 +171,7 @@ impl Streams {
             id: id.clone(),
             shards: ShardMap::new(id.service(), shards, moment.now),
             created_at: moment.at,
+            is_auto: false,
             next_place: 0,
             sink: Sink::new(&self.store, id, &self.memory),
         }));
@@ -201,6 +205,8 @@ pub(super) struct Stream {
     pub(super) id: StreamId,
     pub(super) shards: ShardMap,
     pub(super) created_at: Timestamp,
+    /// It distributes records itself (`RecordDistributionStrategy`).
+    pub(super) is_auto: bool,
     next_place: u64,
     sink: Sink,
 }
@@ -256,6 +262,9 @@ impl Stream {
         fault: Option<&Option<RecordFault>>,
         limited: Option<Instant>,
     ) -> Entry {
+        // Whoever distributes records itself does not look at keys.
+        let spread = u128::from(self.next_place).wrapping_mul(SPREAD);
+        let hash_key = if self.is_auto { spread } else { hash_key };
         let shard_place = self.shards.place_of(hash_key);
         match fault {
             Some(Some(RecordFault::Custom { code, message })) => {

@@ -1,5 +1,6 @@
 //! The configuration as a whole: text in, configuration or report out.
 
+mod aggregation;
 mod converters;
 mod documents;
 mod flow_files;

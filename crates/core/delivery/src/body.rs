@@ -105,6 +105,9 @@ const RANDOM_KEY_DIGITS: usize = 8;
 pub struct RandomKey([u8; RANDOM_KEY_DIGITS]);
 
 impl RandomKey {
+    /// Its length.
+    pub const BYTES: usize = RANDOM_KEY_DIGITS;
+
     /// The key of a random number, in lower-case hexadecimal digits.
     #[must_use]
     pub fn of(number: u32) -> Self {

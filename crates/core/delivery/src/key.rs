@@ -147,6 +147,22 @@ impl KeyMaker {
         }
     }
 
+    /// How keys are made.
+    #[must_use]
+    pub fn option(&self) -> &PartitionKey {
+        &self.option
+    }
+
+    /// The length of a key that does not come from a template, in bytes.
+    #[must_use]
+    pub fn bytes_of_own(&self) -> usize {
+        match self.option {
+            PartitionKey::Deterministic => MD5_DIGITS,
+            PartitionKey::Random => RandomKey::BYTES,
+            PartitionKey::Template(_) => 0,
+        }
+    }
+
     /// The least length that a key has, in bytes, if one had this length.
     #[must_use]
     pub fn bytes_min(&self, len: usize) -> usize {

@@ -8,6 +8,7 @@
 //! a refusal says, and `ledger` how far each file is acknowledged. `call` has the ways in which a
 //! call ends. Nothing here knows time, files or the network.
 
+pub mod aggregate;
 pub mod answer;
 pub mod body;
 pub mod call;
@@ -15,7 +16,9 @@ pub mod classify;
 mod cut;
 pub mod delivery;
 pub mod error_answer;
+mod fill;
 pub mod gate;
+pub mod hash;
 pub mod key;
 pub mod ledger;
 mod options;
@@ -23,9 +26,13 @@ pub mod pace;
 pub mod pack;
 pub mod retry;
 pub mod shards;
+mod sink;
 pub mod window;
 
+pub use aggregate::{Aggregation, Format};
 pub use options::{Destination, OversizeLine, PackOptions, PartitionKey, RetryConfig};
+
+pub use sink::Compression;
 
 use body::Body;
 use kinetail_base::identity::{Anchor, FileKey};

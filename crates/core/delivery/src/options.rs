@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aggregate::Aggregation;
 use crate::key::template::KeyTemplate;
+use crate::sink::Compression;
 use kinetail_records::{ConverterConfig, Footer, LineStart};
 
 /// Where a flow's records go.
@@ -93,8 +95,15 @@ pub struct PackOptions<'c> {
     pub oversize_line: OversizeLine,
     /// A record that this matches is left out, and with it what stands behind it at that moment.
     pub file_footer: Option<&'c Footer>,
-    /// Lines are joined into records of at most this many bytes (Firehose only); 0: they are not.
+    /// Lines are joined into records of at most this many bytes before anything else is done with
+    /// them, as the Java agent does it (Firehose only); 0: they are not.
     pub aggregated_record_bytes: usize,
+    /// Whether records are put together when all else is done with them.
+    pub aggregation: Option<Aggregation>,
+    /// What is done to the data of each record of the service.
+    pub compression: Compression,
+    /// The greatest length of a record with its key (Kinesis only).
+    pub max_record_bytes: usize,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: &'c [u8],
     /// The processing chain, in order; empty means bytes pass untouched.

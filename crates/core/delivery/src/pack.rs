@@ -4,15 +4,17 @@
 //! The packer owns the batch under construction. It never decides whether there is room in memory
 //! or a free request; its flow does.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::body::{Body, Envelope};
+use super::body::Body;
 use super::cut::cut;
-use super::key::{Key, KeyCounts, KeyMaker};
+use super::fill::{Filler, Put};
+use super::key::KeyCounts;
 use super::{BatchId, Span};
-use crate::{Destination, OversizeLine, PackOptions};
+use crate::hash::ShardMap;
+use crate::{OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
-use kinetail_base::limits;
 use kinetail_records::splitter::{Ending, Next, Splitter};
 use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer};
 
@@ -101,19 +103,12 @@ pub struct Source {
 /// Fills batches of one flow.
 #[derive(Debug)]
 pub struct Packer {
-    envelope: Envelope,
+    filler: Filler,
     splitter: Splitter,
     oversize: OversizeLine,
+    max_line_bytes: usize,
     chain: Chain,
     footer: Option<Footer>,
-    keys: KeyMaker,
-    /// The greatest length of data, or of data and key together.
-    record_bytes_max: usize,
-    key_counts: bool,
-    batch_records_max: usize,
-    batch_bytes_max: usize,
-    terminator: Vec<u8>,
-    scratch: Vec<u8>,
     /// The beginning of a record that was too long.
     long: Vec<u8>,
     open: Option<OpenBatch>,
@@ -127,38 +122,16 @@ impl Packer {
     /// A packer for this flow. The seed decides the random partition keys.
     #[must_use]
     pub fn new(options: &PackOptions<'_>, seed: u64) -> Self {
-        let (envelope, record_bytes_max, request_bytes_max, key_counts) = match options.destination
-        {
-            Destination::Kinesis { stream } => (
-                Envelope::kinesis(stream),
-                limits::KINESIS_RECORD_BYTES_MAX,
-                limits::KINESIS_REQUEST_BYTES_MAX,
-                true,
-            ),
-            Destination::Firehose { delivery_stream } => (
-                Envelope::firehose(delivery_stream),
-                limits::FIREHOSE_RECORD_BYTES_MAX,
-                limits::FIREHOSE_REQUEST_BYTES_MAX,
-                false,
-            ),
-        };
-        let keys = KeyMaker::new(options.partition_key, seed);
-        // A piece that had to be cut again would lose what is cut off.
-        let piece_bytes_max = record_bytes_max - keys.bytes_max();
+        let filler = Filler::new(options, seed);
         Self {
-            envelope,
-            splitter: splitter(options, piece_bytes_max)
+            // A piece that had to be cut again would lose what is cut off.
+            splitter: splitter(options, filler.piece_bytes_max())
                 .aggregating(options.aggregated_record_bytes),
+            filler,
             oversize: options.oversize_line,
+            max_line_bytes: options.max_line_bytes,
             chain: Chain::new(options.converters),
             footer: options.file_footer.cloned(),
-            keys,
-            record_bytes_max,
-            key_counts,
-            batch_records_max: options.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
-            batch_bytes_max: options.max_buffer_bytes.min(request_bytes_max),
-            terminator: options.truncated_record_terminator.to_vec(),
-            scratch: Vec::new(),
             long: Vec::new(),
             open: None,
             spare: None,
@@ -176,7 +149,7 @@ impl Packer {
     /// The greatest number of data bytes in a batch.
     #[must_use]
     pub fn batch_bytes_max(&self) -> usize {
-        self.batch_bytes_max
+        self.filler.batch_bytes_max()
     }
 
     /// The batch under construction.
@@ -187,6 +160,7 @@ impl Packer {
 
     /// Hands the batch under construction over, with its number.
     pub fn close(&mut self) -> Option<(BatchId, OpenBatch)> {
+        self.finish_aggregates();
         let batch = self.open.take()?;
         let id = self.next_batch;
         self.next_batch += 1;
@@ -195,9 +169,44 @@ impl Packer {
 
     /// Completes the batch under construction as far as it can be before it is handed over.
     pub fn seal(&mut self) {
+        if self.open.as_ref().is_some_and(|batch| batch.full) {
+            self.finish_aggregates();
+        }
         if let Some(batch) = &mut self.open {
             batch.body.seal();
         }
+    }
+
+    /// Puts the aggregates of the open batch into its body.
+    fn finish_aggregates(&mut self) {
+        if let Some(batch) = &mut self.open {
+            self.filler.finish(&mut batch.body);
+        }
+    }
+
+    /// The open shards of the stream, if they are known, from now on.
+    pub fn set_shards(&mut self, shards: Option<Arc<ShardMap>>) {
+        self.finish_aggregates();
+        self.filler.set_shards(shards);
+    }
+
+    /// Whether records may be put together from now on; at first they may.
+    pub fn allow_aggregates(&mut self, allowed: bool) {
+        self.finish_aggregates();
+        self.filler.allow_aggregates(allowed);
+    }
+
+    /// The greatest length of a record with its key, from now on (Kinesis only).
+    pub fn set_record_bytes_max(&mut self, bytes: usize) {
+        self.filler.set_record_bytes_max(bytes);
+        self.splitter.set_piece_bytes_max(self.filler.piece_bytes_max().min(self.max_line_bytes));
+    }
+
+    /// Bytes of memory that the batch under construction holds.
+    #[must_use]
+    pub fn open_bytes(&self) -> usize {
+        let body = self.open.as_ref().map_or(0, |batch| batch.body.held_bytes());
+        body + self.filler.held_bytes()
     }
 
     /// Takes the empty body of a batch that is done, so that the next batch needs no new memory.
@@ -223,7 +232,7 @@ impl Packer {
     pub fn take_counts(&mut self) -> Counts {
         self.counts.without_metadata += self.chain.take_without_metadata();
         self.counts.not_compared += self.splitter.take_over_limit();
-        self.counts.keys = self.keys.take_counts();
+        self.counts.keys = self.filler.take_key_counts();
         std::mem::take(&mut self.counts)
     }
 
@@ -240,12 +249,12 @@ impl Packer {
     /// Whether records of this file can be taken now; if not, [`Self::set_log`] comes first.
     #[must_use]
     pub fn knows_log(&mut self, file: FileKey) -> bool {
-        self.keys.knows_log(file)
+        self.filler.knows_log(file)
     }
 
     /// Says under which path the log of a file is matched, for partition keys.
     pub fn set_log(&mut self, file: FileKey, path: &str) {
-        self.keys.set_log(file, path);
+        self.filler.set_log(file, path);
     }
 
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
@@ -326,9 +335,13 @@ impl Packer {
             let truncated = self.counts.truncated;
             let limit = self.raw_record_bytes_max();
             // Without converters nothing looks at what would be cut off afterwards.
-            let limit =
-                if self.chain.is_empty() { limit.min(self.record_bytes_max) } else { limit };
-            let taken = self.append(cut(record, limit, &self.terminator, &mut scratch), now);
+            let limit = if self.chain.is_empty() {
+                limit.min(self.filler.record_bytes_max())
+            } else {
+                limit
+            };
+            let taken =
+                self.append(cut(record, limit, self.filler.terminator(), &mut scratch), now);
             self.long = scratch;
             if !taken {
                 return false;
@@ -367,7 +380,10 @@ impl Packer {
     /// room for it; then nothing happened.
     fn append(&mut self, record: &[u8], now: Instant) -> bool {
         let open = self.open.get_or_insert_with(|| {
-            OpenBatch::new(self.spare.take().unwrap_or_else(|| Body::new(&self.envelope)), now)
+            OpenBatch::new(
+                self.spare.take().unwrap_or_else(|| Body::new(self.filler.envelope())),
+                now,
+            )
         });
         if open.full {
             return false;
@@ -387,27 +403,11 @@ impl Packer {
                 }
             }
         };
-        let key = self.keys.make(data);
-        let key_bytes = if self.key_counts { key.as_str().len() } else { 0 };
-        let limit = self.record_bytes_max - key_bytes;
-        let truncated = data.len() > limit;
-        let data =
-            if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
-        let counted = data.len() + key_bytes;
-        let body = &mut open.body;
-        if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {
+        let Put::Taken { truncated, full } = self.filler.put(&mut open.body, data) else {
             open.full = true;
             return false;
-        }
-        match key {
-            Key::Random(key) => body.push_with_random_key(data, key),
-            key => body.push(data, key.as_str()),
-        }
-        self.keys.count();
-        // No further record is smaller than its key and, where nothing is converted, its line end.
-        let smallest = self.keys.bytes_min(key_bytes) + usize::from(self.chain.is_empty());
-        open.full = body.records() >= self.batch_records_max
-            || body.counted_bytes() + smallest > self.batch_bytes_max;
+        };
+        open.full = full;
         self.counts.read += 1;
         self.counts.converted += u64::from(converted);
         self.counts.truncated += u64::from(truncated);
@@ -424,7 +424,10 @@ impl Packer {
         }
         let end = start + len as u64;
         let open = self.open.get_or_insert_with(|| {
-            OpenBatch::new(self.spare.take().unwrap_or_else(|| Body::new(&self.envelope)), now)
+            OpenBatch::new(
+                self.spare.take().unwrap_or_else(|| Body::new(self.filler.envelope())),
+                now,
+            )
         });
         match span_of(&mut open.spans, file) {
             Some(span) => span.end = end,

@@ -89,6 +89,13 @@ impl Splitter {
         Self { aggregate_bytes: if self.start.is_none() { bytes } else { 0 }, ..self }
     }
 
+    /// Pieces have at most this many bytes from now on, if there are pieces.
+    pub fn set_piece_bytes_max(&mut self, bytes: usize) {
+        if self.in_pieces {
+            self.record_bytes_max = bytes;
+        }
+    }
+
     /// How many lines, since the last call, were taken for the middle of a record because the
     /// pattern would have taken too long on them.
     pub fn take_over_limit(&self) -> u64 {

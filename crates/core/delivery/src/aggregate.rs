@@ -1,0 +1,352 @@
+//! Several records of a flow in one record of the service. Pure.
+//!
+//! Aggregates belong to the open batch: they are finished when it is handed over, so that a batch
+//! is acknowledged, and a checkpoint moves, only as a whole. All that is decided here is which
+//! records go together: those that one consumer looks for in one place.
+//!
+//! * Random keys, or keys of the data where lines are joined: any. The aggregate has a key of its
+//!   own.
+//! * In the format of the Kinesis Producer Library, if the shards are known: those of one shard.
+//! * Else: those of one key. Where each record has its own key, none.
+
+mod kpl;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::kpl::Kpl;
+use crate::PartitionKey;
+use crate::hash::{ShardMap, hash_key};
+use crate::key::{Key, KeyMaker};
+use crate::sink::Sink;
+
+/// So many aggregates are filled at a time; for one more the oldest is finished.
+const OPEN_MAX: usize = 64;
+
+/// An aggregate that was larger than this gives its memory back, in bytes.
+const SPARE_BYTES_MAX: usize = 128 * 1024;
+
+/// How records are put into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// As the Kinesis Producer Library does it.
+    Kpl,
+    /// One behind the other, with a line end between them.
+    Newline,
+}
+
+/// `aggregation`, and what belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aggregation {
+    /// How.
+    pub format: Format,
+    /// No aggregate has more bytes than this. A record that does not fit goes alone.
+    pub bytes_max: usize,
+    /// Nor more records.
+    pub records_max: usize,
+}
+
+/// What a batch has room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Records of the service.
+    pub(super) records_max: usize,
+    /// Bytes that the service counts.
+    pub(super) bytes_max: usize,
+}
+
+/// Which records go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bucket {
+    /// All of them.
+    Any,
+    /// Those with the key of the aggregate.
+    Key,
+    /// Those of a shard, by its place in the map.
+    Shard(usize),
+}
+
+/// An aggregate under construction.
+#[derive(Debug)]
+struct Open {
+    bucket: Bucket,
+    /// The key of its first record, or its own.
+    key: String,
+    /// Bytes of the key that it is sent with.
+    key_bytes: usize,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Kpl(Kpl),
+    Lines { data: Vec<u8>, records: usize },
+}
+
+/// Fills the aggregates of a flow's open batch.
+#[derive(Debug)]
+pub(super) struct Aggregator {
+    options: Aggregation,
+    /// Whether the service knows partition keys.
+    keyed: bool,
+    shards: Option<Arc<ShardMap>>,
+    /// The oldest first.
+    open: Vec<Open>,
+    /// What the service will count for them, at most.
+    counted: usize,
+    spare: Vec<Open>,
+    /// The key of the record at hand.
+    key: String,
+    /// An aggregate on its way out.
+    finished: Vec<u8>,
+}
+
+impl Aggregator {
+    /// Nothing is open.
+    pub(super) fn new(options: Aggregation, keyed: bool) -> Self {
+        Self {
+            options,
+            keyed,
+            shards: None,
+            open: Vec::new(),
+            counted: 0,
+            spare: Vec::new(),
+            key: String::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// The shards are these from now on. Nothing may be open.
+    pub(super) fn set_shards(&mut self, shards: Option<Arc<ShardMap>>) {
+        self.shards = shards;
+    }
+
+    /// What the service will count for them, in bytes, at most.
+    pub(super) fn counted_bytes(&self) -> usize {
+        self.counted
+    }
+
+    /// Bytes of memory that they hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        let held: usize = self.open.iter().map(|open| open.content.held_bytes()).sum();
+        held + self.finished.capacity()
+    }
+
+    /// Adds a record, if the batch has room for it; `false` if it has none.
+    pub(super) fn push(
+        &mut self,
+        data: &[u8],
+        keys: &mut KeyMaker,
+        sink: &mut Sink<'_>,
+        room: Room,
+    ) -> bool {
+        let bucket = self.bucket(data, keys);
+        let place = bucket.and_then(|bucket| self.find(bucket));
+        let fits = place.is_some_and(|place| self.has_room(place, data));
+        match (bucket, place) {
+            (Some(_), Some(place)) if fits => return self.add(place, data, sink, room),
+            // What comes behind it must not overtake it.
+            (_, Some(place)) => self.finish(place, keys, sink),
+            _ => {}
+        }
+        let key_bytes = if self.keyed { self.key.len().max(keys.bytes_of_own()) } else { 0 };
+        let len = match self.options.format {
+            Format::Kpl => Kpl::len_of_one(key_bytes, data.len()),
+            Format::Newline => data.len(),
+        };
+        let fresh = bucket.filter(|_| len <= self.options.bytes_max);
+        let used = sink.counted_bytes() + self.counted;
+        let records = sink.records() + self.open.len();
+        let is_full = records > 0 && used + len + key_bytes > room.bytes_max;
+        if is_full || records >= room.records_max {
+            return false;
+        }
+        let Some(bucket) = fresh else {
+            if keys.is_random() || !self.keyed {
+                sink.push(data, &keys.make(data));
+            } else {
+                sink.push(data, &Key::Text(&self.key));
+            }
+            return true;
+        };
+        if self.open.len() >= OPEN_MAX {
+            self.finish(0, keys, sink);
+        }
+        let place = self.begin(bucket, keys);
+        self.add(place, data, sink, Room { bytes_max: usize::MAX, ..room })
+    }
+
+    /// Finishes all that is open.
+    pub(super) fn finish_all(&mut self, keys: &mut KeyMaker, sink: &mut Sink<'_>) {
+        while !self.open.is_empty() {
+            self.finish(0, keys, sink);
+        }
+    }
+
+    /// Which records this one goes with, and its key; nothing if it goes alone.
+    fn bucket(&mut self, data: &[u8], keys: &mut KeyMaker) -> Option<Bucket> {
+        self.key.clear();
+        let lines = self.options.format == Format::Newline;
+        match keys.option() {
+            _ if !self.keyed => return Some(Bucket::Any),
+            PartitionKey::Random => return Some(Bucket::Any),
+            PartitionKey::Deterministic if lines => {
+                // The key of the whole follows from all of its data, and is made last.
+                return Some(Bucket::Any);
+            }
+            PartitionKey::Deterministic | PartitionKey::Template(_) => {
+                self.key.push_str(keys.make(data).as_str());
+            }
+        }
+        let shards = self.shards.as_ref().filter(|_| !lines);
+        match shards {
+            Some(shards) => shards.place_of(hash_key(&self.key)).map(Bucket::Shard),
+            None => matches!(keys.option(), PartitionKey::Template(_)).then_some(Bucket::Key),
+        }
+    }
+
+    fn find(&self, bucket: Bucket) -> Option<usize> {
+        self.open.iter().rposition(|open| {
+            open.bucket == bucket && (bucket != Bucket::Key || open.key == self.key)
+        })
+    }
+
+    fn has_room(&self, place: usize, data: &[u8]) -> bool {
+        self.open.get(place).is_some_and(|open| {
+            open.content.records() < self.options.records_max
+                && open.content.len_with(self.key_in(open), data) <= self.options.bytes_max
+        })
+    }
+
+    /// The key that a record has within an aggregate: its own, or the random one of all.
+    fn key_in<'k>(&'k self, open: &'k Open) -> &'k str {
+        if open.bucket == Bucket::Any { &open.key } else { &self.key }
+    }
+
+    fn begin(&mut self, bucket: Bucket, keys: &mut KeyMaker) -> usize {
+        let mut open = self.spare.pop().unwrap_or_else(|| Open::new(self.options.format));
+        open.bucket = bucket;
+        open.key.clear();
+        match bucket {
+            Bucket::Any if self.keyed && keys.is_random() => {
+                open.key.push_str(keys.random().as_str());
+            }
+            Bucket::Any => {}
+            Bucket::Key | Bucket::Shard(_) => open.key.push_str(&self.key),
+        }
+        open.key_bytes = if self.keyed { open.key.len().max(keys.bytes_of_own()) } else { 0 };
+        self.counted += open.content.len() + open.key_bytes;
+        self.open.push(open);
+        self.open.len() - 1
+    }
+
+    /// Adds a record to an aggregate that has room, if the batch has.
+    fn add(&mut self, place: usize, data: &[u8], sink: &Sink<'_>, room: Room) -> bool {
+        let Self { open, key, counted, .. } = self;
+        let Some(open) = open.get_mut(place) else { return false };
+        let key = if open.bucket == Bucket::Any { &open.key } else { key };
+        let more = open.content.len_with(key, data) - open.content.len();
+        if sink.counted_bytes() + *counted + more > room.bytes_max {
+            return false;
+        }
+        *counted += more;
+        open.content.push(key, data);
+        true
+    }
+
+    fn finish(&mut self, place: usize, keys: &mut KeyMaker, sink: &mut Sink<'_>) {
+        let mut open = self.open.remove(place);
+        self.counted -= open.content.len() + open.key_bytes;
+        let own = open.bucket == Bucket::Any;
+        match &open.content {
+            Content::Kpl(kpl) if kpl.count() == 1 && own => {
+                sink.push(kpl.newest(), &Key::Random(keys.random()));
+            }
+            Content::Kpl(kpl) if kpl.count() == 1 => sink.push(kpl.newest(), &Key::Text(&open.key)),
+            Content::Kpl(kpl) => {
+                self.finished.clear();
+                kpl.finish(&mut self.finished);
+                sink.push(&self.finished, &Key::Text(&open.key));
+            }
+            Content::Lines { data, .. } if own => sink.push(data, &keys.make(data)),
+            Content::Lines { data, .. } => sink.push(data, &Key::Text(&open.key)),
+        }
+        if open.content.held_bytes() <= SPARE_BYTES_MAX {
+            open.content.clear();
+            self.spare.push(open);
+        }
+        if self.finished.capacity() > SPARE_BYTES_MAX {
+            self.finished = Vec::new();
+        }
+    }
+}
+
+impl Open {
+    fn new(format: Format) -> Self {
+        let content = match format {
+            Format::Kpl => Content::Kpl(Kpl::default()),
+            Format::Newline => Content::Lines { data: Vec::new(), records: 0 },
+        };
+        Self { bucket: Bucket::Any, key: String::new(), key_bytes: 0, content }
+    }
+}
+
+impl Content {
+    fn records(&self) -> usize {
+        match self {
+            Self::Kpl(kpl) => kpl.count(),
+            Self::Lines { records, .. } => *records,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Kpl(kpl) => kpl.len(),
+            Self::Lines { data, .. } => data.len(),
+        }
+    }
+
+    /// Its length if a record were added.
+    fn len_with(&self, key: &str, record: &[u8]) -> usize {
+        match self {
+            Self::Kpl(kpl) => kpl.len_with(key, record),
+            Self::Lines { data, .. } => data.len() + usize::from(lacks_end(data)) + record.len(),
+        }
+    }
+
+    fn push(&mut self, key: &str, record: &[u8]) {
+        match self {
+            Self::Kpl(kpl) => kpl.push(key, record),
+            Self::Lines { data, records } => {
+                if lacks_end(data) {
+                    data.push(b'\n');
+                }
+                data.extend_from_slice(record);
+                *records += 1;
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Kpl(kpl) => kpl.clear(),
+            Self::Lines { data, records } => {
+                data.clear();
+                *records = 0;
+            }
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Kpl(kpl) => kpl.held_bytes(),
+            Self::Lines { data, .. } => data.capacity(),
+        }
+    }
+}
+
+/// Whether what is there needs a line end before more comes behind it.
+fn lacks_end(data: &[u8]) -> bool {
+    data.last().is_some_and(|last| *last != b'\n')
+}

@@ -1,0 +1,192 @@
+//! The format of aggregated records that the Kinesis Producer Library writes and the Kinesis Client
+//! Library reads (`aggregation-format.md` of the former). Pure.
+//!
+//! Four bytes, a protobuf message, and the MD5 of that message:
+//!
+//! ```proto
+//! message AggregatedRecord {
+//!   repeated string partition_key_table     = 1;
+//!   repeated string explicit_hash_key_table = 2;
+//!   repeated Record records                 = 3;
+//! }
+//! message Record {
+//!   required uint64 partition_key_index     = 1;
+//!   optional uint64 explicit_hash_key_index = 2;
+//!   required bytes  data                    = 3;
+//! }
+//! ```
+//!
+//! It is written by hand: two messages, of which each line goes through one, and the size has to be
+//! known before a record is added.
+//!
+//! # Where its records belong
+//! The client library drops a record whose hash key is not in the range of the shard on which it
+//! found the aggregate. An aggregate is sent with its first key, so its records with that key are
+//! always where they belong. All others say that their explicit hash key is the hash of that first
+//! key: they belong wherever the aggregate is, also if their shard was split since the map was made
+//! that brought them together.
+
+use md5::{Digest as _, Md5};
+
+use crate::hash::hash_key;
+
+/// What an aggregate begins with.
+pub(super) const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+
+/// Bytes of an MD5.
+const DIGEST_BYTES: usize = 16;
+
+/// Bytes around the message.
+const FRAME_BYTES: usize = MAGIC.len() + DIGEST_BYTES;
+
+/// Tags of fields: the number, and that a length or a number follows.
+const TAG_KEY: u8 = 0x0a;
+const TAG_HASH_KEY: u8 = 0x12;
+const TAG_RECORD: u8 = 0x1a;
+const TAG_KEY_INDEX: u8 = 0x08;
+const TAG_HASH_KEY_INDEX: u8 = 0x10;
+const TAG_DATA: u8 = 0x1a;
+
+/// An aggregate under construction.
+#[derive(Debug, Default)]
+pub(super) struct Kpl {
+    keys: Vec<String>,
+    /// The table of keys, encoded.
+    table: Vec<u8>,
+    /// The records, encoded.
+    records: Vec<u8>,
+    /// Where the data of the newest record begins in them.
+    newest_at: usize,
+    count: usize,
+    /// The place of the newest record's key in the table, where the next one's nearly always is.
+    newest_key: usize,
+    /// The hash of the first key, in decimal digits.
+    hash: String,
+}
+
+impl Kpl {
+    /// How many records it has.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The newest record's data.
+    pub(super) fn newest(&self) -> &[u8] {
+        self.records.get(self.newest_at..).unwrap_or_default()
+    }
+
+    /// Its length when it is finished, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.len_of(self.table.len(), self.records.len(), self.keys.len())
+    }
+
+    /// Its length if this record were added.
+    pub(super) fn len_with(&self, key: &str, data: &[u8]) -> usize {
+        let place = self.place_of(key);
+        let (table, keys) = match place {
+            Some(_) => (0, self.keys.len()),
+            None => (field_len(key.len()), self.keys.len() + 1),
+        };
+        let record = record_len(place.unwrap_or(self.keys.len()), data.len());
+        self.len_of(self.table.len() + table, self.records.len() + field_len(record), keys)
+    }
+
+    /// The length of an aggregate of one record.
+    pub(super) fn len_of_one(key: usize, data: usize) -> usize {
+        FRAME_BYTES + field_len(key) + field_len(record_len(0, data))
+    }
+
+    fn len_of(&self, table: usize, records: usize, keys: usize) -> usize {
+        let hash = if keys > 1 { field_len(self.hash.len()) } else { 0 };
+        FRAME_BYTES + table + hash + records
+    }
+
+    /// Adds a record.
+    pub(super) fn push(&mut self, key: &str, data: &[u8]) {
+        let place = self.place_of(key).unwrap_or_else(|| {
+            self.table.push(TAG_KEY);
+            push_varint(&mut self.table, key.len());
+            self.table.extend_from_slice(key.as_bytes());
+            self.keys.push(key.to_owned());
+            if self.keys.len() == 1 {
+                self.hash = hash_key(key).to_string();
+            }
+            self.keys.len() - 1
+        });
+        let out = &mut self.records;
+        out.push(TAG_RECORD);
+        push_varint(out, record_len(place, data.len()));
+        out.push(TAG_KEY_INDEX);
+        push_varint(out, place);
+        if place > 0 {
+            out.extend_from_slice(&[TAG_HASH_KEY_INDEX, 0]);
+        }
+        out.push(TAG_DATA);
+        push_varint(out, data.len());
+        self.newest_at = out.len();
+        out.extend_from_slice(data);
+        self.newest_key = place;
+        self.count += 1;
+    }
+
+    /// Appends the aggregate to `out`.
+    pub(super) fn finish(&self, out: &mut Vec<u8>) {
+        out.reserve(self.len());
+        out.extend_from_slice(&MAGIC);
+        let begin = out.len();
+        out.extend_from_slice(&self.table);
+        if self.keys.len() > 1 {
+            out.push(TAG_HASH_KEY);
+            push_varint(out, self.hash.len());
+            out.extend_from_slice(self.hash.as_bytes());
+        }
+        out.extend_from_slice(&self.records);
+        let digest = Md5::digest(out.get(begin..).unwrap_or_default());
+        out.extend_from_slice(&digest);
+    }
+
+    /// Makes it empty, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+        self.table.clear();
+        self.records.clear();
+        (self.newest_at, self.newest_key, self.count) = (0, 0, 0);
+    }
+
+    /// Bytes of memory that it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.table.capacity() + self.records.capacity()
+    }
+
+    fn place_of(&self, key: &str) -> Option<usize> {
+        if self.keys.get(self.newest_key).is_some_and(|newest| newest == key) {
+            return Some(self.newest_key);
+        }
+        self.keys.iter().position(|known| known == key)
+    }
+}
+
+/// Bytes of a record's message.
+fn record_len(key: usize, data: usize) -> usize {
+    1 + varint_len(key) + if key > 0 { 2 } else { 0 } + field_len(data)
+}
+
+/// Bytes of a field that has a length, with its tag.
+fn field_len(len: usize) -> usize {
+    1 + varint_len(len) + len
+}
+
+fn varint_len(number: usize) -> usize {
+    number.checked_ilog2().map_or(1, |bits| bits as usize / 7 + 1)
+}
+
+fn push_varint(out: &mut Vec<u8>, mut number: usize) {
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            return out.push(low & 0x7f);
+        }
+        out.push(low | 0x80);
+    }
+}

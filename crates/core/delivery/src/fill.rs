@@ -1,0 +1,230 @@
+//! From the data of a record to a body: its key, cutting, aggregation and compression. Pure.
+
+use std::sync::Arc;
+
+use kinetail_base::identity::FileKey;
+use kinetail_base::limits;
+
+use super::cut::cut;
+use super::key::{KeyCounts, KeyMaker};
+use super::sink::Sink;
+use crate::aggregate::{Aggregator, Room};
+use crate::body::{Body, Envelope};
+use crate::hash::ShardMap;
+use crate::{Aggregation, Compression, Destination, PackOptions};
+
+/// Fills the bodies of one flow.
+#[derive(Debug)]
+pub(super) struct Filler {
+    envelope: Envelope,
+    keys: KeyMaker,
+    /// Puts records of the open batch together.
+    aggregator: Option<Aggregator>,
+    /// It may: consumers find records in aggregates.
+    aggregates: bool,
+    compression: Compression,
+    compressed: Vec<u8>,
+    /// The greatest length of data, or of data and key together.
+    record_bytes_max: usize,
+    key_counts: bool,
+    batch_records_max: usize,
+    batch_bytes_max: usize,
+    /// `maxBufferSizeBytes`.
+    max_buffer_bytes: usize,
+    terminator: Vec<u8>,
+    scratch: Vec<u8>,
+    /// Nothing is smaller than its line end, if nothing is converted.
+    smallest_data: usize,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    /// The batch has no room for it, and nothing happened.
+    NoRoom,
+    /// It is in the batch.
+    Taken {
+        /// Its end was cut off.
+        truncated: bool,
+        /// No further record fits.
+        full: bool,
+    },
+}
+
+impl Filler {
+    /// A filler for this flow. The seed decides random keys.
+    pub(super) fn new(options: &PackOptions<'_>, seed: u64) -> Self {
+        let (envelope, record_bytes_max, request_bytes_max, key_counts) = match options.destination
+        {
+            Destination::Kinesis { stream } => (
+                Envelope::kinesis(stream),
+                options.max_record_bytes,
+                kinesis_request_bytes_max(options.max_record_bytes),
+                true,
+            ),
+            Destination::Firehose { delivery_stream } => (
+                Envelope::firehose(delivery_stream),
+                limits::FIREHOSE_RECORD_BYTES_MAX,
+                limits::FIREHOSE_REQUEST_BYTES_MAX,
+                false,
+            ),
+        };
+        let keys = KeyMaker::new(options.partition_key, seed);
+        let within = options.compression.bytes_within(record_bytes_max - keys.bytes_max());
+        let aggregator = options.aggregation.map(|aggregation| {
+            let bytes_max = aggregation.bytes_max.min(within);
+            Aggregator::new(Aggregation { bytes_max, ..aggregation }, key_counts)
+        });
+        Self {
+            envelope,
+            keys,
+            aggregator,
+            aggregates: true,
+            compression: options.compression,
+            compressed: Vec::new(),
+            record_bytes_max,
+            key_counts,
+            batch_records_max: options.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
+            batch_bytes_max: options.max_buffer_bytes.min(request_bytes_max),
+            max_buffer_bytes: options.max_buffer_bytes,
+            terminator: options.truncated_record_terminator.to_vec(),
+            scratch: Vec::new(),
+            smallest_data: usize::from(options.converters.is_empty()),
+        }
+    }
+
+    /// What its bodies have in common.
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The greatest length of a record's data, in bytes, whatever its key is.
+    pub(super) fn piece_bytes_max(&self) -> usize {
+        self.compression.bytes_within(self.record_bytes_max - self.keys.bytes_max())
+    }
+
+    /// The greatest length of data, or of data and key together, in bytes.
+    pub(super) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
+    }
+
+    pub(super) fn batch_bytes_max(&self) -> usize {
+        self.batch_bytes_max
+    }
+
+    /// What overwrites the end of a record that had to be cut.
+    pub(super) fn terminator(&self) -> &[u8] {
+        &self.terminator
+    }
+
+    /// Bytes of memory that open aggregates hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.aggregator.as_ref().map_or(0, Aggregator::held_bytes) + self.compressed.capacity()
+    }
+
+    pub(super) fn knows_log(&mut self, file: FileKey) -> bool {
+        self.keys.knows_log(file)
+    }
+
+    pub(super) fn set_log(&mut self, file: FileKey, path: &str) {
+        self.keys.set_log(file, path);
+    }
+
+    pub(super) fn take_key_counts(&mut self) -> KeyCounts {
+        self.keys.take_counts()
+    }
+
+    /// The open shards of the stream, if they are known, from now on. Nothing may be open.
+    pub(super) fn set_shards(&mut self, shards: Option<Arc<ShardMap>>) {
+        if let Some(aggregator) = &mut self.aggregator {
+            aggregator.set_shards(shards);
+        }
+    }
+
+    /// Whether records are put together from now on. Nothing may be open.
+    pub(super) fn allow_aggregates(&mut self, allowed: bool) {
+        self.aggregates = allowed;
+    }
+
+    /// The greatest length of a record with its key, from now on. Firehose has one of its own.
+    pub(super) fn set_record_bytes_max(&mut self, bytes: usize) {
+        if self.key_counts {
+            self.record_bytes_max = bytes;
+            self.batch_bytes_max = self.max_buffer_bytes.min(kinesis_request_bytes_max(bytes));
+        }
+    }
+
+    /// Puts the open aggregates into their body.
+    pub(super) fn finish(&mut self, body: &mut Body) {
+        if let Some(aggregator) = &mut self.aggregator {
+            let mut sink =
+                Sink { body, compression: self.compression, scratch: &mut self.compressed };
+            aggregator.finish_all(&mut self.keys, &mut sink);
+        }
+    }
+
+    /// Puts a record into a body.
+    pub(super) fn put(&mut self, body: &mut Body, data: &[u8]) -> Put {
+        let put = if self.aggregator.is_some() && self.aggregates {
+            self.put_together(body, data)
+        } else {
+            self.put_alone(body, data)
+        };
+        if put != Put::NoRoom {
+            self.keys.count();
+        }
+        put
+    }
+
+    fn put_alone(&mut self, body: &mut Body, data: &[u8]) -> Put {
+        let compression = self.compression;
+        let key = self.keys.make(data);
+        let key_bytes = if self.key_counts { key.as_str().len() } else { 0 };
+        let limit = compression.bytes_within(self.record_bytes_max - key_bytes);
+        let truncated = data.len() > limit;
+        let data =
+            if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
+        let counted = compression.bytes_max(data.len()) + key_bytes;
+        if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {
+            return Put::NoRoom;
+        }
+        let mut sink = Sink { body, compression, scratch: &mut self.compressed };
+        sink.push(data, &key);
+        let used = (sink.records(), sink.counted_bytes());
+        // No further record is smaller than its key and its line end.
+        let smallest = self.keys.bytes_min(key_bytes) + self.smallest_data;
+        let full = used.0 >= self.batch_records_max || used.1 + smallest > self.batch_bytes_max;
+        Put::Taken { truncated, full }
+    }
+
+    fn put_together(&mut self, body: &mut Body, data: &[u8]) -> Put {
+        let (limit, room) = (self.piece_bytes_max(), self.room());
+        let truncated = data.len() > limit;
+        let data =
+            if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
+        let Some(aggregator) = &mut self.aggregator else { return Put::NoRoom };
+        let mut sink = Sink { body, compression: self.compression, scratch: &mut self.compressed };
+        if !aggregator.push(data, &mut self.keys, &mut sink, room) {
+            return Put::NoRoom;
+        }
+        let used = sink.counted_bytes() + aggregator.counted_bytes();
+        Put::Taken { truncated, full: used + self.smallest_data >= room.bytes_max }
+    }
+
+    /// What the batch has room for, before compression.
+    fn room(&self) -> Room {
+        let frames = self.compression.bytes_max(0) * self.batch_records_max;
+        let bytes_max = self.compression.bytes_within(self.batch_bytes_max);
+        Room { records_max: self.batch_records_max, bytes_max: bytes_max.saturating_sub(frames) }
+    }
+}
+
+/// What a request takes, in bytes: more than by default only for a stream that takes larger
+/// records.
+fn kinesis_request_bytes_max(record_bytes_max: usize) -> usize {
+    if record_bytes_max > limits::KINESIS_RECORD_BYTES_MAX {
+        limits::KINESIS_LARGE_REQUEST_BYTES_MAX
+    } else {
+        limits::KINESIS_REQUEST_BYTES_MAX
+    }
+}
