@@ -390,10 +390,13 @@ fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOp
     }
 }
 
+/// File systems stamp files with the time of the last tick, which may be this old.
+const STAMP_LAG_MILLIS: i64 = 10;
+
 fn earlier(times: FlowTimes) -> Earlier {
     let nanos = |millis: i64| i128::from(millis) * 1_000_000;
     Earlier {
-        first_start_nanos: nanos(times.first_started_millis),
+        first_start_nanos: nanos(times.first_started_millis - STAMP_LAG_MILLIS),
         last_known_nanos: nanos(times.last_saved_millis),
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, SeekFrom, StatxFlags};
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::links;
 use crate::tail::disk::{Call, DirName, Disk, DiskError, Fault, Kind, OpenFile, Stat};
@@ -86,6 +87,13 @@ impl Disk for OsDisk {
             return Err(DiskError { call: Call::Open, fault: Fault::KernelMade });
         }
         Ok((file, stat))
+    }
+
+    /// File systems stamp files with the time of the last tick, which may be 10 ms ago. A file that is
+    /// made after this call never has an earlier stamp.
+    fn now_nanos(&self, _wall_nanos: i128) -> i128 {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        nanos(now.tv_sec.into(), now.tv_nsec.into())
     }
 
     #[expect(clippy::disallowed_methods, reason = "the kernel tells of no event to wait for")]
@@ -255,6 +263,17 @@ mod tests {
             assert_eq!(OsDisk.open(&path, links).unwrap_err().fault, Fault::NotRegular);
         }
         assert_eq!(OsDisk.stat(&path).unwrap().kind, Kind::Other);
+    }
+
+    #[test]
+    fn no_file_has_a_stamp_from_before_it_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..2_000 {
+            let before = OsDisk.now_nanos(0);
+            let file = OsFile::from(File::create(dir.path().join(number.to_string())).unwrap());
+            assert!(file.stat().unwrap().modified_nanos >= before);
+            assert!(file.born().unwrap().is_none_or(|born| born >= before));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! `random` draws such histories from a seed; here are the ones that people met.
 
+mod hostile;
 mod random;
 pub mod scheme;
 
@@ -18,6 +19,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use self::scheme::{Compress, SCHEMES, Scheme};
 use crate::support::scene::Scene;
+use crate::support::world::{World, let_the_clock_tick};
 
 /// Writes a generation and rotates it away.
 fn generation(scene: &mut Scene, scheme: Scheme, name: &str) {
@@ -102,7 +104,8 @@ fn nothing_old_is_pulled_in_at_the_first_start_nor_later() {
         for (name, old) in [("app.log.1", "old"), ("app.log-20200101", "older")] {
             fs::write(dir.path().join(name), old.repeat(500) + "\n").unwrap();
         }
-        let mut world = crate::support::world::World::within(dir, "app.log", |config| {
+        let_the_clock_tick();
+        let mut world = World::within(dir, "app.log", |config| {
             config.initial_position = position;
         });
         world.step();
@@ -187,17 +190,21 @@ fn a_link_that_is_swapped_while_stopped_or_between_two_looks_loses_no_dated_file
     }
 }
 
-#[test]
-fn a_generation_that_cannot_be_read_is_named_and_read_when_it_can_be() {
-    // On a thread that is not above permissions, also where the test runs as root.
+/// Runs on a thread that is not above permissions, also where the test runs as root.
+fn without_root(test: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let none = CapabilitySet::empty();
             let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
             set_capabilities(None, sets).unwrap();
-            unreadable_generation();
+            test();
         });
     });
+}
+
+#[test]
+fn a_generation_that_cannot_be_read_is_named_and_read_when_it_can_be() {
+    without_root(unreadable_generation);
 }
 
 fn unreadable_generation() {

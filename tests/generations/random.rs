@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::scheme::{Compress, SCHEMES, Scheme};
 use crate::support::ground::Ground;
 use crate::support::scene::Scene;
-use crate::support::world::World;
+use crate::support::world::{World, let_the_clock_tick};
 
 /// How many histories `cargo test` runs in memory.
 const HISTORIES: u64 = 400;
@@ -87,6 +87,7 @@ fn history(seed: u64, ground: Ground) -> Result<(), String> {
     if linked {
         files.symlink(&data.join("app.log"), &ground.path().join("logs/app.log"));
     }
+    let_the_clock_tick();
     let scene = Scene::of(World::within(ground, pattern, |_| {}));
     let folder = "data";
     let mut history =
@@ -98,7 +99,7 @@ fn history(seed: u64, ground: Ground) -> Result<(), String> {
     for _ in 0..STEPS {
         history.step();
     }
-    history.scene.run(Duration::from_secs(3));
+    history.scene.run(Duration::from_secs(30));
     history.scene.settle();
     let verdict = history.scene.verdict();
     let fine = if history.killed { verdict.is_complete() } else { verdict.is_exact() };

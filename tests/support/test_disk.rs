@@ -170,7 +170,11 @@ impl Disk for TestDisk {
     }
 
     fn now_nanos(&self, wall_nanos: i128) -> i128 {
-        self.script.borrow().now_nanos.unwrap_or(wall_nanos)
+        let real = match &self.real {
+            Real::Os => OsDisk.now_nanos(wall_nanos),
+            Real::Memory(disk) => disk.now_nanos(wall_nanos),
+        };
+        self.script.borrow().now_nanos.unwrap_or(real)
     }
 
     fn let_stamps_settle(&self) {

@@ -18,6 +18,7 @@ use kinetail::config::{
     Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine,
     PartitionKey, RetryConfig, Wire,
 };
+use kinetail::disk::OsDisk;
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::{FlowMetrics, name};
@@ -501,4 +502,22 @@ pub fn records_of(body: &[u8]) -> Vec<Vec<u8>> {
             base64_simd::STANDARD.decode_to_vec(data).unwrap()
         })
         .collect()
+}
+
+/// Waits until files that are made from now on have a later stamp than those that are there.
+pub fn let_the_clock_tick() {
+    let made = tempfile::tempfile().unwrap().metadata().unwrap().modified().unwrap();
+    let made = i128::try_from(made.duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    while OsDisk.now_nanos(0) <= made {
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the clock that stamps files went on by this much: longer than the slack that is
+/// given to it.
+pub fn let_the_clock_pass(time: Duration) {
+    let until = OsDisk.now_nanos(0) + i128::try_from(time.as_nanos()).unwrap();
+    while OsDisk.now_nanos(0) < until {
+        std::thread::yield_now();
+    }
 }

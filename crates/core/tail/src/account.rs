@@ -47,20 +47,21 @@ impl<D: Disk> Tailer<D> {
             }
             let look = self.account_for(&live, &mut listings, now);
             let log = self.logs.entry(&live);
-            log.unsure = look.unsure;
+            log.unsure = look.unsure || look.blocked;
             unsure |= look.unsure;
-            if !look.unsure {
+            if !log.unsure {
                 log.newest = newest;
                 log.since_nanos = looked_nanos;
             }
         }
+        self.report_places(&listings);
         self.accept_lone_archives(snapshot, now);
         self.unsure_scans = if unsure { self.unsure_scans.saturating_add(1) } else { 0 };
         if unsure {
             if self.unsure_scans <= UNSURE_SCANS_MAX {
                 self.next_scan = now.instant;
             }
-        } else {
+        } else if listings.unlisted.is_empty() {
             self.logs.looked(looked_nanos);
         }
         self.forget_old_logs(snapshot);
@@ -93,7 +94,9 @@ impl<D: Disk> Tailer<D> {
         if self.logs.contains(path) {
             return false;
         }
-        self.options.rotated_names.readings(name.as_bytes()).into_iter().any(|reading| {
+        let readings = self.options.rotated_names.readings(name.as_bytes()).into_iter();
+        // `app-2.log` may be a log of its own beside `app.log`; to be both does no harm.
+        readings.filter(|reading| !matches!(reading.rank, Rank::Counter(_))).any(|reading| {
             let live = directory.join(OsStr::from_bytes(&reading.live));
             listed.contains(live.as_os_str()) || self.logs.contains(&live)
         })
@@ -108,9 +111,10 @@ impl<D: Disk> Tailer<D> {
     /// Looks for generations of a log that nobody followed, and follows them, the oldest first.
     fn account_for(&mut self, live: &Arc<Path>, listings: &mut Listings, now: Now) -> Look {
         let mut look = Look::default();
-        let listed = self.list_places(live, listings);
+        let places = self.list_places(live, listings);
         look.unsure = listings.unsure;
-        for listed in listed {
+        look.blocked = places.blocked;
+        for listed in places.listed {
             self.examine_generation(live, &listed, &mut look, now);
         }
         // The live name must still lead to what is followed, or something came in between.
@@ -162,6 +166,7 @@ impl<D: Disk> Tailer<D> {
                 path: path.clone(),
                 rank: Rank::Unknown,
                 packed: true,
+                behind_link: false,
                 changed: false,
                 born_nanos: None,
                 modified_nanos: stat.modified_nanos,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::candidate::Candidate;
 use super::disk::{Disk, OpenFile};
-use super::file;
+use super::file::{self, Name, Tailed};
 use super::generations::{Found, Mark};
 use super::identity::FileKey;
 use super::memory::Loss;
@@ -22,6 +22,8 @@ pub(super) struct Look {
     pub(super) mark: Option<Mark>,
     /// Something changed its name meanwhile.
     pub(super) unsure: bool,
+    /// A directory in which generations may lie cannot be listed.
+    pub(super) blocked: bool,
 }
 
 impl<D: Disk> Tailer<D> {
@@ -80,7 +82,7 @@ impl<D: Disk> Tailer<D> {
             return self.take_back_known(candidate, key, now);
         }
         let Some(rank) = listed.rank.clone() else { return };
-        if self.is_read_copy(&candidate) {
+        if self.is_read_copy(live, &candidate, (&rank, born_nanos)) {
             return;
         }
         look.found.push(Found {
@@ -88,6 +90,7 @@ impl<D: Disk> Tailer<D> {
             path: listed.path.clone(),
             rank,
             packed: false,
+            behind_link: listed.behind_link,
             changed: !self.memory.at_inode(candidate.inode).is_empty(),
             born_nanos,
             modified_nanos: candidate.stat.modified_nanos,
@@ -104,6 +107,7 @@ impl<D: Disk> Tailer<D> {
                     path: listed.path.clone(),
                     rank,
                     packed: true,
+                    behind_link: listed.behind_link,
                     changed: false,
                     born_nanos: None,
                     modified_nanos: stat.modified_nanos,
@@ -125,11 +129,19 @@ impl<D: Disk> Tailer<D> {
     }
 
     /// Whether everything in a file was read elsewhere: a copy that a tool made before it truncated
-    /// the original.
-    fn is_read_copy(&self, candidate: &Candidate<D::File>) -> bool {
-        let live = self.live_contents();
-        if self.equal_to(&candidate.evidence(), &live).is_some() {
-            return true;
+    /// the original. In doubt it is a file of its own, and read.
+    fn is_read_copy(
+        &self,
+        live: &Path,
+        candidate: &Candidate<D::File>,
+        (rank, born_nanos): (&Rank, Option<i128>),
+    ) -> bool {
+        let original = self.equal_to(&candidate.evidence(), &self.live_contents());
+        if let Some(original) = original.and_then(|key| self.files.get(&key)) {
+            // Rotation copies the live file; backups may be made of any.
+            let is_live = *original.path == *live && original.name == Name::Listed;
+            let copied = is_live || *rank == Rank::Unknown;
+            return copied && is_copied_from(original, candidate, born_nanos);
         }
         let size = candidate.stat.size;
         self.memory.beginning_alike(&candidate.head).into_iter().any(|content| {
@@ -177,9 +189,22 @@ impl<D: Disk> Tailer<D> {
             path: listed.path.clone(),
             rank,
             packed: listed.packed,
+            behind_link: listed.behind_link,
             changed: false,
             born_nanos: None,
             modified_nanos: stat.modified_nanos,
         });
     }
+}
+
+/// Whether a file that equals a followed one can be a copy of it: all of it was read there, and the
+/// original was there before it. A program may write the same again and again.
+fn is_copied_from<F: OpenFile>(
+    original: &Tailed<F>,
+    candidate: &Candidate<F>,
+    born_nanos: Option<i128>,
+) -> bool {
+    let original_born = original.handle.as_ref().and_then(|handle| handle.born().ok().flatten());
+    candidate.stat.size <= original.position.offset
+        && original_born.zip(born_nanos).is_none_or(|(original, copy)| original <= copy)
 }

@@ -78,6 +78,8 @@ pub(super) struct Found {
     pub(super) path: PathBuf,
     pub(super) rank: Rank,
     pub(super) packed: bool,
+    /// The log is reached by a link, which may have led to a file of another name.
+    pub(super) behind_link: bool,
     /// A content that is known lay in it, and another one does now: that is young, whenever the
     /// file was born.
     pub(super) changed: bool,
@@ -157,15 +159,22 @@ impl Logs {
     ) -> Vec<Found> {
         let after = self.threshold(log, mark, now_nanos);
         let grows = number_grows(&found, mark);
-        let floor = self.horizon.first_start_nanos;
+        let floor = self.floor(mark, now_nanos);
         let younger = |found: &Found| {
             if found.changed {
                 return true;
             }
-            if !is_after(found, floor) {
+            let other = |mark: &Mark| is_of_another_series(&found.rank, &mark.rank);
+            if !found.behind_link && mark.is_some_and(other) {
                 return false;
             }
             let by_name = mark.and_then(|mark| found.rank.age_beside(&mark.rank, grows));
+            // Where the name says that it is younger than what is known its times do not count: a
+            // tool may have set them.
+            let named_younger = by_name == Some(Ordering::Greater) && !has_birth(found);
+            if !named_younger && !is_after(found, floor) {
+                return false;
+            }
             match (found.packed, found.born_nanos, by_name) {
                 // Nobody can set the birth of a file, and renaming keeps it.
                 (false, Some(born), _) => born >= after,
@@ -186,22 +195,49 @@ impl Logs {
     }
 
     fn threshold(&self, log: &Log, mark: Option<&Mark>, now_nanos: i128) -> i128 {
-        let slack = i128::try_from(SLACK.as_nanos()).unwrap_or(i128::MAX);
-        let since = log.since_nanos.saturating_sub(slack);
-        if log.since_nanos <= now_nanos.saturating_add(slack) {
-            return since;
+        if is_past(log.since_nanos, now_nanos) {
+            return log.since_nanos.saturating_sub(slack_nanos());
         }
         // The clock was set back since then; births compare with each other all the same.
-        mark.and_then(|mark| mark.born_nanos).map_or(self.horizon.first_start_nanos, |born| born)
+        mark.and_then(|mark| mark.born_nanos).unwrap_or_else(|| self.floor(mark, now_nanos))
+    }
+
+    /// What is older was there at the flow's first start.
+    fn floor(&self, mark: Option<&Mark>, now_nanos: i128) -> i128 {
+        if is_past(self.horizon.first_start_nanos, now_nanos) {
+            return self.horizon.first_start_nanos;
+        }
+        // The clock ran ahead at the first start: what is not known to be older may be younger.
+        mark.and_then(|mark| mark.born_nanos).unwrap_or(i128::MIN)
     }
 }
 
-/// Whether a file may have been made after the flow's first start.
+/// A file system may stamp files with a clock that lags or leads a little.
+fn slack_nanos() -> i128 {
+    i128::try_from(SLACK.as_nanos()).unwrap_or(i128::MAX)
+}
+
+fn is_past(nanos: i128, now_nanos: i128) -> bool {
+    nanos <= now_nanos.saturating_add(slack_nanos())
+}
+
+/// Whether a file may have been written after the flow's first start. One that was born after it
+/// and bears an older time is a copy that keeps the time of its original: somebody restored it.
 fn is_after(found: &Found, floor_nanos: i128) -> bool {
-    match found.born_nanos {
-        Some(born) if !found.packed => born >= floor_nanos,
-        _ => found.modified_nanos >= floor_nanos,
-    }
+    let born_after = found.born_nanos.is_none_or(|born| found.packed || born >= floor_nanos);
+    born_after && found.modified_nanos >= floor_nanos
+}
+
+/// Whether a birth tells when a generation began. That of a compressed file tells when it was
+/// compressed.
+fn has_birth(found: &Found) -> bool {
+    found.born_nanos.is_some() && !found.packed
+}
+
+/// Whether the newest known content got a name of another scheme. A small number in the middle of
+/// a name (`worker-2.log`) then rather is that of another program.
+fn is_of_another_series(rank: &Rank, known: &Rank) -> bool {
+    matches!(rank, Rank::Counter(_)) && *known != Rank::Unknown && !rank.is_like(known)
 }
 
 /// Whether names of this log with a greater number are younger: the times of the files tell, if
@@ -248,6 +284,7 @@ mod tests {
             path: PathBuf::from(name),
             rank: if behind { Rank::Index(number) } else { Rank::Counter(number) },
             packed: name.contains(".gz"),
+            behind_link: false,
             changed: false,
             born_nanos: born.map(|born| born * SECOND),
             modified_nanos: modified * SECOND,

@@ -22,6 +22,9 @@ pub(super) const DELETED_HELD_MAX: Duration = Duration::from_hours(7 * 24);
 /// A finished content is known for this long; longer than the doubt about when files were born.
 const FINISHED_KEPT_FOR: Duration = Duration::from_mins(2);
 
+/// Where directories cannot be looked at, finished contents are known for longer, up to this many.
+const FINISHED_KEPT_MAX: usize = 4096;
+
 impl<D: Disk> Tailer<D> {
     /// Lets a file go that has no name, is read and acknowledged to its end, and is quiet.
     pub(super) fn release_if_done(&mut self, key: FileKey, now: Now) {
@@ -209,6 +212,10 @@ impl<D: Disk> Tailer<D> {
 
     /// Forgets finished contents after a while: by then their age tells that they are no news.
     pub(super) fn forget_finished(&mut self, now: Instant) {
+        // Until the directories could be looked at, nothing else tells what in them was read.
+        if self.logs.is_unsure() && self.hunt.finished.iter().count() < FINISHED_KEPT_MAX {
+            return;
+        }
         let old = |content: &&Remembered| {
             content.loss == Loss::Finished
                 && now.saturating_duration_since(content.since) >= FINISHED_KEPT_FOR

@@ -176,6 +176,17 @@ impl FilePattern {
         self.excludes.iter().any(|exclude| exclude.matches(path))
     }
 
+    /// Whether a file, or a directory on the way to it below the base directory, is left out,
+    /// whether the file matches or not.
+    #[must_use]
+    pub fn leaves_out_path(&self, path: &Path) -> bool {
+        if self.excludes.is_empty() {
+            return false;
+        }
+        let below = path.strip_prefix(&self.base_dir).map_or(1, |below| below.components().count());
+        self.excludes_any_of(path, below)
+    }
+
     /// The pattern as written.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -2,13 +2,14 @@
 //!
 //! Part of [`Tailer`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, Kind};
+use super::disk::{DirName, Disk, DiskError, Kind};
+use super::file;
 use super::identity::Inode;
-use super::rotated::{Rank, unpacked_name};
+use super::rotated::{Rank, RotatedNames, unpacked_name};
 use super::tailer::Tailer;
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
@@ -30,6 +31,8 @@ pub(super) struct Listed {
     /// What its name says about its age, if it belongs to the log.
     pub(super) rank: Option<Rank>,
     pub(super) packed: bool,
+    /// The log is reached by a link, which may have led to a file of this name.
+    pub(super) behind_link: bool,
 }
 
 /// Directories that are listed once however many logs lie in them.
@@ -38,6 +41,16 @@ pub(super) struct Listings {
     directories: BTreeMap<PathBuf, Directory>,
     /// Something could not be listed: it came or went meanwhile.
     pub(super) unsure: bool,
+    /// Directories that are there and cannot be listed, and why.
+    pub(super) unlisted: BTreeMap<PathBuf, DiskError>,
+}
+
+/// What the places of a log hold.
+#[derive(Debug, Default)]
+pub(super) struct PlacesLook {
+    pub(super) listed: Vec<Listed>,
+    /// One of them is there and cannot be listed: what lies in it is not known.
+    pub(super) blocked: bool,
 }
 
 /// The regular files of one directory.
@@ -48,71 +61,129 @@ struct Directory {
     by_live: BTreeMap<Vec<u8>, Vec<(usize, Rank)>>,
     /// Those in which a content lay that has no file.
     wanted: Vec<usize>,
+    /// Those that are followed, or in which a content lay.
+    known: Vec<usize>,
 }
 
 impl Listings {
     /// The files of a directory that belong to a log, and once those that are wanted.
     fn of_log<D: Disk>(&mut self, tailer: &Tailer<D>, place: &Place) -> Vec<Listed> {
         if !self.directories.contains_key(&place.directory) {
-            let listed = Self::list(tailer, &place.directory);
+            let listed = self.list(tailer, &place.directory);
             self.directories.insert(place.directory.clone(), listed);
         }
         let Some(directory) = self.directories.get_mut(&place.directory) else { return Vec::new() };
         let wanted = std::mem::take(&mut directory.wanted);
         let mut found: Vec<Listed> =
             wanted.into_iter().filter_map(|at| directory.files.get(at).cloned()).collect();
-        let mut add = |live: &[u8], like: Option<&Rank>| {
-            let named = directory.by_live.get(live).into_iter().flatten();
-            for (at, rank) in named.filter(|(_, rank)| like.is_none_or(|like| like.is_like(rank))) {
-                if let Some(listed) = directory.files.get(*at) {
-                    found.push(Listed { rank: Some(rank.clone()), ..listed.clone() });
-                }
-            }
-        };
-        add(&place.live, None);
+        let names = &tailer.options.rotated_names;
+        directory.add_named(&place.live, None, &mut found);
         if place.linked {
             // A link leads to the newest of several dated files.
-            for reading in tailer.options.rotated_names.readings(&place.live) {
-                add(&reading.live, Some(&reading.rank));
+            for reading in names.readings(&place.live) {
+                directory.add_named(&reading.live, Some(&reading.rank), &mut found);
             }
+            directory.add_through_links(names, &mut found);
+        }
+        for listed in &mut found {
+            listed.behind_link = place.linked;
         }
         found
     }
 
-    fn list<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Directory {
+    fn list<D: Disk>(&mut self, tailer: &Tailer<D>, path: &Path) -> Directory {
         let mut directory = Directory::default();
-        let Ok(stat) = tailer.disk.stat(path) else { return directory };
-        let Ok(names) = tailer.disk.list(path) else { return directory };
-        // A file that a link leads to has its own directory.
-        for listed in names.into_iter().filter(|listed| listed.kind == Kind::File) {
-            let inode = Inode { number: listed.number, ..stat.inode };
+        let disk = &tailer.disk;
+        let (stat, names) = match disk.stat(path).and_then(|stat| Ok((stat, disk.list(path)?))) {
+            Ok(listing) => listing,
+            Err(error) => {
+                // In a directory that is not there nothing can lie.
+                if !error.is_missing() {
+                    self.unlisted.insert(path.to_path_buf(), error);
+                }
+                return directory;
+            }
+        };
+        for listed in names {
+            let Some(inode) = inode_of(disk, path, &listed, stat.inode) else { continue };
             let name = listed.name;
             let readings = tailer.options.rotated_names.readings(name.as_bytes());
             let wanted = !tailer.memory.at_inode(inode).is_empty();
-            if readings.is_empty() && !wanted {
+            let known = wanted || tailer.by_inode.contains_key(&inode);
+            // What was followed is read to its end whatever its name becomes.
+            let left_out = tailer.options.pattern.leaves_out_path(&path.join(&name));
+            if !known && (readings.is_empty() || left_out) {
                 continue;
             }
             let at = directory.files.len();
             if wanted {
                 directory.wanted.push(at);
             }
+            if known {
+                directory.known.push(at);
+            }
             for reading in readings {
                 directory.by_live.entry(reading.live).or_default().push((at, reading.rank));
             }
             let packed = unpacked_name(name.as_bytes()).1;
-            directory.files.push(Listed { path: path.join(name), inode, rank: None, packed });
+            let path = path.join(name);
+            let listed = Listed { path, inode, rank: None, packed, behind_link: false };
+            directory.files.push(listed);
         }
         directory
+    }
+}
+
+impl Directory {
+    /// Adds the files that may have been made of a live name; only those of one kind, if given.
+    fn add_named(&self, live: &[u8], kind: Option<&Rank>, found: &mut Vec<Listed>) {
+        let named = self.by_live.get(live).into_iter().flatten();
+        for (at, rank) in named.filter(|(_, rank)| kind.is_none_or(|kind| kind.is_like(rank))) {
+            if let Some(listed) = self.files.get(*at) {
+                found.push(Listed { rank: Some(rank.clone()), ..listed.clone() });
+            }
+        }
+    }
+
+    /// A link may have led to a file of another name before (`0.log` of a container that was
+    /// started again): adds what may have been made of each name that is known or found here.
+    fn add_through_links(&self, names: &RotatedNames, found: &mut Vec<Listed>) {
+        let name_of =
+            |listed: &Listed| listed.path.file_name().map(|name| name.as_bytes().to_vec());
+        let known = self.known.iter().filter_map(|at| self.files.get(*at)).filter_map(name_of);
+        let mut lives: Vec<Vec<u8>> = known.chain(found.iter().filter_map(name_of)).collect();
+        let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
+        while let Some(live) = lives.pop() {
+            if !seen.insert(live.clone()) {
+                continue;
+            }
+            lives.extend(names.readings(&live).into_iter().map(|reading| reading.live));
+            let before = found.len();
+            self.add_named(&live, None, found);
+            lives.extend(found.iter().skip(before).filter_map(name_of));
+        }
+    }
+}
+
+/// The inode of a regular file, or of the one that a link leads to; nothing for what is neither.
+fn inode_of<D: Disk>(disk: &D, directory: &Path, name: &DirName, near: Inode) -> Option<Inode> {
+    match name.kind {
+        Kind::File => Some(Inode { number: name.number, ..near }),
+        // Whether it may be followed is decided when it is opened.
+        Kind::Link => Some(file::stat_path(disk, &directory.join(&name.name)).ok()?.inode),
+        Kind::Directory | Kind::Other => None,
     }
 }
 
 impl<D: Disk> Tailer<D> {
     /// The regular files in the places of a log that may be generations of it, or hold a content
     /// that has no file.
-    pub(super) fn list_places(&self, live: &Path, listings: &mut Listings) -> Vec<Listed> {
+    pub(super) fn list_places(&self, live: &Path, listings: &mut Listings) -> PlacesLook {
         let mut all: Vec<Listed> = Vec::new();
+        let mut blocked = false;
         for place in self.places_of(live) {
             all.extend(listings.of_log(self, &place));
+            blocked |= listings.unlisted.contains_key(&place.directory);
         }
         all.retain(|listed| *listed.path != *live);
         // Where a file is listed twice its name counts.
@@ -121,7 +192,21 @@ impl<D: Disk> Tailer<D> {
             a.path.as_os_str().cmp(b.path.as_os_str()).then(named(a).cmp(&named(b)))
         });
         all.dedup_by(|a, b| a.path == b.path);
-        all
+        PlacesLook { listed: all, blocked }
+    }
+
+    /// Tells which directories could not be listed, and which can be again.
+    pub(super) fn report_places(&mut self, listings: &Listings) {
+        for (directory, error) in &listings.unlisted {
+            self.trouble(directory, error.clone());
+        }
+        if self.problems.is_empty() {
+            return;
+        }
+        let listed = listings.directories.keys();
+        for directory in listed.filter(|path| !listings.unlisted.contains_key(*path)) {
+            self.recovered(directory);
+        }
     }
 
     /// Where rotated files of a log may lie: beside its name, beside what its name leads to, and

@@ -255,15 +255,33 @@ impl<D: Disk> Tailer<D> {
         match content.loss {
             Loss::Truncated => candidate.modified_nanos <= content.lost_by_nanos,
             Loss::Released | Loss::Stopped | Loss::Vanished | Loss::Finished => {
-                self.by_inode.contains_key(&content.inode) || self.original_is_there(content)
+                self.original_is_there(content)
             }
         }
     }
 
-    /// Whether the directory where a content lay still holds the file that it lay in.
+    /// Whether the file in which a content lay is still there, whatever it holds now. If its inode
+    /// number was given out again it is not.
     fn original_is_there(&self, content: &Remembered) -> bool {
-        let names = content.path.parent().and_then(|directory| self.disk.list(directory).ok());
-        names.is_some_and(|names| names.iter().any(|name| name.number == content.inode.number))
+        let followed = self.by_inode.get(&content.inode).and_then(|key| self.files.get(key));
+        let born = |handle: &D::File| handle.born().ok().flatten();
+        let born_nanos = match followed {
+            Some(file) => file.handle.as_ref().and_then(born),
+            None => match self.file_at(content) {
+                Some(handle) => born(&handle),
+                None => return false,
+            },
+        };
+        !self.is_born_later(born_nanos, content)
+    }
+
+    /// The file in the directory where a content lay that has its inode number.
+    fn file_at(&self, content: &Remembered) -> Option<D::File> {
+        let directory = content.path.parent()?;
+        let mut names = self.disk.list(directory).ok()?.into_iter();
+        let name = names.find(|name| name.number == content.inode.number)?.name;
+        let follow = self.options.pattern.follow_links();
+        self.disk.open(&directory.join(name), follow).ok().map(|(handle, _)| handle)
     }
 
     /// The content without a file that this file holds the beginning of, and the last position up

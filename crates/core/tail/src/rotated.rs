@@ -21,7 +21,35 @@ const WORDS: &[&[u8]] = &[b"old", b"bak", b"backup", b"prev", b"save", b"orig"];
 const SEPARATORS: &[u8] = b".-_";
 
 /// What a tag of digits may have in it besides them: times as in `2026-11-29T10:00:00+01:00`.
-const TAG_MARKS: &[u8] = b".-_:T+Z@";
+const TAG_MARKS: &[u8] = b".-_:T+Z@ ,";
+
+/// Words in a time: `2026-11-29T10`, `2026-W48`, `10-AM`.
+const TIME_WORDS: &[&[u8]] = &[b"T", b"W", b"H", b"AM", b"PM", b"Z", b"UTC", b"GMT"];
+
+/// Those that a time may end with.
+const ENDING_WORDS: &[&[u8]] = &[b"Z", b"H", b"AM", b"PM", b"UTC", b"GMT"];
+
+/// Halves of a day.
+const HALVES: &[&[u8]] = &[b"AM", b"PM"];
+
+const MONTHS: &[&[u8]] = &[
+    b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
+];
+
+const LONG_MONTHS: &[&[u8]] = &[
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"june",
+    b"july",
+    b"august",
+    b"sept",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
 
 /// A number of more digits than this is a date or a time, in digits.
 const INDEX_DIGITS_MAX: usize = 3;
@@ -243,13 +271,72 @@ fn is_tag_byte(byte: u8) -> bool {
 
 /// What a tag says about age; nothing if it is no tag.
 fn rank_of(tag: &[u8]) -> Option<Rank> {
-    if WORDS.iter().any(|word| word.eq_ignore_ascii_case(tag)) {
+    // `out__2026-11-29.log`: some tools separate twice.
+    let start = tag.iter().position(|byte| !SEPARATORS.contains(byte))?;
+    let tag = tag.get(start..)?;
+    if is_word(WORDS, tag) {
         return Some(Rank::Unknown);
     }
-    let tagged = tag.iter().all(|byte| is_tag_byte(*byte))
-        && tag.first().is_some_and(u8::is_ascii_digit)
-        && tag.last().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'Z');
-    tagged.then(|| rank_of_digits(tag))
+    if !tag.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let same_kind = |a: &u8, b: &u8| kind_of(*a) == kind_of(*b) && kind_of(*a) != Kind::Other;
+    let tokens: Vec<&[u8]> = tag.chunk_by(same_kind).collect();
+    let (last, before) = tokens.split_last()?;
+    let plain = before.iter().all(|token| is_part_of_time(token)) && ends_tag(last);
+    plain.then(|| {
+        if is_word(WORDS, last) {
+            return Rank::Unknown;
+        }
+        let halves = tokens.iter().any(|token| is_word(HALVES, token));
+        match rank_of_digits(tag) {
+            // Ten in the evening is not before eleven in the morning.
+            Rank::Date(parts) if halves => Rank::Date(parts.into_iter().take(DATE_PARTS).collect()),
+            rank => rank,
+        }
+    })
+}
+
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Digit,
+    Letter,
+    Other,
+}
+
+fn kind_of(byte: u8) -> Kind {
+    match byte {
+        b'0'..=b'9' => Kind::Digit,
+        b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
+        _ => Kind::Other,
+    }
+}
+
+fn is_word(words: &[&[u8]], token: &[u8]) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(token))
+}
+
+/// Whether a run of digits, a word or a mark may stand in a date, a time or a number.
+fn is_part_of_time(token: &[u8]) -> bool {
+    match token.first() {
+        Some(byte) if byte.is_ascii_digit() => true,
+        Some(byte) if byte.is_ascii_alphabetic() => is_word(TIME_WORDS, token) || is_month(token),
+        Some(byte) => TAG_MARKS.contains(byte),
+        None => false,
+    }
+}
+
+/// Whether a tag may end with this.
+fn ends_tag(token: &[u8]) -> bool {
+    token.first().is_some_and(u8::is_ascii_digit)
+        || is_word(ENDING_WORDS, token)
+        || is_word(WORDS, token)
+        || is_month(token)
+}
+
+fn is_month(token: &[u8]) -> bool {
+    let short = token.get(..3).is_some_and(|short| is_word(MONTHS, short));
+    short && (token.len() == 3 || is_word(LONG_MONTHS, token))
 }
 
 fn rank_of_digits(tag: &[u8]) -> Rank {
