@@ -89,8 +89,8 @@ impl Disk for OsDisk {
         Ok((file, stat))
     }
 
-    /// File systems stamp files with the time of the last tick, which may be 10 ms ago. A file that is
-    /// made after this call never has an earlier stamp.
+    /// File systems stamp files with the time of the last tick, which may be 10 ms ago. A file
+    /// that is made after this call never has an earlier stamp.
     fn now_nanos(&self, _wall_nanos: i128) -> i128 {
         let now = clock_gettime(ClockId::RealtimeCoarse);
         nanos(now.tv_sec.into(), now.tv_nsec.into())

@@ -36,8 +36,8 @@ fn window_emptied_without_a_copy() {
     assert_eq!(scene.counted(name::BYTES_ABANDONED, "file_gone"), lost as u64);
 }
 
-/// Created, renamed out of the pattern and never opened: followed if inotify tells of the rename, or
-/// if the pattern names the log. Missed if it does neither.
+/// Created, renamed out of the pattern and never opened: followed if inotify tells of the rename,
+/// or if the pattern names the log. Missed if it does neither.
 #[test]
 fn window_renamed_out_of_the_pattern_before_it_was_opened() {
     for (pattern, told) in

@@ -39,6 +39,9 @@ use super::test_disk::TestDisk;
 /// How far the clock moves between two steps.
 const TICK: Duration = Duration::from_millis(20);
 
+/// Tests do not depend on how full the disk of the machine is.
+const UNGUARDED: SpaceGuard = SpaceGuard { min_free_percent: 0 };
+
 /// A flow and everything around it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for a test")]
 pub struct World {
@@ -186,8 +189,7 @@ impl World {
             endpoint_down: false,
             acks_per_step: usize::MAX,
             descriptors_max: 1024,
-            // Tests do not depend on how full the disk of the machine is.
-            space: SpaceGuard { min_free_percent: 0 },
+            space: UNGUARDED,
             times: None,
             store_down: false,
             budget: Budget::new(64 * 1024 * 1024, 1),
