@@ -197,14 +197,17 @@ impl<D: Disk> Tailer<D> {
     }
 }
 
-/// Whether a file that equals a followed one can be a copy of it: all of it was read there, and the
-/// original was there before it. A program may write the same again and again.
+/// Whether a file that equals a followed one can be a copy of it: the original was there before it.
+/// A program may write the same again and again. Where births are not known, all of it must have
+/// been read there: in doubt it is repeated.
 fn is_copied_from<F: OpenFile>(
     original: &Tailed<F>,
     candidate: &Candidate<F>,
     born_nanos: Option<i128>,
 ) -> bool {
     let original_born = original.handle.as_ref().and_then(|handle| handle.born().ok().flatten());
-    candidate.stat.size <= original.position.offset
-        && original_born.zip(born_nanos).is_none_or(|(original, copy)| original <= copy)
+    match original_born.zip(born_nanos) {
+        Some((original, copy)) => original <= copy,
+        None => candidate.stat.size <= original.position.offset,
+    }
 }
