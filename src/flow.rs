@@ -37,7 +37,7 @@ use crate::batch::BatchId;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::{Change, store::CommitResult};
-use crate::config::FlowConfig;
+use crate::config::{FlowConfig, Ordering};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
@@ -164,7 +164,7 @@ impl<D: Disk> Flow<D> {
             parts.metrics.records_raw_fallback(reason, 0);
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
-        let in_flight = InFlight::new(parts.config.max_in_flight_requests);
+        let in_flight = InFlight::new(requests_at_a_time(&parts.config));
         Self {
             packer: Packer::new(&parts.config.pack_options(), parts.seed),
             stream: Stream::default(),
@@ -233,7 +233,10 @@ impl<D: Disk> Flow<D> {
         self.pulse.begin(Doing::News, now);
         match message {
             Message::Descriptors(max) => self.tailer.set_descriptors_max(max),
-            Message::Drain => self.draining = true,
+            Message::Drain => {
+                self.draining = true;
+                self.tailer.drain();
+            }
             Message::Look => self.tailer.hint(now),
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
@@ -452,6 +455,15 @@ impl<D: Disk> Flow<D> {
             .flatten()
             .min()
             .unwrap_or(now)
+    }
+}
+
+/// A batch that waits for its turn could overtake the one before it: with `ordering: strict` there
+/// is none.
+fn requests_at_a_time(config: &FlowConfig) -> usize {
+    match config.ordering {
+        Ordering::Relaxed => config.max_in_flight_requests,
+        Ordering::Strict => 1,
     }
 }
 

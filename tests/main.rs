@@ -31,6 +31,7 @@ mod kills;
 mod layers;
 mod live;
 mod operate;
+mod ordering;
 mod packages;
 mod partition_keys;
 mod rewritten;

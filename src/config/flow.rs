@@ -16,8 +16,8 @@ use super::unknown;
 use super::validate::missing_blank;
 use super::written::Written;
 use super::{
-    Destination, Encoding, FlowConfig, InitialPosition, OversizeLine, RetryConfig, RoleConfig,
-    Wire, converters, ignored, network, partition_key,
+    Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
+    RetryConfig, RoleConfig, Wire, converters, ignored, network, partition_key,
 };
 use crate::process::{Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -60,6 +60,9 @@ const OVERSIZE: &[(&str, OversizeLine)] = &[
     ("drop", OversizeLine::Drop),
 ];
 
+const ORDERINGS: &[(&str, Ordering)] =
+    &[("relaxed", Ordering::Relaxed), ("strict", Ordering::Strict)];
+
 const WIRES: &[(&str, Wire)] = &[("auto", Wire::Auto), ("cbor", Wire::Cbor), ("json", Wire::Json)];
 
 /// A checked flow and where its id comes from.
@@ -98,6 +101,7 @@ impl CheckedFlows {
 }
 
 /// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
+#[expect(clippy::too_many_lines, reason = "a line for each key")]
 pub(super) fn flow(
     item: &Node,
     defaults: FlowDefaults<'_>,
@@ -165,6 +169,7 @@ pub(super) fn flow(
         converters: converters::chain(file.data_processing_options, findings),
         retry: retry(&file, findings),
         max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=64, 8),
+        ordering: file.ordering.choice(findings, ORDERINGS, Ordering::Relaxed),
         wire: wire(&file, &bounds, findings),
         scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
         // These come last, so that all other keys are checked although there is no flow.
@@ -172,8 +177,21 @@ pub(super) fn flow(
         pattern: pattern?,
         destination: destination?,
     };
+    warn_of_keys_without_order(&config, file.ordering, findings);
     let written = Written::of(item, defaults);
     Some(CheckedFlow { config, pattern_span, pattern_place, written })
+}
+
+/// With random keys each record has its own: there is no order within a key.
+fn warn_of_keys_without_order(config: &FlowConfig, slot: Slot<'_>, findings: &mut Findings<'_>) {
+    let random = matches!(config.partition_key, PartitionKey::Random);
+    let keyed = matches!(config.destination, Destination::Kinesis { .. });
+    if config.ordering == Ordering::Strict && random && keyed {
+        let message = "'ordering: strict' keeps no order of records with random partition keys";
+        slot.warn(findings, Kind::NoEffect, message.to_owned()).help(
+            "records of one key arrive in order: say with 'partitionKey' which belong together",
+        );
+    }
 }
 
 /// What depends on the kind of destination. If it is unknown, the wider limit holds.

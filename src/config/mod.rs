@@ -213,6 +213,8 @@ pub struct FlowConfig {
     /// How many requests may be unacknowledged at a time, at most. They start at one and open up
     /// only while the network is what holds the flow back.
     pub max_in_flight_requests: usize,
+    /// How far the order of records is kept.
+    pub ordering: Ordering,
     /// The wire encoding.
     pub wire: Wire,
     /// How often the directories are looked at when nothing else says so.
@@ -236,6 +238,7 @@ impl FlowConfig {
             aggregation: self.aggregation,
             compression: self.compression,
             max_record_bytes: self.max_record_bytes,
+            one_of_a_key: self.ordering == Ordering::Strict,
             truncated_record_terminator: &self.truncated_record_terminator,
             converters: &self.converters,
         }
@@ -258,6 +261,15 @@ pub enum Encoding {
     Auto,
     /// The same, and no file is refused.
     Raw,
+}
+
+/// How far the order of records is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ordering {
+    /// They are read in order; what fails is sent again while others go on.
+    Relaxed,
+    /// Of one partition key none arrives before the one in front of it.
+    Strict,
 }
 
 /// Which encoding the request bodies use.

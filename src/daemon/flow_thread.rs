@@ -16,7 +16,7 @@ use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
 use crate::config::site::Service;
-use crate::config::{Destination, Encoding, FlowConfig, InitialPosition};
+use crate::config::{Destination, Encoding, FlowConfig, InitialPosition, Ordering};
 use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::{self, MachineFacts};
@@ -386,6 +386,7 @@ fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOp
         descriptors_max: shared.descriptors_max,
         space: shared.space,
         rotated_names: config.rotated_names.clone(),
+        strict_order: config.ordering == Ordering::Strict,
         earlier: loaded.times.map(earlier),
     }
 }

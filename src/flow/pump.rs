@@ -38,7 +38,7 @@ impl<D: Disk> Flow<D> {
         let mut turns = self.tailer.file_count().max(8);
         while turns > 0 && self.can_take_more() {
             turns -= 1;
-            let Some(key) = self.tailer.next_readable() else { break };
+            let Some(key) = self.tailer.next_readable(now) else { break };
             if self.draining && !self.tailer.is_lost_after_stop(key) {
                 continue;
             }

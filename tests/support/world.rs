@@ -15,8 +15,8 @@ use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint, Life};
 use kinetail::config::{
-    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, OversizeLine,
-    PartitionKey, RetryConfig, Wire,
+    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, Ordering,
+    OversizeLine, PartitionKey, RetryConfig, Wire,
 };
 use kinetail::disk::OsDisk;
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
@@ -95,11 +95,14 @@ pub struct World {
 struct Kept {
     submissions: VecDeque<Submission>,
     commits: VecDeque<(Vec<Change>, u64)>,
+    /// How many batches there were at a time, at most.
+    most: usize,
 }
 
 impl Outlet for Kept {
     fn submit(&mut self, submission: Submission) -> bool {
         self.submissions.push_back(submission);
+        self.most = self.most.max(self.submissions.len());
         true
     }
 
@@ -123,6 +126,7 @@ impl World {
     }
 
     /// The same in a directory of one's own.
+    #[expect(clippy::too_many_lines, reason = "a line for each key of a flow")]
     pub fn within(
         dir: impl Into<Ground>,
         name_pattern: &str,
@@ -162,6 +166,7 @@ impl World {
                 max: Duration::from_secs(10),
             },
             max_in_flight_requests: 4,
+            ordering: Ordering::Relaxed,
             wire: Wire::Json,
             scan_interval: Duration::from_millis(100),
         };
@@ -219,6 +224,7 @@ impl World {
             descriptors_max: self.descriptors_max,
             space: self.space,
             rotated_names: self.config.rotated_names.clone(),
+            strict_order: self.config.ordering == Ordering::Strict,
             earlier: self
                 .times
                 .filter(|_| self.known_flow)
@@ -378,6 +384,11 @@ impl World {
     /// The acknowledged records that a crash at this moment may repeat.
     pub fn unwritten_records(&self) -> &[Vec<u8>] {
         &self.unwritten
+    }
+
+    /// How many batches were in flight at a time since the last start, at most.
+    pub fn most_in_flight(&self) -> usize {
+        self.outlet.most
     }
 
     /// Lets time pass without a step.

@@ -54,6 +54,8 @@ pub(super) struct Room {
     pub(super) records_max: usize,
     /// Bytes that the service counts.
     pub(super) bytes_max: usize,
+    /// No two records of one key, nor of one aggregate's place, may be in it.
+    pub(super) once: bool,
 }
 
 /// Which records go together.
@@ -146,6 +148,8 @@ impl Aggregator {
         let fits = place.is_some_and(|place| self.has_room(place, data));
         match (bucket, place) {
             (Some(_), Some(place)) if fits => return self.add(place, data, sink, room),
+            // No two records of one key are in a batch.
+            (_, Some(_)) if room.once => return false,
             // What comes behind it must not overtake it.
             (_, Some(place)) => self.finish(place, keys, sink),
             _ => {}
@@ -171,6 +175,9 @@ impl Aggregator {
             return true;
         };
         if self.open.len() >= OPEN_MAX {
+            if room.once {
+                return false;
+            }
             self.finish(0, keys, sink);
         }
         let place = self.begin(bucket, keys);

@@ -7,6 +7,7 @@ use kinetail_base::limits;
 
 use super::cut::cut;
 use super::key::{KeyCounts, KeyMaker};
+use super::once::Once;
 use super::sink::Sink;
 use crate::aggregate::{Aggregator, Room};
 use crate::body::{Body, Envelope};
@@ -18,6 +19,7 @@ use crate::{Aggregation, Compression, Destination, PackOptions};
 pub(super) struct Filler {
     envelope: Envelope,
     keys: KeyMaker,
+    once: Option<Once>,
     /// Puts records of the open batch together.
     aggregator: Option<Aggregator>,
     /// It may: consumers find records in aggregates.
@@ -78,6 +80,7 @@ impl Filler {
         Self {
             envelope,
             keys,
+            once: options.one_of_a_key.then(|| Once::new(key_counts)),
             aggregator,
             aggregates: true,
             compression: options.compression,
@@ -154,6 +157,13 @@ impl Filler {
         }
     }
 
+    /// A new batch begins.
+    pub(super) fn next_batch(&mut self) {
+        if let Some(once) = &mut self.once {
+            once.clear();
+        }
+    }
+
     /// Puts the open aggregates into their body.
     pub(super) fn finish(&mut self, body: &mut Body) {
         if let Some(aggregator) = &mut self.aggregator {
@@ -165,6 +175,10 @@ impl Filler {
 
     /// Puts a record into a body.
     pub(super) fn put(&mut self, body: &mut Body, data: &[u8]) -> Put {
+        if self.once.is_some() && self.aggregator.is_some() && body.records() > 0 {
+            // An aggregate is in it: its keys may come again.
+            return Put::NoRoom;
+        }
         let put = if self.aggregator.is_some() && self.aggregates {
             self.put_together(body, data)
         } else {
@@ -185,15 +199,19 @@ impl Filler {
         let data =
             if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
         let counted = compression.bytes_max(data.len()) + key_bytes;
-        if body.records() > 0 && body.counted_bytes() + counted > self.batch_bytes_max {
+        let admitted = self.once.as_ref().is_none_or(|once| once.admits(&key));
+        let fits = body.counted_bytes() + counted <= self.batch_bytes_max;
+        if !admitted || (body.records() > 0 && !fits) {
             return Put::NoRoom;
         }
+        let alone = self.once.as_mut().is_some_and(|once| once.note(&key));
         let mut sink = Sink { body, compression, scratch: &mut self.compressed };
         sink.push(data, &key);
         let used = (sink.records(), sink.counted_bytes());
         // No further record is smaller than its key and its line end.
         let smallest = self.keys.bytes_min(key_bytes) + self.smallest_data;
-        let full = used.0 >= self.batch_records_max || used.1 + smallest > self.batch_bytes_max;
+        let full =
+            alone || used.0 >= self.batch_records_max || used.1 + smallest > self.batch_bytes_max;
         Put::Taken { truncated, full }
     }
 
@@ -208,14 +226,16 @@ impl Filler {
             return Put::NoRoom;
         }
         let used = sink.counted_bytes() + aggregator.counted_bytes();
-        Put::Taken { truncated, full: used + self.smallest_data >= room.bytes_max }
+        let alone = room.once && sink.records() > 0;
+        Put::Taken { truncated, full: alone || used + self.smallest_data >= room.bytes_max }
     }
 
     /// What the batch has room for, before compression.
     fn room(&self) -> Room {
         let frames = self.compression.bytes_max(0) * self.batch_records_max;
         let bytes_max = self.compression.bytes_within(self.batch_bytes_max);
-        Room { records_max: self.batch_records_max, bytes_max: bytes_max.saturating_sub(frames) }
+        let bytes_max = bytes_max.saturating_sub(frames);
+        Room { records_max: self.batch_records_max, bytes_max, once: self.once.is_some() }
     }
 }
 

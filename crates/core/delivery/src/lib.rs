@@ -21,6 +21,7 @@ pub mod gate;
 pub mod hash;
 pub mod key;
 pub mod ledger;
+mod once;
 mod options;
 pub mod pace;
 pub mod pack;

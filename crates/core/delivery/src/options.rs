@@ -104,6 +104,8 @@ pub struct PackOptions<'c> {
     pub compression: Compression,
     /// The greatest length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,
+    /// A batch has no two records of one key, so that one that fails is not overtaken.
+    pub one_of_a_key: bool,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: &'c [u8],
     /// The processing chain, in order; empty means bytes pass untouched.

@@ -162,6 +162,7 @@ impl Packer {
     pub fn close(&mut self) -> Option<(BatchId, OpenBatch)> {
         self.finish_aggregates();
         let batch = self.open.take()?;
+        self.filler.next_batch();
         let id = self.next_batch;
         self.next_batch += 1;
         Some((id, batch))

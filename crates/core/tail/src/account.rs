@@ -37,6 +37,8 @@ impl<D: Disk> Tailer<D> {
         let mut listings = Listings::default();
         for live in self.live_names(snapshot) {
             let newest = self.content_at(&live, snapshot);
+            let before = self.logs.get(&live).and_then(|log| log.newest);
+            self.order.note_live(&live, before, newest);
             let log = self.logs.entry(&live);
             // A crash may have come between following a live file and accounting for its log.
             let same = log.newest == newest && newest.is_some() && self.first_scan_done;

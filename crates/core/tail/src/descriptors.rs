@@ -132,9 +132,10 @@ impl<D: Disk> Tailer<D> {
             .values()
             .filter(|file| may_close(file))
             .map(|file| {
-                let idle = (!file.queued, file.unread_bytes() == 0, file.look_every);
+                let queued = file.queued || self.order.is_parked(file.key);
+                let idle = (!queued, file.unread_bytes() == 0, file.look_every);
                 // What may be a copy is compared again and again.
-                ((file.shadow.is_none(), idle), Closable { key: file.key, queued: file.queued })
+                ((file.shadow.is_none(), idle), Closable { key: file.key, queued })
             })
             .collect();
         open.sort_by_key(|(rank, _)| *rank);

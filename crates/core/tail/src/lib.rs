@@ -28,6 +28,7 @@ mod glob;
 pub mod half;
 mod held;
 pub mod hole;
+mod lineage;
 pub mod links;
 mod log_path;
 mod look;
@@ -35,6 +36,7 @@ pub mod memory;
 #[cfg(any(test, feature = "memory-disk"))]
 pub mod memory_disk;
 pub mod names;
+pub mod order;
 pub mod pattern;
 mod places;
 pub mod problems;

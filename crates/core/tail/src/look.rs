@@ -275,6 +275,7 @@ impl<D: Disk> Tailer<D> {
         self.by_inode.insert(inode, new_key);
         self.changes.push(Change::Save(checkpoint(&file, Position::start())));
         self.files.insert(new_key, file);
+        self.order.arrived.push(new_key);
         self.hot_again(new_key);
         self.grow_head(new_key);
         self.memory.insert(old);

@@ -436,6 +436,7 @@ impl<D: Disk> Tailer<D> {
         self.open_count += 1;
         self.by_inode.insert(file.inode, key);
         self.files.insert(key, file);
+        self.order.arrived.push(key);
         self.hot_again(key);
         if self.files.get(&key).is_some_and(|file| file.unread_bytes() > 0) {
             self.requeue(key);

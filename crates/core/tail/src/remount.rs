@@ -155,6 +155,7 @@ mod tests {
                 descriptors_max: 100,
                 space: SpaceGuard::default(),
                 rotated_names: RotatedNames::default(),
+                strict_order: false,
                 earlier: None,
             };
             // A wall clock far ahead: stamps of the test's files are old enough to be trusted.

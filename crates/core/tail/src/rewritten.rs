@@ -57,6 +57,7 @@ impl<D: Disk> Tailer<D> {
         self.changes.push(Change::Save(checkpoint(&file, position)));
         self.by_inode.insert(file.inode, new_key);
         self.logs.rename(key, new_key);
+        self.order.rename(key, new_key);
         self.files.insert(new_key, file);
         self.hot_again(new_key);
         self.requeue(new_key);

@@ -20,6 +20,7 @@ use super::generations::{Horizon, Logs};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{Loss, Memory, Remembered};
 use super::names::{Renamed, Wanted};
+use super::order::Order;
 use super::pattern::FilePattern;
 use super::problems::Problems;
 use super::rotated::RotatedNames;
@@ -77,6 +78,8 @@ pub struct TailOptions {
     pub space: SpaceGuard,
     /// Which names rotated files get.
     pub rotated_names: RotatedNames,
+    /// Whether a younger generation of a log waits for an older one however long that takes.
+    pub strict_order: bool,
     /// When the flow ran before; `None` at its very first start.
     pub earlier: Option<Earlier>,
 }
@@ -144,6 +147,8 @@ pub struct Tailer<D: Disk> {
     pub(super) hunt: Hunt<D::File>,
     /// What is known of the generations of each live name.
     pub(super) logs: Logs,
+    /// Which generations are read behind which.
+    pub(super) order: Order,
     /// Generations that are found and not read yet.
     pub(super) waiting: BTreeMap<Inode, Waiting>,
     /// Scans in a row that something changed under.
@@ -192,6 +197,8 @@ impl<D: Disk> Tailer<D> {
             let log = logs.entry(&content.path);
             log.newest = log.newest.max(Some(content.key));
         }
+        let mut order = Order::new(next_key);
+        order.arrived.extend(memory.iter().map(|content| content.key));
         Self {
             disk,
             options,
@@ -221,6 +228,7 @@ impl<D: Disk> Tailer<D> {
             renames: VecDeque::new(),
             hunt,
             logs,
+            order,
             waiting,
             unsure_scans: 0,
             next_save: now + SAVE_TIME_EVERY,
@@ -246,6 +254,8 @@ impl<D: Disk> Tailer<D> {
             self.sweep(now);
         }
         self.hunt(now);
+        self.put_in_order();
+        self.keep_order(now);
         self.note_no_match(now.instant);
     }
 
@@ -262,7 +272,10 @@ impl<D: Disk> Tailer<D> {
     }
 
     /// The next file that has something to read; each gets its turn.
-    pub fn next_readable(&mut self) -> Option<FileKey> {
+    pub fn next_readable(&mut self, now: Now) -> Option<FileKey> {
+        if self.queue.is_empty() {
+            self.keep_order(now);
+        }
         while let Some(key) = self.queue.pop_front() {
             if let Some(file) = self.files.get_mut(&key) {
                 file.queued = false;
@@ -277,6 +290,7 @@ impl<D: Disk> Tailer<D> {
         if let Some(file) = self.files.get_mut(&key)
             && !file.queued
             && file.shadow.is_none()
+            && !self.order.park(key)
         {
             file.queued = true;
             self.queue.push_front(key);
@@ -290,6 +304,7 @@ impl<D: Disk> Tailer<D> {
             && file.shadow.is_none()
             && !file.refused
             && !file.undecided
+            && !self.order.park(key)
         {
             file.queued = true;
             self.queue.push_back(key);

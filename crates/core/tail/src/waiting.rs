@@ -56,6 +56,19 @@ impl<D: Disk> Tailer<D> {
         let waiting = Waiting { key, path: path.to_path_buf(), size, left: None };
         self.changes.push(row_of(inode, &waiting));
         self.waiting.insert(inode, waiting);
+        self.order.arrived.push(key);
+    }
+
+    /// Another number for a generation that waits: an older one was found after it.
+    pub(super) fn renumber_waiting(&mut self, key: FileKey) -> Option<FileKey> {
+        let new = self.new_key();
+        let mut waiting = self.waiting.iter_mut();
+        let (inode, waiting) = waiting.find(|(_, waiting)| waiting.key == key)?;
+        waiting.key = new;
+        let row = row_of(*inode, waiting);
+        self.changes.extend([Change::Forget(key), row]);
+        self.order.rename(key, new);
+        Some(new)
     }
 
     /// A generation is read now, or known by another name.

@@ -160,6 +160,7 @@ impl Flow {
             aggregation: Some(self.aggregation),
             compression: self.compression,
             max_record_bytes: 1024 * 1024,
+            one_of_a_key: false,
             truncated_record_terminator: b"\n",
             converters: &[],
         };

@@ -1,0 +1,291 @@
+//! `ordering: strict` against a service that fails in every way: of one key no record arrives
+//! before the one in front of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use kinetail_base::identity::{FileKey, Position};
+use kinetail_records::splitter::Ending;
+use serde_json::Value;
+
+use crate::answer::{Answer, FailedEntry};
+use crate::body::RandomKey;
+use crate::classify::Verdict;
+use crate::delivery::{Delivery, Next};
+use crate::gate::Gate;
+use crate::key::template::{KeyTemplate, MissingKey, Surroundings};
+use crate::ledger::Ledger;
+use crate::pack::{Packer, Source, Stop};
+use crate::{Destination, OversizeLine, PackOptions, PartitionKey, Submission};
+
+/// Keys of the records.
+const KEYS: u64 = 7;
+
+/// Requests of a script.
+const REQUESTS: usize = 10_000;
+
+const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
+
+/// A log with its generations, a flow that reads them oldest first, and a stream.
+struct Script {
+    random: fastrand::Rng,
+    strict: bool,
+    packer: Packer,
+    ledger: Ledger,
+    gate: Gate,
+    /// Generations, the oldest first; the last one is written to.
+    files: Vec<Vec<u8>>,
+    /// Up to where everything is written down, by generation.
+    written: Vec<u64>,
+    /// Up to where everything is read.
+    read: Vec<u64>,
+    lines: u64,
+    requests: usize,
+    kills: usize,
+    /// What arrived: key and number of the line.
+    stream: Vec<(String, u64)>,
+    /// Lines that the service refuses for good.
+    refused: Vec<u64>,
+}
+
+fn packer(strict: bool) -> Packer {
+    let surroundings = Surroundings { host: None, variable: &|_| None };
+    let template = KeyTemplate::parse("{record.k}", None, MissingKey::Random, surroundings);
+    let key = PartitionKey::Template(Arc::new(template.expect("a template")));
+    let destination = Destination::Kinesis { stream: "s".to_owned() };
+    let options = PackOptions {
+        destination: &destination,
+        max_buffer_records: 500,
+        max_buffer_bytes: 1024 * 1024,
+        partition_key: &key,
+        multi_line_start: None,
+        max_line_bytes: 1024,
+        oversize_line: OversizeLine::Truncate,
+        file_footer: None,
+        aggregated_record_bytes: 0,
+        aggregation: None,
+        compression: crate::Compression::None,
+        max_record_bytes: kinetail_base::limits::KINESIS_RECORD_BYTES_MAX,
+        one_of_a_key: strict,
+        truncated_record_terminator: b"\n",
+        converters: &[],
+    };
+    Packer::new(&options, 1)
+}
+
+impl Script {
+    fn new(seed: u64, strict: bool) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            strict,
+            packer: packer(strict),
+            ledger: Ledger::default(),
+            gate: Gate::default(),
+            files: vec![Vec::new()],
+            written: vec![0],
+            read: vec![0],
+            lines: 0,
+            requests: 0,
+            kills: 0,
+            stream: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn write(&mut self) {
+        for _ in 0..self.random.usize(..20) {
+            self.lines += 1;
+            let key = self.random.u64(..KEYS);
+            let line = format!("{{\"k\":\"k{key}\",\"n\":{}}}\n", self.lines);
+            if let Some(live) = self.files.last_mut() {
+                live.extend_from_slice(line.as_bytes());
+            }
+        }
+        if self.random.u8(..6) == 0 {
+            self.files.push(Vec::new());
+            self.written.push(0);
+            self.read.push(0);
+        }
+    }
+
+    /// Takes from the oldest generation that has something, until a batch is full or nothing is
+    /// left.
+    fn fill(&mut self, now: Instant) {
+        for (number, bytes) in self.files.iter().enumerate() {
+            let read = &mut self.read[number];
+            let from = usize::try_from(*read).expect("small");
+            let file = FileKey(number as u64);
+            let source = Source { file, offset: *read, ending: Ending::Open, at_end: false };
+            let taken = self.packer.take(source, &bytes[from..], now);
+            *read += taken.used as u64;
+            if taken.stop == Stop::BatchFull {
+                return;
+            }
+        }
+    }
+
+    /// Sends one batch. `false` if the process dies meanwhile.
+    fn send(&mut self) -> bool {
+        let Some((id, batch)) = self.packer.close() else { return true };
+        self.ledger.open(id, &batch.spans);
+        let mut delivery = Delivery::new(Submission { batch: id, body: batch.body });
+        while let Some(request) = delivery.request() {
+            if self.random.u8(..60) == 0 {
+                // Whether the service got it nobody will know.
+                if self.random.bool() {
+                    self.take(&request.body.bytes, 0);
+                }
+                return false;
+            }
+            self.requests += 1;
+            delivery.on_attempt();
+            self.answer(&mut delivery, &request.body.bytes);
+            if delivery.next(&mut self.gate) == Next::Done {
+                break;
+            }
+        }
+        for record in delivery.into_outcome(std::time::Duration::ZERO).rejected {
+            assert_eq!(record.code, "ValidationException");
+        }
+        for (file, Position { offset, .. }) in self.ledger.acknowledge(id) {
+            self.written[usize::try_from(file.0).expect("small")] = offset;
+            self.ledger.written(file, offset);
+        }
+        assert_eq!(self.ledger.take_settled(), [id], "one batch at a time");
+        true
+    }
+
+    fn answer(&mut self, delivery: &mut Delivery, body: &[u8]) {
+        let bad = |number: &u64| number.is_multiple_of(211);
+        let refused: Vec<u64> =
+            records(body).into_iter().map(|record| record.1).filter(bad).collect();
+        if !refused.is_empty() {
+            self.refused.extend(refused);
+            return delivery.on_refusal("ValidationException", "no", &self.gate);
+        }
+        match self.random.u8(..10) {
+            // Nothing of it arrives.
+            0 => drop(delivery.on_failure(Verdict::Throttled)),
+            // Some of it arrives, and the answer does not.
+            1 => {
+                self.take(body, 30);
+                delivery.on_failure(LOST);
+            }
+            2..5 => {
+                let failed = self.take(body, 40);
+                delivery.on_answer(&Answer { failed, shards: Vec::new() }, || RandomKey::of(0));
+                self.gate.on_accepted();
+            }
+            _ => {
+                self.take(body, 0);
+                delivery.on_answer(&Answer::default(), || RandomKey::of(0));
+                self.gate.on_accepted();
+            }
+        }
+    }
+
+    /// The service takes records, but for this many of a hundred.
+    fn take(&mut self, body: &[u8], failing: u8) -> Vec<FailedEntry> {
+        let mut failed = Vec::new();
+        for (index, record) in records(body).into_iter().enumerate() {
+            if self.random.u8(..100) < failing {
+                let code = "ProvisionedThroughputExceededException".to_owned();
+                failed.push(FailedEntry { index, code, message: String::new() });
+            } else {
+                self.stream.push(record);
+            }
+        }
+        failed
+    }
+
+    fn restart(&mut self) {
+        self.kills += 1;
+        self.packer = packer(self.strict);
+        self.ledger = Ledger::default();
+        self.gate = Gate::default();
+        self.read.clone_from(&self.written);
+    }
+
+    /// Runs the script. Says how many records arrived behind a later one of their key.
+    fn run(mut self) -> usize {
+        let now = some_time();
+        while self.requests < REQUESTS {
+            self.write();
+            self.fill(now);
+            if !self.send() {
+                self.restart();
+            }
+        }
+        while self.read.iter().zip(&self.files).any(|(read, file)| *read < file.len() as u64)
+            || self.packer.open().is_some()
+        {
+            self.fill(now);
+            if !self.send() {
+                self.restart();
+            }
+        }
+        assert!(self.kills > 50 && self.files.len() > 50, "{} kills", self.kills);
+        let mut arrived: Vec<u64> = self.stream.iter().map(|record| record.1).collect();
+        arrived.extend(&self.refused);
+        arrived.sort_unstable();
+        arrived.dedup();
+        assert_eq!(arrived.len() as u64, self.lines, "nothing is lost");
+        inversions(&self.stream)
+    }
+}
+
+fn records(body: &[u8]) -> Vec<(String, u64)> {
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let records = body["Records"].as_array().expect("records");
+    let record = |record: &Value| {
+        let data = base64_simd::STANDARD.decode_to_vec(record["Data"].as_str().expect("data"));
+        let line: Value = serde_json::from_slice(&data.expect("base64")).expect("a line");
+        let key = record["PartitionKey"].as_str().expect("a key").to_owned();
+        (key, line["n"].as_u64().expect("a number"))
+    };
+    records.iter().map(record).collect()
+}
+
+/// Records that came for the first time behind a later one of their key.
+fn inversions(stream: &[(String, u64)]) -> usize {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut inversions = 0;
+    for (key, number) in stream {
+        if !seen.insert(*number) {
+            continue;
+        }
+        let newest = newest.entry(key).or_insert(*number);
+        inversions += usize::from(number < newest);
+        *newest = (*newest).max(*number);
+    }
+    inversions
+}
+
+#[test]
+fn ten_thousand_requests_with_faults_keep_the_order_of_each_key() {
+    assert_eq!(Script::new(1, true).run(), 0);
+}
+
+#[test]
+fn without_strict_the_same_script_does_not() {
+    assert!(Script::new(1, false).run() > 100);
+}
+
+/// Firehose knows no keys: one record is a batch there.
+#[test]
+fn without_keys_a_record_is_a_batch() {
+    let mut once = super::Once::new(false);
+    let key = crate::key::Key::Random(RandomKey::of(1));
+    assert!(once.admits(&key));
+    assert!(once.note(&key), "nothing else has room");
+    assert!(!once.admits(&crate::key::Key::Random(RandomKey::of(2))));
+    once.clear();
+    assert!(once.admits(&key));
+}
+
+#[expect(clippy::disallowed_methods, reason = "no other moment can be made")]
+fn some_time() -> Instant {
+    Instant::now()
+}
