@@ -66,6 +66,7 @@ pub struct Sources {
 pub fn time_to_live(converters: &[ConverterConfig]) -> Option<Duration> {
     let lives = converters.iter().filter_map(|converter| match converter {
         ConverterConfig::AddEc2Metadata { time_to_live, .. } => Some(*time_to_live),
+        ConverterConfig::Step(config) => config.step.facts_live(),
         ConverterConfig::AddBrackets
         | ConverterConfig::AddMetadata { .. }
         | ConverterConfig::CsvToJson { .. }

@@ -42,7 +42,7 @@ use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
-use crate::process::ConvertError;
+use crate::process::{ConvertError, StepCount};
 use crate::send::ledger::Ledger;
 use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -112,6 +112,12 @@ pub struct Flow<D: Disk> {
     window: Window,
     packer: Packer,
     stream: Stream,
+    /// Converters may write where a record is from.
+    names_logs: bool,
+    /// What each converter did with records.
+    step_totals: Vec<(&'static str, StepCount)>,
+    /// The file whose log they were told of last.
+    named: Option<FileKey>,
     ledger: Ledger,
     in_flight: InFlight,
     account: Account,
@@ -168,6 +174,9 @@ impl<D: Disk> Flow<D> {
         Self {
             packer: Packer::new(&parts.config.pack_options(), parts.seed),
             stream: Stream::default(),
+            names_logs: !parts.config.converters.is_empty(),
+            named: None,
+            step_totals: Vec::new(),
             config: parts.config,
             tailer: parts.tailer,
             machine: None,

@@ -105,6 +105,8 @@ struct Flow<'a> {
     files_open: usize,
     problems_total: usize,
     problems: Vec<FileTrouble<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
     files_omitted: usize,
     files: Vec<File>,
 }
@@ -118,6 +120,17 @@ struct Totals {
     records_refused: u64,
     bytes_abandoned: u64,
     retries: u64,
+}
+
+/// What a converter did with records since the flow was started.
+#[derive(Debug, Serialize)]
+struct Step {
+    /// Its place in `dataProcessingOptions`, from 1.
+    #[serde(rename = "step")]
+    place: usize,
+    name: &'static str,
+    skipped: u64,
+    unparsable: u64,
 }
 
 /// Where requests go, and as whom.
@@ -254,6 +267,14 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         files_open: status.files_open,
         problems_total: status.problems_total,
         problems,
+        steps: (status.steps.iter().enumerate())
+            .map(|(place, (name, count))| Step {
+                place: place + 1,
+                name,
+                skipped: count.skipped,
+                unparsable: count.unparsable,
+            })
+            .collect(),
         files_omitted,
         files: files.into_iter().map(file_of).collect(),
     }
@@ -303,6 +324,7 @@ mod tests {
     use super::*;
     use crate::admin::status::tests::{file, snapshot};
     use crate::metrics::destination::Place;
+    use crate::process::StepCount;
 
     fn page(snapshot: &Snapshot) -> Value {
         serde_json::from_str(&render(snapshot).unwrap()).unwrap()
@@ -395,6 +417,7 @@ mod tests {
         let status = Arc::make_mut(&mut snapshot.flows[0].status);
         status.problems = vec![problem("/v/d", Fault::NotRegular)];
         status.problems_total = 1;
+        status.steps = vec![("FILTER", StepCount { skipped: 3, unparsable: 0 })];
         assert_eq!(page(&snapshot)["flows"][0]["health"], "ok", "a directory holds no lines");
         let status = Arc::make_mut(&mut snapshot.flows[0].status);
         status.problems.push(problem("/v/\x1b", Fault::Denied));
@@ -405,6 +428,8 @@ mod tests {
         let reason = flow["reason"].as_str().unwrap();
         assert!(reason.contains("Permission denied") && reason.contains("chmod"), "{reason}");
         assert_eq!(flow["problems_total"], 2);
+        let steps = json!([{"step": 1, "name": "FILTER", "skipped": 3, "unparsable": 0}]);
+        assert_eq!(flow["steps"], steps);
         let second = &flow["problems"][1];
         assert_eq!(second["reason"], "permission_denied");
         assert_eq!(second["since"], "2026-11-18T11:06:20Z");

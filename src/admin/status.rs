@@ -15,6 +15,7 @@ use crate::checkpoint::store::StoreHealth;
 use crate::metrics::destination::DestinationState;
 use crate::metrics::prometheus::Prometheus;
 use crate::metrics::totals::FlowTotals;
+use crate::process::StepCount;
 use crate::send::DestinationHealth;
 use crate::tail::problems::FileProblem;
 
@@ -56,6 +57,8 @@ pub struct FlowStatus {
     pub problems: Vec<FileProblem>,
     /// How many problems there are; `problems` may hold fewer.
     pub problems_total: usize,
+    /// What each converter did with records, if any of them did something that is counted.
+    pub steps: Vec<(&'static str, StepCount)>,
     /// Where its destination is and what happened there last.
     pub destination_state: Arc<DestinationState>,
     /// What it does right now.
@@ -90,6 +93,7 @@ impl FlowStatus {
             totals: FlowTotals::default(),
             problems: Vec::new(),
             problems_total: 0,
+            steps: Vec::new(),
             destination_state: Arc::default(),
             pulse: Arc::new(Pulse::new(now)),
             emit_internal_metrics: false,

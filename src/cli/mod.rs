@@ -15,6 +15,7 @@ mod log_file;
 mod log_place;
 mod logging;
 mod output;
+mod process;
 mod progress;
 mod queue;
 mod reload;
@@ -98,6 +99,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
     Import(import::ImportArgs),
+    /// Show what a flow makes of lines on standard input; sends nothing.
+    Process(process::ProcessArgs),
     /// Have a running kinetail read its configuration again; says what changed, or why not.
     Reload(reload::ReloadArgs),
     /// Follow the files and ship their lines (this is also what happens without a subcommand).
@@ -117,6 +120,8 @@ enum CliError {
     Client(#[from] crate::send::client::ClientError),
     #[error("cannot read the configuration: {0}")]
     Config(#[from] ReadError),
+    #[error("{found} has {wanted:?} as its number or in its id; kinetail check lists the flows")]
+    Flow { wanted: String, found: &'static str },
     #[error(transparent)]
     Parameter(#[from] ParameterError),
     #[error("cannot find out the working directory: {0}")]
@@ -156,6 +161,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Import(args)) => import::run(args),
+        Some(Command::Process(args)) => process::run(args),
         Some(Command::Reload(args)) => reload::run(args),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Sandbox(args)) => serve_sandbox(args),

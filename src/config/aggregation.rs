@@ -88,7 +88,9 @@ fn as_in_java(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) 
         return 0;
     }
     let bytes = slot.count(findings, 0..=FIREHOSE_RECORD_BYTES_MAX as u64, 0);
-    if bytes == 0 || file.multi_line_start_pattern.node().is_none() {
+    if bytes == 0
+        || (file.multi_line_start_pattern.node().is_none() && file.multiline.node().is_none())
+    {
         return bytes;
     }
     let message = format!("'{}' has no effect beside 'multiLineStartPattern'", slot.name());

@@ -13,8 +13,10 @@ use super::file::{
 };
 use super::parse::{Entry, Node, Value};
 use super::slot::Slot;
+use super::steps::{self, Item, Surroundings};
 use super::suggest::nearest;
 use super::unknown::{self, Level};
+use super::validate::Environment;
 use crate::process::{
     ConverterConfig, CsvDelimiter, JsonFormat, JsonValue, LogFormat, Pattern, PatternError,
     compile_match_pattern, matches_nothing,
@@ -51,12 +53,24 @@ const SENT_RAW: &str = "every record is sent as it is, as in the Java agent; put
 const METADATA_TTL_SECONDS: i64 = 3600;
 
 /// The chain, without the items that are wrong.
-pub(super) fn chain(slot: Slot<'_>, findings: &mut Findings<'_>) -> Vec<ConverterConfig> {
+pub(super) fn chain(
+    slot: Slot<'_>,
+    environment: &Environment,
+    findings: &mut Findings<'_>,
+) -> Vec<ConverterConfig> {
     let items = slot.list_or_nothing(findings).unwrap_or_default();
-    items.iter().filter_map(|item| converter(item, slot, findings)).collect()
+    let chain = items.iter().enumerate().filter_map(|(place, item)| {
+        converter(item, slot, Surroundings { environment, place }, findings)
+    });
+    chain.collect()
 }
 
-fn converter(item: &Node, list: Slot<'_>, findings: &mut Findings<'_>) -> Option<ConverterConfig> {
+fn converter(
+    item: &Node,
+    list: Slot<'_>,
+    around: Surroundings<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<ConverterConfig> {
     let Value::Map(entries) = &item.value else {
         let value = findings.quote(item);
         let message = format!("an item of '{}' has to be a map, not {value}", list.name());
@@ -84,8 +98,12 @@ fn converter(item: &Node, list: Slot<'_>, findings: &mut Findings<'_>) -> Option
         "LOGTOJSON" => Some(log_to_json(item, entries, findings)),
         "SINGLELINE" => Some(single_line(entries, findings)),
         other => {
-            refuse(name, other, findings);
-            None
+            let Some(kind) = steps::kind_of(other) else {
+                refuse(name, other, findings);
+                return None;
+            };
+            let item = Item { node: item, entries, around };
+            steps::build(kind, item, findings).map(ConverterConfig::Step)
         }
     }
 }
@@ -100,7 +118,8 @@ fn refuse(name: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
         );
         return;
     }
-    let supported = || CONVERTERS.iter().filter(|(_, here)| *here).map(|(name, _)| *name);
+    let java = || CONVERTERS.iter().filter(|(_, here)| *here).map(|(name, _)| *name);
+    let supported = || java().chain(steps::names());
     let help = match nearest(text, supported()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("write one of {}", supported().collect::<Vec<_>>().join(", ")),
@@ -151,7 +170,7 @@ fn add_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConf
 
 /// A value of any shape. What was written without quotes is a number or a truth value if it looks
 /// like one in JSON. The depth is bounded by the parser of the file.
-fn json_value(node: &Node) -> JsonValue {
+pub(super) fn json_value(node: &Node) -> JsonValue {
     match &node.value {
         Value::List(items) => JsonValue::Array(items.iter().map(json_value).collect()),
         Value::Map(entries) => JsonValue::Object(
@@ -387,13 +406,13 @@ fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names> {
     Some(names)
 }
 
-fn warn_unknown(entries: &[Entry], own: &[&'static str], findings: &mut Findings<'_>) {
+pub(super) fn warn_unknown(entries: &[Entry], own: &[&'static str], findings: &mut Findings<'_>) {
     let keys: Vec<&'static str> = ConverterFile::KEYS.iter().chain(own).copied().collect();
     let level = Level { keys: &keys, ignored: &[], elsewhere: unknown::OUTSIDE_OF_A_CONVERTER };
     unknown::warn(entries, &level, findings);
 }
 
-fn missing<'f, 't>(
+pub(super) fn missing<'f, 't>(
     item: &Node,
     name: &str,
     findings: &'f mut Findings<'t>,

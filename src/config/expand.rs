@@ -29,6 +29,12 @@ impl FromIterator<(String, String)> for Variables {
 }
 
 impl Variables {
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// Those of this process that are text.
     #[must_use]
     pub(super) fn of_process() -> Self {

@@ -4,15 +4,12 @@
 //! the Java agent that do nothing here stand in [`IGNORED_TOP_LEVEL`] and [`IGNORED_FLOW`] with the
 //! reason.
 
-use super::parse::Entry;
-use super::slot::Slot;
-
 macro_rules! mirror {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $key:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(super) struct $name<'a> {
-            $(pub(super) $field: Slot<'a>,)+
+            $(pub(super) $field: $crate::config::slot::Slot<'a>,)+
         }
 
         impl<'a> $name<'a> {
@@ -20,12 +17,14 @@ macro_rules! mirror {
             pub(super) const KEYS: &'static [&'static str] = &[$($key),+];
 
             /// Looks every key up.
-            pub(super) fn of(entries: &'a [Entry]) -> Self {
-                Self { $($field: Slot::find($key, entries),)+ }
+            pub(super) fn of(entries: &'a [$crate::config::parse::Entry]) -> Self {
+                Self { $($field: $crate::config::slot::Slot::find($key, entries),)+ }
             }
         }
     };
 }
+
+pub(super) use mirror;
 
 mirror! {
     /// The whole file.
@@ -104,6 +103,7 @@ mirror! {
         max_record_bytes: "maxRecordBytes",
         multi_line_hold_millis: "multiLineHoldMillis",
         multi_line_start_pattern: "multiLineStartPattern",
+        multiline: "multiline",
         ordering: "ordering",
         oversize_line_policy: "oversizeLinePolicy",
         partial_line_millis: "partialLineMillis",
@@ -213,6 +213,7 @@ pub(super) const OWN: &[&str] = &[
     "memoryBudgetBytes",
     "minFreeDiskPercent",
     "multiLineHoldMillis",
+    "multiline",
     "notify",
     "ordering",
     "oversizeLinePolicy",

@@ -13,13 +13,13 @@ use super::scalar;
 use super::slot::Slot;
 use super::source::Place;
 use super::unknown;
-use super::validate::missing_blank;
+use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
     Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
-    RetryConfig, RoleConfig, Wire, converters, ignored, network, partition_key,
+    RetryConfig, RoleConfig, Wire, converters, ignored, multi_line, network, partition_key,
 };
-use crate::process::{Footer, Impossible, LineStart, PatternError, impossible};
+use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::{FilePattern, PatternError as FilePatternError, is_compressed_name};
@@ -76,6 +76,7 @@ pub(super) struct CheckedFlow {
 /// What a flow has from the main file unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlowDefaults<'c> {
+    pub(super) environment: &'c Environment,
     pub(super) role: Option<&'c RoleConfig>,
     pub(super) follow_links: FollowLinks,
     /// What values are expanded from, if they are.
@@ -101,7 +102,6 @@ impl CheckedFlows {
 }
 
 /// Checks one flow. Nothing comes back if it has no id, that is, no pattern or no destination.
-#[expect(clippy::too_many_lines, reason = "a line for each key")]
 pub(super) fn flow(
     item: &Node,
     defaults: FlowDefaults<'_>,
@@ -120,20 +120,17 @@ pub(super) fn flow(
     let file = FlowFile::of(entries);
     let pattern = excludes(file.exclude_patterns, file_pattern(&file, item, findings), findings);
     let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
-    let pattern = pattern.map(|pattern| pattern.following(follow));
+    let pattern = pattern.map(|p| p.following(follow));
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file, findings);
     let joined = aggregation::of(&file, bounds.firehose, findings);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
+    let (converters, multi_line_start) = records(&file, defaults, findings);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
         aws: network::flow_aws(&file, defaults.role, findings),
-        initial_position: file.initial_position.choice(
-            findings,
-            POSITIONS,
-            InitialPosition::EndOfFile,
-        ),
+        initial_position: position(file.initial_position, findings),
         max_buffer_age: file.max_buffer_age_millis.millis(findings, 10..=900_000, 1_000),
         max_buffer_records: file.max_buffer_size_records.count(
             findings,
@@ -147,7 +144,7 @@ pub(super) fn flow(
         ),
         partition_key: partition_key::of(&file, bounds.firehose, findings),
         rotated_names: rotated::rotated_names(file.rotated_names, findings),
-        multi_line_start: pattern_of(file.multi_line_start_pattern, LineStart::compile, findings),
+        multi_line_start,
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
         partial_line_hold: Some(file.partial_line_millis.millis(findings, 0..=3_600_000, 0))
             .filter(|hold| !hold.is_zero()),
@@ -166,7 +163,7 @@ pub(super) fn flow(
         max_record_bytes_auto: bounds.record_bytes.auto,
         skip_header_lines: file.skip_header_lines.nearest_integer(findings, 0..=JAVA_INT_MAX, 0),
         truncated_record_terminator: terminator(&file, &bounds, findings),
-        converters: converters::chain(file.data_processing_options, findings),
+        converters,
         retry: retry(&file, findings),
         max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=64, 8),
         ordering: file.ordering.choice(findings, ORDERINGS, Ordering::Relaxed),
@@ -192,6 +189,23 @@ fn warn_of_keys_without_order(config: &FlowConfig, slot: Slot<'_>, findings: &mu
             "records of one key arrive in order: say with 'partitionKey' which belong together",
         );
     }
+}
+
+/// Where to begin in files that are there at the first start.
+fn position(slot: Slot<'_>, findings: &mut Findings<'_>) -> InitialPosition {
+    slot.choice(findings, POSITIONS, InitialPosition::EndOfFile)
+}
+
+/// What is done to records, and which lines begin one.
+fn records(
+    file: &FlowFile<'_>,
+    defaults: FlowDefaults<'_>,
+    findings: &mut Findings<'_>,
+) -> (Vec<ConverterConfig>, Option<LineStart>) {
+    let options = file.data_processing_options;
+    let converters = converters::chain(options, defaults.environment, findings);
+    let start = multi_line::start(file, &converters, findings);
+    (converters, start)
 }
 
 /// What depends on the kind of destination. If it is unknown, the wider limit holds.
@@ -501,7 +515,7 @@ fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wi
 }
 
 /// A pattern; the empty string is the same as no key.
-fn pattern_of<T>(
+pub(super) fn pattern_of<T>(
     slot: Slot<'_>,
     compile: impl Fn(&str) -> Result<T, PatternError>,
     findings: &mut Findings<'_>,

@@ -68,7 +68,7 @@ const FOREIGN: &[(&[&str], &str)] = &[
          checkpoints",
     ),
     (
-        &["multiline", "multiline.parser", "multiline.pattern", "multiline_start"],
+        &["multiline.parser", "multiline.pattern", "multiline_start"],
         "another program's key: \"multiLineStartPattern\" of a flow matches the start of a \
          record's first line",
     ),

@@ -20,6 +20,7 @@ mod ignored;
 mod json;
 mod json_grammar;
 mod json_tree;
+mod multi_line;
 mod network;
 mod observability;
 mod parse;
@@ -35,6 +36,7 @@ mod secret;
 pub mod site;
 mod slot;
 mod source;
+mod steps;
 pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
@@ -63,9 +65,10 @@ pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
 pub use self::written::Written;
+use crate::process::splitter::Splitter;
 use kinetail_delivery::PackOptions;
 
-use crate::process::{ConverterConfig, Footer, LineStart};
+use crate::process::{Chain, ConverterConfig, Footer, LineStart};
 use crate::tail::links::FollowLinks;
 use crate::tail::pattern::FilePattern;
 use crate::tail::rotated::RotatedNames;
@@ -222,6 +225,13 @@ pub struct FlowConfig {
 }
 
 impl FlowConfig {
+    /// How its records are told apart.
+    #[must_use]
+    pub fn splitter(&self) -> Splitter {
+        let framing = Chain::new(&self.converters).framing();
+        Splitter::new(self.multi_line_start.clone(), self.max_line_bytes).framed(framing)
+    }
+
     /// What its batches are made by.
     #[must_use]
     pub fn pack_options(&self) -> PackOptions<'_> {

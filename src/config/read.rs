@@ -72,6 +72,7 @@ impl Environment {
             state_directory: std::env::var_os("STATE_DIRECTORY"),
             flow_directory: Some(PathBuf::from(FLOW_DIRECTORY)),
             variables: Variables::of_process(),
+            host: rustix::system::uname().nodename().to_str().ok().map(str::to_owned),
         }
     }
 }

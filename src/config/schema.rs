@@ -66,7 +66,7 @@ pub fn schema() -> Value {
     let shapes = NOTED.take().unwrap_or_default();
     let words = descriptions();
     let about = |key: &str| property(key, &shapes, &words);
-    let converters: Vec<&str> = [
+    let mut converters: Vec<&str> = [
         ConverterFile::KEYS,
         SingleLineFile::KEYS,
         AddEc2MetadataFile::KEYS,
@@ -75,6 +75,7 @@ pub fn schema() -> Value {
         LogToJsonFile::KEYS,
     ]
     .concat();
+    converters.extend(super::steps::keys());
     let mut top = properties(TopLevelFile::KEYS, IGNORED_TOP_LEVEL, &about);
     let mut flow = properties(FlowFile::KEYS, IGNORED_FLOW, &about);
     let converter = object(&properties(&converters, &[], &about), &["optionName"]);

@@ -4,7 +4,7 @@
 
 /// Words in a key, in lower case, that make its value a secret. The misspelt key is meant too.
 const SECRET_WORDS: &[&str] =
-    &["secret", "accesskey", "password", "token", "credential", "externalid"];
+    &["secret", "accesskey", "password", "token", "credential", "externalid", "hashkey"];
 
 /// The name of a secret may be wrong in this many characters.
 const MISSPELT_BY_MAX: usize = 3;

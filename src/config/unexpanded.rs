@@ -8,9 +8,15 @@ use super::parse::{Entry, Node, Value};
 /// Nothing is in a value that has to be replaced: these are regular expressions and plain bytes.
 const PLAIN: &[&str] = &[
     "delimiter",
+    "exclude",
     "fileFooterPattern",
+    "include",
+    "keep",
     "matchPattern",
     "multiLineStartPattern",
+    "multiline",
+    "pattern",
+    "patterns",
     "truncatedRecordTerminator",
 ];
 
@@ -18,8 +24,16 @@ const PLAIN: &[&str] = &[
 const MADE: &[&str] = &["checkpointFile", "log.file"];
 
 /// What may be meant as it stands.
-const FREE: &[&str] =
-    &["cloudwatch.namespace", "customFieldNames", "metadata", "userAgent", "userAgentOverride"];
+const FREE: &[&str] = &[
+    "cloudwatch.namespace",
+    "customFieldNames",
+    "fields",
+    "format",
+    "metadata",
+    "replacement",
+    "userAgent",
+    "userAgentOverride",
+];
 
 /// Something that nothing expands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,8 +55,11 @@ pub struct Environment {
     pub state_directory: Option<OsString>,
     /// Where files lie whose flows are added; [`super::FLOW_DIRECTORY`] but in tests.
     pub flow_directory: Option<PathBuf>,
-    /// The variables that `expandEnvironment: true` takes values from.
+    /// The variables that `expandEnvironment: true` and `{env.NAME}` in a template take values
+    /// from.
     pub variables: Variables,
+    /// What this host is called: `{host}` in a template.
+    pub host: Option<String>,
 }
 
 /// The text of a file. The path is only shown.
@@ -107,6 +110,7 @@ pub fn load_all(
         config(&document.root, alone, environment, &mut checked, &mut findings)
     });
     let defaults = FlowDefaults {
+        environment,
         role: config.as_ref().and_then(|config| config.aws.role.as_ref()),
         follow_links: config
             .as_ref()
@@ -230,7 +234,7 @@ fn config(
     let follow_links = file.follow_links.choice(findings, FOLLOW_LINKS, FollowLinks::default());
     if let Some(items) = flow_items(&file, entries, alone, findings) {
         let role = aws.role.as_ref();
-        let defaults = FlowDefaults { role, follow_links, variables: None };
+        let defaults = FlowDefaults { environment, role, follow_links, variables: None };
         add_flows(items, defaults, checked, findings);
     }
     let days = file.checkpoint_time_to_live_days;

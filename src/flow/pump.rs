@@ -213,8 +213,14 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// Says which log the next records are of, if their partition keys depend on it.
+    /// Says which log the next records are of, if their partition keys or converters depend on it.
     fn name_log(&mut self, key: FileKey) {
+        if self.names_logs
+            && self.named.replace(key) != Some(key)
+            && let Some(path) = self.tailer.log_path(key)
+        {
+            self.packer.set_path(key, &path.to_string_lossy());
+        }
         if !self.packer.knows_log(key)
             && let Some(path) = self.tailer.log_path(key)
         {

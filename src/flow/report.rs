@@ -7,6 +7,7 @@ use super::Flow;
 use super::pump::count;
 use crate::admin::status::{FileStatus, FlowStatus};
 use crate::batch::pack::Counts;
+use crate::process::StepCount;
 use crate::send::Outcome;
 use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
@@ -141,12 +142,29 @@ impl<D: Disk> Flow<D> {
             let path = self.tailer.path_of(file).cloned();
             self.troubles.add_oversize(counts.oversize, policy, path.map(|path| (path, offset)));
         }
+        for (place, count) in counts.steps.iter().enumerate() {
+            self.count_step(place, *count);
+        }
         self.totals.records_parsed += counts.read;
         self.totals.records_transformed += counts.converted;
         self.totals.records_raw += counts.raw.iter().map(|(_, count)| count).sum::<u64>();
         self.totals.records_truncated += counts.truncated;
         let path = self.tailer.file(key).map(|file| &*file.path);
         self.troubles.add(&counts, path);
+    }
+
+    /// Counts what a converter did with records.
+    fn count_step(&mut self, place: usize, count: StepCount) {
+        if count == StepCount::default() {
+            return;
+        }
+        if self.step_totals.is_empty() {
+            let names = self.packer.converters();
+            self.step_totals = names.map(|name| (name, StepCount::default())).collect();
+        }
+        let Some((name, total)) = self.step_totals.get_mut(place) else { return };
+        total.add(count);
+        self.metrics.step_skipped(&format!("{} {name}", place + 1), count.skipped);
     }
 
     /// Counts what became of a batch, and names what the service refused.
@@ -234,6 +252,7 @@ impl<D: Disk> Flow<D> {
             totals: self.totals,
             problems: problems.shown,
             problems_total: problems.total,
+            steps: self.step_totals.clone(),
             destination_state: Arc::clone(&self.metrics.destination),
             pulse: Arc::clone(&self.pulse),
             emit_internal_metrics: self.config.emit_internal_metrics,

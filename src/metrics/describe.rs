@@ -21,6 +21,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     (name::RECORDS_CONVERTED, Counter, Unit::Count, "Records that a converter changed."),
     (name::RECORDS_SKIPPED, Counter, Unit::Count, "Records left out, by reason."),
     (
+        name::STEP_SKIPPED,
+        Counter,
+        Unit::Count,
+        "Records that a converter left out, by its place and name.",
+    ),
+    (
         name::RECORDS_RAW_FALLBACK,
         Counter,
         Unit::Count,

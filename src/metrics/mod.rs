@@ -28,6 +28,8 @@ pub mod name {
     pub const RECORDS_CONVERTED: &str = "kinetail_records_converted_total";
     /// Records left out on purpose or of need (counter; labels `flow`, `reason`).
     pub const RECORDS_SKIPPED: &str = "kinetail_records_skipped_total";
+    /// Records that one converter left out (counter; labels `flow`, `step`).
+    pub const STEP_SKIPPED: &str = "kinetail_step_skipped_total";
     /// Records that a converter could not read and that were sent raw (counter; labels `flow`,
     /// `reason`).
     pub const RECORDS_RAW_FALLBACK: &str = "kinetail_records_raw_fallback_total";
@@ -232,6 +234,14 @@ impl FlowMetrics {
     pub fn records_skipped(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
+    }
+
+    /// Counts records that a converter left out, with its place and its name. Not for the hot path.
+    pub fn step_skipped(&self, step: &str, count: u64) {
+        if count > 0 {
+            counter!(name::STEP_SKIPPED, "flow" => self.flow.clone(), "step" => step.to_owned())
+                .increment(count);
+        }
     }
 
     /// Counts lines that were longer than a line may be. Not for the hot path.

@@ -9,6 +9,8 @@ use super::keys::Keys;
 use crate::config::FlowConfig;
 use crate::config::diagnostics::quote;
 use crate::disk::links;
+use crate::process::splitter::{Ending, Next};
+use crate::process::steps::{COMMENT, FILTERED, HEADER, SAMPLED};
 use crate::process::{Chain, Converted, ConverterConfig};
 
 /// So many files are looked into.
@@ -19,6 +21,9 @@ const BYTES_MAX: u64 = 256 * 1024;
 
 /// So many lines are tried, of all files together.
 const LINES_MAX: usize = 500;
+
+/// Reasons for which steps skip records because somebody wants them to.
+const BY_RULE: [&str; 4] = [COMMENT, FILTERED, HEADER, SAMPLED];
 
 /// What was tried.
 #[derive(Debug, Default)]
@@ -31,6 +36,10 @@ struct Sample {
     converted: usize,
     /// The first record that is not converted: where, what and why.
     first_failure: Option<String>,
+    /// Records that the flow leaves out by a rule.
+    left_out: usize,
+    /// How many files were looked into.
+    files: u64,
     /// The first line of a file that may be a header.
     header: Option<String>,
     /// The partition keys of the records, if they come from a template.
@@ -75,13 +84,15 @@ impl Sample {
         if let Some(keys) = &mut self.keys {
             keys.begin(path);
         }
-        let mut record: Vec<u8> = Vec::new();
-        let mut record_at = 1;
+        chain.set_path(self.files, &path.to_string_lossy());
+        self.files += 1;
+        let mut shown = 0;
         for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             if self.lines >= LINES_MAX {
                 break;
             }
             self.lines += 1;
+            shown += line.len();
             if index < skip {
                 self.header_lines += 1;
                 continue;
@@ -90,19 +101,35 @@ impl Sample {
                 self.header = Some(format!("{}: {}", quote(&path.to_string_lossy()), text(line)));
             }
             let start = flow.multi_line_start.as_ref();
-            let starts = start.map(|start| start.matches(line).unwrap_or(false));
-            self.starts += usize::from(starts == Some(true));
-            if starts != Some(false) {
-                self.convert(path, record_at, &record, chain);
-                record.clear();
-                record_at = index + 1;
-            }
-            record.extend_from_slice(line);
+            self.starts += usize::from(start.is_some_and(|start| start.matches(line) == Ok(true)));
         }
-        self.convert(path, record_at, &record, chain);
+        self.records_of(flow, path, bytes.get(..shown).unwrap_or(bytes), chain);
     }
 
-    fn convert(&mut self, path: &Path, at: usize, record: &[u8], chain: &mut Chain) {
+    /// Tries the records behind the header lines.
+    fn records_of(&mut self, flow: &FlowConfig, path: &Path, bytes: &[u8], chain: &mut Chain) {
+        let splitter = flow.splitter();
+        let header = usize::try_from(flow.skip_header_lines).unwrap_or(usize::MAX);
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(header);
+        let (mut at, mut line) = lines.fold((0, 1), |(at, line), text| (at + text.len(), line + 1));
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = match splitter.next(rest, Ending::Final) {
+                Next::Record { len } | Next::Long { len } | Next::Piece { len } => len,
+                Next::NeedMore | Next::Overlong => rest.len(),
+            };
+            let record = rest.get(..length.max(1)).unwrap_or(rest);
+            self.convert((path, line, at as u64), record, chain);
+            line += memchr::memchr_iter(b'\n', record).count();
+            at += record.len();
+        }
+    }
+
+    fn convert(
+        &mut self,
+        (path, at, offset): (&Path, usize, u64),
+        record: &[u8],
+        chain: &mut Chain,
+    ) {
         if record.is_empty() {
             return;
         }
@@ -111,10 +138,19 @@ impl Sample {
             return take_key(record);
         }
         self.records += 1;
+        chain.set_offset(offset);
         let why = match chain.convert(record) {
             Converted::Record(data) => {
                 take_key(data);
-                self.converted += 1;
+                let (1.., Some(reason)) = chain.take_unparsable() else {
+                    self.converted += 1;
+                    return;
+                };
+                reason
+            }
+            // That is what these steps are for.
+            Converted::Skipped { reason } if BY_RULE.contains(&reason) => {
+                self.left_out += 1;
                 return;
             }
             Converted::Raw { record, converter, reason } => {
@@ -153,12 +189,17 @@ impl Sample {
         }
         if self.records > 0 {
             let (converted, records) = (self.converted, self.records);
-            let word = if converted == 0 { "  error: converters" } else { "  converters" };
-            failures += usize::from(converted == 0);
+            let nothing = converted == 0 && self.left_out < records;
+            let word = if nothing { "  error: converters" } else { "  converters" };
+            failures += usize::from(nothing);
             write!(out, "{word} matched {converted} of {records}")?;
             match &self.first_failure {
                 Some(first) => writeln!(out, ", first that did not: {first}")?,
                 None => writeln!(out)?,
+            }
+            if self.left_out > 0 {
+                let left_out = self.left_out;
+                writeln!(out, "  filters and rules would leave out {left_out} of {records}")?;
             }
         }
         if let Some(keys) = &self.keys {

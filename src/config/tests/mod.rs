@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod converters;
+mod cookbook;
 mod documents;
 mod flow_files;
 mod flows;
@@ -10,6 +11,7 @@ mod partition_key;
 mod places;
 mod secrets;
 mod shipped;
+mod steps;
 mod syntax;
 mod top_level;
 mod unknown_keys;

@@ -16,7 +16,8 @@ use crate::hash::ShardMap;
 use crate::{OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
 use kinetail_records::splitter::{Ending, Next, Splitter};
-use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer};
+use kinetail_records::steps::UNPARSABLE;
+use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer, StepCount};
 
 /// A body larger than this is not kept for the next batch, in bytes.
 const SPARE_BYTES_MAX: usize = 1024 * 1024;
@@ -72,6 +73,8 @@ pub struct Counts {
     pub truncated: u64,
     /// Records left out, by reason.
     pub skipped: Vec<(&'static str, u64)>,
+    /// What each converter did with records, in their order; empty where none did anything.
+    pub steps: Vec<StepCount>,
     /// Records sent without a line end, because their file ended so.
     pub unterminated: u64,
     /// How often something was longer than a line may be.
@@ -111,6 +114,10 @@ pub struct Packer {
     footer: Option<Footer>,
     /// The beginning of a record that was too long.
     long: Vec<u8>,
+    /// How many entries of a stretch of lines are in batches already: they did not all fit.
+    emitted: Option<(FileKey, u64, usize)>,
+    /// The lines of an entry.
+    entry: Vec<u8>,
     open: Option<OpenBatch>,
     /// The memory of a batch that is done, for the next one.
     spare: Option<Body>,
@@ -123,14 +130,18 @@ impl Packer {
     #[must_use]
     pub fn new(options: &PackOptions<'_>, seed: u64) -> Self {
         let filler = Filler::new(options, seed);
+        let chain = Chain::new(options.converters);
         Self {
             // A piece that had to be cut again would lose what is cut off.
             splitter: splitter(options, filler.piece_bytes_max())
-                .aggregating(options.aggregated_record_bytes),
+                .aggregating(options.aggregated_record_bytes)
+                .framed(chain.framing()),
+            emitted: None,
+            entry: Vec::new(),
             filler,
             oversize: options.oversize_line,
             max_line_bytes: options.max_line_bytes,
-            chain: Chain::new(options.converters),
+            chain,
             footer: options.file_footer.cloned(),
             long: Vec::new(),
             open: None,
@@ -234,12 +245,28 @@ impl Packer {
         self.counts.without_metadata += self.chain.take_without_metadata();
         self.counts.not_compared += self.splitter.take_over_limit();
         self.counts.keys = self.filler.take_key_counts();
+        let (unparsable, reason) = self.chain.take_unparsable();
+        if unparsable > 0 {
+            add(&mut self.counts.raw, UNPARSABLE, unparsable);
+            self.counts.raw_reason = reason.or_else(|| self.counts.raw_reason.take());
+        }
+        self.chain.take_step_counts(&mut self.counts.steps);
         std::mem::take(&mut self.counts)
     }
 
     /// Says what time it is, for converters that write it.
     pub fn set_time(&mut self, unix_millis: i64) {
         self.chain.set_time(unix_millis);
+    }
+
+    /// Says which file the next records are of, for converters that write it.
+    pub fn set_path(&mut self, file: FileKey, path: &str) {
+        self.chain.set_path(file.0, path);
+    }
+
+    /// The names of the converters, in order.
+    pub fn converters(&self) -> impl Iterator<Item = &'static str> {
+        self.chain.names()
     }
 
     /// Says what is known about the machine, for converters that write it.
@@ -264,6 +291,7 @@ impl Packer {
         let mut used = 0;
         let stop = loop {
             let rest = bytes.get(used..).unwrap_or_default();
+            self.chain.set_offset(source.offset + used as u64);
             match self.splitter.next(rest, source.ending) {
                 Next::NeedMore => break Stop::NeedMore,
                 Next::Overlong => break Stop::Overlong,
@@ -289,7 +317,8 @@ impl Packer {
                         used += len;
                         break Stop::Footer;
                     }
-                    if !self.append(record, now) {
+                    let at = (source.file, source.offset + used as u64);
+                    if !self.append_entries(at, record, now) {
                         break Stop::BatchFull;
                     }
                     self.counts.unterminated += u64::from(!record.ends_with(b"\n"));
@@ -299,6 +328,38 @@ impl Packer {
         };
         self.cover(source.file, source.offset, used, now);
         Taken { used, stop }
+    }
+
+    /// Appends the entries that some lines are, or the record that they are if entries do not take
+    /// several lines. `false` if there is no room for all of them: those that are in a batch are
+    /// left out the next time.
+    fn append_entries(&mut self, at: (FileKey, u64), lines: &[u8], now: Instant) -> bool {
+        let Some(framing) = self.splitter.framing() else { return self.append(lines, now) };
+        let one_line = memchr::memchr(b'\n', lines).is_none_or(|end| end + 1 == lines.len());
+        if one_line {
+            return self.append(lines, now);
+        }
+        let mut entries = framing.entries(lines);
+        if self.splitter.joins_entries() {
+            entries = vec![entries.concat()];
+        }
+        let before = self.emitted.take().filter(|(file, offset, _)| (*file, *offset) == at);
+        let mut entry = std::mem::take(&mut self.entry);
+        let mut left = None;
+        for (index, ranges) in entries.iter().enumerate().skip(before.map_or(0, |(.., done)| done))
+        {
+            entry.clear();
+            for range in ranges {
+                entry.extend_from_slice(lines.get(range.clone()).unwrap_or_default());
+            }
+            if !self.append(&entry, now) {
+                left = Some((at.0, at.1, index));
+                break;
+            }
+        }
+        self.entry = if entry.capacity() > SPARE_BYTES_MAX { Vec::new() } else { entry };
+        self.emitted = left;
+        left.is_none()
     }
 
     /// Whether a record is the footer of its file, which is left out.
@@ -318,6 +379,7 @@ impl Packer {
     /// Takes one record of `len` bytes, more than a record may have, of which only the first are
     /// at hand; it is cut or left out. Says whether there was room.
     pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
+        self.chain.set_offset(source.offset);
         let taken = self.append_long(source, 0, first, now);
         if taken {
             let covered = usize::try_from(len).unwrap_or(usize::MAX);

@@ -196,6 +196,37 @@ impl Pattern {
     }
 }
 
+/// A pattern for whole texts whose groups have names.
+#[derive(Debug, Clone)]
+pub struct NamedPattern {
+    pattern: Pattern,
+    names: Vec<(String, usize)>,
+}
+
+impl NamedPattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`].
+    pub fn compile(java: &str) -> Result<Self, PatternError> {
+        let tree = parse(java, Flags::default())?;
+        let names = tree.names.clone();
+        Ok(Self { pattern: Pattern::of(tree, Reach::Whole)?, names })
+    }
+
+    /// The pattern.
+    #[must_use]
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// The names, and which groups have them.
+    #[must_use]
+    pub fn names(&self) -> &[(String, usize)] {
+        &self.names
+    }
+}
+
 /// What a compiler error of the `regex` crate says at its end, where the reason is.
 fn last_line(error: &regex::Error) -> String {
     error.to_string().lines().next_back().unwrap_or_default().trim().to_owned()
@@ -203,7 +234,22 @@ fn last_line(error: &regex::Error) -> String {
 
 /// `multiLineStartPattern`: which lines begin a record. Java's `Matcher.lookingAt`, line by line.
 #[derive(Debug, Clone)]
-pub struct LineStart(Pattern);
+pub struct LineStart {
+    starts: Option<Pattern>,
+    continues: Option<Pattern>,
+    ends: Option<Pattern>,
+}
+
+/// Which of the patterns of [`LineStart::rule`] is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RulePart {
+    /// The one for the lines that go on.
+    Continues,
+    /// The one for the last lines.
+    Ends,
+    /// The one for the first lines.
+    Starts,
+}
 
 impl LineStart {
     /// Compiles a pattern.
@@ -211,7 +257,30 @@ impl LineStart {
     /// # Errors
     /// As [`compile_match_pattern`].
     pub fn compile(java: &str) -> Result<Self, PatternError> {
-        Pattern::compile(java, Flags::default(), Reach::Start).map(Self)
+        let starts = Pattern::compile(java, Flags::default(), Reach::Start)?;
+        Ok(Self { starts: Some(starts), continues: None, ends: None })
+    }
+
+    /// Compiles a rule of up to three patterns, each for the start of a line. A line begins a
+    /// record if it matches the first, or does not match the second where that is given; and the
+    /// line behind one that matches the third does.
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`], with the pattern that it is about.
+    pub fn rule(
+        starts: Option<&str>,
+        continues: Option<&str>,
+        ends: Option<&str>,
+    ) -> Result<Self, (RulePart, PatternError)> {
+        let compile = |java: Option<&str>, part: RulePart| {
+            let compiled = java.map(|java| Pattern::compile(java, Flags::default(), Reach::Start));
+            compiled.transpose().map_err(|error| (part, error))
+        };
+        Ok(Self {
+            starts: compile(starts, RulePart::Starts)?,
+            continues: compile(continues, RulePart::Continues)?,
+            ends: compile(ends, RulePart::Ends)?,
+        })
     }
 
     /// Whether a line, given with its line end, begins a record.
@@ -219,13 +288,31 @@ impl LineStart {
     /// # Errors
     /// It would take too long to find out.
     pub fn matches(&self, line: &[u8]) -> Result<bool, OverLimit> {
-        let line = line.get(..LINE_START_BYTES_MAX).unwrap_or(line);
-        let mut decoded = String::new();
-        let text = text::decode(line, &mut decoded);
-        match self.0.engine.worker(text)? {
-            Worker::Linear(regex) => Ok(regex.is_match(text)),
-            Worker::Machine(program) => Machine::default().matches(program, text),
+        if let Some(starts) = &self.starts {
+            let found = looks_like(starts, line)?;
+            if found || self.continues.is_none() {
+                return Ok(found);
+            }
         }
+        self.continues.as_ref().map_or(Ok(false), |pattern| Ok(!looks_like(pattern, line)?))
+    }
+
+    /// Whether a line is the last one of its record. One on which the pattern takes too long is
+    /// not.
+    #[must_use]
+    pub fn ends(&self, line: &[u8]) -> bool {
+        self.ends.as_ref().is_some_and(|ends| looks_like(ends, line).unwrap_or(false))
+    }
+}
+
+/// Whether the start of a line matches.
+fn looks_like(pattern: &Pattern, line: &[u8]) -> Result<bool, OverLimit> {
+    let line = line.get(..LINE_START_BYTES_MAX).unwrap_or(line);
+    let mut decoded = String::new();
+    let text = text::decode(line, &mut decoded);
+    match pattern.engine.worker(text)? {
+        Worker::Linear(regex) => Ok(regex.is_match(text)),
+        Worker::Machine(program) => Machine::default().matches(program, text),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Tree {
     pub(super) node: Node,
     /// How many groups capture.
     pub(super) groups: usize,
+    /// The groups that have names.
+    pub(super) names: Vec<(String, usize)>,
 }
 
 /// The flags that can be set within a pattern.
@@ -62,7 +64,9 @@ pub(super) fn parse(java: &str, flags: Flags) -> Result<Tree, PatternError> {
         parser.at += 1;
         return Err(parser.error("closing parenthesis without an opening one"));
     }
-    Ok(Tree { node, groups: parser.groups })
+    let mut names: Vec<(String, usize)> = parser.names.into_iter().collect();
+    names.sort_by_key(|(_, group)| *group);
+    Ok(Tree { node, groups: parser.groups, names })
 }
 
 /// A character of the pattern.

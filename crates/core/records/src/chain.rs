@@ -8,9 +8,14 @@ use kinetail_java_regex::{OverLimit, text};
 use super::add_ec2_metadata::{AddEc2Metadata, Facts};
 use super::add_metadata::AddMetadata;
 use super::csv_to_json::CsvToJson;
+use super::frame::Framing;
 use super::json_reader::NotAnObject;
 use super::log_to_json::LogToJson;
+use super::record::Record;
 use super::single_line::SingleLine;
+use super::steps::{
+    Context, OnUnparsable, StepConfig, StepCount, Stop, UNPARSABLE, Unparsable, tag,
+};
 use super::{ConverterConfig, add_brackets};
 
 /// A record is skipped because the line does not have the shape of the format or pattern.
@@ -74,7 +79,8 @@ pub enum ConvertError {
 
 impl ConvertError {
     /// Every label.
-    pub const LABELS: [&str; 4] = ["configuration", "not_json", "pattern_steps", "too_large"];
+    pub const LABELS: [&str; 5] =
+        ["configuration", "not_json", "pattern_steps", "too_large", UNPARSABLE];
 
     /// A stable label for the metric.
     #[must_use]
@@ -129,15 +135,16 @@ pub struct Chain {
     /// The record as text, where bytes had to be replaced.
     text: String,
     context: Context,
+    /// The record while steps of our own have it.
+    record: Record,
+    /// What each of the converters did with records, since last asked.
+    counts: Vec<StepCount>,
+    /// Records that a step could not read and left as they were, since last asked.
+    unparsable: u64,
+    /// The newest reason for that.
+    unparsable_reason: Option<String>,
     /// Records that went without the metadata they should have got, since last asked.
     without_metadata: u64,
-}
-
-/// What converters may write beside the record.
-#[derive(Debug, Default)]
-struct Context {
-    unix_millis: i64,
-    facts: Option<Facts>,
 }
 
 /// One converter, ready to work.
@@ -150,6 +157,21 @@ enum Converter {
     LogToJson(LogToJson),
     SendRaw { converter: &'static str, reason: &'static str },
     SingleLine(SingleLine),
+    Step(StepConfig),
+}
+
+/// Is shown what a record is behind a converter, which is given by its place.
+type Watch<'w> = &'w mut dyn FnMut(usize, &[u8]);
+
+/// Where the record is between two converters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// It is what came in.
+    Start,
+    /// A converter wrote it.
+    Output,
+    /// A step has it.
+    Steps,
 }
 
 impl Chain {
@@ -157,6 +179,10 @@ impl Chain {
     #[must_use]
     pub fn new(configs: &[ConverterConfig]) -> Self {
         Self {
+            counts: vec![StepCount::default(); configs.len()],
+            record: Record::default(),
+            unparsable: 0,
+            unparsable_reason: None,
             converters: configs.iter().map(Converter::new).collect(),
             output: Vec::new(),
             input: Vec::new(),
@@ -178,6 +204,7 @@ impl Chain {
 
     /// How many records went without the metadata they should have got, since the last call.
     pub fn take_without_metadata(&mut self) -> u64 {
+        self.without_metadata += self.context.missing.take();
         std::mem::take(&mut self.without_metadata)
     }
 
@@ -187,39 +214,196 @@ impl Chain {
         self.converters.is_empty()
     }
 
+    /// Says which file the next records are of: its number, which no other file has, and the path
+    /// of its log.
+    pub fn set_path(&mut self, file: u64, path: &str) {
+        self.context.origin.set_path(file, path);
+    }
+
+    /// Says where in its file the next record begins.
+    pub fn set_offset(&mut self, offset: u64) {
+        self.context.origin.offset = offset;
+    }
+
+    /// How entries of several lines are found in a file, if the first step puts them together.
+    #[must_use]
+    pub fn framing(&self) -> Option<Framing> {
+        match self.converters.first()? {
+            Converter::Step(config) => config.step.framing(),
+            _ => None,
+        }
+    }
+
+    /// The names of the converters, in order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.converters.iter().map(Converter::name)
+    }
+
+    /// What each converter did with records since the last call, in their order.
+    pub fn take_step_counts(&mut self, into: &mut Vec<StepCount>) {
+        if self.counts.iter().all(|count| *count == StepCount::default()) {
+            return;
+        }
+        into.resize(self.counts.len(), StepCount::default());
+        for (count, total) in self.counts.iter_mut().zip(into) {
+            total.add(std::mem::take(count));
+        }
+    }
+
+    /// How many records went on although a step could not read them, since the last call, and why
+    /// the newest of them.
+    pub fn take_unparsable(&mut self) -> (u64, Option<String>) {
+        (std::mem::take(&mut self.unparsable), self.unparsable_reason.take())
+    }
+
     /// Converts one record, given with its line end.
     pub fn convert<'a>(&'a mut self, record: &'a [u8]) -> Converted<'a> {
+        self.run(record, None)
+    }
+
+    /// Converts one record and shows what it is behind each converter: the place of that, from 0,
+    /// and the bytes.
+    pub fn explain<'a>(&'a mut self, record: &'a [u8], watch: Watch<'_>) -> Converted<'a> {
+        self.run(record, Some(watch))
+    }
+
+    fn run<'a>(&'a mut self, record: &'a [u8], mut watch: Option<Watch<'_>>) -> Converted<'a> {
         self.give_back_large_buffers(record.len());
-        for (index, converter) in self.converters.iter_mut().enumerate() {
-            let bytes = if index == 0 {
-                record
-            } else {
+        let (mut at, mut was_read) = (At::Start, true);
+        for index in 0..self.converters.len() {
+            match self.one(index, record, &mut at, &mut was_read) {
+                Ok(()) => {}
+                Err(Refused::Skip(reason)) => {
+                    self.count(index, StepCount { skipped: 1, unparsable: 0 });
+                    return Converted::Skipped { reason };
+                }
+                Err(Refused::Raw(reason)) => return self.raw(index, record, reason),
+            }
+            if let Some(watch) = &mut watch {
+                watch(index, self.current(at, record));
+            }
+        }
+        self.unparsable += u64::from(!was_read);
+        match at {
+            At::Start => Converted::Record(record),
+            At::Output => Converted::Record(&self.output),
+            At::Steps => Converted::Record(self.record.render()),
+        }
+    }
+
+    /// Runs one converter.
+    fn one(
+        &mut self,
+        index: usize,
+        record: &[u8],
+        at: &mut At,
+        was_read: &mut bool,
+    ) -> Result<(), Refused> {
+        if let Some(Converter::Step(config)) = self.converters.get_mut(index) {
+            match at {
+                At::Start => self.record.load(record),
+                At::Output => self.record.load(&self.output),
+                At::Steps => {}
+            }
+            *at = At::Steps;
+            match config.step.apply(&mut self.record, &self.context) {
+                Ok(()) => return Ok(()),
+                Err(Stop::Skip(reason)) => return Err(Refused::Skip(reason)),
+                Err(Stop::Unparsable(why)) => return self.unparsable(index, why, was_read),
+            }
+        }
+        let bytes = match at {
+            At::Start => record,
+            At::Output => {
                 std::mem::swap(&mut self.input, &mut self.output);
                 &self.input
-            };
-            self.output.clear();
-            let text = text::decode(bytes, &mut self.text);
-            match converter.convert(text, &self.context, &mut self.output) {
-                Ok(Done::Converted) => {}
-                Ok(Done::Unchanged) => {
-                    self.without_metadata += 1;
-                    self.output.extend_from_slice(bytes);
-                }
-                Err(Refused::Skip(reason)) => return Converted::Skipped { reason },
-                Err(Refused::Raw(reason)) => {
-                    return Converted::Raw { record, converter: converter.name(), reason };
-                }
             }
-            let bytes = self.output.len();
-            if bytes > CONVERTED_BYTES_MAX {
-                let reason = ConvertError::TooLarge { bytes };
-                return Converted::Raw { record, converter: converter.name(), reason };
+            At::Steps => self.record.render(),
+        };
+        *at = At::Output;
+        self.output.clear();
+        let Some(converter) = self.converters.get_mut(index) else { return Ok(()) };
+        let text = text::decode(bytes, &mut self.text);
+        match converter.convert(text, &self.context, &mut self.output)? {
+            Done::Converted => {}
+            Done::Unchanged => {
+                self.without_metadata += 1;
+                self.output.extend_from_slice(bytes);
             }
         }
-        if self.converters.is_empty() {
-            return Converted::Record(record);
+        let bytes = self.output.len();
+        if bytes > CONVERTED_BYTES_MAX {
+            return Err(Refused::Raw(ConvertError::TooLarge { bytes }));
         }
-        Converted::Record(&self.output)
+        Ok(())
+    }
+
+    /// Does with a record that a step could not read what its `onUnparsable` says.
+    fn unparsable(
+        &mut self,
+        index: usize,
+        why: Unparsable,
+        was_read: &mut bool,
+    ) -> Result<(), Refused> {
+        let Some(Converter::Step(config)) = self.converters.get(index) else { return Ok(()) };
+        if config.on_unparsable == OnUnparsable::Skip {
+            return Err(Refused::Skip(UNPARSABLE));
+        }
+        let name = config.step.name();
+        let tagged = config.on_unparsable == OnUnparsable::Tag;
+        if *was_read {
+            self.unparsable_reason = Some(format!("{name}: {why}"));
+        }
+        *was_read = false;
+        if tagged {
+            tag(&mut self.record, name, why);
+        }
+        self.count(index, StepCount { skipped: 0, unparsable: 1 });
+        Ok(())
+    }
+
+    /// Counts what a converter did.
+    fn count(&mut self, index: usize, more: StepCount) {
+        if let Some(count) = self.counts.get_mut(index) {
+            count.add(more);
+        }
+    }
+
+    /// The record is sent as it came, but not what is to be redacted.
+    fn raw<'a>(
+        &'a mut self,
+        index: usize,
+        record: &'a [u8],
+        reason: ConvertError,
+    ) -> Converted<'a> {
+        let converter = self.converters.get(index).map_or("", Converter::name);
+        self.count(index, StepCount { skipped: 0, unparsable: 1 });
+        let redacts = |converter: &Converter| match converter {
+            Converter::Step(config) => config.step.redacts(),
+            _ => false,
+        };
+        if !self.converters.iter().any(redacts) {
+            return Converted::Raw { record, converter, reason };
+        }
+        self.record.load(record);
+        for converter in &mut self.converters {
+            if let Converter::Step(config) = converter
+                && config.step.redacts()
+                && config.step.apply(&mut self.record, &self.context).is_err()
+            {
+                debug_assert!(false, "redaction refuses nothing");
+            }
+        }
+        Converted::Raw { record: self.record.render(), converter, reason }
+    }
+
+    /// What the record is right now.
+    fn current<'a>(&'a mut self, at: At, record: &'a [u8]) -> &'a [u8] {
+        match at {
+            At::Start => record,
+            At::Output => &self.output,
+            At::Steps => self.record.render(),
+        }
     }
 
     /// One large record must not hold memory for as long as the flow lives.
@@ -252,6 +436,7 @@ impl Converter {
                 Self::LogToJson(converter.with_null_name(*null_name))
             }
             &ConverterConfig::SendRaw { converter, reason } => Self::SendRaw { converter, reason },
+            ConverterConfig::Step(config) => Self::Step(config.clone()),
             &ConverterConfig::SingleLine { trim, escape_new_line } => {
                 Self::SingleLine(SingleLine { trim, escape_new_line })
             }
@@ -268,6 +453,7 @@ impl Converter {
             Self::LogToJson(_) => "LOGTOJSON",
             Self::SendRaw { converter, .. } => converter,
             Self::SingleLine(_) => "SINGLELINE",
+            Self::Step(config) => config.step.name(),
         }
     }
 
@@ -292,6 +478,8 @@ impl Converter {
                 return Err(Refused::Raw(ConvertError::Configuration(reason)));
             }
             Self::SingleLine(converter) => converter.convert(text, out),
+            // The chain runs them itself.
+            Self::Step(_) => return Ok(Done::Unchanged),
         }
         Ok(Done::Converted)
     }

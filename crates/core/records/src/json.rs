@@ -94,7 +94,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// How many bytes stand before the first one that needs an escape; `None` when none does.
-fn plain_length(text: &[u8]) -> Option<usize> {
+pub(super) fn plain_length(text: &[u8]) -> Option<usize> {
     let (words, tail) = text.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let mask = special_mask(u64::from_le_bytes(*word));

@@ -15,6 +15,12 @@ pub enum NotAnObject {
     /// A value within a value, and so on, too often.
     #[error("its JSON is more than {DEPTH_MAX} values deep")]
     Depth,
+    /// It has bytes that are no text.
+    #[error("it is not UTF-8 at byte {at}")]
+    Encoding {
+        /// The place, from 0.
+        at: usize,
+    },
     /// It is JSON, but begins with something else than an object.
     #[error("it is JSON, but not an object")]
     OtherValue,

@@ -19,12 +19,16 @@ mod add_metadata;
 mod chain;
 mod csv_to_json;
 mod formats;
+mod frame;
 mod json;
 mod json_reader;
 mod log_to_json;
+mod record;
+mod scan_json;
 mod single_line;
 mod split;
 pub mod splitter;
+pub mod steps;
 mod value;
 
 use std::time::Duration;
@@ -32,12 +36,16 @@ use std::time::Duration;
 pub use add_ec2_metadata::Facts;
 pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
 pub use formats::LogFormat;
+pub use frame::Framing;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
 pub use kinetail_java_regex::{
-    Finder, Footer, Impossible, LineStart, Matcher, OverLimit, Pattern, PatternError,
-    compile_match_pattern, compile_search_pattern, impossible, matches_nothing, text::decode,
+    Finder, Footer, Impossible, LineStart, Matcher, NamedPattern, OverLimit, Pattern, PatternError,
+    RulePart, compile_match_pattern, compile_search_pattern, impossible, matches_nothing,
+    text::decode,
 };
+pub use record::{Name, Record};
 pub use split::CsvDelimiter;
+pub use steps::{OnUnparsable, Origin, StepConfig, StepCount};
 pub use value::JsonValue;
 
 /// The configuration of one converter of the chain, validated.
@@ -93,6 +101,8 @@ pub enum ConverterConfig {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A step of our own, which the Java agent does not have.
+    Step(StepConfig),
     /// `SINGLELINE`: the lines of a record joined into one.
     SingleLine {
         /// Spaces and control characters go from both ends of each line; `NO_TRIM` says false.

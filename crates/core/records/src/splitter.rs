@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use memchr::{memchr, memrchr};
 
-use crate::LineStart;
+use crate::{Framing, LineStart};
 
 /// How records are told apart.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Splitter {
     /// A record begins at each line on which this matches at the line's start; `None`: each line
     /// is a record.
     start: Option<LineStart>,
+    /// Entries take several lines, in the way of container runtimes.
+    framing: Option<Framing>,
     /// Lines join into a record of at most this many bytes; 0: each line is a record.
     aggregate_bytes: usize,
     /// Lines on which the pattern would have taken too long, since last asked.
@@ -69,6 +71,7 @@ impl Splitter {
     pub fn new(start: Option<LineStart>, record_bytes_max: usize) -> Self {
         Self {
             start,
+            framing: None,
             aggregate_bytes: 0,
             over_limit: Cell::new(0),
             record_bytes_max,
@@ -82,11 +85,30 @@ impl Splitter {
         Self { in_pieces: true, ..self }
     }
 
+    /// The same, but lines that belong to one entry stay together.
+    #[must_use]
+    pub fn framed(self, framing: Option<Framing>) -> Self {
+        let aggregate_bytes = if framing.is_some() { 0 } else { self.aggregate_bytes };
+        Self { framing, aggregate_bytes, ..self }
+    }
+
+    /// Whether several entries are one record.
+    #[must_use]
+    pub fn joins_entries(&self) -> bool {
+        self.framing.is_some() && self.start.is_some()
+    }
+
+    /// How entries of several lines are told apart, if they are.
+    #[must_use]
+    pub fn framing(&self) -> Option<Framing> {
+        self.framing
+    }
+
     /// Joins whole lines into records of at most this many bytes; a line that is longer is a
     /// record of its own. Multi-line records are not joined.
     #[must_use]
     pub fn aggregating(self, bytes: usize) -> Self {
-        Self { aggregate_bytes: if self.start.is_none() { bytes } else { 0 }, ..self }
+        Self { aggregate_bytes: if self.is_multi_line() { 0 } else { bytes }, ..self }
     }
 
     /// Pieces have at most this many bytes from now on, if there are pieces.
@@ -122,7 +144,7 @@ impl Splitter {
     /// Whether records span lines.
     #[must_use]
     pub fn is_multi_line(&self) -> bool {
-        self.start.is_some()
+        self.start.is_some() || self.framing.is_some()
     }
 
     /// The greatest length of a record, its line end included, in bytes.
@@ -134,12 +156,19 @@ impl Splitter {
     /// The record at the start of `window`.
     #[must_use]
     pub fn next(&self, window: &[u8], ending: Ending) -> Next {
-        let found = match &self.start {
-            None => memchr(b'\n', window).map(|at| at + 1),
-            Some(start) => end_of_multi_line(&|line| self.is_start(start, line), window, ending),
+        let max = self.record_bytes_max;
+        let found = match (&self.start, self.framing) {
+            (None, None) => memchr(b'\n', window).map(|at| at + 1),
+            (None, Some(framing)) => entry(framing, window, ending, max),
+            (Some(start), framing) => {
+                let unit = |rest: &[u8]| match framing {
+                    None => memchr(b'\n', rest).map(|at| at + 1),
+                    Some(framing) => framing.stretch(rest),
+                };
+                end_of_multi_line(&|line| self.is_start(start, line), start, &unit, window, ending)
+            }
         };
         let last = matches!(ending, Ending::Final | Ending::Idle) && !window.is_empty();
-        let max = self.record_bytes_max;
         match found.or_else(|| last.then_some(window.len())) {
             Some(len) if len <= max => Next::Record { len },
             None if window.len() <= max => Next::NeedMore,
@@ -167,18 +196,36 @@ impl Splitter {
     }
 }
 
+/// The lines of one entry, or all whole lines there are where no more of it will come, or where it
+/// is longer than a record may be: then the rest of it is a record of its own.
+fn entry(framing: Framing, window: &[u8], ending: Ending, max: usize) -> Option<usize> {
+    let found = framing.stretch(window).filter(|len| *len <= max);
+    let whole = || {
+        let within = window.get(..max).unwrap_or(window);
+        let given_up = window.len() > max || ending == Ending::Held;
+        memrchr(b'\n', within).filter(|_| given_up).map(|at| at + 1)
+    };
+    found.or_else(whole).or_else(|| framing.stretch(window))
+}
+
 /// A multi-line record ends before the next line that starts one. The first line belongs to the
 /// record whatever it says. As long as more may come only complete lines are judged:
 /// half a line may match or not match by accident.
 fn end_of_multi_line(
     is_start: &impl Fn(&[u8]) -> bool,
+    rule: &LineStart,
+    unit: &impl Fn(&[u8]) -> Option<usize>,
     window: &[u8],
     ending: Ending,
 ) -> Option<usize> {
-    let mut line_start = memchr(b'\n', window)? + 1;
+    let mut line_start = unit(window)?;
+    let mut last_line = window.get(..line_start)?;
     loop {
+        if rule.ends(last_line) {
+            return Some(line_start);
+        }
         let rest = window.get(line_start..)?;
-        let Some(newline) = memchr(b'\n', rest) else {
+        let Some(length) = unit(rest) else {
             // Everything up to here is complete; the next record may begin with what is missing.
             let complete = rest.is_empty();
             // A last line that nobody will complete is judged as it is.
@@ -188,11 +235,12 @@ fn end_of_multi_line(
             }
             return (ending == Ending::Held && complete).then_some(line_start);
         };
-        let line = rest.get(..=newline)?;
+        let line = rest.get(..length)?;
         if is_start(line) {
             return Some(line_start);
         }
-        line_start += newline + 1;
+        line_start += length;
+        last_line = line;
     }
 }
 

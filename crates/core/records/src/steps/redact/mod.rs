@@ -1,0 +1,296 @@
+//! `REDACT`: takes secrets out of records, whatever form the record has.
+//!
+//! Of a text that is JSON each string and each number is searched for itself, with its escapes
+//! undone, so that none hides behind `\u0040`; keys, too. Any other text is searched as it stands.
+//! What overlaps is taken out as one. If a pattern would take too long, all of the string is taken
+//! out: nothing is sent that was not searched. Nothing here tells anybody what it found.
+
+mod find;
+
+use std::fmt;
+use std::ops::Range;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use kinetail_java_regex::{Matcher, Pattern};
+use sha2::Sha256;
+
+pub use self::find::Kind;
+use super::{Context, Step, Stop};
+use crate::json::push_string;
+use crate::record::{Name, Record};
+use crate::scan_json;
+
+/// So many bytes of a hash are written, in hexadecimal digits.
+const HASH_BYTES: usize = 16;
+
+/// The step.
+#[derive(Debug, Clone)]
+pub struct Redact {
+    /// `fields`: only in these members, and all of them where nothing else is asked for.
+    pub fields: Vec<Name>,
+    /// `kinds`.
+    pub kinds: Vec<Kind>,
+    patterns: Vec<Matcher>,
+    /// `with`.
+    pub with: Replacement,
+    found: Vec<Range<usize>>,
+    decoded: Vec<u8>,
+}
+
+/// What takes the place of a secret.
+#[derive(Clone)]
+pub enum Replacement {
+    /// A keyed hash, the same for the same secret.
+    Hash(Vec<u8>),
+    /// Stars, with so many of the last characters left.
+    Mask(usize),
+    /// This text.
+    Text(String),
+}
+
+impl fmt::Debug for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash(_) => f.write_str("Hash(hidden)"),
+            Self::Mask(last) => write!(f, "Mask({last})"),
+            Self::Text(text) => write!(f, "Text({text:?})"),
+        }
+    }
+}
+
+impl Redact {
+    /// A step that looks for these.
+    #[must_use]
+    pub fn new(
+        fields: Vec<Name>,
+        kinds: Vec<Kind>,
+        patterns: &[Pattern],
+        with: Replacement,
+    ) -> Self {
+        let patterns = patterns.iter().map(Matcher::new).collect();
+        Self { fields, kinds, patterns, with, found: Vec::new(), decoded: Vec::new() }
+    }
+
+    /// Whether a value is a secret whatever it is.
+    fn takes_all(&self) -> bool {
+        self.kinds.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Finds what is to be taken out of a text: ranges in order that do not touch.
+    fn search(&mut self, text: &str) {
+        self.found.clear();
+        for kind in &self.kinds {
+            kind.find(text.as_bytes(), &mut self.found);
+        }
+        for pattern in &mut self.patterns {
+            let found = &mut self.found;
+            let searched = pattern.find_each(text, |range| {
+                if !range.is_empty() {
+                    found.push(range);
+                }
+                false
+            });
+            if searched.is_err() {
+                found.clear();
+                found.push(0..text.len());
+                return;
+            }
+        }
+        self.found.sort_unstable_by_key(|range| range.start);
+        self.found.dedup_by(|next, last| {
+            let touches = next.start < last.end;
+            last.end = if touches { last.end.max(next.end) } else { last.end };
+            touches
+        });
+    }
+
+    /// Appends a text without its secrets. Says whether there was one.
+    fn clean(&mut self, text: &str, out: &mut Vec<u8>) -> bool {
+        self.search(text);
+        let mut from = 0;
+        for range in &self.found {
+            out.extend_from_slice(text.as_bytes().get(from..range.start).unwrap_or_default());
+            self.with.write(text.get(range.clone()).unwrap_or_default(), out);
+            from = range.end;
+        }
+        out.extend_from_slice(text.as_bytes().get(from..).unwrap_or_default());
+        !self.found.is_empty()
+    }
+
+    /// Appends a string or a number of JSON without its secrets. Says whether there was one.
+    fn clean_token(&mut self, token: &[u8], out: &mut Vec<u8>) -> bool {
+        let mut decoded = std::mem::take(&mut self.decoded);
+        decoded.clear();
+        if token.first() == Some(&b'"') {
+            scan_json::decode(scan_json::inner(token), &mut decoded);
+        } else {
+            decoded.extend_from_slice(token);
+        }
+        let mut cleaned = Vec::new();
+        let found = self.clean(&String::from_utf8_lossy(&decoded), &mut cleaned);
+        if found {
+            push_string(out, &cleaned);
+        } else {
+            out.extend_from_slice(token);
+        }
+        self.decoded = decoded;
+        found
+    }
+
+    /// Appends a JSON text without the secrets in its strings and numbers.
+    fn clean_json(&mut self, json: &[u8], out: &mut Vec<u8>) -> bool {
+        let (mut at, mut found) = (0, false);
+        while let Some(rest) = json.get(at..).filter(|rest| !rest.is_empty()) {
+            let begins = |byte: &u8| matches!(byte, b'"' | b'-' | b'0'..=b'9');
+            let Some(start) = rest.iter().position(begins).map(|start| at + start) else { break };
+            out.extend_from_slice(json.get(at..start).unwrap_or_default());
+            at = match scan_json::string(json, start) {
+                Ok(end) => end,
+                Err(_) => {
+                    start
+                        + scan_json::number_length(json.get(start..).unwrap_or_default())
+                            .unwrap_or(1)
+                }
+            };
+            found |= self.clean_token(json.get(start..at).unwrap_or_default(), out);
+        }
+        out.extend_from_slice(json.get(at..).unwrap_or_default());
+        found
+    }
+
+    /// Whether there is nothing in a JSON text that has to be looked at token by token.
+    fn is_clean(&mut self, text: &[u8]) -> bool {
+        self.patterns.is_empty() && memchr::memchr(b'\\', text).is_none() && {
+            self.found.clear();
+            let found = &mut self.found;
+            self.kinds.iter().for_each(|kind| kind.find(text, found));
+            found.is_empty()
+        }
+    }
+
+    fn whole(&mut self, record: &mut Record) {
+        let text = record.render();
+        let json = is_json(text);
+        if json && self.is_clean(text) {
+            return;
+        }
+        let mut out = Vec::with_capacity(text.len());
+        let found = if json {
+            let text = text.to_vec();
+            self.clean_json(&text, &mut out)
+        } else {
+            // Bytes that are no text stay as they are, unless something is found.
+            let mut text = String::from_utf8_lossy(text).into_owned();
+            if text.contains("\\u00") {
+                // It may be JSON that is cut off, or in other text.
+                text = without_escapes(&text);
+            }
+            self.clean(&text, &mut out)
+        };
+        if found {
+            record.set_text(|_, text| text.extend_from_slice(&out));
+        }
+    }
+
+    fn field(&mut self, record: &mut Record, index: usize) {
+        let Some(name) = self.fields.get(index).cloned() else { return };
+        record.change(name.text(), &mut |value, out| {
+            if !self.takes_all() {
+                return self.clean_json(value, out);
+            }
+            let mut decoded = Vec::new();
+            if value.first() == Some(&b'"') {
+                scan_json::decode(scan_json::inner(value), &mut decoded);
+            } else {
+                decoded.extend_from_slice(value);
+            }
+            let mut cleaned = Vec::new();
+            self.with.write(&String::from_utf8_lossy(&decoded), &mut cleaned);
+            push_string(out, &cleaned);
+            true
+        });
+    }
+}
+
+/// A text with the characters of ASCII in the place of their escapes.
+fn without_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\u00") {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let digits = escape.get(4..6).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = digits.filter(|byte| matches!(byte, b' '..=b'~'));
+        let length = if byte.is_some() { "\\u0000".len() } else { "\\u00".len() };
+        out.push_str(escape.get(..length).filter(|_| byte.is_none()).unwrap_or_default());
+        out.extend(byte.map(char::from));
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether all of a text is one value of JSON.
+fn is_json(text: &[u8]) -> bool {
+    let start = scan_json::skip_space(text, 0);
+    let begins = matches!(text.get(start), Some(b'{' | b'[' | b'"'));
+    begins
+        && std::str::from_utf8(text).is_ok()
+        && scan_json::value(text, start, 0)
+            .is_ok_and(|end| scan_json::skip_space(text, end) == text.len())
+}
+
+impl Step for Redact {
+    fn name(&self) -> &'static str {
+        "REDACT"
+    }
+
+    fn redacts(&self) -> bool {
+        true
+    }
+
+    fn apply(&mut self, record: &mut Record, _context: &Context) -> Result<(), Stop> {
+        // What has no members is searched as a whole: better too much than too little.
+        if self.fields.is_empty() || record.parse().is_err() {
+            if !self.takes_all() {
+                self.whole(record);
+            }
+            return Ok(());
+        }
+        for index in 0..self.fields.len() {
+            self.field(record, index);
+        }
+        Ok(())
+    }
+
+    fn fresh(&self) -> Box<dyn Step> {
+        Box::new(self.clone())
+    }
+}
+
+impl Replacement {
+    fn write(&self, secret: &str, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Mask(last) => {
+                let chars = secret.chars().count();
+                // One that would stay whole is hidden whole.
+                let shown = if *last < chars { *last } else { 0 };
+                out.resize(out.len() + (chars - shown), b'*');
+                let tail = secret.char_indices().nth(chars - shown).map(|(at, _)| at);
+                let tail = tail.and_then(|at| secret.get(at..)).unwrap_or_default();
+                out.extend_from_slice(tail.as_bytes());
+            }
+            Self::Hash(key) => {
+                // A key of any length does.
+                let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return };
+                mac.update(secret.as_bytes());
+                for byte in mac.finalize().into_bytes().iter().take(HASH_BYTES) {
+                    out.push(DIGITS[usize::from(byte >> 4)]);
+                    out.push(DIGITS[usize::from(byte & 15)]);
+                }
+            }
+        }
+    }
+}

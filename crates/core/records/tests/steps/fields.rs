@@ -1,0 +1,255 @@
+//! `ADDFIELDS`, `RENAMEFIELDS`, `DROPFIELDS` and `KEEPFIELDS`.
+
+use std::sync::Arc;
+
+use kinetail_records::steps::{
+    AddFields, DropFields, Field, FieldValue, KeepFields, Part, Pod, RenameFields,
+};
+use kinetail_records::{ConverterConfig, JsonValue, Name};
+
+use super::{chain, one, run, table};
+
+fn add(fields: Vec<(&str, FieldValue)>, overwrite: bool) -> ConverterConfig {
+    let field = |(name, value)| Field { name: Name::new(name), value };
+    one(AddFields::new(fields.into_iter().map(field).collect(), overwrite))
+}
+
+fn text(text: &str) -> FieldValue {
+    FieldValue::Template(vec![Part::Text(text.to_owned())])
+}
+
+fn part(part: Part) -> FieldValue {
+    FieldValue::Template(vec![part])
+}
+
+fn drop(names: &[&str]) -> ConverterConfig {
+    one(DropFields { fields: names.iter().map(ToString::to_string).collect() })
+}
+
+fn rename(names: &[(&str, &str)]) -> ConverterConfig {
+    let fields = names.iter().map(|(from, to)| ((*from).to_owned(), Name::new(to)));
+    one(RenameFields { fields: fields.collect() })
+}
+
+#[test]
+fn members_are_added_at_the_end_or_over_those_that_are_there() {
+    let number = FieldValue::Fixed(JsonValue::Number("1".to_owned()));
+    table(
+        &[add(vec![("a", text("x\"\n")), ("n", number.clone())], true)],
+        &[
+            ("{}", r#"{"a":"x\"\n","n":1}"#),
+            ("{ }", r#"{"a":"x\"\n","n":1}"#),
+            (r#"{"b":2}"#, r#"{"b":2,"a":"x\"\n","n":1}"#),
+            (r#"{ "b" : [ 1 ] }"#, r#"{"b":[ 1 ],"a":"x\"\n","n":1}"#),
+            (r#"{"a":0,"b":2}"#, r#"{"a":"x\"\n","b":2,"n":1}"#),
+            (r#"{"a":0,"a":1,"b":2}"#, r#"{"a":"x\"\n","b":2,"n":1}"#),
+            (r#"{"\u0061":0}"#, r#"{"\u0061":"x\"\n","n":1}"#),
+            (r#"{"c":{"a":0}}"#, r#"{"c":{"a":0},"a":"x\"\n","n":1}"#),
+            (r#"{"b":1e999}"#, r#"{"b":1e999,"a":"x\"\n","n":1}"#),
+            ("text", "text ? it is not JSON at byte 0"),
+            ("", " ? it is not JSON at byte 1"),
+            ("[1]", "[1] ? it is JSON, but not an object"),
+        ],
+    );
+    table(
+        &[add(vec![("a", text("x")), ("n", number)], false)],
+        &[
+            (r#"{"a":0}"#, r#"{"a":0,"n":1}"#),
+            (r#"{"a":0,"a":1}"#, r#"{"a":0,"a":1,"n":1}"#),
+            (r#"{"n":null,"a":1}"#, r#"{"n":null,"a":1}"#),
+        ],
+    );
+}
+
+#[test]
+fn templates_say_where_a_record_is_from() {
+    let mixed = FieldValue::Template(vec![
+        Part::Text("at ".to_owned()),
+        Part::Offset,
+        Part::Text(" of ".to_owned()),
+        Part::File,
+    ]);
+    let configs = [add(
+        vec![
+            ("offset", part(Part::Offset)),
+            ("file", part(Part::File)),
+            ("path", part(Part::Path)),
+            ("third", part(Part::PathPart(3))),
+            ("ninth", part(Part::PathPart(9))),
+            ("time", part(Part::Time)),
+            ("mixed", mixed),
+            ("gone", part(Part::Unknown)),
+        ],
+        true,
+    )];
+    let mut chain = chain(&configs);
+    chain.set_offset(77);
+    assert_eq!(
+        run(&mut chain, b"{}\n"),
+        concat!(
+            r#"{"offset":77,"file":"web.log","path":"/var/log/app/web.log","third":"app","#,
+            r#""time":"2026-11-29T14:00:00.500Z","mixed":"at 77 of web.log"}"#,
+            "\n"
+        )
+    );
+    assert_eq!(chain.take_without_metadata(), 1);
+}
+
+#[test]
+fn the_machine_is_known_or_is_left_out() {
+    let configs = [add(
+        vec![
+            ("id", part(Part::Ec2("instanceId".to_owned()))),
+            ("team", part(Part::Ec2("tags.team".to_owned()))),
+            ("tags", part(Part::Ec2("tags".to_owned()))),
+            ("none", part(Part::Ec2("tags.none".to_owned()))),
+        ],
+        true,
+    )];
+    let mut chain = chain(&configs);
+    assert_eq!(run(&mut chain, b"{\"a\":1}\n"), "{\"a\":1}\n");
+    let string = |text: &str| JsonValue::String(text.to_owned());
+    chain.set_facts(Some(Arc::new(vec![
+        ("instanceId".to_owned(), string("i-1")),
+        ("tags".to_owned(), JsonValue::Object(vec![("team".to_owned(), string("web"))])),
+    ])));
+    assert_eq!(
+        run(&mut chain, b"{}\n"),
+        "{\"id\":\"i-1\",\"team\":\"web\",\"tags\":{\"team\":\"web\"}}\n"
+    );
+    assert_eq!(chain.take_without_metadata(), 2);
+}
+
+#[test]
+fn the_path_of_a_containers_log_says_whose_it_is() {
+    let all = [Pod::Namespace, Pod::Pod, Pod::Container, Pod::Uid];
+    let fields = ["n", "p", "c", "u"].into_iter().zip(all);
+    let configs = [add(fields.map(|(name, what)| (name, part(Part::K8s(what)))).collect(), true)];
+    for (path, want) in [
+        (
+            "/var/log/containers/web-7f9_prod_nginx-0123456789abcdef.log",
+            r#"{"n":"prod","p":"web-7f9","c":"nginx"}"#,
+        ),
+        (
+            "/var/log/containers/web_prod_side-car-0123.log",
+            r#"{"n":"prod","p":"web","c":"side-car"}"#,
+        ),
+        (
+            "/var/log/pods/prod_web-7f9_aa-bb/nginx/0.log",
+            r#"{"n":"prod","p":"web-7f9","c":"nginx","u":"aa-bb"}"#,
+        ),
+        (
+            "/var/log/pods/prod_web-7f9_aa-bb/nginx/0.log.20261129-100000",
+            r#"{"n":"prod","p":"web-7f9","c":"nginx","u":"aa-bb"}"#,
+        ),
+        ("/var/log/app.log", "{}"),
+        ("/var/log/containers/odd.log", "{}"),
+        ("/var/log/containers/.log", "{}"),
+        ("/x", "{}"),
+    ] {
+        let mut chain = chain(&configs);
+        chain.set_path(1, path);
+        assert_eq!(run(&mut chain, b"{}\n"), format!("{want}\n"), "{path}");
+    }
+}
+
+#[test]
+fn members_are_dropped_wherever_they_are() {
+    table(
+        &[drop(&["a", "b.c", "x.y.z"])],
+        &[
+            ("{}", "{}"),
+            ("{ }", "{ }"),
+            (r#"{"a":1}"#, "{}"),
+            (r#"{ "d" : 1 }"#, r#"{ "d" : 1 }"#),
+            (r#"{"a":1,"d":2}"#, r#"{"d":2}"#),
+            (r#"{"d":2,"a":1}"#, r#"{"d":2}"#),
+            (r#"{"d":2,"a":1,"e":3}"#, r#"{"d":2,"e":3}"#),
+            (r#"{"a":1,"a":2}"#, "{}"),
+            (r#"{"\u0061":1,"b":2}"#, r#"{"b":2}"#),
+            (r#"{"A":1}"#, r#"{"A":1}"#),
+            (r#"{"d":{"a":1}}"#, r#"{"d":{"a":1}}"#),
+            (r#"{"b":{"c":1}}"#, r#"{"b":{}}"#),
+            (r#"{"b":{"c":1,"d":2}}"#, r#"{"b":{"d":2}}"#),
+            (r#"{"b":{ "d" : 2 , "c" : 1 }}"#, r#"{"b":{"d" : 2}}"#),
+            (r#"{"b.c":1,"b":{"c":1}}"#, r#"{"b":{"c":1}}"#),
+            (r#"{"b":[{"c":1}]}"#, r#"{"b":[{"c":1}]}"#),
+            (r#"{"b":"c"}"#, r#"{"b":"c"}"#),
+            (r#"{"x":{"y":{"z":1,"w":2}}}"#, r#"{"x":{"y":{"w":2}}}"#),
+            (r#"{"x":{"y.z":1,"v":3}}"#, r#"{"x":{"v":3}}"#),
+            (r#"{"x":{"y":1}}"#, r#"{"x":{"y":1}}"#),
+            (r#"{"n":1E400,"a":0}"#, r#"{"n":1E400}"#),
+            (r#"{"n":"\u00e9\/","a":0}"#, r#"{"n":"\u00e9\/"}"#),
+            ("{\"a\":1}\r", "{}\r"),
+            ("text", "text ? it is not JSON at byte 0"),
+            ("", " ? it is not JSON at byte 1"),
+            (r#"["a"]"#, r#"["a"] ? it is JSON, but not an object"#),
+        ],
+    );
+}
+
+#[test]
+fn members_are_renamed_where_they_stand() {
+    table(
+        &[rename(&[("a", "b"), ("h.s", "status"), ("x", "y")])],
+        &[
+            ("{}", "{}"),
+            (r#"{"a":1}"#, r#"{"b":1}"#),
+            (r#"{ "a" : 1 , "c" : 2 }"#, r#"{"b":1,"c":2}"#),
+            (r#"{"c":0,"a":1,"d":2}"#, r#"{"c":0,"b":1,"d":2}"#),
+            (r#"{"a":1,"b":2}"#, r#"{"b":1}"#),
+            (r#"{"b":2,"a":1}"#, r#"{"b":1}"#),
+            (r#"{"b":2}"#, r#"{"b":2}"#),
+            (r#"{"a":1,"a":2}"#, r#"{"b":2}"#),
+            (r#"{"\u0061":1}"#, r#"{"b":1}"#),
+            (r#"{"h":{"s":200,"t":1}}"#, r#"{"h":{"t":1},"status":200}"#),
+            (r#"{"h":{"s":200}}"#, r#"{"h":{},"status":200}"#),
+            (r#"{"h.s":1}"#, r#"{"status":1}"#),
+            (r#"{"status":9,"h":{"s":{"k":1}}}"#, r#"{"status":{"k":1},"h":{}}"#),
+            (r#"{"h":"s"}"#, r#"{"h":"s"}"#),
+            (r#"{"x":1,"a":2}"#, r#"{"y":1,"b":2}"#),
+            (r#"{"y":1,"x":2,"a":3,"b":4}"#, r#"{"y":2,"b":3}"#),
+            (r#"{"a":{"a":1}}"#, r#"{"b":{"a":1}}"#),
+            (r#"{"a":[1, 2]}"#, r#"{"b":[1, 2]}"#),
+            (r#"{"a":"\u0041"}"#, r#"{"b":"\u0041"}"#),
+            (r#"{"a":123456789012345678901234567890}"#, r#"{"b":123456789012345678901234567890}"#),
+            (r#"{"a":null}"#, r#"{"b":null}"#),
+            (r#"{"A":1}"#, r#"{"A":1}"#),
+            ("text", "text ? it is not JSON at byte 0"),
+            ("", " ? it is not JSON at byte 1"),
+            ("[]", "[] ? it is JSON, but not an object"),
+            ("{\"a\":1}\r", "{\"b\":1}\r"),
+        ],
+    );
+    table(
+        &[rename(&[("a", "b"), ("b", "a")])],
+        &[(r#"{"a":1}"#, r#"{"a":1}"#), (r#"{"b":1}"#, r#"{"a":1}"#)],
+    );
+    table(&[rename(&[("a", "a")])], &[(r#"{ "a" : 1 }"#, r#"{ "a" : 1 }"#)]);
+}
+
+#[test]
+fn only_what_is_listed_is_kept() {
+    let keep = |names: &[&str]| {
+        one(KeepFields { fields: names.iter().map(ToString::to_string).collect() })
+    };
+    table(
+        &[keep(&["a", "b.c"])],
+        &[
+            ("{}", "{}"),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+            (r#"{ "a" : 1 }"#, r#"{ "a" : 1 }"#),
+            (r#"{"a":1,"b":2}"#, r#"{"a":1}"#),
+            (r#"{"b":2,"a":1,"c":3}"#, r#"{"a":1}"#),
+            (r#"{"b":2}"#, "{}"),
+            (r#"{"a":1,"a":2,"b":0}"#, r#"{"a":1,"a":2}"#),
+            (r#"{"\u0061":1,"b":0}"#, r#"{"\u0061":1}"#),
+            (r#"{"b.c":1,"b":{"c":2}}"#, r#"{"b.c":1}"#),
+            (r#"{"a":{"x":1},"d":0}"#, r#"{"a":{"x":1}}"#),
+            (r#"{"d":{"a":1}}"#, "{}"),
+            ("text", "text ? it is not JSON at byte 0"),
+            ("[]", "[] ? it is JSON, but not an object"),
+        ],
+    );
+    table(&[keep(&[])], &[(r#"{"a":1}"#, "{}")]);
+}

@@ -1,0 +1,359 @@
+//! `PARSELOG`: lines that the programs of Debian 12 wrote for odd clients (see `lines`), and lines
+//! of the manuals of those that only AWS and Windows run.
+
+use kinetail_records::steps::{Parse, ParseLog, ReadyFormat};
+use kinetail_records::{Chain, ConverterConfig};
+use serde_json::Value;
+
+use super::{chain, one, run, table};
+
+fn log(format: ReadyFormat) -> ConverterConfig {
+    one(Parse::new(ParseLog::new(format), None, format.types()))
+}
+
+/// Each line of a file as an object. Lines that are not read are explained by a text in them.
+fn all(format: ReadyFormat, lines: &[u8], explained: &[&str]) -> Vec<Value> {
+    let mut chain = chain(&[log(format)]);
+    let mut objects = Vec::new();
+    let mut count = 0;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        count += 1;
+        let out = run(&mut chain, line);
+        let (record, why) = out.split_once("? ").unwrap_or((out.as_str(), ""));
+        if out.contains("? it is of another format") {
+            assert!(explained.iter().any(|known| record.contains(known)), "{record} {why}");
+            continue;
+        }
+        let object: Value =
+            serde_json::from_str(&out).unwrap_or_else(|error| panic!("{out}: {error}"));
+        objects.push(object);
+    }
+    assert!(objects.len() * 100 >= count * 99, "{} of {count}", objects.len());
+    objects
+}
+
+fn find<'v>(objects: &'v [Value], key: &str, want: &str) -> &'v Value {
+    objects
+        .iter()
+        .find(|object| object[key] == want)
+        .unwrap_or_else(|| panic!("no {key} is {want}"))
+}
+
+#[test]
+fn nginx() {
+    let lines = include_bytes!("lines/nginx.log");
+    let objects = all(ReadyFormat::Nginx, lines, &[]);
+    for object in &objects {
+        assert!(object["status"].is_u64() && object["bytes"].is_u64(), "{object}");
+        assert!(["127.0.0.1", "::1"].contains(&object["client"].as_str().unwrap()), "{object}");
+        assert_eq!(object["time"].as_str().unwrap().len(), 26);
+    }
+    for user in ["joe@example.com", "CORP\\joe", "two words", "quo\"te", "br[ack]et"] {
+        find(&objects, "user", user);
+    }
+    let quoted = find(&objects, "agent", "Mozilla/5.0 (X11; Linux x86_64) \"quoted\" agent");
+    assert!(quoted["path"].is_string());
+    find(&objects, "agent", "caf\u{E9} \u{20AC}");
+    find(&objects, "agent", "tab\there");
+    find(&objects, "path", "/ [29/Nov/2026:10:00:00 +0000] \"GET /fake HTTP/1.1\" 200 1");
+    assert!(objects.iter().any(|object| object["request"].is_null()));
+    let main = all(ReadyFormat::Nginx, include_bytes!("lines/nginx_main.log"), &[]);
+    find(&main, "forwardedFor", "10.0.0.1, 10.0.0.2");
+    let errors = all(ReadyFormat::NginxError, include_bytes!("lines/nginx_error.log"), &[]);
+    assert!(errors.iter().all(|error| error["pid"].is_u64() && error["severity"].is_string()));
+    assert!(errors.iter().any(|error| error["connection"].is_u64()));
+}
+
+#[test]
+fn apache() {
+    for lines in [
+        &include_bytes!("lines/apache_combined.log")[..],
+        include_bytes!("lines/apache_common.log"),
+        include_bytes!("lines/apache_vhost.log"),
+    ] {
+        let objects = all(ReadyFormat::Apache, lines, &[]);
+        for object in &objects {
+            let client = object["client"].as_str().unwrap();
+            assert!(["127.0.0.1", "::1"].contains(&client), "{object}");
+            assert!(object["status"].is_u64(), "{object}");
+        }
+        find(&objects, "user", "two words");
+        find(&objects, "user", "CORP\\joe");
+        find(&objects, "path", "/\"quote\"");
+    }
+    let virtual_hosts = all(ReadyFormat::Apache, include_bytes!("lines/apache_vhost.log"), &[]);
+    assert!(virtual_hosts.iter().all(|object| object["virtualHost"] == "localhost:80"));
+    let errors = all(ReadyFormat::ApacheError, include_bytes!("lines/apache_error.log"), &[]);
+    assert!(errors.iter().all(|error| error["pid"].is_u64() && error["module"].is_string()));
+    assert!(
+        errors
+            .iter()
+            .any(|error| error["client"].as_str().is_some_and(|c| c.starts_with("127.0.0.1:")))
+    );
+    table(
+        &[log(ReadyFormat::ApacheError)],
+        &[
+            (
+                "[Wed Oct 11 14:32:52 2000] [error] [client 127.0.0.1] msg",
+                concat!(
+                    r#"{"time":"Wed Oct 11 14:32:52 2000","module":null,"severity"#,
+                    r#"":"error","pid":null,"tid":null,"client":"127.0.0.1","mess"#,
+                    r#"age":"msg"}"#,
+                ),
+            ),
+            (
+                "[Wed Oct 11 14:32:52.1 2000] [:error] [pid 7] [client ::1:80] [x] y",
+                concat!(
+                    r#"{"time":"Wed Oct 11 14:32:52.1 2000","module":null,"severi"#,
+                    r#"ty":"error","pid":7,"tid":null,"client":"::1:80","message""#,
+                    r#":"[x] y"}"#,
+                ),
+            ),
+            ("no", "no ? it is of another format from byte 0 on"),
+            ("", " ? it is of another format from byte 0 on"),
+            ("[a", "[a ? it is of another format from byte 1 on"),
+        ],
+    );
+}
+
+#[test]
+fn haproxy() {
+    let objects = all(
+        ReadyFormat::HaProxy,
+        include_bytes!("lines/haproxy.log"),
+        &["Connect from", "Proxy ", "has no server", "Server ", "backend "],
+    );
+    find(&objects, "server", "nginx");
+    find(&objects, "server", "<NOSRV>");
+    find(&objects, "termination", "PR--");
+    let bad = find(&objects, "request", "<BADREQ>");
+    assert!(bad["method"].is_null());
+    let plain = find(&objects, "frontend", "tcp-in");
+    assert!(plain["bytes"].is_u64() && plain.get("status").is_none(), "{plain}");
+    table(
+        &[log(ReadyFormat::HaProxy)],
+        &[
+            (
+                concat!(
+                    "10.0.0.1:34549 [15/Oct/2003:15:19:06.103] frt/f2: Connection",
+                    " error during SSL handshake",
+                ),
+                concat!(
+                    r#"{"client":"10.0.0.1","port":34549,"time":"15/Oct/2003:15:1"#,
+                    r#"9:06.103","frontend":"frt","bind":"f2","message":"Connecti"#,
+                    r#"on error during SSL handshake"}"#,
+                ),
+            ),
+            (
+                concat!(
+                    "::1:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/",
+                    "0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GE",
+                    "T /cut",
+                ),
+                concat!(
+                    r#"{"client":"::1","port":33317,"time":"06/Feb/2009:12:14:14."#,
+                    r#"655","frontend":"http-in","backend":"static","server":"srv"#,
+                    r#"1","timers":"10/0/30/69/109","status":200,"bytes":2750,"re"#,
+                    r#"questCookie":null,"responseCookie":null,"termination":"---"#,
+                    r#"-","connections":"1/1/1/1/0","queues":"0/0","headers":"{1w"#,
+                    r#"t.eu} {}","request":"GET /cut"}"#,
+                ),
+            ),
+            ("x", "x ? it is of another format from byte 1 on"),
+        ],
+    );
+}
+
+#[test]
+fn syslog() {
+    let objects = all(ReadyFormat::Syslog, include_bytes!("lines/syslog.log"), &[]);
+    for (program, pid) in [
+        ("sshd(pam_unix)", 1.into()),
+        ("kernel", 0.into()),
+        ("(systemd)", 5.into()),
+        ("getty@tty1", 77.into()),
+        ("app", Value::Null),
+        ("postfix/smtpd", 99.into()),
+        ("java-app.jar", 1.into()),
+    ] {
+        assert_eq!(find(&objects, "program", program)["pid"], pid, "{program}");
+    }
+    find(&objects, "message", "{\"a\":\"b: c\"}");
+    find(&objects, "message", "[   12.345678] usb 1-1: new");
+    find(&objects, "message", "no colon here");
+    let file = all(ReadyFormat::Syslog, include_bytes!("lines/syslog_file.log"), &[]);
+    assert!(file.iter().all(|object| object["time"].as_str().unwrap().starts_with("2026-11-29T")));
+    let protocol = all(ReadyFormat::Syslog5424, include_bytes!("lines/syslog5424.log"), &[]);
+    assert!(protocol.iter().all(|object| object["severity"].is_string()));
+    find(&protocol, "program", "haproxy");
+    table(
+        &[log(ReadyFormat::Syslog)],
+        &[
+            (
+                "<34>Oct  9 22:33:20 h su: 'su root' failed",
+                concat!(
+                    r#"{"facility":4,"severity":"crit","time":"Oct  9 22:33:20",""#,
+                    r#"host":"h","program":"su","pid":null,"message":"'su root' f"#,
+                    r#"ailed"}"#,
+                ),
+            ),
+            (
+                "Oct 9 22:33:20 h last message repeated 2 times",
+                concat!(
+                    r#"{"time":"Oct 9 22:33:20","host":"h","program":null,"pid":n"#,
+                    r#"ull,"message":"last message repeated 2 times"}"#,
+                ),
+            ),
+            (
+                "2026-11-29T10:00:00+0200 h p[9]: m\r",
+                concat!(
+                    r#"{"time":"2026-11-29T10:00:00+0200","host":"h","program":"p"#,
+                    r#"","pid":9,"message":"m"}"#,
+                ),
+            ),
+            (
+                "<999>Oct 9 22:33:20 h p: m",
+                "<999>Oct 9 22:33:20 h p: m ? it is of another format from byte 0 on",
+            ),
+            ("hello world again", "hello world again ? it is of another format from byte 0 on"),
+            ("", " ? it is of another format from byte 0 on"),
+        ],
+    );
+}
+
+#[test]
+fn syslog_of_rfc_5424() {
+    table(
+        &[log(ReadyFormat::Syslog5424)],
+        &[
+            (
+                concat!(
+                    r#"<165>1 2003-10-11T22:14:15.003Z h app 7 ID47 [a@1 k="v \"q"#,
+                    r#"\" \] \\" l="2"][b] text"#,
+                ),
+                concat!(
+                    r#"{"facility":20,"severity":"notice","time":"2003-10-11T22:1"#,
+                    r#"4:15.003Z","host":"h","program":"app","pid":7,"messageId":"#,
+                    r#""ID47","data":{"a@1":{"k":"v \"q\" ] \\","l":"2"},"b":{}},"#,
+                    r#""message":"text"}"#,
+                ),
+            ),
+            (
+                "<34>1 - - - - - - \u{FEFF}caf\u{E9}",
+                concat!(
+                    "{\"facility\":4,\"severity\":\"crit\",\"time\":null,\"host\"",
+                    ":null,\"program\":null,\"pid\":null,\"messageId\":null,\"mes",
+                    "sage\":\"caf\u{E9}\"}",
+                ),
+            ),
+            (
+                "<34>1 - - - - - -",
+                concat!(
+                    r#"{"facility":4,"severity":"crit","time":null,"host":null,"p"#,
+                    r#"rogram":null,"pid":null,"messageId":null,"message":""}"#,
+                ),
+            ),
+            ("<34>2 - - - - - - x", "<34>2 - - - - - - x ? it is of another format from byte 4 on"),
+            (
+                "<34>1 - - - - - [a x",
+                "<34>1 - - - - - [a x ? it is of another format from byte 19 on",
+            ),
+        ],
+    );
+}
+
+const ALB_LINE: &str = concat!(
+    r#"h2 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 10.0.1"#,
+    r#".252:48160 10.0.0.66:9000 0.000 0.002 0.000 200 - 5 257 "GET https://10.0."#,
+    r#"2.105:773/a?b=%22c%22 HTTP/2.0" "Moz (x; y) 1" ECDHE-RSA-AES128-GCM-SHA256"#,
+    r#" TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/m"#,
+    r#"y-targets/73e2d6bc24d8a067 "Root=1-58337327-72bd00b0343d75b906739c42" "-" "#,
+    r#""-" 1 2018-07-02T22:22:48.364000Z "redirect" "https://example.com:80/" "-""#,
+    r#" "10.0.0.66:9000" "200" "-" "-" TID_x new"#,
+);
+
+#[test]
+fn logs_of_aws() {
+    let mut chain: Chain = chain(&[log(ReadyFormat::Alb)]);
+    let object: Value = serde_json::from_str(&run(&mut chain, ALB_LINE.as_bytes())).unwrap();
+    assert_eq!(object["targetProcessingTime"].to_string(), "0.002");
+    assert_eq!((&object["status"], &object["targetStatus"]), (&200.into(), &Value::Null));
+    assert_eq!(object["path"], "https://10.0.2.105:773/a?b=%22c%22");
+    assert_eq!(object["agent"], "Moz (x; y) 1");
+    assert_eq!(object["connectionTraceId"], "TID_x");
+    assert_eq!(object["column31"], "new");
+    let s3 = concat!(
+        "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be amzn-s3-demo-bucket1 ",
+        "[06/Feb/2019:00:00:38 +0000] 192.0.2.3 arn:aws:iam::123456789012:user/x ",
+        "3E57427F3EXAMPLE REST.GET.OBJECT a%2520b \"GET /amzn-s3-demo-bucket1/a%20b?x HTTP/1.1\" ",
+        "200 - 113 1000 7 - \"-\" \"S3Console/0.4 (q) x\" - ",
+        "s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/ SigV4 ",
+        "ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com ",
+        "TLSV1.2 - -\n",
+    );
+    let mut chain = super::chain(&[log(ReadyFormat::S3)]);
+    let object: Value = serde_json::from_str(&run(&mut chain, s3.as_bytes())).unwrap();
+    assert_eq!(object["time"], "06/Feb/2019:00:00:38 +0000");
+    assert_eq!(object["agent"], "S3Console/0.4 (q) x");
+    assert_eq!((&object["bytes"], &object["turnAroundTime"]), (&113.into(), &Value::Null));
+    assert_eq!(object["tlsVersion"], "TLSV1.2");
+    table(
+        &[log(ReadyFormat::S3)],
+        &[
+            ("a b c", "a b c ? it is of another format from byte 4 on"),
+            ("", " ? it is of another format from byte 0 on"),
+        ],
+    );
+}
+
+#[test]
+fn fields_lines_say_what_follows() {
+    let mut chain = chain(&[log(ReadyFormat::W3c)]);
+    chain.set_path(7, "/u_ex.log");
+    let line = "2026-11-29 10:00:00 10.0.0.1 GET /a q=1 443 - ::1 Mozilla/5.0+(x) - 200 0 0 15\r\n";
+    let object: Value = serde_json::from_str(&run(&mut chain, line.as_bytes())).unwrap();
+    assert_eq!((&object["sc-status"], &object["cs-username"]), (&200.into(), &Value::Null));
+    for line in ["#Software: IIS 10\r\n", "#Version: 1.0\n", "#Fields: date c-ip sc-status\r\n"] {
+        assert_eq!(run(&mut chain, line.as_bytes()), "skipped: comment");
+    }
+    assert_eq!(
+        run(&mut chain, b"2026-11-29 ::1 404\r\n"),
+        "{\"date\":\"2026-11-29\",\"c-ip\":\"::1\",\"sc-status\":404}\n"
+    );
+    assert_eq!(
+        run(&mut chain, b"2026-11-29 ::1\n"),
+        "2026-11-29 ::1\n? it has not as many columns as #Fields has names"
+    );
+    // Another file has its own.
+    chain.set_path(8, "/u_ex2.log");
+    assert!(run(&mut chain, line.as_bytes()).starts_with("{\"date\""));
+    let mut chain = super::chain(&[log(ReadyFormat::CloudFront)]);
+    let line = concat!(
+        "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.24\tGET\td111111abcdef8.cloudfr",
+        "ont.net\t/index.html\t200\t-\tMozilla/5.0%20(x)\t-\t-\tHit\tSOX4xwn4XV6Q",
+        "4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td111111abcdef8.cloudfront.",
+        "net\thttps\t23\t0.001\t-\tTLSv1.2\tECDHE-RSA-AES128-GCM-SHA256\tHit\tHTT",
+        "P/2.0\t-\t-\t11040\t0.001\tHit\ttext/html\t78\t-\t-\n",
+    );
+    let object: Value = serde_json::from_str(&run(&mut chain, line.as_bytes())).unwrap();
+    assert_eq!(
+        (&object["sc-status"], &object["time-taken"].to_string()),
+        (&200.into(), &"0.001".to_owned())
+    );
+}
+
+#[test]
+fn an_entry_of_the_journal() {
+    table(
+        &[log(ReadyFormat::JournalExport)],
+        &[
+            (
+                "__CURSOR=s=1;i=2\n_PID=7\nPRIORITY=6\nMESSAGE=a=b \"q\"\n",
+                r#"{"__CURSOR":"s=1;i=2","_PID":7,"PRIORITY":6,"MESSAGE":"a=b \"q\""}"#,
+            ),
+            ("", " ? it does not match"),
+            ("no", "no ? no key=value at byte 0"),
+            ("a=1", "a=1 ? no key=value at byte 0"),
+        ],
+    );
+}

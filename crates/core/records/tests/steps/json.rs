@@ -1,0 +1,115 @@
+//! `PARSEJSON`, and what is kept of JSON that nobody touches.
+
+use kinetail_records::steps::ParseJson;
+use kinetail_records::{ConverterConfig, Name, OnUnparsable};
+
+use super::{chain, one, run, table, with};
+
+fn parse() -> ConverterConfig {
+    one(ParseJson { field: None })
+}
+
+#[test]
+fn objects_are_written_as_they_came() {
+    let deep = format!("{}1{}", "{\"a\":".repeat(64), "}".repeat(64));
+    let lists = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
+    let huge = format!("{{\"n\":{}.{}e-{}}}", "9".repeat(5_000), "1".repeat(5_000), "7".repeat(50));
+    for text in [
+        "{}",
+        "{ }",
+        " {\t\"a\" : 1 , \"b\" : [ 1 , { } , [ ] ] } ",
+        r#"{"a":1,"a":2,"a":{"a":3}}"#,
+        r#"{"a":"\u0061\/\"\\\b\f\n\r\t\ud83d\ude00\ud800"}"#,
+        r#"{"":""," ":null}"#,
+        r#"{"n":-0,"m":1E400,"k":1.50,"l":0.1e-7,"x":123456789012345678901234567890}"#,
+        r#"{"t":true,"f":false,"z":null}"#,
+        "{\"é\":\"\u{1F600}\u{2028}\u{7F}\"}",
+        &deep,
+        &lists,
+        &huge,
+    ] {
+        for end in ["", "\n", "\r\n", " \n\n"] {
+            let input = format!("{text}{end}");
+            assert_eq!(run(&mut chain(&[parse()]), input.as_bytes()), input);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_object_goes_on_and_is_counted() {
+    let deep = format!("{}1{}", "{\"a\":".repeat(65), "}".repeat(65));
+    let deep_want = format!("{deep} ? its JSON is more than 64 values deep");
+    table(
+        &[parse()],
+        &[
+            ("", " ? it is not JSON at byte 1"),
+            ("text", "text ? it is not JSON at byte 0"),
+            ("[1]", "[1] ? it is JSON, but not an object"),
+            ("1", "1 ? it is JSON, but not an object"),
+            ("\"a\"", "\"a\" ? it is JSON, but not an object"),
+            ("null", "null ? it is JSON, but not an object"),
+            ("{", "{ ? it is not JSON at byte 2"),
+            ("{\"a\":1", "{\"a\":1 ? it is not JSON at byte 7"),
+            ("{\"a\":1,}", "{\"a\":1,} ? it is not JSON at byte 7"),
+            ("{\"a\" 1}", "{\"a\" 1} ? it is not JSON at byte 5"),
+            ("{a:1}", "{a:1} ? it is not JSON at byte 1"),
+            ("{'a':1}", "{'a':1} ? it is not JSON at byte 1"),
+            ("{\"a\":01}", "{\"a\":01} ? it is not JSON at byte 6"),
+            ("{\"a\":1.}", "{\"a\":1.} ? it is not JSON at byte 5"),
+            ("{\"a\":.5}", "{\"a\":.5} ? it is not JSON at byte 5"),
+            ("{\"a\":+1}", "{\"a\":+1} ? it is not JSON at byte 5"),
+            ("{\"a\":NaN}", "{\"a\":NaN} ? it is not JSON at byte 5"),
+            ("{\"a\":nul}", "{\"a\":nul} ? it is not JSON at byte 5"),
+            ("{\"a\":\"\t\"}", "{\"a\":\"\t\"} ? it is not JSON at byte 6"),
+            ("{\"a\":\"\\x\"}", "{\"a\":\"\\x\"} ? it is not JSON at byte 6"),
+            ("{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12g4\"} ? it is not JSON at byte 6"),
+            ("{\"a\":[1,2}", "{\"a\":[1,2} ? it is not JSON at byte 9"),
+            ("{\"a\":[}]}", "{\"a\":[}]} ? it is not JSON at byte 6"),
+            ("{} {}", "{} {} ? it is not JSON at byte 3"),
+            ("{}x", "{}x ? it is not JSON at byte 2"),
+            ("// a\n{}", "// a\n{} ? it is not JSON at byte 0"),
+            ("\u{FEFF}{}", "\u{FEFF}{} ? it is not JSON at byte 0"),
+            (&deep, &deep_want),
+        ],
+    );
+    let lists = format!("{{\"a\":{}", "[".repeat(1_000_000));
+    assert!(run(&mut chain(&[parse()]), lists.as_bytes()).ends_with("64 values deep"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_kept() {
+    let mut chain = chain(&[parse()]);
+    let record = b"{\"a\":\"\xFF\"}\n";
+    let kinetail_records::Converted::Record(out) = chain.convert(record) else { panic!() };
+    assert_eq!(out, record);
+    let (count, why) = chain.take_unparsable();
+    assert_eq!((count, why.as_deref()), (1, Some("PARSEJSON: it is not UTF-8 at byte 6")));
+}
+
+#[test]
+fn on_unparsable_skips_or_tags() {
+    let step = || ParseJson { field: None };
+    table(&[with(step(), OnUnparsable::Skip)], &[("x", "skipped: unparsable"), ("{}", "{}")]);
+    table(
+        &[with(step(), OnUnparsable::Tag)],
+        &[(
+            "a \"b\"",
+            "{\"message\":\"a \\\"b\\\"\",\"unparsable\":\"PARSEJSON: it is not JSON at byte 0\"} \
+             ? it is not JSON at byte 0",
+        )],
+    );
+}
+
+#[test]
+fn the_members_of_an_object_in_a_member_take_its_place() {
+    table(
+        &[one(ParseJson { field: Some(Name::new("log")) })],
+        &[
+            (r#"{"t":1,"log":"{\"a\":\"\\u00e9\",\"t\":2}"}"#, r#"{"t":2,"a":"\u00e9"}"#),
+            (r#"{"log":{"a":1},"b":2}"#, r#"{"b":2,"a":1}"#),
+            (r#"{"log":"no"}"#, "{\"log\":\"no\"} ? it is not JSON at byte 0"),
+            (r#"{"log":7}"#, "{\"log\":7} ? it is JSON, but not an object"),
+            (r#"{"b":2}"#, "{\"b\":2} ? it is JSON, but not an object"),
+        ],
+    );
+}

@@ -1,0 +1,233 @@
+//! `kinetail process`: what a flow makes of lines on standard input. Reads no file of the flow and
+//! sends nothing.
+//!
+//! Records go to standard output as they would be sent; what is skipped and what could not be read
+//! is told on standard error, with the number of its line.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::configuration::{self, ConfigArgs};
+use super::{CliError, output};
+use crate::config::FlowConfig;
+use crate::process::splitter::{Ending, Next, Splitter};
+use crate::process::{Chain, Converted, StepCount};
+use crate::shown::Escaped;
+
+/// So many bytes are read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// So many characters of a record are shown behind a step.
+const SHOWN_CHARS_MAX: usize = 2_000;
+
+/// Options of `process`.
+#[derive(Debug, Args)]
+pub(super) struct ProcessArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The flow whose steps are tried: its number in the configuration, from 1, its id, or a part
+    /// of it.
+    #[arg(short, long, value_name = "FLOW", default_value = "1")]
+    flow: String,
+    /// Show on standard error what each step makes of each record.
+    #[arg(long)]
+    explain: bool,
+    /// The path of the file that the lines are taken to be from.
+    #[arg(long, value_name = "PATH", default_value = "/dev/stdin")]
+    path: String,
+}
+
+/// Takes lines from standard input and writes records.
+pub(super) fn run(args: &ProcessArgs) -> Result<ExitCode, CliError> {
+    let config = configuration::load(&args.config)?.config;
+    let flow = find(&config.flows, &args.flow)?;
+    let mut process = Process::new(flow, args);
+    let mut input = io::stdin().lock();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut notes = io::stderr().lock();
+    let result = process.all(&mut input, &mut out, &mut notes).and_then(|()| out.flush());
+    output::or_closed(result)?;
+    output::or_closed(process.sum_up(&mut notes))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The flow with this number or id, or the only one whose id has this in it.
+fn find<'c>(flows: &'c [FlowConfig], wanted: &str) -> Result<&'c FlowConfig, CliError> {
+    if let Some(flow) = flows.iter().find(|flow| flow.id == wanted) {
+        return Ok(flow);
+    }
+    let number = wanted.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    if let Some(flow) = number.and_then(|place| flows.get(place)) {
+        return Ok(flow);
+    }
+    let mut like = flows.iter().filter(|flow| flow.id.contains(wanted));
+    match (like.next(), like.next()) {
+        (Some(flow), None) => Ok(flow),
+        (None, _) => Err(CliError::Flow { wanted: wanted.to_owned(), found: "no flow" }),
+        (Some(_), Some(_)) => {
+            Err(CliError::Flow { wanted: wanted.to_owned(), found: "more than one flow" })
+        }
+    }
+}
+
+struct Process {
+    chain: Chain,
+    splitter: Splitter,
+    names: Vec<&'static str>,
+    explain: bool,
+    /// The number of the line that the next record begins with.
+    line: u64,
+    offset: u64,
+    skip_lines: u64,
+    records: u64,
+    written: u64,
+}
+
+impl Process {
+    fn new(flow: &FlowConfig, args: &ProcessArgs) -> Self {
+        let mut chain = Chain::new(&flow.converters);
+        chain.set_path(0, &args.path);
+        let now = jiff::Timestamp::now().as_millisecond();
+        chain.set_time(now);
+        Self {
+            names: chain.names().collect(),
+            splitter: flow.splitter(),
+            chain,
+            explain: args.explain,
+            line: 1,
+            offset: 0,
+            skip_lines: flow.skip_header_lines,
+            records: 0,
+            written: 0,
+        }
+    }
+
+    fn all(
+        &mut self,
+        input: &mut dyn Read,
+        out: &mut dyn Write,
+        notes: &mut dyn Write,
+    ) -> io::Result<()> {
+        let (mut held, mut start) = (Vec::new(), 0);
+        loop {
+            let before = held.len();
+            held.resize(before + READ_BYTES, 0);
+            let read = input.read(held.get_mut(before..).unwrap_or_default())?;
+            held.truncate(before + read);
+            let ending = if read == 0 { Ending::Final } else { Ending::Open };
+            loop {
+                let rest = held.get(start..).unwrap_or_default();
+                let length = match self.splitter.next(rest, ending) {
+                    Next::Record { len } | Next::Long { len } | Next::Piece { len } => len,
+                    Next::Overlong if read == 0 => rest.len(),
+                    Next::NeedMore | Next::Overlong => break,
+                };
+                let record = rest.get(..length).unwrap_or_default();
+                if self.line <= self.skip_lines {
+                    writeln!(notes, "line {}: skipped (header)", self.line)?;
+                } else {
+                    self.one(record, out, notes)?;
+                }
+                self.line += memchr::memchr_iter(b'\n', record).count() as u64;
+                self.offset += length as u64;
+                start += length;
+            }
+            held.drain(..start);
+            start = 0;
+            if read == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn one(&mut self, record: &[u8], out: &mut dyn Write, notes: &mut dyn Write) -> io::Result<()> {
+        let (line, names) = (self.line, &self.names);
+        self.records += 1;
+        self.chain.set_offset(self.offset);
+        let mut steps = Vec::new();
+        let mut before = record.to_vec();
+        let mut watch = |place: usize, after: &[u8]| {
+            let name = names.get(place).copied().unwrap_or_default();
+            let what = if after == before { "as it was".to_owned() } else { text(after) };
+            steps.push(format!("  {} {name}: {what}", place + 1));
+            before = after.to_vec();
+        };
+        let converted = if self.explain {
+            writeln!(notes, "line {line}: {}", text(record))?;
+            self.chain.explain(record, &mut watch)
+        } else {
+            self.chain.convert(record)
+        };
+        let said = match converted {
+            Converted::Record(record) => {
+                write_line(out, record)?;
+                self.written += 1;
+                None
+            }
+            Converted::Raw { record, converter, reason } => {
+                write_line(out, record)?;
+                self.written += 1;
+                Some(format!("sent as it was: {converter}: {reason}"))
+            }
+            Converted::Skipped { reason } => Some(format!("skipped ({reason})")),
+        };
+        for step in steps {
+            writeln!(notes, "{step}")?;
+        }
+        let said = said.or_else(|| {
+            let (count, reason) = self.chain.take_unparsable();
+            reason.filter(|_| count > 0).map(|reason| format!("not parsed: {reason}"))
+        });
+        match said {
+            Some(said) if self.explain => writeln!(notes, "  {said}"),
+            Some(said) => writeln!(notes, "line {line}: {said}"),
+            None => Ok(()),
+        }
+    }
+
+    /// What each step did.
+    fn sum_up(&mut self, notes: &mut dyn Write) -> io::Result<()> {
+        let mut counts = vec![StepCount::default(); self.names.len()];
+        self.chain.take_step_counts(&mut counts);
+        let (records, written) = (self.records, self.written);
+        writeln!(notes, "{records} records read, {written} written")?;
+        for (place, (name, count)) in self.names.iter().zip(&counts).enumerate() {
+            if *count != StepCount::default() {
+                let StepCount { skipped, unparsable } = count;
+                let place = place + 1;
+                writeln!(notes, "  {place} {name}: {skipped} skipped, {unparsable} not parsed")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A record is a line here, whatever it ends with.
+fn write_line(out: &mut dyn Write, record: &[u8]) -> io::Result<()> {
+    out.write_all(record)?;
+    if record.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\n") }
+}
+
+/// A record for people.
+fn text(record: &[u8]) -> String {
+    let text = String::from_utf8_lossy(record);
+    let text = text.trim_end_matches(['\r', '\n']);
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", Escaped(text.get(..end).unwrap_or_default())),
+        None => Escaped(text).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_and_escaped() {
+        assert_eq!(text(b"a\x1b[1m\r\n"), Escaped("a\x1b[1m").to_string());
+        let long = "x".repeat(SHOWN_CHARS_MAX + 1);
+        assert_eq!(text(long.as_bytes()).chars().count(), SHOWN_CHARS_MAX + 1);
+    }
+}

@@ -1,0 +1,44 @@
+//! `RENAMEFIELDS`, `DROPFIELDS` and `KEEPFIELDS`.
+
+use super::super::diagnostics::Findings;
+use super::super::file::mirror;
+use super::{Item, list_of_names, map_of_texts, require};
+use crate::process::Name;
+use crate::process::steps::{DropFields, KeepFields, RenameFields, Step};
+
+mirror! {
+    /// The keys of RENAMEFIELDS, DROPFIELDS and KEEPFIELDS.
+    FieldsFile {
+        fields: "fields",
+    }
+}
+
+mirror! {
+    /// The keys of ADDFIELDS.
+    AddFieldsFile {
+        fields: "fields",
+        overwrite: "overwrite",
+    }
+}
+
+type Built = Option<Box<dyn Step>>;
+
+pub(super) fn rename(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
+    let slot = FieldsFile::of(item.entries).fields;
+    require(item, slot, findings, "write {\"old\": \"new\"}");
+    let fields = map_of_texts(slot, findings)?.into_iter();
+    let fields = fields.map(|(from, to, _)| (from.to_owned(), Name::new(to))).collect();
+    Some(Box::new(RenameFields { fields }))
+}
+
+pub(super) fn drop(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
+    let slot = FieldsFile::of(item.entries).fields;
+    require(item, slot, findings, "list the members that are to go");
+    Some(Box::new(DropFields { fields: list_of_names(slot, findings)? }))
+}
+
+pub(super) fn keep(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
+    let slot = FieldsFile::of(item.entries).fields;
+    require(item, slot, findings, "list the members that are to stay");
+    Some(Box::new(KeepFields { fields: list_of_names(slot, findings)? }))
+}

@@ -1,0 +1,72 @@
+//! `TIMESTAMP`.
+
+use jiff::tz::TimeZone;
+
+use super::super::diagnostics::{Findings, Kind};
+use super::super::file::mirror;
+use super::super::slot::Slot;
+use super::{Item, list_of_names, name_of, require};
+use crate::process::steps::{Otherwise, ParseTime, Step, TimeFormat};
+
+mirror! {
+    /// The keys of TIMESTAMP.
+    TimestampFile {
+        field: "field",
+        format: "format",
+        otherwise: "otherwise",
+        precision: "precision",
+        to: "to",
+        zone: "zone",
+    }
+}
+
+const PRECISIONS: &[(&str, u8)] = &[("seconds", 0), ("millis", 3), ("micros", 6), ("nanos", 9)];
+
+const OTHERWISE: &[(&str, Otherwise)] =
+    &[("keep", Otherwise::Keep), ("now", Otherwise::Now), ("remove", Otherwise::Remove)];
+
+pub(super) fn build(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<dyn Step>> {
+    let file = TimestampFile::of(item.entries);
+    require(item, file.field, findings, "the member that has the time");
+    let formats =
+        list_of_names(file.format, findings).unwrap_or_else(|| vec!["rfc3339".to_owned()]);
+    let formats = formats.iter().filter_map(|text| format(text, file.format, findings)).collect();
+    let zone = zone(file.zone, findings);
+    let digits = file.precision.choice(findings, PRECISIONS, 3);
+    let otherwise = file.otherwise.choice(findings, OTHERWISE, Otherwise::Keep);
+    let field = name_of(file.field, findings)?;
+    let to = name_of(file.to, findings).unwrap_or_else(|| field.clone());
+    Some(Box::new(ParseTime { field, to, formats, zone: zone?, digits, otherwise }))
+}
+
+fn format(text: &str, slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<TimeFormat> {
+    match text {
+        "rfc3339" => Some(TimeFormat::Rfc3339),
+        "unixMillis" => Some(TimeFormat::UnixMillis),
+        "unixSeconds" => Some(TimeFormat::UnixSeconds),
+        _ if text.contains('%') => Some(TimeFormat::Strptime(text.to_owned())),
+        _ => {
+            let message = format!("'{}' {} is no format", slot.name(), slot.quoted(findings));
+            slot.error(findings, Kind::Invalid, message).help(
+                "write rfc3339, unixSeconds, unixMillis, or what strptime takes, such as \
+                 %d/%b/%Y:%H:%M:%S %z",
+            );
+            None
+        }
+    }
+}
+
+fn zone(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<TimeZone> {
+    let Some(text) = slot.text_not_empty(findings) else { return Some(TimeZone::UTC) };
+    let offset = jiff::fmt::strtime::parse("%:z", text).ok().and_then(|time| time.offset());
+    let zone = match offset {
+        Some(offset) => Some(TimeZone::fixed(offset)),
+        None => TimeZone::get(text).ok(),
+    };
+    if zone.is_none() {
+        let message = format!("'{}' {} is no time zone", slot.name(), slot.quoted(findings));
+        slot.error(findings, Kind::Invalid, message)
+            .help("write a name such as Europe/Berlin, or an offset such as +02:00");
+    }
+    zone
+}
