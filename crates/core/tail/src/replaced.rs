@@ -23,21 +23,18 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 
 impl<D: Disk> Tailer<D> {
     /// The followed file whose place a new one took, if that begins with all that the old one
-    /// held and the old one is deleted. One that was made after that did not replace it: a program
-    /// may write the same again.
+    /// held and the old one is deleted.
     pub(super) fn replaced_by(
         &self,
         candidate: &Candidate<D::File>,
         live: &HeadIndex,
     ) -> Option<FileKey> {
-        let born_nanos = candidate.handle.born().ok().flatten();
         live.agreeing(&candidate.head).into_iter().find(|key| {
             let Some(old) = self.files.get(key) else { return false };
             let Some(handle) = &old.handle else { return false };
             let Ok(stat) = handle.stat() else { return false };
             stat.links == 0
                 && old.path == candidate.path
-                && born_nanos.is_none_or(|born| born <= stat.changed_nanos)
                 && stat.size >= COMMON_BYTES_MIN
                 && candidate.stat.size >= stat.size
                 && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
