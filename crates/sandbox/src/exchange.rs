@@ -9,9 +9,11 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 
 use super::answer::ErrorAnswer;
+use super::cbor::from_json;
 use super::decision::{Decision, Reply};
-use super::http::{Answer, AnswerBody, BodyError, BrokenOff, CBOR, JSON, read_body};
-use super::names::Operation;
+use super::decode::Encoding;
+use super::http::{Answer, AnswerBody, BodyError, BrokenOff, CBOR, read_body};
+use super::names::{Operation, Service};
 use super::null::EntryScan;
 use super::put::{Batch, PutJob, Received};
 use super::shared::{LogLine, Room, Shared};
@@ -39,7 +41,7 @@ pub(super) async fn respond(
             shared.count(|stats| stats.refused_requests += 1);
             let operation = Operation::of(parts.uri.path(), header(&parts, "x-amz-target"));
             exchange.log(LogLine { operation, answer: &error.code, ..LogLine::default() });
-            error_answer(operation, &error)
+            error_answer(operation, encoding_of(&parts), &error)
         }
     };
     Ok(answer.into_response(number, shared.moment().at))
@@ -84,13 +86,22 @@ impl Exchange {
         let Some(operation) = operation.filter(|_| parts.method == Method::POST) else {
             return Err(ErrorAnswer::new(400, "UnknownOperationException", "").into());
         };
+        let encoding = encoding_of(parts);
         match operation.puts_to() {
             Some(service) => {
-                let content_type = header(parts, "content-type");
-                let batch = Batch::decode(service, content_type, received, &self.shared.limits)?;
-                self.put(operation, batch).await
+                Encoding::of(header(parts, "content-type"))?;
+                if encoding == Encoding::Cbor && service == Service::Firehose {
+                    let message = "Firehose does not read CBOR";
+                    return Err(ErrorAnswer::serialization(message).into());
+                }
+                let received = received.in_json(encoding)?;
+                let batch = Batch::decode(service, encoding, received, &self.shared.limits)?;
+                self.put(operation, encoding, batch).await
             }
-            None => self.other(operation, received).await,
+            None if operation == Operation::PutMetricData => {
+                self.other(operation, Encoding::Json, received).await
+            }
+            None => self.other(operation, encoding, received.in_json(encoding)?).await,
         }
     }
 
@@ -105,7 +116,7 @@ impl Exchange {
         let keys = lock(&self.shared.keys).clone();
         let bytes_max = self.shared.limits.request_bytes_max * 2 + BODY_OVERHEAD_BYTES;
         let is_put = operation.and_then(Operation::puts_to).is_some();
-        let mut scan = EntryScan::default();
+        let mut scan = EntryScan::of(encoding_of(parts));
         if self.shared.null && is_put && keys.is_none() {
             let read = read_body(body, bytes_max, |piece| scan.feed(&piece)).await;
             self.body_result(read)?;
@@ -158,12 +169,18 @@ impl Exchange {
         })
     }
 
-    async fn put(&self, operation: Operation, batch: Batch) -> Result<Answer, Unanswered> {
+    async fn put(
+        &self,
+        operation: Operation,
+        encoding: Encoding,
+        batch: Batch,
+    ) -> Result<Answer, Unanswered> {
+        self.shared.count(|stats| stats.cbor_requests += u64::from(encoding == Encoding::Cbor));
         let id = batch.stream();
         let stream = lock(&self.shared.streams).find(id, self.moment)?;
         let decision = lock(&self.shared.faults).decide_put(operation, id, batch.records());
         if batch.is_dry_run() {
-            return self.dry_run(operation, decision).await;
+            return self.dry_run((operation, encoding), decision).await;
         }
         let job = PutJob {
             shared: Arc::clone(&self.shared),
@@ -172,17 +189,18 @@ impl Exchange {
             limited: self.shared.simulate_shard_limits.then_some(self.moment.now),
             operation,
             batch,
+            encoding,
             decision,
         };
         let done = job.run().await;
-        let honest = Answer::ok(JSON, done.body);
-        self.reply(operation, done.latency, done.reply, honest).await
+        let honest = Answer::ok(encoding.content_type(), done.body);
+        self.reply((operation, encoding), done.latency, done.reply, honest).await
     }
 
     /// Nothing is stored; a fault that would have met the put meets this, too.
     async fn dry_run(
         &self,
-        operation: Operation,
+        (operation, encoding): (Operation, Encoding),
         Decision { reply, latency, .. }: Decision,
     ) -> Result<Answer, Unanswered> {
         let reply = match reply {
@@ -194,10 +212,16 @@ impl Exchange {
             answer: reply.name(),
             ..LogLine::default()
         });
-        self.reply(operation, latency, reply, Answer::ok(JSON, Bytes::new())).await
+        let honest = Answer::ok(encoding.content_type(), Bytes::new());
+        self.reply((operation, encoding), latency, reply, honest).await
     }
 
-    async fn other(&self, operation: Operation, received: Received) -> Result<Answer, Unanswered> {
+    async fn other(
+        &self,
+        operation: Operation,
+        encoding: Encoding,
+        received: Received,
+    ) -> Result<Answer, Unanswered> {
         let Decision { reply, latency, .. } = lock(&self.shared.faults).decide_other(operation);
         let honest = if operation == Operation::PutMetricData {
             self.shared.count(|stats| stats.metric_requests += 1);
@@ -209,20 +233,24 @@ impl Exchange {
             let body = control::answer(operation, &body, &mut streams, settings, self.moment)?;
             drop(streams);
             self.shared.count(|stats| stats.control_requests += 1);
-            Answer::ok(JSON, Bytes::from(body))
+            let body = match encoding {
+                Encoding::Cbor => from_json(body.as_ref()),
+                Encoding::Json => body.into(),
+            };
+            Answer::ok(encoding.content_type(), Bytes::from(body))
         };
         self.log(LogLine {
             operation: Some(operation),
             answer: reply.name(),
             ..LogLine::default()
         });
-        self.reply(operation, latency, reply, honest).await
+        self.reply((operation, encoding), latency, reply, honest).await
     }
 
     /// Gives `honest` or what the fault puts in its place, when it is time.
     async fn reply(
         &self,
-        operation: Operation,
+        (operation, encoding): (Operation, Encoding),
         latency: Duration,
         reply: Reply,
         honest: Answer,
@@ -232,7 +260,7 @@ impl Exchange {
         }
         match reply {
             Reply::Close => Err(Unanswered::Broken),
-            Reply::Error(error) => Ok(error_answer(Some(operation), &error)),
+            Reply::Error(error) => Ok(error_answer(Some(operation), encoding, &error)),
             Reply::Hang => std::future::pending().await,
             Reply::Honest => Ok(honest),
             Reply::Raw { status, content_type, body } => {
@@ -255,10 +283,11 @@ impl Exchange {
 /// A map without members, which is what `PutMetricData` answers.
 const EMPTY_CBOR_MAP: &[u8] = &[0xbf, 0xff];
 
-fn error_answer(operation: Option<Operation>, error: &ErrorAnswer) -> Answer {
-    let (content_type, body) = match operation {
-        Some(Operation::PutMetricData) => (CBOR, error.cbor_body()),
-        _ => (JSON, error.json_body()),
+fn error_answer(operation: Option<Operation>, encoding: Encoding, error: &ErrorAnswer) -> Answer {
+    let (content_type, body) = match (operation, encoding) {
+        (Some(Operation::PutMetricData), _) => (CBOR, error.cbor_body()),
+        (_, Encoding::Cbor) => (encoding.content_type(), error.cbor_body()),
+        (_, Encoding::Json) => (encoding.content_type(), error.json_body()),
     };
     Answer {
         status: error.status,
@@ -267,6 +296,11 @@ fn error_answer(operation: Option<Operation>, error: &ErrorAnswer) -> Answer {
         body: Bytes::from(body),
         truncated: false,
     }
+}
+
+/// How the body of a request is written; what is not said, or not known, is taken for JSON.
+fn encoding_of(parts: &Parts) -> Encoding {
+    Encoding::of(header(parts, "content-type")).unwrap_or(Encoding::Json)
 }
 
 /// A header's text; one that is missing or not ASCII is as good as empty.

@@ -10,7 +10,10 @@ use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
-pub(super) const JSON: &str = "application/x-amz-json-1.1";
+/// What `accept-post` says: the encodings of Kinesis.
+const ACCEPT_POST: &str = "application/x-amz-json-1.1, application/x-amz-cbor-1.1";
+
+/// CloudWatch's.
 pub(super) const CBOR: &str = "application/cbor";
 
 /// Request ids begin so; the services' own are random.
@@ -83,6 +86,7 @@ impl Answer {
         if let Some(code) = &self.error_code {
             set(headers, HeaderName::from_static("x-amzn-errortype"), code);
         }
+        set(headers, HeaderName::from_static("accept-post"), ACCEPT_POST);
         set(headers, CONTENT_TYPE, &self.content_type);
         set(headers, DATE, &date);
         set(headers, HeaderName::from_static("x-amz-id-2"), &request_id);

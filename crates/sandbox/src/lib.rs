@@ -17,6 +17,7 @@
 
 mod aggregate;
 mod answer;
+mod cbor;
 mod control;
 mod decision;
 mod decode;

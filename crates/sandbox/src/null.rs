@@ -1,15 +1,20 @@
 //! The null mode: counts records in a body without decoding it, and answers from memory. Pure.
 //!
 //! Records are found by their `"Data":` members. Inside a JSON string a quote is escaped, so the
-//! eight bytes cannot occur anywhere else in a well-formed put.
+//! eight bytes cannot occur anywhere else in a well-formed put. In CBOR they are found by going
+//! from head to head.
+
+mod cbor;
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use memchr::memmem;
 
+use self::cbor::CborScan;
 use super::answer::{AnswerShape, Entry, ErrorAnswer, SequenceNumber, put_body};
-use super::decode::{check_length, missing};
+use super::cbor::from_json;
+use super::decode::{Encoding, check_length, missing};
 use super::names::{Service, StreamId};
 use kinetail_base::limits::REQUEST_RECORDS_MAX;
 
@@ -24,11 +29,22 @@ pub(super) struct EntryScan {
     bytes: u64,
     head: Vec<u8>,
     tail: Vec<u8>,
+    /// In its place if the body is in CBOR.
+    cbor: Option<CborScan>,
 }
 
 impl EntryScan {
+    pub(super) fn of(encoding: Encoding) -> Self {
+        let cbor = (encoding == Encoding::Cbor).then(CborScan::default);
+        Self { cbor, ..Self::default() }
+    }
+
     /// Takes the next piece of the body.
     pub(super) fn feed(&mut self, piece: &[u8]) {
+        if let Some(cbor) = &mut self.cbor {
+            self.bytes += piece.len() as u64;
+            return cbor.feed(piece);
+        }
         // A member that lies across the border of two pieces is found in the join: one byte less
         // of it on either side, so that no member is found twice.
         let reach = DATA_MEMBER.len() - 1;
@@ -57,12 +73,20 @@ impl EntryScan {
             Service::Firehose => (&b"\"DeliveryStreamName\""[..], "deliveryStreamName"),
             Service::Kinesis => (&b"\"StreamName\""[..], "streamName"),
         };
-        let name = text_member(&self.tail, member).or_else(|| text_member(&self.head, member));
+        let (name, records) = match &self.cbor {
+            Some(cbor) => cbor
+                .finish()
+                .ok_or_else(|| ErrorAnswer::serialization("the body is not CBOR, or not whole"))?,
+            None => {
+                let name = || text_member(&self.head, member);
+                (text_member(&self.tail, member).or_else(name), self.records)
+            }
+        };
         let Some(name) = name else { return Err(missing(spoken)) };
         let stream = StreamId::new(service, name)
             .map_err(|error| ErrorAnswer::validation(&error.to_string()))?;
-        check_length(|| "records".to_owned(), self.records, 1, REQUEST_RECORDS_MAX)?;
-        Ok((stream, self.records))
+        check_length(|| "records".to_owned(), records, 1, REQUEST_RECORDS_MAX)?;
+        Ok((stream, records))
     }
 }
 
@@ -88,12 +112,20 @@ fn text_member<'a>(json: &'a [u8], member: &[u8]) -> Option<&'a str> {
 pub(super) struct CannedBodies {
     firehose: Vec<OnceLock<Bytes>>,
     kinesis: Vec<OnceLock<Bytes>>,
+    kinesis_cbor: Vec<OnceLock<Bytes>>,
 }
 
 impl CannedBodies {
     pub(super) fn new() -> Self {
         let empty = || (0..=REQUEST_RECORDS_MAX).map(|_| OnceLock::new()).collect();
-        Self { firehose: empty(), kinesis: empty() }
+        Self { firehose: empty(), kinesis: empty(), kinesis_cbor: empty() }
+    }
+
+    /// The same in CBOR.
+    pub(super) fn cbor_body(&self, records: usize) -> Bytes {
+        let build = || Bytes::from(from_json(&self.body(Service::Kinesis, records)));
+        let body = self.kinesis_cbor.get(records);
+        body.map_or_else(build, |body| body.get_or_init(build).clone())
     }
 
     /// The answer to `records` records that were all taken.
@@ -148,6 +180,32 @@ mod tests {
             let expected = (StreamId::kinesis("logs").unwrap(), sizes.len());
             prop_assert_eq!(scan.finish(Service::Kinesis), Ok(expected));
             prop_assert_eq!(scan.bytes(), body.len() as u64);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn records_in_cbor_are_counted_wherever_the_body_is_cut(
+            sizes in proptest::collection::vec(0_usize..300, 1..40),
+            cut in 1_usize..2_000,
+        ) {
+            let mut body = b"\xbf\x6aStreamName\x64logs\x67Records\x9f".to_vec();
+            for size in &sizes {
+                body.extend_from_slice(b"\xbf\x64Data\x59");
+                // Hostile data must not pass for records.
+                let data = b"\x64Data\x40".repeat(*size);
+                body.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
+                body.extend_from_slice(&data);
+                body.extend_from_slice(b"\x6cPartitionKey\x64Data\xff");
+            }
+            body.extend_from_slice(b"\xff\xff");
+            let mut scan = EntryScan::of(Encoding::Cbor);
+            body.chunks(cut).for_each(|piece| scan.feed(piece));
+            let expected = (StreamId::kinesis("logs").unwrap(), sizes.len());
+            prop_assert_eq!(scan.finish(Service::Kinesis), Ok(expected));
+            let mut scan = EntryScan::of(Encoding::Cbor);
+            scan.feed(&body[..20]);
+            prop_assert!(scan.finish(Service::Kinesis).is_err());
         }
     }
 

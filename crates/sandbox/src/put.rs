@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::answer::{AnswerShape, Entry, ErrorAnswer, put_body};
+use super::cbor::{self, from_json};
 use super::decision::{Decision, Reply};
 use super::decode::{Encoding, PutRequest};
 use super::firehose::decode_put_record_batch;
@@ -24,6 +25,18 @@ pub(super) enum Received {
     Whole(Bytes),
 }
 
+impl Received {
+    /// The same, in JSON if it was in CBOR and is whole.
+    pub(super) fn in_json(self, encoding: Encoding) -> Result<Self, ErrorAnswer> {
+        match (self, encoding) {
+            (Self::Whole(body), Encoding::Cbor) => {
+                Ok(Self::Whole(Bytes::from(cbor::to_json(&body)?)))
+            }
+            (received, _) => Ok(received),
+        }
+    }
+}
+
 /// What came in a put.
 pub(super) enum Batch {
     /// Null mode: this many records in so many bytes of body.
@@ -39,14 +52,12 @@ impl Batch {
     /// Reads a put to `service` and checks the service's limits.
     pub(super) fn decode(
         service: Service,
-        content_type: &str,
+        encoding: Encoding,
         received: Received,
         limits: &KinesisLimits,
     ) -> Result<Self, ErrorAnswer> {
-        let encoding = Encoding::of(content_type)?;
         match (received, service) {
             (Received::Scanned(scan), _) => {
-                encoding.require_json()?;
                 let (stream, records) = scan.finish(service)?;
                 Ok(Self::Counted { stream, records, body_bytes: scan.bytes() })
             }
@@ -87,6 +98,8 @@ pub(super) struct PutJob {
     pub(super) limited: Option<Instant>,
     pub(super) operation: Operation,
     pub(super) batch: Batch,
+    /// How the answer is written.
+    pub(super) encoding: Encoding,
     pub(super) decision: Decision,
 }
 
@@ -124,9 +137,11 @@ impl PutJob {
             }
         }
         self.count(committed.as_ref());
-        let Self { decision, batch, shared, .. } = self;
+        let Self { decision, batch, shared, encoding, .. } = self;
         let body = committed.map_or_else(Bytes::new, |committed| {
-            committed.body(service, batch.records(), &decision.shape, &shared.canned)
+            let canned = &shared.canned;
+            let asked = (service, encoding);
+            committed.body(asked, batch.records(), &decision.shape, canned)
         });
         Done { body, latency: decision.latency, reply: decision.reply }
     }
@@ -232,14 +247,21 @@ impl Committed {
     /// The body of the answer to a put of `count` records.
     fn body(
         &self,
-        service: Service,
+        (service, encoding): (Service, Encoding),
         count: usize,
         shape: &AnswerShape,
         canned: &CannedBodies,
     ) -> Bytes {
         if self.entries.is_empty() {
-            return canned.body(service, count);
+            return match encoding {
+                Encoding::Cbor => canned.cbor_body(count),
+                Encoding::Json => canned.body(service, count),
+            };
         }
-        Bytes::from(put_body(service, &self.entries, &self.shard_ids, shape))
+        let body = put_body(service, &self.entries, &self.shard_ids, shape);
+        match encoding {
+            Encoding::Cbor => Bytes::from(from_json(&body)),
+            Encoding::Json => Bytes::from(body),
+        }
     }
 }

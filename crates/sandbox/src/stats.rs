@@ -14,6 +14,8 @@ pub struct Stats {
     pub requests: u64,
     /// Requests that reached no stream: not signed, not understood, over a limit, no such stream.
     pub refused_requests: u64,
+    /// Puts whose body was in CBOR.
+    pub cbor_requests: u64,
     /// `PutMetricData` requests.
     pub metric_requests: u64,
     /// Requests that create, describe or list.

@@ -139,9 +139,9 @@ async fn raw(handle: &SandboxHandle, headers: &str, body: &str) -> String {
          content-length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Headers that pass for signed where no keys were agreed on.
