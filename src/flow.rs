@@ -34,6 +34,7 @@ use self::troubles::Troubles;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
+use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::{Change, store::CommitResult};
@@ -214,6 +215,11 @@ impl<D: Disk> Flow<D> {
         }
     }
 
+    /// Says how the next batches are written.
+    pub fn speak(&mut self, encoding: Encoding) {
+        self.packer.speak(encoding);
+    }
+
     /// Says where converters find what is known about the machine, if any of them writes it.
     pub fn know_machine(&mut self, machine: Option<MachineFacts>) {
         self.machine = machine;
@@ -343,6 +349,9 @@ impl<D: Disk> Flow<D> {
         self.was_blocked = false;
         self.submitted_bytes.remove(&outcome.batch);
         self.acknowledge(outcome.batch, now);
+        if let Some(encoding) = outcome.speak {
+            self.speak(encoding);
+        }
         if let Some(spare) = outcome.spare {
             self.packer.reuse(spare);
         }

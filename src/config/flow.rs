@@ -503,13 +503,9 @@ fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>)
 fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wire {
     let slot = file.wire;
     let wire = slot.choice(findings, WIRES, Wire::Auto);
-    if wire == Wire::Cbor {
-        let message = if bounds.firehose {
-            "Firehose does not take CBOR"
-        } else {
-            "the CBOR encoding is not implemented yet"
-        };
-        slot.error(findings, Kind::Unsupported, message.to_owned()).help("write auto or json");
+    if wire == Wire::Cbor && bounds.firehose {
+        let message = "Firehose does not take CBOR".to_owned();
+        slot.error(findings, Kind::Unsupported, message).help("write auto or json");
     }
     wire
 }

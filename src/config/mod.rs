@@ -285,7 +285,8 @@ pub enum Ordering {
 /// Which encoding the request bodies use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
-    /// CBOR on AWS's own Kinesis endpoints, JSON everywhere else.
+    /// CBOR on AWS's own endpoints of Kinesis, and elsewhere when an answer says that it is taken;
+    /// else JSON.
     Auto,
     /// `application/x-amz-cbor-1.1` (Kinesis only).
     Cbor,

@@ -12,6 +12,7 @@ use super::surveying::Surveying;
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
 use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
+use crate::batch::body;
 use crate::budget::Budget;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
@@ -153,7 +154,7 @@ impl FlowThread {
             ..sender_config(shared, &launch.config, metrics.clone())
         });
         let talk = (mailbox.clone(), config);
-        let sender = start_sender(shared, &launch.config, queue, talk, tasks).await?;
+        let (sender, encoding) = start_sender(shared, &launch.config, queue, talk, tasks).await?;
         let now = clock::now().instant;
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
@@ -174,6 +175,7 @@ impl FlowThread {
             restarts: launch.restarts,
         };
         let mut flow = Flow::new(parts, now);
+        flow.speak(encoding);
         launch.give_totals(&mut flow);
         survey.inform(&mut flow);
         let machine = machine_for(shared, &launch.config);
@@ -311,15 +313,16 @@ async fn start_sender(
     queue: mpsc::Receiver<Submission>,
     (mailbox, config): (Mailbox, SenderConfig),
     tasks: &mut JoinSet<()>,
-) -> Result<AbortHandle, DaemonError> {
+) -> Result<(AbortHandle, body::Encoding), DaemonError> {
     let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
     let (service, operation) = match &flow.destination {
         Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
         Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
     };
     config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
-    let wire = shared.aws.wire(operation, &flow.aws).await?;
-    Ok(tasks.spawn(sender::run(wire, queue, events, config)))
+    let wire = shared.aws.wire(operation, &flow.aws, flow.wire).await?;
+    let encoding = wire.encoding();
+    Ok((tasks.spawn(sender::run(wire, queue, events, config)), encoding))
 }
 
 fn sender_config(shared: &Shared, config: &FlowConfig, metrics: FlowMetrics) -> SenderConfig {

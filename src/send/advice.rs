@@ -1,5 +1,7 @@
 //! What a person does about a failure, by its code. Pure; the table of codes is `classify`'s.
 
+use kinetail_delivery::call::CBOR_REFUSED;
+
 use super::classify::{Group, group};
 
 /// What helps against failures with this code.
@@ -12,6 +14,7 @@ pub fn fix(code: &str) -> &'static str {
         "CannotConnect" => {
             "check the network, name resolution, HTTPS_PROXY and the endpoint; it is retried"
         }
+        CBOR_REFUSED => "set wire of the flow to auto or json: the endpoint does not take CBOR",
         "Credentials" => {
             "give the host a role, or correct the profile, the keys or the role to assume"
         }
@@ -46,6 +49,7 @@ mod tests {
     fn every_kind_of_failure_has_something_to_do() {
         let cases = [
             ("CannotConnect", "endpoint"),
+            ("CborRefused", "json"),
             ("Deadline", "who answers"),
             ("Credentials", "role"),
             ("ResourceNotFoundException", "create the stream"),

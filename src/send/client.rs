@@ -29,7 +29,7 @@ use super::http::{CaBundleError, Http};
 use super::user_agent::{self, UserAgentHeader};
 use super::wire::{Operation, Parts, Wire};
 use crate::config::site::{self, Service, Site};
-use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig};
+use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig, Wire as Speak};
 
 /// A connection is made within this time, or not.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -155,6 +155,7 @@ impl Aws {
         &self,
         operation: Operation,
         flow: &FlowAwsConfig,
+        speak: Speak,
     ) -> Result<Wire, ClientError> {
         let service = operation.service();
         let region = match operation {
@@ -173,6 +174,7 @@ impl Aws {
             credentials: credentials.ok_or(ClientError::NoCredentials)?,
             user_agents: user_agent::of(&self.config.user_agent, service, &self.shared, &site),
             site,
+            speak,
         }))
     }
 

@@ -21,6 +21,8 @@ pub mod user_agent;
 pub mod wire;
 
 #[cfg(test)]
+mod cbor_tests;
+#[cfg(test)]
 mod wire_tests;
 
 pub use kinetail_delivery::{

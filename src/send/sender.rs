@@ -322,6 +322,9 @@ impl<T: Transport> Sender<T> {
             state.gate.on_refused();
             return None;
         }
+        if matches!(error, CallError::CborRefused { .. }) {
+            delivery.speak_json();
+        }
         let doubtful = delivery.on_failure(verdict);
         self.config.metrics.records_maybe_duplicated.increment(doubtful as u64);
         state.gate.on_failure(verdict, code, &message, now).1

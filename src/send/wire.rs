@@ -32,6 +32,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::http::request::Builder as RequestBuilder;
 use hyper::http::{Method, header};
+use kinetail_delivery::call::CBOR_REFUSED;
 use tokio::time::timeout;
 
 use self::keys::Keys;
@@ -44,13 +45,18 @@ use super::client::ATTEMPT_TIMEOUT;
 use super::error_answer::{self, ERROR_TYPE_HEADER};
 use super::sdk_error::{answered, dispatch_failure, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
-use crate::config::site::Service;
+use crate::batch::body::Encoding;
+use crate::config::Wire as Speak;
+use crate::config::site::{Service, is_aws};
 
 /// An answer may be this long. One to 500 records is a tenth of it.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// The media type of awsJson1.1.
-const CONTENT_TYPE_JSON: &str = "application/x-amz-json-1.1";
+/// The header in which an endpoint says what it takes; the sandbox sends it.
+const ACCEPT_HEADER: &str = "accept-post";
+
+/// Turns CBOR off, as for the Java SDK, where the configuration leaves it open.
+const CBOR_OFF_VARIABLE: &str = "AWS_CBOR_DISABLE";
 
 /// Codes with which the service refuses credentials: the next call asks for them anew.
 const KEYS_REFUSED: [&str; 6] = [
@@ -60,6 +66,20 @@ const KEYS_REFUSED: [&str; 6] = [
     "InvalidSignatureException",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
+];
+
+/// The status of who does not know a media type.
+const UNSUPPORTED_MEDIA_TYPE: u16 = 415;
+
+/// What else is said by who cannot read a request.
+const UNREAD_CODES: [&str; 7] = [
+    "Http400",
+    "InvalidArgumentException",
+    "InvalidContentTypeException",
+    "SerializationException",
+    "UnknownOperationException",
+    "UnsupportedMediaTypeException",
+    "ValidationException",
 ];
 
 /// What is asked of a service.
@@ -96,6 +116,7 @@ pub(super) struct Parts {
     pub(super) connector: SharedHttpConnector,
     pub(super) credentials: SharedCredentialsProvider,
     pub(super) user_agents: UserAgents,
+    pub(super) speak: Speak,
 }
 
 /// Who makes the requests.
@@ -115,6 +136,9 @@ pub struct Wire {
     connector: SharedHttpConnector,
     keys: Keys,
     user_agents: UserAgents,
+    speak: Speak,
+    /// The endpoint does not take CBOR, whatever it says.
+    cbor_is_refused: AtomicBool,
     skew: Skew,
     /// The account of the credentials that it was resolved for, and where its requests go.
     target: Mutex<Option<(Option<String>, Target)>>,
@@ -123,13 +147,15 @@ pub struct Wire {
 
 impl Wire {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { operation, site, connector, credentials, user_agents } = parts;
+        let Parts { operation, site, connector, credentials, user_agents, speak } = parts;
         Self {
             operation,
             site,
             connector,
             keys: Keys::new(credentials),
             user_agents,
+            speak,
+            cbor_is_refused: AtomicBool::new(false),
             skew: Skew::default(),
             target: Mutex::default(),
             signer: Mutex::default(),
@@ -151,11 +177,27 @@ impl Wire {
         self.keys.forget();
     }
 
-    /// Makes one call and gives the body of the answer. It never tries twice.
+    /// How bodies are to be written at first: in CBOR on AWS's own endpoints of Kinesis, unless
+    /// somebody says otherwise.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        let endpoint = self.site.endpoint.as_deref();
+        let is_off = || std::env::var_os(CBOR_OFF_VARIABLE).is_some_and(|value| !value.is_empty());
+        match (self.operation, self.speak) {
+            (Operation::PutRecordBatch, _) | (_, Speak::Json) => Encoding::Json,
+            (Operation::PutRecords, Speak::Cbor) => Encoding::Cbor,
+            (Operation::PutRecords, Speak::Auto) => {
+                let is_own = endpoint.is_none_or(is_aws) && !is_off();
+                if is_own { Encoding::Cbor } else { Encoding::Json }
+            }
+        }
+    }
+
+    /// Makes one call. It never tries twice.
     ///
     /// # Errors
     /// [`CallError`] if the call failed.
-    pub async fn call(&self, body: Payload) -> Result<Bytes, CallError> {
+    pub async fn call(&self, body: Payload) -> Result<Reply, CallError> {
         let (after, reached) = (ATTEMPT_TIMEOUT, Reached::default());
         match timeout(after, self.attempt(body, &reached)).await {
             Ok(result) => result,
@@ -171,7 +213,8 @@ impl Wire {
         }
     }
 
-    async fn attempt(&self, body: Payload, reached: &Reached) -> Result<Bytes, CallError> {
+    async fn attempt(&self, body: Payload, reached: &Reached) -> Result<Reply, CallError> {
+        let sent_in = body.encoding;
         let credentials = self.keys.get(SystemTime::now()).await.map_err(no_credentials)?;
         reached.credentials.store(true, Ordering::Relaxed);
         let target = self.target(&credentials).await?;
@@ -183,8 +226,13 @@ impl Wire {
         let (status, body) = (response.status(), response.take_body());
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         self.skew.learn(response.headers(), sent, SystemTime::now());
+        let said_in = response.headers().get("content-type").and_then(Encoding::of_content_type);
+        let encoding = said_in.unwrap_or(sent_in);
         if status.is_success() {
-            return body.map(http_body_util::Collected::to_bytes).map_err(|e| lost(e.as_ref()));
+            let body = body.map(http_body_util::Collected::to_bytes);
+            let takes_cbor = self.may_be_cbor(response.headers().get(ACCEPT_HEADER));
+            let reply = |body| Reply { body, encoding, takes_cbor };
+            return body.map(reply).map_err(|e| lost(e.as_ref()));
         }
         if status.is_server_error()
             && let Some(connection) = reached.connection.get()
@@ -193,13 +241,44 @@ impl Wire {
             connection.poison();
         }
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let said = error_answer::read(response.headers().get(ERROR_TYPE_HEADER), &body);
+        let said = error_answer::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
             self.keys.forget();
         }
         let silent = if said.code.is_some() { "" } else { "no readable error" };
         let message = said.message.as_deref().unwrap_or(silent);
-        Err(answered(&response, said.code.as_deref(), message))
+        let error = answered(&response, said.code.as_deref(), message);
+        let is_refused = sent_in == Encoding::Cbor && said_in != Some(Encoding::Cbor);
+        Err(if is_refused { self.cbor_refused(error) } else { error })
+    }
+
+    /// Whether an endpoint that was spoken to in JSON may be spoken to in CBOR.
+    fn may_be_cbor(&self, accepts: Option<&str>) -> bool {
+        let is_asked = self.speak == Speak::Auto && self.operation == Operation::PutRecords;
+        let mut types = accepts.unwrap_or_default().split(',');
+        is_asked
+            && types.any(|of| Encoding::of_content_type(of) == Some(Encoding::Cbor))
+            && !self.cbor_is_refused.load(Ordering::Relaxed)
+    }
+
+    /// What a refusal in another encoding means: who cannot read a request does not say anything
+    /// about its records.
+    fn cbor_refused(&self, error: CallError) -> CallError {
+        let CallError::Service { status, code, retry_after, .. } = &error else { return error };
+        let unread = *status == UNSUPPORTED_MEDIA_TYPE || UNREAD_CODES.contains(&code.as_str());
+        if !unread {
+            return error;
+        }
+        if self.speak == Speak::Auto {
+            self.cbor_is_refused.store(true, Ordering::Relaxed);
+            return CallError::CborRefused { reason: error.to_string() };
+        }
+        CallError::Service {
+            status: *status,
+            code: CBOR_REFUSED.to_owned(),
+            message: format!("the endpoint does not take CBOR ({error}); set wire to auto or json"),
+            retry_after: *retry_after,
+        }
     }
 
     /// Where requests with these credentials go.
@@ -223,7 +302,7 @@ impl Wire {
     ) -> Result<Request, CallError> {
         let hash = body.hash();
         let call = Signable {
-            content_type: CONTENT_TYPE_JSON,
+            content_type: body.encoding.content_type(),
             content_length: body.bytes.len(),
             operation: self.operation.target(),
             user_agent: &self.user_agents.sdk,
@@ -254,8 +333,21 @@ impl Wire {
 
 impl Transport for Wire {
     async fn put(&self, body: Payload, records: usize) -> Result<Answer, CallError> {
-        Ok(answer::read(&self.call(body).await?, records)?)
+        let Reply { body, encoding, takes_cbor } = self.call(body).await?;
+        let answer = answer::read_as(encoding, &body, records)?;
+        Ok(Answer { takes_cbor, ..answer })
     }
+}
+
+/// An answer that says success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its body.
+    pub body: Bytes,
+    /// How that is written.
+    pub encoding: Encoding,
+    /// The endpoint says that it takes CBOR, and it may be spoken to so.
+    pub takes_cbor: bool,
 }
 
 /// How far an attempt got. What was never sent cannot be there twice.

@@ -13,14 +13,14 @@ use super::client::Aws;
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use super::wire::{ANSWER_BYTES_MAX, Operation, Wire};
 use crate::batch::body::{Body, Envelope};
-use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent};
+use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent, Wire as Speak};
 
 /// Names that must never show up in an error.
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
 
 /// What the server does with a connection's request.
 #[derive(Clone)]
-enum Reply {
+pub(super) enum Reply {
     Answer {
         status: u16,
         headers: &'static str,
@@ -34,13 +34,13 @@ enum Reply {
 }
 
 #[derive(Default)]
-struct Request {
+pub(super) struct Request {
     head: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -48,23 +48,23 @@ impl Request {
     }
 }
 
-struct Server {
+pub(super) struct Server {
     listener: TcpListener,
-    requests: Mutex<Vec<Request>>,
+    pub(super) requests: Mutex<Vec<Request>>,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         Self { listener, requests: Mutex::default() }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.listener.local_addr().expect("it is bound"))
     }
 
     /// Answers one request on each connection.
-    async fn serve(&self, replies: Vec<Reply>) {
+    pub(super) async fn serve(&self, replies: Vec<Reply>) {
         for reply in replies {
             let (mut socket, _) = self.listener.accept().await.expect("a connection");
             let request = read_request(&mut socket).await;
@@ -105,7 +105,7 @@ async fn read_request(socket: &mut TcpStream) -> Request {
     request
 }
 
-fn config(url: &str) -> AwsConfig {
+pub(super) fn config(url: &str) -> AwsConfig {
     AwsConfig {
         kinesis_endpoint: Some(url.to_owned()),
         firehose_endpoint: Some(url.to_owned()),
@@ -118,13 +118,13 @@ fn config(url: &str) -> AwsConfig {
     }
 }
 
-async fn aws(config: &AwsConfig) -> Aws {
+pub(super) async fn aws(config: &AwsConfig) -> Aws {
     Aws::load(config).await.expect("no certificates are asked for")
 }
 
 async fn wire(config: &AwsConfig) -> Wire {
     let nobody = FlowAwsConfig::default();
-    aws(config).await.wire(Operation::PutRecords, &nobody).await.expect("a region")
+    aws(config).await.wire(Operation::PutRecords, &nobody, Speak::Auto).await.expect("a region")
 }
 
 fn kinesis_body(records: usize) -> Body {
@@ -176,7 +176,7 @@ async fn calls(
 
 fn sealed(body: &mut Body) -> Payload {
     body.seal();
-    Payload { bytes: body.finish(), sha256: body.sha256().cloned() }
+    Payload { bytes: body.finish(), encoding: body.encoding(), sha256: body.sha256().cloned() }
 }
 
 /// An answer to one record that was taken.
@@ -259,7 +259,7 @@ async fn the_headers_are_those_of_the_sdk() {
         let put = client.put_record_batch().delivery_stream_name("orders");
         put.set_records(Some(Vec::new())).send().await.expect("it is taken");
         for operation in [Operation::PutRecords, Operation::PutRecordBatch] {
-            let wire = aws.wire(operation, &nobody).await.expect("a region");
+            let wire = aws.wire(operation, &nobody, Speak::Auto).await.expect("a region");
             wire.call(kinesis_body(1).finish().into()).await.expect("it is taken");
         }
     };
@@ -440,7 +440,8 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
         r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#
     );
     let nobody = FlowAwsConfig::default();
-    let transport = aws.wire(Operation::PutRecordBatch, &nobody).await.expect("a region");
+    let transport =
+        aws.wire(Operation::PutRecordBatch, &nobody, Speak::Auto).await.expect("a region");
     let answer = tokio::select! {
         result = transport.put(body.finish().into(), 2) => result.expect("an answer"),
         () = server.serve(vec![ok(reply)]) => unreachable!("it serves for ever"),

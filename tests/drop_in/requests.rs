@@ -95,3 +95,24 @@ fn no_request_holds_more_records_than_asked_for() {
         }
     }
 }
+
+#[test]
+fn records_are_the_same_in_either_encoding_and_auto_finds_out_what_is_taken() {
+    for (wire, requests_in_cbor) in [("auto", 1..=2), ("json", 0..=0), ("cbor", 3..=3)] {
+        let endpoint = Endpoint::healthy();
+        let mut home = Home::new(&endpoint.handle.url());
+        // One request at a time, so that what the first is answered counts for the second.
+        let keys = json!({ "wire": wire, "maxBufferSizeRecords": 400, "maxInFlightRequests": 1 });
+        home.flow("app.log", ("kinesisStream", "s"), &keys);
+        let lines: Vec<String> = (0..1_200).map(|number| format!("{number} \u{1F980}\n")).collect();
+        append(&home.log("app.log"), lines.concat().as_bytes());
+        let agent = home.start();
+        let stream = kinesis("s");
+        wait_until("all lines", SOON, || endpoint.count(&stream) >= 1_200, || agent.log());
+        assert_eq!(agent.stop(SOON), Some(0));
+        let data: Vec<u8> = endpoint.data(&stream).concat();
+        assert_eq!(data, lines.concat().as_bytes(), "{wire}");
+        let counted = endpoint.handle.stats().cbor_requests;
+        assert!(requests_in_cbor.contains(&counted), "{wire}: {counted}");
+    }
+}

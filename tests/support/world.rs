@@ -114,6 +114,43 @@ impl Outlet for Kept {
     fn purge(&mut self, _keep: Vec<FileKey>) {}
 }
 
+/// The configuration of a flow over files that match this pattern.
+fn defaults(text: &str) -> FlowConfig {
+    FlowConfig {
+        id: format!("kinesis:test:{text}"),
+        emit_internal_metrics: false,
+        pattern: FilePattern::parse(text).unwrap(),
+        rotated_names: RotatedNames::default(),
+        destination: Destination::Kinesis { stream: "test".to_owned() },
+        aws: FlowAwsConfig::default(),
+        initial_position: InitialPosition::StartOfFile,
+        max_buffer_age: Duration::from_millis(50),
+        max_buffer_records: 500,
+        max_buffer_bytes: 5 * 1024 * 1024,
+        partition_key: PartitionKey::Random,
+        multi_line_start: None,
+        file_footer: None,
+        aggregated_record_bytes: 0,
+        aggregation: None,
+        compression: Compression::None,
+        max_record_bytes: 1024 * 1024,
+        max_record_bytes_auto: false,
+        multi_line_hold: Duration::from_secs(1),
+        partial_line_hold: None,
+        encoding: Encoding::Auto,
+        max_line_bytes: 5 * 1024 * 1024,
+        oversize_line: OversizeLine::Truncate,
+        skip_header_lines: 0,
+        truncated_record_terminator: b"\n".to_vec(),
+        converters: Vec::new(),
+        retry: RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
+        max_in_flight_requests: 4,
+        ordering: Ordering::Relaxed,
+        wire: Wire::Json,
+        scan_interval: Duration::from_millis(100),
+    }
+}
+
 impl World {
     /// A flow over files in a new directory whose names match `name_pattern`, started.
     pub fn new(name_pattern: &str) -> Self {
@@ -126,7 +163,6 @@ impl World {
     }
 
     /// The same in a directory of one's own.
-    #[expect(clippy::too_many_lines, reason = "a line for each key of a flow")]
     pub fn within(
         dir: impl Into<Ground>,
         name_pattern: &str,
@@ -134,42 +170,7 @@ impl World {
     ) -> Self {
         let dir: Ground = dir.into();
         let text = format!("{}/{name_pattern}", dir.path().display());
-        let mut config = FlowConfig {
-            id: format!("kinesis:test:{text}"),
-            emit_internal_metrics: false,
-            pattern: FilePattern::parse(&text).unwrap(),
-            rotated_names: RotatedNames::default(),
-            destination: Destination::Kinesis { stream: "test".to_owned() },
-            aws: FlowAwsConfig::default(),
-            initial_position: InitialPosition::StartOfFile,
-            max_buffer_age: Duration::from_millis(50),
-            max_buffer_records: 500,
-            max_buffer_bytes: 5 * 1024 * 1024,
-            partition_key: PartitionKey::Random,
-            multi_line_start: None,
-            file_footer: None,
-            aggregated_record_bytes: 0,
-            aggregation: None,
-            compression: Compression::None,
-            max_record_bytes: 1024 * 1024,
-            max_record_bytes_auto: false,
-            multi_line_hold: Duration::from_secs(1),
-            partial_line_hold: None,
-            encoding: Encoding::Auto,
-            max_line_bytes: 5 * 1024 * 1024,
-            oversize_line: OversizeLine::Truncate,
-            skip_header_lines: 0,
-            truncated_record_terminator: b"\n".to_vec(),
-            converters: Vec::new(),
-            retry: RetryConfig {
-                initial: Duration::from_millis(100),
-                max: Duration::from_secs(10),
-            },
-            max_in_flight_requests: 4,
-            ordering: Ordering::Relaxed,
-            wire: Wire::Json,
-            scan_interval: Duration::from_millis(100),
-        };
+        let mut config = defaults(&text);
         change(&mut config);
         let (counted, recorder) = Prometheus::detached();
         let (files, disk) = (dir.files(), dir.disk());
@@ -369,6 +370,7 @@ impl World {
             attempts: 1,
             throttled: false,
             pushed_back: false,
+            speak: None,
             spare: None,
             maybe_duplicated: false,
         };

@@ -82,9 +82,9 @@ fn value(from: &mut Decoder<'_>, depth: u32) -> Result<Value, ErrorAnswer> {
 }
 
 fn text(from: &mut Decoder<'_>) -> Result<String, ErrorAnswer> {
-    let pieces: Result<Vec<&str>, _> =
-        from.str_iter().and_then(Iterator::collect::<Result<_, _>>).map(Ok).unwrap_or_else(Err);
-    pieces.map(|pieces| pieces.concat()).map_err(|error| malformed(&error.to_string()))
+    let wrong = |error: minicbor::decode::Error| malformed(&error.to_string());
+    let pieces: Result<Vec<&str>, _> = from.str_iter().map_err(wrong)?.collect();
+    Ok(pieces.map_err(wrong)?.concat())
 }
 
 /// Whether another value follows; goes past the break behind the last.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::ErrorAnswer;
-use super::decode::{Encoding, Text, stream_id};
+use super::decode::{Text, decode, stream_id};
 use super::lock;
 use super::names::{ACCOUNT, Operation, REGION, Service, StreamId};
 use super::streams::{Moment, SHARDS_MAX, Stream, Streams};
@@ -40,7 +40,7 @@ pub(super) fn answer(
     (create_shards, record_bytes_max): (u32, usize),
     moment: Moment,
 ) -> Result<Vec<u8>, ErrorAnswer> {
-    let body: ControlBody<'_> = Encoding::Json.decode(body)?;
+    let body: ControlBody<'_> = decode(body)?;
     let value = match operation {
         Operation::CreateStream => {
             let shards = body.shard_count.unwrap_or(create_shards);

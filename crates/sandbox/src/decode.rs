@@ -33,11 +33,6 @@ impl Encoding {
         }
     }
 
-    /// Reads `body` as a `T`; what came in CBOR is in JSON by then.
-    pub(super) fn decode<'a, T: Deserialize<'a>>(self, body: &'a [u8]) -> Result<T, ErrorAnswer> {
-        serde_json::from_slice(body).map_err(|error| ErrorAnswer::serialization(&error.to_string()))
-    }
-
     /// The media type.
     pub(super) fn content_type(self) -> &'static str {
         match self {
@@ -45,6 +40,11 @@ impl Encoding {
             Self::Json => "application/x-amz-json-1.1",
         }
     }
+}
+
+/// Reads `body` as a `T`; what came in CBOR is in JSON by then.
+pub(super) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ErrorAnswer> {
+    serde_json::from_slice(body).map_err(|error| ErrorAnswer::serialization(&error.to_string()))
 }
 
 /// A put that kept every limit.

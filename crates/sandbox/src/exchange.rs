@@ -95,7 +95,7 @@ impl Exchange {
                     return Err(ErrorAnswer::serialization(message).into());
                 }
                 let received = received.in_json(encoding)?;
-                let batch = Batch::decode(service, encoding, received, &self.shared.limits)?;
+                let batch = Batch::decode(service, received, &self.shared.limits)?;
                 self.put(operation, encoding, batch).await
             }
             None if operation == Operation::PutMetricData => {
@@ -234,8 +234,8 @@ impl Exchange {
             drop(streams);
             self.shared.count(|stats| stats.control_requests += 1);
             let body = match encoding {
-                Encoding::Cbor => from_json(body.as_ref()),
-                Encoding::Json => body.into(),
+                Encoding::Cbor => from_json(&body),
+                Encoding::Json => body,
             };
             Answer::ok(encoding.content_type(), Bytes::from(body))
         };

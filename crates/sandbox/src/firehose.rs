@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::answer::ErrorAnswer;
 use super::decode::{
-    Encoding, IncomingRecord, PutRequest, Text, check_length, decode_data, missing, record_member,
+    IncomingRecord, PutRequest, Text, check_length, decode, decode_data, missing, record_member,
     stream_id,
 };
 use super::names::Service;
@@ -32,11 +32,8 @@ struct RecordBody<'a> {
 }
 
 /// Reads a `PutRecordBatch` body.
-pub(super) fn decode_put_record_batch(
-    encoding: Encoding,
-    body: &[u8],
-) -> Result<PutRequest, ErrorAnswer> {
-    let body: PutRecordBatchBody<'_> = encoding.decode(body)?;
+pub(super) fn decode_put_record_batch(body: &[u8]) -> Result<PutRequest, ErrorAnswer> {
+    let body: PutRecordBatchBody<'_> = decode(body)?;
     let name = body.delivery_stream_name.as_ref();
     let stream = stream_id(Service::Firehose, "deliveryStreamName", name, None)?;
     let Some(entries) = body.records else { return Err(missing("records")) };
@@ -63,7 +60,7 @@ mod tests {
     use super::*;
 
     fn decode(body: &Value) -> Result<PutRequest, ErrorAnswer> {
-        decode_put_record_batch(Encoding::Json, body.to_string().as_bytes())
+        decode_put_record_batch(body.to_string().as_bytes())
     }
 
     fn put(sizes: &[usize]) -> Value {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::answer::ErrorAnswer;
 use super::decode::{
-    Encoding, IncomingRecord, PutRequest, Text, check_length, decode_data, missing, record_member,
+    IncomingRecord, PutRequest, Text, check_length, decode, decode_data, missing, record_member,
     stream_id,
 };
 use super::names::Service;
@@ -49,11 +49,10 @@ struct EntryBody<'a> {
 
 /// Reads a `PutRecords` body.
 pub(super) fn decode_put_records(
-    encoding: Encoding,
     body: &[u8],
     limits: &KinesisLimits,
 ) -> Result<PutRequest, ErrorAnswer> {
-    let body: PutRecordsBody<'_> = encoding.decode(body)?;
+    let body: PutRecordsBody<'_> = decode(body)?;
     let stream = stream_id(
         Service::Kinesis,
         "streamName",
@@ -125,7 +124,7 @@ mod tests {
         KinesisLimits { record_bytes_max: 100, request_bytes_max: 1024 * 1024 };
 
     fn decode(body: &Value) -> Result<PutRequest, ErrorAnswer> {
-        decode_put_records(Encoding::Json, body.to_string().as_bytes(), &LIMITS)
+        decode_put_records(body.to_string().as_bytes(), &LIMITS)
     }
 
     fn entry(data: &[u8], key: &str) -> Value {
@@ -169,7 +168,7 @@ mod tests {
         let tight = KinesisLimits { record_bytes_max: 100, request_bytes_max: 20 };
         let decode = |data: &[u8]| {
             let body = put(&[entry(data, "k"), entry(b"12345678", "k")]).to_string();
-            decode_put_records(Encoding::Json, body.as_bytes(), &tight)
+            decode_put_records(body.as_bytes(), &tight)
         };
         assert!(decode(&[b'x'; 10]).is_ok());
         assert_eq!(decode(&[b'x'; 11]).unwrap_err().code, "InvalidArgumentException");
@@ -180,7 +179,7 @@ mod tests {
         let wide = KinesisLimits { record_bytes_max: 1024, ..LIMITS };
         let decode = |key: &str| {
             let body = put(&[entry(b"", key)]).to_string();
-            decode_put_records(Encoding::Json, body.as_bytes(), &wide)
+            decode_put_records(body.as_bytes(), &wide)
         };
         assert_eq!(decode("").unwrap_err().code, "ValidationException");
         assert!(decode(&"é".repeat(256)).is_ok());
@@ -215,7 +214,7 @@ mod tests {
     fn broken_bodies_are_refused() {
         let limits = &LIMITS;
         for body in [&b""[..], b"{", b"[]", b"{\"StreamName\":\"s\",\"Records\":[{\"Data\":1}]}"] {
-            let refused = decode_put_records(Encoding::Json, body, limits).unwrap_err();
+            let refused = decode_put_records(body, limits).unwrap_err();
             assert_eq!(refused.code, "SerializationException");
         }
         let bad_base64 = put(&[json!({ "Data": "a", "PartitionKey": "k" })]);

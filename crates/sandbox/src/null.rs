@@ -73,14 +73,12 @@ impl EntryScan {
             Service::Firehose => (&b"\"DeliveryStreamName\""[..], "deliveryStreamName"),
             Service::Kinesis => (&b"\"StreamName\""[..], "streamName"),
         };
-        let (name, records) = match &self.cbor {
-            Some(cbor) => cbor
-                .finish()
-                .ok_or_else(|| ErrorAnswer::serialization("the body is not CBOR, or not whole"))?,
-            None => {
-                let name = || text_member(&self.head, member);
-                (text_member(&self.tail, member).or_else(name), self.records)
-            }
+        let (name, records) = if let Some(cbor) = &self.cbor {
+            let malformed = || ErrorAnswer::serialization("the body is not CBOR, or not whole");
+            cbor.finish().ok_or_else(malformed)?
+        } else {
+            let at_head = || text_member(&self.head, member);
+            (text_member(&self.tail, member).or_else(at_head), self.records)
         };
         let Some(name) = name else { return Err(missing(spoken)) };
         let stream = StreamId::new(service, name)

@@ -52,7 +52,6 @@ impl Batch {
     /// Reads a put to `service` and checks the service's limits.
     pub(super) fn decode(
         service: Service,
-        encoding: Encoding,
         received: Received,
         limits: &KinesisLimits,
     ) -> Result<Self, ErrorAnswer> {
@@ -62,10 +61,10 @@ impl Batch {
                 Ok(Self::Counted { stream, records, body_bytes: scan.bytes() })
             }
             (Received::Whole(body), Service::Firehose) => {
-                decode_put_record_batch(encoding, &body).map(Self::Decoded)
+                decode_put_record_batch(&body).map(Self::Decoded)
             }
             (Received::Whole(body), Service::Kinesis) => {
-                decode_put_records(encoding, &body, limits).map(Self::Decoded)
+                decode_put_records(&body, limits).map(Self::Decoded)
             }
         }
     }

@@ -85,7 +85,7 @@ impl Transport for Arc<Scripted> {
                     code: "ProvisionedThroughputExceededException".to_owned(),
                     message: String::new(),
                 };
-                Ok(Answer { failed: places.iter().map(entry).collect(), shards: Vec::new() })
+                Ok(Answer { failed: places.iter().map(entry).collect(), ..Answer::default() })
             }
             Step::Error(status, code) => Err(service_error(status, code, None)),
             Step::Hang => std::future::pending().await,

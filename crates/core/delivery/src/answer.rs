@@ -5,12 +5,19 @@
 //! common answer, in which everything was taken, is recognised with a few searches and without
 //! parsing.
 
+mod cbor;
+#[cfg(test)]
+mod cbor_tests;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
+
+use crate::body::Encoding;
+use crate::cbor::CborError;
 
 /// The code that stands for a record about which the answer says neither success nor failure.
 pub const CODE_NO_RESULT: &str = "NoResult";
@@ -34,6 +41,8 @@ pub struct Answer {
     /// The shards that took records, by rising index; only where a record failed, and the service
     /// names its shards.
     pub shards: Vec<(usize, ShardNumber)>,
+    /// The endpoint says that it takes CBOR.
+    pub takes_cbor: bool,
 }
 
 /// A shard of a Kinesis stream: the number in its id.
@@ -67,6 +76,9 @@ pub enum AnswerError {
     /// It is not the JSON that the API reference promises.
     #[error("the answer cannot be read: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// It is not the same in CBOR.
+    #[error("the answer cannot be read as CBOR: {0}")]
+    MalformedCbor(#[from] CborError),
 }
 
 #[derive(Deserialize)]
@@ -99,7 +111,19 @@ impl<'de> Deserialize<'de> for ShardId {
     }
 }
 
-/// Reads the body of a successful answer to a request of `sent` records, of either service.
+/// Reads the body of a successful answer to a request of `sent` records, in either encoding.
+///
+/// # Errors
+/// [`AnswerError`] if the body does not account for exactly the records that were sent.
+pub fn read_as(encoding: Encoding, body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+    match encoding {
+        Encoding::Cbor => cbor::read(body, sent),
+        Encoding::Json => read(body, sent),
+    }
+}
+
+/// Reads the body of a successful answer to a request of `sent` records, of either service, in
+/// JSON.
 ///
 /// # Errors
 /// [`AnswerError`] if the body does not account for exactly the records that were sent.
@@ -120,7 +144,7 @@ pub fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
         let named = numbers.enumerate().filter_map(|(index, number)| Some((index, number?)));
         shards.extend(named.filter(|(index, _)| is_taken(*index)));
     }
-    Ok(Answer { failed, shards })
+    Ok(Answer { failed, shards, takes_cbor: false })
 }
 
 /// What is wrong with an entry, if anything is. An error code of `null` is success.

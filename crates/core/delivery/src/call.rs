@@ -9,13 +9,15 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::answer::AnswerError;
-use super::body::hex;
+use super::body::{Encoding, hex};
 
 /// A finished body on its way out. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Payload {
     /// What is sent.
     pub bytes: Bytes,
+    /// How it is written.
+    pub encoding: Encoding,
     /// Its SHA-256 in hexadecimal digits, if somebody worked it out already.
     pub sha256: Option<Arc<str>>,
 }
@@ -29,15 +31,25 @@ impl Payload {
     }
 }
 
+/// In JSON.
 impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, sha256: None }
+        Self { bytes, encoding: Encoding::Json, sha256: None }
     }
 }
+
+/// The code of an endpoint that does not take CBOR.
+pub const CBOR_REFUSED: &str = "CborRefused";
 
 /// Why a request as a whole failed.
 #[derive(Debug, Error)]
 pub enum CallError {
+    /// The endpoint does not take CBOR, and it may be spoken to in JSON; nothing was taken.
+    #[error("the endpoint does not take CBOR ({reason})")]
+    CborRefused {
+        /// What it said.
+        reason: String,
+    },
     /// There are no usable credentials; nothing was sent.
     #[error("no credentials: {reason}")]
     Credentials {
@@ -95,6 +107,7 @@ impl CallError {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
+            Self::CborRefused { .. } => CBOR_REFUSED,
             Self::Credentials { .. } => "Credentials",
             Self::Deadline(_) => "Deadline",
             Self::Lost { .. } => "AnswerLost",
@@ -109,7 +122,8 @@ impl CallError {
     pub fn message(&self) -> String {
         match self {
             Self::Service { message, .. } => message.clone(),
-            Self::Credentials { .. }
+            Self::CborRefused { .. }
+            | Self::Credentials { .. }
             | Self::Deadline(_)
             | Self::Lost { .. }
             | Self::NotSent { .. }
@@ -122,7 +136,8 @@ impl CallError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Service { retry_after, .. } => *retry_after,
-            Self::Credentials { .. }
+            Self::CborRefused { .. }
+            | Self::Credentials { .. }
             | Self::Deadline(_)
             | Self::Lost { .. }
             | Self::NotSent { .. }
@@ -147,6 +162,7 @@ mod tests {
         let fault = CredentialFault::Missing;
         let unreadable = AnswerError::Count { answered: 1, sent: 2 };
         let cases = [
+            (CallError::CborRefused { reason: reason() }, "the endpoint does not take CBOR (why)"),
             (CallError::Credentials { fault, reason: reason() }, "no credentials: why"),
             (CallError::Deadline(Duration::from_secs(35)), "no answer within 35 s"),
             (CallError::Lost { reason: reason() }, "the answer was lost: why"),

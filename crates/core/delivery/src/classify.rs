@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::call::{CallError, CredentialFault};
+use super::call::{CBOR_REFUSED, CallError, CredentialFault};
 
 /// While a destination is parked, one real request is made this often.
 pub const PARK_PROBE: Duration = Duration::from_mins(1);
@@ -66,6 +66,7 @@ const FAULTS: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
+    CBOR_REFUSED,
     "IncompleteSignature",
     "IncompleteSignatureException",
     "InvalidAction",
@@ -160,7 +161,10 @@ pub fn classify(error: &CallError) -> Verdict {
         CallError::Deadline(_) | CallError::Lost { .. } => {
             Verdict::Transient { ambiguous: true, alarm: false }
         }
-        CallError::NotSent { .. } => Verdict::Transient { ambiguous: false, alarm: false },
+        // What was refused in CBOR is sent in JSON next.
+        CallError::CborRefused { .. } | CallError::NotSent { .. } => {
+            Verdict::Transient { ambiguous: false, alarm: false }
+        }
         CallError::Service { status, code, .. } => classify_answer(*status, code),
         CallError::Unreadable(_) => Verdict::Transient { ambiguous: true, alarm: true },
     }

@@ -24,6 +24,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::answer::Answer;
 use super::call::Payload;
 use super::classify::{Verdict, is_throttle};
@@ -31,7 +33,7 @@ use super::gate::Gate;
 use super::retry;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::BatchId;
-use crate::body::{Body, RandomKey};
+use crate::body::{Body, Encoding, RandomKey};
 
 /// Suspects without evidence against them after which the whole destination is in doubt.
 pub const SUSPECTS_MAX: usize = 8;
@@ -158,6 +160,8 @@ pub struct Delivery {
     /// Records that the service may hold without having said so, by their places; empty as long as
     /// there are none.
     doubtful: Vec<bool>,
+    /// What the destination was found to speak, if it is not what it is spoken to in.
+    speak: Option<Encoding>,
 }
 
 impl Delivery {
@@ -165,7 +169,7 @@ impl Delivery {
     #[must_use]
     pub fn new(submission: Submission) -> Self {
         let Submission { batch, mut body } = submission;
-        let payload = Payload { bytes: body.finish(), sha256: body.sha256().cloned() };
+        let payload = whole(&mut body);
         let indexes = Indexes::All(body.records());
         let bytes = body.data_bytes();
         let whole = Part { indexes, bytes, new_keys: false, body: Some(payload) };
@@ -183,6 +187,7 @@ impl Delivery {
             throttled: false,
             pushed_back: false,
             doubtful: Vec::new(),
+            speak: None,
         }
     }
 
@@ -206,7 +211,10 @@ impl Delivery {
         }
         let Self { parts, body, attempts, .. } = self;
         let part = parts.last_mut()?;
-        let copy = || body.subset(part.indexes.as_slice()).into();
+        let copy = || match part.indexes {
+            Indexes::All(_) => whole(body),
+            Indexes::Some(_) => piece(body, body.subset(part.indexes.as_slice())),
+        };
         let payload = part.body.get_or_insert_with(copy).clone();
         let (records, bytes) = (part.indexes.len(), part.bytes);
         Some(Request { body: payload, records, bytes, again: *attempts > 0 })
@@ -222,7 +230,7 @@ impl Delivery {
             let mut piece = self.part(indexes);
             if part.new_keys {
                 let body = self.body.subset_with(piece.indexes.as_slice(), |_| Some(new_key()));
-                (piece.new_keys, piece.body) = (true, Some(body.into()));
+                (piece.new_keys, piece.body) = (true, Some(self::piece(&self.body, body)));
             }
             self.parts.push(piece);
         }
@@ -266,6 +274,9 @@ impl Delivery {
             bytes: part.bytes - failed_bytes,
             failed: failed.len(),
         };
+        if answer.takes_cbor && self.body.encoding() == Encoding::Json {
+            self.speak = Some(Encoding::Cbor);
+        }
         self.delivered.delivered += progress.delivered;
         self.delivered.bytes += progress.bytes;
         self.failures = retry::failures(self.failures, progress.delivered, progress.failed);
@@ -285,7 +296,7 @@ impl Delivery {
             } else {
                 let is_throttled = |index| throttled.binary_search(&index).is_ok();
                 let key = |index| is_throttled(index).then(&mut new_key);
-                let body = Some(self.body.subset_with(&failed, key).into());
+                let body = Some(piece(&self.body, self.body.subset_with(&failed, key)));
                 let new_keys = !same_keys;
                 Part { bytes: failed_bytes, indexes: Indexes::Some(failed), new_keys, body }
             });
@@ -319,6 +330,16 @@ impl Delivery {
             }
         }
         new
+    }
+
+    /// The endpoint does not take CBOR: the rest is sent in JSON.
+    pub fn speak_json(&mut self) {
+        self.speak = Some(Encoding::Json);
+        let Some(json) = self.body.in_json() else { return };
+        self.body = json;
+        for part in &mut self.parts {
+            (part.new_keys, part.body) = (false, None);
+        }
     }
 
     /// The service refused the records of the call.
@@ -371,6 +392,7 @@ impl Delivery {
             throttled: self.throttled,
             pushed_back: self.pushed_back,
             maybe_duplicated: !self.doubtful.is_empty(),
+            speak: self.speak,
             spare: self.body.recycle(),
         }
     }
@@ -419,6 +441,17 @@ impl Delivery {
         let bytes = indexes.iter().map(|index| self.body.record_data_bytes(*index)).sum();
         Part { indexes: Indexes::Some(indexes), bytes, new_keys: false, body: None }
     }
+}
+
+/// All of a body, with what is known of it.
+fn whole(body: &mut Body) -> Payload {
+    let encoding = body.encoding();
+    Payload { bytes: body.finish(), encoding, sha256: body.sha256().cloned() }
+}
+
+/// A part of a body.
+fn piece(body: &Body, bytes: Bytes) -> Payload {
+    Payload { encoding: body.encoding(), ..bytes.into() }
 }
 
 #[cfg(test)]

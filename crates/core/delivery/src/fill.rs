@@ -10,7 +10,7 @@ use super::key::{KeyCounts, KeyMaker};
 use super::once::Once;
 use super::sink::Sink;
 use crate::aggregate::{Aggregator, Room};
-use crate::body::{Body, Envelope};
+use crate::body::{Body, Encoding, Envelope};
 use crate::hash::ShardMap;
 use crate::{Aggregation, Compression, Destination, PackOptions};
 
@@ -99,6 +99,13 @@ impl Filler {
     /// What its bodies have in common.
     pub(super) fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// How the next bodies are written; `true` if that is new.
+    pub(super) fn speak(&mut self, encoding: Encoding) -> bool {
+        let before = self.envelope.encoding();
+        self.envelope = self.envelope.speaking(encoding);
+        self.envelope.encoding() != before
     }
 
     /// The greatest length of a record's data, in bytes, whatever its key is.

@@ -12,6 +12,7 @@ pub mod aggregate;
 pub mod answer;
 pub mod body;
 pub mod call;
+mod cbor;
 pub mod classify;
 mod cut;
 pub mod delivery;
@@ -31,6 +32,7 @@ mod sink;
 pub mod window;
 
 pub use aggregate::{Aggregation, Format};
+pub use cbor::CborError;
 pub use options::{Destination, OversizeLine, PackOptions, PartitionKey, RetryConfig};
 
 pub use sink::Compression;
@@ -87,6 +89,8 @@ pub struct Outcome {
     pub pushed_back: bool,
     /// Whether any attempt ended without an answer, so that the service may hold records twice.
     pub maybe_duplicated: bool,
+    /// What the destination was found to speak, if the next batches should be in it.
+    pub speak: Option<body::Encoding>,
     /// The batch's memory as an empty body, if nobody holds it any more, for the next batch.
     pub spare: Option<Body>,
 }

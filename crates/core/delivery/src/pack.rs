@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::body::Body;
+use super::body::{Body, Encoding};
 use super::cut::cut;
 use super::fill::{Filler, Put};
 use super::key::KeyCounts;
@@ -221,10 +221,18 @@ impl Packer {
         body + self.filler.held_bytes()
     }
 
+    /// Says how the next batches are written.
+    pub fn speak(&mut self, encoding: Encoding) {
+        if self.filler.speak(encoding) {
+            self.spare = None;
+        }
+    }
+
     /// Takes the empty body of a batch that is done, so that the next batch needs no new memory.
     /// Unusually large ones are given back.
     pub fn reuse(&mut self, spare: Body) {
-        if spare.held_bytes() <= SPARE_BYTES_MAX {
+        let is_alike = spare.encoding() == self.filler.envelope().encoding();
+        if is_alike && spare.held_bytes() <= SPARE_BYTES_MAX {
             self.spare = Some(spare);
         }
     }

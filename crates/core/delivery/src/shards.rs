@@ -268,7 +268,7 @@ mod tests {
         let (mut shards, mut random) = (Shards::default(), fastrand::Rng::with_seed(4));
         let failed =
             FailedEntry { index: 0, code: "T".to_owned(), message: "Slow down.".to_owned() };
-        let answer = Answer { failed: vec![failed], shards: Vec::new() };
+        let answer = Answer { failed: vec![failed], ..Answer::default() };
         shards.on_answer(2, &answer, |_| None);
         assert_eq!(shards.crowded(), None);
         assert_ne!(shards.draw(&mut random), shards.draw(&mut random));

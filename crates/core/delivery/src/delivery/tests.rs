@@ -45,7 +45,7 @@ fn failing(places: &[usize], code: &str) -> Answer {
         code: code.to_owned(),
         message: String::new(),
     };
-    Answer { failed: places.iter().map(entry).collect(), shards: Vec::new() }
+    Answer { failed: places.iter().map(entry).collect(), ..Answer::default() }
 }
 
 /// A service that refuses requests with any of the `bad` numbers and takes everything else.
@@ -362,4 +362,41 @@ proptest! {
 #[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
 fn some_time() -> Instant {
     Instant::now()
+}
+
+#[test]
+fn what_is_refused_for_its_encoding_is_sent_in_json_and_no_record_is_at_fault() {
+    let mut body = Body::new(&Envelope::kinesis("s").speaking(Encoding::Cbor));
+    (0..4).for_each(|number: usize| body.push(number.to_string().as_bytes(), "k"));
+    body.seal();
+    let mut delivery = Delivery::new(Submission { batch: 7, body });
+    let mut gate = Gate::default();
+    let request = delivery.request().expect("something to send");
+    assert_eq!(request.body.encoding, Encoding::Cbor);
+    delivery.on_attempt();
+    // One record is throttled, and what is left is refused for its encoding.
+    delivery.on_answer(&failing(&[1, 3], "ProvisionedThroughputExceededException"), no_key);
+    assert_eq!(delivery.request().expect("the rest").body.encoding, Encoding::Cbor);
+    delivery.on_attempt();
+    delivery.speak_json();
+    delivery.on_failure(Verdict::Transient { ambiguous: false, alarm: false });
+    let request = delivery.request().expect("the rest");
+    assert_eq!((request.body.encoding, numbers(&request)), (Encoding::Json, vec![1, 3]));
+    delivery.on_answer(&Answer { takes_cbor: false, ..Answer::default() }, no_key);
+    assert_eq!(delivery.next(&mut gate), Next::Done);
+    let outcome = delivery.into_outcome(Duration::ZERO);
+    assert_eq!((outcome.records_delivered, outcome.speak), (4, Some(Encoding::Json)));
+    assert!(outcome.rejected.is_empty() && !outcome.maybe_duplicated);
+}
+
+#[test]
+fn an_endpoint_that_takes_cbor_is_spoken_to_in_it_from_the_next_batch_on() {
+    let mut delivery = batch(2);
+    delivery.on_attempt();
+    delivery.on_answer(&Answer { takes_cbor: true, ..Answer::default() }, no_key);
+    assert_eq!(delivery.into_outcome(Duration::ZERO).speak, Some(Encoding::Cbor));
+    let mut silent = batch(2);
+    silent.on_attempt();
+    silent.on_answer(&Answer::default(), no_key);
+    assert_eq!(silent.into_outcome(Duration::ZERO).speak, None);
 }

@@ -174,7 +174,7 @@ impl Script {
             }
             2..5 => {
                 let failed = self.take(body, 40);
-                delivery.on_answer(&Answer { failed, shards: Vec::new() }, || RandomKey::of(0));
+                delivery.on_answer(&Answer { failed, ..Answer::default() }, || RandomKey::of(0));
                 self.gate.on_accepted();
             }
             _ => {

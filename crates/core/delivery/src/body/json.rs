@@ -1,0 +1,61 @@
+//! The shapes of `PutRecords` and `PutRecordBatch` in awsJson1.1, with the data in base64.
+
+use base64_simd::STANDARD;
+
+/// Bytes of one record's JSON that are neither data nor key:
+/// `,{"Data":"","PartitionKey":""}`.
+const RECORD_FRAME_BYTES: usize = 30;
+
+/// What stands behind a record's key.
+pub(super) const RECORD_SUFFIX: &[u8] = b"\"}";
+
+/// What stands behind the last record.
+pub(super) const SUFFIX: &[u8] = b"]}";
+
+/// The body up to the first record.
+pub(super) fn prefix(name: &str, keyed: bool) -> Vec<u8> {
+    let member = if keyed { "StreamName" } else { "DeliveryStreamName" };
+    let mut prefix = Vec::with_capacity(64 + name.len());
+    prefix.extend_from_slice(b"{\"");
+    prefix.extend_from_slice(member.as_bytes());
+    prefix.extend_from_slice(b"\":\"");
+    append_escaped(&mut prefix, name);
+    prefix.extend_from_slice(b"\",\"Records\":[");
+    prefix
+}
+
+/// Appends a record. Firehose has no keys.
+pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: Option<&str>) {
+    let key_bytes = key.map_or(0, str::len);
+    // The encoder below reserves exactly what it needs, which would copy the body for each record;
+    // this reservation grows by doubling.
+    buffer.reserve(RECORD_FRAME_BYTES + STANDARD.encoded_length(data.len()) + 6 * key_bytes);
+    buffer.extend_from_slice(b"{\"Data\":\"");
+    STANDARD.encode_append(data, buffer);
+    if let Some(key) = key {
+        buffer.extend_from_slice(b"\",\"PartitionKey\":\"");
+        append_escaped(buffer, key);
+    }
+    buffer.extend_from_slice(RECORD_SUFFIX);
+}
+
+/// Appends `text` as the inside of a JSON string (RFC 8259, section 7).
+fn append_escaped(out: &mut Vec<u8>, text: &str) {
+    let plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if text.as_bytes().iter().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..0x20 => {
+                let hex = |nibble: u8| b"0123456789abcdef".get(nibble as usize).copied();
+                out.extend_from_slice(b"\\u00");
+                out.extend(hex(byte >> 4));
+                out.extend(hex(byte & 0x0f));
+            }
+            _ => out.push(byte),
+        }
+    }
+}
