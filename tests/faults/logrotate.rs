@@ -52,8 +52,8 @@ impl Logrotate {
         Some(Self { program, dir, log: log.to_path_buf() })
     }
 
-    /// Rotates once.
-    fn rotate(&self) {
+    /// Rotates once. Says whether logrotate complained that the writer was faster.
+    fn rotate(&self) -> bool {
         let output = Command::new(&self.program)
             .arg("--force")
             .arg("--state")
@@ -66,6 +66,20 @@ impl Logrotate {
         // old one is rotated all the same.
         let raced = said.contains("File exists");
         assert!(output.status.success() || raced, "{}: {said}", output.status);
+        self.keep_backup();
+        raced
+    }
+
+    /// If the writer makes the new log before logrotate does, logrotate moves that one to a
+    /// `.backup`, and the next such move destroys it, perhaps within milliseconds and before
+    /// anybody can have opened it. It gets a name of its own here.
+    fn keep_backup(&self) {
+        let entries = fs::read_dir(self.log.parent().unwrap()).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        if let Some(backup) = paths.find(|path| is_backup(path)) {
+            let inode = backup.metadata().unwrap().ino();
+            fs::rename(&backup, backup.with_extension(format!("{inode}.kept"))).unwrap();
+        }
     }
 
     /// The rotated files. If the writer makes the new log before logrotate does, logrotate moves
@@ -73,9 +87,13 @@ impl Logrotate {
     fn rotated(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.log.parent().unwrap()).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
-        let is_backup = |path: &Path| path.extension().is_some_and(|end| end == "backup");
-        paths.filter(|path| *path != self.log && !is_backup(path)).collect()
+        let is_kept = |path: &Path| path.extension().is_some_and(|end| end == "kept");
+        paths.filter(|path| *path != self.log && !is_backup(path) && !is_kept(path)).collect()
     }
+}
+
+fn is_backup(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "backup")
 }
 
 fn find() -> Option<PathBuf> {
@@ -129,15 +147,16 @@ fn rotate_by_renaming(name_pattern: &str, directives: &str, after: fn(&Logrotate
     let log = shipment.home.log("app.log");
     let Some(logrotate) = Logrotate::new(&log, directives) else { return };
     let writer = Writer::start(&log, shipment.rng.u64(..));
-    let mut newest = 0;
+    let (mut newest, mut races) = (0, 0);
     for round in 0..ROTATIONS {
         newest = wait_for_a_newer_file(&shipment, newest);
-        logrotate.rotate();
+        races += usize::from(logrotate.rotate());
         after(&logrotate, round);
     }
     wait_for_a_newer_file(&shipment, newest);
     shipment.lines.written = writer.stop();
-    assert_eq!(logrotate.rotated().len(), ROTATIONS, "each rotation left a file");
+    // Where it complained it does not compress, and overwrites that file with the next one.
+    assert!(logrotate.rotated().len() + races >= ROTATIONS, "each rotation left a file");
     shipment.check();
 }
 

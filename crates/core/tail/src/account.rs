@@ -131,7 +131,7 @@ impl<D: Disk> Tailer<D> {
         let mut keys = Vec::new();
         for found in between {
             if found.packed {
-                self.accept_archive(found.inode, &found.path);
+                look.unsure |= !self.accept_archive(found.inode, &found.path);
             } else if let Some(key) = self.follow_generation(&found, &mut look, now) {
                 keys.push(key);
             }
@@ -158,7 +158,7 @@ impl<D: Disk> Tailer<D> {
             let Some(name) = path.file_name() else { continue };
             let plain = path.with_file_name(OsStr::from_bytes(unpacked_name(name.as_bytes()).0));
             let there = snapshot.listing.at(&plain).is_some();
-            if there || !self.is_of_known_series(&plain) {
+            if there {
                 continue;
             }
             let Ok(stat) = file::stat_path(&self.disk, path) else { continue };
@@ -177,8 +177,10 @@ impl<D: Disk> Tailer<D> {
             let log = self.logs.fresh();
             if !self.logs.between(&log, None, vec![found], now_nanos).is_empty()
                 && !self.is_known_name(&plain)
+                && self.is_of_known_series(&plain)
+                && !self.accept_archive(inode, path)
             {
-                self.accept_archive(inode, path);
+                self.hint(now.instant);
             }
         }
     }

@@ -12,6 +12,7 @@ use super::generations::{Found, Mark};
 use super::identity::FileKey;
 use super::memory::Loss;
 use super::places::Listed;
+use super::recognize::proven_part;
 use super::rotated::Rank;
 use super::tailer::{Now, Tailer};
 
@@ -148,6 +149,7 @@ impl<D: Disk> Tailer<D> {
             content.loss == Loss::Truncated
                 && content.head.is_full()
                 && size <= content.position.offset
+                && proven_part(content, &candidate.handle, size).is_some()
         })
     }
 
@@ -181,8 +183,15 @@ impl<D: Disk> Tailer<D> {
     /// scan tries it again.
     fn find_unopened(&self, listed: &Listed, look: &mut Look) {
         let rank: Option<Rank> = listed.rank.clone();
-        let (Some(rank), Ok(stat)) = (rank, file::stat_path(&self.disk, &listed.path)) else {
-            return;
+        let Some(rank) = rank else { return };
+        let stat = match file::stat_path(&self.disk, &listed.path) {
+            Ok(stat) => stat,
+            Err(error) => {
+                // Nobody knows what it holds: its log is looked at again.
+                look.unsure |= error.is_missing();
+                look.blocked |= !error.is_missing();
+                return;
+            }
         };
         look.found.push(Found {
             inode: stat.inode,

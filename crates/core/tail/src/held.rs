@@ -167,6 +167,12 @@ impl<D: Disk> Tailer<D> {
 
     /// Lets a file go; what was not read of it is lost, and said to be.
     fn let_go(&mut self, key: FileKey, now: Instant, why: &str) {
+        if let Some(file) = self.files.get_mut(&key)
+            && let Some(Ok(stat)) = file.handle.as_ref().map(OpenFile::stat)
+        {
+            // What was written since the last look goes with it, and is counted.
+            file.seen.size = file.seen.size.max(stat.size);
+        }
         let head = self.files.get(&key).and_then(|file| file.handle.as_ref()).map(file::read_head);
         let Some(file) = self.forget(key) else { return };
         let unread = file.unread_bytes();

@@ -120,11 +120,17 @@ impl Order {
 
     /// `key` is read behind `older`.
     pub(super) fn link(&mut self, key: FileKey, older: FileKey) {
+        // A name that was given back could close a circle, in which each waits for the others.
+        let mut at = Some(older);
+        while let Some(before) = at {
+            if before == key {
+                return;
+            }
+            at = self.links.get(&before).map(|link| link.older);
+        }
         let link =
             Link { older, until: None, seen: None, read_for: Duration::ZERO, stuck_since: None };
-        if key != older {
-            self.links.insert(key, link);
-        }
+        self.links.insert(key, link);
     }
 
     /// A live name led to one content at the last look and to another one at this. In between it
@@ -234,8 +240,8 @@ impl<D: Disk> Tailer<D> {
         if is_read || left_for_later {
             return self.behind(older);
         }
-        if self.order.waits(older) {
-            // It waits, too.
+        if self.order.is_parked(older) {
+            // It waits, too, and is judged for itself.
             return Judgement::Wait;
         }
         let (queued, offset) = (file.queued, file.position.offset);
@@ -319,5 +325,22 @@ impl Link {
         };
         let since = *self.stuck_since.get_or_insert(now);
         now.saturating_duration_since(since) >= patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_circle_of_generations_is_made() {
+        let mut order = Order::new(10);
+        let [a, b, c] = [1, 2, 3].map(FileKey);
+        order.link(b, a);
+        order.link(c, b);
+        order.link(a, c);
+        order.link(a, a);
+        assert!(!order.waits(a), "the oldest waits for nobody");
+        assert!(order.waits(b) && order.waits(c));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::disk::{DirName, Disk, DiskError, Kind};
+use super::disk::{DirName, Disk, DiskError, Fault, Kind};
 use super::file;
 use super::identity::Inode;
 use super::rotated::{Rank, RotatedNames, unpacked_name};
@@ -180,8 +180,8 @@ impl<D: Disk> Tailer<D> {
     /// that has no file.
     pub(super) fn list_places(&self, live: &Path, listings: &mut Listings) -> PlacesLook {
         let mut all: Vec<Listed> = Vec::new();
-        let mut blocked = false;
-        for place in self.places_of(live) {
+        let (places, mut blocked) = self.places_of(live);
+        for place in places {
             all.extend(listings.of_log(self, &place));
             blocked |= listings.unlisted.contains_key(&place.directory);
         }
@@ -211,11 +211,22 @@ impl<D: Disk> Tailer<D> {
 
     /// Where rotated files of a log may lie: beside its name, beside what its name leads to, and
     /// where the user says.
-    fn places_of(&self, live: &Path) -> Vec<Place> {
-        let is_link = self.disk.is_link(live).unwrap_or(false);
+    /// Says, too, whether it cannot be found out now where a link leads to.
+    fn places_of(&self, live: &Path) -> (Vec<Place>, bool) {
         let follow = self.options.pattern.follow_links();
-        let followed = is_link && self.disk.may_follow(live, follow).is_ok();
-        let target = followed.then(|| self.disk.real_path(live).ok()).flatten();
+        let target = self.disk.is_link(live).and_then(|is_link| {
+            if !is_link {
+                return Ok(None);
+            }
+            self.disk.may_follow(live, follow)?;
+            self.disk.real_path(live).map(Some)
+        });
+        // A link that is not to be followed, or leads nowhere, hides nothing.
+        let hides_nothing = |error: &DiskError| {
+            error.is_missing() || error.is_refusal() || error.fault == Fault::Loop
+        };
+        let blocked = target.as_ref().is_err_and(|error| !hides_nothing(error));
+        let target = target.ok().flatten();
         let mut places = Vec::new();
         for (path, linked) in [(Some(live.to_path_buf()), false), (target, true)] {
             let Some(path) = path else { continue };
@@ -240,7 +251,7 @@ impl<D: Disk> Tailer<D> {
                 linked: false,
             }));
         }
-        places
+        (places, blocked)
     }
 
     /// Directories beside that of a content where its rest may lie, compressed.
@@ -249,6 +260,6 @@ impl<D: Disk> Tailer<D> {
             // What was rotated has its real path already.
             return path.parent().map(Path::to_path_buf).into_iter().collect();
         }
-        self.places_of(path).into_iter().map(|place| place.directory).collect()
+        self.places_of(path).0.into_iter().map(|place| place.directory).collect()
     }
 }

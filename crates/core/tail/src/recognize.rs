@@ -75,10 +75,17 @@ impl<D: Disk> Tailer<D> {
     ) -> bool {
         match Candidate::open(&self.disk, &entry.path, self.options.pattern.follow_links()) {
             Ok(candidate) => {
+                if candidate.inode != entry.inode {
+                    // What was listed has another name by now, which may not be its for long.
+                    self.hint(self.looked_at);
+                }
                 self.recovered(&candidate.path);
                 hand_on(self, candidate)
             }
-            Err(error) if error.is_gone() => true,
+            Err(error) if error.is_gone() => {
+                self.hint(self.looked_at);
+                true
+            }
             Err(error) => {
                 self.trouble(&entry.path, error);
                 self.refused.push_back(entry.clone());

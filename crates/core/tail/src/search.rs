@@ -78,10 +78,11 @@ impl<D: Disk> Tailer<D> {
     fn search_directory(&mut self, dir: &Path, now: Now, take: &Take<'_, D>) -> bool {
         let Ok(names) = self.disk.list(dir) else { return false };
         let files = names.into_iter().filter(|name| name.kind == Kind::File);
-        let mut paths: Vec<_> =
-            files.map(|name| dir.join(name.name)).take(SEARCH_FILES_MAX).collect();
         // Names that match are the scan's business.
-        paths.retain(|path| !self.options.pattern.matches_path(path));
+        let outside = files
+            .map(|name| dir.join(name.name))
+            .filter(|path| !self.options.pattern.matches_path(path));
+        let mut paths: Vec<_> = outside.take(SEARCH_FILES_MAX).collect();
         paths.sort();
         for path in paths {
             if self.memory.is_empty() {

@@ -37,7 +37,7 @@ pub(super) struct Generations {
 impl Generations {
     /// What a file holds was read, or is not to be read.
     pub(super) fn settle(&mut self, stat: &Stat) {
-        if self.settled.len() >= SETTLED_MAX {
+        if self.settled.len() >= SETTLED_MAX && !self.settled.contains_key(&stat.inode) {
             self.settled.pop_first();
         }
         self.settled.insert(stat.inode, (stat.size, stat.modified_nanos));
@@ -52,14 +52,25 @@ impl Generations {
 impl<D: Disk> Tailer<D> {
     /// A compressed file belongs to a log and is younger than what is known: it is looked into
     /// after the next round.
-    pub(crate) fn accept_archive(&mut self, inode: Inode, path: &Path) {
-        let Ok(stat) = file::stat_path(&self.disk, path) else { return };
+    ///
+    /// Says whether its name still leads to it: if not, the directory has to be looked at again.
+    pub(crate) fn accept_archive(&mut self, inode: Inode, path: &Path) -> bool {
+        let stat = match file::stat_path(&self.disk, path) {
+            Ok(stat) if stat.inode == inode => stat,
+            Ok(_) => return false,
+            Err(error) => {
+                if !error.is_gone() {
+                    self.trouble(path, error);
+                }
+                return false;
+            }
+        };
         let known = self.by_inode.contains_key(&inode) || self.packed_at(inode).is_some();
-        if known || self.hunt.generations.is_settled(&stat) {
-            return;
+        if !known && !self.hunt.generations.is_settled(&stat) {
+            self.wait_for(inode, path, stat.size);
+            self.hunt.begin_soon();
         }
-        self.wait_for(inode, path, stat.size);
-        self.hunt.begin_soon();
+        true
     }
 
     /// Whether a compressed generation waits that was not tried in the state that it has.
