@@ -131,8 +131,14 @@ impl Aggregator {
 
     /// Bytes of memory that they hold.
     pub(super) fn held_bytes(&self) -> usize {
-        let held: usize = self.open.iter().map(|open| open.content.held_bytes()).sum();
+        let all = self.open.iter().chain(&self.spare);
+        let held: usize = all.map(|open| open.content.held_bytes()).sum();
         held + self.finished.capacity()
+    }
+
+    /// Gives the memory back that waits for the next aggregates.
+    pub(super) fn drop_spare(&mut self) {
+        self.spare = Vec::new();
     }
 
     /// Adds a record, if the batch has room for it; `false` if it has none.
@@ -167,7 +173,8 @@ impl Aggregator {
             return false;
         }
         let Some(bucket) = fresh else {
-            if keys.is_random() || !self.keyed {
+            // Random, of the data, or none at all: it was not made for the bucket.
+            if self.key.is_empty() {
                 sink.push(data, &keys.make(data));
             } else {
                 sink.push(data, &Key::Text(&self.key));

@@ -127,6 +127,13 @@ impl Filler {
         &self.terminator
     }
 
+    /// Gives the memory back that waits for the next aggregates.
+    pub(super) fn drop_spare(&mut self) {
+        if let Some(aggregator) = &mut self.aggregator {
+            aggregator.drop_spare();
+        }
+    }
+
     /// Bytes of memory that open aggregates hold.
     pub(super) fn held_bytes(&self) -> usize {
         self.aggregator.as_ref().map_or(0, Aggregator::held_bytes) + self.compressed.capacity()

@@ -4,6 +4,7 @@
 //! The packer owns the batch under construction. It never decides whether there is room in memory
 //! or a free request; its flow does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -114,8 +115,9 @@ pub struct Packer {
     footer: Option<Footer>,
     /// The beginning of a record that was too long.
     long: Vec<u8>,
-    /// How many entries of a stretch of lines are in batches already: they did not all fit.
-    emitted: Option<(FileKey, u64, usize)>,
+    /// For each file the stretch of lines whose entries did not all fit, and where those begin that
+    /// are in batches.
+    emitted: BTreeMap<FileKey, (u64, BTreeSet<usize>)>,
     /// The lines of an entry.
     entry: Vec<u8>,
     open: Option<OpenBatch>,
@@ -136,7 +138,7 @@ impl Packer {
             splitter: splitter(options, filler.piece_bytes_max())
                 .aggregating(options.aggregated_record_bytes)
                 .framed(chain.framing()),
-            emitted: None,
+            emitted: BTreeMap::new(),
             entry: Vec::new(),
             filler,
             oversize: options.oversize_line,
@@ -240,6 +242,7 @@ impl Packer {
     /// Gives the memory back that waits for the next batch.
     pub fn drop_spare(&mut self) {
         self.spare = None;
+        self.filler.drop_spare();
     }
 
     /// The memory that waits for the next batch, in bytes.
@@ -351,23 +354,31 @@ impl Packer {
         if self.splitter.joins_entries() {
             entries = vec![entries.concat()];
         }
-        let before = self.emitted.take().filter(|(file, offset, _)| (*file, *offset) == at);
+        let before = self.emitted.remove(&at.0).filter(|(offset, _)| *offset == at.1);
+        let mut done = before.map_or_else(BTreeSet::new, |(_, done)| done);
         let mut entry = std::mem::take(&mut self.entry);
-        let mut left = None;
-        for (index, ranges) in entries.iter().enumerate().skip(before.map_or(0, |(.., done)| done))
-        {
+        let mut has_room = true;
+        for ranges in &entries {
+            // Where it begins stays the same, whatever is written behind the lines meanwhile.
+            let start = ranges.first().map_or(0, |range| range.start);
+            if done.contains(&start) {
+                continue;
+            }
             entry.clear();
             for range in ranges {
                 entry.extend_from_slice(lines.get(range.clone()).unwrap_or_default());
             }
             if !self.append(&entry, now) {
-                left = Some((at.0, at.1, index));
+                has_room = false;
                 break;
             }
+            done.insert(start);
         }
         self.entry = if entry.capacity() > SPARE_BYTES_MAX { Vec::new() } else { entry };
-        self.emitted = left;
-        left.is_none()
+        if !has_room {
+            self.emitted.insert(at.0, (at.1, done));
+        }
+        has_room
     }
 
     /// Whether a record is the footer of its file, which is left out.

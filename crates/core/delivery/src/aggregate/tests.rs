@@ -359,6 +359,7 @@ proptest! {
         let map = map(shards.unwrap_or(1));
         let mut numbers = Vec::new();
         for sent in &sent {
+            prop_assert!((1..=256).contains(&sent.key.chars().count()));
             let users = users(sent);
             prop_assert!(users.len() <= records_max);
             prop_assert!(sent.data.len() <= bytes_max || users.len() == 1);
