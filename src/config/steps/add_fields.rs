@@ -120,7 +120,10 @@ fn part(
     findings: &mut Findings<'_>,
 ) -> Option<Part> {
     Some(match name {
-        "host" => Part::Text(environment.host.clone().unwrap_or_default()),
+        "host" => {
+            let host = environment.host.clone().filter(|host| !host.is_empty());
+            host.map_or(Part::Unknown, Part::Text)
+        }
         "file" => Part::File,
         "offset" => Part::Offset,
         "path" => Part::Path,

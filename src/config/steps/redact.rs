@@ -39,6 +39,9 @@ enum With {
 
 const WITH: &[(&str, With)] = &[("hash", With::Hash), ("mask", With::Mask), ("text", With::Text)];
 
+/// What is missing where nothing says it.
+const SAY_WHAT: &str = "say what is a secret with kinds, patterns or fields";
+
 /// The text, unless another is given.
 const REPLACEMENT: &str = "[redacted]";
 
@@ -48,28 +51,41 @@ const HASH_KEY_BYTES_MIN: usize = 16;
 pub(super) fn build(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<dyn Step>> {
     let file = RedactFile::of(item.entries);
     let fields = list_of_names(file.fields, findings).unwrap_or_default();
+    let kind_names = list_of_names(file.kinds, findings);
+    let pattern_texts = list_of_names(file.patterns, findings);
+    // A list that cannot be read, or has an item that is wrong, has its own error.
+    let has_empty_lists = [&kind_names, &pattern_texts]
+        .into_iter()
+        .all(|list| list.as_ref().is_none_or(Vec::is_empty))
+        && fields.is_empty();
     let mut kinds = Vec::new();
-    for text in list_of_names(file.kinds, findings).unwrap_or_default() {
+    for text in kind_names.unwrap_or_default() {
         if let Some((_, kind)) = SECRETS.iter().find(|(name, _)| *name == text) {
             kinds.push(*kind);
         } else {
             let names: Vec<&str> = SECRETS.iter().map(|(name, _)| *name).collect();
-            let message = format!("'{}' has {text:?}, which is no kind", file.kinds.name());
+            // The item is not quoted: it may be a secret in the wrong place.
+            let message = format!("'{}' has an item that is no kind", file.kinds.name());
             file.kinds
                 .error(findings, Kind::Invalid, message)
                 .help(format!("kinds are {}", names.join(", ")));
         }
     }
     let mut patterns = Vec::new();
-    for text in list_of_names(file.patterns, findings).unwrap_or_default() {
+    for text in pattern_texts.unwrap_or_default() {
         match compile_search_pattern(&text) {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => bad_pattern(file.patterns, &error, findings),
         }
     }
-    let asks = [file.fields, file.kinds, file.patterns].iter().any(|slot| slot.node().is_some());
-    if !asks {
-        require(item, file.kinds, findings, "say what is a secret with kinds, patterns or fields");
+    let slots = [file.fields, file.kinds, file.patterns];
+    if slots.iter().all(|slot| slot.node().is_none()) {
+        require(item, file.kinds, findings, SAY_WHAT);
+    } else if has_empty_lists {
+        // A list that a template left empty would send every secret.
+        let given = slots.into_iter().find(|slot| slot.node().is_some()).unwrap_or(file.kinds);
+        let message = "REDACT takes nothing out: its lists are empty".to_owned();
+        given.error(findings, Kind::Invalid, message).help(SAY_WHAT);
     }
     let with = replacement(&file, findings)?;
     let fields = fields.iter().map(|name| Name::new(name)).collect();

@@ -271,13 +271,14 @@ impl Chain {
         self.give_back_large_buffers(record.len());
         let (mut at, mut was_read) = (At::Start, true);
         for index in 0..self.converters.len() {
+            let before = at;
             match self.one(index, record, &mut at, &mut was_read) {
                 Ok(()) => {}
                 Err(Refused::Skip(reason)) => {
                     self.count(index, StepCount { skipped: 1, unparsable: 0 });
                     return Converted::Skipped { reason };
                 }
-                Err(Refused::Raw(reason)) => return self.raw(index, record, reason),
+                Err(Refused::Raw(reason)) => return self.raw(index, record, before, reason),
             }
             if let Some(watch) = &mut watch {
                 watch(index, self.current(at, record));
@@ -369,11 +370,13 @@ impl Chain {
         }
     }
 
-    /// The record is sent as it came, but not what is to be redacted.
+    /// The record is sent as it came. If something is to be redacted it is sent as it came to the
+    /// converter, for what the steps before took out stays out.
     fn raw<'a>(
         &'a mut self,
         index: usize,
         record: &'a [u8],
+        before: At,
         reason: ConvertError,
     ) -> Converted<'a> {
         let converter = self.converters.get(index).map_or("", Converter::name);
@@ -385,8 +388,12 @@ impl Chain {
         if !self.converters.iter().any(redacts) {
             return Converted::Raw { record, converter, reason };
         }
-        self.record.load(record);
-        for converter in &mut self.converters {
+        match before {
+            At::Start => self.record.load(record),
+            At::Output => self.record.load(&self.input),
+            At::Steps => {}
+        }
+        for converter in self.converters.iter_mut().skip(index) {
             if let Converter::Step(config) = converter
                 && config.step.redacts()
                 && config.step.apply(&mut self.record, &self.context).is_err()

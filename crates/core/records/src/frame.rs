@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use super::scan_json;
 
@@ -131,15 +131,6 @@ impl Framing {
                 return Some(end);
             }
         }
-    }
-
-    /// How many bytes at the end of a stretch belong to entries that are not complete, if the
-    /// stretch is cut off there.
-    #[must_use]
-    pub fn is_open(self, bytes: &[u8]) -> bool {
-        let last = memrchr(b'\n', bytes.get(..bytes.len().saturating_sub(1)).unwrap_or_default());
-        let last = bytes.get(last.map_or(0, |at| at + 1)..).unwrap_or_default();
-        self.place(last).is_some_and(|place| place.partial)
     }
 
     /// The lines of each entry of a stretch, in the order in which the entries end. What is not

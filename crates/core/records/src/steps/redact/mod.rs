@@ -127,7 +127,12 @@ impl Redact {
             decoded.extend_from_slice(token);
         }
         let mut cleaned = Vec::new();
-        let found = self.clean(&String::from_utf8_lossy(&decoded), &mut cleaned);
+        let mut text = String::from_utf8_lossy(&decoded);
+        if text.contains("\\u00") {
+            // JSON in a string.
+            text = without_escapes(&text).into();
+        }
+        let found = self.clean(&text, &mut cleaned);
         if found {
             push_string(out, &cleaned);
         } else {
