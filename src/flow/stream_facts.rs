@@ -19,8 +19,7 @@ impl<D: Disk> Flow<D> {
     /// Says where the flow learns about its stream. Until then, and if nobody says so, it takes for
     /// granted what its configuration says.
     pub fn know_stream(&mut self, facts: watch::Receiver<StreamFacts>) {
-        let is_kpl = |aggregation: &Aggregation| aggregation.format == Format::Kpl;
-        if self.config.aggregation.as_ref().is_some_and(is_kpl) {
+        if self.aggregates_for_kcl() {
             self.packer.allow_aggregates(false);
         }
         self.stream = Stream { facts: Some(facts), acted_on: StreamFacts::default() };
@@ -34,7 +33,8 @@ impl<D: Disk> Flow<D> {
         }
         let known = facts.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.stream.acted_on, known.clone());
-        if before.takes_aggregates != known.takes_aggregates {
+        // Lines that are joined are for whoever reads lines.
+        if self.aggregates_for_kcl() && before.takes_aggregates != known.takes_aggregates {
             self.packer.allow_aggregates(known.takes_aggregates);
         }
         if before.shards != known.shards {
@@ -46,6 +46,12 @@ impl<D: Disk> Flow<D> {
             tracing::info!(flow = %self.config.id, bytes, "maximum record size learned");
             self.packer.set_record_bytes_max(bytes);
         }
+    }
+
+    /// Whether records are put together in a way that consumers of some streams drop.
+    fn aggregates_for_kcl(&self) -> bool {
+        let is_kpl = |aggregation: &Aggregation| aggregation.format == Format::Kpl;
+        self.config.aggregation.as_ref().is_some_and(is_kpl)
     }
 
     /// Whether records would be cut that the stream may take whole: it was not asked yet.

@@ -138,7 +138,7 @@ fn reason(error: &(dyn Error + 'static)) -> String {
 
 /// At most so many characters, in one line: nobody outside may begin a new line of the log. A text
 /// that is longer ends between two words, with an ellipsis.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut one_line = text.chars().map(|char| if char.is_control() { ' ' } else { char });
     let mut kept: String = one_line.by_ref().take(TEXT_CHARS_MAX).collect();
     if one_line.next().is_none() {

@@ -24,6 +24,7 @@ use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::gate::Permit;
 use super::retry;
+use super::sdk_error::cut;
 use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
 use crate::batch::BatchId;
@@ -285,15 +286,16 @@ impl<T: Transport> Sender<T> {
             }
             return state.gate.on_accepted();
         };
-        self.destination().on_record_errors(&first.code, &first.message, now);
-        if let Some(line) = state.records.on_failure(&first.code, now) {
-            self.log(&line, &first.code, &first.message, false);
+        let (code, message) = (cut(&first.code), cut(&first.message));
+        self.destination().on_record_errors(&code, &message, now);
+        if let Some(line) = state.records.on_failure(&code, now) {
+            self.log(&line, &code, &message, false);
         }
         if progress.delivered > 0 {
             state.gate.on_accepted()
         } else {
             // However its records failed, the request was let in.
-            state.gate.on_failure(Verdict::Throttled, &first.code, &first.message, now).1
+            state.gate.on_failure(Verdict::Throttled, &code, &message, now).1
         }
     }
 

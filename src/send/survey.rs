@@ -11,7 +11,9 @@ use std::time::Duration;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{RecordDistributionStrategy, ShardFilter, ShardFilterType};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+use kinetail_base::limits::{KINESIS_LARGE_RECORD_BYTES_MAX, KINESIS_RECORD_BYTES_MAX};
 
 use super::answer::{Answer, ShardNumber};
 use super::sdk_error::call_error;
@@ -103,12 +105,15 @@ impl Survey {
                 *before = known;
                 changed
             });
-            let wait = asking.wait();
-            if timeout(wait, evidence.notified()).await.is_ok() {
+            let since = Instant::now();
+            let is_told = timeout(asking.wait(), evidence.notified()).await.is_ok();
+            if is_told {
                 sleep(LIST_AGAIN_AFTER).await;
+            }
+            asking.pass(since.elapsed());
+            // Who does not answer is not asked sooner for it.
+            if is_told && asking.listed.failures == 0 {
                 asking.listed.due_in = Duration::ZERO;
-            } else {
-                asking.pass(wait);
             }
         }
     }
@@ -121,8 +126,8 @@ struct Topic {
     due_in: Duration,
     /// Failures since the last answer.
     failures: u32,
-    /// That nobody answers was told.
-    told: bool,
+    /// What was told of that nobody answers: whether nobody will.
+    told: Option<bool>,
     /// The newest problem with what was answered.
     problem: Option<&'static str>,
 }
@@ -130,7 +135,7 @@ struct Topic {
 impl Topic {
     /// A question was answered.
     fn answered(&mut self, every: Duration) {
-        (self.failures, self.told) = (0, false);
+        (self.failures, self.told) = (0, None);
         self.due_in = some_of(every / 2) + every / 2;
     }
 
@@ -182,17 +187,25 @@ impl Asking {
             Ok(output) => output,
             Err(error) => {
                 let unknown = self.not_described(&error);
-                facts.takes_aggregates |= unknown;
+                // What was found out before counts for more than that nobody answers now.
+                facts.takes_aggregates |= unknown && self.described.problem.is_none();
                 return;
             }
         };
         self.described.answered(DESCRIBE_EVERY);
-        let Some(summary) = output.stream_description_summary() else { return };
+        let Some(summary) = output.stream_description_summary() else {
+            self.described.due_in = RETRY_MAX;
+            tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
+                "the description of the stream is empty; asking again");
+            return;
+        };
         let is_auto =
             summary.record_distribution_strategy() == Some(&RecordDistributionStrategy::Auto);
         facts.takes_aggregates = !is_auto;
         let kib = summary.max_record_size_in_kib().and_then(|kib| usize::try_from(kib).ok());
-        facts.record_bytes_max = kib.map(|kib| kib * 1024).filter(|bytes| *bytes > 0);
+        let range = KINESIS_RECORD_BYTES_MAX..=KINESIS_LARGE_RECORD_BYTES_MAX;
+        let bytes = kib.and_then(|kib| kib.checked_mul(1024));
+        facts.record_bytes_max = bytes.filter(|bytes| range.contains(bytes));
         let problem = (is_auto && self.survey.aggregates).then_some("AUTO");
         if self.described.is_news(problem) {
             tracing::error!(flow = %self.survey.flow, stream = %self.survey.stream,
@@ -207,7 +220,7 @@ impl Asking {
         self.described.failed();
         let code = error.code();
         let unknown = NOT_ANSWERED.contains(&code);
-        if !std::mem::replace(&mut self.described.told, true) {
+        if self.described.told.replace(unknown) != Some(unknown) {
             let (flow, stream, reason) = (&self.survey.flow, &self.survey.stream, error.message());
             if unknown {
                 self.described.due_in = DESCRIBE_EVERY;
@@ -240,14 +253,15 @@ impl Asking {
             Err(error) => {
                 self.listed.failed();
                 let code = error.code();
-                if NOT_ANSWERED.contains(&code) {
+                let is_denied = NOT_ANSWERED.contains(&code);
+                if is_denied {
                     self.listed.due_in = DESCRIBE_EVERY;
                 }
-                if !std::mem::replace(&mut self.listed.told, true) {
+                if self.listed.told.replace(is_denied) != Some(is_denied) {
+                    let advice = if is_denied { "allow kinesis:ListShards" } else { "retrying" };
                     tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream, %code,
-                        reason = %error.message(),
-                        "cannot list shards; only records with one partition key are aggregated; \
-                         allow kinesis:ListShards");
+                        reason = %error.message(), advice,
+                        "cannot list shards; only records with one partition key are aggregated");
                 }
             }
         }

@@ -3,10 +3,10 @@
 //!
 //! Its parts are the SDK's: the endpoint comes from the service's own resolver, the credentials
 //! from the providers of `aws-config`, the transport is the SDK's connector, and the signature is
-//! calculated by `aws-sigv4` over what is [prepared](sign) for it. What the SDK's orchestrator
+//! calculated by `aws-sigv4` over what is prepared in `sign` for it. What the SDK's orchestrator
 //! would do for each call beside (build a configuration, run some twenty interceptors, compose the
 //! same headers) is done once for each flow. What it does silently is done here in the open: the
-//! clock is [corrected](skew), a connection on which a server failed is not used again, an answer
+//! clock is corrected by `skew`, a connection on which a server failed is not used again, an answer
 //! may be only so long, and a deadline has three meanings: no credentials, nothing sent, no
 //! answer.
 
@@ -225,11 +225,13 @@ impl Wire {
         let mut response = response.map_err(dispatch_failure)?;
         let (status, body) = (response.status(), response.take_body());
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes);
         self.skew.learn(response.headers(), sent, SystemTime::now());
         let said_in = response.headers().get("content-type").and_then(Encoding::of_content_type);
-        let encoding = said_in.unwrap_or(sent_in);
+        // An object of JSON begins with a brace, which no map of CBOR does: not everybody says so.
+        let is_json = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"{"));
+        let encoding = said_in.unwrap_or(if is_json { Encoding::Json } else { sent_in });
         if status.is_success() {
-            let body = body.map(http_body_util::Collected::to_bytes);
             let takes_cbor = self.may_be_cbor(response.headers().get(ACCEPT_HEADER));
             let reply = |body| Reply { body, encoding, takes_cbor };
             return body.map(reply).map_err(|e| lost(e.as_ref()));
@@ -240,7 +242,7 @@ impl Wire {
             // What answers so may be one broken host of many: the next call looks for another.
             connection.poison();
         }
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body = body.unwrap_or_default();
         let said = error_answer::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
             self.keys.forget();
