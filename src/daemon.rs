@@ -445,7 +445,10 @@ impl Daemon {
     /// The service manager restarts us if every flow hangs: what one of them waits for is no reason
     /// to stop the others again and again.
     fn pat_watchdog(&self) {
-        if !self.restarts.is_empty() || self.flows.values().any(FlowThread::is_alive) {
+        if !self.restarts.is_empty()
+            || !self.reloads.working.is_empty()
+            || self.threads().any(FlowThread::is_alive)
+        {
             self.service_manager.tell(State::Alive);
         }
     }

@@ -93,6 +93,13 @@ impl Desk {
         if self.0.try_send(Asked { order, reply: Some(reply) }).is_err() {
             return Answer::refused("too many orders are waiting, or kinetail stops");
         }
-        answer.await.unwrap_or_else(|_| Answer::refused("kinetail stops"))
+        answer.await.unwrap_or_else(|_| Answer {
+            outcome: Outcome::Partly,
+            lines: vec![
+                "kinetail stops; what was begun may be done: see 'kinetail checkpoints list' after \
+                 the next start"
+                    .to_owned(),
+            ],
+        })
     }
 }

@@ -189,7 +189,7 @@ fn write(path: &Path, files: &[(String, Vec<u8>)]) -> Result<(), CliError> {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(MODE).open(path);
+    let file = options.write(true).create_new(true).mode(MODE).open(path);
     let failed = |source| CliError::Write { path: path.to_path_buf(), source };
     let mut archive = tar::Builder::new(file.map_err(failed)?);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -20,9 +20,22 @@ use crate::send::client::Aws;
 use crate::tail::space::SpaceGuard;
 
 impl Daemon {
+    /// Whether flows wait to be started by positions that others still hold: these are in no list
+    /// that a change looks at.
+    fn is_handing_on(&self) -> bool {
+        let mut leaving = self.reloads.leaving.values();
+        !self.reloads.working.is_empty()
+            || leaving.any(|leaving| matches!(leaving.work, Some(Work::CarryOver(_))))
+    }
+
     /// Changes what differs.
     pub(super) fn go_over(&mut self, prepared: Prepared, reply: Option<oneshot::Sender<Answer>>) {
         let Prepared { config: as_read, aws } = prepared;
+        if self.is_handing_on() {
+            let error = "positions of an earlier order are still being handed on; reload again \
+                         when 'kinetail status' shows no flow that drains";
+            return self.refuse_reload(error, reply);
+        }
         let mut config = as_read.clone();
         let granted = match descriptors::grant(&mut config.flows) {
             Ok(granted) => granted,
@@ -299,7 +312,9 @@ fn told(difference: &Difference) -> (Outcome, Vec<String>) {
         lines.extend(flows.iter().map(|id| format!("{what}: {id}")));
     }
     for (from, to) in &difference.successors {
-        lines.push(format!("{to} goes on at the positions of {from}"));
+        lines.push(format!(
+            "{to} goes on at its own positions if it has any, else at those of {from}"
+        ));
     }
     lines.push(format!("unchanged flows: {}", difference.unchanged.len()));
     let mut outcome = Outcome::Done;

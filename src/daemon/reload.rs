@@ -145,7 +145,7 @@ impl Reloads {
     /// The next thing to do something about. One configuration is read at a time; orders wait.
     pub(super) async fn next(&mut self) -> Event {
         let Self { orders, preparing, working, .. } = self;
-        let is_idle = preparing.is_empty();
+        let is_idle = preparing.is_empty() && working.is_empty();
         let asked = async {
             match orders {
                 Some(orders) if is_idle => match orders.recv().await {
@@ -214,7 +214,9 @@ async fn prepare(
     tokio::time::timeout(PREPARE_TIME_MAX, work).await.unwrap_or_else(|_| {
         let seconds = PREPARE_TIME_MAX.as_secs();
         Err(format!(
-            "the configuration could not be read within {seconds} s: does its disk answer?"
+            "the reload was not prepared within {seconds} s: does the disk of the configuration, \
+             of the logs or of the Java agent's checkpoints hang, or whoever gives credentials? \
+             Mend that and reload again"
         ))
     })
 }

@@ -202,13 +202,15 @@ fn kind_of(raw: &rustix::fs::Stat) -> Kind {
 }
 
 fn stat_of(raw: &rustix::fs::Stat) -> Stat {
+    #[expect(clippy::useless_conversion, reason = "of 32 bits on arm64")]
+    let links = raw.st_nlink.into();
     Stat {
         kind: kind_of(raw),
         inode: Inode { device: raw.st_dev, number: raw.st_ino },
         size: u64::try_from(raw.st_size).unwrap_or(0),
         modified_nanos: nanos(raw.st_mtime.into(), raw.st_mtime_nsec.into()),
         changed_nanos: nanos(raw.st_ctime.into(), raw.st_ctime_nsec.into()),
-        links: raw.st_nlink,
+        links,
         // Blocks are counted in 512 bytes whatever the file system (inode(7)).
         allocated: u64::try_from(raw.st_blocks).unwrap_or(0) * 512,
     }

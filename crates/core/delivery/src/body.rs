@@ -1,8 +1,8 @@
 //! The wire body of one request, written in one pass: a record's bytes go straight into the buffer
 //! that goes on the wire, next to a table of where each record lies in it.
 //!
-//! It owns the shapes of `PutRecords` and `PutRecordBatch` in [`json`] (as their API references
-//! give them) and of `PutRecords` in [`cbor`] (as the Java SDK writes it). In both a choice of the
+//! It owns the shapes of `PutRecords` and `PutRecordBatch` in `json` (as their API references
+//! give them) and of `PutRecords` in `cbor` (as the Java SDK writes it). In both a choice of the
 //! records is a copy of their slices. It refuses to decide when a batch is full: limits are the
 //! caller's.
 

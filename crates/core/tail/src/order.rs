@@ -1,15 +1,15 @@
 //! The generations of one log are read oldest first: what an older one still holds is handed on
 //! before the first byte of a younger one.
 //!
-//! Part of [`Tailer`]. [`super::lineage`] says which generation is older; here a younger one waits
+//! Part of [`Tailer`]. `lineage` says which generation is older; here a younger one waits
 //! for it, out of the queue. The wait has bounds, so that a live file is never starved:
 //!
 //! * in bytes: what the older one holds at the moment when the younger one has its first bytes.
 //!   What is written to a rotated file after that is read in turn with the younger one;
 //! * in time: nothing is waited for that is not there. Half a line at the end of the older one is
 //!   not (but with `strict`), a multi-line record is for as long as it is held back anyway, a file
-//!   that cannot be read is for [`UNREADABLE_PATIENCE`], a compressed one that has to be found for
-//!   [`SEARCH_PATIENCE`], and a file that is read all the time for [`OVERTAKEN_AFTER`] of reading.
+//!   that cannot be read is for `UNREADABLE_PATIENCE`, a compressed one that has to be found for
+//!   `SEARCH_PATIENCE`, and a file that is read all the time for `OVERTAKEN_AFTER` of reading.
 //!
 //! While there is no room to send nothing is read, of no file, and nobody overtakes.
 
