@@ -1,6 +1,8 @@
 //! What an operator does while it runs: another configuration, a look, a changed position.
 
 mod browser;
+mod certificates;
 mod commands;
+mod journal;
 mod prometheus;
 mod reload;

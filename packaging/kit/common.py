@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections import namedtuple
@@ -21,7 +22,6 @@ SUMMARY = "Ships log files to Amazon Kinesis Data Streams and Amazon Data Fireho
 DESCRIPTION = """It follows log files through every kind of rotation, turns their lines into records
 and delivers each at least once. It takes the configuration and the positions of
 the Java Kinesis Agent."""
-MAINTAINER = "kinetail maintainers <maintainers@kinetail.invalid>"
 
 
 class Failure(Exception):
@@ -47,6 +47,18 @@ def run(command, capture=False, env=None, cwd=ROOT):
     except FileNotFoundError as error:
         raise Failure(f"cannot run {command[0]}: {error.strerror}; install it") from error
     return done.stdout
+
+
+def maintainer():
+    """Who makes the packages: as Debian's own tools know it, else as git does."""
+    def asked(variable, key):
+        try:
+            return os.environ.get(variable) or run(["git", "config", key], capture=True).strip()
+        except (Failure, subprocess.CalledProcessError):
+            return ""
+
+    address = asked("DEBEMAIL", "user.email") or f"root@{socket.gethostname()}"
+    return f"{asked('DEBFULLNAME', 'user.name') or 'kinetail packager'} <{address}>"
 
 
 def version():

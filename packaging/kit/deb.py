@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from .common import DESCRIPTION, MAINTAINER, ROOT, SUMMARY, Failure, epoch, run
+from .common import DESCRIPTION, ROOT, SUMMARY, Failure, epoch, maintainer, run
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 
@@ -41,7 +41,7 @@ def control(tree, arch, version):
         "Package": "kinetail",
         "Version": version,
         "Architecture": arch,
-        "Maintainer": MAINTAINER,
+        "Maintainer": maintainer(),
         "Installed-Size": str(-(-size // 1024)),
         "Depends": ", ".join(["ca-certificates", "passwd", *depends(tree)]),
         "Recommends": "systemd",

@@ -2,7 +2,7 @@
 
 import shutil
 
-from .common import ARCHES, DESCRIPTION, ROOT, SUMMARY, epoch, run
+from .common import ARCHES, DESCRIPTION, ROOT, SUMMARY, epoch, maintainer, run
 
 # Files whose owner, mode or handling is not the usual one.
 SPECIAL = {
@@ -37,6 +37,7 @@ def build(tree, arch, given):
         "_listed": work / "files",
         "_version": given.version,
         "_summary": SUMMARY,
+        "packager": maintainer(),
         "_text": DESCRIPTION.replace("\n", " "),
         # Amazon Linux 2 and RHEL 7 do not know zstd.
         "_binary_payload": "w1.gzdio" if given.fast else "w6.xzdio",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::checkpoint::edit::Edit;
+use crate::checkpoint::edit::{Edit, EditError};
 
 /// Orders that may wait for the daemon.
 pub const ORDERS_MAX: usize = 16;
@@ -56,6 +56,16 @@ impl Answer {
     pub fn refused(line: impl Into<String>) -> Self {
         Self { outcome: Outcome::Refused, lines: vec![line.into()] }
     }
+
+    /// How a change of checkpoints ended.
+    #[must_use]
+    pub fn of_edit(result: Result<Vec<String>, EditError>) -> Self {
+        match result {
+            Ok(lines) => Self { outcome: Outcome::Done, lines },
+            Err(error) if error.changed_nothing() => Self::refused(error.to_string()),
+            Err(error) => Self { outcome: Outcome::Partly, lines: vec![error.to_string()] },
+        }
+    }
 }
 
 /// An order and where its answer goes, if anybody waits for it.
@@ -101,5 +111,19 @@ impl Desk {
                     .to_owned(),
             ],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_nothing_is_called_refused() {
+        let outcome = |result| Answer::of_edit(result).outcome;
+        assert_eq!(outcome(Ok(Vec::new())), Outcome::Done);
+        assert_eq!(outcome(Err(EditError::Store)), Outcome::Refused);
+        assert_eq!(outcome(Err(EditError::NoFile)), Outcome::Refused);
+        assert_eq!(outcome(Err(EditError::Late)), Outcome::Partly);
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use kinetail_base::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, HEAD_BYTES_MAX, Head, Inode};
@@ -92,16 +92,45 @@ pub enum EditError {
     /// A position without a file.
     #[error("name the file whose position is set")]
     NoFile,
-    /// The store does not answer.
-    #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
+    /// A position for a file that the flow would not read.
+    #[error(
+        "flow {flow} does not follow {}, so a position would change nothing; 'kinetail explain' \
+         with the file says why", path.display()
+    )]
+    NotFollowed {
+        /// The flow's id.
+        flow: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store takes nothing: it has ended.
+    #[error("the checkpoint store has ended; nothing was changed")]
     Store,
+    /// The store has the change and does not answer.
+    #[error(
+        "the checkpoint store did not answer within {} s: it makes the change when the disk of \
+         checkpointFile answers; see 'kinetail checkpoints list' then", COMMIT_TIME_MAX.as_secs()
+    )]
+    Late,
 }
 
-/// Changes checkpoints, and says what was done.
+impl EditError {
+    /// Whether it is certain that nothing was changed, and never will be.
+    #[must_use]
+    pub fn changed_nothing(&self) -> bool {
+        !matches!(self, Self::Late)
+    }
+}
+
+/// Changes checkpoints, and says what was done. `follows` knows which names the flow reads.
 ///
 /// # Errors
-/// [`EditError`]; then nothing was changed.
-pub fn edit(store: &StoreHandle, edit: &Edit) -> Result<Vec<String>, EditError> {
+/// [`EditError`]; then nothing was changed, but with [`EditError::Late`].
+pub fn edit(
+    store: &StoreHandle,
+    edit: &Edit,
+    follows: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<String>, EditError> {
     let flow: Arc<str> = Arc::from(edit.flow.as_str());
     let loaded = store.load(&flow).map_err(|_| EditError::Store)?;
     if !loaded.known_flow {
@@ -124,7 +153,14 @@ pub fn edit(store: &StoreHandle, edit: &Edit) -> Result<Vec<String>, EditError> 
             let shown = path.display();
             (changes, format!("forgot the checkpoint of {shown}; it is read from its start"))
         }
-        (Some(path), to) => set(&loaded, path, to)?,
+        (Some(path), to) => {
+            let position = set(&loaded, path, to)?;
+            // A file that was renamed out of the pattern has a row.
+            if position.rows == 0 && !follows(path) {
+                return Err(EditError::NotFollowed { flow: edit.flow.clone(), path: path.clone() });
+            }
+            (position.changes, position.line)
+        }
     };
     commit(store, &flow, changes)?;
     Ok(vec![line])
@@ -134,14 +170,15 @@ pub fn edit(store: &StoreHandle, edit: &Edit) -> Result<Vec<String>, EditError> 
 /// has positions of its own, or if the other never ran.
 ///
 /// # Errors
-/// [`EditError::Store`].
+/// [`EditError::Store`] and [`EditError::Late`].
 pub fn carry_over(store: &StoreHandle, from: &Arc<str>, to: &Arc<str>) -> Result<(), EditError> {
     let load = |flow| store.load(flow).map_err(|_| EditError::Store);
     let (old, new) = (load(from)?, load(to)?);
     if !old.known_flow || !new.rows.is_empty() {
         return Ok(());
     }
-    commit(store, to, old.rows.into_iter().map(Change::Save).collect())
+    let changes = old.rows.into_iter().map(Change::Save).collect();
+    commit(store, to, changes)
 }
 
 fn commit(store: &StoreHandle, flow: &Arc<str>, changes: Vec<Change>) -> Result<(), EditError> {
@@ -152,7 +189,15 @@ fn commit(store: &StoreHandle, flow: &Arc<str>, changes: Vec<Change>) -> Result<
     });
     store.commit(flow, changes, done).map_err(|_| EditError::Store)?;
     // What is deferred is in the store's memory, and flows are loaded from there.
-    told.recv_timeout(COMMIT_TIME_MAX).map(drop).map_err(|_| EditError::Store)
+    wait(&told, COMMIT_TIME_MAX)
+}
+
+fn wait(told: &mpsc::Receiver<CommitResult>, time: Duration) -> Result<(), EditError> {
+    match told.recv_timeout(time) {
+        Ok(_) => Ok(()),
+        Err(RecvTimeoutError::Timeout) => Err(EditError::Late),
+        Err(RecvTimeoutError::Disconnected) => Err(EditError::Store),
+    }
 }
 
 fn is_at(row: &Checkpoint, path: &Path) -> bool {
@@ -160,7 +205,15 @@ fn is_at(row: &Checkpoint, path: &Path) -> bool {
     row.path == path || path.canonicalize().is_ok_and(same)
 }
 
-fn set(loaded: &Loaded, path: &Path, to: To) -> Result<(Vec<Change>, String), EditError> {
+/// A position that can be set.
+struct Position {
+    changes: Vec<Change>,
+    line: String,
+    /// How many there were of this file.
+    rows: usize,
+}
+
+fn set(loaded: &Loaded, path: &Path, to: To) -> Result<Position, EditError> {
     let failed = |source| EditError::File { path: path.to_path_buf(), source };
     // A pipe must not be waited for.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
@@ -204,7 +257,8 @@ fn set(loaded: &Loaded, path: &Path, to: To) -> Result<(Vec<Change>, String), Ed
     };
     let mut changes: Vec<Change> = replaced.iter().map(|row| Change::Forget(row.file)).collect();
     changes.push(Change::Save(row));
-    Ok((changes, format!("{} is read from byte {offset} of {size}", path.display())))
+    let line = format!("{} is read from byte {offset} of {size}", path.display());
+    Ok(Position { changes, line, rows: replaced.len() })
 }
 
 /// Where the line begins that this byte is in, or that begins with it.
@@ -250,7 +304,7 @@ mod tests {
 
         fn edit(&self, to: To) -> Result<Vec<String>, EditError> {
             let file = Some(self.dir.path().join("a.log"));
-            edit(&self.store.handle(), &Edit { flow: "f".to_owned(), file, to })
+            edit(&self.store.handle(), &Edit { flow: "f".to_owned(), file, to }, &|_| true)
         }
 
         fn rows(&self) -> Vec<Checkpoint> {
@@ -313,11 +367,34 @@ mod tests {
         let scene = Scene::new(b"one\n");
         let handle = scene.store.handle();
         let at = |file: &Path, to| Edit { flow: "f".to_owned(), file: Some(file.into()), to };
-        let directory = edit(&handle, &at(scene.dir.path(), To::End));
+        let directory = edit(&handle, &at(scene.dir.path(), To::End), &|_| true);
         assert!(matches!(directory, Err(EditError::NotRegular(_))));
-        let missing = edit(&handle, &at(Path::new("/none/x"), To::End));
+        let missing = edit(&handle, &at(Path::new("/none/x"), To::End), &|_| true);
         assert!(matches!(missing, Err(EditError::File { .. })));
         let unknown = Edit { flow: "z".to_owned(), file: None, to: To::Forget };
-        assert!(matches!(edit(&handle, &unknown), Err(EditError::NeverRan(_))));
+        assert!(matches!(edit(&handle, &unknown, &|_| true), Err(EditError::NeverRan(_))));
+    }
+    #[test]
+    fn a_file_that_the_flow_does_not_follow_gets_no_position_but_one_that_it_knows_does() {
+        let scene = Scene::new(b"one\ntwo\n");
+        let handle = scene.store.handle();
+        let file = Some(scene.dir.path().join("a.log"));
+        let order = Edit { flow: "f".to_owned(), file, to: To::Offset(4) };
+        let refused = edit(&handle, &order, &|_| false).unwrap_err();
+        assert!(matches!(refused, EditError::NotFollowed { .. }), "{refused}");
+        assert!(refused.changed_nothing() && scene.rows().is_empty());
+        scene.edit(To::End).unwrap();
+        edit(&handle, &order, &|_| false).unwrap();
+        assert_eq!(scene.rows()[0].offset, 4, "it was renamed, and its row is there");
+    }
+
+    #[test]
+    fn a_change_that_is_made_late_is_not_called_refused() {
+        let (tell, told) = mpsc::sync_channel(1);
+        let late = wait(&told, Duration::ZERO).unwrap_err();
+        assert!(matches!(late, EditError::Late) && !late.changed_nothing(), "{late}");
+        drop(tell);
+        let ended = wait(&told, Duration::ZERO).unwrap_err();
+        assert!(matches!(ended, EditError::Store) && ended.changed_nothing(), "{ended}");
     }
 }

@@ -2,7 +2,7 @@
 //! kinetail runs, which drains the flow for that; else in the database, under its lock.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{self, ControlError, SocketArgs};
 use super::{CliError, configuration, output, reload};
-use crate::admin::orders::{Answer, Outcome};
+use crate::admin::orders::Answer;
 use crate::admin::socket;
 use crate::checkpoint::edit::{self, Edit, To};
 use crate::checkpoint::store::{Store, StoreOptions};
@@ -175,11 +175,10 @@ fn change(
     let answer = match control::order(socket, "/checkpoints", &body) {
         Ok(answer) => answer,
         Err(ControlError::NotThere(_) | ControlError::Refused { .. }) => {
+            let flow = config.flows.iter().find(|flow| flow.id == edit.flow);
+            let follows = |path: &Path| flow.is_some_and(|flow| flow.pattern.matches_path(path));
             with_store(&config, |store| {
-                Ok(match edit::edit(&store.handle(), &edit) {
-                    Ok(lines) => Answer { outcome: Outcome::Done, lines },
-                    Err(error) => Answer::refused(error.to_string()),
-                })
+                Ok(Answer::of_edit(edit::edit(&store.handle(), &edit, &follows)))
             })?
         }
         Err(error) => return Err(error.into()),

@@ -1,6 +1,7 @@
 //! The daemon's own log: as text or as JSON, to standard error or to a file.
 //!
-//! To the journal each line says how urgent it is, so that `journalctl -p warning` works. Nothing
+//! To the journal each line says how urgent it is, so that `journalctl -p warning` works, and not
+//! when it is, which the journal knows. Nothing
 //! that goes wrong with the log stops anything: whoever logs puts a line into a queue, and only the
 //! thread `log` ever waits for what takes the lines.
 
@@ -68,6 +69,10 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     let builder = builder.log_internal_errors(false);
     let set = match config.format {
         LogFormat::Json => builder.json().with_ansi(false).try_init(),
+        // The journal dates every line itself.
+        LogFormat::Text if dress == Dress::Priority => {
+            builder.with_ansi(false).without_time().fmt_fields(escaping_fields()).try_init()
+        }
         LogFormat::Text => builder.with_ansi(ansi).fmt_fields(escaping_fields()).try_init(),
     };
     if let Err(error) = set {

@@ -2,6 +2,7 @@
 //! between.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -220,13 +221,10 @@ impl Daemon {
 
     pub(super) fn on_worked(&mut self, worked: Worked) {
         let Worked { flow, launches, result } = worked;
-        let (outcome, mut lines) = match result {
-            Ok(lines) => (Outcome::Done, lines),
-            Err(error) => {
-                tracing::error!(%flow, %error, "cannot change checkpoints");
-                (Outcome::Refused, vec![error.to_string()])
-            }
-        };
+        if let Err(error) = &result {
+            tracing::error!(%flow, %error, "cannot change checkpoints");
+        }
+        let Answer { outcome, mut lines } = Answer::of_edit(result);
         let waits = |pending: &&mut Pending| !pending.is_reload && pending.left.contains(&flow);
         if let Some(pending) = self.reloads.pending.iter_mut().find(waits) {
             pending.outcome = outcome;
@@ -291,7 +289,11 @@ impl Daemon {
 fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>) -> Worked {
     let mut launches: Vec<Launch> = next.into_iter().collect();
     let result = match work {
-        Work::Edit(order) => edit::edit(store, &order),
+        Work::Edit(order) => {
+            let flow = launches.first().map(|launch| &launch.config);
+            let follows = |path: &Path| flow.is_some_and(|flow| flow.pattern.matches_path(path));
+            edit::edit(store, &order, &follows)
+        }
         Work::CarryOver(launch) => {
             let to: Arc<str> = Arc::from(launch.config.id.as_str());
             launches.push(*launch);

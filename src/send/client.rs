@@ -56,6 +56,12 @@ pub enum ClientError {
     /// The certificates to believe cannot be used.
     #[error("cannot use the certificates of {0}")]
     CaBundle(#[from] CaBundleError),
+    /// Nobody's certificate would be believed.
+    #[error(
+        "cannot talk to {0}: this host has no CA certificates, which encrypted connections need; \
+         install ca-certificates, or set AWS_CA_BUNDLE to a file of them"
+    )]
+    NoCertificates(String),
     /// Nobody could be asked for credentials.
     #[error("there is nobody to ask for credentials")]
     NoCredentials,
@@ -168,6 +174,9 @@ impl Aws {
             None => self.shared.credentials_provider(),
         };
         let url = site.endpoint.as_deref().unwrap_or(AWS_URL);
+        if !self.http.can_reach(url) {
+            return Err(ClientError::NoCertificates(url.to_owned()));
+        }
         Ok(Wire::new(Parts {
             operation,
             connector: self.http.connector(url),

@@ -25,6 +25,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls_native_certs::load_native_certs;
 use thiserror::Error;
 
 use super::client::CONNECT_TIMEOUT;
@@ -32,6 +33,9 @@ use crate::config::site::host;
 
 /// Names the certificates to believe, for every AWS tool.
 const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
+
+/// What is not encrypted.
+const PLAIN: &str = "http://";
 
 /// Any of them sends something through a proxy.
 const PROXY_VARIABLES: [&str; 6] =
@@ -67,6 +71,8 @@ pub enum CaBundleError {
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     trust: TrustStore,
+    /// Whether there is any certificate to believe.
+    trusts_somebody: bool,
     /// `None` if no variable names a proxy.
     proxy: Option<ProxyConfig>,
 }
@@ -78,13 +84,21 @@ impl Http {
     /// [`CaBundleError`] if `AWS_CA_BUNDLE` names something that cannot be used.
     pub(super) fn from_environment() -> Result<Self, CaBundleError> {
         let bundle = std::env::var_os(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty());
-        let trust = match bundle {
-            Some(path) => ca_bundle(Path::new(&path))?,
-            None => TrustStore::default(),
+        let (trust, trusts_somebody) = match bundle {
+            Some(path) => (ca_bundle(Path::new(&path))?, true),
+            None => of_the_system(load_native_certs().certs),
         };
         let wants_proxy = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let proxy = PROXY_VARIABLES.into_iter().any(wants_proxy).then(ProxyConfig::from_env);
-        Ok(Self { trust, proxy })
+        Ok(Self { trust, trusts_somebody, proxy })
+    }
+
+    /// Whether a connection to this URL could ever be made: one that is encrypted needs
+    /// certificates to believe.
+    pub(super) fn can_reach(&self, url: &str) -> bool {
+        let is_plain =
+            url.get(..PLAIN.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(PLAIN));
+        self.trusts_somebody || is_plain
     }
 
     /// The client that all typed clients share.
@@ -107,6 +121,13 @@ impl Http {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         SharedHttpConnector::new(connector_over(&self.trust, proxy, Some(settings)))
     }
+}
+
+/// The certificates of the system, and whether there are any. The SDK may panic without one, also
+/// where nothing is encrypted.
+fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> (TrustStore, bool) {
+    let (valid, _) = RootCertStore::empty().add_parsable_certificates(certificates);
+    if valid > 0 { (TrustStore::default(), true) } else { (TrustStore::empty(), false) }
 }
 
 /// Reads certificates and looks at each: the SDK would panic at one that is broken.
@@ -233,6 +254,19 @@ mod tests {
             "http://10.0.0.1/?169.254.169.254",
         ] {
             assert!(!stays_here(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn without_certificates_only_what_is_plain_can_be_reached() {
+        let broken = CertificateDer::from(b"no certificate".to_vec());
+        for certificates in [Vec::new(), vec![broken]] {
+            let (trust, trusts_somebody) = of_the_system(certificates);
+            let http = Http { trust, trusts_somebody, proxy: None };
+            assert!(http.can_reach("http://127.0.0.1:4566") && http.can_reach("HTTP://x"));
+            assert!(!http.can_reach("https://kinesis.eu-west-1.amazonaws.com"));
+            // To make one is no panic.
+            http.connector("http://127.0.0.1:4566");
         }
     }
 

@@ -128,6 +128,12 @@ fn positions_are_listed_set_and_forgotten_while_it_runs_and_while_it_does_not() 
     // In the middle of a line nothing begins.
     let text = scene.text("checkpoints", &["set", "kinesis:s", path, "5"], 1);
     assert!(text.contains("begins at byte 4"), "{text}");
+    // Nobody reads this.
+    let other = scene.home.log("other.log");
+    append(&other, b"one\n");
+    let other = other.to_str().unwrap();
+    let text = scene.text("checkpoints", &["set", "kinesis:s", other, "end"], 1);
+    assert!(text.contains("does not follow") && text.contains("explain"), "{text}");
     scene.text("checkpoints", &["set", "kinesis:s", path, "4"], 0);
     append(&scene.home.log("a.log"), b"four\n");
     scene.arrived(&["four"]);
@@ -143,6 +149,9 @@ fn positions_are_listed_set_and_forgotten_while_it_runs_and_while_it_does_not() 
         let mut command = home.command("checkpoints");
         command.args(["set", "kinesis:s", path, position]).status().unwrap().code()
     };
+    let mut command = home.command("checkpoints");
+    command.args(["set", "kinesis:s", other, "end"]);
+    assert_eq!(command.status().unwrap().code(), Some(1), "nor while it does not run");
     assert_eq!(set("end"), Some(0));
     assert_eq!(set("14"), Some(0));
     let agent = home.start();
