@@ -238,3 +238,79 @@ fn lines_whose_file_changes_neither_size_nor_time_arrive() {
     }
     assert!(world.stream.iter().all(|record| record.starts_with(b"line ")));
 }
+
+#[test]
+fn a_file_whose_last_line_is_written_over_at_each_append_is_not_sent_again_whole() {
+    // As writers of JSON arrays do: what closes the array is overwritten, with a line end or not.
+    for (close, back) in [("]\n", 2), ("\n]", 2), ("\n]\n", 3)] {
+        let mut world = World::new("app.log");
+        let row = |number: usize| format!("{{\"n\": {number}, \"pad\": \"{}\"}}", "x".repeat(60));
+        let first: Vec<String> = (0..500).map(row).collect();
+        world.append("app.log", format!("[\n{}{close}", first.join(",\n")).as_bytes());
+        world.settle();
+        let file = OpenOptions::new().write(true).open(world.path("app.log")).unwrap();
+        for number in 500..520 {
+            let end = file.metadata().unwrap().len() - back;
+            let text = format!(",\n{}{close}", row(number));
+            file.write_all_at(text.as_bytes(), end).unwrap();
+            world.settle();
+        }
+        world.append("app.log", b"\n");
+        world.settle();
+        for number in 0..520 {
+            let part = format!("{{\"n\": {number}, ");
+            let found = world.stream.iter().any(|record| record.starts_with(part.as_bytes()));
+            assert!(found, "{close:?}: row {number} is missing");
+        }
+        let records = world.stream.len();
+        assert!(records <= 502 + 20 * 4, "{close:?}: {records} records");
+        assert_eq!(world.transitions("truncated"), 0, "{close:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_and_regrown_between_two_looks_is_not_sent_again_whole() {
+    for added in [10, 12, 500] {
+        let mut scene = Scene::new("app.log");
+        scene.write("app.log", "a", 5_000);
+        scene.settle();
+        cut_last_lines(&scene, 10);
+        scene.write("app.log", "b", added);
+        scene.settle();
+        let verdict = scene.verdict();
+        assert!(verdict.is_complete(), "{added}: {verdict}");
+        assert!(verdict.repeated.len() <= 20, "{added}: {verdict}");
+    }
+}
+
+#[test]
+fn what_is_in_flight_when_a_file_is_cut_survives_a_crash() {
+    for regrown in [false, true] {
+        let mut scene = Scene::new("app.log");
+        scene.endpoint_down = true;
+        scene.write("app.log", "a", 1_000);
+        scene.settle();
+        cut_last_lines(&scene, 10);
+        let cut = scene.written.split_off(990);
+        if regrown {
+            scene.write("app.log", "b", 20);
+        }
+        scene.settle();
+        scene.crash();
+        scene.endpoint_down = false;
+        scene.start();
+        scene.settle();
+        scene.written.extend(cut);
+        let verdict = scene.verdict();
+        assert!(verdict.lost.len() <= 10, "{regrown}: {verdict}");
+        assert!(scene.stream.len() <= 1_030, "{regrown}: {verdict}");
+    }
+}
+
+fn cut_last_lines(scene: &Scene, count: usize) {
+    let bytes = fs::read(scene.path("app.log")).unwrap();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let kept: usize = lines[..lines.len() - count].iter().map(|line| line.len()).sum();
+    let file = OpenOptions::new().write(true).open(scene.path("app.log")).unwrap();
+    file.set_len(kept as u64).unwrap();
+}

@@ -90,6 +90,7 @@ impl<D: Disk> Flow<D> {
             EventKind::Appeared
             | EventKind::CompressedCopy
             | EventKind::CopyRecognized
+            | EventKind::EndRewritten
             | EventKind::Deleted
             | EventKind::FoundElsewhere
             | EventKind::GenerationFound

@@ -176,6 +176,7 @@ impl<F: OpenFile> Candidate<F> {
             holes: Vec::new(),
             hole_met: None,
             probe: None,
+            held: false,
             spoiled: false,
             acked: position.offset,
             seen: self.stat,

@@ -30,6 +30,9 @@ pub enum EventKind {
     Deleted,
     /// Bytes that were never read are gone with the file.
     Abandoned,
+    /// Bytes at the end of what was read were written anew: continued at the last place that is
+    /// proven.
+    EndRewritten,
     /// A file outside the pattern that holds the rest of a known content.
     FoundElsewhere,
     /// A generation of a log that came and went while nobody looked: read from byte 0.
@@ -78,6 +81,7 @@ impl EventKind {
         Self::CompressedCopy,
         Self::CopyRecognized,
         Self::Deleted,
+        Self::EndRewritten,
         Self::FoundElsewhere,
         Self::GenerationFound,
         Self::HoleFilled,
@@ -108,6 +112,7 @@ impl EventKind {
             Self::CompressedCopy => "compressed_copy",
             Self::CopyRecognized => "copy_recognized",
             Self::Deleted => "deleted",
+            Self::EndRewritten => "end_rewritten",
             Self::FoundElsewhere => "found_elsewhere",
             Self::GenerationFound => "generation_found",
             Self::HoleFilled => "hole_filled",

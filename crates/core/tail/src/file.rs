@@ -96,6 +96,8 @@ pub struct Tailed<F> {
     pub hole_met: Option<(u64, Instant)>,
     /// What stood behind a position when it was last looked at, though nothing told of a change.
     pub probe: Option<(u64, Digest128)>,
+    /// Nothing of it is read until what is in flight is acknowledged.
+    pub held: bool,
     /// It was written over after it was rotated; nothing more of it is read.
     pub spoiled: bool,
     /// Everything before this is acknowledged.
@@ -198,7 +200,8 @@ impl<F: OpenFile> Tailed<F> {
     /// Looks at a file at rest: nothing to read, nothing to decide, nothing that changed. Notes
     /// that and says so; of every other file it says `false` and notes nothing.
     pub fn is_at_rest(&mut self, now: Instant) -> bool {
-        let waits = self.name == Name::Listed && self.shadow.is_none() && !self.unsettled;
+        let waits =
+            self.name == Name::Listed && self.shadow.is_none() && !self.unsettled && !self.held;
         let Some(handle) = self.handle.as_ref().filter(|_| waits) else { return false };
         let unchanged = self.unread_bytes() == 0
             && handle.stat().is_ok_and(|stat| stat.inode == self.inode && stat.is_like(&self.seen));

@@ -89,7 +89,7 @@ impl<D: Disk> Tailer<D> {
             self.looks_well(&path);
         }
         let Some(file) = self.files.get_mut(&key) else { return };
-        if file.unsettled || !stat.is_like(&file.seen) {
+        if file.unsettled || file.held || !stat.is_like(&file.seen) {
             self.look_closely(key, stat, now);
         } else {
             file.cool_down(now.instant);
@@ -119,6 +119,7 @@ impl<D: Disk> Tailer<D> {
     /// Something about the file changed: is it still the same content?
     fn look_closely(&mut self, key: FileKey, stat: Stat, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
+        file.held = false;
         let is_cut = stat.size < file.position.offset;
         let stat = if is_cut { stamped(&self.disk, file, stat) } else { stat };
         let grew = stat.size != file.seen.size;
@@ -187,6 +188,9 @@ impl<D: Disk> Tailer<D> {
         if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused || file.undecided {
             return;
         }
+        if file.held {
+            return;
+        }
         let ending = ending_of(file, &self.options, now);
         if file.waited_at_hole(now) || file.tried != Some((file.seen.size, ending)) {
             self.requeue(key);
@@ -199,7 +203,7 @@ impl<D: Disk> Tailer<D> {
         if stat.size >= offset && self.fill_in(key, now).is_some() {
             return true;
         }
-        if stat.size < offset && self.continue_where_cut(key, stat, now).is_some() {
+        if self.continue_where_proven(key, stat, now) {
             return true;
         }
         if self.is_overwritten(key, stat) {
@@ -267,6 +271,7 @@ impl<D: Disk> Tailer<D> {
             self.may_be_lines(&path);
         }
         file.queued = false;
+        file.held = false;
         file.hot = false;
         file.last_growth = now.instant;
         file.caught_up = now.instant;

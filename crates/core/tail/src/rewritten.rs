@@ -31,6 +31,9 @@ const PROBE_BYTES: usize = 64 * 1024;
 /// Distances behind the end of what was read at which places are proven, in bytes; each doubles.
 const MARK_BYTES_MIN: u64 = 256;
 
+/// The beginnings of so many lines at the end are proven places, too.
+const LAST_LINES: usize = 3;
+
 /// See [`MARK_BYTES_MIN`].
 const MARK_BYTES_MAX: u64 = 128 * 1024;
 
@@ -48,6 +51,7 @@ impl<D: Disk> Tailer<D> {
         file.grown_to = file.seen.size;
         file.tried = None;
         file.queued = false;
+        file.held = false;
         file.hot = false;
         file.trail.retain(|at| at.offset < position.offset);
         file.marks.retain(|at| at.offset < position.offset);
@@ -64,38 +68,58 @@ impl<D: Disk> Tailer<D> {
         Some(new_key)
     }
 
-    /// A file became shorter than what was read of it. If it is provably the same up to a place,
-    /// only its end was cut off, and reading goes on there.
-    pub(super) fn continue_where_cut(
-        &mut self,
-        key: FileKey,
-        stat: Stat,
-        now: Now,
-    ) -> Option<FileKey> {
+    /// Bytes in front of the position are not the ones that were read, or are gone. If the file is
+    /// provably the same up to a place, only its end was cut off or written anew, and reading goes
+    /// on there. Says whether it is so.
+    pub(super) fn continue_where_proven(&mut self, key: FileKey, stat: Stat, now: Now) -> bool {
+        let Some(place) = self.last_proven_place(key, stat) else { return false };
+        if self.holds_for_acknowledgements(key) {
+            return true;
+        }
+        let Some(file) = self.files.get(&key) else { return false };
+        let (path, read, size) = (Arc::clone(&file.path), file.position.offset, stat.size);
+        if self.restart_at(key, place, now).is_none() {
+            return false;
+        }
+        let (kind, what) = if size < read {
+            (EventKind::Shortened, "its end was cut off")
+        } else {
+            (EventKind::EndRewritten, "its end was written anew")
+        };
+        let detail = format!(
+            "{what}: {read} bytes of it were read, and it has {size}; continued at byte {}, what \
+             it holds behind that is sent again",
+            place.offset
+        );
+        self.event(kind, &path, detail);
+        true
+    }
+
+    /// The last place up to which a file is provably the one that was read.
+    fn last_proven_place(&self, key: FileKey, stat: Stat) -> Option<Position> {
         let file = self.files.get(&key)?;
         let handle = file.handle.as_ref()?;
         if stat.size == 0 || !file.head.is_full() {
             return None;
         }
-        let head = file::read_head(handle).ok()?;
+        file::read_head(handle).ok().filter(|head| file.head.agrees(head))?;
         let mut places: Vec<Position> = file.trail.iter().chain(&file.marks).copied().collect();
         places.sort_by_key(|at| std::cmp::Reverse(at.offset));
-        let proven = places.into_iter().find(|at| {
+        places.into_iter().find(|at| {
             at.offset > 0
                 && at.offset <= stat.size
                 && file::proves(handle, *at).unwrap_or(false)
                 && file::tells_apart(handle, *at).unwrap_or(false)
-        });
-        let place = proven.filter(|_| file.head.agrees(&head))?;
-        let (path, read) = (Arc::clone(&file.path), file.position.offset);
-        let new_key = self.restart_at(key, place, now)?;
-        let detail = format!(
-            "its end was cut off: {read} bytes of it were read, and it has {}; continued at byte \
-             {}, what it holds behind that is sent again",
-            stat.size, place.offset
-        );
-        self.event(EventKind::Shortened, &path, detail);
-        Some(new_key)
+        })
+    }
+
+    /// Reading may go on elsewhere in a file only when all that was read of it is acknowledged:
+    /// what is in flight belongs to places in front of that, and a crash would lose it. Until then
+    /// nothing of the file is read. Says whether it is so.
+    pub(super) fn holds_for_acknowledgements(&mut self, key: FileKey) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        file.held = file.acked < file.position.offset;
+        file.held
     }
 
     /// Keeps the start of a hole that was skipped: it may be filled later.
@@ -207,9 +231,33 @@ impl<D: Disk> Tailer<D> {
             }
             distance /= 2;
         }
+        marks.extend(starts_of_last_lines(key, end, window));
+        marks.sort_unstable_by_key(|at| at.offset);
         marks.dedup_by_key(|at| at.offset);
         if !marks.is_empty() {
             file.marks = marks;
         }
     }
+}
+
+/// Where the last lines that were read begin: some writers write what closes a file anew with each
+/// addition.
+fn starts_of_last_lines(key: FileKey, end: u64, window: &Window) -> Vec<Position> {
+    let mut distance = MARK_BYTES_MAX;
+    let held = loop {
+        let from = end.saturating_sub(distance);
+        match window.from(key, from) {
+            Some(held) => break held.get(..usize::try_from(end - from).unwrap_or(usize::MAX)),
+            None if distance <= MARK_BYTES_MIN => break None,
+            None => distance /= 2,
+        }
+    };
+    let Some(before) = held.and_then(|held| held.split_last()).map(|(_, before)| before) else {
+        return Vec::new();
+    };
+    let from = end - before.len() as u64 - 1;
+    let lines = memchr::memrchr_iter(b'\n', before).take(LAST_LINES);
+    let offsets = lines.map(|at| from + at as u64 + 1);
+    let place = |offset| Some(Position { offset, anchor: window.anchor_at(key, offset)? });
+    offsets.filter_map(place).collect()
 }

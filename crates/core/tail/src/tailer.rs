@@ -304,6 +304,7 @@ impl<D: Disk> Tailer<D> {
             && file.shadow.is_none()
             && !file.refused
             && !file.undecided
+            && !file.held
             && !self.order.park(key)
         {
             file.queued = true;
@@ -479,7 +480,12 @@ impl<D: Disk> Tailer<D> {
             if file.lag_bytes() == 0 {
                 file.caught_up = now;
             }
-            return Some(checkpoint(file, position));
+            let row = checkpoint(file, position);
+            if file.held {
+                file.warm_up(now);
+                self.hot_again(key);
+            }
+            return Some(row);
         }
         let content = self.memory.get_mut(key)?;
         content.acked = position.offset;
