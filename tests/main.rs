@@ -27,6 +27,7 @@ mod files;
 mod fuzz;
 mod generations;
 mod half_lines;
+mod holes;
 mod kills;
 mod layers;
 mod live;

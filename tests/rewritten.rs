@@ -7,9 +7,6 @@ use std::time::Duration;
 use crate::support::scene::Scene;
 use crate::support::world::World;
 
-/// Longer than a hole is waited for.
-const HOLE_OVER: Duration = Duration::from_secs(12);
-
 fn same_lines(count: usize) -> Vec<u8> {
     b"the same line again and again\n".repeat(count)
 }
@@ -122,60 +119,6 @@ fn a_file_that_replaces_another_one_and_only_looks_like_it_is_a_file_of_its_own(
     fs::rename(world.path("new"), world.path("app.log")).unwrap();
     world.settle();
     assert_eq!(world.stream.len(), 250, "in doubt it is sent again");
-}
-
-#[test]
-fn slots_that_are_filled_in_any_order_are_sent_once_and_no_hole_is() {
-    for (slots, millis) in [(40, 100), (600, 10)] {
-        let mut world = World::new("app.log");
-        let slot = |number: u64| format!("slot {number:06} of the file\n").into_bytes();
-        let len = slot(0).len() as u64;
-        let file = File::create(world.path("app.log")).unwrap();
-        world.hint();
-        for first in [1, 0] {
-            for number in (first..slots).step_by(2) {
-                file.write_all_at(&slot(number), number * len).unwrap();
-                world.run(Duration::from_millis(millis));
-            }
-        }
-        world.run(HOLE_OVER);
-        let expected: Vec<Vec<u8>> = (0..slots).map(slot).collect();
-        let nul = world.stream.iter().filter(|record| record.contains(&0)).count();
-        assert_eq!(nul, 0, "{slots}: no record has a hole in it");
-        let mut arrived = world.stream.clone();
-        arrived.sort();
-        arrived.dedup();
-        assert_eq!(arrived, expected, "{slots} slots");
-        assert!(
-            world.stream.len() <= expected.len() * 3 / 2,
-            "{slots}: {} records",
-            world.stream.len()
-        );
-    }
-}
-
-#[test]
-fn a_hole_that_nobody_fills_is_skipped_and_read_when_it_is_filled_after_all() {
-    let mut world = World::new("app.log");
-    let file = File::create(world.path("app.log")).unwrap();
-    file.write_all_at(b"first line of the file\n", 0).unwrap();
-    file.write_all_at(b"third line of the file\n", 47).unwrap();
-    world.run(HOLE_OVER);
-    assert_eq!(world.stream, [b"first line of the file\n", b"third line of the file\n"]);
-    assert!(world.transitions("hole_skipped") > 0);
-    file.write_all_at(b"second line of the file\n", 23).unwrap();
-    world.run(HOLE_OVER);
-    assert!(world.stream.contains(&b"second line of the file\n".to_vec()));
-    assert_eq!(world.stream.iter().filter(|r| r.starts_with(b"first")).count(), 1);
-    assert!(world.transitions("hole_filled") > 0);
-}
-
-#[test]
-fn nul_bytes_of_a_line_stay_in_it() {
-    let mut world = World::new("app.log");
-    world.append("app.log", b"a\0\0\0\0\0\0b\n\0\0c\nd\n");
-    world.settle();
-    assert_eq!(world.stream, [&b"a\0\0\0\0\0\0b\n"[..], b"\0\0c\n", b"d\n"]);
 }
 
 #[test]

@@ -242,6 +242,7 @@ impl Backend for Database {
 
 /// Writes what is dirty; returns how many rows that were.
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
+    schema::add_tables(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;

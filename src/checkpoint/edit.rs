@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use kinetail_base::holes::Holes;
 use kinetail_base::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, HEAD_BYTES_MAX, Head, Inode};
 use serde::{Deserialize, Serialize};
 
@@ -254,6 +255,7 @@ fn set(loaded: &Loaded, path: &Path, to: To) -> Result<Position, EditError> {
         offset,
         anchor: Anchor::of(&before),
         life: Life::of_rotated(rotated),
+        holes: Holes::NONE,
     };
     let mut changes: Vec<Change> = replaced.iter().map(|row| Change::Forget(row.file)).collect();
     changes.push(Change::Save(row));

@@ -179,6 +179,7 @@ impl Dirty {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use kinetail_base::holes::{Hole, Holes};
     use kinetail_base::identity::{Anchor, Digest128, Head, Inode};
 
     /// A directory for a database; in memory where that is possible, because these tests make
@@ -189,6 +190,8 @@ pub(super) mod tests {
 
     /// A checkpoint in which every field depends on `file` and `offset`.
     pub(in crate::checkpoint) fn checkpoint(file: u64, offset: u64) -> Checkpoint {
+        let mut holes = Holes::default();
+        holes.insert(Hole { start: offset / 2, end: offset });
         Checkpoint {
             file: FileKey(file),
             inode: Inode { device: file ^ 0xfd00, number: file.wrapping_mul(31) },
@@ -197,6 +200,7 @@ pub(super) mod tests {
             offset,
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),
             life: crate::checkpoint::Life::of_rotated(offset % 2 == 1),
+            holes,
         }
     }
 

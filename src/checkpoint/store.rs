@@ -447,6 +447,7 @@ mod tests {
             offset: u64::MAX,
             anchor: Anchor(Digest128([0; 16])),
             life: crate::checkpoint::Life::Finished,
+            holes: kinetail_base::holes::Holes::NONE,
         };
         let (store, report) = open(&path);
         assert_eq!(report, OpenReport::Created);

@@ -162,11 +162,15 @@ impl<D: Disk> Flow<D> {
         if let Some(&end) = self.footers.get(&key) {
             return self.skip_behind_footer(source, end, now);
         }
+        let already = self.tailer.already_from(key);
+        if already.is_some_and(|from| offset >= from) {
+            return self.pass_already(source, now.instant);
+        }
         let gap = self.tailer.gap(key, &self.window);
         match gap {
             Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
             Some(Gap::ToTheEnd) => return self.wait_at_hole(source, now.instant),
-            Some(Gap::Reserved(data)) => return self.wait_in_reserved(source, data, now.instant),
+            Some(Gap::Reserved(data)) => return self.wait_in_reserved(source, data, now),
             Some(Gap::Behind(_)) | None => {}
         }
         if offset == 0 && self.config.skip_header_lines > 0 {
@@ -178,6 +182,12 @@ impl<D: Disk> Flow<D> {
             shown = lines;
             source.ending = Ending::Held;
         }
+        let filled = self.end_of_filled(source, already, shown);
+        if let Some(end) = filled {
+            shown = end;
+            source.ending = Ending::Held;
+        }
+        let before = matches!(gap, Some(Gap::Behind(_))) || filled.is_some();
         self.name_log(key);
         let bytes = self.window.from(key, offset).unwrap_or_default();
         let bytes = bytes.get(..shown).unwrap_or(bytes);
@@ -194,7 +204,8 @@ impl<D: Disk> Flow<D> {
                 self.packer.seal();
                 Some(Turn::Blocked)
             }
-            Stop::NeedMore if matches!(gap, Some(Gap::Behind(_))) && taken.used > 0 => None,
+            Stop::NeedMore if before && taken.used > 0 => None,
+            Stop::NeedMore if filled.is_some() => self.pass_already(source, now.instant),
             Stop::NeedMore => {
                 if gap.is_none() {
                     self.note_half_line(key, offset + taken.used as u64);
@@ -232,7 +243,7 @@ impl<D: Disk> Flow<D> {
     fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
         let size = self.tailer.file(source.file)?.seen.size;
         let ending = self.ending(source.file, size, now);
-        if ending == Ending::Final {
+        if ending == Ending::Final || self.tailer.already_from(source.file).is_some() {
             return self.skip_hole(source, size, now);
         }
         self.tailer.note_tried(source.file, size, ending);
@@ -242,11 +253,11 @@ impl<D: Disk> Flow<D> {
 
     /// Space that somebody reserved stands in front of other bytes: it is waited for, but not for
     /// long.
-    fn wait_in_reserved(&mut self, source: Source, data: u64, now: Instant) -> Option<Turn> {
+    fn wait_in_reserved(&mut self, source: Source, data: u64, now: Now) -> Option<Turn> {
         let size = self.tailer.file(source.file)?.seen.size;
-        let ending = self.ending(source.file, size, now);
-        if ending == Ending::Final || self.tailer.has_waited_at_hole(source.file, now) {
-            return self.skip_hole(source, data, now);
+        let ending = self.ending(source.file, size, now.instant);
+        if self.tailer.has_waited_at_gap(source.file, data, now) || ending == Ending::Final {
+            return self.skip_hole(source, data, now.instant);
         }
         self.tailer.note_tried(source.file, size, ending);
         self.window.clear();
@@ -255,11 +266,33 @@ impl<D: Disk> Flow<D> {
 
     /// Leaves out what was never written.
     fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
-        self.tailer.note_hole_start(source.file);
+        let to = self.tailer.already_from(source.file).map_or(to, |from| to.min(from));
+        self.tailer.keep_hole(source.file, source.offset, to);
         let turn = self.leave_out(source, to, now);
         if turn.is_none() {
             self.tailer.note_hole(source.file, source.offset, to);
         }
+        turn
+    }
+
+    /// Where what was filled in ends, if what lies behind it is among these bytes. A line that goes
+    /// on there belongs to it.
+    fn end_of_filled(&self, source: Source, from: Option<u64>, shown: usize) -> Option<usize> {
+        let len = usize::try_from(from? - source.offset).ok().filter(|len| *len < shown)?;
+        let bytes = self.window.from(source.file, source.offset)?.get(..shown)?;
+        let (filled, behind) = bytes.split_at_checked(len)?;
+        if filled.last().is_none_or(|byte| matches!(byte, b'\n' | 0)) {
+            return Some(len);
+        }
+        memchr::memchr(b'\n', behind).map(|at| len + at + 1)
+    }
+
+    /// Behind what was filled in lies what was handed on before.
+    fn pass_already(&mut self, source: Source, now: Instant) -> Option<Turn> {
+        let to = self.tailer.pass_already(source.file).filter(|to| *to > source.offset);
+        let turn = to.and_then(|to| self.leave_out(source, to, now));
+        // What the window shows of holes is what they were.
+        self.window.clear();
         turn
     }
 
@@ -318,7 +351,7 @@ impl<D: Disk> Flow<D> {
             return false;
         }
         let Some(size) = self.tailer.file(key).map(|file| file.seen.size) else { return false };
-        if self.tailer.has_waited_at_hole(key, now) {
+        if self.tailer.has_waited_at_half_line(key, now) {
             return false;
         }
         self.tailer.note_tried(key, size, ending);

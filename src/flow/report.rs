@@ -71,6 +71,7 @@ impl<D: Disk> Flow<D> {
             }
             EventKind::HoleSkipped
             | EventKind::HoleFilled
+            | EventKind::HoleForgotten
             | EventKind::InodeReused
             | EventKind::Overwritten
             | EventKind::Shortened

@@ -21,6 +21,7 @@ use crate::checkpoint::{Checkpoint, Life};
 use crate::config::FlowConfig;
 use crate::process::ConverterConfig;
 use crate::tail::candidate::{end_position, position_at};
+use crate::tail::holes::Holes;
 use crate::tail::identity::{FileKey, Head, Inode, Position};
 
 /// The first generation that kinetail has of a flow.
@@ -175,8 +176,9 @@ impl Planner<'_> {
             if reason != Doubt::Shorter || !rotated {
                 return;
             }
-            let start = Opened::open(&found.path)
-                .and_then(|opened| Ok((position_at(&opened.candidate.handle, 0)?, opened)));
+            let start = Opened::open(&found.path).and_then(|opened| {
+                Ok((position_at(&opened.candidate.handle, 0, &Holes::NONE)?, opened))
+            });
             match start {
                 Ok((start, opened)) => self.keep(&opened, start, true),
                 Err(error) => return self.unreadable(found, &error),
@@ -250,7 +252,9 @@ impl Planner<'_> {
         let path = opened.candidate.path.to_path_buf();
         self.settled.insert(opened.candidate.inode);
         let behind = self.behind_sent_record(opened, offset);
-        let at = |offset| position_at(&opened.candidate.handle, offset).map_err(io::Error::from);
+        let at = |offset| {
+            position_at(&opened.candidate.handle, offset, &Holes::NONE).map_err(io::Error::from)
+        };
         match behind.and_then(at) {
             Ok(position) => {
                 let moved = path != row.path;
@@ -292,6 +296,7 @@ impl Planner<'_> {
             offset: position.offset,
             anchor: position.anchor,
             life: Life::of_rotated(rotated),
+            holes: Holes::NONE,
         };
         self.plan.checkpoints.push(row);
     }

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use kinetail::checkpoint::store::{OpenReport, Store, StoreOptions};
 use kinetail::checkpoint::{Change, Checkpoint, Life};
+use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, FileKey, Head, Inode};
 use tempfile::TempDir;
 
@@ -33,6 +34,7 @@ fn row(number: u64) -> Checkpoint {
         offset: text.len() as u64,
         anchor: Anchor::of(text.as_bytes()),
         life: Life::of_rotated(number % 2 == 1),
+        holes: Holes::NONE,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::checkpoint::{Checkpoint, Life};
 use crate::import::compressed::{self, Content};
 use crate::import::evidence::{Doubt, Facts, doubt};
 use crate::import::files::{Found, Opened, is_compressed, modified_millis};
+use crate::tail::holes::Holes;
 use crate::tail::identity::{Anchor, Head};
 
 impl Planner<'_> {
@@ -122,6 +123,7 @@ impl Planner<'_> {
             offset,
             anchor: Anchor::of(&before),
             life: Life::Rotated,
+            holes: Holes::NONE,
         };
         self.plan.checkpoints.push(row);
         let note = format!("by name, size and time it holds {}", last.path.display());

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::Environment;
+use crate::tail::holes::Holes;
 use crate::tail::identity::Anchor;
 
 const MILLIS_LATER: i64 = 10 * 60 * 60 * 1000;
@@ -66,6 +67,7 @@ fn a_checkpoint_has_the_proof_of_what_lies_before_it() {
         offset: 8,
         anchor: Anchor::of(b"one\ntwo\n"),
         life: Life::Live,
+        holes: Holes::NONE,
     };
     assert_eq!(plan.checkpoints, [expected]);
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::holes::Holes;
 use crate::identity::{Anchor, FileKey, Head, Inode};
 
 /// One file generation of one flow and how far it is acknowledged.
@@ -21,6 +22,8 @@ pub struct Checkpoint {
     pub anchor: Anchor,
     /// Where the generation is in its life.
     pub life: Life,
+    /// What was left out in front of `offset`.
+    pub holes: Holes,
 }
 
 /// Where a generation is in its life.

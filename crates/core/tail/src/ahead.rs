@@ -12,6 +12,7 @@ use super::disk::{Disk, DiskError, OpenFile};
 use super::event::EventKind;
 use super::file;
 use super::hole::{self, Gap};
+use super::holes::Hole;
 use super::identity::{FileKey, Position};
 use super::tailer::{Now, Tailer};
 use super::window::Window;
@@ -45,19 +46,33 @@ impl<D: Disk> Tailer<D> {
         found.map_err(|error| self.trouble(&path, error)).ok()?
     }
 
-    /// Whether reading has waited long enough at the hole that begins at its position.
-    pub fn has_waited_at_hole(&mut self, key: FileKey, now: Instant) -> bool {
+    /// Whether reading need wait no longer at the gap at its position, behind which data follow at
+    /// `data`.
+    pub fn has_waited_at_gap(&mut self, key: FileKey, data: u64, now: Now) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return true };
-        let offset = file.position.offset;
-        if file.hole_met.is_none_or(|(met, _)| met != offset) {
-            file.hole_met = Some((offset, now));
+        let gap = Hole { start: file.position.offset, end: data };
+        match &mut file.gap_met {
+            Some((met, _)) if met.start == gap.start && met.end != u64::MAX => met.end = data,
+            met => *met = Some((gap, now.instant)),
         }
-        file.waited_at_hole(now)
+        file.gap_skipped |= file.already.is_none() && file.waited_in_vain(now.instant);
+        file.gap_is_over(now)
+    }
+
+    /// Whether reading need wait no longer for the rest of a line that was written into reserved
+    /// space.
+    pub fn has_waited_at_half_line(&mut self, key: FileKey, now: Instant) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return true };
+        let start = file.position.offset;
+        if file.gap_met.is_none_or(|(met, _)| met.start != start || met.end != u64::MAX) {
+            file.gap_met = Some((Hole { start, end: u64::MAX }, now));
+        }
+        file.waited_in_vain(now)
     }
 
     /// Says that a hole was left out.
     pub fn note_hole(&mut self, key: FileKey, from: u64, to: u64) {
-        let Some(file) = self.files.get(&key) else { return };
+        let Some(file) = self.files.get(&key).filter(|file| file.already.is_none()) else { return };
         let path = Arc::clone(&file.path);
         let detail = format!(
             "{} bytes from byte {from} on were never written and are left out; a program that \
@@ -65,13 +80,6 @@ impl<D: Disk> Tailer<D> {
             to - from
         );
         self.event(EventKind::HoleSkipped, &path, detail);
-    }
-
-    /// Notes where a hole begins that is about to be skipped.
-    pub fn note_hole_start(&mut self, key: FileKey) {
-        if let Some(start) = self.files.get(&key).map(|file| file.position) {
-            self.keep_hole(key, start);
-        }
     }
 
     /// Leaves a file alone whose bytes would be sent as garbage.
@@ -102,7 +110,7 @@ impl<D: Disk> Tailer<D> {
             return Some(Position { offset, anchor });
         }
         let file = self.files.get(&key)?;
-        let position = candidate::position_at(file.handle.as_ref()?, offset);
+        let position = candidate::position_at(file.handle.as_ref()?, offset, &file.holes);
         let path = Arc::clone(&file.path);
         position.map_err(|error| self.trouble(&path, error)).ok()
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::disk::{Call, Disk, DiskError, Fault, OpenFile};
 use super::file::{self, LOOK_EVERY_MIN, Name, Stat, Tailed};
+use super::holes::Holes;
 use super::identity::{Anchor, FileKey, Head, Inode, Position};
 use super::links::FollowLinks;
 use super::splitter::last_boundary;
@@ -100,17 +101,23 @@ pub fn end_position<F: OpenFile>(
     if header_lines > 0 && !has_lines(&candidate.handle, header_lines)? {
         return Ok(Position::start());
     }
-    position_at(&candidate.handle, boundary)
+    position_at(&candidate.handle, boundary, &Holes::NONE)
 }
 
-/// The position at an offset of a file, with the anchor of what stands before it.
+/// The position at an offset of a file, with the anchor of what stands before it, holes left out.
 ///
 /// # Errors
 ///
 /// Whatever reading fails with.
-pub fn position_at<F: OpenFile>(handle: &F, offset: u64) -> Result<Position, DiskError> {
+pub fn position_at<F: OpenFile>(
+    handle: &F,
+    offset: u64,
+    holes: &Holes,
+) -> Result<Position, DiskError> {
     let len = Anchor::len_at(offset);
-    let before = file::read_at(handle, offset - len as u64, len)?;
+    let from = offset - len as u64;
+    let mut before = file::read_at(handle, from, len)?;
+    holes.mask(&mut before, from);
     Ok(Position { offset, anchor: Anchor::of(&before) })
 }
 
@@ -173,8 +180,15 @@ impl<F: OpenFile> Candidate<F> {
             trail: Vec::new(),
             marks: Vec::new(),
             marked_at: 0,
-            holes: Vec::new(),
-            hole_met: None,
+            holes: Holes::NONE,
+            holes_looked_at: 0,
+            holes_due: false,
+            filled: None,
+            already: None,
+            row_kept: None,
+            gap_met: None,
+            gap_skipped: false,
+            sizes: [(self.stat.size, now); 2],
             probe: None,
             held: false,
             spoiled: false,

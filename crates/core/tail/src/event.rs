@@ -37,8 +37,10 @@ pub enum EventKind {
     FoundElsewhere,
     /// A generation of a log that came and went while nobody looked: read from byte 0.
     GenerationFound,
-    /// A hole that was skipped was written to later: read again from where it begins.
+    /// A hole that was skipped was written to later: what was filled in is read.
     HoleFilled,
+    /// There are too many holes in a file; what is written to this one later is not read.
+    HoleForgotten,
     /// A stretch that nobody ever wrote was left out.
     HoleSkipped,
     /// A device and inode number that belonged to another content.
@@ -85,6 +87,7 @@ impl EventKind {
         Self::FoundElsewhere,
         Self::GenerationFound,
         Self::HoleFilled,
+        Self::HoleForgotten,
         Self::HoleSkipped,
         Self::InodeReused,
         Self::Missing,
@@ -116,6 +119,7 @@ impl EventKind {
             Self::FoundElsewhere => "found_elsewhere",
             Self::GenerationFound => "generation_found",
             Self::HoleFilled => "hole_filled",
+            Self::HoleForgotten => "hole_forgotten",
             Self::HoleSkipped => "hole_skipped",
             Self::InodeReused => "inode_reused",
             Self::Missing => "missing",

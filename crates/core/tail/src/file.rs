@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 pub use super::disk::Stat;
 use super::disk::{Call, Disk, DiskError, Fault, Kind, OpenFile};
+use super::holes::{Hole, Holes};
 use super::identity::{Digest128, FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
 use super::splitter::Ending;
+use super::tailer::Now;
 
 /// A file that grew is looked at again after this long; each look that finds nothing doubles it.
 pub const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
@@ -25,6 +27,10 @@ pub const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
 /// Where bytes that were never written stand in front of others, somebody may still write them.
 /// This long they are waited for.
 pub const HOLE_HOLD: Duration = Duration::from_secs(10);
+
+/// A gap in a file that goes on growing is waited for this long: writers that write side by side
+/// leave one for a moment.
+pub const GAP_SETTLES_AFTER: Duration = Duration::from_secs(1);
 
 /// Text that repeats itself is looked for this far back, in bytes.
 const REPEATS_WITHIN_BYTES: u64 = 1024 * 1024;
@@ -43,6 +49,18 @@ pub enum Name {
         /// When the last name went.
         since: Instant,
     },
+}
+
+/// What lies ahead of the position and was handed on before reading went back to what was filled
+/// in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Already {
+    /// Where the hole ends that is read now.
+    pub from: u64,
+    /// Where reading stood, and the proof of that.
+    pub to: Position,
+    /// The holes that were known when that was proven.
+    pub holes: Holes,
 }
 
 /// A file that has the same content as another one so far: perhaps a copy that is being made of
@@ -90,10 +108,24 @@ pub struct Tailed<F> {
     pub marks: Vec<Position>,
     /// Where reading stood when they were made.
     pub marked_at: u64,
-    /// Where holes begin that were skipped.
-    pub holes: Vec<Position>,
-    /// The hole that reading waits at, and since when.
-    pub hole_met: Option<(u64, Instant)>,
+    /// What was left out of it.
+    pub holes: Holes,
+    /// Its holes are looked at up to there in this round.
+    pub holes_looked_at: u64,
+    /// It changed since its holes were all looked at.
+    pub holes_due: bool,
+    /// Where something was written into a hole that is not complete yet, and since when.
+    pub filled: Option<(u64, Instant)>,
+    /// What lies ahead and was handed on before.
+    pub already: Option<Already>,
+    /// The row that stands for it until everything before this offset is acknowledged again.
+    pub row_kept: Option<(FileKey, u64)>,
+    /// The gap that reading waits at, and since when; half a line in front of one has no end.
+    pub gap_met: Option<(Hole, Instant)>,
+    /// A gap was waited for in vain.
+    pub gap_skipped: bool,
+    /// Earlier sizes and when they were seen, the older one first.
+    pub sizes: [(u64, Instant); 2],
     /// What stood behind a position when it was last looked at, though nothing told of a change.
     pub probe: Option<(u64, Digest128)>,
     /// Nothing of it is read until what is in flight is acknowledged.
@@ -149,6 +181,28 @@ impl<F: OpenFile> Tailed<F> {
         if self.shadow.is_some() { 0 } else { self.seen.size.saturating_sub(self.acked) }
     }
 
+    /// Its first bytes, holes as they were.
+    ///
+    /// # Errors
+    ///
+    /// Whatever reading fails with.
+    pub fn read_head(&self, handle: &F) -> Result<Vec<u8>, DiskError> {
+        let mut head = read_head(handle)?;
+        self.holes.mask(&mut head, 0);
+        Ok(head)
+    }
+
+    /// Knows the file with these holes.
+    pub fn know_holes(&mut self, holes: Holes) {
+        self.holes = holes;
+        self.holes_due = true;
+        if let Some(Ok(head)) = self.handle.as_ref().map(|handle| self.read_head(handle))
+            && !self.holes.is_empty()
+        {
+            self.head = Head::of(&head);
+        }
+    }
+
     /// Whether nothing is known of its bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -172,12 +226,63 @@ impl<F: OpenFile> Tailed<F> {
         true
     }
 
-    /// Whether reading has waited long enough at a hole that somebody may fill.
+    /// Whether reading need wait no longer at the gap at its position that somebody may fill: it
+    /// waited in vain, here or once before; nothing was written to the file for as long; or the
+    /// file grew on since what lies behind the gap was written.
     #[must_use]
-    pub fn waited_at_hole(&self, now: Instant) -> bool {
-        self.hole_met.is_some_and(|(offset, since)| {
-            offset == self.position.offset && now.saturating_duration_since(since) >= HOLE_HOLD
+    pub fn gap_is_over(&self, now: Now) -> bool {
+        let hold = i128::try_from(HOLE_HOLD.as_nanos()).unwrap_or(i128::MAX);
+        self.gap_met.is_some_and(|(gap, _)| {
+            if gap.start != self.position.offset {
+                return false;
+            }
+            let is_gap = gap.end != u64::MAX;
+            self.waited_in_vain(now.instant)
+                || (is_gap
+                    && (self.gap_skipped
+                        || self.already.is_some()
+                        || now.wall_nanos - self.seen.modified_nanos >= hold
+                        || self.grew_behind(gap.end, now.instant)))
         })
+    }
+
+    /// Whether reading waited long enough where it stands.
+    #[must_use]
+    pub fn waited_in_vain(&self, now: Instant) -> bool {
+        self.gap_met.is_some_and(|(gap, since)| {
+            gap.start == self.position.offset && now.saturating_duration_since(since) >= HOLE_HOLD
+        })
+    }
+
+    fn grew_behind(&self, offset: u64, now: Instant) -> bool {
+        self.sizes.iter().any(|(size, at)| {
+            *size > offset
+                && *size < self.seen.size
+                && now.saturating_duration_since(*at) >= GAP_SETTLES_AFTER
+        })
+    }
+
+    /// Keeps the size among the earlier ones.
+    pub fn note_size(&mut self, now: Instant) {
+        let [_, newer] = self.sizes;
+        if now.saturating_duration_since(newer.1) >= GAP_SETTLES_AFTER {
+            self.sizes = [newer, (self.seen.size, now)];
+        }
+    }
+
+    /// Nothing that was known of places in its bytes holds any longer.
+    pub fn forget_places(&mut self, now: Instant) {
+        self.scanned_to = 0;
+        self.half_line = None;
+        self.holes_looked_at = 0;
+        self.filled = None;
+        self.already = None;
+        self.gap_met = None;
+        self.gap_skipped = false;
+        self.sizes = [(self.seen.size, now); 2];
+        self.marked_at = 0;
+        self.probe = None;
+        self.tried = None;
     }
 
     /// Nothing more of the file is read, whatever is written to it.
@@ -200,8 +305,11 @@ impl<F: OpenFile> Tailed<F> {
     /// Looks at a file at rest: nothing to read, nothing to decide, nothing that changed. Notes
     /// that and says so; of every other file it says `false` and notes nothing.
     pub fn is_at_rest(&mut self, now: Instant) -> bool {
-        let waits =
-            self.name == Name::Listed && self.shadow.is_none() && !self.unsettled && !self.held;
+        let waits = self.name == Name::Listed
+            && self.shadow.is_none()
+            && !self.unsettled
+            && !self.held
+            && self.holes.is_empty();
         let Some(handle) = self.handle.as_ref().filter(|_| waits) else { return false };
         let unchanged = self.unread_bytes() == 0
             && handle.stat().is_ok_and(|stat| stat.inode == self.inode && stat.is_like(&self.seen));
@@ -288,13 +396,16 @@ pub fn tells_apart<F: OpenFile>(file: &F, position: Position) -> Result<bool, Di
     Ok(memchr::memmem::find(earlier, anchor).is_none())
 }
 
-/// Whether the bytes before a position are the ones its anchor proves.
+/// Whether the bytes before a position are the ones its anchor proves. What lies in holes does not
+/// count.
 ///
 /// # Errors
 ///
 /// Whatever reading fails with.
-pub fn proves<F: OpenFile>(file: &F, position: Position) -> Result<bool, DiskError> {
+pub fn proves<F: OpenFile>(file: &F, position: Position, holes: &Holes) -> Result<bool, DiskError> {
     let len = super::identity::Anchor::len_at(position.offset);
-    let before = read_at(file, position.offset - len as u64, len)?;
+    let from = position.offset - len as u64;
+    let mut before = read_at(file, from, len)?;
+    holes.mask(&mut before, from);
     Ok(before.len() == len && super::identity::Anchor::of(&before) == position.anchor)
 }

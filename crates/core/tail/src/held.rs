@@ -212,6 +212,7 @@ impl<D: Disk> Tailer<D> {
             offset: content.position.offset,
             anchor: content.position.anchor,
             life: Life::Finished,
+            holes: content.holes.clone(),
         }));
         self.hunt.finished.insert(content);
     }
@@ -256,6 +257,7 @@ fn remembered<F>(file: Tailed<F>, now: Instant) -> Remembered {
         position: file.position,
         trail: file.trail.into_iter().chain(file.marks).collect(),
         acked: file.acked,
+        holes: file.holes,
         seen_size: file.grown_to,
         rotated: file.rotated.is_some(),
         since: now,

@@ -6,6 +6,7 @@
 
 use super::disk::{DiskError, OpenFile};
 use super::file::read_at;
+use super::holes::{Hole, Holes};
 use super::splitter::last_boundary;
 
 /// A hole ends where a block begins; what was not written of that block reads as NUL, too. No file
@@ -94,6 +95,73 @@ pub fn gap<F: OpenFile>(
     Ok(Some(Gap::Until(data + unwritten as u64)))
 }
 
+/// Looking at the holes of a file takes so many steps at a time; each is a seek, or a read of
+/// [`BLOCK_BYTES_MAX`].
+const LOOKS_MAX: usize = 16;
+
+/// What looking at holes came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// Nothing was written to any of them.
+    All,
+    /// Nothing was written to those in front of this offset.
+    UpTo(u64),
+    /// Something was written to this one, from this offset on.
+    Filled(Hole, u64),
+}
+
+/// Looks at the holes behind `from`, as far as that goes in a few steps.
+///
+/// # Errors
+///
+/// Whatever reading the file fails with.
+pub fn first_filled<F: OpenFile>(file: &F, holes: &Holes, from: u64) -> Result<Looked, DiskError> {
+    let mut at = from;
+    for _ in 0..LOOKS_MAX {
+        let Some(hole) = holes.first_behind(at) else { return Ok(Looked::All) };
+        at = at.max(hole.start);
+        match file.data_from(at)? {
+            Some(data) if data >= hole.end => {
+                at = data;
+                continue;
+            }
+            Some(data) => at = data,
+            None if file.hole_from(at)?.is_some() => return Ok(Looked::All),
+            // This file system knows no holes.
+            None => {}
+        }
+        let block = read_at(file, at, BLOCK_BYTES_MAX)?;
+        if block.is_empty() {
+            return Ok(Looked::All);
+        }
+        if let Some((hole, place)) = filled_in(&block, at, holes) {
+            return Ok(Looked::Filled(hole, place));
+        }
+        at += block.len() as u64;
+    }
+    Ok(Looked::UpTo(at))
+}
+
+/// The first byte in a hole, of these that begin at an offset, that was written.
+fn filled_in(block: &[u8], offset: u64, holes: &Holes) -> Option<(Hole, u64)> {
+    let end = offset + block.len() as u64;
+    let mut at = offset;
+    while let Some(hole) = holes.first_behind(at).filter(|hole| hole.start < end) {
+        at = at.max(hole.start);
+        let to = hole.end.min(end);
+        let within = |at: u64| usize::try_from(at - offset).unwrap_or(usize::MAX);
+        let bytes = block.get(within(at)..within(to))?;
+        if let Some(first) = bytes.iter().position(|byte| *byte != 0) {
+            return Some((hole, at + first as u64));
+        }
+        at = to;
+        if at == end {
+            break;
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +176,10 @@ mod tests {
         }
         let size = file.stat().unwrap().size;
         (file, size)
+    }
+
+    fn put(file: &MemoryFile, at: u64, bytes: &[u8]) {
+        file.write_at(usize::try_from(at).unwrap(), bytes);
     }
 
     fn gap_at(file: &(MemoryFile, u64), offset: u64) -> Option<Gap> {
@@ -143,6 +215,45 @@ mod tests {
         assert_eq!(reserved(0, b"one\n\0\0\0\0"), Some(Gap::Behind(4)));
         assert_eq!(reserved(0, b"one\0\0\0\0\n"), None, "they stand within a line");
         assert_eq!(reserved(200_004, &[0; 10]), Some(Gap::ToTheEnd));
+    }
+
+    #[test]
+    fn what_is_written_to_a_hole_is_found_wherever_it_stands() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for round in 0..300 {
+            let sparse = round % 2 == 0;
+            let stretch = if sparse { 256 * 1024 } else { 700 };
+            let (file, mut holes, mut at) = (MemoryFile::with(b""), Holes::default(), 0);
+            let mut known = Vec::new();
+            for _ in 0..40 {
+                let hole = Hole { start: at + 5, end: at + 5 + random.u64(4..stretch) };
+                put(&file, at, b"line\n");
+                if !sparse {
+                    let len = usize::try_from(hole.end - hole.start).unwrap();
+                    put(&file, hole.start, &vec![0; len]);
+                }
+                holes.insert(hole);
+                known.push(hole);
+                at = hole.end;
+            }
+            put(&file, at, b"line\n");
+            let look = || {
+                let (mut from, mut steps) = (0, 0);
+                loop {
+                    steps += 1;
+                    assert!(steps < 1_000, "it ends");
+                    match first_filled(&file, &holes, from).unwrap() {
+                        Looked::UpTo(offset) if offset > from => from = offset,
+                        looked => return looked,
+                    }
+                }
+            };
+            assert_eq!(look(), Looked::All);
+            let hole = known[random.usize(0..known.len())];
+            let place = random.u64(hole.start..hole.end);
+            put(&file, place, b"x");
+            assert_eq!(look(), Looked::Filled(hole, place));
+        }
     }
 
     #[test]

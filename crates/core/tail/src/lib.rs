@@ -23,6 +23,7 @@ pub mod event;
 mod examine;
 pub mod exclude;
 pub mod file;
+mod filled;
 mod generations;
 mod glob;
 pub mod half;
@@ -57,7 +58,7 @@ mod trouble;
 mod waiting;
 pub mod window;
 
-pub use kinetail_base::identity;
+pub use kinetail_base::{holes, identity};
 pub use kinetail_records::splitter;
 
 /// What tests share.

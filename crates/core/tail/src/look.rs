@@ -4,7 +4,7 @@
 //! every few milliseconds; the rest is swept through twice a second.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::disk::{Disk, DiskError, Fault, OpenFile};
 use super::event::EventKind;
@@ -89,7 +89,7 @@ impl<D: Disk> Tailer<D> {
             self.looks_well(&path);
         }
         let Some(file) = self.files.get_mut(&key) else { return };
-        if file.unsettled || file.held || !stat.is_like(&file.seen) {
+        if file.unsettled || file.held || !file.holes.is_empty() || !stat.is_like(&file.seen) {
             self.look_closely(key, stat, now);
         } else {
             file.cool_down(now.instant);
@@ -99,7 +99,7 @@ impl<D: Disk> Tailer<D> {
         if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
             self.judge_shadow(key, shadow, now);
         }
-        self.queue_if_readable(key, now.instant);
+        self.queue_if_readable(key, now);
         self.release_if_done(key, now);
     }
 
@@ -127,9 +127,11 @@ impl<D: Disk> Tailer<D> {
         if file.unsettled || stat.modified_nanos != file.seen.modified_nanos {
             // Reserved space is written to without the file getting longer.
             file.tried = None;
+            file.holes_due = true;
         }
         file.unsettled = now.wall_nanos - stat.changed_nanos < settle;
         file.seen = stat;
+        file.note_size(now.instant);
         if grew {
             file.last_growth = now.instant;
             file.warm_up(now.instant);
@@ -141,49 +143,53 @@ impl<D: Disk> Tailer<D> {
         if file.spoiled {
             return file.spoil(stat);
         }
-        if stat.size >= file.position.offset && self.fill_in(key, now).is_some() {
-            return;
-        }
-        let Some(file) = self.files.get_mut(&key) else { return };
         if stat.size < file.position.offset {
             return self.begin_new_generation(key, "it is shorter than what was read", now);
         }
         if file.look_every < file::LOOK_EVERY_MAX {
             self.hot_again(key);
         }
-        if let Err(error) = self.verify(key, now)
-            && let Some(file) = self.files.get(&key)
-        {
-            let path = Arc::clone(&file.path);
-            self.trouble_at_look(&path, error);
+        match self.verify(key, now) {
+            Ok(true) => self.fill_in(key, now),
+            Ok(false) => {}
+            Err(error) => {
+                let Some(file) = self.files.get(&key) else { return };
+                let path = Arc::clone(&file.path);
+                self.trouble_at_look(&path, error);
+            }
         }
     }
 
-    /// Compares the head and the bytes before the position with what they were.
-    fn verify(&mut self, key: FileKey, now: Now) -> Result<(), DiskError> {
+    /// Compares the head and the bytes before the position with what they were. Says whether they
+    /// agree.
+    fn verify(&mut self, key: FileKey, now: Now) -> Result<bool, DiskError> {
         // Reading proves the content, too, but a file without anything to read is not read.
         // It may be long until it is, and a file that became shorter is another one by now.
-        let at_once =
-            |file: &Tailed<D::File>| file.unread_bytes() == 0 || file.seen.size < file.grown_to;
+        let at_once = |file: &Tailed<D::File>| {
+            let before = file.unread_bytes() == 0 || file.seen.size < file.grown_to;
+            before || !file.holes.is_empty()
+        };
         if self.files.get(&key).is_some_and(at_once) {
             self.ensure_open(key, now);
         }
-        let Some(file) = self.files.get(&key) else { return Ok(()) };
-        let Some(handle) = &file.handle else { return Ok(()) };
-        let head = file::read_head(handle)?;
-        if !file.head.agrees(&head) || !file::proves(handle, file.position)? {
+        let Some(file) = self.files.get(&key) else { return Ok(false) };
+        let Some(handle) = &file.handle else { return Ok(false) };
+        let head = file.read_head(handle)?;
+        if !file.head.agrees(&head) || !file::proves(handle, file.position, &file.holes)? {
             self.begin_new_generation(key, "other bytes stand where it was read", now);
-        } else if let Some(file) = self.files.get_mut(&key) {
+            return Ok(false);
+        }
+        if let Some(file) = self.files.get_mut(&key) {
             file.grown_to = file.grown_to.max(file.seen.size);
             if !file.head.is_full() {
                 // A copy of it may appear before anything of it is read.
                 file.head = Head::of(&head);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn queue_if_readable(&mut self, key: FileKey, now: Instant) {
+    fn queue_if_readable(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused || file.undecided {
             return;
@@ -191,18 +197,14 @@ impl<D: Disk> Tailer<D> {
         if file.held {
             return;
         }
-        let ending = ending_of(file, &self.options, now);
-        if file.waited_at_hole(now) || file.tried != Some((file.seen.size, ending)) {
+        let ending = ending_of(file, &self.options, now.instant);
+        if file.gap_is_over(now) || file.tried != Some((file.seen.size, ending)) {
             self.requeue(key);
         }
     }
 
     /// Whether reading goes on in a file whose bytes changed, or is over for good.
     fn is_continued(&mut self, key: FileKey, stat: Stat, now: Now) -> bool {
-        let offset = self.files.get(&key).map_or(0, |file| file.position.offset);
-        if stat.size >= offset && self.fill_in(key, now).is_some() {
-            return true;
-        }
         if self.continue_where_proven(key, stat, now) {
             return true;
         }
@@ -232,6 +234,7 @@ impl<D: Disk> Tailer<D> {
             position: file.position,
             trail: file.trail.drain(..).chain(file.marks.drain(..)).collect(),
             acked: file.acked,
+            holes: std::mem::take(&mut file.holes),
             seen_size: file.grown_to,
             rotated: file.rotated.is_some(),
             since: now.instant,
@@ -258,13 +261,9 @@ impl<D: Disk> Tailer<D> {
         file.position = Position::start();
         file.acked = 0;
         file.grown_to = 0;
-        file.scanned_to = 0;
-        file.half_line = None;
-        file.holes.clear();
-        file.hole_met = None;
-        file.marked_at = 0;
-        file.probe = None;
-        file.tried = None;
+        file.forget_places(now.instant);
+        let row_kept = file.row_kept.take().map(|(kept, _)| Change::Forget(kept));
+        self.changes.extend(row_kept);
         file.shadow = None;
         file.undecided = true;
         if std::mem::take(&mut file.refused) {
@@ -286,7 +285,7 @@ impl<D: Disk> Tailer<D> {
         self.memory.insert(old);
         self.find_copy_of(key, now);
         let new_key = self.decide(new_key, now);
-        self.queue_if_readable(new_key, now.instant);
+        self.queue_if_readable(new_key, now);
     }
 }
 

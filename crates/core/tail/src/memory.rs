@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
 
 /// How many contents without a file are remembered, per flow. Older ones stay in the checkpoint
@@ -47,6 +48,8 @@ pub struct Remembered {
     pub trail: Vec<Position>,
     /// Everything before this is acknowledged.
     pub acked: u64,
+    /// What was left out of it.
+    pub holes: Holes,
     /// The greatest size that was seen; 0 if it is not known.
     pub seen_size: u64,
     /// Whether it was rotated, so that its last line may never get a line end.
@@ -254,6 +257,7 @@ mod tests {
             position: Position { offset, anchor: Anchor::default() },
             trail: Vec::new(),
             acked: offset,
+            holes: Holes::NONE,
             seen_size: bytes.len() as u64,
             rotated: false,
             since: crate::testing::now(),

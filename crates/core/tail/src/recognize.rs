@@ -189,7 +189,8 @@ impl<D: Disk> Tailer<D> {
                 && !self.is_born_later(born, content)
                 && candidate.stat.size >= content.position.offset
                 && content.head.agrees(&candidate.head)
-                && file::proves(&candidate.handle, content.position).unwrap_or(false)
+                && file::proves(&candidate.handle, content.position, &content.holes)
+                    .unwrap_or(false)
         };
         // More than one if a file took the place of another one and began alike.
         let here = self.memory.at_inode(candidate.inode).into_iter().rev().filter(same);
@@ -241,7 +242,9 @@ impl<D: Disk> Tailer<D> {
             .alike(candidate.head, candidate.size)
             .into_iter()
             .filter(|content| content.inode != candidate.inode)
-            .filter(|content| file::proves(candidate.handle, content.position).unwrap_or(false))
+            .filter(|content| {
+                file::proves(candidate.handle, content.position, &content.holes).unwrap_or(false)
+            })
             .find(|content| self.may_be_copy(candidate, content))
             .map(|content| content.key)
     }
@@ -334,7 +337,8 @@ impl<D: Disk> Tailer<D> {
                 let offset = parent.position.offset;
                 let copied_so_far = candidate.size <= parent.seen.size;
                 let may_be = candidate.size < offset
-                    || file::proves(candidate.handle, parent.position).unwrap_or(false);
+                    || file::proves(candidate.handle, parent.position, &parent.holes)
+                        .unwrap_or(false);
                 let other = parent.inode != candidate.inode;
                 other && copied_so_far && may_be && same_end(&self.disk, candidate, parent)
             })
@@ -371,6 +375,7 @@ impl<D: Disk> Tailer<D> {
         let moved = renamed || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
+        file.know_holes(content.holes.before(content.position.offset));
         file.rotated = (renamed || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;
         file.undecided = content.is_empty() && size == 0;
@@ -457,5 +462,5 @@ pub(super) fn proven_part<F: OpenFile>(
     handle: &F,
     size: u64,
 ) -> Option<Position> {
-    content.covered_at(size).find(|at| file::proves(handle, *at).unwrap_or(false))
+    content.covered_at(size).find(|at| file::proves(handle, *at, &content.holes).unwrap_or(false))
 }

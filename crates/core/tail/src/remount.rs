@@ -14,6 +14,7 @@ use super::candidate::Candidate;
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
 use super::file;
+use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
 use super::rotation::{Entry, Listing};
 use super::tailer::{Now, Tailer, checkpoint_at_ack};
@@ -76,7 +77,7 @@ impl<D: Disk> Tailer<D> {
             .as_ref()
             .and_then(|handle| handle.stat().ok())
             .is_some_and(|before| before.size > candidate.stat.size);
-        if longer_before || !holds(&candidate, file.head, file.position) {
+        if longer_before || !holds(&candidate, file.head, (file.position, &file.holes)) {
             return;
         }
         let before = std::mem::replace(&mut file.inode, candidate.inode);
@@ -96,7 +97,9 @@ impl<D: Disk> Tailer<D> {
     fn resume_remounted(&mut self, key: FileKey, candidate: Candidate<D::File>, now: Now) {
         let Some(content) = self.memory.get(key) else { return };
         // A content of which nothing was read proves nothing.
-        if content.position.offset == 0 || !holds(&candidate, content.head, content.position) {
+        if content.position.offset == 0
+            || !holds(&candidate, content.head, (content.position, &content.holes))
+        {
             return;
         }
         let rotated = content.rotated;
@@ -109,10 +112,14 @@ impl<D: Disk> Tailer<D> {
 }
 
 /// Whether a file has the content that was known by this head and position.
-fn holds<F: OpenFile>(candidate: &Candidate<F>, head: Head, position: Position) -> bool {
+fn holds<F: OpenFile>(
+    candidate: &Candidate<F>,
+    head: Head,
+    (position, holes): (Position, &Holes),
+) -> bool {
     candidate.stat.size >= position.offset
         && head.agrees(&candidate.head)
-        && file::proves(&candidate.handle, position).unwrap_or(false)
+        && file::proves(&candidate.handle, position, holes).unwrap_or(false)
 }
 
 fn told(before: u64, after: u64, offset: u64) -> String {

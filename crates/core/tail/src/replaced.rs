@@ -54,6 +54,7 @@ impl<D: Disk> Tailer<D> {
         let mut file = candidate.into_file(key, old.position, now.instant);
         file.acked = old.acked;
         file.trail = old.trail;
+        file.know_holes(old.holes.before(old.position.offset));
         file.marks = old.marks;
         let path = std::sync::Arc::clone(&file.path);
         self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));

@@ -1,4 +1,4 @@
-//! Files whose bytes change behind what was read: cut at their end, filled in later, or written
+//! Files whose bytes change behind what was read: cut at their end, written anew there, or written
 //! over after they were rotated.
 //!
 //! Part of [`Tailer`]. Where the bytes prove that reading can go on somewhere it does, so that
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::candidate::position_at;
 use super::disk::Disk;
 use super::event::EventKind;
-use super::file::{self, Stat};
+use super::file::{self, Already, Stat};
+use super::holes::{Hole, Holes};
 use super::identity::{Digest128, FileKey, Head, Position};
 use super::tailer::{Now, Tailer, checkpoint};
 use super::window::Window;
@@ -17,12 +18,6 @@ use kinetail_base::checkpoint::Change;
 
 /// Tools that destroy a file fill its last block (shred(1)), in bytes.
 const BLOCK_BYTES: u64 = 4096;
-
-/// Skipped holes of a file that are looked at again when it changes, at most.
-const HOLES_MAX: usize = 8;
-
-/// So many bytes of a hole tell whether it is filled.
-const HOLE_PROBE_BYTES: usize = 64;
 
 /// So many bytes behind the position are compared where neither size nor times tell of a change:
 /// what is written through a mapping changes neither until much later.
@@ -40,8 +35,24 @@ const MARK_BYTES_MAX: u64 = 128 * 1024;
 impl<D: Disk> Tailer<D> {
     /// Reading goes on at an earlier place of the same file. What was handed on behind it counts as
     /// another generation: an acknowledgement that comes for it later changes nothing.
-    fn restart_at(&mut self, key: FileKey, position: Position, now: Now) -> Option<FileKey> {
+    pub(super) fn restart_at(
+        &mut self,
+        key: FileKey,
+        position: Position,
+        already: Option<Already>,
+        now: Now,
+    ) -> Option<FileKey> {
         let mut file = self.files.remove(&key)?;
+        let until = already.as_ref().map(|already| already.to.offset);
+        match &already {
+            Some(Already { from, .. }) => {
+                file.holes.take_out(Hole { start: position.offset, end: *from });
+            }
+            None => file.holes = file.holes.before(position.offset),
+        }
+        file.already = already;
+        file.filled = None;
+        file.gap_met = None;
         let new_key = self.new_key();
         file.key = new_key;
         file.position = position;
@@ -55,10 +66,15 @@ impl<D: Disk> Tailer<D> {
         file.hot = false;
         file.trail.retain(|at| at.offset < position.offset);
         file.marks.retain(|at| at.offset < position.offset);
-        file.holes.retain(|hole| hole.offset < position.offset);
         file.warm_up(now.instant);
-        self.changes.push(Change::Forget(key));
-        self.changes.push(Change::Save(checkpoint(&file, position)));
+        if let Some(until) = until {
+            // Should it end before it is where it was, what was filled in is found again.
+            file.row_kept = Some((key, until));
+        } else {
+            let kept = file.row_kept.take().map_or(key, |(kept, _)| kept);
+            self.changes.push(Change::Forget(kept));
+            self.changes.push(Change::Save(checkpoint(&file, position)));
+        }
         self.by_inode.insert(file.inode, new_key);
         self.logs.rename(key, new_key);
         self.order.rename(key, new_key);
@@ -78,7 +94,7 @@ impl<D: Disk> Tailer<D> {
         }
         let Some(file) = self.files.get(&key) else { return false };
         let (path, read, size) = (Arc::clone(&file.path), file.position.offset, stat.size);
-        if self.restart_at(key, place, now).is_none() {
+        if self.restart_at(key, place, None, now).is_none() {
             return false;
         }
         let (kind, what) = if size < read {
@@ -102,13 +118,13 @@ impl<D: Disk> Tailer<D> {
         if stat.size == 0 || !file.head.is_full() {
             return None;
         }
-        file::read_head(handle).ok().filter(|head| file.head.agrees(head))?;
+        file.read_head(handle).ok().filter(|head| file.head.agrees(head))?;
         let mut places: Vec<Position> = file.trail.iter().chain(&file.marks).copied().collect();
         places.sort_by_key(|at| std::cmp::Reverse(at.offset));
         places.into_iter().find(|at| {
             at.offset > 0
                 && at.offset <= stat.size
-                && file::proves(handle, *at).unwrap_or(false)
+                && file::proves(handle, *at, &file.holes).unwrap_or(false)
                 && file::tells_apart(handle, *at).unwrap_or(false)
         })
     }
@@ -120,34 +136,6 @@ impl<D: Disk> Tailer<D> {
         let Some(file) = self.files.get_mut(&key) else { return false };
         file.held = file.acked < file.position.offset;
         file.held
-    }
-
-    /// Keeps the start of a hole that was skipped: it may be filled later.
-    pub(super) fn keep_hole(&mut self, key: FileKey, start: Position) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        if file.holes.len() == HOLES_MAX {
-            file.holes.remove(0);
-        }
-        file.holes.push(start);
-    }
-
-    /// Whether a hole that was skipped is filled by now: then reading goes on at its start.
-    pub(super) fn fill_in(&mut self, key: FileKey, now: Now) -> Option<FileKey> {
-        let file = self.files.get(&key)?;
-        let handle = file.handle.as_ref().filter(|_| !file.holes.is_empty())?;
-        let filled = file.holes.iter().copied().find(|hole| {
-            let bytes = file::read_at(handle, hole.offset, HOLE_PROBE_BYTES).unwrap_or_default();
-            bytes.first().is_some_and(|byte| *byte != 0)
-                && file::proves(handle, *hole).unwrap_or(false)
-        })?;
-        let path = Arc::clone(&file.path);
-        let new_key = self.restart_at(key, filled, now)?;
-        let detail = format!(
-            "a hole that was skipped is filled; read again from byte {} on, where it begins",
-            filled.offset
-        );
-        self.event(EventKind::HoleFilled, &path, detail);
-        Some(new_key)
     }
 
     /// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
@@ -174,9 +162,10 @@ impl<D: Disk> Tailer<D> {
         let unread = file.grown_to.saturating_sub(file.position.offset);
         let path = Arc::clone(&file.path);
         file.spoil(stat);
+        file.holes = Holes::NONE;
         let at_end = file.handle.as_ref().and_then(|handle| {
             let head = file::read_head(handle).ok()?;
-            Some((Head::of(&head), position_at(handle, stat.size).ok()?))
+            Some((Head::of(&head), position_at(handle, stat.size, &Holes::NONE).ok()?))
         });
         if let Some((head, position)) = at_end {
             file.head = head;

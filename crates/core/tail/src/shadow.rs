@@ -150,7 +150,7 @@ impl<D: Disk> Tailer<D> {
             return None;
         }
         let whole = size >= content.position.offset
-            && file::proves(handle, content.position).unwrap_or(false);
+            && file::proves(handle, content.position, &content.holes).unwrap_or(false);
         if whole { Some(content.position) } else { proven_part(content, handle, size) }
     }
 
@@ -162,6 +162,7 @@ impl<D: Disk> Tailer<D> {
         file.shadow = None;
         file.position = content.position;
         file.acked = content.acked;
+        file.holes = content.holes.before(content.position.offset);
         file.head = content.head;
         file.rotated = Some(now.instant);
         file.grown_to = file.seen.size;

@@ -183,6 +183,7 @@ impl<D: Disk> Tailer<D> {
                 head: row.head,
                 position: Position { offset: row.offset, anchor: row.anchor },
                 acked: row.offset,
+                holes: row.holes,
                 seen_size: 0,
                 rotated: row.life != Life::Live,
                 trail: Vec::new(),
@@ -400,7 +401,7 @@ impl<D: Disk> Tailer<D> {
         self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
-        match window.refill(key, handle, file.position) {
+        match window.refill(key, handle, (file.position, &file.holes)) {
             Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => {
                 if !self.problems.is_empty() {
                     let path = Arc::clone(&file.path);
@@ -480,12 +481,14 @@ impl<D: Disk> Tailer<D> {
             if file.lag_bytes() == 0 {
                 file.caught_up = now;
             }
-            let row = checkpoint(file, position);
+            let kept = file.row_kept.take_if(|(_, until)| position.offset >= *until);
+            let row = file.row_kept.is_none().then(|| checkpoint(file, position));
+            self.changes.extend(kept.map(|(kept, _)| Change::Forget(kept)));
             if file.held {
                 file.warm_up(now);
                 self.hot_again(key);
             }
-            return Some(row);
+            return row;
         }
         let content = self.memory.get_mut(key)?;
         content.acked = position.offset;
@@ -497,6 +500,7 @@ impl<D: Disk> Tailer<D> {
             offset: position.offset,
             anchor: position.anchor,
             life: Life::of_rotated(content.rotated),
+            holes: content.holes.before(position.offset),
         })
     }
 
@@ -576,16 +580,20 @@ pub(super) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         offset: position.offset,
         anchor: position.anchor,
         life: Life::of_rotated(file.rotated.is_some()),
+        holes: file.holes.before(position.offset),
     }
 }
 
 /// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait
 /// for the next acknowledgement. `None` if the bytes before that cannot be read.
 pub(super) fn checkpoint_at_ack<F: OpenFile>(file: &Tailed<F>) -> Option<Checkpoint> {
+    if file.row_kept.is_some() {
+        return None;
+    }
     if file.acked == file.position.offset {
         return Some(checkpoint(file, file.position));
     }
-    let acked = position_at(file.handle.as_ref()?, file.acked).ok()?;
+    let acked = position_at(file.handle.as_ref()?, file.acked, &file.holes).ok()?;
     Some(checkpoint(file, acked))
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::candidate::Candidate;
 use super::disk::{Disk, DiskError};
 use super::file::{self, Name, Stat};
+use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
 use super::recognize::Came;
 use super::tailer::{Now, Tailer};
@@ -213,5 +214,6 @@ fn row_of(inode: Inode, waiting: &Waiting) -> Change {
         offset: start.offset,
         anchor: start.anchor,
         life: Life::Found,
+        holes: Holes::NONE,
     })
 }

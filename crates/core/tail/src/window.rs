@@ -6,6 +6,7 @@
 //! The window keeps no state about records.
 
 use super::disk::{DiskError, OpenFile};
+use super::holes::Holes;
 use super::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
 
 /// What a window holds at first, in bytes: large enough that a read costs little per byte, small
@@ -138,7 +139,7 @@ impl Window {
     }
 
     /// Reads what follows `position`, and proves by its anchor that the file is still the one the
-    /// position was taken in.
+    /// position was taken in. In holes the window holds NUL bytes, whatever was written there.
     ///
     /// # Errors
     ///
@@ -147,7 +148,7 @@ impl Window {
         &mut self,
         key: FileKey,
         file: &F,
-        position: Position,
+        (position, holes): (Position, &Holes),
     ) -> Result<Refill, DiskError> {
         self.clear();
         let back = bytes_before(position.offset);
@@ -163,6 +164,9 @@ impl Window {
                 self.at_end = true;
                 break;
             }
+        }
+        if let Some(bytes) = self.bytes.get_mut(..filled).filter(|_| !holes.is_empty()) {
+            holes.mask(bytes, start);
         }
         Ok(self.prove(key, (start, filled), position))
     }
@@ -219,7 +223,7 @@ mod tests {
         let file = file_with(b"abc\ndef\n");
         let mut window = Window::new();
         let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
-        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Filled);
+        assert_eq!(window.refill(KEY, &file, (at, &Holes::NONE)).unwrap(), Refill::Filled);
         assert_eq!(window.from(KEY, 4), Some(&b"def\n"[..]));
         assert_eq!(window.from(KEY, 8), Some(&b""[..]));
         assert_eq!(window.from(KEY, 9), None);
@@ -233,7 +237,7 @@ mod tests {
         let file = file_with(b"xyz\ndef\n");
         let mut window = Window::new();
         let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
-        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Changed);
+        assert_eq!(window.refill(KEY, &file, (at, &Holes::NONE)).unwrap(), Refill::Changed);
         assert_eq!(window.from(KEY, 4), None);
     }
 
@@ -242,7 +246,7 @@ mod tests {
         let file = file_with(b"ab");
         let mut window = Window::new();
         let at = Position { offset: 4, anchor: Anchor::of(b"abc\n") };
-        assert_eq!(window.refill(KEY, &file, at).unwrap(), Refill::Changed);
+        assert_eq!(window.refill(KEY, &file, (at, &Holes::NONE)).unwrap(), Refill::Changed);
     }
 
     #[test]
@@ -250,7 +254,7 @@ mod tests {
         let bytes: Vec<u8> = (0..2000u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
         let file = file_with(&bytes);
         let mut window = Window::new();
-        window.refill(KEY, &file, Position::start()).unwrap();
+        window.refill(KEY, &file, (Position::start(), &Holes::NONE)).unwrap();
         for offset in [0, 1, 255, 256, 257, 4000, bytes.len()] {
             let anchor = window.anchor_at(KEY, offset as u64).unwrap();
             assert_eq!(anchor, Anchor::of(&bytes[..offset]), "at {offset}");
@@ -261,11 +265,11 @@ mod tests {
     fn it_grows_and_shrinks() {
         let file = file_with(&vec![b'a'; WINDOW_BYTES + 10]);
         let mut window = Window::new();
-        window.refill(KEY, &file, Position::start()).unwrap();
+        window.refill(KEY, &file, (Position::start(), &Holes::NONE)).unwrap();
         assert!(window.is_full(KEY, 0));
         assert!(!window.at_end() || window.from(KEY, 0).unwrap().len() == WINDOW_BYTES + 10);
         window.grow(WINDOW_BYTES * 2);
-        window.refill(KEY, &file, Position::start()).unwrap();
+        window.refill(KEY, &file, (Position::start(), &Holes::NONE)).unwrap();
         assert_eq!(window.from(KEY, 0).unwrap().len(), WINDOW_BYTES + 10);
         window.shrink();
         assert_eq!(window.capacity(), WINDOW_BYTES);

@@ -15,6 +15,7 @@ use super::stream::{End, Format};
 use crate::candidate::has_at;
 use crate::disk::Disk;
 use crate::file::{self, Stat};
+use crate::holes::Holes;
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
 use crate::memory::{Loss, Remembered};
 use crate::pattern::is_compressed_name;
@@ -219,6 +220,7 @@ impl<D: Disk> Tailer<D> {
             offset: 0,
             anchor: start.anchor,
             life: Life::Rotated,
+            holes: Holes::NONE,
         }));
         self.memory.insert(Remembered {
             key,
@@ -228,6 +230,7 @@ impl<D: Disk> Tailer<D> {
             position: start,
             trail: Vec::new(),
             acked: 0,
+            holes: Holes::NONE,
             seen_size: found.stat.size,
             rotated: true,
             since: now.instant,

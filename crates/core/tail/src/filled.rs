@@ -1,0 +1,166 @@
+//! Holes that are written to after they were left out.
+//!
+//! Part of [`Tailer`]. Reading goes back to what was filled in, and jumps from there to where it
+//! was: nothing that was handed on before is sent again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::candidate::position_at;
+use super::disk::{Disk, OpenFile};
+use super::event::EventKind;
+use super::file::{self, Already, HOLE_HOLD};
+use super::hole::{self, Looked, RESERVED_BYTES_MIN};
+use super::holes::{Hole, Holes};
+use super::identity::FileKey;
+use super::tailer::{Now, Tailer};
+
+/// So much of what was filled in is looked at to see whether it is complete, in bytes.
+const FILLED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where many holes are filled, so many looks are taken for the next one at once.
+const LOOKS_AHEAD_MAX: usize = 64;
+
+impl<D: Disk> Tailer<D> {
+    /// Keeps a hole that is left out: it may be filled later.
+    pub fn keep_hole(&mut self, key: FileKey, start: u64, end: u64) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let Some(forgotten) = file.holes.insert(Hole { start, end }) else { return };
+        let path = Arc::clone(&file.path);
+        let detail = format!(
+            "it has too many holes to know all of them; what is written to the one from byte {} to \
+             {} from now on is not read",
+            forgotten.start, forgotten.end
+        );
+        self.event(EventKind::HoleForgotten, &path, detail);
+    }
+
+    /// Looks at some of the holes of a file; where one was filled, reading goes back to that.
+    pub(super) fn fill_in(&mut self, key: FileKey, now: Now) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if file.holes.is_empty() || file.already.is_some() {
+            return;
+        }
+        let Some(handle) = &file.handle else { return };
+        match hole::first_filled(handle, &file.holes, file.holes_looked_at) {
+            Ok(Looked::All) => {
+                file.holes_looked_at = 0;
+                file.holes_due = false;
+                file.filled = None;
+            }
+            Ok(Looked::UpTo(offset)) => {
+                file.holes_looked_at = offset;
+                if file.holes_due {
+                    file.warm_up(now.instant);
+                    self.hot_again(key);
+                }
+            }
+            Ok(Looked::Filled(hole, at)) => {
+                file.holes_looked_at = hole.start;
+                if self.is_complete(key, hole, at, now.instant)
+                    && !self.holds_for_acknowledgements(key)
+                {
+                    self.go_back(key, hole, at, now);
+                }
+            }
+            Err(error) => {
+                let path = Arc::clone(&file.path);
+                self.trouble_at_look(&path, error);
+            }
+        }
+    }
+
+    /// Whether what was filled in ends with a line end, or nothing was added to it for a while.
+    fn is_complete(&mut self, key: FileKey, hole: Hole, at: u64, now: Instant) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        let Some(handle) = &file.handle else { return false };
+        let Some((end, complete)) = what_is_written(handle, hole, at) else { return false };
+        if complete {
+            return true;
+        }
+        let since = match file.filled {
+            Some((known, since)) if known == end => since,
+            Some(_) | None => {
+                file.filled = Some((end, now));
+                now
+            }
+        };
+        now.saturating_duration_since(since) >= HOLE_HOLD
+    }
+
+    fn go_back(&mut self, key: FileKey, hole: Hole, at: u64, now: Now) {
+        let Some(file) = self.files.get(&key) else { return };
+        let Some(handle) = &file.handle else { return };
+        let Ok(position) = position_at(handle, at, &file.holes) else { return };
+        let path = Arc::clone(&file.path);
+        let already = Already { from: hole.end, to: file.position, holes: file.holes.clone() };
+        if self.restart_at(key, position, Some(already), now).is_some() {
+            self.tell_of_filled(&path, hole, at);
+        }
+    }
+
+    fn tell_of_filled(&mut self, path: &Arc<Path>, hole: Hole, at: u64) {
+        let detail = format!(
+            "the hole from byte {} to {} that was left out is filled from byte {at} on, which is \
+             read now",
+            hole.start, hole.end
+        );
+        self.event(EventKind::HoleFilled, path, detail);
+    }
+
+    /// Up to where the file lies behind the position in what is filled in, before it comes to what
+    /// was handed on before.
+    #[must_use]
+    pub fn already_from(&self, key: FileKey) -> Option<u64> {
+        self.files.get(&key)?.already.as_ref().map(|already| already.from)
+    }
+
+    /// Reading came to what was handed on before. Says where it goes on: at what is filled in
+    /// next, or where it was; nowhere if the file provably is another one by now.
+    pub fn pass_already(&mut self, key: FileKey) -> Option<u64> {
+        let file = self.files.get_mut(&key)?;
+        let already = file.already.take()?;
+        let handle = file.handle.as_ref()?;
+        if !file::proves(handle, already.to, &already.holes).unwrap_or(false) {
+            file.holes = file.holes.before(file.position.offset);
+            return None;
+        }
+        let from = already.from.max(file.position.offset);
+        let Some((hole, at)) = next_filled(handle, &file.holes, from) else {
+            return Some(already.to.offset);
+        };
+        file.holes.take_out(Hole { start: at, end: hole.end });
+        file.already = Some(Already { from: hole.end, ..already });
+        let path = Arc::clone(&file.path);
+        self.tell_of_filled(&path, hole, at);
+        Some(at)
+    }
+}
+
+/// The next hole into which lines were written, as far as a few looks show.
+fn next_filled<F: OpenFile>(handle: &F, holes: &Holes, from: u64) -> Option<(Hole, u64)> {
+    let mut from = from;
+    for _ in 0..LOOKS_AHEAD_MAX {
+        match hole::first_filled(handle, holes, from).ok()? {
+            Looked::All => return None,
+            Looked::UpTo(offset) => from = offset,
+            Looked::Filled(hole, at) => match what_is_written(handle, hole, at) {
+                Some((_, true)) => return Some((hole, at)),
+                Some((_, false)) | None => from = hole.end,
+            },
+        }
+    }
+    None
+}
+
+/// Up to where something is written in a hole, from `at` on, and whether that is complete: it ends
+/// with a line end, or is longer than what is looked at.
+fn what_is_written<F: OpenFile>(handle: &F, hole: Hole, at: u64) -> Option<(u64, bool)> {
+    let len = usize::try_from((hole.end - at).min(FILLED_BYTES_MAX)).ok()?;
+    let bytes = file::read_at(handle, at, len).ok()?;
+    let end = memchr::memmem::find(&bytes, &[0; RESERVED_BYTES_MIN]);
+    let written = bytes.get(..end.unwrap_or(bytes.len()))?;
+    let complete = written.len() as u64 == FILLED_BYTES_MAX || written.ends_with(b"\n");
+    Some((at + written.len() as u64, complete))
+}
