@@ -142,7 +142,7 @@ pub(super) fn flow(
             1..=bounds.request_bytes_max,
             bounds.buffer_bytes,
         ),
-        partition_key: partition_key::of(&file, bounds.firehose, findings),
+        partition_key: partition_key::of(&file, bounds.firehose, defaults.environment, findings),
         rotated_names: rotated::rotated_names(file.rotated_names, findings),
         multi_line_start,
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),

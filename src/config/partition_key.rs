@@ -1,18 +1,18 @@
 //! `partitionKeyOption`, and `partitionKey` with what belongs to it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::PartitionKey;
 use super::diagnostics::{Findings, Kind};
 use super::file::FlowFile;
 use super::flow::{bad_pattern, warn_of_impossible};
+use super::secret::smells_of_secret;
 use super::slot::Slot;
+use super::validate::Environment;
 use crate::batch::key::template::{KeyTemplate, MissingKey, Surroundings, TemplateError};
 use crate::process::{Pattern, compile_search_pattern};
 use kinetail_base::limits::PARTITION_KEY_CHARS_MAX;
-
-/// Where the kernel tells the name of this host.
-const HOST_FILE: &str = "/proc/sys/kernel/hostname";
 
 /// What `partitionKeyMissing: constant` puts in place of a key, unless it is said.
 const MISSING_DEFAULT: &str = "missing";
@@ -31,7 +31,12 @@ const OPTIONS: &[(&str, Choice)] =
 const MISSING: &[(&str, bool)] = &[("random", false), ("constant", true)];
 
 /// How the partition keys of a flow are made.
-pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) -> PartitionKey {
+pub(super) fn of(
+    file: &FlowFile<'_>,
+    firehose: bool,
+    environment: &Environment,
+    findings: &mut Findings<'_>,
+) -> PartitionKey {
     let (option, template) = (file.partition_key_option, file.partition_key);
     if firehose {
         for slot in [option, template] {
@@ -57,11 +62,26 @@ pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_
     }
     let pattern = pattern(file.partition_key_pattern, findings);
     let missing = missing(file, findings);
-    let host = std::fs::read_to_string(HOST_FILE).ok();
-    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty());
-    let variable = |name: &str| std::env::var(name).ok();
+    let host = environment.host.as_deref().filter(|host| !host.is_empty());
+    let secret = RefCell::new(None);
+    let variable = |name: &str| {
+        if smells_of_secret(name) {
+            // Keys are part of records, and are sent to where others read them.
+            secret.borrow_mut().get_or_insert_with(|| name.to_owned());
+            return Some(String::new());
+        }
+        environment.variables.get(name).map(str::to_owned)
+    };
     let surroundings = Surroundings { host, variable: &variable };
-    match KeyTemplate::parse(text, pattern.as_ref(), missing, surroundings) {
+    let parsed = KeyTemplate::parse(text, pattern.as_ref(), missing, surroundings);
+    if let Some(name) = secret.take() {
+        let message = format!("{{env.{name}}} would put a secret into partition keys");
+        template
+            .error(findings, Kind::Invalid, message)
+            .help("use a variable that holds no secret");
+        return PartitionKey::Random;
+    }
+    match parsed {
         Ok(template) => {
             if !template.needs_pattern() {
                 without_effect(

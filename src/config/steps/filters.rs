@@ -1,7 +1,8 @@
 //! `FILTER` and `SAMPLE`.
 
-use super::super::diagnostics::Findings;
+use super::super::diagnostics::{Findings, Kind};
 use super::super::file::mirror;
+use super::super::parse::Value;
 use super::conditions::conditions;
 use super::{Item, require};
 use crate::process::steps::{Filter, Sample, Step};
@@ -33,6 +34,18 @@ pub(super) fn filter(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<
             findings,
             "say what is kept with include, or what goes with exclude",
         );
+    }
+    for (slot, effect) in
+        [(file.include, "keeps every record"), (file.exclude, "takes no record out")]
+    {
+        if let Some(Value::List(items)) = slot.node().map(|node| &node.value)
+            && items.is_empty()
+        {
+            // A list that a template left empty would turn the filter off.
+            let message = format!("'{}' is an empty list, which {effect}", slot.name());
+            slot.error(findings, Kind::Invalid, message)
+                .help("give it a condition, or take the key out");
+        }
     }
     let include = conditions(file.include, findings);
     let exclude = conditions(file.exclude, findings);

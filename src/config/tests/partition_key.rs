@@ -24,11 +24,26 @@ fn a_template_makes_keys() {
     assert_eq!(key_of(&constant, "no json"), "missing");
     let group = kinesis(r#""partitionKey": "{match.1}", "partitionKeyPattern": "user=(\\w+)""#);
     assert_eq!(key_of(&group, "x user=ann y"), "ann");
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    assert_eq!(key_of(&kinesis(r#""partitionKey": "{host}""#), ""), host.trim());
-    let path = std::env::var("PATH").unwrap();
-    let path: String = path.chars().take(256).collect();
-    assert_eq!(key_of(&kinesis(r#""partitionKey": "{env.PATH}""#), ""), path);
+}
+
+#[test]
+fn the_host_and_variables_are_those_of_the_environment_that_is_passed_in() {
+    let variables = [("STAGE", "prod"), ("API_TOKEN", "hunter2")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let environment = Environment {
+        host: Some("web-1".to_owned()),
+        variables: variables.into_iter().collect(),
+        ..Environment::default()
+    };
+    let made = |entries: &str| load(&kinesis(entries), Path::new("a.json"), &environment);
+    let (config, _) = made(r#""partitionKey": "{host}/{env.STAGE}""#).unwrap();
+    let mut maker = KeyMaker::new(&config.flows[0].partition_key, 1);
+    assert_eq!(maker.make(b"").as_str(), "web-1/prod");
+    let report = made(r#""partitionKey": "{env.API_TOKEN}""#).unwrap_err().to_string();
+    assert!(report.contains("{env.API_TOKEN} would put a secret into partition keys"), "{report}");
+    assert!(!report.contains("hunter2"), "{report}");
+    let report = made(r#""partitionKey": "{env.PATH}""#).unwrap_err().to_string();
+    assert!(report.contains("PATH is not set"), "nothing else is looked at: {report}");
 }
 
 #[test]

@@ -155,6 +155,8 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "DROPFIELDS"}"#, Kind::Missing, "'fields'"),
     (r#"{"optionName": "FILTER"}"#, Kind::Missing, "'include'"),
     (r#"{"optionName": "FILTER", "include": "("}"#, Kind::Invalid, "'include'"),
+    (r#"{"optionName": "FILTER", "include": []}"#, Kind::Invalid, "empty list"),
+    (r#"{"optionName": "FILTER", "include": "a", "exclude": []}"#, Kind::Invalid, "empty list"),
     (r#"{"optionName": "FILTER", "include": {"field": "a"}}"#, Kind::Missing, "asks for nothing"),
     (r#"{"optionName": "FILTER", "include": {"equals": "a"}}"#, Kind::Missing, "no 'field'"),
     (
