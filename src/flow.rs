@@ -9,6 +9,7 @@ mod event_lines;
 mod failed_rounds;
 mod footer;
 mod half_line;
+mod header;
 mod inbox;
 mod notice;
 mod problem_lines;
@@ -17,7 +18,7 @@ mod report;
 mod stream_facts;
 mod troubles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,6 +120,8 @@ pub struct Flow<D: Disk> {
     step_totals: Vec<(&'static str, StepCount)>,
     /// The file whose log they were told of last.
     named: Option<FileKey>,
+    /// Files in which no line says what their columns are called.
+    headerless: BTreeSet<FileKey>,
     ledger: Ledger,
     in_flight: InFlight,
     account: Account,
@@ -177,6 +180,7 @@ impl<D: Disk> Flow<D> {
             stream: Stream::default(),
             names_logs: !parts.config.converters.is_empty(),
             named: None,
+            headerless: BTreeSet::new(),
             step_totals: Vec::new(),
             config: parts.config,
             tailer: parts.tailer,

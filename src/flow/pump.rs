@@ -189,6 +189,7 @@ impl<D: Disk> Flow<D> {
         }
         let before = matches!(gap, Some(Gap::Behind(_))) || filled.is_some();
         self.name_log(key);
+        self.find_header(key, offset);
         let bytes = self.window.from(key, offset).unwrap_or_default();
         let bytes = bytes.get(..shown).unwrap_or(bytes);
         let taken = self.packer.take(source, bytes, now.instant);
@@ -468,6 +469,7 @@ impl<D: Disk> Flow<D> {
             return Some(Turn::Blocked);
         }
         self.name_log(key);
+        self.find_header(key, position.offset);
         let held = self.window.from(key, position.offset).unwrap_or_default();
         let first = held.get(..limit).unwrap_or(held);
         let Some(behind) = self.tailer.position_at(key, end) else { return Some(Turn::Done) };

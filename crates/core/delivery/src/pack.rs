@@ -17,7 +17,7 @@ use crate::hash::ShardMap;
 use crate::{OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
 use kinetail_records::splitter::{Ending, Next, Splitter};
-use kinetail_records::steps::UNPARSABLE;
+use kinetail_records::steps::{Header, UNPARSABLE};
 use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer, StepCount};
 
 /// A body larger than this is not kept for the next batch, in bytes.
@@ -273,6 +273,17 @@ impl Packer {
     /// Says which file the next records are of, for converters that write it.
     pub fn set_path(&mut self, file: FileKey, path: &str) {
         self.chain.set_path(file.0, path);
+    }
+
+    /// Which line of a file has to be found before a record that is not its first.
+    #[must_use]
+    pub fn header(&self, file: FileKey) -> Option<Header> {
+        self.chain.header(file.0)
+    }
+
+    /// Takes the line that [`Self::header`] asks for.
+    pub fn learn_header(&mut self, line: &[u8], file: FileKey) {
+        self.chain.learn(line, file.0);
     }
 
     /// The names of the converters, in order.

@@ -4,6 +4,9 @@
 //! only the commas between its members are written anew: keys and values are copied as they stand,
 //! so that numbers, escapes and members that come twice survive.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use kinetail_java_regex::text;
 
 use super::json::push_string;
@@ -317,11 +320,44 @@ impl Record {
         inner.text_end = inner.bytes.len();
         inner.parse()?;
         self.remove(&field.text);
-        for member in &inner.members {
-            let name = Name::of_json(member.key.of(&inner.bytes));
-            self.put(&name, |out| out.extend_from_slice(member.value.of(&inner.bytes)));
-        }
+        self.merge(&inner.bytes, &inner.members);
         Ok(())
+    }
+
+    /// Puts members, which are places in these bytes, over the last ones of their names, or at the
+    /// end. It takes no longer than sorting them would.
+    pub(super) fn merge(&mut self, bytes: &[u8], added: &[Member]) {
+        let base = self.keep(bytes).start;
+        let moved = |span: Span| Span { start: base + span.start, end: base + span.end };
+        let mut places: BTreeMap<Cow<'_, [u8]>, usize> = BTreeMap::new();
+        for (place, member) in self.members.iter().enumerate() {
+            places.insert(scan_json::text_of(member.key.of(&self.bytes)), place);
+        }
+        // What was there before and has another value now.
+        let mut replaced = vec![false; self.members.len()];
+        for member in added {
+            let new = Member { key: moved(member.key), value: moved(member.value) };
+            let name = scan_json::text_of(new.key.of(&self.bytes));
+            let Some(&place) = places.get(&name) else {
+                places.insert(name, self.members.len());
+                self.members.push(new);
+                continue;
+            };
+            if let Some(known) = self.members.get_mut(place) {
+                known.value = new.value;
+            }
+            if let Some(replaced) = replaced.get_mut(place) {
+                *replaced = true;
+            }
+        }
+        let mut index = 0;
+        self.members.retain(|member| {
+            let name = scan_json::text_of(member.key.of(&self.bytes));
+            let last = places.get(&name).copied().unwrap_or(index);
+            index += 1;
+            last == index - 1 || replaced.get(last) != Some(&true)
+        });
+        self.form = Form::Touched;
     }
 
     /// Removes what is not in the list.
@@ -348,13 +384,6 @@ impl Name {
         let mut json = Vec::new();
         push_string(&mut json, text.as_bytes());
         Self { text: text.to_owned(), json }
-    }
-
-    /// A name as it is written in JSON, with its quotes.
-    pub(super) fn of_json(json: &[u8]) -> Self {
-        let mut text = Vec::new();
-        scan_json::decode(scan_json::inner(json), &mut text);
-        Self { text: String::from_utf8_lossy(&text).into_owned(), json: json.to_vec() }
     }
 
     pub(super) fn json(&self) -> &[u8] {

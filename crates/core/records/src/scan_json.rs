@@ -4,6 +4,8 @@
 //! escapes and members that come twice stay what they are. It never recurses, and every function
 //! takes time that is linear in the text.
 
+use std::borrow::Cow;
+
 use super::json::plain_length;
 use super::json_reader::{DEPTH_MAX, NotAnObject};
 
@@ -200,13 +202,18 @@ fn expect(text: &[u8], at: usize, byte: u8) -> Result<usize, NotAnObject> {
 
 /// Whether a string, with its quotes, says this.
 pub(crate) fn says(string: &[u8], text: &str) -> bool {
+    *text_of(string) == *text.as_bytes()
+}
+
+/// What a string, with its quotes, says.
+pub(crate) fn text_of(string: &[u8]) -> Cow<'_, [u8]> {
     let inner = inner(string);
     if memchr::memchr(b'\\', inner).is_none() {
-        return inner == text.as_bytes();
+        return Cow::Borrowed(inner);
     }
     let mut decoded = Vec::new();
     decode(inner, &mut decoded);
-    decoded == text.as_bytes()
+    Cow::Owned(decoded)
 }
 
 /// What is between the quotes.

@@ -6,7 +6,8 @@
 //! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
 //! `remount` for their names, `look` for their contents, `descriptors`, `held` and `space` for what
 //! stays open. `window` holds the bytes, `names` has what is to be heard of directories,
-//! `problems` and `trouble` have what is in the way, `ahead` has what is not taken yet and
+//! `problems` and `trouble` have what is in the way, `ahead` has what is not taken yet, `header`
+//! what was taken long ago, and
 //! `hole` finds what was never written. `compressed`
 //! goes on in compressed files with contents that are known.
 //!
@@ -27,6 +28,7 @@ mod filled;
 mod generations;
 mod glob;
 pub mod half;
+mod header;
 mod held;
 pub mod hole;
 mod lineage;

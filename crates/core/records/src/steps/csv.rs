@@ -1,8 +1,8 @@
 //! `PARSECSV`: columns by RFC 4180, with names of their own or from the first line of each file.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
-use super::{Context, Fields, HEADER, Stop, TextParser, Unparsable};
+use super::{Context, Fields, HEADER, Header, Stop, TextParser, Unparsable};
 use crate::record::Name;
 
 /// The header lines of so many files are kept, the newest ones.
@@ -20,7 +20,7 @@ pub struct ParseCsv {
     /// `header`: the first line of each file has the names.
     header: bool,
     /// The names in the files whose first lines were seen.
-    seen: VecDeque<(u64, Vec<Name>)>,
+    seen: BTreeMap<u64, Vec<Name>>,
     unquoted: String,
 }
 
@@ -33,7 +33,7 @@ impl ParseCsv {
             separator,
             names: names.iter().map(|name| Name::new(name)).collect(),
             header,
-            seen: VecDeque::new(),
+            seen: BTreeMap::new(),
             unquoted: String::new(),
         }
     }
@@ -91,11 +91,10 @@ impl ParseCsv {
             names.push(if again { Name::new(&format!("column{}", column + 1)) } else { name });
             if names.len() > COLUMNS_MAX { Err(Unparsable::TooMany) } else { Ok(()) }
         })?;
-        self.seen.retain(|(known, _)| *known != file);
         if self.seen.len() >= HEADERS_MAX {
-            self.seen.pop_front();
+            self.seen.pop_first();
         }
-        self.seen.push_back((file, names));
+        self.seen.insert(file, names);
         Ok(())
     }
 }
@@ -117,9 +116,8 @@ impl TextParser for ParseCsv {
         if text.is_empty() {
             return Err(Unparsable::NoMatch.into());
         }
-        let seen = self.seen.iter().rposition(|(file, _)| self.header && *file == origin.file);
-        let names = match seen.and_then(|place| self.seen.get_mut(place)) {
-            Some((_, names)) => std::mem::take(names),
+        let names = match self.seen.get_mut(&origin.file).filter(|_| self.header) {
+            Some(names) => std::mem::take(names),
             None if self.names.is_empty() => return Err(Unparsable::NoHeader.into()),
             None => std::mem::take(&mut self.names),
         };
@@ -131,10 +129,19 @@ impl TextParser for ParseCsv {
             let missing = names.get(into.len()..).unwrap_or_default();
             missing.iter().try_for_each(|name| into.push(name, None))
         });
-        match seen.and_then(|place| self.seen.get_mut(place)) {
-            Some((_, kept)) => *kept = names,
+        match self.seen.get_mut(&origin.file).filter(|_| self.header) {
+            Some(kept) => *kept = names,
             None => self.names = names,
         }
         Ok(result?)
+    }
+
+    fn header(&self, file: u64) -> Option<Header> {
+        (self.header && !self.seen.contains_key(&file)).then_some(Header::First)
+    }
+
+    fn learn(&mut self, line: &str, file: u64) {
+        // What cannot be read leaves the names unknown.
+        self.take_header(line, file).ok();
     }
 }

@@ -4,7 +4,6 @@
 //! is true. A line in which no pair has a value is of another format.
 
 use super::{Context, Fields, Stop, TextParser, Unparsable};
-use crate::record::Name;
 use crate::scan_json;
 
 /// The parser.
@@ -30,7 +29,7 @@ impl TextParser for ParseLogfmt {
             }
             rest = match behind.strip_prefix('=') {
                 None => {
-                    into.push_json(&Name::new(key), b"true");
+                    into.push_json(key, b"true")?;
                     behind
                 }
                 Some(value) => {

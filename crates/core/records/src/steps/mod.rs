@@ -115,8 +115,25 @@ pub trait Step: Debug + Send + Sync {
         None
     }
 
+    /// Which line before the first record says what this file holds, if that is not known.
+    fn header(&self, _file: u64) -> Option<Header> {
+        None
+    }
+
+    /// Takes such a line, without its line end.
+    fn learn(&mut self, _line: &str, _file: u64) {}
+
     /// The same step as it is before its first record.
     fn fresh(&self) -> Box<dyn Step>;
+}
+
+/// Which line of a file says what the others hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// The first one.
+    First,
+    /// The last one before a record that begins with this.
+    Last(&'static str),
 }
 
 /// Why a step did not do its work.
@@ -137,6 +154,9 @@ pub enum Unparsable {
     /// The first line of the file was not seen, and there are no other names.
     #[error("the header line of its file is not known, and there are no 'names'")]
     NoHeader,
+    /// No line says what the columns are.
+    #[error("the #Fields line of its file is not known")]
+    NoFieldsLine,
     /// The member is not there, or is no string.
     #[error("it has no such member, or that is no string")]
     NoField,

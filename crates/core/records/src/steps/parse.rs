@@ -1,9 +1,10 @@
 //! What all parsers of text have in common: where the text is from, what becomes of the parts that
 //! are found in it, and of which type they are.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use super::{Context, Step, Stop, Unparsable};
+use super::{Context, Header, Step, Stop, Unparsable};
 use crate::json::push_string;
 use crate::record::{Name, Record};
 use crate::scan_json::{self, Member, Span};
@@ -13,6 +14,9 @@ pub(super) const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// So many members come out of a text, at most.
 const MEMBERS_MAX: usize = 2_000;
+
+/// So many members are searched one by one.
+const SEARCHED_MEMBERS_MAX: usize = 64;
 
 /// Finds the parts of a text.
 pub trait TextParser: Debug + Clone + Send + Sync + 'static {
@@ -24,6 +28,14 @@ pub trait TextParser: Debug + Clone + Send + Sync + 'static {
     /// # Errors
     /// The text is not of the format, or is not to be sent at all.
     fn parse(&mut self, text: &str, context: &Context, into: &mut Fields) -> Result<(), Stop>;
+
+    /// See [`Step::header`].
+    fn header(&self, _file: u64) -> Option<Header> {
+        None
+    }
+
+    /// See [`Step::learn`].
+    fn learn(&mut self, _line: &str, _file: u64) {}
 }
 
 /// A parser as a step.
@@ -39,7 +51,7 @@ impl<P: TextParser> Parse<P> {
     /// A step that parses the whole record, or the text in one of its members, which then makes
     /// room for what is found in it.
     pub fn new(parser: P, field: Option<Name>, types: Types) -> Self {
-        let fields = Fields { bytes: Vec::new(), members: Vec::new(), types };
+        let fields = Fields { types, ..Fields::default() };
         Self { parser, field, fields, text: Vec::new() }
     }
 }
@@ -50,8 +62,7 @@ impl<P: TextParser> Step for Parse<P> {
     }
 
     fn apply(&mut self, record: &mut Record, context: &Context) -> Result<(), Stop> {
-        self.fields.bytes.clear();
-        self.fields.members.clear();
+        self.fields.clear();
         let Some(field) = &self.field else {
             let line = record.line();
             if line.len() > TEXT_BYTES_MAX {
@@ -78,12 +89,17 @@ impl<P: TextParser> Step for Parse<P> {
         }
         self.parser.parse(&text, context, &mut self.fields)?;
         record.remove(field.text());
-        for member in &self.fields.members {
-            let name = Name::of_json(member.key.of(&self.fields.bytes));
-            let value = member.value.of(&self.fields.bytes);
-            record.put(&name, |out| out.extend_from_slice(value));
-        }
+        record.merge(&self.fields.bytes, &self.fields.members);
         Ok(())
+    }
+
+    fn header(&self, file: u64) -> Option<Header> {
+        // What is in a member has no header in the file.
+        if self.field.is_some() { None } else { self.parser.header(file) }
+    }
+
+    fn learn(&mut self, line: &str, file: u64) {
+        self.parser.learn(line, file);
     }
 
     fn fresh(&self) -> Box<dyn Step> {
@@ -92,15 +108,25 @@ impl<P: TextParser> Step for Parse<P> {
 }
 
 /// What a parser finds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Fields {
     bytes: Vec<u8>,
     members: Vec<Member>,
+    /// Where the members are by their keys, once there are so many that searching them one by one
+    /// would take long.
+    places: BTreeMap<Vec<u8>, usize>,
     types: Types,
 }
 
 impl Fields {
-    /// A part with its name; `None` if the text has room for it and it is not there.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.members.clear();
+        self.places.clear();
+    }
+
+    /// A part with its name; `None` if the text has room for it and it is not there. No name may
+    /// come twice: see [`Self::push_named`].
     ///
     /// # Errors
     /// There are too many of them.
@@ -109,39 +135,73 @@ impl Fields {
         self.push_value(key, name.text(), value)
     }
 
-    /// The same, with a name that is in the text: if it comes again, the last value counts.
-    pub(super) fn push_named(&mut self, name: &str, value: Option<&str>) -> Result<(), Unparsable> {
-        let start = self.bytes.len();
-        push_string(&mut self.bytes, name.as_bytes());
-        let key = Span { start, end: self.bytes.len() };
-        let json = key.of(&self.bytes);
-        let again = self.members.iter().position(|known| known.key.of(&self.bytes) == json);
-        self.push_value(key, name, value)?;
-        if let Some(first) = again {
-            self.members.swap_remove(first);
-        }
-        Ok(())
+    /// The same, with a name that is known to be a plain text.
+    pub(super) fn push_as(&mut self, name: &str, value: Option<&str>) -> Result<(), Unparsable> {
+        let key = self.key(name);
+        self.push_value(key, name, value)
     }
 
-    /// A part that is JSON already.
-    pub(super) fn push_json(&mut self, name: &Name, json: &[u8]) {
-        let key = self.keep(name.json());
+    /// The same, with a name that is in the text: if it comes again, the last value counts.
+    pub(super) fn push_named(&mut self, name: &str, value: Option<&str>) -> Result<(), Unparsable> {
+        let key = self.key(name);
+        let value = self.write(name, value);
+        self.put(Member { key, value })
+    }
+
+    /// The same, with a value that is JSON already.
+    pub(super) fn push_json(&mut self, name: &str, json: &[u8]) -> Result<(), Unparsable> {
+        let key = self.key(name);
         let value = self.keep(json);
-        self.members.push(Member { key, value });
+        self.put(Member { key, value })
     }
 
     fn push_value(&mut self, key: Span, name: &str, value: Option<&str>) -> Result<(), Unparsable> {
+        let value = self.write(name, value);
+        self.append(Member { key, value })
+    }
+
+    fn append(&mut self, member: Member) -> Result<(), Unparsable> {
         if self.members.len() >= MEMBERS_MAX {
             return Err(Unparsable::TooMany);
         }
+        self.members.push(member);
+        Ok(())
+    }
+
+    /// Puts a member in the place of that of its name, or at the end.
+    fn put(&mut self, member: Member) -> Result<(), Unparsable> {
+        let json = member.key.of(&self.bytes);
+        let known = if self.members.len() < SEARCHED_MEMBERS_MAX {
+            self.members.iter().position(|known| known.key.of(&self.bytes) == json)
+        } else {
+            // Members that came since then are added one by one.
+            for (place, known) in self.members.iter().enumerate().skip(self.places.len()) {
+                self.places.insert(known.key.of(&self.bytes).to_vec(), place);
+            }
+            self.places.get(json).copied()
+        };
+        match known.and_then(|place| self.members.get_mut(place)) {
+            Some(known) => {
+                known.value = member.value;
+                Ok(())
+            }
+            None => self.append(member),
+        }
+    }
+
+    fn key(&mut self, name: &str) -> Span {
+        let start = self.bytes.len();
+        push_string(&mut self.bytes, name.as_bytes());
+        Span { start, end: self.bytes.len() }
+    }
+
+    fn write(&mut self, name: &str, value: Option<&str>) -> Span {
         let start = self.bytes.len();
         match value {
             None => self.bytes.extend_from_slice(b"null"),
             Some(text) => self.types.of(name).write(text, &mut self.bytes),
         }
-        let value = Span { start, end: self.bytes.len() };
-        self.members.push(Member { key, value });
-        Ok(())
+        Span { start, end: self.bytes.len() }
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Span {

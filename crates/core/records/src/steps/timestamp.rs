@@ -1,12 +1,13 @@
 //! `TIMESTAMP`: reads the time in a member, whatever its format, and writes it as RFC 3339.
 
 use jiff::civil::DateTime;
+use jiff::fmt::StdIoWrite;
 use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::{Context, Step, Stop, Unparsable};
-use crate::json::push_string;
 use crate::record::{Name, Record};
 use crate::scan_json;
 
@@ -87,13 +88,14 @@ impl Step for ParseTime {
 
 impl ParseTime {
     fn write(&self, record: &mut Record, time: Timestamp) {
-        let digits = self.digits.to_string();
-        let format = match self.digits {
-            0 => "%Y-%m-%dT%H:%M:%SZ".to_owned(),
-            _ => format!("%Y-%m-%dT%H:%M:%S%.{digits}fZ"),
-        };
-        let text = time.strftime(&format).to_string();
-        record.put(&self.to, |out| push_string(out, text.as_bytes()));
+        let printer = DateTimePrinter::new().precision(Some(self.digits));
+        record.put(&self.to, |out| {
+            out.push(b'"');
+            // A vector takes whatever is written.
+            let written = printer.print_timestamp(&time, StdIoWrite(&mut *out));
+            debug_assert!(written.is_ok(), "memory can be written");
+            out.push(b'"');
+        });
     }
 
     fn read(&self, value: &[u8], now: Timestamp) -> Option<Timestamp> {

@@ -307,42 +307,6 @@ fn logs_of_aws() {
 }
 
 #[test]
-fn fields_lines_say_what_follows() {
-    let mut chain = chain(&[log(ReadyFormat::W3c)]);
-    chain.set_path(7, "/u_ex.log");
-    let line = "2026-11-29 10:00:00 10.0.0.1 GET /a q=1 443 - ::1 Mozilla/5.0+(x) - 200 0 0 15\r\n";
-    let object: Value = serde_json::from_str(&run(&mut chain, line.as_bytes())).unwrap();
-    assert_eq!((&object["sc-status"], &object["cs-username"]), (&200.into(), &Value::Null));
-    for line in ["#Software: IIS 10\r\n", "#Version: 1.0\n", "#Fields: date c-ip sc-status\r\n"] {
-        assert_eq!(run(&mut chain, line.as_bytes()), "skipped: comment");
-    }
-    assert_eq!(
-        run(&mut chain, b"2026-11-29 ::1 404\r\n"),
-        "{\"date\":\"2026-11-29\",\"c-ip\":\"::1\",\"sc-status\":404}\n"
-    );
-    assert_eq!(
-        run(&mut chain, b"2026-11-29 ::1\n"),
-        "2026-11-29 ::1\n? it has not as many columns as #Fields has names"
-    );
-    // Another file has its own.
-    chain.set_path(8, "/u_ex2.log");
-    assert!(run(&mut chain, line.as_bytes()).starts_with("{\"date\""));
-    let mut chain = super::chain(&[log(ReadyFormat::CloudFront)]);
-    let line = concat!(
-        "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.24\tGET\td111111abcdef8.cloudfr",
-        "ont.net\t/index.html\t200\t-\tMozilla/5.0%20(x)\t-\t-\tHit\tSOX4xwn4XV6Q",
-        "4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td111111abcdef8.cloudfront.",
-        "net\thttps\t23\t0.001\t-\tTLSv1.2\tECDHE-RSA-AES128-GCM-SHA256\tHit\tHTT",
-        "P/2.0\t-\t-\t11040\t0.001\tHit\ttext/html\t78\t-\t-\n",
-    );
-    let object: Value = serde_json::from_str(&run(&mut chain, line.as_bytes())).unwrap();
-    assert_eq!(
-        (&object["sc-status"], &object["time-taken"].to_string()),
-        (&200.into(), &"0.001".to_owned())
-    );
-}
-
-#[test]
 fn an_entry_of_the_journal() {
     table(
         &[log(ReadyFormat::JournalExport)],

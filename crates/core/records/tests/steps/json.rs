@@ -1,7 +1,10 @@
 //! `PARSEJSON`, and what is kept of JSON that nobody touches.
 
+use std::fmt::Write as _;
+
 use kinetail_records::steps::ParseJson;
 use kinetail_records::{ConverterConfig, Name, OnUnparsable};
+use proptest::prelude::*;
 
 use super::{chain, one, run, table, with};
 
@@ -112,4 +115,62 @@ fn the_members_of_an_object_in_a_member_take_its_place() {
             (r#"{"b":2}"#, "{\"b\":2} ? it is JSON, but not an object"),
         ],
     );
+}
+
+#[test]
+fn many_members_take_the_place_of_others_in_linear_time() {
+    // 60,000 members over as many: some 2 billion comparisons if each were looked for.
+    let members = |from: usize| {
+        let mut text = String::from("{");
+        for number in from..from + 60_000 {
+            write!(text, "{}\"k{number}\":{from}", if number > from { "," } else { "" }).unwrap();
+        }
+        text
+    };
+    let (outer, inner) = (members(0), members(30_000));
+    let record = format!("{outer},\"in\":{inner}}}}}\n");
+    let mut chain = chain(&[one(ParseJson { field: Some(Name::new("in")) })]);
+    let got = run(&mut chain, record.as_bytes());
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&got).unwrap();
+    assert_eq!((object.len(), &object["k30000"]), (90_000, &30_000.into()));
+    assert!(got.starts_with("{\"k0\":0,") && got.ends_with("\"k89999\":30000}\n"));
+}
+
+proptest! {
+    /// Forall objects, also with names that come twice or are escaped: what is in a member is put
+    /// over the last of its name, or at the end, as if one were put after the other.
+    #[test]
+    fn lifted_members_are_put_one_after_the_other(
+        outer in prop::collection::vec((key(), 0..9u8), 0..6),
+        inner in prop::collection::vec((key(), 10..19u8), 0..6),
+    ) {
+        let written = |members: &[(&str, u8)]| {
+            let members: Vec<String> =
+                members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            members.join(",")
+        };
+        let comma = if outer.is_empty() { "" } else { "," };
+        let record = format!("{{{}{comma}\"in\":{{{}}}}}\n", written(&outer), written(&inner));
+        let mut want = outer;
+        for (key, value) in inner {
+            let said = |known: &str| known.replace("\\u0061", "a") == key.replace("\\u0061", "a");
+            match want.iter().rposition(|(known, _)| said(known)) {
+                None => want.push((key, value)),
+                Some(place) => {
+                    want[place].1 = value;
+                    let mut index = 0;
+                    want.retain(|(known, _)| {
+                        index += 1;
+                        index - 1 == place || !said(known)
+                    });
+                }
+            }
+        }
+        let mut chain = chain(&[one(ParseJson { field: Some(Name::new("in")) })]);
+        prop_assert_eq!(run(&mut chain, record.as_bytes()), format!("{{{}}}\n", written(&want)));
+    }
+}
+
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "\\u0061", "c"])
 }

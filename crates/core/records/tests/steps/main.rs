@@ -6,6 +6,7 @@ mod containers;
 mod fields;
 mod filters;
 mod formats;
+mod headers;
 mod json;
 mod parsers;
 mod properties;

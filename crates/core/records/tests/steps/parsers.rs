@@ -1,5 +1,7 @@
 //! `PARSEREGEX`, `PARSELOGFMT` and `PARSECSV`.
 
+use std::fmt::Write as _;
+
 use kinetail_records::steps::{Parse, ParseCsv, ParseLogfmt, ParseRegex, Type, Types};
 use kinetail_records::{ConverterConfig, Name, NamedPattern};
 
@@ -104,6 +106,9 @@ fn logfmt() {
             ("url=http://x/?a=b&c=d", r#"{"url":"http://x/?a=b&c=d"}"#),
             ("a=1 a=2", r#"{"a":"2"}"#),
             ("a=1 b=2 a=3", r#"{"a":"3","b":"2"}"#),
+            ("a a b=2 a", r#"{"a":true,"b":"2"}"#),
+            ("a b=2 a=3", r#"{"a":"3","b":"2"}"#),
+            ("a=3 b=2 a", r#"{"a":true,"b":"2"}"#),
             ("a.b-c/d=1", r#"{"a.b-c/d":"1"}"#),
             ("\u{E9}=\u{1F600}", "{\"\u{E9}\":\"\u{1F600}\"}"),
             ("a=x\"y", r#"{"a":"x\"y"}"#),
@@ -123,6 +128,26 @@ fn logfmt() {
         &[step(Types::Auto)],
         &[("n=1.5 t=true s=x q=\"7\"", r#"{"n":1.5,"t":true,"s":"x","q":7}"#)],
     );
+}
+
+#[test]
+fn no_text_has_more_parts_than_are_read_however_they_are_written() {
+    let step = one(Parse::new(ParseLogfmt::default(), None, Types::Strings));
+    let mut chain = chain(&[step]);
+    for more in ["", "=1"] {
+        let mut line = String::from("a=1");
+        for part in 0..2_000 {
+            write!(line, " k{part}{more}").unwrap();
+        }
+        let got = run(&mut chain, line.as_bytes());
+        assert!(got.ends_with("? it has more than 2,000 parts"), "{got:.80}");
+        // The same ones again are no more of them.
+        let line = format!("{} {}", line.replace(" k1999", " k1998"), line.replace("k1999", "k1"));
+        let got = run(&mut chain, line.as_bytes());
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&got).unwrap();
+        assert_eq!(object.len(), 2_000);
+    }
 }
 
 fn csv(separator: u8, names: &[&str], header: bool) -> ConverterConfig {

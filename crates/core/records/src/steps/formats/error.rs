@@ -41,7 +41,9 @@ pub(super) fn nginx(line: &str, into: &mut Fields) -> Found<()> {
     if !is_date {
         return Err(Tokens::new(line).error());
     }
-    put(into, "time", &format!("{date} {time}"))?;
+    // They stand side by side.
+    let both = line.get(..date.len() + 1 + time.len()).filter(|both| both.ends_with(time));
+    put(into, "time", both.ok_or_else(|| Tokens::new(line).error())?)?;
     put(into, "severity", tokens.bracketed()?)?;
     put(into, "pid", tokens.until("#")?)?;
     put(into, "tid", tokens.until(": ")?)?;

@@ -11,9 +11,8 @@ pub(super) const NUMBERS: &[&str] = &["status", "bytes", "port"];
 pub(super) fn parse(line: &str, into: &mut Fields) -> Found<()> {
     let mut tokens = Tokens::new(message_of(line, "haproxy").unwrap_or(line));
     let (client, port) = tokens.word()?.rsplit_once(':').ok_or_else(|| tokens.error())?;
-    let (client, port) = (client.to_owned(), port.to_owned());
-    put(into, "client", &client)?;
-    put(into, "port", &port)?;
+    put(into, "client", client)?;
+    put(into, "port", port)?;
     put(into, "time", tokens.bracketed()?)?;
     if let Some((place, message)) = tokens
         .rest

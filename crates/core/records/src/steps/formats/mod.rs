@@ -12,7 +12,7 @@ mod w3c;
 
 pub use self::w3c::COMMENT;
 use self::w3c::Headers;
-use super::{Context, Fields, Stop, TextParser, Type, Types};
+use super::{Context, Fields, Header, Stop, TextParser, Type, Types};
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,9 @@ impl TextParser for ParseLog {
             ReadyFormat::Alb => aws::load_balancer(text, into)?,
             ReadyFormat::Apache => access::apache(text, into)?,
             ReadyFormat::ApacheError => error::apache(text, into)?,
-            ReadyFormat::CloudFront => self.headers.cloud_front(text, context, into)?,
+            ReadyFormat::CloudFront | ReadyFormat::W3c => {
+                self.headers.parse(text, context, into)?;
+            }
             ReadyFormat::HaProxy => haproxy::parse(text, into)?,
             ReadyFormat::JournalExport => journal::parse(text, into)?,
             ReadyFormat::Nginx => access::nginx(text, into)?,
@@ -94,8 +96,16 @@ impl TextParser for ParseLog {
             ReadyFormat::S3 => aws::s3(text, into)?,
             ReadyFormat::Syslog => syslog::rfc3164(text, into)?,
             ReadyFormat::Syslog5424 => syslog::rfc5424(text, into)?,
-            ReadyFormat::W3c => self.headers.w3c(text, context, into)?,
         }
         Ok(())
+    }
+
+    fn header(&self, file: u64) -> Option<Header> {
+        let has_header = matches!(self.format, ReadyFormat::CloudFront | ReadyFormat::W3c);
+        (has_header && !self.headers.knows(file)).then_some(Header::Last(w3c::FIELDS_LINE))
+    }
+
+    fn learn(&mut self, line: &str, file: u64) {
+        self.headers.learn(line.trim_start_matches('\u{FEFF}'), file);
     }
 }

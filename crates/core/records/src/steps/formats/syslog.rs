@@ -3,10 +3,14 @@
 use super::super::parse::Fields;
 use super::tokens::{Found, Tokens, put};
 use crate::json::push_string;
-use crate::record::Name;
 
 const SEVERITIES: [&str; 8] =
     ["emerg", "alert", "crit", "error", "warning", "notice", "info", "debug"];
+
+const FACILITIES: [&str; 24] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+    "17", "18", "19", "20", "21", "22", "23",
+];
 
 /// `<PRI>Mon dd hh:mm:ss host program[pid]: message`; the time may also be of RFC 3339.
 pub(super) fn rfc3164(line: &str, into: &mut Fields) -> Found<()> {
@@ -17,7 +21,7 @@ pub(super) fn rfc3164(line: &str, into: &mut Fields) -> Found<()> {
     let (program, pid, message) = tag(tokens.rest);
     put(into, "program", program)?;
     put(into, "pid", pid)?;
-    into.push(&Name::new("message"), Some(message))
+    into.push_as("message", Some(message))
 }
 
 /// The parts of a message of syslog: its time, its host, its program and its text.
@@ -43,7 +47,8 @@ fn priority(tokens: &mut Tokens<'_>, into: &mut Fields) -> Found<()> {
     if number > 191 {
         return Err(error);
     }
-    put(into, "facility", &(number / 8).to_string())?;
+    let facility = FACILITIES.get(number / 8).copied().unwrap_or("-");
+    put(into, "facility", facility)?;
     put(into, "severity", SEVERITIES.get(number % 8).copied().unwrap_or("-"))
 }
 
@@ -102,7 +107,7 @@ pub(super) fn rfc5424(line: &str, into: &mut Fields) -> Found<()> {
             element(&mut tokens, &mut data)?;
         }
         data.push(b'}');
-        into.push_json(&Name::new("data"), &data);
+        into.push_json("data", &data)?;
     } else {
         tokens.literal("-")?;
     }
@@ -110,7 +115,7 @@ pub(super) fn rfc5424(line: &str, into: &mut Fields) -> Found<()> {
         tokens.literal(" ")?;
     }
     let message = tokens.rest.strip_prefix('\u{FEFF}').unwrap_or(tokens.rest);
-    into.push(&Name::new("message"), Some(message))
+    into.push_as("message", Some(message))
 }
 
 /// `[id name="value" …]`, in which a backslash stands before `"`, `\` and `]`.

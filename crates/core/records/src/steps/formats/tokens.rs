@@ -2,7 +2,6 @@
 
 use super::super::Unparsable;
 use super::super::parse::Fields;
-use crate::record::Name;
 
 /// What is left of a line.
 #[derive(Debug, Clone, Copy)]
@@ -100,14 +99,14 @@ impl<'t> Tokens<'t> {
 
 /// A value; `-` is none.
 pub(super) fn put(into: &mut Fields, name: &str, value: &str) -> Found<()> {
-    into.push(&Name::new(name), Some(value).filter(|value| *value != "-"))
+    into.push_as(name, Some(value).filter(|value| *value != "-"))
 }
 
 /// A value with the escapes of nginx and Apache undone; `-` and nothing are none.
 pub(super) fn put_escaped(into: &mut Fields, name: &str, value: &str) -> Found<()> {
     let text = unescaped(value);
     let text = text.as_deref().unwrap_or(value);
-    into.push(&Name::new(name), Some(text).filter(|_| !matches!(value, "-" | "")))
+    into.push_as(name, Some(text).filter(|_| !matches!(value, "-" | "")))
 }
 
 /// A text without its escapes; nothing if it has none, or if they stand for bytes that are no

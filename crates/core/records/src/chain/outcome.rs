@@ -1,0 +1,100 @@
+//! What becomes of a record in the chain, and why a converter has no result.
+
+use kinetail_java_regex::OverLimit;
+
+use crate::json_reader::NotAnObject;
+use crate::steps::UNPARSABLE;
+
+/// A record is skipped because the line does not have the shape of the format or pattern.
+pub const NO_MATCH: &str = "no_match";
+
+/// A record is skipped because the converter has not as many names as the line has fields.
+pub const FIELD_COUNT: &str = "field_count";
+
+/// A record may grow to this many bytes in a converter. It is above what the largest record (10
+/// MiB) becomes when each byte needs a six-byte escape; only a chain that escapes the same text
+/// again and again gets there.
+pub const CONVERTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Converted<'a> {
+    /// The bytes to send.
+    Record(&'a [u8]),
+    /// A converter could not read the record: the record as it was is to be sent.
+    Raw {
+        /// The bytes that came in.
+        record: &'a [u8],
+        /// The `optionName` of the converter, for the counter and the log.
+        converter: &'static str,
+        /// Why.
+        reason: ConvertError,
+    },
+    /// The record is not to be sent.
+    Skipped {
+        /// [`NO_MATCH`] or [`FIELD_COUNT`]: a stable label for the metric.
+        reason: &'static str,
+    },
+}
+
+/// Why a converter could not read a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConvertError {
+    /// The converter cannot work as it is configured.
+    #[error("{0}; the warnings of the start say where")]
+    Configuration(&'static str),
+    /// The converter adds to JSON objects, and the record is none.
+    #[error("the record is no JSON object: {0}; put a converter that makes JSON before")]
+    NotAnObject(#[from] NotAnObject),
+    /// A pattern would take too long.
+    #[error("{0}; make the pattern simpler, with [^x]* in place of .* where it can be")]
+    Pattern(#[from] OverLimit),
+    /// The result is larger than a record may become.
+    #[error(
+        "converted record has {bytes} bytes, more than {max_bytes}; \
+         use fewer converters or smaller records",
+        max_bytes = CONVERTED_BYTES_MAX
+    )]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+}
+
+impl ConvertError {
+    /// Every label.
+    pub const LABELS: [&str; 5] =
+        ["configuration", "not_json", "pattern_steps", "too_large", UNPARSABLE];
+
+    /// A stable label for the metric.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "configuration",
+            Self::NotAnObject(_) => "not_json",
+            Self::Pattern(_) => "pattern_steps",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// Why a converter has no result.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The raw record is to be sent.
+    Raw(ConvertError),
+    /// The record is to be skipped, for this reason.
+    Skip(&'static str),
+}
+
+impl From<NotAnObject> for Refused {
+    fn from(error: NotAnObject) -> Self {
+        Self::Raw(error.into())
+    }
+}
+
+impl From<OverLimit> for Refused {
+    fn from(error: OverLimit) -> Self {
+        Self::Raw(error.into())
+    }
+}

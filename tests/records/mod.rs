@@ -1,0 +1,3 @@
+//! What the steps of a flow need to know of its files, through rotations and crashes.
+
+mod headers;
