@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::backend::{Backend, Remedy, WriteError, io, sqlite};
 use super::connect::connect;
+use super::details;
 use super::error::chain;
 use super::files;
 use super::lock::InstanceLock;
@@ -242,7 +243,7 @@ impl Backend for Database {
 
 /// Writes what is dirty; returns how many rows that were.
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
-    schema::add_tables(conn)?;
+    details::create(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;

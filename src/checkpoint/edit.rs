@@ -256,6 +256,7 @@ fn set(loaded: &Loaded, path: &Path, to: To) -> Result<Position, EditError> {
         anchor: Anchor::of(&before),
         life: Life::of_rotated(rotated),
         holes: Holes::NONE,
+        places: Vec::new(),
     };
     let mut changes: Vec<Change> = replaced.iter().map(|row| Change::Forget(row.file)).collect();
     changes.push(Change::Save(row));

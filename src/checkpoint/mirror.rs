@@ -180,7 +180,7 @@ impl Dirty {
 pub(super) mod tests {
     use super::*;
     use kinetail_base::holes::{Hole, Holes};
-    use kinetail_base::identity::{Anchor, Digest128, Head, Inode};
+    use kinetail_base::identity::{Anchor, Digest128, Head, Inode, Position};
 
     /// A directory for a database; in memory where that is possible, because these tests make
     /// hundreds of databases and each waits for the disk.
@@ -201,6 +201,7 @@ pub(super) mod tests {
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),
             life: crate::checkpoint::Life::of_rotated(offset % 2 == 1),
             holes,
+            places: vec![Position { offset: offset / 2, anchor: Anchor(Digest128([7; 16])) }],
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::mirror::{FlowRows, Mirror, Row};
-use super::{Checkpoint, Life};
+use super::{Checkpoint, Life, details};
 use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
 
@@ -48,24 +48,10 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Holes of files; most have none. Came later than the other tables, and an older kinetail knows
-/// nothing of it.
-const HOLES_TABLE: &str = "
-    CREATE TABLE IF NOT EXISTS holes(
-        flow TEXT NOT NULL,
-        file INTEGER NOT NULL,
-        holes BLOB NOT NULL,
-        row_digest BLOB NOT NULL,
-        PRIMARY KEY(flow, file)
-    ) STRICT, WITHOUT ROWID;
-";
-
 const SAVE_FLOW: &str = "INSERT OR REPLACE INTO flows VALUES(?1, ?2, ?3, ?4)";
 const SAVE_ROW: &str =
     "INSERT OR REPLACE INTO checkpoints VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const DELETE_ROW: &str = "DELETE FROM checkpoints WHERE flow = ?1 AND file = ?2";
-const SAVE_HOLES: &str = "INSERT OR REPLACE INTO holes VALUES(?1, ?2, ?3, ?4)";
-const DELETE_HOLES: &str = "DELETE FROM holes WHERE flow = ?1 AND file = ?2";
 
 /// Whose database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,15 +80,10 @@ pub(super) enum ReadError {
 /// Makes the tables in an empty database.
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
-    add_tables(conn)?;
+    details::create(conn)?;
     conn.execute("INSERT INTO kinetail_store VALUES(?1)", [SCHEMA_VERSION])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.pragma_update(None, "user_version", SCHEMA_VERSION)
-}
-
-/// Makes the tables that a database of an older kinetail lacks.
-pub(super) fn add_tables(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch(HOLES_TABLE)
 }
 
 /// Says whose database it is, without writing to it.
@@ -128,7 +109,7 @@ pub(super) fn maker(conn: &Connection) -> Result<Maker, ReadError> {
     }
 }
 
-fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+pub(super) fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     conn.query_row(
         "SELECT EXISTS(SELECT 1 FROM sqlite_schema
          WHERE type = 'table' AND lower(name) = lower(?1))",
@@ -146,9 +127,7 @@ pub(super) fn read(conn: &Connection) -> Result<Mirror, ReadError> {
     let mut mirror = Mirror::default();
     read_flows(conn, &mut mirror)?;
     read_rows(conn, &mut mirror)?;
-    if has_table(conn, "holes")? {
-        read_holes(conn, &mut mirror)?;
-    }
+    details::read(conn, &mut mirror)?;
     Ok(mirror)
 }
 
@@ -183,26 +162,6 @@ fn read_rows(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Those of a generation that has no row any more are left alone: an older kinetail lets rows go
-/// and knows nothing of holes.
-fn read_holes(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
-    let mut statement = conn.prepare("SELECT * FROM holes")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let flow: Arc<str> = cell(row, "flow")?;
-        let file = FileKey(cell::<i64>(row, "file")?.cast_unsigned());
-        let bytes: Vec<u8> = cell(row, "holes")?;
-        verify(row, holes_digest(&flow, file, &bytes))?;
-        let holes = Holes::decode(&bytes)
-            .ok_or_else(|| ReadError::Damaged("holes that are none".to_owned()))?;
-        let known = mirror.flow_mut(&flow).and_then(|known| known.rows.get_mut(&file));
-        if let Some(known) = known {
-            known.checkpoint.holes = holes;
-        }
-    }
-    Ok(())
-}
-
 fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
     let number = |name| cell::<i64>(row, name).map(i64::cast_unsigned);
     let head_len = u16::try_from(number("head_len")?)
@@ -219,17 +178,21 @@ fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
             life: Life::of_number(cell(row, "rotated")?)
                 .ok_or_else(|| ReadError::Damaged("a row of no known kind".to_owned()))?,
             holes: Holes::NONE,
+            places: Vec::new(),
         },
         updated_millis: cell(row, "updated_at")?,
     })
 }
 
 /// A value of the wrong type is damage, not a mistake of ours.
-fn cell<T: rusqlite::types::FromSql>(row: &SqlRow<'_>, name: &str) -> Result<T, ReadError> {
+pub(super) fn cell<T: rusqlite::types::FromSql>(
+    row: &SqlRow<'_>,
+    name: &str,
+) -> Result<T, ReadError> {
     row.get(name).map_err(|e| ReadError::Damaged(format!("column {name}: {e}")))
 }
 
-fn verify(row: &SqlRow<'_>, expected: Digest128) -> Result<(), ReadError> {
+pub(super) fn verify(row: &SqlRow<'_>, expected: Digest128) -> Result<(), ReadError> {
     if cell::<[u8; 16]>(row, "row_digest")? == expected.0 {
         return Ok(());
     }
@@ -262,34 +225,18 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         row.updated_millis,
         row_digest(flow, row).0,
     ])?;
-    save_holes(conn, flow, checkpoint)
-}
-
-fn save_holes(conn: &Connection, flow: &str, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let file = checkpoint.file;
-    if checkpoint.holes.is_empty() {
-        conn.prepare_cached(DELETE_HOLES)?.execute(params![flow, file.0.cast_signed()])?;
-        return Ok(());
-    }
-    let bytes = checkpoint.holes.encode();
-    conn.prepare_cached(SAVE_HOLES)?.execute(params![
-        flow,
-        file.0.cast_signed(),
-        bytes,
-        holes_digest(flow, file, &bytes).0,
-    ])?;
-    Ok(())
+    details::save(conn, flow, checkpoint)
 }
 
 pub(super) fn delete_row(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
     conn.prepare_cached(DELETE_ROW)?.execute(params![flow, file.0.cast_signed()])?;
-    conn.prepare_cached(DELETE_HOLES)?.execute(params![flow, file.0.cast_signed()])?;
-    Ok(())
+    details::delete(conn, flow, file)
 }
 
 /// Takes every row out, before all are written again.
 pub(super) fn delete_all(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("DELETE FROM checkpoints; DELETE FROM flows; DELETE FROM holes;")
+    details::delete_all(conn)?;
+    conn.execute_batch("DELETE FROM checkpoints; DELETE FROM flows;")
 }
 
 /// Writes every row into empty tables; returns how many.
@@ -334,16 +281,8 @@ fn row_digest(flow: &str, row: &Row) -> Digest128 {
     Digest128::of(&bytes)
 }
 
-fn holes_digest(flow: &str, file: FileKey, holes: &[u8]) -> Digest128 {
-    let mut bytes = Vec::with_capacity(64 + holes.len());
-    put_bytes(&mut bytes, flow.as_bytes());
-    bytes.extend(file.0.to_le_bytes());
-    put_bytes(&mut bytes, holes);
-    Digest128::of(&bytes)
-}
-
 /// Length first, so that no two lists of fields run into the same bytes.
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend((bytes.len() as u64).to_le_bytes());
     out.extend(bytes);
 }
@@ -398,9 +337,11 @@ mod tests {
             "checkpoints SET anchor = zeroblob(16)",
             "checkpoints SET updated_at = 0",
             "checkpoints SET row_digest = zeroblob(16)",
-            "holes SET file = 2",
-            "holes SET holes = x'0506'",
-            "holes SET row_digest = zeroblob(16)",
+            "details SET file = 2",
+            "details SET holes = x'0506'",
+            "details SET places = x''",
+            "details SET places = x'05'",
+            "details SET row_digest = zeroblob(16)",
             "flows SET flow = 'g'",
             "flows SET next_file_key = 1",
             "flows SET first_started_at = 0",
@@ -411,28 +352,30 @@ mod tests {
     }
 
     #[test]
-    fn a_database_without_a_table_of_holes_is_read_and_gets_one() {
+    fn a_database_without_a_table_of_details_is_read_and_gets_one() {
         let (conn, mirror) = database();
-        conn.execute_batch("DROP TABLE holes").unwrap();
+        conn.execute_batch("DROP TABLE details").unwrap();
         assert_eq!(maker(&conn).unwrap(), Maker::Ours);
         let mut known = read(&conn).unwrap();
         let row = known.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
-        assert!(row.checkpoint.holes.is_empty());
-        add_tables(&conn).unwrap();
+        assert!(row.checkpoint.holes.is_empty() && row.checkpoint.places.is_empty());
+        details::create(&conn).unwrap();
         save_everything(&conn, &mirror).unwrap();
         assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
     }
 
     #[test]
-    fn holes_go_with_their_row_and_when_they_are_filled() {
+    fn details_go_with_their_row_and_when_there_are_none() {
         let (conn, mut mirror) = database();
         let row = mirror.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
         let file = row.checkpoint.file;
         row.checkpoint.holes = Holes::NONE;
+        row.checkpoint.places.clear();
         save_row(&conn, "f", row).unwrap();
         assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
         delete_row(&conn, "f", file).unwrap();
-        let left: i64 = conn.query_row("SELECT count(*) FROM holes", [], |row| row.get(0)).unwrap();
+        let left: i64 =
+            conn.query_row("SELECT count(*) FROM details", [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0);
     }
 

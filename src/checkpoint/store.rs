@@ -448,6 +448,7 @@ mod tests {
             anchor: Anchor(Digest128([0; 16])),
             life: crate::checkpoint::Life::Finished,
             holes: kinetail_base::holes::Holes::NONE,
+            places: Vec::new(),
         };
         let (store, report) = open(&path);
         assert_eq!(report, OpenReport::Created);

@@ -297,6 +297,7 @@ impl Planner<'_> {
             anchor: position.anchor,
             life: Life::of_rotated(rotated),
             holes: Holes::NONE,
+            places: Vec::new(),
         };
         self.plan.checkpoints.push(row);
     }

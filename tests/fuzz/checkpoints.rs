@@ -35,6 +35,7 @@ fn row(number: u64) -> Checkpoint {
         anchor: Anchor::of(text.as_bytes()),
         life: Life::of_rotated(number % 2 == 1),
         holes: Holes::NONE,
+        places: Vec::new(),
     }
 }
 

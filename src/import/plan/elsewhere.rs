@@ -124,6 +124,7 @@ impl Planner<'_> {
             anchor: Anchor::of(&before),
             life: Life::Rotated,
             holes: Holes::NONE,
+            places: Vec::new(),
         };
         self.plan.checkpoints.push(row);
         let note = format!("by name, size and time it holds {}", last.path.display());

@@ -68,6 +68,7 @@ fn a_checkpoint_has_the_proof_of_what_lies_before_it() {
         anchor: Anchor::of(b"one\ntwo\n"),
         life: Life::Live,
         holes: Holes::NONE,
+        places: Vec::new(),
     };
     assert_eq!(plan.checkpoints, [expected]);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::holes::Holes;
-use crate::identity::{Anchor, FileKey, Head, Inode};
+use crate::identity::{Anchor, FileKey, Head, Inode, Position};
 
 /// One file generation of one flow and how far it is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct Checkpoint {
     pub life: Life,
     /// What was left out in front of `offset`.
     pub holes: Holes,
+    /// Places in front of `offset` that are proven, too, of a generation that was rotated: a copy
+    /// that ends before `offset` is known by them.
+    pub places: Vec<Position>,
 }
 
 /// Where a generation is in its life.

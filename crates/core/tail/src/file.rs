@@ -13,6 +13,7 @@ use super::holes::{Hole, Holes};
 use super::identity::{Digest128, FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
 use super::splitter::Ending;
 use super::tailer::Now;
+use super::trail;
 
 /// A file that grew is looked at again after this long; each look that finds nothing doubles it.
 pub const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
@@ -34,10 +35,6 @@ pub const GAP_SETTLES_AFTER: Duration = Duration::from_secs(1);
 
 /// Text that repeats itself is looked for this far back, in bytes.
 const REPEATS_WITHIN_BYTES: u64 = 1024 * 1024;
-
-/// How many earlier positions are kept. A copy that was made while the original still grew holds
-/// less than was read; it is known by one of these.
-const TRAIL_POSITIONS_MAX: usize = 8;
 
 /// Whether a name leads to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,10 +293,7 @@ impl<F: OpenFile> Tailed<F> {
 
     /// Keeps the position among the earlier ones; it is about to change.
     pub fn leave_trail(&mut self) {
-        if self.trail.len() == TRAIL_POSITIONS_MAX {
-            self.trail.remove(0);
-        }
-        self.trail.push(self.position);
+        trail::leave(&mut self.trail, self.position);
     }
 
     /// Looks at a file at rest: nothing to read, nothing to decide, nothing that changed. Notes

@@ -14,6 +14,7 @@ use super::memory::{Loss, Remembered};
 use super::search::COPY_APPEARS_WITHIN;
 use super::space::Pressure;
 use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer};
+use super::trail;
 use kinetail_base::checkpoint::{Change, Checkpoint, Life};
 
 /// A deleted file of which something could not be delivered in this time is given up.
@@ -213,6 +214,7 @@ impl<D: Disk> Tailer<D> {
             anchor: content.position.anchor,
             life: Life::Finished,
             holes: content.holes.clone(),
+            places: trail::before(content.trail.iter().copied(), content.position),
         }));
         self.hunt.finished.insert(content);
     }

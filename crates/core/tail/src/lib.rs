@@ -56,6 +56,7 @@ mod shadow;
 pub mod snapshot;
 pub mod space;
 pub mod tailer;
+mod trail;
 mod trouble;
 mod waiting;
 pub mod window;

@@ -375,6 +375,7 @@ impl<D: Disk> Tailer<D> {
         let moved = renamed || content.inode != candidate.inode;
         let mut file = candidate.into_file(key, content.position, now.instant);
         file.acked = content.acked;
+        file.trail.clone_from(&content.trail);
         file.know_holes(content.holes.before(content.position.offset));
         file.rotated = (renamed || content.rotated).then_some(now.instant);
         file.grown_to = file.seen.size;

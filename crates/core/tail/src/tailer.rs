@@ -28,6 +28,7 @@ use super::rotation::Entry;
 use super::snapshot::Snapshot;
 use super::space::SpaceGuard;
 use super::splitter::Ending;
+use super::trail;
 use super::trouble::Unmatched;
 use super::waiting::Waiting;
 use super::window::{Refill, Window};
@@ -186,7 +187,7 @@ impl<D: Disk> Tailer<D> {
                 holes: row.holes,
                 seen_size: 0,
                 rotated: row.life != Life::Live,
-                trail: Vec::new(),
+                trail: row.places,
                 since: now,
                 lost_by_nanos: 0,
                 loss: if finished { Loss::Finished } else { Loss::Stopped },
@@ -501,6 +502,7 @@ impl<D: Disk> Tailer<D> {
             anchor: position.anchor,
             life: Life::of_rotated(content.rotated),
             holes: content.holes.before(position.offset),
+            places: trail::before(content.trail.iter().copied(), position),
         })
     }
 
@@ -581,7 +583,13 @@ pub(super) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         anchor: position.anchor,
         life: Life::of_rotated(file.rotated.is_some()),
         holes: file.holes.before(position.offset),
+        places: if file.rotated.is_some() { places_of(file, position) } else { Vec::new() },
     }
+}
+
+/// What else is proven of a file in front of a position.
+fn places_of<F>(file: &Tailed<F>, position: Position) -> Vec<Position> {
+    trail::before(file.trail.iter().chain(&file.marks).copied(), position)
 }
 
 /// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait

@@ -215,5 +215,6 @@ fn row_of(inode: Inode, waiting: &Waiting) -> Change {
         anchor: start.anchor,
         life: Life::Found,
         holes: Holes::NONE,
+        places: Vec::new(),
     })
 }

@@ -221,6 +221,7 @@ impl<D: Disk> Tailer<D> {
             anchor: start.anchor,
             life: Life::Rotated,
             holes: Holes::NONE,
+            places: Vec::new(),
         }));
         self.memory.insert(Remembered {
             key,
