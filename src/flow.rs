@@ -299,7 +299,7 @@ impl<D: Disk> Flow<D> {
         self.close_due_batch(now.instant, outlet);
         self.settle();
         if self.is_drained() {
-            self.tailer.let_deleted_go(now.instant);
+            self.tailer.let_deleted_go(now);
             self.report_events(now.instant);
         }
         self.pulse.go_on(Doing::Commit);

@@ -3,6 +3,7 @@
 //!
 //! `random` draws such histories from a seed; here are the ones that people met.
 
+mod compressing;
 mod hostile;
 mod random;
 pub mod scheme;

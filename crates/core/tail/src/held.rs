@@ -40,11 +40,15 @@ impl<D: Disk> Tailer<D> {
 
     /// Lets the deleted files go of which everything is read and acknowledged: nobody can find them
     /// again after a stop, and nothing of them is missing.
-    pub fn let_deleted_go(&mut self, now: Instant) {
+    pub fn let_deleted_go(&mut self, now: Now) {
         let deleted = self.files.values().filter(|file| is_done(file)).map(|file| file.key);
         let deleted: Vec<FileKey> = deleted.filter(|key| self.is_lost_after_stop(*key)).collect();
         for key in deleted {
-            self.let_go(key, now, "");
+            // What was written since the last look is read first.
+            self.look_at(key, now);
+            if self.files.get(&key).is_some_and(is_done) {
+                self.let_go(key, now.instant, "");
+            }
         }
     }
 
@@ -186,13 +190,16 @@ impl<D: Disk> Tailer<D> {
         let offset = file.position.offset;
         // A compressed copy of it could be taken for another content that begins like it.
         let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head, offset));
-        if file.seen.links > 0 {
-            self.memory.insert(remembered(file, now));
-        } else if unread == 0 {
-            self.finish(remembered(file, now), mistakable);
-        } else {
-            self.changes.push(Change::Forget(key));
+        if file.seen.links == 0 && unread == 0 {
+            return self.finish(remembered(file, now), mistakable);
         }
+        let mut content = remembered(file, now);
+        if unread > 0 {
+            // It is counted. Should a compressed copy of it turn up it is continued all the same.
+            content.loss = Loss::Vanished;
+            content.seen_size = content.position.offset;
+        }
+        self.memory.insert(content);
     }
 
     /// Keeps a content of which everything is acknowledged and whose file is gone for a while: a

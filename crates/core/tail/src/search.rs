@@ -15,7 +15,7 @@ use super::file::{Name, Shadow};
 use super::identity::FileKey;
 use super::memory::{Loss, Remembered};
 use super::pattern::is_compressed_name;
-use super::tailer::{Now, Tailer};
+use super::tailer::{MOVED_LINGER, Now, Tailer};
 use kinetail_base::checkpoint::Change;
 
 /// Bytes that were never read of a truncated file are given up when no copy appeared by then.
@@ -150,11 +150,20 @@ impl<D: Disk> Tailer<D> {
     }
 
     fn follow_outside(&mut self, candidate: Candidate<D::File>, key: FileKey, now: Now) {
-        let rest = self.memory.get(key).is_some_and(|c| c.position.offset < candidate.stat.size);
-        if !rest {
+        let Some(content) = self.memory.get(key) else { return };
+        let rest = content.position.offset < candidate.stat.size;
+        // As while the flow runs, what was rotated lately may still be written to.
+        let age_nanos = now.wall_nanos - candidate.stat.modified_nanos;
+        let lingers = i128::try_from(MOVED_LINGER.as_nanos()).unwrap_or(i128::MAX);
+        let awaited = content.inode == candidate.inode
+            && content.loss == Loss::Stopped
+            && candidate.stat.links > 0
+            && age_nanos < lingers;
+        if !rest && !awaited {
             return;
         }
-        self.resume(candidate, key, EventKind::FoundElsewhere, now);
+        let kind = if rest { EventKind::FoundElsewhere } else { EventKind::Resumed };
+        self.resume(candidate, key, kind, now);
         if let Some(file) = self.files.get_mut(&key) {
             file.name = Name::Unlisted { since: now.instant };
             file.rotated = Some(now.instant);

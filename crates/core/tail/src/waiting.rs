@@ -29,16 +29,27 @@ pub(super) struct Waiting {
     size: u64,
     /// The state in which it could not be read.
     pub(super) left: Option<Stat>,
+    /// How many rounds of a search it was put off.
+    rounds: u8,
 }
+
+/// A generation that goes on being renamed is put off by so many rounds of a search.
+const ROUNDS_MAX: u8 = 3;
 
 impl Waiting {
     /// What an earlier run left.
     pub(super) fn of(row: &Checkpoint) -> Self {
-        Self { key: row.file, path: row.path.clone(), size: 0, left: None }
+        Self { key: row.file, path: row.path.clone(), size: 0, left: None, rounds: 0 }
     }
 
     pub(super) fn is_packed(&self) -> bool {
         is_packed(&self.path)
+    }
+
+    /// Whether it may be put off by another round of a search.
+    pub(super) fn may_wait_for_a_round(&mut self) -> bool {
+        self.rounds = self.rounds.saturating_add(1);
+        self.rounds <= ROUNDS_MAX
     }
 }
 
@@ -54,7 +65,7 @@ impl<D: Disk> Tailer<D> {
             return;
         }
         let key = self.new_key();
-        let waiting = Waiting { key, path: path.to_path_buf(), size, left: None };
+        let waiting = Waiting { key, path: path.to_path_buf(), size, left: None, rounds: 0 };
         self.changes.push(row_of(inode, &waiting));
         self.waiting.insert(inode, waiting);
         self.order.arrived.push(key);
@@ -95,6 +106,13 @@ impl<D: Disk> Tailer<D> {
                 (true, true) => self.renew_packed(inode),
                 (false, _) => {}
             }
+        }
+    }
+
+    /// A generation is tried again, whatever its state.
+    pub(super) fn try_again(&mut self, inode: Inode) {
+        if let Some(waiting) = self.waiting.get_mut(&inode) {
+            waiting.left = None;
         }
     }
 

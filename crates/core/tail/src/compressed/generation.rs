@@ -21,6 +21,7 @@ use crate::memory::{Loss, Remembered};
 use crate::pattern::is_compressed_name;
 use crate::problems::FileError;
 use crate::tailer::{Now, Tailer};
+use crate::waiting::Waiting;
 use kinetail_base::checkpoint::{Change, Checkpoint, Life};
 
 /// Compressed files that are known to hold nothing new, at most.
@@ -159,16 +160,67 @@ impl<D: Disk> Tailer<D> {
             self.stop_waiting(found.inode);
             return Ok(true);
         }
-        let alike = self.memory.beginning_alike(&head).into_iter();
-        let mut contents: Vec<(FileKey, Position)> =
-            alike.map(|content| (content.key, content.position)).collect();
-        let finished = self.hunt.finished.beginning_alike(&head).into_iter();
-        contents.extend(finished.map(|content| (content.key, content.position)));
+        let known = self.memory.beginning_alike(&head).into_iter();
+        let known = known.chain(self.hunt.finished.beginning_alike(&head));
+        // What was written late to a file that was just being compressed is not in the copy.
+        let places = known.flat_map(|content| {
+            let before = content.trail.iter().copied().filter(|_| content.head.is_full());
+            before.chain([content.position]).map(|at| (content.key, at))
+        });
+        let mut contents: Vec<(FileKey, Position)> = places.collect();
         contents.extend(self.rivals(&head, 0));
         found.head.clone_from(&head);
         let proof = Proof::new(stream, head, contents);
         self.hunt.job = Some(Job::Compare(found, proof, Sure::Generation));
         Ok(true)
+    }
+
+    /// Whether all that a compressed file holds is known to be read, or to be read elsewhere.
+    fn is_known(&self, found: &Found<D::File>, verdict: &Verdict<D::File>) -> bool {
+        let Some((key, at)) = verdict.proven.filter(|(_, at)| at.offset > 0) else { return false };
+        let content = self.memory.get(key).or_else(|| self.hunt.finished.get(key));
+        let Some(content) = content else { return true };
+        let (whole, much) = (verdict.stream.decoded() == at.offset, content.proves_much());
+        if at == content.position {
+            // What began alike and is short proves nothing, nor does text that repeats itself,
+            // unless it is all.
+            return whole || (much && verdict.tells);
+        }
+        // It was read further, for something was written late to what was just being compressed.
+        whole && much && verdict.tells && self.is_older(found, content)
+    }
+
+    /// Whether a compressed file was last written to before a content was last known, as far as
+    /// its time tells, which is that of the original.
+    fn is_older(&self, found: &Found<D::File>, content: &Remembered) -> bool {
+        let known_nanos = match self.options.earlier {
+            Some(earlier) if content.lost_by_nanos == 0 => earlier.last_known_nanos,
+            Some(_) | None => content.lost_by_nanos,
+        };
+        found.stat.modified_nanos <= known_nanos
+    }
+
+    /// The finished content that goes on in a compressed file behind what was read of it: then it
+    /// was not finished.
+    fn goes_on(&mut self, verdict: &Verdict<D::File>) -> Option<FileKey> {
+        let (key, at) = verdict.proven?;
+        let finished = self.hunt.finished.get(key)?;
+        let more = at == finished.position && verdict.stream.decoded() > at.offset;
+        if !(more && finished.proves_much() && verdict.tells) {
+            return None;
+        }
+        let content = self.hunt.finished.remove(key)?;
+        self.memory.insert(Remembered { loss: Loss::Vanished, ..content });
+        Some(key)
+    }
+
+    /// Whether what is missing may go on in this file, which the round did not come to: it got
+    /// another name meanwhile. A round tells whether there is another one that agrees.
+    fn is_left_to_a_round(&mut self, found: &Found<D::File>, verdict: &Verdict<D::File>) -> bool {
+        let missing = verdict.proven.is_some_and(|(key, _)| self.memory.get(key).is_some());
+        missing
+            && !self.hunt.is_compared(found.inode)
+            && self.waiting.get_mut(&found.inode).is_some_and(Waiting::may_wait_for_a_round)
     }
 
     /// Whether a followed file holds all that a compressed one does, however little of it is read:
@@ -194,17 +246,20 @@ impl<D: Disk> Tailer<D> {
         if verdict.stream.end() == Some(&End::Cut) {
             return self.trouble(&found.path, FileError::CutShort);
         }
-        let proven = verdict.proven.filter(|(_, position)| position.offset > 0);
-        let total = verdict.stream.decoded();
-        let is_known = proven.is_some_and(|(key, position)| {
-            // What began alike and is short proves nothing, unless it is all.
-            let content = self.memory.get(key).or_else(|| self.hunt.finished.get(key));
-            content.is_none_or(|content| content.proves_much() || total == position.offset)
-        });
-        if is_known || self.is_followed_plain(&found, &verdict) {
+        if let Some(key) = self.goes_on(&verdict) {
+            self.hunt.want(key);
+            let path = Arc::clone(&found.path);
+            drop(found);
+            self.examine(&path, Sure::Only(key));
+            return;
+        }
+        if self.is_known(&found, &verdict) || self.is_followed_plain(&found, &verdict) {
             self.hunt.generations.settle(&found.stat);
             self.stop_waiting(found.inode);
             return;
+        }
+        if self.is_left_to_a_round(&found, &verdict) {
+            return self.hunt.postpone(found.inode);
         }
         let waiting = self.waiting.remove(&found.inode);
         let key = waiting.map_or_else(|| self.new_key(), |waiting| waiting.key);

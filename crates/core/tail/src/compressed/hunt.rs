@@ -55,6 +55,10 @@ pub(crate) struct Hunt<F> {
     known_for: BTreeSet<FileKey>,
     /// The contents that are looked for.
     wanted: BTreeSet<FileKey>,
+    /// What was compared with them in this round.
+    compared: BTreeSet<Inode>,
+    /// Generations that are to be judged after the next round.
+    postponed: Vec<Inode>,
     /// Files that agree with all that is known of a content, where that is little.
     weak: BTreeMap<FileKey, BTreeSet<PathBuf>>,
     /// The file that is being read.
@@ -129,6 +133,8 @@ impl<F> Default for Hunt<F> {
             generations: Generations::default(),
             known_for: BTreeSet::new(),
             wanted: BTreeSet::new(),
+            compared: BTreeSet::new(),
+            postponed: Vec::new(),
             weak: BTreeMap::new(),
             reading: None,
             lent: false,
@@ -157,6 +163,17 @@ impl<F> Hunt<F> {
     /// Looks for this content, too.
     pub(super) fn want(&mut self, key: FileKey) {
         self.wanted.insert(key);
+    }
+
+    /// Whether a file was compared with what is missing, since it was listed last.
+    pub(super) fn is_compared(&self, inode: Inode) -> bool {
+        self.compared.contains(&inode)
+    }
+
+    /// Judges a generation after another round.
+    pub(super) fn postpone(&mut self, inode: Inode) {
+        self.postponed.push(inode);
+        self.due = true;
     }
 
     /// Leaves a file alone until it changes.
@@ -222,6 +239,9 @@ impl<D: Disk> Tailer<D> {
 
     fn begin_round(&mut self) {
         self.hunt.in_round = true;
+        for inode in std::mem::take(&mut self.hunt.postponed) {
+            self.try_again(inode);
+        }
         // Links lead to other directories; many contents lie in few.
         let lay: BTreeSet<&Arc<Path>> = self.memory.iter().map(|content| &content.path).collect();
         let directories: BTreeSet<PathBuf> =
@@ -244,11 +264,13 @@ impl<D: Disk> Tailer<D> {
         self.hunt.paths = if wanted.is_empty() { VecDeque::new() } else { compressed.into() };
         let paths = &self.hunt.paths;
         self.hunt.known.retain(|path, _| paths.binary_search(path).is_ok());
-        let Self { hunt: Hunt { known, paths, .. }, disk, .. } = self;
+        let Self { hunt: Hunt { known, paths, compared, .. }, disk, .. } = self;
+        compared.clear();
         paths.retain(|path| {
-            let seen = known.get(path);
-            let same = |seen| file::stat_path(disk, path).is_ok_and(|stat| stat.is_like(seen));
-            !seen.is_some_and(same)
+            let Some(seen) = known.get(path) else { return true };
+            let same = file::stat_path(disk, path).is_ok_and(|stat| stat.is_like(seen));
+            compared.extend(same.then_some(seen.inode));
+            !same
         });
         self.hunt.known_for.clone_from(&wanted);
         self.hunt.wanted = wanted;
@@ -282,6 +304,7 @@ impl<D: Disk> Tailer<D> {
         if self.by_inode.contains_key(&found.inode) {
             return false;
         }
+        self.hunt.compared.insert(found.inode);
         let sure = match self.packed_at(found.inode) {
             Some(key) if sure == Sure::No => Sure::Only(key),
             Some(_) | None => sure,

@@ -6,7 +6,7 @@
 use super::stream::Stream;
 use super::unpacked::Unpacked;
 use crate::disk::{DiskError, OpenFile};
-use crate::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
+use crate::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, HEAD_BYTES_MAX, Position};
 use crate::window::bytes_before;
 
 /// Unpacked at a time, in bytes.
@@ -20,6 +20,8 @@ pub(super) struct Proof<F> {
     open: Vec<(FileKey, Position)>,
     /// The furthest position that agreed.
     proven: Option<(FileKey, Position)>,
+    /// Whether the bytes before that are unlike those further back.
+    tells: bool,
     /// What was unpacked last; enough to go on at a position in front of it.
     tail: Vec<u8>,
 }
@@ -29,6 +31,9 @@ pub(super) struct Proof<F> {
 pub(super) struct Verdict<F> {
     /// The content that it holds, if any, and where that goes on.
     pub(super) proven: Option<(FileKey, Position)>,
+    /// Whether the bytes before that are unlike those further back: text that repeats itself is
+    /// the same in many files.
+    pub(super) tells: bool,
     /// The stream, as far as it was needed.
     pub(super) stream: Stream<F>,
     tail: Vec<u8>,
@@ -42,11 +47,12 @@ impl<F: OpenFile> Proof<F> {
         mut contents: Vec<(FileKey, Position)>,
     ) -> Self {
         contents.sort_by_key(|(key, position)| std::cmp::Reverse((position.offset, *key)));
-        let mut proof = Self { stream, open: contents, proven: None, tail: head };
+        let mut proof = Self { stream, open: contents, proven: None, tells: false, tail: head };
         let known = proof.stream.decoded();
         while let Some((key, at)) = proof.open.pop_if(|(_, at)| at.offset <= known) {
             let before = usize::try_from(at.offset).ok().and_then(|len| proof.tail.get(..len));
-            if before.is_some_and(|before| Anchor::of(before) == at.anchor) {
+            if let Some(before) = before.filter(|before| Anchor::of(before) == at.anchor) {
+                proof.tells = is_told_apart(before);
                 proof.proven = Some((key, at));
             }
         }
@@ -65,6 +71,7 @@ impl<F: OpenFile> Proof<F> {
             if ahead == 0 {
                 self.open.pop();
                 if Anchor::of(&self.tail) == at.anchor {
+                    self.tells = is_told_apart(&self.tail);
                     self.proven = Some((key, at));
                 }
                 continue;
@@ -80,13 +87,21 @@ impl<F: OpenFile> Proof<F> {
             left -= count;
             self.remember(chunk.get(..count).unwrap_or_default());
         }
-        let Self { stream, proven, tail, .. } = self;
-        Ok(Ok(Verdict { proven, stream, tail }))
+        let Self { stream, proven, tells, tail, .. } = self;
+        Ok(Ok(Verdict { proven, tells, stream, tail }))
     }
 
     fn remember(&mut self, bytes: &[u8]) {
         remember(&mut self.tail, bytes);
     }
+}
+
+/// Whether the last bytes do not stand further in front, too.
+fn is_told_apart(before: &[u8]) -> bool {
+    let Some(at) = before.len().checked_sub(ANCHOR_BYTES_MAX) else { return false };
+    let (anchor, earlier) = (before.get(at..), before.get(..before.len() - 1));
+    let found = anchor.zip(earlier).map(|(anchor, all)| memchr::memmem::find(all, anchor));
+    found.is_some_and(|found| found.is_none())
 }
 
 fn remember(tail: &mut Vec<u8>, bytes: &[u8]) {
