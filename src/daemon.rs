@@ -30,7 +30,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use self::descriptors::TooFewDescriptors;
 use self::flow_thread::{End, FlowThread, Launch, Shared};
-use self::hung::HungFlows;
+use self::hung::{HungFlows, HungStore};
 pub use self::reload::Loader;
 use self::reload::{FLOWS_MAX, Reloads};
 use self::service_manager::{ServiceManager, State, watchdog_interval};
@@ -327,6 +327,7 @@ impl Daemon {
         let mut looks = tokio::time::interval(hung::LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut hung = HungFlows::default();
+        let mut hung_store = HungStore::default();
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -339,6 +340,7 @@ impl Daemon {
                     let now = clock::now().instant;
                     self.threads().for_each(|flow| hung.look_at(flow, now));
                     hung.forget_others(self.threads());
+                    hung_store.look_at(&self.shared.store, now);
                     self.look_at_leaving(now);
                     self.history.sample(&self.feeds.borrow(), now);
                 }

@@ -3,6 +3,7 @@
 mod browser;
 mod certificates;
 mod commands;
+mod drill;
 mod journal;
 mod prometheus;
 mod reload;

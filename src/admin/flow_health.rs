@@ -13,6 +13,13 @@ use crate::tail::problems::FileProblem;
 /// second.
 const WAITING_AFTER: Duration = Duration::from_secs(3);
 
+/// A writer that is in the middle of a line for this long is stuck, or wrote no end of it.
+const HALF_LINE_AFTER: Duration = Duration::from_mins(1);
+
+/// What to do about such a line.
+const HALF_LINE_FIX: &str = "see what its writer waits for; if it ends no line, partialLineMillis \
+    has such lines sent as they are";
+
 /// The health of a flow at one moment.
 #[derive(Debug)]
 pub(super) struct FlowHealth<'a> {
@@ -55,7 +62,12 @@ pub(super) fn of<'a>(
                     fix: Some(first.reason.fix()),
                     since: first.since,
                 },
-                None => FlowHealth { word: "ok", reason: None, fix: None, since },
+                None => half_line(status, snapshot.now).unwrap_or(FlowHealth {
+                    word: "ok",
+                    reason: None,
+                    fix: None,
+                    since,
+                }),
             }
         }
     }
@@ -73,6 +85,20 @@ fn waiting(status: &FlowStatus, view: &DestinationView, now: Instant) -> Option<
     Some((format!("no answer from {endpoint} for {} s", time.as_secs()), since))
 }
 
+/// Everything is delivered but a line whose end does not come.
+fn half_line<'a>(status: &FlowStatus, now: Instant) -> Option<FlowHealth<'a>> {
+    let files = status.files.iter();
+    let waiting = files.filter_map(|file| Some((file.half_line_since?, file)));
+    let (since, file) = waiting.min_by_key(|(since, _)| *since)?;
+    if now.saturating_duration_since(since) < HALF_LINE_AFTER {
+        return None;
+    }
+    let path = display_path(&file.path);
+    let reason = format!("{path}: its last line has no end, so it is not sent");
+    let fix = Some(HALF_LINE_FIX);
+    Some(FlowHealth { word: "degraded", reason: Some(reason.into()), fix, since })
+}
+
 /// Why lines may be missing although the destination takes them.
 fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
     let worst = status.problems.iter().filter(|problem| problem.reason.degrades());
@@ -83,4 +109,30 @@ fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
     };
     let reason = format!("{}: {}{more}", display_path(&first.path), first.sentence());
     Some((reason, first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::status::tests::{file, snapshot};
+
+    #[test]
+    fn a_writer_that_is_stuck_in_a_line_degrades_the_flow_after_a_while() {
+        let mut half = file(b"/a", 9);
+        let now = Instant::now();
+        half.half_line_since = Some(now);
+        let mut snapshot = snapshot(vec![half, file(b"/b", 0)]);
+        let status = std::sync::Arc::clone(&snapshot.flows[0].status);
+        let view = status.destination_state.view();
+        for (seconds, word) in [(0, "ok"), (59, "ok"), (60, "degraded"), (3_600, "degraded")] {
+            snapshot.now = now + Duration::from_secs(seconds);
+            let health = of(&status, &view, &snapshot);
+            assert_eq!(health.word, word, "after {seconds} s");
+            if word == "degraded" {
+                assert_eq!(health.since, now);
+                assert!(health.reason.unwrap().starts_with("/a: its last line has no end"));
+                assert!(health.fix.unwrap().contains("partialLineMillis"));
+            }
+        }
+    }
 }

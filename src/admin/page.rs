@@ -168,6 +168,9 @@ struct File {
     acked_offset: u64,
     lag_bytes: u64,
     lag_seconds: f64,
+    /// Since when all that is missing is the end of its last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    half_line_since: Option<String>,
 }
 
 /// The whole page, indented, with a line end.
@@ -276,7 +279,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             })
             .collect(),
         files_omitted,
-        files: files.into_iter().map(file_of).collect(),
+        files: files.into_iter().map(|file| file_of(file, snapshot)).collect(),
     }
 }
 
@@ -297,7 +300,7 @@ fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<
     }
 }
 
-fn file_of(file: &FileStatus) -> File {
+fn file_of(file: &FileStatus, snapshot: &Snapshot) -> File {
     File {
         path: display_path(&file.path),
         state: file.state,
@@ -306,6 +309,7 @@ fn file_of(file: &FileStatus) -> File {
         acked_offset: file.acked_offset,
         lag_bytes: file.lag_bytes,
         lag_seconds: file.lag_seconds,
+        half_line_since: file.half_line_since.map(|since| snapshot.date_of(since)),
     }
 }
 

@@ -120,6 +120,8 @@ pub struct FileStatus {
     pub lag_bytes: u64,
     /// Seconds since everything in it was acknowledged.
     pub lag_seconds: f64,
+    /// Since when all that is missing is the end of its last line.
+    pub half_line_since: Option<Instant>,
 }
 
 /// A flow's newest snapshot. Its thread owns the only sender: when that is gone, the thread is.
@@ -285,6 +287,7 @@ pub(super) mod tests {
             acked_offset: 1_000,
             lag_bytes,
             lag_seconds: 1.5,
+            half_line_since: None,
         }
     }
 

@@ -34,6 +34,9 @@ const ROOM_PAUSE: Duration = Duration::from_millis(10);
 /// Requests in one transaction.
 const GROUP_REQUESTS_MAX: usize = 256;
 
+/// A disk that did not answer for this long is named.
+const HUNG_AFTER: Duration = Duration::from_secs(10);
+
 /// Told on the store's thread what became of a commit; must not block.
 pub type CommitDone = Box<dyn FnOnce(CommitResult) + Send>;
 
@@ -134,6 +137,21 @@ pub struct Store {
 pub struct StoreHandle {
     requests: SyncSender<Request>,
     health: Arc<Mutex<StoreHealth>>,
+    at_disk: AtDisk,
+}
+
+/// Since when the thread waits for its disk, if it does.
+#[derive(Debug, Clone, Default)]
+struct AtDisk(Arc<Mutex<Option<Instant>>>);
+
+impl AtDisk {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn since(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How somebody is told what a flow resumes from.
@@ -216,18 +234,20 @@ impl Store {
         let health = Arc::new(Mutex::new(StoreHealth::Ok));
         let guard = ClosedAtEnd(Arc::clone(&health));
         let writer = Writer::new(backend, mirror, Arc::clone(&health), Instant::now());
+        let at_disk = AtDisk::default();
+        let told = at_disk.clone();
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
             .spawn(move || {
                 let _guard = guard;
-                run(writer, &inbox)
+                run(writer, &inbox, &told)
             })
             .map_err(|source| StoreError::Io {
                 doing: "start the thread for",
                 path: path.clone(),
                 source,
             })?;
-        Ok(Self { path, handle: StoreHandle { requests, health }, thread })
+        Ok(Self { path, handle: StoreHandle { requests, health, at_disk }, thread })
     }
 }
 
@@ -316,9 +336,22 @@ impl StoreHandle {
             .map_err(|_| StoreClosed)
     }
 
+    /// Since when the disk does not answer, if that is for long.
+    #[must_use]
+    pub fn hung_since(&self, now: Instant) -> Option<Instant> {
+        let is_long = |since: &Instant| now.saturating_duration_since(*since) >= HUNG_AFTER;
+        self.at_disk.since().filter(is_long)
+    }
+
     /// How the store is doing now.
     #[must_use]
     pub fn health(&self) -> StoreHealth {
+        let now = Instant::now();
+        if let Some(since) = self.hung_since(now) {
+            let seconds = now.saturating_duration_since(since).as_secs();
+            let reason = format!("its disk has not answered for {seconds} s");
+            return StoreHealth::Failing { reason, since };
+        }
         self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -334,7 +367,11 @@ impl Drop for ClosedAtEnd {
 }
 
 /// The thread: until somebody closes the store or the last handle is gone.
-fn run<B: Backend>(mut writer: Writer<B>, inbox: &Receiver<Request>) -> Result<(), String> {
+fn run<B: Backend>(
+    mut writer: Writer<B>,
+    inbox: &Receiver<Request>,
+    at_disk: &AtDisk,
+) -> Result<(), String> {
     let mut open = true;
     while open {
         match next(inbox, writer.wake_at()) {
@@ -348,7 +385,10 @@ fn run<B: Backend>(mut writer: Writer<B>, inbox: &Receiver<Request>) -> Result<(
             Err(RecvTimeoutError::Disconnected) => open = false,
         }
         if open {
-            writer.flush(Instant::now());
+            let now = Instant::now();
+            at_disk.set(Some(now));
+            writer.flush(now);
+            at_disk.set(None);
         }
     }
     for request in inbox.try_iter() {
@@ -601,6 +641,29 @@ mod tests {
         fn finish(&mut self, _: &Mirror) -> Result<(), WriteError> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_named() {
+        let (open_gate, gate) = mpsc::sync_channel(100);
+        let (writes, written) = mpsc::sync_channel(100);
+        let store = Store::start("x".into(), Gated { gate, writes }, Mirror::default()).unwrap();
+        let handle = store.handle();
+        let (done, told) = answer();
+        handle.commit(&flow(), vec![Change::Save(checkpoint(1, 1))], done).unwrap();
+        let began = loop {
+            match handle.at_disk.since() {
+                Some(since) => break since,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(handle.hung_since(began + Duration::from_secs(9)), None);
+        assert_eq!(handle.hung_since(began + HUNG_AFTER), Some(began));
+        open_gate.send(()).unwrap();
+        assert_eq!(told.recv_timeout(PATIENCE).unwrap(), CommitResult::Durable);
+        written.recv_timeout(PATIENCE).unwrap();
+        store.close().unwrap();
+        assert_eq!(handle.hung_since(began + HUNG_AFTER), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Flows that hang: named, counted and told again and again, while the others go on.
+//! What hangs, flows and the store of checkpoints: named, counted and told again and again, while
+//! everything else goes on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::flow_thread::FlowThread;
 use crate::admin::pulse::Hung;
+use crate::checkpoint::store::{StoreHandle, StoreHealth};
 use crate::metrics::name;
 use crate::repeats::{Line, Repeats};
 
@@ -50,6 +52,32 @@ impl HungFlows {
                     "flow waited for its disk and goes on");
             }
             Some(Line::First | Line::Summary { .. }) | None => {}
+        }
+    }
+}
+
+/// What is told about the disk of the checkpoints.
+#[derive(Debug, Default)]
+pub(super) struct HungStore(Repeats);
+
+impl HungStore {
+    /// Looks at the store.
+    pub(super) fn look_at(&mut self, store: &StoreHandle, now: Instant) {
+        let is_ok = store.health() == StoreHealth::Ok;
+        metrics::gauge!(name::CHECKPOINT_FAILING).set(f64::from(u8::from(!is_ok)));
+        let Some(since) = store.hung_since(now) else {
+            if let Some(Line::Recovered { .. } | Line::Brief { .. }) = self.0.on_success(now) {
+                tracing::info!("the disk of checkpointFile answers again");
+            }
+            return;
+        };
+        let line = self.0.on_failure("disk", now);
+        if let Some(Line::First | Line::Summary { .. }) = line {
+            tracing::error!(
+                seconds = now.saturating_duration_since(since).as_secs(),
+                "the disk of checkpointFile does not answer; shipping goes on, a restart now would \
+                 repeat records"
+            );
         }
     }
 }

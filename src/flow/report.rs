@@ -298,7 +298,23 @@ fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
         acked_offset: file.acked,
         lag_bytes: file.lag_bytes(),
         lag_seconds: lag_seconds_of(file, now),
+        half_line_since: half_line_since(file),
     }
+}
+
+/// Since when everything of it is delivered but a last line without an end. A moment in the middle
+/// of a write looks alike.
+fn half_line_since<F: OpenFile>(file: &Tailed<F>) -> Option<Instant> {
+    let is_all_there_is = file.tried.is_some_and(|(size, _)| size == file.seen.size)
+        && file.acked == file.position.offset
+        && file.unread_bytes() > 0;
+    let waits_for_else = file.shadow.is_some()
+        || file.gap_met.is_some()
+        || file.filled.is_some()
+        || file.held
+        || file.spoiled
+        || file.refused;
+    (is_all_there_is && !waits_for_else).then_some(file.last_growth)
 }
 
 /// How long the file has had bytes that are not acknowledged.

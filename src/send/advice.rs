@@ -32,7 +32,8 @@ pub fn fix(code: &str) -> &'static str {
             }
             Some(Group::Passing) => "renew the credentials, and check the clock of this host",
             Some(Group::Throttle) => {
-                "if the lag grows: more shards, on-demand mode or a higher quota"
+                "if the lag grows: more shards, on-demand mode or a higher quota; if it is always \
+                 the same shard, other partition keys"
             }
             Some(Group::Internal) => "wait; see the AWS Health Dashboard",
             Some(Group::Poison) => "see the log: a record or the whole request is refused",

@@ -162,6 +162,31 @@ fn a_flow_whose_disk_hangs_is_named_and_the_others_go_on_and_the_stop_keeps_its_
 }
 
 #[test]
+fn a_disk_of_the_checkpoints_that_hangs_is_named_and_the_flows_go_on() {
+    let scene = Scene::start();
+    let directory = scene.home.database();
+    let Some(disk) = HungDisk::over(directory.parent().unwrap()) else {
+        println!("NOT TESTED: this machine does not let the test mount a disk that hangs");
+        return;
+    };
+    let wanted = "the disk of checkpointFile does not answer; shipping goes on";
+    scene.agent.wait_for_log(wanted, HUNG_SOON);
+    scene.the_others_go_on(0);
+    let (_, status) = page(scene.admin, "/status").unwrap();
+    assert!(status.contains("its disk has not answered for "), "{status}");
+    let (_, text) = page(scene.admin, "/metrics").unwrap();
+    assert!(text.contains("kinetail_checkpoint_failing 1"), "{text}");
+    drop(disk);
+    scene.agent.wait_for_log("the disk of checkpointFile answers again", SOON);
+    let well = || page(scene.admin, "/metrics").unwrap().1.contains("kinetail_checkpoint_failing 0");
+    wait_until("checkpoints that are well", SOON, well, || scene.agent.log());
+    scene.the_others_go_on(1);
+    assert_eq!(scene.agent.stop(SOON), Some(0));
+    let delivered = scene.endpoint.count(&kinesis("well"));
+    assert_eq!(delivered, 3, "nothing is repeated");
+}
+
+#[test]
 fn a_service_manager_that_takes_nothing_stops_nothing() {
     let scene = Scene::start();
     // Signs of life come often, and soon there is no room for one.

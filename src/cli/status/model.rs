@@ -53,6 +53,10 @@ pub(super) struct Flow {
     pub(super) fix: Option<String>,
     pub(super) since: String,
     pub(super) next_probe: Option<String>,
+    pub(super) next_try: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) credentials: Option<String>,
     pub(super) last_error: Option<Failure>,
     pub(super) last_success: Option<String>,
     pub(super) alive: bool,
@@ -106,6 +110,7 @@ pub(super) struct File {
     pub(super) acked_offset: u64,
     pub(super) lag_bytes: u64,
     pub(super) lag_seconds: Option<f64>,
+    pub(super) half_line_since: Option<String>,
 }
 
 impl Page {

@@ -98,8 +98,15 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     if let Some(fix) = flow.fix.as_ref().filter(|_| flow.health != "ok") {
         lines.push(format!("fix: {fix}"));
     }
-    if let Some(next) = &flow.next_probe {
+    if let Some(next) = flow.next_probe.as_ref().or(flow.next_try.as_ref()) {
         lines.push(format!("next try at {next}"));
+    }
+    // What is wrong with files is not the destination's.
+    let is_far = matches!(flow.health.as_str(), "parked" | "retrying" | "waiting");
+    if let Some(endpoint) = flow.endpoint.as_ref().filter(|_| is_far) {
+        let region = flow.region.as_deref().unwrap_or_default();
+        let credentials = flow.credentials.as_deref().unwrap_or_default();
+        lines.push(format!("at {endpoint} in {region}, as {credentials}"));
     }
     if let Some(error) = flow.last_error.as_ref().filter(|_| flow.reason.is_none()) {
         lines.push(format!("last error {}: {}: {}", error.time, error.code, error.message));
@@ -148,7 +155,12 @@ fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
             };
             let (state, path) = (&file.state, &file.path);
             let at = file.acked_offset;
-            format!("    {path}: {lag}{old} behind, delivered to byte {at} of {size}, {state}")
+            let half = file.half_line_since.as_ref().map_or_else(String::new, |since| {
+                format!("; since {since} its last line has no end")
+            });
+            format!(
+                "    {path}: {lag}{old} behind, delivered to byte {at} of {size}, {state}{half}"
+            )
         })
         .collect();
     if more > 0 {
@@ -198,6 +210,7 @@ mod tests {
                 acked_offset: 7_655,
                 lag_bytes: 12_345,
                 lag_seconds: Some(90.0),
+                half_line_since: None,
             }],
             ..Flow::default()
         };
