@@ -10,9 +10,14 @@ pub mod descriptors;
 mod difference;
 mod flow_thread;
 mod hung;
+mod outcome;
 mod reload;
+mod runner;
+mod sending;
 mod service_manager;
+mod serving;
 mod status_lines;
+mod stop;
 mod surveying;
 mod watchers;
 
@@ -24,22 +29,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use self::descriptors::TooFewDescriptors;
 use self::flow_thread::{End, FlowThread, Launch, Shared};
 use self::hung::{HungFlows, HungStore};
+pub use self::outcome::{DaemonError, Stopped};
 pub use self::reload::Loader;
 use self::reload::{FLOWS_MAX, Reloads};
 use self::service_manager::{ServiceManager, State, watchdog_interval};
 use self::watchers::Watchers;
 use crate::admin::history::History;
 use crate::admin::orders::Desk;
-use crate::admin::server::{Admin, AdminError, Reach};
-use crate::admin::socket::{self, SocketState};
-use crate::admin::status::{AdminState, FlowFeed, ProcessStatus};
+use crate::admin::status::FlowFeed;
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
 use crate::checkpoint::place;
@@ -47,11 +49,9 @@ use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::{Config, FlowConfig};
 use crate::disk::watch::Watch;
 use crate::ec2::{self, MachineFacts, Sources};
-use crate::flow::Message;
-use crate::import::{self, ImportError};
+use crate::import;
 use crate::metrics::name;
-use crate::metrics::prometheus::Prometheus;
-use crate::send::client::{Aws, ClientError};
+use crate::send::client::Aws;
 use crate::tail::space::SpaceGuard;
 
 /// A flow that had a bug is started again after this long.
@@ -60,63 +60,8 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// A flow that ends by a bug again soon is started again less and less soon, but as soon as this.
 const RESTART_AFTER_MAX: Duration = Duration::from_mins(1);
 
-/// CloudWatch may take this long to take the last metrics ...
-const LAST_METRICS_TIME_MAX: Duration = Duration::from_secs(3);
-
-/// ... and this long if the time to stop is over.
-const LAST_METRICS_TIME_MIN: Duration = Duration::from_millis(500);
-
-/// The checkpoint store may take this long to write its last and to close.
-const LAST_COMMIT_TIME_MAX: Duration = Duration::from_secs(5);
-
 /// A flow that had a bug is given this long to start again before it is tried once more.
 const RESTART_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// Why the daemon does not start.
-#[derive(Debug, Error)]
-pub enum DaemonError {
-    /// A client for a service cannot be built.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// There are too few descriptors.
-    #[error(transparent)]
-    Descriptors(#[from] TooFewDescriptors),
-    /// The Java agent's positions are there and cannot be taken over.
-    #[error("cannot {0}")]
-    Import(#[from] ImportError),
-    /// The checkpoint database cannot be used.
-    #[error("cannot {0}")]
-    Store(#[from] StoreError),
-    /// The checkpoint store does not answer.
-    #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
-    StoreHangs,
-    /// A thread cannot be started.
-    #[error("cannot start a thread for flow {flow}: {error}; raise the limit on processes")]
-    Thread {
-        /// Which flow.
-        flow: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// Everything that was read is delivered and written down.
-    Drained,
-    /// The time to stop was over before everything was delivered; the rest is sent after the
-    /// next start.
-    OutOfTime,
-    /// A second order to stop came.
-    AtOnce,
-    /// Whatever can be delivered is; destinations are parked, and what is for them is sent after
-    /// the next start.
-    Parked,
-    /// However much was delivered, the last checkpoints are not written: the next start repeats
-    /// records.
-    Unwritten,
-}
 
 /// A daemon whose flows run.
 #[derive(Debug)]
@@ -255,61 +200,6 @@ impl Daemon {
         self.feeds.subscribe()
     }
 
-    /// Serves the admin pages, if they are asked for. Shipping does not depend on them: an
-    /// address that is taken is reported, and that is all.
-    pub fn serve_admin(&mut self, prometheus: Prometheus) {
-        let Some(address) = self.admin else { return };
-        // The configuration lets an address that others can reach through only if that is wanted.
-        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Anywhere };
-        let state = self.admin_state(prometheus);
-        let admin = Admin::bind(address, reach);
-        let serving = admin.and_then(|admin| {
-            let admin = admin.with_connections(self.admin_connections);
-            let address = admin.local_addr();
-            let serving = admin.serve_on_thread(state);
-            serving.map_err(|source| AdminError::Bind { address, source }).map(|on| (on, address))
-        });
-        match serving {
-            Ok((on, address)) => {
-                tracing::info!("admin pages on http://{address}");
-                self.admin_pages = Some(on);
-            }
-            Err(error) => tracing::error!(%error, "no admin pages; shipping goes on without"),
-        }
-    }
-
-    /// Serves the socket for commands at the first of these paths where it can be made.
-    pub fn serve_socket(&mut self, paths: Vec<PathBuf>, prometheus: Prometheus, desk: Desk) {
-        let admin = self.admin_state(prometheus);
-        let store = self.shared.store.clone();
-        match socket::serve_on_thread(paths, SocketState { admin, desk, store }) {
-            Ok(on) => self.admin_socket = Some(on),
-            Err(error) => {
-                tracing::warn!(%error, "no socket for commands; shipping continues without it");
-            }
-        }
-    }
-
-    fn admin_state(&self, prometheus: Prometheus) -> AdminState {
-        let budget = Arc::clone(&self.shared.budget);
-        let store = self.shared.store.clone();
-        let checkpoint_file = self.checkpoint_file.clone();
-        let reload = self.reloads.report();
-        AdminState {
-            prometheus,
-            started_at: self.started,
-            flows: self.feeds.subscribe(),
-            history: Arc::clone(&self.history),
-            process: Arc::new(move || ProcessStatus {
-                memory_used_bytes: budget.held_bytes() as u64,
-                memory_budget_bytes: budget.total_bytes() as u64,
-                checkpoint_file: checkpoint_file.clone(),
-                checkpoints: store.health(),
-                reload: reload.borrow().clone(),
-            }),
-        }
-    }
-
     /// Runs something beside the flows until the daemon ends.
     pub fn run_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
@@ -352,57 +242,6 @@ impl Daemon {
     /// The flows that run, and those that are on their way out.
     fn threads(&self) -> impl Iterator<Item = &FlowThread> {
         self.flows.values().chain(self.reloads.leaving.values().map(|leaving| &leaving.thread))
-    }
-
-    async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
-        let timeout = self.shutdown_timeout;
-        let asked = clock::now().instant;
-        tracing::info!("Agent: Shutting down...");
-        tracing::info!(
-            "stopping: delivering what was read, for at most {} ms",
-            timeout.as_millis()
-        );
-        self.service_manager.tell(State::Stopping);
-        for flow in self.flows.values() {
-            flow.tell(Message::Drain);
-        }
-        let count = self.threads().count();
-        let mut stopped = tokio::select! {
-            () = all_ended(&mut self.ended, count) => Stopped::Drained,
-            () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
-            () = stop_now => Stopped::AtOnce,
-        };
-        let now = clock::now().instant;
-        for flow in self.threads() {
-            if let Some(hung) = flow.hung_at_stop(now) {
-                hung::report_at_stop(flow, hung);
-            }
-        }
-        let undelivered = self.threads().filter(|flow| flow.report_undelivered()).count();
-        if stopped == Stopped::Drained && undelivered > 0 {
-            stopped = Stopped::Parked;
-        }
-        self.finish_work(LAST_COMMIT_TIME_MAX).await;
-        let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
-        let time = match stopped {
-            Stopped::AtOnce => Duration::ZERO,
-            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked | Stopped::Unwritten => {
-                left.clamp(LAST_METRICS_TIME_MIN, LAST_METRICS_TIME_MAX)
-            }
-        };
-        self.watchers.finish(time).await;
-        self.tasks.abort_all();
-        drop(self.flows);
-        if let Err(unwritten) = close(self.store).await {
-            stopped = unwritten;
-        }
-        let now = clock::now().instant;
-        tracing::info!(
-            "Agent: Shut down completed in {} ms. Uptime: {} ms",
-            now.saturating_duration_since(asked).as_millis(),
-            now.saturating_duration_since(self.started).as_millis()
-        );
-        stopped
     }
 
     /// A flow's thread ended although nobody asked it to: there is a bug in it. It starts again
@@ -478,39 +317,11 @@ fn keep_machine_fresh(
     Some((life, tasks.spawn(keep)))
 }
 
-/// Has the last checkpoints written, within a bound: a disk that hangs must not keep the process.
-async fn close(store: Store) -> Result<(), Stopped> {
-    let closing = tokio::task::spawn_blocking(move || store.close());
-    match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
-        Ok(Ok(Ok(()))) => return Ok(()),
-        Ok(Ok(Err(error))) => {
-            tracing::error!(%error, "the checkpoint database was not closed cleanly");
-        }
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the checkpoint database was not closed cleanly");
-        }
-        Err(_) => tracing::error!(
-            seconds = LAST_COMMIT_TIME_MAX.as_secs(),
-            "the disk of the checkpoint database does not answer; the last checkpoints may not be \
-             written, and the next start repeats records"
-        ),
-    }
-    Err(Stopped::Unwritten)
-}
-
 /// Waits until then, or for ever.
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn all_ended(ended: &mut mpsc::Receiver<Arc<str>>, count: usize) {
-    for _ in 0..count {
-        if ended.recv().await.is_none() {
-            return;
-        }
     }
 }
 

@@ -107,7 +107,10 @@ fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
         0 => String::new(),
         more => format!(" (and {more} more, see problems)"),
     };
-    let reason = format!("{}: {}{more}", display_path(&first.path), first.sentence());
+    let sentence = first.sentence();
+    // What to do is told beside it.
+    let what = sentence.strip_suffix(&format!("; {}", first.reason.fix())).unwrap_or(&sentence);
+    let reason = format!("{}: {what}{more}", display_path(&first.path));
     Some((reason, first))
 }
 

@@ -49,7 +49,7 @@ pub(super) enum WriteError {
     #[error("another program's database lies in its place")]
     Foreign(Maker),
     /// The file system refused.
-    #[error("{doing}")]
+    #[error("cannot {doing} the database")]
     Io {
         /// What was being done, as a verb.
         doing: &'static str,
@@ -63,7 +63,7 @@ pub(super) enum WriteError {
     #[error("the database was moved or deleted")]
     Removed,
     /// SQLite refused.
-    #[error("{doing}")]
+    #[error("cannot {doing} the database")]
     Sqlite {
         /// What was being done, as a verb.
         doing: &'static str,

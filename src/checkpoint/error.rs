@@ -164,13 +164,20 @@ fn holder(pid: Option<u32>) -> String {
 /// The error and everything below it on one line.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
+    let mut last = text.clone();
     let mut below = error.source();
     while let Some(cause) = below {
+        below = cause.source();
+        let cause = cause.to_string();
+        // SQLite says the same with its number before it.
+        if cause.ends_with(&last) {
+            continue;
+        }
         // Writing to a String cannot fail; the result is a formality of the trait.
         if write!(text, ": {cause}").is_err() {
             break;
         }
-        below = cause.source();
+        last = cause;
     }
     text
 }

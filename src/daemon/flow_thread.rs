@@ -8,28 +8,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::runner::{Farewell, FlowOutlet, Runner};
+use super::sending::{sender_config, start_sender};
 use super::surveying::Surveying;
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
 use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
-use crate::batch::body;
 use crate::budget::Budget;
-use crate::checkpoint::Change;
 use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
-use crate::config::site::Service;
 use crate::config::{Destination, Encoding, FlowConfig, InitialPosition, Ordering};
 use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::{self, MachineFacts};
-use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message, Outlet};
+use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
 use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
-use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
-use crate::send::wire::Operation;
-use crate::send::{SenderEvent, Submission};
-use crate::tail::identity::FileKey;
+use crate::send::sender::SenderConfig;
 use crate::tail::space::SpaceGuard;
 use crate::tail::tailer::{Earlier, TailOptions, Tailer};
 
@@ -306,77 +302,6 @@ fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instan
     }
 }
 
-/// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
-async fn start_sender(
-    shared: &Shared,
-    flow: &FlowConfig,
-    queue: mpsc::Receiver<Submission>,
-    (mailbox, config): (Mailbox, SenderConfig),
-    tasks: &mut JoinSet<()>,
-) -> Result<(AbortHandle, body::Encoding), DaemonError> {
-    let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
-    let (service, operation) = match &flow.destination {
-        Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
-        Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
-    };
-    config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
-    let wire = shared.aws.wire(operation, &flow.aws, flow.wire).await?;
-    let encoding = wire.encoding();
-    Ok((tasks.spawn(sender::run(wire, queue, events, config)), encoding))
-}
-
-fn sender_config(shared: &Shared, config: &FlowConfig, metrics: FlowMetrics) -> SenderConfig {
-    SenderConfig {
-        flow: config.id.clone(),
-        retry: config.retry,
-        max_in_flight: config.max_in_flight_requests,
-        seed: fastrand::u64(..),
-        metrics,
-        observer: observer(shared, config),
-        stopping: CancellationToken::new(),
-    }
-}
-
-/// Passes what requests came to on to CloudWatch, and to the log if that is asked for.
-#[derive(Debug)]
-struct Witness {
-    flow: String,
-    destination: Arc<str>,
-    reporter: Option<Reporter>,
-    log: bool,
-}
-
-impl Observer for Witness {
-    fn on_request(&self, report: RequestReport) {
-        if let Some(reporter) = &self.reporter {
-            reporter.report(&self.destination, report);
-        }
-        if self.log {
-            tracing::debug!(
-                flow = %self.flow,
-                RecordSendAttempts = report.records_attempted,
-                RecordsSent = report.records_sent,
-                RecordSendErrors = report.record_errors,
-                BytesSent = report.bytes_sent,
-                ServiceErrors = u8::from(report.service_error),
-                "request"
-            );
-        }
-    }
-}
-
-fn observer(shared: &Shared, config: &FlowConfig) -> Arc<dyn Observer> {
-    if shared.cloudwatch.is_none() && !shared.log_requests {
-        return Arc::new(NoObserver);
-    }
-    Arc::new(Witness {
-        flow: config.id.clone(),
-        destination: Arc::from(config.destination.to_string()),
-        reporter: shared.cloudwatch.clone(),
-        log: shared.log_requests,
-    })
-}
-
 fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOptions {
     TailOptions {
         pattern: config.pattern.clone(),
@@ -417,87 +342,4 @@ fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned())
-}
-
-/// Tells the daemon that the thread ends, however it ends.
-struct Farewell {
-    flow: Arc<str>,
-    ended: mpsc::Sender<Arc<str>>,
-}
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        // The queue has room for every flow; without a daemon nobody needs to know.
-        if self.ended.try_send(Arc::clone(&self.flow)).is_err() {
-            tracing::debug!(flow = %self.flow, "the daemon is gone");
-        }
-    }
-}
-
-struct Runner {
-    flow: Flow<OsDisk>,
-    inbox: Inbox,
-    outlet: FlowOutlet,
-    watch: Watch,
-}
-
-impl Runner {
-    /// Steps the flow until it is drained or nobody can talk to it any more.
-    fn run(mut self, hint: &Hint) {
-        loop {
-            let stepped = self.flow.step(clock::now(), &mut self.outlet);
-            // Without a sender nothing would ever be acknowledged: the daemon starts both again.
-            if stepped.drained || self.outlet.submissions.is_closed() {
-                return;
-            }
-            self.flow.watch_directories(&self.watch, hint, clock::now().instant);
-            let mut wait = stepped.wake_at.saturating_duration_since(clock::now().instant);
-            loop {
-                self.flow.rest();
-                match self.inbox.wait(wait) {
-                    Ok(Some(message)) => self.on_message(message),
-                    Ok(None) => break,
-                    Err(_) => return,
-                }
-                wait = Duration::ZERO;
-            }
-        }
-    }
-
-    fn on_message(&mut self, message: Message) {
-        let now: Instant = clock::now().instant;
-        self.flow.on_message(message, now);
-    }
-}
-
-/// Hands a flow's batches to its sender and its changes to the store.
-struct FlowOutlet {
-    flow: Arc<str>,
-    submissions: mpsc::Sender<Submission>,
-    store: StoreHandle,
-    checkpoint_ttl: Duration,
-    mailbox: Mailbox,
-    stopping: CancellationToken,
-}
-
-impl Outlet for FlowOutlet {
-    fn submit(&mut self, submission: Submission) -> bool {
-        self.submissions.try_send(submission).is_ok()
-    }
-
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool {
-        let mailbox = self.mailbox.clone();
-        let done = Box::new(move |result| mailbox.send(Message::Written { token, result }));
-        self.store.commit(&self.flow, changes, done).is_ok()
-    }
-
-    fn stop_waiting_for_parked(&mut self) {
-        self.stopping.cancel();
-    }
-
-    fn purge(&mut self, keep: Vec<FileKey>) {
-        if self.store.purge(&self.flow, &keep, self.checkpoint_ttl).is_err() {
-            tracing::debug!(flow = %self.flow, "the checkpoint store has ended");
-        }
-    }
 }

@@ -178,7 +178,8 @@ fn a_disk_of_the_checkpoints_that_hangs_is_named_and_the_flows_go_on() {
     assert!(text.contains("kinetail_checkpoint_failing 1"), "{text}");
     drop(disk);
     scene.agent.wait_for_log("the disk of checkpointFile answers again", SOON);
-    let well = || page(scene.admin, "/metrics").unwrap().1.contains("kinetail_checkpoint_failing 0");
+    let well =
+        || page(scene.admin, "/metrics").unwrap().1.contains("kinetail_checkpoint_failing 0");
     wait_until("checkpoints that are well", SOON, well, || scene.agent.log());
     scene.the_others_go_on(1);
     assert_eq!(scene.agent.stop(SOON), Some(0));

@@ -1,0 +1,94 @@
+//! The sender of a flow: made with what it needs, and watched for `CloudWatch` and the log.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::DaemonError;
+use super::flow_thread::Shared;
+use crate::batch::body;
+use crate::config::site::Service;
+use crate::config::{Destination, FlowConfig};
+use crate::flow::{Mailbox, Message};
+use crate::metrics::FlowMetrics;
+use crate::metrics::cloudwatch::Reporter;
+use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
+use crate::send::wire::Operation;
+use crate::send::{SenderEvent, Submission};
+
+/// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
+pub(super) async fn start_sender(
+    shared: &Shared,
+    flow: &FlowConfig,
+    queue: mpsc::Receiver<Submission>,
+    (mailbox, config): (Mailbox, SenderConfig),
+    tasks: &mut JoinSet<()>,
+) -> Result<(AbortHandle, body::Encoding), DaemonError> {
+    let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
+    let (service, operation) = match &flow.destination {
+        Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
+        Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
+    };
+    config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
+    let wire = shared.aws.wire(operation, &flow.aws, flow.wire).await?;
+    let encoding = wire.encoding();
+    Ok((tasks.spawn(sender::run(wire, queue, events, config)), encoding))
+}
+
+pub(super) fn sender_config(
+    shared: &Shared,
+    config: &FlowConfig,
+    metrics: FlowMetrics,
+) -> SenderConfig {
+    SenderConfig {
+        flow: config.id.clone(),
+        retry: config.retry,
+        max_in_flight: config.max_in_flight_requests,
+        seed: fastrand::u64(..),
+        metrics,
+        observer: observer(shared, config),
+        stopping: CancellationToken::new(),
+    }
+}
+
+/// Passes what requests came to on to CloudWatch, and to the log if that is asked for.
+#[derive(Debug)]
+struct Witness {
+    flow: String,
+    destination: Arc<str>,
+    reporter: Option<Reporter>,
+    log: bool,
+}
+
+impl Observer for Witness {
+    fn on_request(&self, report: RequestReport) {
+        if let Some(reporter) = &self.reporter {
+            reporter.report(&self.destination, report);
+        }
+        if self.log {
+            tracing::debug!(
+                flow = %self.flow,
+                RecordSendAttempts = report.records_attempted,
+                RecordsSent = report.records_sent,
+                RecordSendErrors = report.record_errors,
+                BytesSent = report.bytes_sent,
+                ServiceErrors = u8::from(report.service_error),
+                "request"
+            );
+        }
+    }
+}
+
+fn observer(shared: &Shared, config: &FlowConfig) -> Arc<dyn Observer> {
+    if shared.cloudwatch.is_none() && !shared.log_requests {
+        return Arc::new(NoObserver);
+    }
+    Arc::new(Witness {
+        flow: config.id.clone(),
+        destination: Arc::from(config.destination.to_string()),
+        reporter: shared.cloudwatch.clone(),
+        log: shared.log_requests,
+    })
+}

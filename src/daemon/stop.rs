@@ -1,0 +1,102 @@
+//! The stop: flows drain until a deadline, then what they did is written down.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::service_manager::State;
+use super::{Daemon, Stopped, clock, hung};
+use crate::checkpoint::store::Store;
+use crate::flow::Message;
+
+/// CloudWatch may take this long to take the last metrics ...
+const LAST_METRICS_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// ... and this long if the time to stop is over.
+const LAST_METRICS_TIME_MIN: Duration = Duration::from_millis(500);
+
+/// The checkpoint store may take this long to write its last and to close.
+const LAST_COMMIT_TIME_MAX: Duration = Duration::from_secs(5);
+
+impl Daemon {
+    pub(super) async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
+        let timeout = self.shutdown_timeout;
+        let asked = clock::now().instant;
+        tracing::info!("Agent: Shutting down...");
+        tracing::info!(
+            "stopping: delivering what was read, for at most {} ms",
+            timeout.as_millis()
+        );
+        self.service_manager.tell(State::Stopping);
+        for flow in self.flows.values() {
+            flow.tell(Message::Drain);
+        }
+        let count = self.threads().count();
+        let mut stopped = tokio::select! {
+            () = all_ended(&mut self.ended, count) => Stopped::Drained,
+            () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
+            () = stop_now => Stopped::AtOnce,
+        };
+        let now = clock::now().instant;
+        for flow in self.threads() {
+            if let Some(hung) = flow.hung_at_stop(now) {
+                hung::report_at_stop(flow, hung);
+            }
+        }
+        let undelivered = self.threads().filter(|flow| flow.report_undelivered()).count();
+        if stopped == Stopped::Drained && undelivered > 0 {
+            stopped = Stopped::Parked;
+        }
+        self.finish_work(LAST_COMMIT_TIME_MAX).await;
+        let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
+        let time = match stopped {
+            Stopped::AtOnce => Duration::ZERO,
+            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked | Stopped::Unwritten => {
+                left.clamp(LAST_METRICS_TIME_MIN, LAST_METRICS_TIME_MAX)
+            }
+        };
+        self.watchers.finish(time).await;
+        self.tasks.abort_all();
+        drop(self.flows);
+        if let Err(unwritten) = close(self.store).await {
+            stopped = unwritten;
+        }
+        let now = clock::now().instant;
+        tracing::info!(
+            "Agent: Shut down completed in {} ms. Uptime: {} ms",
+            now.saturating_duration_since(asked).as_millis(),
+            now.saturating_duration_since(self.started).as_millis()
+        );
+        stopped
+    }
+}
+
+/// Has the last checkpoints written, within a bound: a disk that hangs must not keep the process.
+async fn close(store: Store) -> Result<(), Stopped> {
+    let closing = tokio::task::spawn_blocking(move || store.close());
+    match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
+        Ok(Ok(Ok(()))) => return Ok(()),
+        Ok(Ok(Err(error))) => {
+            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+        }
+        Err(_) => tracing::error!(
+            seconds = LAST_COMMIT_TIME_MAX.as_secs(),
+            "the disk of the checkpoint database does not answer; the last checkpoints may not be \
+             written, and the next start repeats records"
+        ),
+    }
+    Err(Stopped::Unwritten)
+}
+
+async fn all_ended(ended: &mut mpsc::Receiver<Arc<str>>, count: usize) {
+    for _ in 0..count {
+        if ended.recv().await.is_none() {
+            return;
+        }
+    }
+}
