@@ -54,6 +54,9 @@ use crate::tail::identity::FileKey;
 use crate::tail::tailer::{Now, Tailer};
 use crate::tail::window::Window;
 
+/// Whoever waits for the store for longer goes on without it.
+const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
+
 /// A flow that waits for memory asks again after this long.
 const MEMORY_RETRY: Duration = Duration::from_millis(50);
 
@@ -103,6 +106,15 @@ pub struct Stepped {
     pub drained: bool,
 }
 
+/// A commit that is not answered yet.
+#[derive(Debug)]
+struct Writing {
+    token: u64,
+    /// What it brings up to date.
+    positions: Vec<(FileKey, u64)>,
+    since: Instant,
+}
+
 /// One flow.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
@@ -141,7 +153,7 @@ pub struct Flow<D: Disk> {
     /// The newest change for each file that is not handed to the store yet.
     changes: BTreeMap<FileKey, Change>,
     /// The changes that the store has and has not answered, by offset.
-    writing: Option<(u64, Vec<(FileKey, u64)>)>,
+    writing: Option<Writing>,
     next_token: u64,
     /// The store has to learn that this flow ran, even before it found a file.
     introduced: bool,
@@ -303,7 +315,7 @@ impl<D: Disk> Flow<D> {
             self.report_events(now.instant);
         }
         self.pulse.go_on(Doing::Commit);
-        self.write_down(outlet);
+        self.write_down(now.instant, outlet);
         if now.instant >= self.next_report {
             self.report(now.instant);
         }
@@ -376,14 +388,14 @@ impl<D: Disk> Flow<D> {
     }
 
     fn on_written(&mut self, token: u64, result: CommitResult) {
-        if let Some((expected, positions)) = self.writing.take() {
-            debug_assert_eq!(expected, token, "one commit at a time");
+        if let Some(writing) = self.writing.take() {
+            debug_assert_eq!(writing.token, token, "one commit at a time");
             self.start_is_kept = true;
             // What the store could not write it keeps and writes later; shipping goes on.
             if result == CommitResult::Deferred {
                 tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
             }
-            for (file, offset) in positions {
+            for (file, offset) in writing.positions {
                 self.ledger.written(file, offset);
             }
         }
@@ -399,7 +411,7 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    fn write_down(&mut self, outlet: &mut impl Outlet) {
+    fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
         for change in self.tailer.take_changes() {
             let file = match &change {
                 Change::Forget(file) => *file,
@@ -407,6 +419,7 @@ impl<D: Disk> Flow<D> {
             };
             self.changes.insert(file, change);
         }
+        self.pass_over_a_late_commit(now);
         let introduction = !self.introduced && self.tailer.has_scanned();
         if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
             return;
@@ -420,8 +433,23 @@ impl<D: Disk> Flow<D> {
                 outlet.purge(self.tailer.files().map(|file| file.key).collect());
             }
             self.introduced = true;
-            self.writing = Some((token, positions));
+            self.writing = Some(Writing { token, positions, since: now });
         }
+    }
+
+    /// The disk of the store hangs: what is acknowledged stays in memory and is committed later, as
+    /// where it fails, and shipping goes on.
+    fn pass_over_a_late_commit(&mut self, now: Instant) {
+        let Some(writing) = &mut self.writing else { return };
+        if now.saturating_duration_since(writing.since) < COMMIT_LATE_AFTER {
+            return;
+        }
+        let acknowledged = self.changes.values().map(position_of);
+        for (file, offset) in std::mem::take(&mut writing.positions).into_iter().chain(acknowledged)
+        {
+            self.ledger.written(file, offset);
+        }
+        self.settle();
     }
 
     /// Closes the open batch if it is full, as old as a batch may be, or if the flow drains. A full
