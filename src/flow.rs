@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-pub use inbox::{Abandoned, Inbox, Mailbox, Message};
+pub use inbox::{Inbox, Mailbox, Message};
 
 use self::event_lines::EventLines;
 use self::failed_rounds::FailedRounds;

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::config::FlowConfig;
 
-/// For everything that is there once: standard streams, the log, the database, the event loops,
-/// inotify, the admin port, and for moments name look-ups and questions for credentials.
+/// For everything that is there once: standard streams, the log, the database, the shared event
+/// loops, inotify, the admin port, and for moments name look-ups and questions for credentials.
 const PROCESS: usize = 32;
 
 /// Connections of a flow. With `maxInFlightRequests` more it gets more, if there are enough.
@@ -19,8 +19,11 @@ const SOCKETS_A_FLOW_MIN: usize = 2;
 /// For moments a flow has a directory and a file open beside those that it follows.
 const LOOKS_A_FLOW: usize = 2;
 
-/// What a flow needs at least: connections, looks, and one file.
-const A_FLOW_MIN: usize = SOCKETS_A_FLOW_MIN + LOOKS_A_FLOW + 1;
+/// Of a flow's event loop: a poll and its double, a waker, and its end of the signals.
+const LOOP_OF_FLOW: usize = 4;
+
+/// What a flow needs at least: its loop, connections, looks, and one file.
+const A_FLOW_MIN: usize = LOOP_OF_FLOW + SOCKETS_A_FLOW_MIN + LOOKS_A_FLOW + 1;
 
 /// The part of all descriptors that connections to the admin port may take.
 const ADMIN_PART: usize = 16;
@@ -93,10 +96,11 @@ fn share_out(limit: usize, flows: usize, requests_max: usize) -> Result<Shares, 
         let needed = (limit..usize::MAX).find(enough).unwrap_or(usize::MAX);
         return Err(TooFewDescriptors { limit, needed, flows });
     };
+    let of_flow = of_flow - LOOP_OF_FLOW - LOOKS_A_FLOW;
     // Half of it at most, so that a few files are open at the same time.
-    let half = (of_flow - LOOKS_A_FLOW) / 2;
+    let half = of_flow / 2;
     let sockets = requests_max.max(SOCKETS_A_FLOW).min(half.max(SOCKETS_A_FLOW_MIN));
-    Ok(Shares { files: of_flow - LOOKS_A_FLOW - sockets, sockets, admin })
+    Ok(Shares { files: of_flow - sockets, sockets, admin })
 }
 
 /// What each flow may have for everything, and the admin port, if that is enough.
@@ -128,11 +132,12 @@ mod tests {
 
     #[test]
     fn what_is_dealt_out_is_there_and_connections_come_first() {
+        let beside = LOOKS_A_FLOW + LOOP_OF_FLOW;
         for flows in [1, 3, 64] {
             for requests in [1, 8, 64] {
                 for limit in (0..5_000).chain([usize::MAX]) {
                     let Ok(shares) = share_out(limit, flows, requests) else { continue };
-                    let of_flow = shares.files.saturating_add(shares.sockets + LOOKS_A_FLOW);
+                    let of_flow = shares.files.saturating_add(shares.sockets + beside);
                     let all = of_flow.saturating_mul(flows).saturating_add(shares.admin + PROCESS);
                     assert!(all <= limit, "{limit}: {shares:?}");
                     assert!(shares.files > 0 && shares.sockets >= SOCKETS_A_FLOW_MIN);
@@ -141,7 +146,7 @@ mod tests {
                 }
             }
         }
-        let expected = Shares { files: 18, sockets: 8, admin: 4 };
+        let expected = Shares { files: 14, sockets: 8, admin: 4 };
         assert_eq!(share_out(64, 1, 8), Ok(expected));
     }
 }

@@ -1,15 +1,16 @@
-//! The thread of a flow and the task of its sender: started together, supervised, joined.
+//! The thread of a flow: started, supervised, joined.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::runner::{Farewell, FlowOutlet, Runner};
-use super::sending::{sender_config, start_sender};
+use super::runner::{Farewell, FlowOutlet, Reactor, Runner};
+use super::sending::{events, sender_config, wire_for};
 use super::surveying::Surveying;
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
 use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
@@ -25,7 +26,7 @@ use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
 use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
-use crate::send::sender::SenderConfig;
+use crate::send::sender::{self, SenderConfig};
 use crate::tail::space::SpaceGuard;
 use crate::tail::tailer::{Earlier, TailOptions, Tailer};
 
@@ -120,25 +121,23 @@ pub(super) struct FlowThread {
     status: FlowFeed,
     mailbox: Mailbox,
     thread: JoinHandle<()>,
-    sender: AbortHandle,
+    /// Cancelled when nobody waits for the thread any more: it ends as soon as it can.
+    left: CancellationToken,
+    /// Without a `FlowThread` nobody waits, either.
+    _left_when_dropped: DropGuard,
     /// Who asks about its stream, if anybody does.
     survey: Surveying,
 }
 
 impl FlowThread {
-    /// Loads the flow's checkpoints and starts its thread and its sender.
+    /// Loads the flow's checkpoints and starts its thread.
     pub(super) async fn start(
         shared: &Arc<Shared>,
         launch: Launch,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, DaemonError> {
         let id: Arc<str> = Arc::from(launch.config.id.as_str());
-        let loaded = shared.store.load_async(&id).await.unwrap_or_else(|_| Loaded {
-            known_flow: true,
-            times: None,
-            next_file_key: 1,
-            rows: Vec::new(),
-        });
+        let loaded = shared.store.load_async(&id).await.unwrap_or_else(|_| unknown());
         let (mailbox, inbox) = Inbox::new();
         let metrics = FlowMetrics::new(&id);
         // The sender takes as many batches as the flow may have in flight, so there is always room.
@@ -149,20 +148,15 @@ impl FlowThread {
             stopping: stopping.clone(),
             ..sender_config(shared, &launch.config, metrics.clone())
         });
-        let talk = (mailbox.clone(), config);
-        let (sender, encoding) = start_sender(shared, &launch.config, queue, talk, tasks).await?;
+        let wire = wire_for(shared, &launch.config, &metrics).await?;
+        let encoding = wire.encoding();
         let now = clock::now().instant;
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
         let (status_sender, status) = watch::channel(Arc::new(starting));
+        let options = tail_options(shared, &launch.config, &loaded);
         let parts = FlowParts {
-            tailer: Tailer::new(
-                OsDisk,
-                tail_options(shared, &launch.config, &loaded),
-                loaded.rows,
-                loaded.next_file_key,
-                now,
-            ),
+            tailer: Tailer::new(OsDisk, options, loaded.rows, loaded.next_file_key, now),
             config: launch.config.clone(),
             account: shared.budget.account(),
             metrics,
@@ -174,8 +168,7 @@ impl FlowThread {
         flow.speak(encoding);
         launch.give_totals(&mut flow);
         survey.inform(&mut flow);
-        let machine = machine_for(shared, &launch.config);
-        flow.know_machine(machine.clone());
+        flow.know_machine(machine_for(shared, &launch.config));
         let outlet = FlowOutlet {
             flow: Arc::clone(&id),
             submissions,
@@ -184,24 +177,31 @@ impl FlowThread {
             mailbox: mailbox.clone(),
             stopping,
         };
-        let runner = Runner { flow, inbox, outlet, watch: shared.watch.clone() };
-        let farewell = Farewell { flow: Arc::clone(&id), ended: shared.ended.clone() };
-        let hint_mailbox = mailbox.clone();
-        let hint: Hint = Arc::new(move |renamed| match renamed {
-            Some(renamed) => hint_mailbox.renamed(renamed),
-            None => hint_mailbox.hint(),
-        });
-        let thread = std::thread::Builder::new()
-            .name(thread_name(&launch.config.destination))
-            .spawn(move || {
-                let _farewell = farewell;
-                if let Some(machine) = machine {
-                    machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
-                }
-                runner.run(&hint);
-            })
-            .map_err(|error| DaemonError::Thread { flow: id.to_string(), error })?;
-        Ok(Self { id, launch, started: now, status, mailbox, thread, sender, survey })
+        let left = CancellationToken::new();
+        let thread = spawn(
+            shared,
+            &launch.config,
+            Runner {
+                flow,
+                inbox,
+                outlet,
+                watch: shared.watch.clone(),
+                hint: hint(mailbox.clone()),
+                left: left.clone(),
+                sending: sender::run(wire, queue, events(mailbox.clone()), config),
+            },
+        )?;
+        Ok(Self {
+            id,
+            launch,
+            started: now,
+            status,
+            mailbox,
+            thread,
+            _left_when_dropped: left.clone().drop_guard(),
+            left,
+            survey,
+        })
     }
 
     pub(super) fn id(&self) -> Arc<str> {
@@ -249,9 +249,8 @@ impl FlowThread {
         status.in_flight > 0
     }
 
-    /// Waits for the thread, which has ended or is about to, and ends the sender.
+    /// Waits for the thread, which has ended or is about to.
     pub(super) fn join(self, now: Instant) -> End {
-        self.sender.abort();
         self.survey.abort();
         let totals = self.status.borrow().totals;
         let panic = match self.thread.join() {
@@ -272,7 +271,6 @@ impl FlowThread {
 
     /// As [`Self::join`], of a flow that was told to drain: what it takes to start it again.
     pub(super) fn join_drained(self) -> Launch {
-        self.sender.abort();
         self.survey.abort();
         let totals = Some(self.status.borrow().totals);
         if let Err(payload) = self.thread.join() {
@@ -284,9 +282,43 @@ impl FlowThread {
 
     /// Leaves what is in flight to the next start: the thread ends soon.
     pub(super) fn abandon(&self) {
-        self.sender.abort();
+        self.left.cancel();
         self.survey.abort();
     }
+}
+
+/// What a flow begins with where the store has ended.
+fn unknown() -> Loaded {
+    Loaded { known_flow: true, times: None, next_file_key: 1, rows: Vec::new() }
+}
+
+/// Starts the thread of a flow. It tells the daemon when it ends.
+fn spawn<S: Future<Output = ()> + Send + 'static>(
+    shared: &Shared,
+    config: &FlowConfig,
+    runner: Runner<S>,
+) -> Result<JoinHandle<()>, DaemonError> {
+    let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
+    let reactor = Reactor::new().map_err(no_thread)?;
+    let farewell = Farewell { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
+    let machine = machine_for(shared, config);
+    let body = move || {
+        let _farewell = farewell;
+        if let Some(machine) = machine {
+            machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
+        }
+        reactor.run(runner.run());
+    };
+    let thread = std::thread::Builder::new().name(thread_name(&config.destination));
+    thread.spawn(body).map_err(no_thread)
+}
+
+/// What the watch notices goes to the flow's mailbox.
+fn hint(mailbox: Mailbox) -> Hint {
+    Arc::new(move |renamed| match renamed {
+        Some(renamed) => mailbox.renamed(renamed),
+        None => mailbox.hint(),
+    })
 }
 
 /// What is known of the machine, if the flow's records say it.

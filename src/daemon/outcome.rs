@@ -26,7 +26,10 @@ pub enum DaemonError {
     #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
     StoreHangs,
     /// A thread cannot be started.
-    #[error("cannot start a thread for flow {flow}: {error}; raise the limit on processes")]
+    #[error(
+        "cannot start a thread for flow {flow}: {error}; raise the limits on processes and on \
+         open files"
+    )]
     Thread {
         /// Which flow.
         flow: String,

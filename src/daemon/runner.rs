@@ -1,9 +1,19 @@
-//! What a flow's thread does: steps the flow, waits, and hands over what comes out of it.
+//! The loop of a flow's thread: it steps the flow and makes its requests, side by side on one
+//! thread, so that a batch is handed to nobody.
+//!
+//! A step blocks the thread, for its disk as long as that takes. Requests in flight wait for it,
+//! and a deadline counts only after the socket was looked at (`send::deadline`).
 
+use std::future::Future;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
@@ -14,6 +24,9 @@ use crate::disk::watch::{Hint, Watch};
 use crate::flow::{Flow, Inbox, Mailbox, Message, Outlet};
 use crate::send::Submission;
 use crate::tail::identity::FileKey;
+
+/// Name look-ups of one flow at a time. A resolver that hangs keeps a thread for as long.
+const LOOKUPS_MAX: usize = 2;
 
 /// Tells the daemon that the thread ends, however it ends.
 pub(super) struct Farewell {
@@ -30,40 +43,76 @@ impl Drop for Farewell {
     }
 }
 
-/// A flow and what it is connected to.
-pub(super) struct Runner {
+/// Where a flow's connections live.
+pub(super) struct Reactor(Option<Runtime>);
+
+impl Reactor {
+    /// # Errors
+    /// What the system says: there are no descriptors left.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut builder = Builder::new_current_thread();
+        let builder = builder.enable_all().max_blocking_threads(LOOKUPS_MAX);
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Runs this to its end.
+    pub(super) fn run(&self, future: impl Future<Output = ()>) {
+        if let Some(runtime) = &self.0 {
+            runtime.block_on(future);
+        }
+    }
+}
+
+impl Drop for Reactor {
+    /// A name that is being looked up must not keep whoever ends a flow.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What a flow's thread runs.
+pub(super) struct Runner<S> {
     pub(super) flow: Flow<OsDisk>,
     pub(super) inbox: Inbox,
     pub(super) outlet: FlowOutlet,
     pub(super) watch: Watch,
+    /// How the watch tells this flow of changes.
+    pub(super) hint: Hint,
+    /// Nobody waits for this flow any more.
+    pub(super) left: CancellationToken,
+    /// The flow's sender.
+    pub(super) sending: S,
 }
 
-impl Runner {
-    /// Steps the flow until it is drained or nobody can talk to it any more.
-    pub(super) fn run(mut self, hint: &Hint) {
+impl<S: Future<Output = ()>> Runner<S> {
+    /// Steps the flow until it is drained, or left.
+    pub(super) async fn run(self) {
+        let Self { mut flow, inbox, mut outlet, watch, hint, left, sending } = self;
+        let mut sending = pin!(sending);
         loop {
-            let stepped = self.flow.step(clock::now(), &mut self.outlet);
-            // Without a sender nothing would ever be acknowledged: the daemon starts both again.
-            if stepped.drained || self.outlet.submissions.is_closed() {
+            let stepped = flow.step(clock::now(), &mut outlet);
+            if stepped.drained {
                 return;
             }
-            self.flow.watch_directories(&self.watch, hint, clock::now().instant);
-            let mut wait = stepped.wake_at.saturating_duration_since(clock::now().instant);
-            loop {
-                self.flow.rest();
-                match self.inbox.wait(wait) {
-                    Ok(Some(message)) => self.on_message(message),
-                    Ok(None) => break,
-                    Err(_) => return,
-                }
-                wait = Duration::ZERO;
+            flow.watch_directories(&watch, &hint, clock::now().instant);
+            flow.rest();
+            tokio::select! {
+                // The sender first: it starts the requests of the batches just submitted.
+                biased;
+                () = &mut sending => return,
+                () = left.cancelled() => return,
+                () = inbox.changed() => {}
+                () = sleep_until(stepped.wake_at.into()) => {}
+            }
+            // What was given to a connection is written, and what came is read, while the next
+            // batch is built.
+            yield_now().await;
+            while let Some(message) = inbox.take() {
+                flow.on_message(message, clock::now().instant);
             }
         }
-    }
-
-    fn on_message(&mut self, message: Message) {
-        let now: Instant = clock::now().instant;
-        self.flow.on_message(message, now);
     }
 }
 

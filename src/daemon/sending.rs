@@ -2,39 +2,35 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use super::flow_thread::Shared;
-use crate::batch::body;
 use crate::config::site::Service;
 use crate::config::{Destination, FlowConfig};
 use crate::flow::{Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
-use crate::send::sender::{self, NoObserver, Observer, RequestReport, SenderConfig};
-use crate::send::wire::Operation;
-use crate::send::{SenderEvent, Submission};
+use crate::send::sender::{EventSink, NoObserver, Observer, RequestReport, SenderConfig};
+use crate::send::wire::{Operation, Wire};
 
-/// Starts the sender of a flow; what it has to say goes to the flow's mailbox.
-pub(super) async fn start_sender(
+/// The way of the flow's records to its service.
+pub(super) async fn wire_for(
     shared: &Shared,
     flow: &FlowConfig,
-    queue: mpsc::Receiver<Submission>,
-    (mailbox, config): (Mailbox, SenderConfig),
-    tasks: &mut JoinSet<()>,
-) -> Result<(AbortHandle, body::Encoding), DaemonError> {
-    let events = Arc::new(move |event: SenderEvent| mailbox.send(Message::Sender(event)));
+    metrics: &FlowMetrics,
+) -> Result<Wire, DaemonError> {
     let (service, operation) = match &flow.destination {
         Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
         Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
     };
-    config.metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
-    let wire = shared.aws.wire(operation, &flow.aws, flow.wire).await?;
-    let encoding = wire.encoding();
-    Ok((tasks.spawn(sender::run(wire, queue, events, config)), encoding))
+    metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
+    Ok(shared.aws.wire(operation, &flow.aws, flow.wire).await?)
+}
+
+/// What the sender has to say goes to the flow's mailbox.
+pub(super) fn events(mailbox: Mailbox) -> EventSink {
+    Arc::new(move |event| mailbox.send(Message::Sender(event)))
 }
 
 pub(super) fn sender_config(

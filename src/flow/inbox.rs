@@ -6,8 +6,9 @@
 //! many; the newest health; renames; and the hint that names may have changed.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::checkpoint::store::CommitResult;
 use crate::send::{DestinationHealth, SenderEvent};
@@ -52,13 +53,13 @@ pub struct Inbox {
 /// The others' end.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
-    others: Arc<Others>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    changed: Condvar,
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -70,19 +71,6 @@ struct Waiting {
     look: bool,
     /// The flow is gone.
     closed: bool,
-    /// All mailboxes are gone.
-    abandoned: bool,
-}
-
-/// Gone with the last mailbox.
-#[derive(Debug)]
-struct Others(Arc<Shared>);
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        self.0.lock().abandoned = true;
-        self.0.changed.notify_all();
-    }
 }
 
 impl Shared {
@@ -108,33 +96,18 @@ impl Inbox {
     #[must_use]
     pub fn new() -> (Mailbox, Self) {
         let shared: Arc<Shared> = Arc::default();
-        let others = Arc::new(Others(Arc::clone(&shared)));
-        (Mailbox { others }, Self { shared })
+        (Mailbox { shared: Arc::clone(&shared) }, Self { shared })
     }
 
-    /// The next message; waits for it at most this long. `Err` if nobody is left to send one.
-    ///
-    /// # Errors
-    ///
-    /// [`Abandoned`] when all mailboxes are gone.
-    pub fn wait(&self, timeout: Duration) -> Result<Option<Message>, Abandoned> {
-        let deadline = Instant::now().checked_add(timeout);
-        let mut waiting = self.shared.lock();
-        loop {
-            if let Some(message) = waiting.next() {
-                return Ok(Some(message));
-            }
-            if waiting.abandoned {
-                return Err(Abandoned);
-            }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let left = left.unwrap_or(timeout);
-            if left.is_zero() {
-                return Ok(None);
-            }
-            let woken = self.shared.changed.wait_timeout(waiting, left);
-            (waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
-        }
+    /// The next message, if there is one.
+    #[must_use]
+    pub fn take(&self) -> Option<Message> {
+        self.shared.lock().next()
+    }
+
+    /// Returns when something came since it returned last. Only one may wait.
+    pub async fn changed(&self) {
+        self.shared.changed.notified().await;
     }
 }
 
@@ -142,14 +115,9 @@ impl Drop for Inbox {
     fn drop(&mut self) {
         let mut waiting = self.shared.lock();
         // Outcomes own the memory of batches.
-        *waiting = Waiting { closed: true, abandoned: waiting.abandoned, ..Waiting::default() };
+        *waiting = Waiting { closed: true, ..Waiting::default() };
     }
 }
-
-/// Nobody can send to this inbox any more: the daemon is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("nobody is left to send messages to this flow")]
-pub struct Abandoned;
 
 impl Mailbox {
     /// Puts a message into the inbox. Nobody needs to know if the flow is gone: then nobody waits
@@ -178,14 +146,13 @@ impl Mailbox {
     }
 
     fn put(&self, change: impl FnOnce(&mut Waiting)) {
-        let shared = &self.others.0;
-        let mut waiting = shared.lock();
+        let mut waiting = self.shared.lock();
         if waiting.closed {
             return;
         }
         change(&mut waiting);
         drop(waiting);
-        shared.changed.notify_all();
+        self.shared.changed.notify_one();
     }
 }
 
@@ -207,8 +174,7 @@ mod tests {
     }
 
     fn all(inbox: &Inbox) -> Vec<Message> {
-        let next = || inbox.wait(Duration::ZERO).unwrap_or_default();
-        std::iter::from_fn(next).collect()
+        std::iter::from_fn(|| inbox.take()).collect()
     }
 
     #[test]
@@ -256,16 +222,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whoever_waits_is_woken_by_a_message_and_by_the_end_of_all_mailboxes() {
+    #[tokio::test]
+    async fn whoever_waits_is_woken_by_a_message_of_another_thread() {
         let (mailbox, inbox) = Inbox::new();
-        let other = mailbox.clone();
-        let sender = std::thread::spawn(move || other.send(Message::Drain));
-        let long = Duration::from_secs(30);
-        assert!(matches!(inbox.wait(long), Ok(Some(Message::Drain))));
+        let sender = std::thread::spawn(move || mailbox.send(Message::Drain));
+        inbox.changed().await;
+        assert!(matches!(inbox.take(), Some(Message::Drain)));
         sender.join().unwrap();
-        drop(mailbox);
-        assert!(matches!(inbox.wait(long), Err(Abandoned)));
+    }
+
+    #[tokio::test]
+    async fn what_came_before_anybody_waited_is_not_missed() {
+        let (mailbox, inbox) = Inbox::new();
+        mailbox.send(Message::Drain);
+        mailbox.hint();
+        inbox.changed().await;
+        assert_eq!(all(&inbox).len(), 2);
     }
 
     #[test]
@@ -275,7 +247,7 @@ mod tests {
         drop(inbox);
         mailbox.send(Message::Drain);
         mailbox.renamed(&rename(1));
-        assert!(mailbox.others.0.lock().news.is_empty());
-        assert!(mailbox.others.0.lock().renames.is_empty());
+        assert!(mailbox.shared.lock().news.is_empty());
+        assert!(mailbox.shared.lock().renames.is_empty());
     }
 }

@@ -11,6 +11,7 @@ pub mod advice;
 pub mod ambient;
 pub mod client;
 pub mod credentials;
+mod deadline;
 pub mod http;
 pub(crate) mod origin;
 pub mod sdk_error;

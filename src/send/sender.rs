@@ -15,12 +15,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::state::{Sent, State, Turn};
 use super::answer::Answer;
 use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
+use super::deadline::deadline;
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::gate::Permit;
 use super::retry;
@@ -144,10 +145,8 @@ impl<T: Transport> Sender<T> {
             let batch = delivery.batch();
             self.destination().on_request(batch, made_at.into_std());
             let call = self.transport.put(request.body.clone(), request.records);
-            let result = match timeout(CALL_DEADLINE, call).await {
-                Ok(result) => result,
-                Err(_) => Err(CallError::Deadline(CALL_DEADLINE)),
-            };
+            let result = deadline(CALL_DEADLINE, call).await;
+            let result = result.unwrap_or(Err(CallError::Deadline(CALL_DEADLINE)));
             self.destination().on_end(batch);
             let retry_after = result.as_ref().err().and_then(CallError::retry_after);
             match self.absorb(&mut delivery, request, made_at, result) {

@@ -33,7 +33,6 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::http::request::Builder as RequestBuilder;
 use hyper::http::{Method, header};
 use kinetail_delivery::call::CBOR_REFUSED;
-use tokio::time::timeout;
 
 use self::keys::Keys;
 use self::sign::{Signable, Signer};
@@ -42,6 +41,7 @@ pub(super) use self::target::Site;
 use self::target::Target;
 use super::answer::{self, Answer};
 use super::client::ATTEMPT_TIMEOUT;
+use super::deadline::deadline;
 use super::error_answer::{self, ERROR_TYPE_HEADER};
 use super::sdk_error::{answered, dispatch_failure, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
@@ -199,17 +199,17 @@ impl Wire {
     /// [`CallError`] if the call failed.
     pub async fn call(&self, body: Payload) -> Result<Reply, CallError> {
         let (after, reached) = (ATTEMPT_TIMEOUT, Reached::default());
-        match timeout(after, self.attempt(body, &reached)).await {
-            Ok(result) => result,
-            Err(_) if !reached.credentials.load(Ordering::Relaxed) => {
+        match deadline(after, self.attempt(body, &reached)).await {
+            Some(result) => result,
+            None if !reached.credentials.load(Ordering::Relaxed) => {
                 let reason = format!("the provider did not answer within {} s", after.as_secs());
                 Err(CallError::Credentials { fault: CredentialFault::Unavailable, reason })
             }
-            Err(_) if reached.connection.get().is_none() => {
+            None if reached.connection.get().is_none() => {
                 let reason = format!("no connection within {} s", after.as_secs());
                 Err(CallError::NotSent { reason })
             }
-            Err(_) => Err(CallError::Deadline(after)),
+            None => Err(CallError::Deadline(after)),
         }
     }
 

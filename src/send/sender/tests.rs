@@ -7,6 +7,7 @@ use std::sync::Once;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::*;
 use crate::batch::body::{Body, Envelope};
