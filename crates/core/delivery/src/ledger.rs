@@ -101,6 +101,15 @@ impl Ledger {
             .collect()
     }
 
+    /// How many batches keep a request: they are not acknowledged, or one before them is not.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.batches
+            .values()
+            .filter(|open| !open.acknowledged || !open.uncovered.is_empty())
+            .count()
+    }
+
     /// How many batches are not settled.
     #[must_use]
     pub fn unsettled(&self) -> usize {
@@ -160,6 +169,20 @@ mod tests {
         ledger.open(2, &[span(A, 10, 20)]);
         assert_eq!(offsets(&ledger.acknowledge(2)), []);
         assert_eq!(offsets(&ledger.acknowledge(1)), [(A, 20)]);
+    }
+
+    #[test]
+    fn a_batch_is_in_flight_until_those_before_it_are_acknowledged_as_well() {
+        let mut ledger = Ledger::default();
+        ledger.open(1, &[span(A, 0, 10)]);
+        ledger.open(2, &[span(A, 10, 20)]);
+        ledger.acknowledge(2);
+        assert_eq!((ledger.in_flight(), ledger.unsettled()), (2, 2));
+        ledger.acknowledge(1);
+        assert_eq!((ledger.in_flight(), ledger.unsettled()), (0, 2));
+        ledger.written(A, 20);
+        ledger.take_settled();
+        assert_eq!((ledger.in_flight(), ledger.unsettled()), (0, 0));
     }
 
     #[test]
