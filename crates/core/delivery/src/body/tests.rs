@@ -312,3 +312,11 @@ proptest! {
         prop_assert_eq!(decoded(&body.finish()), (stream, expected));
     }
 }
+
+proptest! {
+    #[test]
+    fn a_random_key_is_its_number_in_eight_hexadecimal_digits(number: u32) {
+        let key = RandomKey::of(number);
+        prop_assert_eq!(key.as_str(), format!("{number:08x}"));
+    }
+}
