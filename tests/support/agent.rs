@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::wait::wait_until;
 
 /// How long a start, or anything else that should take a moment, may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_mins(1);
 
 /// A directory with a configuration, a checkpoint database and log files, and the agents that
 /// were started in it.
