@@ -101,6 +101,25 @@ fn f17_what_was_read_of_a_deleted_file_is_not_missing_after_a_stop() {
     assert_eq!(scene.transitions("missing"), 0);
 }
 
+/// F17. What is written to a deleted file right before a stop is read first.
+#[test]
+fn f17_what_is_written_to_a_deleted_file_right_before_a_stop_is_read() {
+    for count in [1, 3_000] {
+        let mut scene = Scene::new("*.log");
+        scene.write("a.log", "a", 100);
+        let open = scene.open("a.log");
+        scene.settle();
+        fs::remove_file(scene.path("a.log")).unwrap();
+        scene.run(Duration::from_secs(20));
+        scene.write_to(&open, "a", count);
+        scene.stop();
+        scene.check();
+        scene.start();
+        scene.settle_and_check();
+        assert_eq!(scene.transitions("missing"), 0);
+    }
+}
+
 /// F18. A directory that is renamed and comes back, as one on a mount that blinks: nothing lost,
 /// nothing repeated. 100 times.
 #[test]

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use kinetail::config::InitialPosition;
+use kinetail::tail::holes::Holes;
+use kinetail::tail::identity::{Anchor, FileKey, Head, Inode};
+use kinetail::tail::memory::MEMORY_MAX;
+use kinetail_base::checkpoint::{Checkpoint, Life};
 
 use crate::support::world::World;
 
@@ -41,4 +45,33 @@ fn a_crash_right_after_the_first_step_does_not_begin_at_the_end_again() {
     world.start();
     world.settle();
     assert_eq!(world.stream, [b"new|1|\n".to_vec(), b"new|2|\n".to_vec()]);
+}
+
+#[test]
+fn more_missing_files_than_are_looked_for_are_all_named() {
+    let mut world = World::new("*.log");
+    world.append("a.log", b"a|1|\n");
+    world.settle();
+    world.stop();
+    let known = world.rows().len();
+    assert_eq!(known, 1);
+    for number in 0..=MEMORY_MAX as u64 {
+        world.add_row(Checkpoint {
+            file: FileKey(number + 1_000),
+            inode: Inode { device: 77, number: number + 1 },
+            path: world.path(&format!("gone-{number}.log")),
+            head: Head::of(number.to_string().as_bytes()),
+            offset: 1,
+            anchor: Anchor::of(b"x"),
+            life: Life::Live,
+            holes: Holes::NONE,
+            places: Vec::new(),
+        });
+    }
+    world.start();
+    world.settle();
+    let named = world.transitions("missing");
+    // The oldest are not looked for: two of them, for the one that is there is known, too.
+    assert_eq!(named, MEMORY_MAX as u64 + 2);
+    assert_eq!(world.stream.len(), 2, "in doubt it is sent again");
 }

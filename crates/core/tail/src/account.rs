@@ -57,7 +57,7 @@ impl<D: Disk> Tailer<D> {
             }
         }
         self.report_places(&listings);
-        self.accept_lone_archives(snapshot, now);
+        unsure |= self.accept_lone_archives(snapshot, now);
         self.unsure_scans = if unsure { self.unsure_scans.saturating_add(1) } else { 0 };
         if unsure {
             if self.unsure_scans <= UNSURE_SCANS_MAX {
@@ -149,9 +149,12 @@ impl<D: Disk> Tailer<D> {
 
     /// Compressed files of a series in which each generation has a name of its own, such as
     /// `app-2026-11-29.log`: one that came and was compressed while nobody looked.
-    fn accept_lone_archives(&mut self, snapshot: &Snapshot, now: Now) {
+    ///
+    /// Says whether one of them could not be looked at: it is looked at again.
+    fn accept_lone_archives(&mut self, snapshot: &Snapshot, now: Now) -> bool {
+        let mut unsure = false;
         if self.options.earlier.is_none() && !self.first_scan_done {
-            return;
+            return unsure;
         }
         let now_nanos = self.disk.now_nanos(now.wall_nanos);
         for path in &snapshot.packed {
@@ -161,7 +164,13 @@ impl<D: Disk> Tailer<D> {
             if there {
                 continue;
             }
-            let Ok(stat) = file::stat_path(&self.disk, path) else { continue };
+            let stat = match file::stat_path(&self.disk, path) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    unsure |= !error.is_missing() && self.is_of_known_series(&plain);
+                    continue;
+                }
+            };
             let inode = stat.inode;
             let found = Found {
                 inode,
@@ -180,9 +189,10 @@ impl<D: Disk> Tailer<D> {
                 && self.is_of_known_series(&plain)
                 && !self.accept_archive(inode, path)
             {
-                self.hint(now.instant);
+                unsure = true;
             }
         }
+        unsure
     }
 
     /// Whether a content is known whose name differs from this one in a date or a number alone,

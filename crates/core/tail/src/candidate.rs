@@ -46,23 +46,32 @@ pub(super) fn same_end<D: Disk>(
 ) -> bool {
     let len = Anchor::len_at(candidate.size);
     let from = candidate.size - len as u64;
-    file::read_at(candidate.handle, from, len).is_ok_and(|bytes| has_at(disk, parent, from, &bytes))
+    let bytes = file::read_at(candidate.handle, from, len);
+    bytes.and_then(|bytes| has_at(disk, parent, from, &bytes)).unwrap_or(false)
 }
 
 /// Whether a followed file has these bytes at an offset.
+///
+/// # Errors
+///
+/// Why it cannot be read now.
 pub(super) fn has_at<D: Disk>(
     disk: &D,
     followed: &Tailed<D::File>,
     offset: u64,
     bytes: &[u8],
-) -> bool {
+) -> Result<bool, DiskError> {
     let theirs = match &followed.handle {
         Some(handle) => file::read_at(handle, offset, bytes.len()),
         // It was closed for others; for one read more it may be open.
         None => open_again(disk, followed)
             .and_then(|handle| file::read_at(&handle, offset, bytes.len())),
     };
-    theirs.is_ok_and(|theirs| theirs == bytes)
+    match theirs {
+        Ok(theirs) => Ok(theirs == bytes),
+        Err(error) if error.is_gone() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a followed file by its name, if that still leads to it.
@@ -191,6 +200,7 @@ impl<F: OpenFile> Candidate<F> {
             sizes: [(self.stat.size, now); 2],
             probe: None,
             held: false,
+            keeps_places: false,
             spoiled: false,
             acked: position.offset,
             seen: self.stat,

@@ -127,6 +127,8 @@ pub struct Tailed<F> {
     pub probe: Option<(u64, Digest128)>,
     /// Nothing of it is read until what is in flight is acknowledged.
     pub held: bool,
+    /// Its end was written anew: its places are written down with each checkpoint.
+    pub keeps_places: bool,
     /// It was written over after it was rotated; nothing more of it is read.
     pub spoiled: bool,
     /// Everything before this is acknowledged.

@@ -79,11 +79,11 @@ impl<D: Disk> Tailer<D> {
         file.grown_to = file.grown_to.max(file.seen.size);
         let mut content = remembered(file, now.instant);
         if unread == 0 {
-            self.memory.insert(content);
+            self.remember(content);
             return;
         }
         content.loss = Loss::Vanished;
-        self.memory.insert(content);
+        self.remember(content);
         // It may have another name, or be compressed.
         self.find_copy_of(key, now);
     }
@@ -199,7 +199,7 @@ impl<D: Disk> Tailer<D> {
             content.loss = Loss::Vanished;
             content.seen_size = content.position.offset;
         }
-        self.memory.insert(content);
+        self.remember(content);
     }
 
     /// Keeps a content of which everything is acknowledged and whose file is gone for a while: a
@@ -223,7 +223,8 @@ impl<D: Disk> Tailer<D> {
             holes: content.holes.clone(),
             places: trail::before(content.trail.iter().copied(), content.position),
         }));
-        self.hunt.finished.insert(content);
+        // Of what is finished nothing is unread.
+        drop(self.hunt.finished.insert(content));
     }
 
     /// Forgets finished contents after a while: by then their age tells that they are no news.

@@ -251,7 +251,7 @@ impl<D: Disk> Tailer<D> {
             // Outside the pattern only the content that was followed there is our business.
             self.by_inode.remove(&inode);
             self.open_count -= usize::from(file.handle.is_some());
-            self.memory.insert(old);
+            self.remember(old);
             return self.find_copy_of(key, now);
         }
         file.key = self.new_key();
@@ -282,7 +282,7 @@ impl<D: Disk> Tailer<D> {
         self.order.arrived.push(new_key);
         self.hot_again(new_key);
         self.grow_head(new_key);
-        self.memory.insert(old);
+        self.remember(old);
         self.find_copy_of(key, now);
         let new_key = self.decide(new_key, now);
         self.queue_if_readable(new_key, now);

@@ -12,8 +12,8 @@ use std::time::Instant;
 use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
 
-/// How many contents without a file are remembered, per flow. Older ones stay in the checkpoint
-/// database until they expire.
+/// How many contents without a file are remembered, per flow. Older ones are not looked for any
+/// more, and stay in the checkpoint database until they expire.
 pub const MEMORY_MAX: usize = 20_000;
 
 /// Why a content has no file.
@@ -165,16 +165,14 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Remembers a content. The oldest one is dropped from memory when there are too many.
-    pub fn insert(&mut self, content: Remembered) {
+    /// Remembers a content. Gives back the oldest one if there are too many: it is known no longer.
+    #[must_use]
+    pub fn insert(&mut self, content: Remembered) -> Option<Remembered> {
         self.by_inode.entry(content.inode).or_default().push(content.key);
         self.by_head.insert(content.head, content.key);
         self.contents.insert(content.key, content);
-        if self.contents.len() > MEMORY_MAX
-            && let Some(oldest) = self.contents.keys().next().copied()
-        {
-            self.remove(oldest);
-        }
+        let oldest = self.contents.keys().next().copied();
+        oldest.filter(|_| self.contents.len() > MEMORY_MAX).and_then(|key| self.remove(key))
     }
 
     /// Takes a content out: it has a file again, or is gone for good.
@@ -270,8 +268,8 @@ mod tests {
     #[test]
     fn a_content_is_found_by_its_first_bytes() {
         let mut memory = Memory::default();
-        memory.insert(content(1, b"one\n", 4));
-        memory.insert(content(2, b"two\n", 4));
+        assert!(memory.insert(content(1, b"one\n", 4)).is_none());
+        assert!(memory.insert(content(2, b"two\n", 4)).is_none());
         let keys: Vec<_> = memory.alike(b"two\nmore\n", 9).iter().map(|c| c.key).collect();
         assert_eq!(keys, [FileKey(2)]);
         assert!(memory.remove(FileKey(2)).is_some());
@@ -282,7 +280,7 @@ mod tests {
     #[test]
     fn a_short_content_is_found_only_in_a_complete_copy() {
         let mut memory = Memory::default();
-        memory.insert(content(1, b"head\nmore\n", 5));
+        assert!(memory.insert(content(1, b"head\nmore\n", 5)).is_none());
         assert!(memory.alike(b"head\nmor", 8).is_empty());
         assert_eq!(memory.alike(b"head\nmore\n", 10).len(), 1);
     }
@@ -290,10 +288,10 @@ mod tests {
     #[test]
     fn a_content_of_which_nothing_was_read_is_found_in_a_complete_copy_only() {
         let mut memory = Memory::default();
-        memory.insert(content(1, b"head\n", 0));
+        assert!(memory.insert(content(1, b"head\n", 0)).is_none());
         assert_eq!(memory.alike(b"head\n", 5).len(), 1);
         let never_seen = Remembered { seen_size: 0, ..content(2, b"other\n", 0) };
-        memory.insert(never_seen);
+        assert!(memory.insert(never_seen).is_none());
         assert!(memory.alike(b"other\n", 6).is_empty());
     }
 
@@ -310,7 +308,8 @@ mod tests {
     fn the_oldest_content_is_dropped_when_there_are_too_many() {
         let mut memory = Memory::default();
         for key in 0..=MEMORY_MAX as u64 {
-            memory.insert(content(key, b"x", 1));
+            let dropped = memory.insert(content(key, b"x", 1));
+            assert_eq!(dropped.is_some(), key == MEMORY_MAX as u64);
         }
         assert_eq!(memory.len(), MEMORY_MAX);
         assert!(memory.get(FileKey(0)).is_none());

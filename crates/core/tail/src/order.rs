@@ -87,6 +87,11 @@ enum Judgement {
 }
 
 impl Order {
+    /// Whether only what would be lost is read any more.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     pub(super) fn new(next_key: u64) -> Self {
         Self {
             links: BTreeMap::new(),

@@ -42,8 +42,11 @@ impl<D: Disk> Tailer<D> {
         }
         self.hint(now.instant);
         let Some(content) = self.memory.get(lost) else { return };
-        if let Some(dir) = content.path.parent().map(Path::to_path_buf) {
-            self.search_directory(&dir, now, &Self::take_back);
+        if let Some(dir) = content.path.parent().map(Path::to_path_buf)
+            && !self.search_directory(&dir, now, &Self::take_back)
+            && !self.unsearched.contains(&dir)
+        {
+            self.unsearched.push(dir);
         }
     }
 
@@ -74,7 +77,8 @@ impl<D: Disk> Tailer<D> {
         dirs
     }
 
-    /// `false` if the directory cannot be listed.
+    /// `false` if the directory cannot be listed, or a file in it cannot be looked at: then it is
+    /// searched again.
     fn search_directory(&mut self, dir: &Path, now: Now, take: &Take<'_, D>) -> bool {
         let Ok(names) = self.disk.list(dir) else { return false };
         let files = names.into_iter().filter(|name| name.kind == Kind::File);
@@ -84,12 +88,19 @@ impl<D: Disk> Tailer<D> {
             .filter(|path| !self.options.pattern.matches_path(path));
         let mut paths: Vec<_> = outside.take(SEARCH_FILES_MAX).collect();
         paths.sort();
+        let mut all = true;
         for path in paths {
             if self.memory.is_empty() {
-                break;
+                return true;
             }
             let follow = self.options.pattern.follow_links();
-            let Ok(candidate) = Candidate::open(&self.disk, &path, follow) else { continue };
+            let candidate = match Candidate::open(&self.disk, &path, follow) {
+                Ok(candidate) => candidate,
+                Err(error) => {
+                    all &= error.is_gone() || error.is_refusal();
+                    continue;
+                }
+            };
             // A copy from an earlier rotation may just have been written over.
             if let Some(followed) = self.by_inode.get(&candidate.inode).copied() {
                 self.look_at(followed, now);
@@ -98,7 +109,7 @@ impl<D: Disk> Tailer<D> {
                 take(self, candidate, now);
             }
         }
-        true
+        all
     }
 
     /// Follows a file outside the pattern if it is the one that a known content lay in and holds
@@ -167,6 +178,28 @@ impl<D: Disk> Tailer<D> {
         if let Some(file) = self.files.get_mut(&key) {
             file.name = Name::Unlisted { since: now.instant };
             file.rotated = Some(now.instant);
+        }
+    }
+
+    /// Remembers a content that has no file.
+    pub(super) fn remember(&mut self, content: Remembered) {
+        let dropped = self.memory.insert(content);
+        self.tell_of_dropped(dropped);
+    }
+
+    /// There are so many contents without a file that one is not looked for any more. What is not
+    /// read of it is named.
+    pub(super) fn tell_of_dropped(&mut self, dropped: impl IntoIterator<Item = Remembered>) {
+        let why = "so many files are missing that it is not looked for any more";
+        for content in dropped {
+            let offset = content.position.offset;
+            let unread = content.seen_size.saturating_sub(offset);
+            if unread > 0 {
+                self.abandon(&content.path, unread, why);
+            } else if content.loss == Loss::Stopped {
+                let detail = format!("{why}; what was written behind byte {offset} is not read");
+                self.event(EventKind::Missing, &content.path, detail);
+            }
         }
     }
 

@@ -136,7 +136,7 @@ pub struct Tailer<D: Disk> {
     pub(super) looked_at: Instant,
     /// Files that match and could not be opened; they are tried in turn.
     pub(super) refused: VecDeque<Entry>,
-    /// Directories where contents of an earlier run lay and that are not there.
+    /// Directories where contents lay and that are not there, or could not be searched wholly.
     pub(super) unsearched: Vec<PathBuf>,
     pub(super) open_count: usize,
     /// Files that may be closed to make room for others, the best one last.
@@ -169,7 +169,7 @@ impl<D: Disk> Tailer<D> {
         now: Instant,
     ) -> Self {
         let (mut memory, mut hunt) = (Memory::default(), Hunt::default());
-        let mut waiting = BTreeMap::new();
+        let (mut waiting, mut dropped) = (BTreeMap::new(), Vec::new());
         for row in rows {
             if row.life == Life::Found {
                 waiting.insert(row.inode, Waiting::of(&row));
@@ -177,7 +177,7 @@ impl<D: Disk> Tailer<D> {
             }
             let finished = row.life == Life::Finished;
             let known = if finished { &mut hunt.finished } else { &mut memory };
-            known.insert(Remembered {
+            dropped.extend(known.insert(Remembered {
                 key: row.file,
                 inode: row.inode,
                 path: Arc::from(row.path),
@@ -192,7 +192,7 @@ impl<D: Disk> Tailer<D> {
                 lost_by_nanos: 0,
                 loss: if finished { Loss::Finished } else { Loss::Stopped },
                 located: false,
-            });
+            }));
         }
         let mut logs = Logs::new(horizon(&options));
         for content in memory.iter().filter(|content| !content.rotated) {
@@ -201,7 +201,7 @@ impl<D: Disk> Tailer<D> {
         }
         let mut order = Order::new(next_key);
         order.arrived.extend(memory.iter().map(|content| content.key));
-        Self {
+        let mut tailer = Self {
             disk,
             options,
             files: BTreeMap::new(),
@@ -234,7 +234,9 @@ impl<D: Disk> Tailer<D> {
             waiting,
             unsure_scans: 0,
             next_save: now + SAVE_TIME_EVERY,
-        }
+        };
+        tailer.tell_of_dropped(dropped);
+        tailer
     }
 
     /// Saves a row again, for its time: by then the flow had looked at its files. What was rotated
@@ -243,6 +245,23 @@ impl<D: Disk> Tailer<D> {
         self.next_save = now + SAVE_TIME_EVERY;
         let row = self.files.values().find(|file| file.name == Name::Listed);
         self.changes.extend(row.and_then(checkpoint_at_ack).map(Change::Save));
+    }
+
+    /// Saves the proven places of what was read since the start: should a file be cut, or an older
+    /// copy be put back, while nobody looks, little of it is sent again. Called before a stop.
+    pub fn save_places(&mut self) {
+        let live = self.files.values().filter(|file| file.rotated.is_none());
+        let rows = live.filter(|file| file.marked_at > 0).filter_map(checkpoint_at_ack);
+        let rows: Vec<Checkpoint> = rows.map(|row| self.with_places(row)).collect();
+        self.changes.extend(rows.into_iter().map(Change::Save));
+    }
+
+    /// The same for one row.
+    fn with_places(&self, mut row: Checkpoint) -> Checkpoint {
+        if let Some(file) = self.files.get(&row.file) {
+            row.places = places_of(file, Position { offset: row.offset, anchor: row.anchor });
+        }
+        row
     }
 
     /// Looks for names that came or went and for bytes that were written, as far as it is time.
@@ -489,7 +508,9 @@ impl<D: Disk> Tailer<D> {
                 file.warm_up(now);
                 self.hot_again(key);
             }
-            return row;
+            // Soon nobody looks.
+            let draining = self.order.is_draining();
+            return row.map(|row| if draining { self.with_places(row) } else { row });
         }
         let content = self.memory.get_mut(key)?;
         content.acked = position.offset;
@@ -583,7 +604,10 @@ pub(super) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         anchor: position.anchor,
         life: Life::of_rotated(file.rotated.is_some()),
         holes: file.holes.before(position.offset),
-        places: if file.rotated.is_some() { places_of(file, position) } else { Vec::new() },
+        places: match file.rotated {
+            None if !file.keeps_places => Vec::new(),
+            _ => places_of(file, position),
+        },
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Waiting {
     pub(super) left: Option<Stat>,
     /// How many rounds of a search it was put off.
     rounds: u8,
+    /// The disk failed: its state says nothing.
+    failed: bool,
 }
 
 /// A generation that goes on being renamed is put off by so many rounds of a search.
@@ -39,7 +41,14 @@ const ROUNDS_MAX: u8 = 3;
 impl Waiting {
     /// What an earlier run left.
     pub(super) fn of(row: &Checkpoint) -> Self {
-        Self { key: row.file, path: row.path.clone(), size: 0, left: None, rounds: 0 }
+        Self {
+            key: row.file,
+            path: row.path.clone(),
+            size: 0,
+            left: None,
+            rounds: 0,
+            failed: false,
+        }
     }
 
     pub(super) fn is_packed(&self) -> bool {
@@ -65,7 +74,8 @@ impl<D: Disk> Tailer<D> {
             return;
         }
         let key = self.new_key();
-        let waiting = Waiting { key, path: path.to_path_buf(), size, left: None, rounds: 0 };
+        let waiting =
+            Waiting { key, path: path.to_path_buf(), size, left: None, rounds: 0, failed: false };
         self.changes.push(row_of(inode, &waiting));
         self.waiting.insert(inode, waiting);
         self.order.arrived.push(key);
@@ -106,6 +116,13 @@ impl<D: Disk> Tailer<D> {
                 (true, true) => self.renew_packed(inode),
                 (false, _) => {}
             }
+        }
+    }
+
+    /// A generation could not be read: the next scan has it tried again.
+    pub(super) fn try_later(&mut self, inode: Inode) {
+        if let Some(waiting) = self.waiting.get_mut(&inode) {
+            waiting.failed = true;
         }
     }
 
@@ -179,7 +196,9 @@ impl<D: Disk> Tailer<D> {
     fn renew_packed(&mut self, inode: Inode) {
         let Some(waiting) = self.waiting.get_mut(&inode) else { return };
         let Some(left) = waiting.left else { return };
-        if file::stat_path(&self.disk, &waiting.path).is_ok_and(|stat| !stat.is_same_content(&left))
+        let stat = file::stat_path(&self.disk, &waiting.path);
+        if std::mem::take(&mut waiting.failed)
+            || stat.is_ok_and(|stat| !stat.is_same_content(&left))
         {
             waiting.left = None;
             self.hunt.begin_soon();

@@ -43,7 +43,7 @@ impl<D: Disk> Tailer<D> {
         let Some((key, _)) = verdict.proven else { return Ok(()) };
         let (offset, bytes) = verdict.end();
         match self.files.get(&key) {
-            Some(file) if has_at(&self.disk, file, offset, bytes) => {
+            Some(file) if has_at(&self.disk, file, offset, bytes)? => {
                 self.hunt.leave(&found.path, found.stat);
             }
             Some(_) => {

@@ -122,18 +122,26 @@ impl<D: Disk> Tailer<D> {
             return Fill::Nothing;
         };
         let path = Arc::clone(&file.path);
-        let error: FileError = match reading.unpacked.fill(window, key, file.position) {
+        let inode = file.inode;
+        let failed = match reading.unpacked.fill(window, key, file.position) {
             Ok(Refill::Filled) => {
                 file.seen.size = reading.size_at_least();
                 file.agrees_from_start(window.beginning(key));
                 return Fill::Ready;
             }
-            Ok(Refill::Changed) => FileError::Changed,
-            Err(error) => error.into(),
+            Ok(Refill::Changed) => None,
+            Err(error) => Some(error),
         };
         window.clear();
         self.give_back(key, now);
-        self.trouble(&path, error);
+        match failed {
+            Some(error) => {
+                // The file is as it was; the disk may read it the next time.
+                self.hunt.look_again(&path);
+                self.fails_to_read(&path, Some(inode), error);
+            }
+            None => self.trouble(&path, FileError::Changed),
+        }
         Fill::Nothing
     }
 
@@ -203,7 +211,7 @@ impl<D: Disk> Tailer<D> {
     fn give_back(&mut self, key: FileKey, now: Now) {
         let Some((reading, file)) = self.take_reading(key) else { return };
         self.hunt.leave(&file.path, reading.stat);
-        self.memory.insert(reading.content_of(file, now));
+        self.remember(reading.content_of(file, now));
     }
 
     fn take_reading(&mut self, key: FileKey) -> Option<Taken<D::File>> {

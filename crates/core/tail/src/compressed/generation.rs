@@ -13,7 +13,7 @@ use super::hunt::{BYTES_A_STEP, Found, Job, Sure};
 use super::proof::{Proof, Verdict};
 use super::stream::{End, Format};
 use crate::candidate::has_at;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::file::{self, Stat};
 use crate::holes::Holes;
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
@@ -43,6 +43,11 @@ impl Generations {
             self.settled.pop_first();
         }
         self.settled.insert(stat.inode, (stat.size, stat.modified_nanos));
+    }
+
+    /// The content that lies in a compressed file is looked for there again.
+    pub(super) fn try_again(&mut self, key: FileKey) {
+        self.left.remove(&key);
     }
 
     fn is_settled(&self, stat: &Stat) -> bool {
@@ -116,6 +121,7 @@ impl<D: Disk> Tailer<D> {
             match self.examine_accepted(&path) {
                 Ok(true) => return true,
                 Ok(false) => {}
+                Err(FileError::Disk(error)) => self.fails_to_read(&path, Some(inode), error),
                 Err(error) => self.trouble(&path, error),
             }
         }
@@ -210,7 +216,7 @@ impl<D: Disk> Tailer<D> {
             return None;
         }
         let content = self.hunt.finished.remove(key)?;
-        self.memory.insert(Remembered { loss: Loss::Vanished, ..content });
+        self.remember(Remembered { loss: Loss::Vanished, ..content });
         Some(key)
     }
 
@@ -225,11 +231,19 @@ impl<D: Disk> Tailer<D> {
 
     /// Whether a followed file holds all that a compressed one does, however little of it is read:
     /// it is just being compressed.
-    fn is_followed_plain(&self, found: &Found<D::File>, verdict: &Verdict<D::File>) -> bool {
+    fn is_followed_plain(
+        &self,
+        found: &Found<D::File>,
+        verdict: &Verdict<D::File>,
+    ) -> Result<bool, DiskError> {
         let (offset, bytes) = verdict.end();
         let alike = self.live_contents().agreeing(&found.head);
-        let mut alike = alike.iter().filter_map(|key| self.files.get(key));
-        alike.any(|file| has_at(&self.disk, file, offset, bytes))
+        for file in alike.iter().filter_map(|key| self.files.get(key)) {
+            if has_at(&self.disk, file, offset, bytes)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A file that belongs to a log was compared with all that is known.
@@ -240,8 +254,8 @@ impl<D: Disk> Tailer<D> {
         now: Now,
     ) {
         // Of a short file the end tells whether it is what is known and no more.
-        if verdict.go_to_end(BYTES_A_STEP).is_err() {
-            self.hunt.leave(&found.path, found.stat);
+        if let Err(error) = verdict.go_to_end(BYTES_A_STEP) {
+            return self.fails_to_read(&found.path, Some(found.inode), error);
         }
         if verdict.stream.end() == Some(&End::Cut) {
             return self.trouble(&found.path, FileError::CutShort);
@@ -253,7 +267,11 @@ impl<D: Disk> Tailer<D> {
             self.examine(&path, Sure::Only(key));
             return;
         }
-        if self.is_known(&found, &verdict) || self.is_followed_plain(&found, &verdict) {
+        let followed = match self.is_followed_plain(&found, &verdict) {
+            Ok(followed) => followed,
+            Err(error) => return self.fails_to_read(&found.path, Some(found.inode), error),
+        };
+        if followed || self.is_known(&found, &verdict) {
             self.hunt.generations.settle(&found.stat);
             self.stop_waiting(found.inode);
             return;
@@ -278,7 +296,7 @@ impl<D: Disk> Tailer<D> {
             holes: Holes::NONE,
             places: Vec::new(),
         }));
-        self.memory.insert(Remembered {
+        self.remember(Remembered {
             key,
             inode: found.inode,
             path: Arc::clone(&path),

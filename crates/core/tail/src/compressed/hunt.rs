@@ -14,7 +14,7 @@ use super::follow::Reading;
 use super::generation::Generations;
 use super::proof::{Proof, Verdict, check};
 use super::stream::{End, Format, Stream};
-use crate::disk::{Disk, DiskError, Kind};
+use crate::disk::{Disk, DiskError, Fault, Kind};
 use crate::event::EventKind;
 use crate::file::{self, Stat};
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
@@ -59,6 +59,8 @@ pub(crate) struct Hunt<F> {
     compared: BTreeSet<Inode>,
     /// Generations that are to be judged after the next round.
     postponed: Vec<Inode>,
+    /// Files that could not be read: they are tried again by the next round.
+    unread: BTreeSet<PathBuf>,
     /// Files that agree with all that is known of a content, where that is little.
     weak: BTreeMap<FileKey, BTreeSet<PathBuf>>,
     /// The file that is being read.
@@ -135,6 +137,7 @@ impl<F> Default for Hunt<F> {
             wanted: BTreeSet::new(),
             compared: BTreeSet::new(),
             postponed: Vec::new(),
+            unread: BTreeSet::new(),
             weak: BTreeMap::new(),
             reading: None,
             lent: false,
@@ -174,6 +177,11 @@ impl<F> Hunt<F> {
     pub(super) fn postpone(&mut self, inode: Inode) {
         self.postponed.push(inode);
         self.due = true;
+    }
+
+    /// The next round looks into a file, whether it changed or not.
+    pub(super) fn look_again(&mut self, path: &Path) {
+        self.known.remove(path);
     }
 
     /// Leaves a file alone until it changes.
@@ -242,6 +250,9 @@ impl<D: Disk> Tailer<D> {
         for inode in std::mem::take(&mut self.hunt.postponed) {
             self.try_again(inode);
         }
+        let unread = &self.hunt.unread;
+        let own = self.memory.iter().filter(|content| unread.contains(&*content.path));
+        own.for_each(|content| self.hunt.generations.try_again(content.key));
         // Links lead to other directories; many contents lie in few.
         let lay: BTreeSet<&Arc<Path>> = self.memory.iter().map(|content| &content.path).collect();
         let directories: BTreeSet<PathBuf> =
@@ -297,10 +308,16 @@ impl<D: Disk> Tailer<D> {
     /// Looks at the first bytes of a file. Says whether anything was unpacked.
     pub(super) fn examine(&mut self, path: &Path, sure: Sure) -> bool {
         let format = path.file_name().and_then(Format::of_name);
-        let opened = format.map(|format| self.open_packed(path, format));
-        // What cannot be opened is nothing that is followed; contents that might be in it are
-        // reported missing.
-        let Some(Ok((mut found, mut stream))) = opened else { return false };
+        let Some(format) = format else { return false };
+        let (mut found, mut stream) = match self.open_packed(path, format) {
+            Ok(opened) => opened,
+            Err(error) => {
+                if !error.is_gone() {
+                    self.fails_to_read(path, None, error);
+                }
+                return false;
+            }
+        };
         if self.by_inode.contains_key(&found.inode) {
             return false;
         }
@@ -313,11 +330,11 @@ impl<D: Disk> Tailer<D> {
         match stream.read_full(&mut head) {
             Ok(count) => head.truncate(count),
             Err(error) => {
-                self.trouble(path, error);
-                self.hunt.leave(path, found.stat);
+                self.fails_to_read(path, Some(found.inode), error);
                 return true;
             }
         }
+        self.reads_well(path);
         let mut contents: Vec<(FileKey, Position)> = self
             .memory
             .beginning_alike(&head)
@@ -354,9 +371,30 @@ impl<D: Disk> Tailer<D> {
             Job::Claim(found, verdict) => self.step_claiming(found, verdict),
             Job::Check(found, stream, key) => self.step_checking(found, stream, key),
         };
-        if let Err(error) = stepped {
-            self.trouble(&path, error);
-            self.hunt.leave(&path, stat);
+        match stepped {
+            Ok(()) => {}
+            // The file is as it was; the disk may read it the next time.
+            Err(FileError::Disk(error)) => self.fails_to_read(&path, Some(stat.inode), error),
+            Err(error) => {
+                self.trouble(&path, error);
+                self.hunt.leave(&path, stat);
+            }
+        }
+    }
+
+    /// A compressed file cannot be read now. It is tried again.
+    pub(super) fn fails_to_read(&mut self, path: &Path, inode: Option<Inode>, error: DiskError) {
+        self.trouble(path, error);
+        self.hunt.unread.insert(path.to_path_buf());
+        if let Some(inode) = inode {
+            self.try_later(inode);
+        }
+    }
+
+    /// A compressed file can be read that could not.
+    pub(super) fn reads_well(&mut self, path: &Path) {
+        if self.hunt.unread.remove(path) {
+            self.recovered(path);
         }
     }
 
@@ -531,10 +569,13 @@ impl<D: Disk> Tailer<D> {
         Ok((Found { path: Arc::from(path), inode, handle, stat, head: Vec::new() }, stream))
     }
 
-    /// Whether a file begins like a content.
+    /// Whether a file begins like a content. In doubt it does: the next round looks again.
     fn begins_like(&self, path: &Path, content: &Remembered) -> bool {
         let opened = self.disk.open(path, FollowLinks::Always);
         let head = opened.and_then(|(handle, _)| file::read_head(&handle));
-        head.is_ok_and(|head| content.head.agrees(&head))
+        match head {
+            Ok(head) => content.head.agrees(&head),
+            Err(error) => !error.is_gone() && error.fault != Fault::Denied,
+        }
     }
 }
