@@ -299,6 +299,7 @@ impl<D: Disk> Flow<D> {
         if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
             // Within a step, so that no acknowledgement comes between it and what is written down.
             self.tailer.save_time(now.instant);
+            self.tailer.save_places();
         }
         self.tailer.look(now);
         if !self.tailer.has_loan() {

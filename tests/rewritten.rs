@@ -86,6 +86,143 @@ fn a_rotated_file_that_is_shredded_is_not_sent() {
 }
 
 #[test]
+fn a_rotated_file_that_is_shredded_while_nobody_looks_is_not_sent() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for (pattern, killed, ones) in
+        [("app.log*", false, false), ("app.log*", true, true), ("app.log", false, true)]
+    {
+        let mut scene = Scene::new(pattern);
+        scene.write("app.log", "a", 5_000);
+        scene.settle();
+        scene.shift(3);
+        scene.write("app.log", "b", 10);
+        scene.settle();
+        for round in 0..3 {
+            if killed {
+                scene.crash();
+            } else {
+                scene.stop();
+            }
+            if round == 0 {
+                // What is rotated while nobody looks is destroyed as well.
+                scene.shift(3);
+                scene.write("app.log", "c", 10);
+            }
+            let path = scene.path("app.log.2");
+            let filled = fs::metadata(&path).unwrap().len().next_multiple_of(4096);
+            let len = usize::try_from(filled).unwrap();
+            let bytes: Vec<u8> =
+                (0..len).map(|_| if ones { 0xff } else { random.u8(..) }).collect();
+            OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&bytes, 0).unwrap();
+            scene.start();
+            scene.settle_and_check();
+            scene.assert_counted("overwritten");
+        }
+        fs::remove_file(scene.path("app.log.2")).unwrap();
+        scene.write("app.log", "c", 10);
+        scene.settle_and_check();
+    }
+}
+
+/// How a file that lies elsewhere gets the name of another one.
+#[derive(Debug, Clone, Copy)]
+enum PutBack {
+    /// By a rename: the old file is deleted.
+    Moved,
+    /// Its bytes are written into the old file.
+    Copied,
+}
+
+#[test]
+fn an_older_copy_that_is_put_back_is_not_sent_again_whole() {
+    for how in [PutBack::Moved, PutBack::Copied] {
+        for stopped in [false, true] {
+            let mut scene = Scene::new("app.log");
+            scene.write("app.log", "a", 4_000);
+            scene.settle();
+            let old = scene.path("backup-of-it");
+            fs::copy(scene.path("app.log"), &old).unwrap();
+            scene.write("app.log", "a", 1_500);
+            scene.settle();
+            if stopped {
+                scene.stop();
+            }
+            match how {
+                PutBack::Moved => fs::rename(&old, scene.path("app.log")).unwrap(),
+                PutBack::Copied => drop(fs::copy(&old, scene.path("app.log")).unwrap()),
+            }
+            if stopped {
+                scene.start();
+            }
+            scene.settle();
+            scene.assert_counted(if stopped && matches!(how, PutBack::Moved) {
+                "copy_recognized"
+            } else {
+                "shortened"
+            });
+            scene.write("app.log", "b", 50);
+            scene.settle();
+            let verdict = scene.verdict();
+            assert!(verdict.is_complete(), "{how:?} {stopped}: {verdict}");
+            let repeated = verdict.repeated.len();
+            assert!(repeated <= 800, "{how:?} {stopped}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_or_whose_end_is_written_anew_while_stopped_is_not_sent_again_whole() {
+    for cut in [false, true] {
+        let mut scene = Scene::new("app.log");
+        scene.write("app.log", "a", 5_000);
+        scene.settle();
+        scene.stop();
+        cut_last_lines(&scene, 10);
+        scene.write("app.log", "b", if cut { 3 } else { 300 });
+        scene.start();
+        scene.settle();
+        let verdict = scene.verdict();
+        assert!(verdict.is_complete(), "{cut}: {verdict}");
+        assert!(verdict.repeated.len() <= 20, "{cut}: {verdict}");
+        scene.assert_counted(if cut { "shortened" } else { "end_rewritten" });
+    }
+}
+
+#[test]
+fn an_array_that_is_added_to_while_nobody_looks_is_not_sent_again_whole() {
+    for killed in [false, true] {
+        let mut world = World::new("app.log");
+        let row = |number: usize| format!("{{\"n\": {number}, \"pad\": \"{}\"}}", "x".repeat(60));
+        let first: Vec<String> = (0..500).map(row).collect();
+        world.append("app.log", format!("[\n{}\n]", first.join(",\n")).as_bytes());
+        world.settle();
+        let file = OpenOptions::new().write(true).open(world.path("app.log")).unwrap();
+        for number in 500..520 {
+            let down = number % 5 == 4;
+            if down && killed {
+                world.crash();
+            } else if down {
+                world.stop();
+            }
+            let end = file.metadata().unwrap().len() - 2;
+            file.write_all_at(format!(",\n{}\n]", row(number)).as_bytes(), end).unwrap();
+            if down {
+                world.start();
+            }
+            world.settle();
+        }
+        world.append("app.log", b"\n");
+        world.settle();
+        for number in 0..520 {
+            let part = format!("{{\"n\": {number}, ");
+            let found = world.stream.iter().any(|record| record.starts_with(part.as_bytes()));
+            assert!(found, "killed {killed}: row {number} is missing");
+        }
+        assert!(world.stream.len() <= 502 + 20 * 5, "killed {killed}: {}", world.stream.len());
+    }
+}
+
+#[test]
 fn a_longer_file_that_is_renamed_over_the_live_name_is_continued() {
     for stopped in [false, true] {
         let mut scene = Scene::new("app.log");

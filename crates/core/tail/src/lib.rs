@@ -20,6 +20,7 @@ pub mod candidate;
 pub mod compressed;
 mod descriptors;
 pub mod disk;
+mod earlier;
 pub mod event;
 mod examine;
 pub mod exclude;

@@ -137,6 +137,9 @@ impl<D: Disk> Tailer<D> {
         if let Some(key) = self.replaced_by(&candidate, live) {
             return self.take_place(candidate, key, now);
         }
+        if let Some((key, position)) = self.put_back(&candidate, live) {
+            return self.begin_where_put_back(candidate, key, position, now);
+        }
         let parent = self.equal_to(&candidate.evidence(), live);
         if parent.is_none() && self.look_again(&candidate.head, live, now) {
             // The original was truncated while it was being compared.
@@ -147,6 +150,10 @@ impl<D: Disk> Tailer<D> {
         {
             return self.resume(candidate, key, EventKind::Resumed, now);
         }
+        let parented = parent.is_some();
+        let left =
+            if parented { Some(candidate) } else { self.follow_what_is_left(candidate, now) };
+        let Some(candidate) = left else { return };
         self.tell_what_lay_here(&candidate);
         self.begin(candidate, parent.map(Shadow::of), came, now);
     }
@@ -199,7 +206,7 @@ impl<D: Disk> Tailer<D> {
 
     /// Whether a file was made after this content was last known: then its inode number was given
     /// out again, and equal bytes are a coincidence, as they are where all lines are alike.
-    fn is_born_later(&self, born_nanos: Option<i128>, content: &Remembered) -> bool {
+    pub(super) fn is_born_later(&self, born_nanos: Option<i128>, content: &Remembered) -> bool {
         let Some((born, earlier)) = born_nanos.zip(self.options.earlier) else { return false };
         content.loss == Loss::Stopped && born > earlier.last_known_nanos + CLOCK_TICK_NANOS
     }

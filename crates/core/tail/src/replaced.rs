@@ -3,17 +3,20 @@
 //!
 //! Part of [`Tailer`].
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, end_position};
 use super::disk::{Disk, DiskError, OpenFile};
 use super::event::EventKind;
 use super::file::{self, Tailed};
-use super::identity::{FileKey, Inode};
+use super::identity::{FileKey, Inode, Position};
 use super::memory::HeadIndex;
-use super::tailer::{Now, Tailer, checkpoint_at_ack};
+use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use kinetail_base::checkpoint::Change;
 
 /// Less than this in common proves nothing, in bytes.
 const COMMON_BYTES_MIN: u64 = 256;
+
+/// An older copy with so many bytes is no new log that begins alike, in bytes.
+const COPY_BYTES_MIN: u64 = 64 * 1024;
 
 /// Compared as a whole up to this size, in bytes; of larger files this much at both ends.
 const COMPARED_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -59,6 +62,54 @@ impl<D: Disk> Tailer<D> {
         let path = std::sync::Arc::clone(&file.path);
         self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         self.event(EventKind::CopyRecognized, &path, detail);
+        self.insert(file);
+    }
+
+    /// The followed file whose place an older copy of it took, which holds the beginning of what was
+    /// read and nothing else, and where its last line ends.
+    pub(super) fn put_back(
+        &self,
+        candidate: &Candidate<D::File>,
+        live: &HeadIndex,
+    ) -> Option<(FileKey, Position)> {
+        let size = candidate.stat.size;
+        live.agreeing(&candidate.head).into_iter().find_map(|key| {
+            let old = self.files.get(&key)?;
+            let handle = old.handle.as_ref()?;
+            let stat = handle.stat().ok()?;
+            let is_older = candidate.stat.modified_nanos < stat.modified_nanos;
+            // A program that begins its log anew writes the same first lines.
+            let is_copy = size >= COPY_BYTES_MIN || (is_older && size >= COMMON_BYTES_MIN);
+            let is_it = stat.links == 0
+                && old.path == candidate.path
+                && old.acked == old.position.offset
+                && is_copy
+                && size <= old.position.offset
+                && begins_with(&candidate.handle, handle, size).unwrap_or(false);
+            let end = is_it.then(|| end_position(candidate, 0).ok())??;
+            let tells = file::tells_apart(&candidate.handle, end).unwrap_or(false);
+            tells.then_some((key, end))
+        })
+    }
+
+    /// The older copy is a file of its own of which everything was read.
+    pub(super) fn begin_where_put_back(
+        &mut self,
+        candidate: Candidate<D::File>,
+        key: FileKey,
+        position: Position,
+        now: Now,
+    ) {
+        let read = self.files.get(&key).map_or(0, |old| old.position.offset);
+        let detail = format!(
+            "an older copy took the place of a file: {read} bytes of it were read, and it has {};              continued at byte {}",
+            candidate.stat.size, position.offset
+        );
+        let new_key = self.new_key();
+        let file = candidate.into_file(new_key, position, now.instant);
+        let path = std::sync::Arc::clone(&file.path);
+        self.changes.push(Change::Save(checkpoint(&file, position)));
+        self.event(EventKind::Shortened, &path, detail);
         self.insert(file);
     }
 

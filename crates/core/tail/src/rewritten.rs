@@ -51,6 +51,7 @@ impl<D: Disk> Tailer<D> {
             None => file.holes = file.holes.before(position.offset),
         }
         file.already = already;
+        file.keeps_places |= file.already.is_none();
         file.filled = None;
         file.gap_met = None;
         let new_key = self.new_key();
@@ -143,7 +144,6 @@ impl<D: Disk> Tailer<D> {
     pub(super) fn is_overwritten(&self, key: FileKey, stat: Stat) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
         let before = file.grown_to.max(file.position.offset);
-        let filled_up = before.next_multiple_of(BLOCK_BYTES);
         let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
         // A copy of another log that was put in its place is known by its beginning.
         let strange = head.is_some_and(|head| {
@@ -152,7 +152,7 @@ impl<D: Disk> Tailer<D> {
         });
         file.rotated.is_some()
             && before > 0
-            && (stat.size == before || stat.size == filled_up)
+            && (stat.size == before || stat.size == filled_up(before))
             && strange
     }
 
@@ -227,6 +227,11 @@ impl<D: Disk> Tailer<D> {
             file.marks = marks;
         }
     }
+}
+
+/// How long a file of a length is when its last block is filled.
+pub(super) fn filled_up(len: u64) -> u64 {
+    len.next_multiple_of(BLOCK_BYTES)
 }
 
 /// Where the last lines that were read begin: some writers write what closes a file anew with each

@@ -1,0 +1,155 @@
+//! What became, while nobody looked, of a file in which a content lay: its end was cut off, an older
+//! copy of it was put back, or it was written over to destroy it.
+//!
+//! Part of [`Tailer`].
+
+use std::sync::Arc;
+
+use super::candidate::{Candidate, position_at};
+use super::disk::Disk;
+use super::event::EventKind;
+use super::file;
+use super::holes::Holes;
+use super::identity::{FileKey, Head, Position};
+use super::memory::Remembered;
+use super::rewritten::filled_up;
+use super::tailer::{Now, Tailer, checkpoint};
+use super::trail;
+use kinetail_base::checkpoint::Change;
+
+/// Of the first bytes of a text this share is control characters, at most.
+const CONTROLS_SHARE: usize = 50;
+
+impl<D: Disk> Tailer<D> {
+    /// Follows a file that holds the beginning of what lay in its inode, or that was written over
+    /// to destroy it. Gives it back if it is neither.
+    pub(super) fn follow_what_is_left(
+        &mut self,
+        candidate: Candidate<D::File>,
+        now: Now,
+    ) -> Option<Candidate<D::File>> {
+        if let Some((key, place)) = self.shortened(&candidate) {
+            self.continue_shortened(candidate, key, place, now);
+            return None;
+        }
+        if let Some(key) = self.destroyed(&candidate) {
+            self.leave_destroyed(candidate, key, now);
+            return None;
+        }
+        Some(candidate)
+    }
+
+    /// The content of which a file provably holds the beginning, and up to where.
+    fn shortened(&self, candidate: &Candidate<D::File>) -> Option<(FileKey, Position)> {
+        let size = candidate.stat.size;
+        let here = self.memory.at_inode(candidate.inode).into_iter();
+        let mut here = here.filter(|content| {
+            content.proves_much() && content.head.agrees(&candidate.head) && !self.is_new(candidate)
+        });
+        here.find_map(|content| {
+            let end = content.position;
+            let mut places = trail::before(content.trail.iter().copied(), end).into_iter().rev();
+            let place = places.find(|at| {
+                at.offset <= size
+                    && file::proves(&candidate.handle, *at, &content.holes).unwrap_or(false)
+            })?;
+            let tells = file::tells_apart(&candidate.handle, place).unwrap_or(false);
+            tells.then_some((content.key, place))
+        })
+    }
+
+    fn continue_shortened(
+        &mut self,
+        candidate: Candidate<D::File>,
+        key: FileKey,
+        place: Position,
+        now: Now,
+    ) {
+        let Some(content) = self.memory.remove(key) else { return };
+        let (read, size) = (content.position.offset, candidate.stat.size);
+        let kind = if size < read { EventKind::Shortened } else { EventKind::EndRewritten };
+        let detail = format!(
+            "{read} bytes of it were read, and it has {size}; continued at byte {}, what it holds \
+             behind that is sent again",
+            place.offset
+        );
+        let path = Arc::clone(&candidate.path);
+        let mut file = candidate.into_file(key, place, now.instant);
+        file.know_holes(content.holes.before(place.offset));
+        file.trail = content.trail;
+        file.trail.retain(|at| at.offset < place.offset);
+        file.rotated = (content.rotated || content.path != path).then_some(now.instant);
+        file.keeps_places = true;
+        self.changes.push(Change::Save(checkpoint(&file, place)));
+        self.event(kind, &path, detail);
+        self.insert(file);
+    }
+
+    /// The content that was rotated, and lay in a file that has its size and no text any more.
+    fn destroyed(&self, candidate: &Candidate<D::File>) -> Option<FileKey> {
+        let size = candidate.stat.size;
+        let is_it = |content: &&Remembered| {
+            let read = content.position.offset;
+            let rotated = content.rotated || content.path != candidate.path;
+            rotated && read > 0 && (size == read || size == filled_up(read))
+        };
+        let here = self.memory.at_inode(candidate.inode).into_iter().find(is_it)?;
+        let destroyed = is_no_text(&candidate.head) && !self.is_new(candidate);
+        destroyed.then_some(here.key)
+    }
+
+    fn leave_destroyed(&mut self, candidate: Candidate<D::File>, key: FileKey, now: Now) {
+        let (stat, path) = (candidate.stat, Arc::clone(&candidate.path));
+        let Ok(end) = position_at(&candidate.handle, stat.size, &Holes::NONE) else { return };
+        if self.memory.remove(key).is_none() {
+            return;
+        }
+        let head = Head::of(&candidate.head);
+        let mut file = candidate.into_file(key, end, now.instant);
+        file.head = head;
+        file.rotated = Some(now.instant);
+        file.spoil(stat);
+        self.changes.push(Change::Save(checkpoint(&file, end)));
+        let detail = "the rotated file was written over with other bytes, which are not read";
+        self.event(EventKind::Overwritten, &path, detail);
+        self.insert(file);
+    }
+
+    /// Whether a file was born after everything that is known of its inode.
+    fn is_new(&self, candidate: &Candidate<D::File>) -> bool {
+        use super::disk::OpenFile;
+        let born = candidate.handle.born().ok().flatten();
+        let here = self.memory.at_inode(candidate.inode);
+        here.iter().all(|content| self.is_born_later(born, content))
+    }
+}
+
+/// Whether bytes are what tools leave that destroy files: random ones, or one again and again.
+fn is_no_text(head: &[u8]) -> bool {
+    let is_control = |byte: &&u8| match **byte {
+        b'\t' | b'\n' | b'\r' | 0x1b => false,
+        byte => byte < b' ' || byte == 0x7f,
+    };
+    let controls = head.iter().filter(is_control).count();
+    let first = head.first();
+    let all_alike = head.len() > 1 && head.iter().all(|byte| Some(byte) == first);
+    all_alike || controls > head.len() / CONTROLS_SHARE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_no_text;
+
+    #[test]
+    fn random_bytes_are_no_text_and_logs_are() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..200 {
+            let bytes: Vec<u8> = (0..1024).map(|_| random.u8(..)).collect();
+            assert!(is_no_text(&bytes));
+        }
+        assert!(is_no_text(&[0xff; 500]) && is_no_text(&[0; 500]) && is_no_text(&[b'U'; 90]));
+        let colors = "\x1b[32m12:00:01\x1b[0m \u{fc}ber GET /\r\n\tat a.b.C\n".repeat(20);
+        assert!(!is_no_text(colors.as_bytes()));
+        assert!(!is_no_text(b"one\ntwo\n") && !is_no_text(b""));
+    }
+}
