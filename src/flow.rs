@@ -110,6 +110,15 @@ pub struct Stepped {
     pub drained: bool,
 }
 
+/// A batch that the sender has.
+#[derive(Debug)]
+struct Submitted {
+    /// Memory that it holds.
+    bytes: usize,
+    /// How long the flow had worked by then.
+    worked: Duration,
+}
+
 /// A commit that is not answered yet.
 #[derive(Debug)]
 struct Writing {
@@ -147,12 +156,19 @@ pub struct Flow<D: Disk> {
     status: watch::Sender<Arc<FlowStatus>>,
     pulse: Arc<Pulse>,
     health: DestinationHealth,
-    /// Bytes that submitted batches hold.
-    submitted_bytes: BTreeMap<BatchId, usize>,
+    /// Batches that the sender has.
+    submitted: BTreeMap<BatchId, Submitted>,
     /// Files whose footer was read, and where they ended then.
     footers: BTreeMap<FileKey, u64>,
     /// A full batch had to wait for a free request since the last outcome.
     was_blocked: bool,
+    /// How long it has worked in all, and since when it does or rests.
+    worked: Duration,
+    began: Instant,
+    /// A batch was handed on in this step.
+    has_submitted: bool,
+    /// The file whose turn the last batch interrupted, and where its turn began.
+    interrupted: Option<(FileKey, u64)>,
     waiting_for_memory: bool,
     /// The newest change for each file that is not handed to the store yet.
     changes: BTreeMap<FileKey, Change>,
@@ -212,9 +228,13 @@ impl<D: Disk> Flow<D> {
             pulse,
             status: parts.status,
             health: DestinationHealth::Ok,
-            submitted_bytes: BTreeMap::new(),
+            submitted: BTreeMap::new(),
             footers: BTreeMap::new(),
             was_blocked: false,
+            worked: Duration::ZERO,
+            began: now,
+            has_submitted: false,
+            interrupted: None,
             waiting_for_memory: false,
             changes: BTreeMap::new(),
             writing: None,
@@ -262,8 +282,10 @@ impl<D: Disk> Flow<D> {
     }
 
     /// The thread waits for messages now: whatever it does else may hang.
-    pub fn rest(&self) {
+    pub fn rest(&mut self, now: Instant) {
         self.pulse.go_on(Doing::Nothing);
+        self.worked += now.saturating_duration_since(self.began);
+        self.began = now;
     }
 
     /// Takes a message. The next step acts on it.
@@ -279,7 +301,7 @@ impl<D: Disk> Flow<D> {
             Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
                 self.gave_up = true;
-                self.submitted_bytes.remove(&batch);
+                self.submitted.remove(&batch);
             }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
             Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
@@ -290,6 +312,7 @@ impl<D: Disk> Flow<D> {
     /// Does everything that can be done now.
     pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
         self.pulse.begin(Doing::Look, now.instant);
+        self.began = now.instant;
         self.learn_of_stream();
         let scans = self.tailer.scans();
         if self.tailer.wants_loan() {
@@ -365,13 +388,15 @@ impl<D: Disk> Flow<D> {
 
     fn on_outcome(&mut self, outcome: Outcome, now: Instant) {
         self.report_outcome(&outcome);
+        // The flow's own work in the meantime is no fault of the network.
+        let submitted = self.submitted.remove(&outcome.batch);
+        let worked = submitted.map_or(Duration::ZERO, |batch| self.worked - batch.worked);
         self.in_flight.on_finished(Finished {
-            took: outcome.took,
+            took: outcome.took.saturating_sub(worked),
             pushed_back: outcome.pushed_back,
             was_blocked: self.was_blocked,
         });
         self.was_blocked = false;
-        self.submitted_bytes.remove(&outcome.batch);
         self.acknowledge(outcome.batch, now);
         if let Some(encoding) = outcome.speak {
             self.speak(encoding);
@@ -384,6 +409,8 @@ impl<D: Disk> Flow<D> {
 
     /// Every record of the batch met its fate: what that completes is to be written down.
     fn acknowledge(&mut self, batch: BatchId, now: Instant) {
+        // Rows of before this, which may not take the place of newer ones.
+        self.collect_changes();
         for (file, position) in self.ledger.acknowledge(batch) {
             match self.tailer.acknowledge(file, position, now) {
                 Some(row) => {
@@ -422,13 +449,7 @@ impl<D: Disk> Flow<D> {
     /// Hands to the store what has changed. Under load what was acknowledged within some
     /// milliseconds is one change: a transaction costs a tenth of a request.
     fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
-        for change in self.tailer.take_changes() {
-            let file = match &change {
-                Change::Forget(file) => *file,
-                Change::Save(row) => row.file,
-            };
-            self.changes.insert(file, change);
-        }
+        self.collect_changes();
         self.pass_over_a_late_commit(now);
         let introduction = !self.introduced && self.tailer.has_scanned();
         if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
@@ -448,6 +469,16 @@ impl<D: Disk> Flow<D> {
             }
             self.introduced = true;
             self.writing = Some(Writing { token, positions, since: now });
+        }
+    }
+
+    fn collect_changes(&mut self) {
+        for change in self.tailer.take_changes() {
+            let file = match &change {
+                Change::Forget(file) => *file,
+                Change::Save(row) => row.file,
+            };
+            self.changes.insert(file, change);
         }
     }
 
@@ -503,8 +534,7 @@ impl<D: Disk> Flow<D> {
 
     fn is_drained(&self) -> bool {
         let delivered = self.packer.open().is_none() && self.ledger.unsettled() == 0;
-        let given_up =
-            self.gave_up && self.submitted_bytes.is_empty() && !self.would_lose_by_giving_up();
+        let given_up = self.gave_up && self.submitted.is_empty() && !self.would_lose_by_giving_up();
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -97,14 +97,15 @@ impl<S: Future<Output = ()>> Runner<S> {
                 return;
             }
             flow.watch_directories(&watch, &hint, clock::now().instant);
-            flow.rest();
+            let now = clock::now().instant;
+            flow.rest(now);
             tokio::select! {
                 // The sender first: it starts the requests of the batches just submitted.
                 biased;
                 () = &mut sending => return,
                 () = left.cancelled() => return,
                 () = inbox.changed() => {}
-                () = sleep_until(stepped.wake_at.into()) => {}
+                () = until(stepped.wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next
             // batch is built.
@@ -113,6 +114,13 @@ impl<S: Future<Output = ()>> Runner<S> {
                 flow.on_message(message, clock::now().instant);
             }
         }
+    }
+}
+
+/// Tokio's timers would round what is due up to the next millisecond.
+async fn until(at: Instant, now: Instant) {
+    if at > now {
+        sleep_until(at.into()).await;
     }
 }
 

@@ -65,3 +65,10 @@ impl Surveying {
         }
     }
 }
+
+impl Drop for Surveying {
+    /// A flow that could not be started has nobody to ask for.
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Flow, Outlet};
+use super::{Flow, Outlet, Submitted};
 use crate::batch::pack::{Source, Stop};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
@@ -27,6 +27,8 @@ pub(super) enum Turn {
     Blocked,
     /// Nothing more to read for now.
     Done,
+    /// A batch was handed on, and its request starts before the next one is built.
+    Interrupted,
     /// More to read; other files come first.
     Over,
 }
@@ -36,6 +38,7 @@ impl<D: Disk> Flow<D> {
     pub(super) fn pump(&mut self, now: Now, outlet: &mut impl Outlet) {
         // A step ends after each file had about one turn, so that messages are not kept waiting.
         let mut turns = self.tailer.file_count().max(8);
+        self.has_submitted = false;
         while turns > 0 && self.can_take_more() {
             turns -= 1;
             let Some(key) = self.tailer.next_readable(now) else { break };
@@ -47,6 +50,10 @@ impl<D: Disk> Flow<D> {
             self.report_counts(key);
             match turn {
                 Turn::Done => {}
+                Turn::Interrupted => {
+                    self.tailer.requeue_first(key);
+                    break;
+                }
                 Turn::Over => self.tailer.requeue(key),
                 Turn::Blocked => {
                     if self.tailer.file(key).map(|file| file.position.offset) == begin {
@@ -77,7 +84,9 @@ impl<D: Disk> Flow<D> {
             return;
         }
         batch.body.seal();
-        self.submitted_bytes.insert(id, batch.body.held_bytes());
+        self.has_submitted = true;
+        let bytes = batch.body.held_bytes();
+        self.submitted.insert(id, Submitted { bytes, worked: self.worked });
         if !outlet.submit(Submission { batch: id, body: batch.body }) {
             // Without a sender nothing is acknowledged; the files are read again after a restart.
             tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
@@ -98,16 +107,22 @@ impl<D: Disk> Flow<D> {
     }
 
     fn used_bytes(&self) -> usize {
-        let submitted: usize = self.submitted_bytes.values().sum();
+        let submitted: usize = self.submitted.values().map(|batch| batch.bytes).sum();
         submitted + self.packer.spare_bytes() + self.packer.open_bytes()
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
-        let Some(begin) = self.tailer.file(key).map(|file| file.position.offset) else {
+        let Some(offset) = self.tailer.file(key).map(|file| file.position.offset) else {
             return Turn::Done;
         };
-        self.renew_end(key, begin, now.instant);
+        self.renew_end(key, offset, now.instant);
+        let interrupted = self.interrupted.take().filter(|(file, _)| *file == key);
+        let begin = interrupted.map_or(offset, |(_, begin)| begin);
         loop {
+            if self.has_submitted {
+                self.interrupted = Some((key, begin));
+                return Turn::Interrupted;
+            }
             let Some(file) = self.tailer.file(key) else { return Turn::Done };
             let offset = file.position.offset;
             if offset.saturating_sub(begin) >= TURN_BYTES {

@@ -13,8 +13,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Turns of the event loop after a deadline. One finds what is in the socket, the next has the
-/// connection read it, a third brings it here; a body may take the same again.
-const TURNS_AFTER: usize = 8;
+/// connection read a part of it, a third brings that here, and a body comes in many parts.
+const TURNS_AFTER: usize = 64;
 
 /// What the future comes to, or `None` if it is not over in time although its socket was looked
 /// at after that.

@@ -42,7 +42,7 @@ pub const STRICT_PATIENCE: Duration = Duration::from_mins(1);
 /// Looks at a quiet file are so far apart, and some more: what is due by time shows by then.
 const LOOKS_APART: Duration = Duration::from_secs(2);
 
-/// Between two looks that find a file read further, at most this much counts as reading.
+/// Between two looks at a file that is being read, at most this much counts as reading.
 const READING_STEP_MAX: Duration = Duration::from_secs(1);
 
 /// A generation and the one before it.
@@ -51,7 +51,7 @@ struct Link {
     older: FileKey,
     /// Up to where the older one has to be read.
     until: Option<u64>,
-    /// Where reading of it stands, and when that was seen first.
+    /// Where reading of it stood, and when.
     seen: Option<(u64, Instant)>,
     /// How long it has been read meanwhile.
     read_for: Duration,
@@ -312,11 +312,12 @@ impl<D: Disk> Tailer<D> {
 impl Link {
     /// Counts the time in which the older one is read.
     fn is_late(&mut self, offset: u64, now: Instant) -> bool {
-        let (before, at) = *self.seen.get_or_insert((offset, now));
-        if before != offset {
+        if let Some((before, at)) = self.seen
+            && before != offset
+        {
             self.read_for += now.saturating_duration_since(at).min(READING_STEP_MAX);
-            self.seen = Some((offset, now));
         }
+        self.seen = Some((offset, now));
         self.read_for >= OVERTAKEN_AFTER
     }
 
