@@ -142,3 +142,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stop_does_not_wait_for_a_batch_that_has_only_skipped_lines() {
+    let mut world = world(|config| config.skip_header_lines = 1);
+    world.append("app.log", b"header\n");
+    world.run(SOON);
+    world.stop();
+    assert_eq!(world.stream.len(), 0);
+}
