@@ -17,6 +17,7 @@ mod pump;
 mod report;
 mod stream_facts;
 mod troubles;
+mod write_down;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,13 +33,14 @@ use self::notice::Notice;
 use self::problem_lines::ProblemLines;
 use self::stream_facts::Stream;
 use self::troubles::Troubles;
+use self::write_down::Writing;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
 use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
-use crate::checkpoint::{Change, store::CommitResult};
+use crate::checkpoint::Change;
 use crate::config::{FlowConfig, Ordering};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
@@ -54,15 +56,8 @@ use crate::tail::identity::FileKey;
 use crate::tail::tailer::{Now, Tailer};
 use crate::tail::window::Window;
 
-/// Whoever waits for the store for longer goes on without it.
-const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
-
 /// A flow that waits for memory asks again after this long.
 const MEMORY_RETRY: Duration = Duration::from_millis(50);
-
-/// Under load what is acknowledged within this time is written down together: at 3,000 requests a
-/// second that is one transaction for some of them instead of one for each.
-const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
 
 /// Takes what a flow hands on. The real one feeds the sender and the store; tests keep it.
 pub trait Outlet {
@@ -117,15 +112,6 @@ struct Submitted {
     bytes: usize,
     /// How long the flow had worked by then.
     worked: Duration,
-}
-
-/// A commit that is not answered yet.
-#[derive(Debug)]
-struct Writing {
-    token: u64,
-    /// What it brings up to date.
-    positions: Vec<(FileKey, u64)>,
-    since: Instant,
 }
 
 /// One flow.
@@ -390,7 +376,8 @@ impl<D: Disk> Flow<D> {
         self.report_outcome(&outcome);
         // The flow's own work in the meantime is no fault of the network.
         let submitted = self.submitted.remove(&outcome.batch);
-        let worked = submitted.map_or(Duration::ZERO, |batch| self.worked - batch.worked);
+        let worked =
+            submitted.map_or(Duration::ZERO, |batch| self.worked.saturating_sub(batch.worked));
         self.in_flight.on_finished(Finished {
             took: outcome.took.saturating_sub(worked),
             pushed_back: outcome.pushed_back,
@@ -405,105 +392,6 @@ impl<D: Disk> Flow<D> {
             self.packer.reuse(spare);
         }
         self.release_memory();
-    }
-
-    /// Every record of the batch met its fate: what that completes is to be written down.
-    fn acknowledge(&mut self, batch: BatchId, now: Instant) {
-        // Rows of before this, which may not take the place of newer ones.
-        self.collect_changes();
-        for (file, position) in self.ledger.acknowledge(batch) {
-            match self.tailer.acknowledge(file, position, now) {
-                Some(row) => {
-                    self.changes.insert(file, Change::Save(row));
-                }
-                // The content is gone for good and has no row any more.
-                None => self.ledger.written(file, position.offset),
-            }
-        }
-    }
-
-    fn on_written(&mut self, token: u64, result: CommitResult) {
-        if let Some(writing) = self.writing.take() {
-            debug_assert_eq!(writing.token, token, "one commit at a time");
-            self.start_is_kept = true;
-            // What the store could not write it keeps and writes later; shipping goes on.
-            if result == CommitResult::Deferred {
-                tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
-            }
-            for (file, offset) in writing.positions {
-                self.ledger.written(file, offset);
-            }
-        }
-        self.settle();
-    }
-
-    /// Frees the requests of batches that are written down. When none is left the flow begins
-    /// again with one at a time, which keeps the order within each file.
-    fn settle(&mut self) {
-        let settled = self.ledger.take_settled();
-        if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {
-            self.in_flight.on_idle();
-        }
-    }
-
-    /// Hands to the store what has changed. Under load what was acknowledged within some
-    /// milliseconds is one change: a transaction costs a tenth of a request.
-    fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
-        self.collect_changes();
-        self.pass_over_a_late_commit(now);
-        let introduction = !self.introduced && self.tailer.has_scanned();
-        if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
-            return;
-        }
-        if !introduction && self.may_gather(now) {
-            return;
-        }
-        self.gather_until = now + GATHER_CHANGES_FOR;
-        let changes: Vec<Change> = std::mem::take(&mut self.changes).into_values().collect();
-        let positions = changes.iter().map(position_of).collect();
-        let token = self.next_token;
-        self.next_token += 1;
-        if outlet.commit(changes, token) {
-            if introduction {
-                outlet.purge(self.tailer.files().map(|file| file.key).collect());
-            }
-            self.introduced = true;
-            self.writing = Some(Writing { token, positions, since: now });
-        }
-    }
-
-    fn collect_changes(&mut self) {
-        for change in self.tailer.take_changes() {
-            let file = match &change {
-                Change::Forget(file) => *file,
-                Change::Save(row) => row.file,
-            };
-            self.changes.insert(file, change);
-        }
-    }
-
-    /// The disk of the store hangs: what is acknowledged stays in memory and is committed later, as
-    /// where it fails, and shipping goes on.
-    fn pass_over_a_late_commit(&mut self, now: Instant) {
-        let Some(writing) = &mut self.writing else { return };
-        if now.saturating_duration_since(writing.since) < COMMIT_LATE_AFTER {
-            return;
-        }
-        let acknowledged = self.changes.values().map(position_of);
-        for (file, offset) in std::mem::take(&mut writing.positions).into_iter().chain(acknowledged)
-        {
-            self.ledger.written(file, offset);
-        }
-        self.settle();
-    }
-
-    /// Whether what has changed can wait for more: requests are in flight, and there is room for
-    /// more beside what is not written down yet.
-    fn may_gather(&self, now: Instant) -> bool {
-        let in_flight = self.ledger.in_flight();
-        let unwritten = self.ledger.unsettled() - in_flight;
-        let half = requests_at_a_time(&self.config) / 2;
-        !self.draining && now < self.gather_until && in_flight > 0 && unwritten < half
     }
 
     /// Closes the open batch if it is full, as old as a batch may be, or if the flow drains. A full
@@ -579,11 +467,4 @@ fn requests_at_a_time(config: &FlowConfig) -> usize {
 fn unix_millis(now: Now) -> i64 {
     const NANOS_A_MILLI: i128 = 1_000_000;
     i64::try_from(now.wall_nanos / NANOS_A_MILLI).unwrap_or_default()
-}
-
-fn position_of(change: &Change) -> (FileKey, u64) {
-    match change {
-        Change::Forget(file) => (*file, u64::MAX),
-        Change::Save(row) => (row.file, row.offset),
-    }
 }

@@ -11,7 +11,7 @@ use crate::support::world::World;
 const MEBIBYTE: usize = 1024 * 1024;
 
 /// What a byte may cost that is added, a small part of the half line: a file that has just changed
-/// is looked at some 35 times, on a slow machine some more, and its head and a proof of its position
+/// is looked at some 35 times, on a slow machine some more. Its head and a proof of its position
 /// are read each time.
 const ADDED_BYTES_MAX: usize = 128 * 1024;
 

@@ -1,0 +1,134 @@
+//! From acknowledged records to rows in the store: what is settled, what is handed over, and when.
+
+use std::time::{Duration, Instant};
+
+use super::{Flow, Outlet, requests_at_a_time};
+use crate::batch::BatchId;
+use crate::checkpoint::Change;
+use crate::checkpoint::store::CommitResult;
+use crate::tail::disk::Disk;
+use crate::tail::identity::FileKey;
+
+/// Whoever waits for the store for longer goes on without it.
+const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
+
+/// Under load what is acknowledged within this time is written down together: at 3,000 requests a
+/// second that is one transaction for some of them instead of one for each.
+const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
+
+/// A commit that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) token: u64,
+    /// What it brings up to date.
+    positions: Vec<(FileKey, u64)>,
+    since: Instant,
+}
+
+impl<D: Disk> Flow<D> {
+    /// Every record of the batch met its fate: what that completes is to be written down.
+    pub(super) fn acknowledge(&mut self, batch: BatchId, now: Instant) {
+        // Rows of before this, which may not take the place of newer ones.
+        self.collect_changes();
+        for (file, position) in self.ledger.acknowledge(batch) {
+            match self.tailer.acknowledge(file, position, now) {
+                Some(row) => {
+                    self.changes.insert(file, Change::Save(row));
+                }
+                // The content is gone for good and has no row any more.
+                None => self.ledger.written(file, position.offset),
+            }
+        }
+    }
+
+    pub(super) fn on_written(&mut self, token: u64, result: CommitResult) {
+        if let Some(writing) = self.writing.take() {
+            debug_assert_eq!(writing.token, token, "one commit at a time");
+            self.start_is_kept = true;
+            // What the store could not write it keeps and writes later; shipping goes on.
+            if result == CommitResult::Deferred {
+                tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
+            }
+            for (file, offset) in writing.positions {
+                self.ledger.written(file, offset);
+            }
+        }
+        self.settle();
+    }
+
+    /// Frees the requests of batches that are written down. When none is left the flow begins
+    /// again with one at a time, which keeps the order within each file.
+    pub(super) fn settle(&mut self) {
+        let settled = self.ledger.take_settled();
+        if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {
+            self.in_flight.on_idle();
+        }
+    }
+
+    /// Hands to the store what has changed. Under load what was acknowledged within some
+    /// milliseconds is one change: a transaction costs a tenth of a request.
+    pub(super) fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
+        self.collect_changes();
+        self.pass_over_a_late_commit(now);
+        let introduction = !self.introduced && self.tailer.has_scanned();
+        if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
+            return;
+        }
+        if !introduction && self.may_gather(now) {
+            return;
+        }
+        self.gather_until = now + GATHER_CHANGES_FOR;
+        let changes: Vec<Change> = std::mem::take(&mut self.changes).into_values().collect();
+        let positions = changes.iter().map(position_of).collect();
+        let token = self.next_token;
+        self.next_token += 1;
+        if outlet.commit(changes, token) {
+            if introduction {
+                outlet.purge(self.tailer.files().map(|file| file.key).collect());
+            }
+            self.introduced = true;
+            self.writing = Some(Writing { token, positions, since: now });
+        }
+    }
+
+    fn collect_changes(&mut self) {
+        for change in self.tailer.take_changes() {
+            let file = match &change {
+                Change::Forget(file) => *file,
+                Change::Save(row) => row.file,
+            };
+            self.changes.insert(file, change);
+        }
+    }
+
+    /// The disk of the store hangs: what is acknowledged stays in memory and is committed later, as
+    /// where it fails, and shipping goes on.
+    fn pass_over_a_late_commit(&mut self, now: Instant) {
+        let Some(writing) = &mut self.writing else { return };
+        if now.saturating_duration_since(writing.since) < COMMIT_LATE_AFTER {
+            return;
+        }
+        let acknowledged = self.changes.values().map(position_of);
+        for (file, offset) in std::mem::take(&mut writing.positions).into_iter().chain(acknowledged)
+        {
+            self.ledger.written(file, offset);
+        }
+        self.settle();
+    }
+
+    /// Whether what has changed can wait for more: requests are in flight, and there is room for
+    /// more beside what is not written down yet.
+    fn may_gather(&self, now: Instant) -> bool {
+        let in_flight = self.ledger.in_flight();
+        let unwritten = self.ledger.unsettled() - in_flight;
+        let half = requests_at_a_time(&self.config) / 2;
+        !self.draining && now < self.gather_until && in_flight > 0 && unwritten < half
+    }
+}
+
+fn position_of(change: &Change) -> (FileKey, u64) {
+    match change {
+        Change::Forget(file) => (*file, u64::MAX),
+        Change::Save(row) => (row.file, row.offset),
+    }
+}
