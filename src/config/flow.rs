@@ -16,7 +16,7 @@ use super::unknown;
 use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
-    Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
+    Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
     RetryConfig, RoleConfig, Wire, converters, ignored, multi_line, network, partition_key,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
@@ -39,6 +39,9 @@ const BACKOFF_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 /// The least limit of the length of a line, in bytes.
 const LINE_BYTES_MIN: u64 = 1024;
+
+/// The highest cap of what is sent in a second: nothing is faster.
+const CAP_MAX: u64 = u32::MAX as u64;
 
 /// The greatest number that the Java agent's `int` takes.
 const JAVA_INT_MAX: u64 = 2_147_483_647;
@@ -166,6 +169,7 @@ pub(super) fn flow(
         converters,
         retry: retry(&file, findings),
         max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=64, 8),
+        caps: caps(&file, findings),
         ordering: file.ordering.choice(findings, ORDERINGS, Ordering::Relaxed),
         wire: wire(&file, &bounds, findings),
         scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
@@ -177,6 +181,21 @@ pub(super) fn flow(
     warn_of_keys_without_order(&config, file.ordering, findings);
     let written = Written::of(item, defaults);
     Some(CheckedFlow { config, pattern_span, pattern_place, written })
+}
+
+/// What may be sent in a second.
+fn caps(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Caps {
+    Caps {
+        records: cap(file.max_records_per_second, findings),
+        bytes: cap(file.max_bytes_per_second, findings),
+    }
+}
+
+/// One cap; nothing if there is no limit.
+fn cap(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<u32> {
+    slot.node()?;
+    let cap = slot.count(findings, 1..=CAP_MAX, CAP_MAX);
+    Some(u32::try_from(cap).unwrap_or(u32::MAX))
 }
 
 /// With random keys each record has its own: there is no order within a key.

@@ -46,6 +46,7 @@ mod validate;
 mod written;
 mod yaml_help;
 
+pub use kinetail_delivery::rate::Caps;
 pub use kinetail_delivery::{
     Aggregation, Compression, Destination, Format, OversizeLine, PartitionKey, RetryConfig,
 };
@@ -216,6 +217,8 @@ pub struct FlowConfig {
     /// How many requests may be unacknowledged at a time, at most. They start at one and open up
     /// only while the network is what holds the flow back.
     pub max_in_flight_requests: usize,
+    /// What is sent in a second, at most.
+    pub caps: Caps,
     /// How far the order of records is kept.
     pub ordering: Ordering,
     /// The wire encoding.

@@ -333,7 +333,6 @@ fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instan
         ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
     }
 }
-
 fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOptions {
     TailOptions {
         pattern: config.pattern.clone(),

@@ -42,6 +42,8 @@ pub(super) fn sender_config(
         flow: config.id.clone(),
         retry: config.retry,
         max_in_flight: config.max_in_flight_requests,
+        caps: config.caps,
+        facts: None,
         seed: fastrand::u64(..),
         metrics,
         observer: observer(shared, config),

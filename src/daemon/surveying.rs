@@ -48,7 +48,7 @@ impl Surveying {
             facts: running.facts.clone(),
             evidence: Arc::clone(&running.evidence),
         };
-        SenderConfig { observer: Arc::new(watcher), ..config }
+        SenderConfig { observer: Arc::new(watcher), facts: Some(running.facts.clone()), ..config }
     }
 
     /// Tells the flow where it learns of its stream.

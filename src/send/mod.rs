@@ -2,8 +2,8 @@
 //!
 //! `sender` keeps a bounded number of requests in flight and retries for ever what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
-//! next), `gate` (whether the destination is parked), `pace` (how fast), `shards` (which of them
-//! have room), `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `wire` is
+//! next), `gate` (whether the destination is parked), `rate` (how fast, and to which shards),
+//! `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `wire` is
 //! the one way to a service, made of the AWS SDK's parts by `client` (with `credentials`, `http`,
 //! `origin` and `user_agent`). A sender never drops a record without saying so in the [`Outcome`].
 
@@ -28,5 +28,5 @@ mod wire_tests;
 
 pub use kinetail_delivery::{
     DestinationHealth, Outcome, RejectedRecord, SenderEvent, Submission, answer, classify,
-    delivery, error_answer, gate, ledger, pace, retry, shards, window,
+    delivery, error_answer, gate, ledger, rate, retry, window,
 };

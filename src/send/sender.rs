@@ -13,19 +13,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::state::{Sent, State, Turn};
+use self::state::State;
 use super::answer::Answer;
 use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
 use super::deadline::deadline;
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::gate::Permit;
+use super::rate::{Caps, Sent, Turn};
 use super::retry;
 use super::sdk_error::cut;
+use super::survey::StreamFacts;
 use super::transport::{CallError, Transport};
 use super::{DestinationHealth, SenderEvent, Submission};
 use crate::batch::BatchId;
@@ -64,6 +66,10 @@ pub struct SenderConfig {
     pub retry: RetryConfig,
     /// Batches that it works on at a time, at most.
     pub max_in_flight: usize,
+    /// What it sends in a second, at most.
+    pub caps: Caps,
+    /// What is known of the stream, if anybody asks.
+    pub facts: Option<watch::Receiver<StreamFacts>>,
     /// For the jitter.
     pub seed: u64,
     /// Where requests, retries and duplicates are counted. What an outcome says is the flow's to
@@ -96,7 +102,7 @@ pub async fn run(
     let sender = Sender {
         transport,
         events,
-        state: Mutex::new(State::new(config.seed, Instant::now().into_std())),
+        state: Mutex::new(State::new(config.seed, config.caps, Instant::now().into_std())),
         gate_changed: Notify::new(),
         config,
     };
@@ -132,7 +138,7 @@ impl<T: Transport> Sender<T> {
         let mut first_attempt = None;
         while !delivery.is_done() {
             if !self.wait_for_permit(&delivery).await || !self.wait_turn(&mut delivery).await {
-                self.destination().forget(delivery.batch());
+                self.forget(delivery.batch());
                 return self.emit(SenderEvent::GivenUp(delivery.batch()));
             }
             let Some(request) = delivery.request() else { break };
@@ -154,9 +160,16 @@ impl<T: Transport> Sender<T> {
                 Next::Done | Next::Doubt { .. } | Next::Now => {}
             }
         }
-        self.destination().forget(delivery.batch());
+        self.forget(delivery.batch());
         let took = first_attempt.map_or(Duration::ZERO, |start| start.elapsed());
         self.emit(SenderEvent::Outcome(delivery.into_outcome(took)));
+    }
+
+    /// Whoever waits for this batch waits no more.
+    fn forget(&self, batch: BatchId) {
+        self.lock().rate.forget(batch);
+        self.destination().forget(batch);
+        self.gate_changed.notify_waiters();
     }
 
     /// Returns when the gate lets this batch make one request; `false` if the destination is
@@ -188,7 +201,7 @@ impl<T: Transport> Sender<T> {
     /// Returns when a request is not too much for the destination, and made the next one small
     /// enough; `false` as [`Self::wait_for_permit`].
     async fn wait_turn(&self, delivery: &mut Delivery) -> bool {
-        if self.lock().pace.is_free(Instant::now().into_std()) {
+        if self.lock().rate.is_free(Instant::now().into_std()) {
             return true;
         }
         loop {
@@ -234,6 +247,7 @@ impl<T: Transport> Sender<T> {
         // The body's buffer can be used again only if nobody holds the bytes any more.
         drop(request);
         let mut state = self.lock();
+        self.learn_of_shards(&mut state, now);
         let health = match result {
             Ok(answer) => {
                 if !answer.failed.is_empty() {
@@ -245,7 +259,7 @@ impl<T: Transport> Sender<T> {
             }
             Err(error) => {
                 self.count_error(records, &error);
-                state.learn_from_error(&error, sent, now);
+                state.rate.learn_from_error(&error, sent, now);
                 self.absorb_error(&mut state, delivery, &error, now)
             }
         };
@@ -265,6 +279,17 @@ impl<T: Transport> Sender<T> {
             self.tell_health(health, now);
         }
         next
+    }
+
+    /// Takes in a new map of the shards, if there is one.
+    fn learn_of_shards(&self, state: &mut State, now: std::time::Instant) {
+        let Some(facts) = &self.config.facts else { return };
+        let facts = facts.borrow();
+        let Some(map) = &facts.shards else { return };
+        if state.map.as_ref().is_none_or(|before| !Arc::ptr_eq(before, map)) {
+            state.rate.set_map(map, now);
+            state.map = Some(Arc::clone(map));
+        }
     }
 
     fn absorb_answer(

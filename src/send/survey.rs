@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use kinetail_base::limits::{KINESIS_LARGE_RECORD_BYTES_MAX, KINESIS_RECORD_BYTES_MAX};
 
 use super::answer::{Answer, ShardNumber};
+use super::classify::is_throttle;
 use super::sdk_error::call_error;
 use super::sender::{Observer, RequestReport};
 use super::transport::CallError;
@@ -28,6 +29,9 @@ const LIST_EVERY: Duration = Duration::from_mins(1);
 /// Streams are described again after this long, more or less. An account may ask 20 times a second,
 /// whatever the number of its hosts.
 const DESCRIBE_EVERY: Duration = Duration::from_hours(1);
+
+/// Nothing waits longer for a time to come.
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// After a failure the next attempt comes after this long at most, twice as long each time ...
 const RETRY_FIRST: Duration = Duration::from_secs(2);
@@ -69,22 +73,22 @@ pub struct Survey {
     flow: String,
     stream: String,
     aggregates: bool,
-    shards: bool,
+    /// The stream is described at the start and now and then.
+    described: bool,
+    /// The shards are listed at the start. Otherwise that begins when one is found to be full.
+    listed: bool,
 }
 
 impl Survey {
-    /// What this flow wants to know; nothing for most.
+    /// What this flow wants to know; nothing of a delivery stream.
     #[must_use]
     pub fn of(flow: &FlowConfig) -> Option<Self> {
         let Destination::Kinesis { stream } = &flow.destination else { return None };
         let is_kpl = |aggregation: &Aggregation| aggregation.format == Format::Kpl;
         let aggregates = flow.aggregation.as_ref().is_some_and(is_kpl);
-        (aggregates || flow.max_record_bytes_auto).then(|| Self {
-            flow: flow.id.clone(),
-            stream: stream.clone(),
-            aggregates,
-            shards: aggregates && !matches!(flow.partition_key, PartitionKey::Random),
-        })
+        let described = aggregates || flow.max_record_bytes_auto;
+        let listed = aggregates && !matches!(flow.partition_key, PartitionKey::Random);
+        Some(Self { flow: flow.id.clone(), stream: stream.clone(), aggregates, described, listed })
     }
 
     /// Asks and tells, again and again.
@@ -96,6 +100,12 @@ impl Survey {
     ) {
         let mut asking =
             Asking { survey: self, client, described: Topic::default(), listed: Topic::default() };
+        if !asking.survey.described {
+            asking.described.due_in = Duration::MAX;
+        }
+        if !asking.survey.listed {
+            asking.listed.due_in = Duration::MAX;
+        }
         loop {
             let mut known = facts.borrow().clone();
             asking.ask(&mut known).await;
@@ -164,20 +174,21 @@ impl Asking {
         if self.described.due_in.is_zero() {
             self.describe(facts).await;
         }
-        if self.survey.shards && self.listed.due_in.is_zero() {
+        if self.listed.due_in.is_zero() {
             self.list(facts).await;
         }
     }
 
     /// How long nothing is to be asked.
     fn wait(&self) -> Duration {
-        let listed = self.survey.shards.then_some(self.listed.due_in);
-        listed.into_iter().chain([self.described.due_in]).min().unwrap_or(LIST_EVERY)
+        self.listed.due_in.min(self.described.due_in).min(WAIT_MAX)
     }
 
     fn pass(&mut self, time: Duration) {
         for topic in [&mut self.described, &mut self.listed] {
-            topic.due_in = topic.due_in.saturating_sub(time);
+            if topic.due_in != Duration::MAX {
+                topic.due_in = topic.due_in.saturating_sub(time);
+            }
         }
     }
 
@@ -258,6 +269,12 @@ impl Asking {
                     self.listed.due_in = DESCRIBE_EVERY;
                 }
                 if self.listed.told.replace(is_denied) != Some(is_denied) {
+                    if !self.survey.listed {
+                        tracing::info!(flow = %self.survey.flow, stream = %self.survey.stream,
+                            %code, reason = %error.message(),
+                            "cannot list shards; their rates go by responses alone");
+                        return;
+                    }
                     let advice = if is_denied { "allow kinesis:ListShards" } else { "retrying" };
                     tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream, %code,
                         reason = %error.message(), advice,
@@ -330,7 +347,12 @@ impl Observer for ShardWatcher {
 
     fn on_answer(&self, answer: &Answer) {
         let facts = self.facts.borrow();
-        let Some(map) = &facts.shards else { return };
+        let Some(map) = &facts.shards else {
+            if answer.failed.iter().any(|entry| is_throttle(&entry.code)) {
+                self.evidence.notify_one();
+            }
+            return;
+        };
         let refused = answer.failed.iter().filter_map(|f| ShardNumber::find_in(&f.message));
         let mut named = answer.shards.iter().map(|(_, number)| *number).chain(refused);
         let is_known = |number| map.ranges().iter().any(|range| range.number == number);

@@ -145,6 +145,7 @@ fn defaults(text: &str) -> FlowConfig {
         converters: Vec::new(),
         retry: RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
         max_in_flight_requests: 4,
+        caps: kinetail::config::Caps::default(),
         ordering: Ordering::Relaxed,
         wire: Wire::Json,
         scan_interval: Duration::from_millis(100),

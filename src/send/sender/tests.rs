@@ -153,6 +153,8 @@ async fn run_until(
         flow: "kinesis:s:/var/log/*.log".to_owned(),
         retry: RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
         max_in_flight: window,
+        caps: Caps::default(),
+        facts: None,
         seed: 1,
         metrics: FlowMetrics::new("f"),
         observer: Arc::<Reports>::clone(&reports),

@@ -209,6 +209,8 @@ async fn run_flow(service: Service, keys: Keys, line_bytes: usize, time: Duratio
         flow: "f".to_owned(),
         retry: RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
         max_in_flight: SLOTS,
+        caps: Caps::default(),
+        facts: None,
         seed: 5,
         metrics: FlowMetrics::new("f"),
         observer: Arc::new(NoObserver),

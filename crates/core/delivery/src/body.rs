@@ -12,6 +12,7 @@ mod json;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
@@ -332,6 +333,30 @@ impl Body {
         self.sha256.as_ref()
     }
 
+    /// The upper half of the hash of a record's key. The service compares all of it, which makes a
+    /// difference for one key in 2^64.
+    #[must_use]
+    pub fn key_hash(&self, index: usize) -> u64 {
+        let Some(entry) = self.entries.get(index) else { return 0 };
+        let record = self.bytes().get(entry.range()).unwrap_or_default();
+        match self.encoding() {
+            Encoding::Cbor => key_hash(cbor::record(record).unwrap_or_default().1.as_bytes()),
+            Encoding::Json => key_hash(json::key(record, entry.data_len as usize).as_bytes()),
+        }
+    }
+
+    /// Whether the service knows partition keys.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.envelope.0.keyed
+    }
+
+    /// Whether a record's key only spreads it over the shards.
+    #[must_use]
+    pub fn has_random_key(&self, index: usize) -> bool {
+        self.entries.get(index).is_some_and(|entry| entry.random_key)
+    }
+
     /// The random key of a record; `None` if its key is none, or there is no such record.
     #[must_use]
     pub fn random_key(&self, index: usize) -> Option<&[u8]> {
@@ -346,28 +371,27 @@ impl Body {
         self.subset_with(indexes, |_| None)
     }
 
-    /// The same, in which records that have a random key get the one that is given for them, if one
-    /// is. Other keys stay.
+    /// The same, in which records that have a random key get the one that is given for their place in
+    /// the copy, if one is. Other keys stay.
     pub fn subset_with(
         &self,
         indexes: &[usize],
-        mut new_key: impl FnMut(usize) -> Option<RandomKey>,
+        new_key: impl Fn(usize) -> Option<RandomKey>,
     ) -> Bytes {
         let bytes = self.bytes();
-        let chosen =
-            || indexes.iter().filter_map(|index| Some((*index, self.entries.get(*index)?)));
-        let entry_bytes: usize = chosen().map(|(_, entry)| entry.len as usize + 1).sum();
+        let chosen = || indexes.iter().filter_map(|index| self.entries.get(*index));
+        let entry_bytes: usize = chosen().map(|entry| entry.len as usize + 1).sum();
         let (prefix, encoding) = (&self.envelope.0.prefix, self.encoding());
         let suffix = encoding.suffix();
         let mut subset = Vec::with_capacity(prefix.len() + entry_bytes + suffix.len());
         subset.extend_from_slice(prefix);
-        for (place, (index, entry)) in chosen().enumerate() {
+        for (place, entry) in chosen().enumerate() {
             if place > 0 {
                 subset.extend_from_slice(encoding.between());
             }
             subset.extend_from_slice(bytes.get(entry.range()).unwrap_or_default());
             if entry.random_key
-                && let Some(key) = new_key(index)
+                && let Some(key) = new_key(place)
             {
                 let old = encoding.key_range(subset.len());
                 subset.get_mut(old).into_iter().for_each(|old| old.copy_from_slice(&key.0));
@@ -414,6 +438,13 @@ impl Body {
         }
         &mut self.buffer
     }
+}
+
+/// The upper half of the hash of a partition key.
+#[must_use]
+pub fn key_hash(key: &[u8]) -> u64 {
+    let digest: [u8; 16] = Md5::digest(key).into();
+    digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }
 
 /// A length as the entry table keeps it.

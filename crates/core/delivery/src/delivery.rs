@@ -24,8 +24,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::answer::Answer;
 use super::call::Payload;
 use super::classify::{Verdict, is_throttle};
@@ -33,7 +31,7 @@ use super::gate::Gate;
 use super::retry;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::BatchId;
-use crate::body::{Body, Encoding, RandomKey};
+use crate::body::{Body, Encoding, RandomKey, key_hash};
 
 /// Suspects without evidence against them after which the whole destination is in doubt.
 pub const SUSPECTS_MAX: usize = 8;
@@ -75,6 +73,28 @@ pub struct Request {
     pub again: bool,
 }
 
+/// A record that is next, as far as it matters for when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// The upper half of the hash of its key.
+    pub hash: u64,
+    /// Bytes of its data.
+    pub bytes: usize,
+    /// Its key only spreads records over the shards.
+    pub movable: bool,
+}
+
+/// Whether a record is sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// It is, as it is.
+    Send,
+    /// It is, with another random key.
+    SendWith(RandomKey),
+    /// Later.
+    Wait,
+}
+
 /// What an answered request did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -93,8 +113,10 @@ struct Part {
     indexes: Indexes,
     /// Bytes of their data.
     bytes: usize,
-    /// They were throttled, and their random keys are others than the first.
-    new_keys: bool,
+    /// The random keys that are others than the first; empty if none is.
+    keys: Vec<Option<RandomKey>>,
+    /// Hashes of the keys, once somebody asked for them.
+    hashes: Vec<u64>,
     /// Made when it is needed.
     body: Option<Payload>,
 }
@@ -111,14 +133,6 @@ impl Indexes {
         match self {
             Self::All(count) => *count,
             Self::Some(indexes) => indexes.len(),
-        }
-    }
-
-    /// Of a part that is not the whole.
-    fn as_slice(&self) -> &[usize] {
-        match self {
-            Self::All(_) => &[],
-            Self::Some(indexes) => indexes,
         }
     }
 
@@ -172,7 +186,8 @@ impl Delivery {
         let payload = whole(&mut body);
         let indexes = Indexes::All(body.records());
         let bytes = body.data_bytes();
-        let whole = Part { indexes, bytes, new_keys: false, body: Some(payload) };
+        let whole =
+            Part { indexes, bytes, keys: Vec::new(), hashes: Vec::new(), body: Some(payload) };
         Self {
             batch,
             parts: if body.records() == 0 { Vec::new() } else { vec![whole] },
@@ -211,50 +226,88 @@ impl Delivery {
         }
         let Self { parts, body, attempts, .. } = self;
         let part = parts.last_mut()?;
-        let copy = || match part.indexes {
-            Indexes::All(_) => whole(body),
-            Indexes::Some(_) => piece(body, body.subset(part.indexes.as_slice())),
+        let payload = match (part.body.take(), &part.indexes) {
+            (Some(payload), _) => payload,
+            (None, Indexes::All(_)) if part.keys.is_empty() => whole(body),
+            (None, _) => copy(body, part),
         };
-        let payload = part.body.get_or_insert_with(copy).clone();
+        part.body = Some(payload.clone());
         let (records, bytes) = (part.indexes.len(), part.bytes);
         Some(Request { body: payload, records, bytes, again: *attempts > 0 })
     }
 
     /// Makes the next call one of at most this many records; the others come after it.
-    pub fn limit(&mut self, records_max: usize, mut new_key: impl FnMut() -> RandomKey) {
-        let is_over = |part: &mut Part| part.indexes.len() > records_max.max(1);
-        let Some(part) = self.parts.pop_if(is_over) else { return };
-        let mut first = part.indexes.into_vec();
-        let rest = first.split_off(records_max.max(1));
-        for indexes in [rest, first] {
-            let mut piece = self.part(indexes);
-            if part.new_keys {
-                let body = self.body.subset_with(piece.indexes.as_slice(), |_| Some(new_key()));
-                (piece.new_keys, piece.body) = (true, Some(self::piece(&self.body, body)));
-            }
-            self.parts.push(piece);
+    pub fn limit(&mut self, records_max: usize) {
+        let records = self.parts.last().map_or(0, |part| part.indexes.len());
+        if records > records_max.max(1) {
+            let choice =
+                |place| if place < records_max.max(1) { Choice::Send } else { Choice::Wait };
+            self.choose(&(0..records).map(choice).collect::<Vec<_>>());
         }
+    }
+
+    /// Makes the next call one of the records that are chosen, by their places in it; the others
+    /// come after it.
+    pub fn choose(&mut self, choices: &[Choice]) {
+        if choices.iter().all(|choice| *choice == Choice::Send) {
+            return;
+        }
+        let Some(part) = self.parts.pop() else { return };
+        let keys = part.keys;
+        let (mut sent, mut rest) = (Vec::new(), Vec::new());
+        for (place, index) in part.indexes.into_vec().into_iter().enumerate() {
+            let key = keys.get(place).copied().flatten();
+            match choices.get(place) {
+                Some(Choice::Send) => sent.push((index, key)),
+                Some(Choice::SendWith(key)) => sent.push((index, Some(*key))),
+                Some(Choice::Wait) | None => rest.push((index, key)),
+            }
+        }
+        for records in [rest, sent] {
+            if !records.is_empty() {
+                let (indexes, keys) = records.into_iter().unzip();
+                let part = self.part_with(indexes, keys);
+                self.parts.push(part);
+            }
+        }
+    }
+
+    /// How many records are next, and bytes of data in them.
+    #[must_use]
+    pub fn next_size(&self) -> Option<(usize, usize)> {
+        self.parts.last().map(|part| (part.indexes.len(), part.bytes))
+    }
+
+    /// The records that are next.
+    pub fn next_records(&mut self) -> Vec<Record> {
+        let Self { parts, body, .. } = self;
+        let Some(part) = parts.last_mut() else { return Vec::new() };
+        let index = |place| part.indexes.get(place).unwrap_or_default();
+        if part.hashes.is_empty() {
+            let key = |place: usize| part.keys.get(place).copied().flatten();
+            let hash = |place| match key(place) {
+                Some(key) => key_hash(key.as_str().as_bytes()),
+                None => body.key_hash(index(place)),
+            };
+            part.hashes = (0..part.indexes.len()).map(hash).collect();
+        }
+        let record = |(place, hash): (usize, &u64)| Record {
+            hash: *hash,
+            bytes: body.record_data_bytes(index(place)),
+            movable: body.has_random_key(index(place)),
+        };
+        part.hashes.iter().enumerate().map(record).collect()
+    }
+
+    /// Whether the service knows partition keys.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.body.is_keyed()
     }
 
     /// The call is about to be made.
     pub fn on_attempt(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
-    }
-
-    /// The random key with which a record of the call was sent, by its place in it; `None` if its
-    /// key is none, or if it was sent with another one than the first.
-    #[must_use]
-    pub fn random_key(&self, place: usize) -> Option<&[u8]> {
-        match self.parts.last()?.indexes {
-            Indexes::All(_) => self.body.random_key(place),
-            Indexes::Some(_) => None,
-        }
-    }
-
-    /// Whether keys only spread the records over the shards.
-    #[must_use]
-    pub fn has_random_keys(&self) -> bool {
-        self.body.random_key(0).is_some()
     }
 
     /// The service answered for each record. One with a random key that was throttled gets another
@@ -288,17 +341,20 @@ impl Delivery {
                 .filter_map(|entry| part.indexes.get(entry.index))
                 .collect();
             self.throttled |= !throttled.is_empty();
+            let is_throttled = |index: &usize| throttled.binary_search(index).is_ok();
+            let moves = |index: &usize| is_throttled(index) && self.body.has_random_key(*index);
             // The same records failing again, with the same keys, need no new copy of their bytes.
             let unchanged = failed.len() == part.indexes.len();
-            let same_keys = throttled.is_empty() || !self.has_random_keys();
-            self.parts.push(if unchanged && same_keys {
+            self.parts.push(if unchanged && !throttled.iter().any(moves) {
                 part
             } else {
-                let is_throttled = |index| throttled.binary_search(&index).is_ok();
-                let key = |index| is_throttled(index).then(&mut new_key);
-                let body = Some(piece(&self.body, self.body.subset_with(&failed, key)));
-                let new_keys = !same_keys;
-                Part { bytes: failed_bytes, indexes: Indexes::Some(failed), new_keys, body }
+                let places = answer.failed.iter().map(|entry| entry.index);
+                let kept = |place: usize| part.keys.get(place).copied().flatten();
+                let keys = places.zip(&failed);
+                let keys = keys
+                    .map(|(place, index)| if moves(index) { Some(new_key()) } else { kept(place) });
+                let keys = keys.collect();
+                self.part_with(failed, keys)
             });
         }
         progress
@@ -338,7 +394,7 @@ impl Delivery {
         let Some(json) = self.body.in_json() else { return };
         self.body = json;
         for part in &mut self.parts {
-            (part.new_keys, part.body) = (false, None);
+            part.body = None;
         }
     }
 
@@ -438,8 +494,15 @@ impl Delivery {
     }
 
     fn part(&self, indexes: Vec<usize>) -> Part {
+        self.part_with(indexes, Vec::new())
+    }
+
+    fn part_with(&self, indexes: Vec<usize>, mut keys: Vec<Option<RandomKey>>) -> Part {
+        if keys.iter().all(Option::is_none) {
+            keys.clear();
+        }
         let bytes = indexes.iter().map(|index| self.body.record_data_bytes(*index)).sum();
-        Part { indexes: Indexes::Some(indexes), bytes, new_keys: false, body: None }
+        Part { indexes: Indexes::Some(indexes), bytes, keys, hashes: Vec::new(), body: None }
     }
 }
 
@@ -449,8 +512,17 @@ fn whole(body: &mut Body) -> Payload {
     Payload { bytes: body.finish(), encoding, sha256: body.sha256().cloned() }
 }
 
-/// A part of a body.
-fn piece(body: &Body, bytes: Bytes) -> Payload {
+/// A part of a body, with the keys that are new.
+fn copy(body: &Body, part: &Part) -> Payload {
+    let all: Vec<usize>;
+    let indexes = match &part.indexes {
+        Indexes::Some(indexes) => indexes.as_slice(),
+        Indexes::All(count) => {
+            all = (0..*count).collect();
+            &all
+        }
+    };
+    let bytes = body.subset_with(indexes, |place| part.keys.get(place).copied().flatten());
     Payload { encoding: body.encoding(), ..bytes.into() }
 }
 

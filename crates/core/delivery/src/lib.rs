@@ -2,8 +2,8 @@
 //!
 //! `body` encodes records straight into the bytes that go on the wire and `pack` goes from bytes
 //! of files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
-//! decides what of a batch is sent next, `gate` whether the destination is parked, `pace` how fast,
-//! `shards` which of them have room, `classify` what an error means, `retry` how long to wait,
+//! decides what of a batch is sent next, `gate` whether the destination is parked, `rate` when, by the
+//! `pace` of the destination and of each of its `shards` (over `bucket`), `classify` what an error means, `retry` how long to wait,
 //! `window` how many batches at a time, `answer` what became of each record, `error_answer` what
 //! a refusal says, and `ledger` how far each file is acknowledged. `call` has the ways in which a
 //! call ends. Nothing here knows time, files or the network.
@@ -11,6 +11,7 @@
 pub mod aggregate;
 pub mod answer;
 pub mod body;
+mod bucket;
 pub mod call;
 mod cbor;
 pub mod classify;
@@ -26,8 +27,9 @@ mod once;
 mod options;
 pub mod pace;
 pub mod pack;
+pub mod rate;
 pub mod retry;
-pub mod shards;
+mod shards;
 mod sink;
 pub mod window;
 

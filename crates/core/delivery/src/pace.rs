@@ -1,4 +1,5 @@
-//! How fast a flow sends, learned from what its destination takes. Pure; time is an argument.
+//! How fast a flow sends to a shard, or to a destination that names none, learned from what it takes.
+//! Pure; time is an argument.
 //!
 //! As long as nothing is throttled there is no limit. From the first throttled record on requests
 //! are spaced so that what is sent is what was taken, and a little more: each look lowers the rate
@@ -6,6 +7,9 @@
 //! that got more shards is soon used, and are small again after each refusal. So a destination that
 //! takes a steady amount gets hardly more than that, and all of it. What is refused however little
 //! is sent, `baseline` finds out, and that does not count.
+//!
+//! After an outage it begins with what was usual before it: whoever else waited for its end does so,
+//! too. A limit that held nothing up for a while is forgotten.
 //!
 //! The amount is that of a Kinesis shard's second: 1,000 records or 1 MiB, whichever is more of it.
 //! For Firehose, whose limits are others, the measure is the same; only its steadiness matters.
@@ -15,6 +19,7 @@ mod baseline;
 use std::time::{Duration, Instant};
 
 use self::baseline::Baseline;
+use crate::bucket::Bucket;
 
 /// A shard's second in records.
 const SHARD_RECORDS: f64 = 1_000.0;
@@ -29,15 +34,19 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOK_PART: f64 = 0.75;
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// ... and until so much was, in shard seconds: of 25 records chance says less.
+const LOOK_SENT_MIN: f64 = 0.025;
+
 /// The first rate is what was taken in this long: less says too little about a destination that
 /// lends a second's worth.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
-/// The lowest rate, in shard seconds a second: a hundred records.
-const RATE_MIN: f64 = 0.1;
+/// The lowest rate, in shard seconds a second: five records. Ten thousand agents that are all refused
+/// must not be too many.
+const RATE_MIN: f64 = 0.005;
 
 /// Less than this may be refused without consequence; it takes some to know where the limit is.
-const REFUSED_HIGH: f64 = 0.05;
+const REFUSED_HIGH: f64 = 0.04;
 
 /// Standard deviations that are chance.
 const CHANCE: f64 = 2.0;
@@ -46,8 +55,8 @@ const CHANCE: f64 = 2.0;
 const REFUSED_LOW: f64 = 0.01;
 
 /// The first step up, and the greatest, as parts of the rate; and how much steps grow.
-const STEP_MIN: f64 = 0.05;
-const STEP_MAX: f64 = 0.25;
+const STEP_MIN: f64 = 0.04;
+const STEP_MAX: f64 = 0.2;
 const STEP_GROWTH: f64 = 1.3;
 
 /// The step up to this part of a limit that was met before.
@@ -57,26 +66,33 @@ const BACK_TO: f64 = 0.8;
 /// The greatest step down: a destination that takes nothing for a while says little of its limit.
 const KEPT_MIN: f64 = 0.5;
 
-/// A request is of this much time's worth at most.
-const PIECE: Duration = Duration::from_millis(500);
+/// A request may be of ten records, or ten KiB, however low the rate is.
+const PIECE_MIN: f64 = 0.01;
 
-/// Requests that were not made when they could have been may be made later, up to this much time's
-/// worth.
-const CREDIT: Duration = Duration::from_millis(250);
+/// When an outage is over nobody goes faster for so long: others come back as late.
+const HELD: Duration = Duration::from_secs(10);
 
-/// No clock that is waited for is finer.
-const CLOCK_STEP: Duration = Duration::from_millis(1);
+/// What the newest look counts in what is usual.
+const USUAL_WEIGHT: f64 = 0.05;
+
+/// A limit that held nothing up, and was not met, for this long is none any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
 /// The rate of one flow.
 #[derive(Debug)]
 pub struct Pace {
-    /// Shard seconds a second; `None` while there is no limit.
-    rate: Option<f64>,
-    /// What may be sent now, in shard seconds. A request may be made as long as it is not below
-    /// zero, where its cost may take it.
-    credit: f64,
-    /// When the credit was brought up to date.
-    credit_at: Instant,
+    /// A request is of this much time's worth at most.
+    piece: Duration,
+    /// In shard seconds; `None` while there is no limit.
+    bucket: Option<Bucket>,
+    /// When the limit held something up, or was met.
+    limited_at: Instant,
+    /// What was taken in a second, on average, in shard seconds.
+    usual: f64,
+    /// It goes on as usual after an outage.
+    is_braked: bool,
+    /// Before, the rate is not raised.
+    held_until: Instant,
     /// Nothing is sent before.
     paused_until: Instant,
     step: f64,
@@ -86,7 +102,7 @@ pub struct Pace {
     /// The part that was refused when the rate was raised last.
     raised_at: f64,
     /// Requests that were made before say nothing about the rate.
-    changed_at: Instant,
+    changed_at: Option<Instant>,
     look: Look,
     /// What was taken in the look before, and how long that was.
     before: (f64, Duration),
@@ -139,17 +155,20 @@ pub fn part(of: usize, records: usize) -> f64 {
 impl Pace {
     /// No limit.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(piece: Duration, now: Instant) -> Self {
         Self {
-            rate: None,
-            credit: 0.0,
-            credit_at: now,
+            piece,
+            bucket: None,
+            limited_at: now,
+            usual: 0.0,
+            is_braked: false,
+            held_until: now,
             paused_until: now,
             step: STEP_MIN,
             met: f64::INFINITY,
             baseline: Baseline::default(),
             raised_at: 0.0,
-            changed_at: now,
+            changed_at: None,
             look: Look::new(now),
             before: (0.0, Duration::ZERO),
         }
@@ -158,33 +177,67 @@ impl Pace {
     /// Whether requests may be made as they come.
     #[must_use]
     pub fn is_free(&self, now: Instant) -> bool {
-        self.rate.is_none() && self.paused_until <= now
+        self.bucket.is_none() && self.paused_until <= now
     }
 
     /// When the next request may be made. Ask again if an answer comes meanwhile.
     pub fn ready_at(&mut self, now: Instant) -> Instant {
-        let Some(rate) = self.rate else { return self.paused_until.max(now) };
-        self.refill(rate, now);
-        let debt = Duration::try_from_secs_f64(-self.credit / rate).unwrap_or_default();
-        // Rounded up, or it would be asked for again and again in the same instant.
-        let debt = if self.credit < 0.0 { debt + CLOCK_STEP } else { debt };
-        let at = self.paused_until.max(now + debt);
-        self.look.waited |= at > now;
+        let ready = self.bucket.as_mut().map_or(now, |bucket| bucket.ready_at(now));
+        let at = self.paused_until.max(ready);
+        if at > now {
+            self.look.waited = true;
+            self.limited_at = now;
+        }
         at
+    }
+
+    /// Whether something may be sent now.
+    #[must_use]
+    pub(crate) fn has_room(&self, now: Instant) -> bool {
+        self.paused_until <= now && self.bucket.is_none_or(|mut bucket| bucket.ready_at(now) <= now)
+    }
+
+    /// Whether the cost of a request may grow, from nothing or from what is chosen for it.
+    pub(crate) fn admits(&mut self, (before, after): (f64, f64), now: Instant) -> bool {
+        let fits = before <= 0.0 || after <= self.cost_max();
+        if !fits {
+            self.look.waited = true;
+            self.limited_at = now;
+        }
+        fits && self.ready_at(now) <= now
     }
 
     /// The greatest cost that a request may have.
     #[must_use]
     pub fn cost_max(&self) -> f64 {
-        self.rate.map_or(f64::INFINITY, |rate| rate * PIECE.as_secs_f64())
+        self.bucket.as_ref().map_or(f64::INFINITY, Bucket::piece)
     }
 
     /// A request is made that costs this much.
     pub fn on_request(&mut self, cost: f64, now: Instant) {
-        if let Some(rate) = self.rate {
-            self.refill(rate, now);
-            self.credit -= cost;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(cost, now);
         }
+    }
+
+    /// What was taken lately, in shard seconds a second.
+    #[must_use]
+    pub fn lately(&self, now: Instant) -> f64 {
+        let (taken, time) = self.before;
+        let time = time + now.saturating_duration_since(self.look.since);
+        (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64()
+    }
+
+    /// Nothing got through for a while: it goes on with what was usual.
+    pub fn brake(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.is_braked, true) {
+            return;
+        }
+        let usual = self.usual.max(RATE_MIN);
+        let rate = self.bucket.as_ref().map_or(usual, |bucket| bucket.rate().min(usual));
+        self.change(rate, now);
+        (self.step, self.met, self.changed_at) = (STEP_MIN, f64::INFINITY, Some(now));
+        self.look = Look::new(now);
     }
 
     /// Nothing is sent until then: the service wants to be left alone.
@@ -195,44 +248,46 @@ impl Pace {
     /// Whether a request that was made then was made at the rate of now.
     #[must_use]
     pub fn is_current(&self, made_at: Instant) -> bool {
-        made_at >= self.changed_at
+        self.changed_at.is_none_or(|changed| made_at >= changed)
     }
 
     /// Learns from a request that was made at `made_at`, of which this much was refused for being
-    /// too much. `crowded` is the part that is refused wherever it is sent, if that is known.
-    /// Returns whether it drew a conclusion, and looks anew.
+    /// too much. `lately` is what was taken in a second if that was seen elsewhere; 0 if not.
     pub fn on_answer(
         &mut self,
         made_at: Instant,
         (sent, refused): (f64, f64),
-        crowded: Option<f64>,
+        lately: f64,
         now: Instant,
-    ) -> bool {
+    ) {
         if !self.is_current(made_at) {
-            return false;
+            return;
+        }
+        if std::mem::take(&mut self.is_braked) {
+            self.held_until = now + HELD;
         }
         self.look.sent += sent;
         self.look.taken += sent - refused;
         let long = now.saturating_duration_since(self.look.since);
         let part = 1.0 - self.look.taken / self.look.sent.max(f64::MIN_POSITIVE);
-        let part = crowded.unwrap_or(part).min(part).clamp(0.0, 1.0);
-        let Some(rate) = self.rate else {
-            let over = long >= LOOK;
+        let part = part.clamp(0.0, 1.0);
+        let Some(rate) = self.bucket.as_ref().map(Bucket::rate) else {
             if part > 0.0 {
-                self.begin(now);
-                return true;
-            }
-            if over {
+                self.begin(lately, now);
+            } else if long >= LOOK {
                 self.look_anew(now, long);
             }
-            return over;
+            return;
         };
-        if !self.has_seen_enough(rate, long) {
-            return false;
+        if refused > 0.0 {
+            self.limited_at = now;
         }
-        self.conclude(rate, part, long, now);
-        self.look_anew(now, long);
-        true
+        if now.saturating_duration_since(self.limited_at) >= FORGOTTEN_AFTER {
+            self.bucket = None;
+        } else if self.has_seen_enough(rate, long) {
+            self.conclude(rate, part, long, now);
+            self.look_anew(now, long);
+        }
     }
 
     /// Changes the rate, if `part` of what was sent in a look was refused.
@@ -246,14 +301,14 @@ impl Pace {
             let sent = self.look.sent / long.as_secs_f64();
             let used = if self.look.waited { rate } else { rate.min(sent) };
             self.lower(used, more, part, now);
-        } else if self.look.waited {
+        } else if self.look.waited && self.held_until <= now {
             self.raise(rate, part, chance, now);
         }
     }
 
     fn lower(&mut self, rate: f64, more: f64, part: f64, now: Instant) {
-        self.changed_at = now;
-        if let Some(before) = self.baseline.take_over(rate) {
+        self.changed_at = Some(now);
+        if let Some(before) = self.baseline.take_over(rate, self.usual) {
             self.met = f64::INFINITY;
             self.change(before, now);
             return;
@@ -283,35 +338,34 @@ impl Pace {
 
     /// A few records that are sent again say little.
     fn has_seen_enough(&self, rate: f64, long: Duration) -> bool {
-        let much = self.look.sent >= rate * LOOK.as_secs_f64() * LOOK_PART;
+        let enough = (rate * LOOK.as_secs_f64() * LOOK_PART).max(LOOK_SENT_MIN);
+        let much = self.look.sent >= enough;
         long >= LOOK && (much || long >= LOOK_MAX)
     }
 
     /// The first limit: what was taken lately.
-    fn begin(&mut self, now: Instant) {
-        let (taken, time) = self.before;
-        let time = time + now.saturating_duration_since(self.look.since);
-        let lately = (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64();
-        let rate = lately.max(RATE_MIN);
-        self.change(rate, now);
-        (self.met, self.credit) = (rate, -rate * PIECE.as_secs_f64());
-        self.changed_at = now;
-        self.look_anew(now, time);
+    fn begin(&mut self, lately: f64, now: Instant) {
+        let long = now.saturating_duration_since(self.look.since);
+        let seen = if lately > 0.0 { lately } else { self.lately(now) };
+        let rate = seen.max(RATE_MIN);
+        self.bucket = Some(Bucket::new(rate, (self.piece, PIECE_MIN), now).in_debt());
+        self.met = rate;
+        (self.changed_at, self.limited_at) = (Some(now), now);
+        self.look_anew(now, long);
     }
 
     fn change(&mut self, rate: f64, now: Instant) {
-        // Without a limit before there is no credit either.
-        self.refill(self.rate.unwrap_or_default(), now);
-        self.rate = Some(rate);
-    }
-
-    fn refill(&mut self, rate: f64, now: Instant) {
-        let time = now.saturating_duration_since(self.credit_at).as_secs_f64();
-        self.credit = (self.credit + rate * time).min(rate * CREDIT.as_secs_f64());
-        self.credit_at = now;
+        match &mut self.bucket {
+            Some(bucket) => bucket.change(rate, now),
+            // Without a limit before there is no credit either.
+            None => self.bucket = Some(Bucket::new(rate, (self.piece, PIECE_MIN), now)),
+        }
+        self.limited_at = now;
     }
 
     fn look_anew(&mut self, now: Instant, long: Duration) {
+        let second = long.max(LOOK).as_secs_f64();
+        self.usual += (self.look.taken / second - self.usual) * USUAL_WEIGHT;
         // Of a long time without requests nothing can be learned.
         self.before = (self.look.taken, long.min(FIRST_LOOK));
         self.look = Look::new(now);
@@ -331,31 +385,61 @@ mod tests {
     #[test]
     fn nothing_is_held_up_until_something_is_refused() {
         let start = some_time();
-        let mut pace = Pace::new(start);
+        let mut pace = Pace::new(Duration::from_millis(500), start);
         for millis in 0..5_000 {
             let now = later(start, millis);
             assert!(pace.is_free(now));
             assert_eq!((pace.ready_at(now), pace.cost_max()), (now, f64::INFINITY));
             pace.on_request(0.5, now);
-            pace.on_answer(now, (0.5, 0.0), None, now);
+            pace.on_answer(now, (0.5, 0.0), 0.0, now);
         }
         let now = later(start, 5_000);
-        pace.on_answer(now, (0.5, 0.1), None, now);
+        pace.on_answer(now, (0.5, 0.1), 0.0, now);
         assert!(!pace.is_free(now) && pace.ready_at(now) > now);
     }
 
     #[test]
-    fn what_other_places_have_room_for_is_no_reason_to_wait() {
+    fn after_an_outage_it_goes_on_as_usual_and_then_grows() {
         let start = some_time();
-        let mut pace = Pace::new(start);
-        pace.on_answer(start, (0.5, 0.2), Some(0.0), start);
-        assert!(pace.is_free(start));
+        let mut pace = Pace::new(Duration::from_millis(500), start);
+        for second in 0..60 {
+            pace.on_answer(
+                later(start, second * 1_000),
+                (0.01, 0.0),
+                0.0,
+                later(start, second * 1_000),
+            );
+        }
+        let mut now = later(start, 600_000);
+        pace.brake(now);
+        pace.brake(now);
+        assert!((0.002..0.02).contains(&pace.cost_max()), "{}", pace.cost_max());
+        for _ in 0..80 {
+            now = pace.ready_at(now);
+            let cost = pace.cost_max();
+            pace.on_request(cost, now);
+            pace.on_answer(now, (cost, 0.0), 0.0, later(now, 12));
+        }
+        assert!(pace.cost_max() > 1.0, "{}", pace.cost_max());
+    }
+
+    #[test]
+    fn a_limit_that_nothing_meets_is_forgotten() {
+        let start = some_time();
+        let mut pace = Pace::new(Duration::from_millis(500), start);
+        pace.on_answer(start, (0.5, 0.1), 0.0, start);
+        for second in 1..70 {
+            let now = later(start, second * 1_000);
+            pace.on_request(0.001, now);
+            pace.on_answer(now, (0.001, 0.0), 0.0, now);
+        }
+        assert!(pace.is_free(later(start, 70_000)));
     }
 
     #[test]
     fn a_pause_holds_everything_up_and_ends() {
         let start = some_time();
-        let mut pace = Pace::new(start);
+        let mut pace = Pace::new(Duration::from_millis(500), start);
         pace.pause(later(start, 7_000));
         pace.pause(later(start, 3_000));
         assert!(!pace.is_free(start));
@@ -377,24 +461,23 @@ mod tests {
         /// above nothing.
         #[test]
         fn it_never_stops(
-            answers in prop::collection::vec((0_u64..3_000, 0_usize..=500, any::<bool>()), 1..200),
+            answers in prop::collection::vec((0_u64..3_000, 0_usize..=500), 1..200),
         ) {
             let start = some_time();
-            let mut pace = Pace::new(start);
+            let mut pace = Pace::new(Duration::from_millis(500), start);
             let mut now = start;
-            for (millis, refused, elsewhere) in answers {
+            for (millis, refused) in answers {
                 now = later(now, millis);
                 let ready = pace.ready_at(now);
                 prop_assert!(ready >= now && ready <= later(now, 60_000));
                 now = ready;
                 prop_assert_eq!(pace.ready_at(now), now);
                 let cost = 0.5_f64.min(pace.cost_max());
-                prop_assert!(cost >= RATE_MIN * PIECE.as_secs_f64());
+                prop_assert!(cost >= RATE_MIN / 2.0);
                 pace.on_request(cost, now);
                 let made_at = now;
                 now = later(now, 12);
-                let crowded = elsewhere.then_some(0.0);
-                pace.on_answer(made_at, (cost, cost * part(refused, 500)), crowded, now);
+                pace.on_answer(made_at, (cost, cost * part(refused, 500)), 0.0, now);
             }
         }
     }

@@ -1,10 +1,16 @@
 //! The shapes of `PutRecords` and `PutRecordBatch` in awsJson1.1, with the data in base64.
 
+use std::borrow::Cow;
+
 use base64_simd::STANDARD;
 
 /// Bytes of one record's JSON that are neither data nor key:
 /// `,{"Data":"","PartitionKey":""}`.
 const RECORD_FRAME_BYTES: usize = 30;
+
+/// What stands before a record's data, and before its key.
+const DATA: &[u8] = b"{\"Data\":\"";
+const PARTITION_KEY: &[u8] = b"\",\"PartitionKey\":\"";
 
 /// What stands behind a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = b"\"}";
@@ -30,13 +36,25 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: Option<&str>) 
     // The encoder below reserves exactly what it needs, which would copy the body for each record;
     // this reservation grows by doubling.
     buffer.reserve(RECORD_FRAME_BYTES + STANDARD.encoded_length(data.len()) + 6 * key_bytes);
-    buffer.extend_from_slice(b"{\"Data\":\"");
+    buffer.extend_from_slice(DATA);
     STANDARD.encode_append(data, buffer);
     if let Some(key) = key {
-        buffer.extend_from_slice(b"\",\"PartitionKey\":\"");
+        buffer.extend_from_slice(PARTITION_KEY);
         append_escaped(buffer, key);
     }
     buffer.extend_from_slice(RECORD_SUFFIX);
+}
+
+/// The key of a record that was written here, with so many bytes of data.
+pub(super) fn key(record: &[u8], data_len: usize) -> Cow<'_, str> {
+    let start = DATA.len() + STANDARD.encoded_length(data_len) + PARTITION_KEY.len();
+    let end = record.len().saturating_sub(RECORD_SUFFIX.len());
+    let key = record.get(start..end).and_then(|key| std::str::from_utf8(key).ok());
+    let key = key.unwrap_or_default();
+    if key.contains('\\') {
+        return serde_json::from_str(&format!("\"{key}\"")).unwrap_or_default();
+    }
+    Cow::Borrowed(key)
 }
 
 /// Appends `text` as the inside of a JSON string (RFC 8259, section 7).

@@ -157,7 +157,7 @@ fn a_request_is_sent_in_pieces_if_it_has_to_be() {
     let (mut delivery, mut gate) = (batch(10), Gate::default());
     let mut sent = Vec::new();
     loop {
-        delivery.limit(4, no_key);
+        delivery.limit(4);
         let request = delivery.request().expect("something to send");
         sent.push(numbers(&request));
         delivery.on_attempt();

@@ -5,14 +5,18 @@
 //! If as much is refused after the rate was lowered, again and again, the limit is not ours.
 
 /// If the rate fell to this part of what it was, and so much or less is refused on average, it is
-/// not the rate that matters. The first is sure enough for a part that a rate can be told from.
-const FALLEN: [(f64, f64); 2] = [(0.45, 0.6), (0.05, 0.97)];
+/// not the rate that matters.
+const FALLEN: (f64, f64) = (0.45, 0.25);
+
+/// The same, where more is refused. Many that are refused a lot are too many together, so such a flow
+/// goes on with what it usually sends, and not with what it once sent.
+const FALLEN_FAR: (f64, f64) = (0.05, 0.97);
 
 /// The same if so often more than this of what was refused was refused again after the rate was
 /// lowered, less the times when it was not, and so much or less is refused on average.
 const AGAIN: f64 = 0.5;
 const AGAIN_MAX: u32 = 4;
-const AGAIN_MEAN_MAX: f64 = 0.6;
+const AGAIN_MEAN_MAX: f64 = 0.25;
 
 /// Less than this is as good as nothing, ...
 const NOTHING: f64 = 0.01;
@@ -66,14 +70,17 @@ impl Baseline {
     }
 
     /// If it was in vain that the rate was lowered as far as this: takes what is refused for the
-    /// baseline, and says what the rate was before.
-    pub(super) fn take_over(&mut self, rate: f64) -> Option<f64> {
-        let has_fallen = FALLEN.iter().any(|(to, mean)| rate < self.high * to && self.mean < *mean);
-        let in_vain = has_fallen || (self.again >= AGAIN_MAX && self.mean < AGAIN_MEAN_MAX);
-        in_vain.then(|| {
-            (self.part, self.mean, self.again) = (self.mean, 0.0, 0);
-            self.high
-        })
+    /// baseline, and says what the rate was before, or what is usual.
+    pub(super) fn take_over(&mut self, rate: f64, usual: f64) -> Option<f64> {
+        let has_fallen = |(to, mean): (f64, f64)| rate < self.high * to && self.mean < mean;
+        let again = self.again >= AGAIN_MAX && self.mean < AGAIN_MEAN_MAX;
+        let before = match has_fallen(FALLEN) || again {
+            true => self.high,
+            false if has_fallen(FALLEN_FAR) => self.high.min(usual.max(rate)),
+            false => return None,
+        };
+        (self.part, self.mean, self.again) = (self.mean, 0.0, 0);
+        Some(before)
     }
 }
 
@@ -88,7 +95,7 @@ mod tests {
             if baseline.on_look(0.2, rate, 300.0) < 0.05 {
                 break;
             }
-            if let Some(before) = baseline.take_over(rate) {
+            if let Some(before) = baseline.take_over(rate, 0.0) {
                 rate = before;
             } else {
                 rate *= 0.8;
@@ -108,7 +115,7 @@ mod tests {
             let more = baseline.on_look(refused, rate, 300.0);
             assert!((more - refused).abs() < 1e-9);
             if more > 0.05 {
-                assert_eq!(baseline.take_over(rate), None);
+                assert_eq!(baseline.take_over(rate, 0.0), None);
                 rate *= 1.0 - more;
                 baseline.on_lowered(refused);
             } else {
@@ -122,7 +129,7 @@ mod tests {
         let (mut baseline, mut rate) = (Baseline::default(), 8.0);
         for _ in 0..100 {
             baseline.on_look(1.0, rate, 300.0);
-            assert_eq!(baseline.take_over(rate), None);
+            assert_eq!(baseline.take_over(rate, 0.0), None);
             baseline.on_lowered(1.0);
             rate = (rate / 2.0_f64).max(0.1);
         }
