@@ -85,6 +85,7 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
         "Trouble in 1 of 2 flows",
         "<title>(1) kinetail</title>",
         "ResourceNotFoundException",
+        " not found., since 20",
         "Fix: ",
         "class=\"pill bad\">parked",
         "class=\"pill ok\">ok",

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{can, package, run};
+use super::{can, package, root, run};
 use crate::support::agent::{Agent, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
 use crate::support::wait::wait_until;
@@ -102,6 +102,50 @@ fn image_ships_a_file_as_process_1_and_stops_on_its_signal() {
     run(Command::new("kill").args(["-TERM", pid.trim()]));
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn buildah_runs_the_image_and_takes_what_it_says_of_itself() {
+    if !can(&["buildah"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let image = package("image", "0.9.0", dir.path());
+    let buildah = |arguments: &[&str]| {
+        let mut command = Command::new("buildah");
+        // Nothing of it stays on this machine.
+        command.arg("--root").arg(dir.path().join("storage"));
+        command.arg("--runroot").arg(dir.path().join("run")).args(["--storage-driver", "vfs"]);
+        let output = command.args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let name = buildah(&["from", &format!("oci-archive:{}", image.display())]);
+    let container = name.trim();
+    let said =
+        buildah(&["run", "--isolation", "chroot", container, "/usr/bin/kinetail", "--version"]);
+    assert!(said.starts_with("kinetail "), "{said}");
+    let inspected = json(buildah(&["inspect", container]).as_bytes());
+    let config = &inspected["OCIv1"]["config"];
+    assert_eq!(config["User"], "65532:65532");
+    assert_eq!(config["StopSignal"], "SIGTERM");
+    assert_eq!(config["Entrypoint"][0], "/usr/bin/kinetail");
+    buildah(&["rm", container]);
+}
+
+#[test]
+fn what_docker_gets_is_enough_to_build() {
+    let dir = tempfile::tempdir().unwrap();
+    let admitted = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    for name in admitted.lines().filter_map(|line| line.strip_prefix('!')) {
+        let to = dir.path().join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        run(Command::new("cp").arg("-r").arg(root().join(name)).arg(to));
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["metadata", "--offline", "--locked", "--no-deps", "--format-version", "1"]);
+    run(command.current_dir(dir.path()));
 }
 
 #[test]

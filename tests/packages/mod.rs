@@ -5,9 +5,10 @@
 //! or fails if `KINETAIL_REQUIRE_PACKAGES=1`. The tree is made once, below `target/`.
 
 mod deb;
+mod elsewhere;
 mod image;
 mod machine;
-
+mod manifests;
 mod rpm;
 mod scripts;
 mod unit;

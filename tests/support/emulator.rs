@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
+use super::python;
 use super::wait::wait_until;
 
 /// Without cbor2 ministack answers `PutMetricData` with 200 and stores nothing.
@@ -43,7 +44,7 @@ impl Emulator {
     /// # Panics
     /// If it must have one, or if it does not start.
     pub fn start() -> Option<Self> {
-        let program = match prepare() {
+        let program = match python::environment("emulator", &PACKAGES, "ministack") {
             Ok(program) => program,
             Err(why) => {
                 assert!(
@@ -177,39 +178,4 @@ impl Drop for Emulator {
 /// A port that nobody listens on a moment ago.
 fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
-}
-
-/// Makes the virtual environment if it is not there yet, and gives the program in it.
-fn prepare() -> Result<PathBuf, String> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let venv = target.join("emulator");
-    let lock = File::create(target.join("emulator.lock")).unwrap();
-    lock.lock().unwrap();
-    let program = venv.join("bin").join("ministack");
-    // Written last: an environment without it is not complete.
-    let ready = venv.join("kinetail-ready");
-    let wanted = PACKAGES.join("\n");
-    if fs::read_to_string(&ready).is_ok_and(|found| found == wanted) {
-        return Ok(program);
-    }
-    if venv.is_dir() {
-        fs::remove_dir_all(&venv).unwrap();
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(Command::new(venv.join("bin").join("python")).args(quiet).args(PACKAGES))?;
-    fs::write(&ready, wanted).unwrap();
-    Ok(program)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!("{} ended with {}: {said}", command.get_program().display(), output.status))
 }

@@ -8,6 +8,7 @@ pub mod ground;
 pub mod heard;
 pub mod load;
 pub mod oracle;
+pub mod python;
 pub mod readers;
 pub mod scene;
 pub mod shipment;

@@ -180,7 +180,12 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, flow: Option<&Flow>) {
     files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes));
     for file in files {
         let lag = bytes(file.lag_bytes);
-        lines.push(Line::raw(format!("{lag:>9} behind  {:<10} {}", file.state, file.path)));
+        let half = file
+            .half_line_since
+            .as_ref()
+            .map_or_else(String::new, |since| format!("; since {since} its last line has no end"));
+        let (state, path) = (&file.state, &file.path);
+        lines.push(Line::raw(format!("{lag:>9} behind  {state:<10} {path}{half}")));
     }
     let title = format!(" {} ", text::cut(&flow.id, usize::from(area.width.saturating_sub(4))));
     let block = Block::new().borders(Borders::TOP).title(title);
