@@ -38,7 +38,7 @@ fn built(ending: &str) -> Option<PathBuf> {
 /// Unpacks a package of any kind, and gives the binary in it.
 fn binary(package: &Path, dir: &Path) -> PathBuf {
     let name = package.file_name().unwrap().to_str().unwrap();
-    if name.ends_with(".deb") {
+    if package.extension() == Some("deb".as_ref()) {
         run(Command::new("dpkg-deb").arg("-x").arg(package).arg(dir));
         return dir.join("usr/bin/kinetail");
     }
@@ -98,6 +98,7 @@ fn ships(mut command: Command, root: &Path, seen: &str) {
          {seen}/kinetail-test/*.log\n    kinesisStream: s\n    initialPosition: START_OF_FILE\n"
     );
     fs::write(root.join("kinetail-test/kinetail.yaml"), text).unwrap();
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.arg("run").arg("--config").arg(format!("{seen}/kinetail-test/kinetail.yaml"));
     let agent = Agent::spawn(command);
     let stream = kinesis("s");
@@ -119,7 +120,7 @@ fn package_of_this_processor_ships_a_file_with_an_old_c_library() {
     }
     fs::copy(&binary, root.join("kinetail")).unwrap();
     let mut command = Command::new("chroot");
-    command.arg(&root).arg("/kinetail").env_clear();
+    command.arg(&root).arg("/kinetail");
     ships(command, &root, "");
 }
 
@@ -133,9 +134,13 @@ fn package_for_arm_ships_a_file_under_emulation() {
     if !can(&[EMULATOR]) || !tree("bullseye", "arm64", "libc6,libgcc-s1", &root) {
         return;
     }
-    let mut command = Command::new(EMULATOR);
-    command.arg("-L").arg(&root).arg(&binary).env_clear();
-    ships(command, dir.path(), dir.path().to_str().unwrap());
+    // With its option -L the emulator would look for every absolute path in the tree first.
+    let emulator = run(Command::new("which").arg(EMULATOR));
+    fs::copy(emulator.trim(), root.join(EMULATOR)).unwrap();
+    fs::copy(&binary, root.join("kinetail")).unwrap();
+    let mut command = Command::new("chroot");
+    command.arg(&root).arg(format!("/{EMULATOR}")).arg("/kinetail");
+    ships(command, &root, "");
 }
 
 #[test]
@@ -153,7 +158,6 @@ fn images_for_both_processors_hold_static_binaries_that_ship_a_file() {
         if emulated {
             command.arg(&binary);
         }
-        command.env_clear();
         ships(command, dir.path(), dir.path().to_str().unwrap());
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{root, run, skip};
+use super::{root, skip};
 use crate::support::python;
 
 /// Kubernetes' schemas, and the model of the API of ECS.
