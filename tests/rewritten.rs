@@ -188,6 +188,50 @@ fn a_file_that_is_cut_or_whose_end_is_written_anew_while_stopped_is_not_sent_aga
     }
 }
 
+/// A program that writes the same lines first, each time that it starts.
+#[test]
+fn a_log_that_begins_anew_with_the_same_lines_is_read_from_its_start() {
+    let setting = |number| format!("setting.{number} = {}", number * 7919);
+    let banner = (0..60).map(setting).collect::<Vec<_>>().join("\n") + "\n";
+    for stopped in [false, true] {
+        for made in ["truncated", "deleted", "moved"] {
+            let mut world = World::new("app.log");
+            world.append("app.log", banner.as_bytes());
+            world.settle();
+            for number in 0..800 {
+                world.append("app.log", format!("first run, line {number}\n").as_bytes());
+                if number % 40 == 0 {
+                    world.run(Duration::from_millis(50));
+                }
+            }
+            world.settle();
+            if stopped {
+                world.stop();
+            }
+            let path = world.path("app.log");
+            match made {
+                "truncated" => drop(File::create(&path).unwrap()),
+                "deleted" => fs::remove_file(&path).unwrap(),
+                _ => fs::rename(&path, world.path("elsewhere")).unwrap(),
+            }
+            if stopped {
+                wait_for_the_clock();
+            }
+            world.append("app.log", banner.as_bytes());
+            world.append("app.log", b"second run\n");
+            if stopped {
+                world.start();
+            }
+            world.settle();
+            let banners =
+                world.stream.iter().filter(|line| line.starts_with(b"setting.59 ")).count();
+            let seconds =
+                world.stream.iter().filter(|line| line.starts_with(b"second run")).count();
+            assert_eq!((banners, seconds), (2, 1), "{made}, stopped {stopped}");
+        }
+    }
+}
+
 #[test]
 fn an_array_that_is_added_to_while_nobody_looks_is_not_sent_again_whole() {
     for killed in [false, true] {

@@ -1,5 +1,5 @@
-//! What became, while nobody looked, of a file in which a content lay: its end was cut off, an older
-//! copy of it was put back, or it was written over to destroy it.
+//! What became, while nobody looked, of a file in which a content lay: its end was cut off or
+//! written anew, an older copy of it was put back, or it was written over to destroy it.
 //!
 //! Part of [`Tailer`].
 
@@ -12,7 +12,7 @@ use super::file;
 use super::holes::Holes;
 use super::identity::{FileKey, Head, Position};
 use super::memory::Remembered;
-use super::rewritten::filled_up;
+use super::rewritten::{filled_up, is_no_mere_beginning};
 use super::tailer::{Now, Tailer, checkpoint};
 use super::trail;
 use kinetail_base::checkpoint::Change;
@@ -51,6 +51,7 @@ impl<D: Disk> Tailer<D> {
             let mut places = trail::before(content.trail.iter().copied(), end).into_iter().rev();
             let place = places.find(|at| {
                 at.offset <= size
+                    && is_no_mere_beginning(*at, end.offset)
                     && file::proves(&candidate.handle, *at, &content.holes).unwrap_or(false)
             })?;
             let tells = file::tells_apart(&candidate.handle, place).unwrap_or(false);

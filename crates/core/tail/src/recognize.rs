@@ -134,10 +134,11 @@ impl<D: Disk> Tailer<D> {
         if let Some((original, position)) = self.copied_early(&candidate.evidence()) {
             return self.begin_behind(candidate, &original, position, now);
         }
-        if let Some(key) = self.replaced_by(&candidate, live) {
+        let alike = live.agreeing(&candidate.head);
+        if let Some(key) = self.replaced_by(&candidate, &alike) {
             return self.take_place(candidate, key, now);
         }
-        if let Some((key, position)) = self.put_back(&candidate, live) {
+        if let Some((key, position)) = self.put_back(&candidate, &alike) {
             return self.begin_where_put_back(candidate, key, position, now);
         }
         let parent = self.equal_to(&candidate.evidence(), live);
@@ -311,9 +312,18 @@ impl<D: Disk> Tailer<D> {
         let alike = self.memory.beginning_alike(candidate.head).into_iter();
         alike.filter(|content| content.inode != candidate.inode).find_map(|content| {
             let position = proven_part(content, candidate.handle, candidate.size)?;
-            let accepted = self.may_be_copy(candidate, content);
+            let accepted = self.may_be_copy(candidate, content)
+                && (content.loss != Loss::Stopped || self.is_no_new_log(candidate, content));
             accepted.then(|| (Arc::clone(&content.path), position))
         })
+    }
+
+    /// Whether a file that begins like a content of an earlier run, and is shorter, is no log that
+    /// begins anew with the same lines: the original stays, or it was written before the stop.
+    fn is_no_new_log(&self, candidate: &Evidence<'_, D::File>, content: &Remembered) -> bool {
+        let known = self.options.earlier.map(|earlier| earlier.last_known_nanos);
+        known.is_some_and(|known| candidate.modified_nanos <= known)
+            || self.original_is_there(content)
     }
 
     /// Follows a new content from a position on; what lies before it was read elsewhere.

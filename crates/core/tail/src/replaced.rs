@@ -8,15 +8,12 @@ use super::disk::{Disk, DiskError, OpenFile};
 use super::event::EventKind;
 use super::file::{self, Tailed};
 use super::identity::{FileKey, Inode, Position};
-use super::memory::HeadIndex;
+use super::rewritten::BEGINNING_BYTES_MAX;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use kinetail_base::checkpoint::Change;
 
 /// Less than this in common proves nothing, in bytes.
 const COMMON_BYTES_MIN: u64 = 256;
-
-/// An older copy with so many bytes is no new log that begins alike, in bytes.
-const COPY_BYTES_MIN: u64 = 64 * 1024;
 
 /// Compared as a whole up to this size, in bytes; of larger files this much at both ends.
 const COMPARED_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -30,9 +27,9 @@ impl<D: Disk> Tailer<D> {
     pub(super) fn replaced_by(
         &self,
         candidate: &Candidate<D::File>,
-        live: &HeadIndex,
+        alike: &[FileKey],
     ) -> Option<FileKey> {
-        live.agreeing(&candidate.head).into_iter().find(|key| {
+        alike.iter().copied().find(|key| {
             let Some(old) = self.files.get(key) else { return false };
             let Some(handle) = &old.handle else { return false };
             let Ok(stat) = handle.stat() else { return false };
@@ -65,21 +62,21 @@ impl<D: Disk> Tailer<D> {
         self.insert(file);
     }
 
-    /// The followed file whose place an older copy of it took, which holds the beginning of what was
-    /// read and nothing else, and where its last line ends.
+    /// The followed file whose place an older copy of it took, which holds the beginning of what
+    /// was read and nothing else, and where its last line ends.
     pub(super) fn put_back(
         &self,
         candidate: &Candidate<D::File>,
-        live: &HeadIndex,
+        alike: &[FileKey],
     ) -> Option<(FileKey, Position)> {
         let size = candidate.stat.size;
-        live.agreeing(&candidate.head).into_iter().find_map(|key| {
+        alike.iter().copied().find_map(|key| {
             let old = self.files.get(&key)?;
             let handle = old.handle.as_ref()?;
             let stat = handle.stat().ok()?;
             let is_older = candidate.stat.modified_nanos < stat.modified_nanos;
             // A program that begins its log anew writes the same first lines.
-            let is_copy = size >= COPY_BYTES_MIN || (is_older && size >= COMMON_BYTES_MIN);
+            let is_copy = size >= BEGINNING_BYTES_MAX || (is_older && size >= COMMON_BYTES_MIN);
             let is_it = stat.links == 0
                 && old.path == candidate.path
                 && old.acked == old.position.offset
@@ -102,7 +99,8 @@ impl<D: Disk> Tailer<D> {
     ) {
         let read = self.files.get(&key).map_or(0, |old| old.position.offset);
         let detail = format!(
-            "an older copy took the place of a file: {read} bytes of it were read, and it has {};              continued at byte {}",
+            "an older copy took the place of a file: {read} bytes of it were read, and it has {}; \
+             continued at byte {}",
             candidate.stat.size, position.offset
         );
         let new_key = self.new_key();

@@ -29,6 +29,12 @@ const MARK_BYTES_MIN: u64 = 256;
 /// The beginnings of so many lines at the end are proven places, too.
 const LAST_LINES: usize = 3;
 
+/// No program begins its log with so many equal bytes each time.
+pub(super) const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
+
+/// Of a shorter one this share may be cut off: one in so many bytes.
+const CUT_SHARE: u64 = 8;
+
 /// See [`MARK_BYTES_MIN`].
 const MARK_BYTES_MAX: u64 = 128 * 1024;
 
@@ -123,7 +129,7 @@ impl<D: Disk> Tailer<D> {
         let mut places: Vec<Position> = file.trail.iter().chain(&file.marks).copied().collect();
         places.sort_by_key(|at| std::cmp::Reverse(at.offset));
         places.into_iter().find(|at| {
-            at.offset > 0
+            is_no_mere_beginning(*at, file.position.offset)
                 && at.offset <= stat.size
                 && file::proves(handle, *at, &file.holes).unwrap_or(false)
                 && file::tells_apart(handle, *at).unwrap_or(false)
@@ -227,6 +233,13 @@ impl<D: Disk> Tailer<D> {
             file.marks = marks;
         }
     }
+}
+
+/// Whether a place in a file of which so much was read tells that its end was cut off or written
+/// anew. A log that begins anew may begin with the same lines.
+pub(super) fn is_no_mere_beginning(place: Position, read: u64) -> bool {
+    place.offset > 0
+        && (place.offset >= BEGINNING_BYTES_MAX || place.offset >= read - read / CUT_SHARE)
 }
 
 /// How long a file of a length is when its last block is filled.
