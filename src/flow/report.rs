@@ -177,12 +177,14 @@ impl<D: Disk> Flow<D> {
         self.totals.records_delivered += outcome.records_delivered as u64;
         self.totals.bytes_delivered += outcome.bytes_delivered as u64;
         self.totals.retries += u64::from(outcome.attempts.saturating_sub(1));
-        self.totals.records_refused += outcome.rejected.len() as u64;
+        // An aggregate is several records.
+        let refused = outcome.rejected.iter().map(|record| record.records as u64).sum();
+        self.totals.records_refused += refused;
         self.totals.batches_done += 1;
         if outcome.rejected.is_empty() {
             return;
         }
-        self.metrics.records_skipped("refused_by_service", outcome.rejected.len() as u64);
+        self.metrics.records_skipped("refused_by_service", refused);
         let spans = self.ledger.spans_of(outcome.batch);
         let files: Vec<String> = spans
             .iter()
@@ -196,6 +198,7 @@ impl<D: Disk> Flow<D> {
                 flow = %self.config.id,
                 files = %files.join(", "),
                 record = record.index,
+                records = record.records,
                 code = %record.code,
                 "the service refuses a record for good and it is left out: {}",
                 record.message

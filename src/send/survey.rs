@@ -253,6 +253,7 @@ impl Asking {
         match list_shards(&self.client, &self.survey.stream).await {
             Ok(Some(map)) => {
                 self.listed.answered(LIST_EVERY);
+                self.listed.problem = None;
                 if facts.shards.as_deref() != Some(&map) {
                     tracing::info!(flow = %self.survey.flow, stream = %self.survey.stream,
                         shards = map.len(), "shard map updated");
@@ -260,7 +261,14 @@ impl Asking {
                 }
             }
             // As while it is resharded: the old map is better than none.
-            Ok(None) => self.listed.failed(),
+            Ok(None) => {
+                self.listed.failed();
+                if self.listed.is_news(Some("no map")) {
+                    tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
+                        "the shards that are listed leave gaps or overlap; going on with what was \
+                         known before, and asking again");
+                }
+            }
             Err(error) => {
                 self.listed.failed();
                 let code = error.code();

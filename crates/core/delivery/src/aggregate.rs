@@ -9,7 +9,7 @@
 //! * In the format of the Kinesis Producer Library, if the shards are known: those of one shard.
 //! * Else: those of one key. Where each record has its own key, none.
 
-mod kpl;
+pub(crate) mod kpl;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use self::kpl::Kpl;
 use crate::PartitionKey;
+use crate::body::RandomKey;
 use crate::hash::{ShardMap, hash_key};
 use crate::key::{Key, KeyMaker};
 use crate::sink::Sink;
@@ -281,11 +282,15 @@ impl Aggregator {
             Content::Kpl(kpl) => {
                 self.finished.clear();
                 kpl.finish(&mut self.finished);
-                sink.push(&self.finished, &Key::Text(&open.key));
+                match RandomKey::of_text(&open.key).filter(|_| own) {
+                    Some(key) => sink.push_aggregate(&self.finished, key),
+                    None => sink.push(&self.finished, &Key::Text(&open.key)),
+                }
             }
             Content::Lines { data, .. } if own => sink.push(data, &keys.make(data)),
             Content::Lines { data, .. } => sink.push(data, &Key::Text(&open.key)),
         }
+        sink.body.note_records(open.content.records());
         if open.content.held_bytes() <= SPARE_BYTES_MAX {
             open.content.clear();
             self.spare.push(open);

@@ -15,6 +15,8 @@ use bytes::Bytes;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
+use crate::aggregate::kpl;
+
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
 /// lines grows twice.
 const BUFFER_BYTES_INITIAL: usize = 64 * 1024;
@@ -134,8 +136,20 @@ struct Entry {
     len: u32,
     /// Without the partition key.
     data_len: u32,
-    /// The random key is the last but the record's suffix.
-    random_key: bool,
+    /// Records of files in it.
+    records: u32,
+    key: KeyKind,
+}
+
+/// What may become of a record's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    /// It stays.
+    Fixed,
+    /// It is random, and the last but the record's suffix.
+    Random,
+    /// The same, and it is in the data as well: an aggregate of the Kinesis Producer Library.
+    RandomOfAll,
 }
 
 impl Entry {
@@ -170,6 +184,12 @@ impl RandomKey {
         let from_zero = u64::from(b'0') * ONES;
         let from_a = letters * u64::from(b'a' - b'0' - 10);
         Self((digits + from_zero + from_a).to_be_bytes())
+    }
+
+    /// The key that a text is.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
     }
 
     /// As text.
@@ -220,16 +240,34 @@ impl Body {
     /// The offsets are 32 bits wide: the caller's limits keep a body below 4 GiB by three orders
     /// of magnitude.
     pub fn push(&mut self, data: &[u8], partition_key: &str) {
-        self.append(data, partition_key, false);
+        self.append(data, partition_key, KeyKind::Fixed);
     }
 
     /// The same with a key that means nothing: another one may be in its place when the record is
     /// sent again.
     pub fn push_with_random_key(&mut self, data: &[u8], key: RandomKey) {
-        self.append(data, key.as_str(), true);
+        self.append(data, key.as_str(), KeyKind::Random);
     }
 
-    fn append(&mut self, data: &[u8], partition_key: &str, random_key: bool) {
+    /// The same with an aggregate of the Kinesis Producer Library whose records all have this key.
+    pub fn push_aggregate_with_random_key(&mut self, data: &[u8], key: RandomKey) {
+        self.append(data, key.as_str(), KeyKind::RandomOfAll);
+    }
+
+    /// The newest record is made of so many of files. Otherwise it is one.
+    pub fn note_records(&mut self, records: usize) {
+        if let Some(newest) = self.entries.last_mut() {
+            newest.records = narrow(records);
+        }
+    }
+
+    /// Of how many records of files one of the service is made.
+    #[must_use]
+    pub fn records_in(&self, index: usize) -> usize {
+        self.entries.get(index).map_or(0, |entry| entry.records as usize)
+    }
+
+    fn append(&mut self, data: &[u8], partition_key: &str, key: KeyKind) {
         let (encoding, keyed) = (self.encoding(), self.envelope.0.keyed);
         let first = self.entries.is_empty();
         let buffer = self.growing();
@@ -248,7 +286,8 @@ impl Body {
             offset: narrow(offset),
             len: narrow(len),
             data_len: narrow(data.len()),
-            random_key: random_key && keyed,
+            records: 1,
+            key: if keyed { key } else { KeyKind::Fixed },
         });
     }
 
@@ -269,7 +308,8 @@ impl Body {
             let record = self.bytes().get(entry.range()).unwrap_or_default();
             // What was written here can be read.
             let (data, key) = cbor::record(record).unwrap_or_default();
-            json.append(&data, &key, entry.random_key);
+            json.append(&data, &key, entry.key);
+            json.note_records(entry.records as usize);
         }
         Some(json)
     }
@@ -354,13 +394,13 @@ impl Body {
     /// Whether a record's key only spreads it over the shards.
     #[must_use]
     pub fn has_random_key(&self, index: usize) -> bool {
-        self.entries.get(index).is_some_and(|entry| entry.random_key)
+        self.entries.get(index).is_some_and(|entry| entry.key != KeyKind::Fixed)
     }
 
     /// The random key of a record; `None` if its key is none, or there is no such record.
     #[must_use]
     pub fn random_key(&self, index: usize) -> Option<&[u8]> {
-        let entry = self.entries.get(index).filter(|entry| entry.random_key)?;
+        let entry = self.entries.get(index).filter(|entry| entry.key != KeyKind::Fixed)?;
         self.bytes().get(self.encoding().key_range(entry.range().end))
     }
 
@@ -389,12 +429,18 @@ impl Body {
             if place > 0 {
                 subset.extend_from_slice(encoding.between());
             }
-            subset.extend_from_slice(bytes.get(entry.range()).unwrap_or_default());
-            if entry.random_key
-                && let Some(key) = new_key(place)
-            {
-                let old = encoding.key_range(subset.len());
-                subset.get_mut(old).into_iter().for_each(|old| old.copy_from_slice(&key.0));
+            let record = bytes.get(entry.range()).unwrap_or_default();
+            let key = new_key(place).filter(|_| entry.key != KeyKind::Fixed);
+            match key {
+                Some(key) if entry.key == KeyKind::RandomOfAll => {
+                    push_aggregate(&mut subset, encoding, record, key);
+                }
+                Some(key) => {
+                    subset.extend_from_slice(record);
+                    let old = encoding.key_range(subset.len());
+                    subset.get_mut(old).into_iter().for_each(|old| old.copy_from_slice(&key.0));
+                }
+                None => subset.extend_from_slice(record),
             }
         }
         subset.extend_from_slice(suffix);
@@ -437,6 +483,23 @@ impl Body {
             self.buffer.truncate(self.buffer.len().saturating_sub(suffix.len()));
         }
         &mut self.buffer
+    }
+}
+
+/// Appends an aggregate that was written here, with another key for all of its records.
+fn push_aggregate(out: &mut Vec<u8>, encoding: Encoding, record: &[u8], key: RandomKey) {
+    // What was written here can be read.
+    match encoding {
+        Encoding::Cbor => {
+            let mut data = cbor::record(record).unwrap_or_default().0.into_owned();
+            kpl::rekey(&mut data, key.as_str());
+            cbor::push_record(out, &data, key.as_str());
+        }
+        Encoding::Json => {
+            let mut data = json::data(record);
+            kpl::rekey(&mut data, key.as_str());
+            json::push_record(out, &data, Some(key.as_str()));
+        }
     }
 }
 

@@ -405,7 +405,8 @@ impl Delivery {
         let mut indexes = part.indexes.into_vec();
         if let [index] = indexes.as_slice() {
             let (code, message) = (code.to_owned(), message.to_owned());
-            self.suspects.push_back(RejectedRecord { index: *index, code, message });
+            let (index, records) = (*index, self.body.records_in(*index));
+            self.suspects.push_back(RejectedRecord { index, records, code, message });
             self.doubt = self.doubt.map(|probes| probes + 1);
             return;
         }

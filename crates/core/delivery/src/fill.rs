@@ -24,6 +24,8 @@ pub(super) struct Filler {
     aggregator: Option<Aggregator>,
     /// It may: consumers find records in aggregates.
     aggregates: bool,
+    /// The batch may have aggregates, whose keys nobody counted.
+    has_aggregates: bool,
     compression: Compression,
     compressed: Vec<u8>,
     /// The greatest length of data, or of data and key together.
@@ -83,6 +85,7 @@ impl Filler {
             once: options.one_of_a_key.then(|| Once::new(key_counts)),
             aggregator,
             aggregates: true,
+            has_aggregates: false,
             compression: options.compression,
             compressed: Vec::new(),
             record_bytes_max,
@@ -173,6 +176,7 @@ impl Filler {
 
     /// A new batch begins.
     pub(super) fn next_batch(&mut self) {
+        self.has_aggregates = false;
         if let Some(once) = &mut self.once {
             once.clear();
         }
@@ -189,12 +193,14 @@ impl Filler {
 
     /// Puts a record into a body.
     pub(super) fn put(&mut self, body: &mut Body, data: &[u8]) -> Put {
-        if self.once.is_some() && self.aggregator.is_some() && body.records() > 0 {
+        if self.once.is_some() && self.has_aggregates && body.records() > 0 {
             // An aggregate is in it: its keys may come again.
             return Put::NoRoom;
         }
         let put = if self.aggregator.is_some() && self.aggregates {
-            self.put_together(body, data)
+            let put = self.put_together(body, data);
+            self.has_aggregates |= put != Put::NoRoom;
+            put
         } else {
             self.put_alone(body, data)
         };

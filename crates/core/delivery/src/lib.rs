@@ -102,6 +102,8 @@ pub struct Outcome {
 pub struct RejectedRecord {
     /// Its place in the batch, from 0.
     pub index: usize,
+    /// Of how many records of files it is made.
+    pub records: usize,
     /// The service's error code.
     pub code: String,
     /// The service's words.

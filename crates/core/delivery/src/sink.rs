@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::{Compression as Level, GzBuilder};
 
-use crate::body::Body;
+use crate::body::{Body, RandomKey};
 use crate::key::Key;
 
 /// `compression`: what is done to the data of each record.
@@ -58,6 +58,11 @@ impl Sink<'_> {
 
     pub(super) fn counted_bytes(&self) -> usize {
         self.body.counted_bytes()
+    }
+
+    /// Appends an aggregate of which all records have one random key. It is never compressed.
+    pub(super) fn push_aggregate(&mut self, data: &[u8], key: RandomKey) {
+        self.body.push_aggregate_with_random_key(data, key);
     }
 
     /// Appends a record.

@@ -166,6 +166,18 @@ impl Kpl {
     }
 }
 
+/// Gives the only key of an aggregate another value of the same length.
+pub(crate) fn rekey(aggregate: &mut [u8], key: &str) {
+    // Magic, the tag of a key, and its length in one byte.
+    let start = MAGIC.len() + 2;
+    if let Some(old) = aggregate.get_mut(start..start + key.len()) {
+        old.copy_from_slice(key.as_bytes());
+    }
+    let end = aggregate.len().saturating_sub(DIGEST_BYTES);
+    let digest = Md5::digest(aggregate.get(MAGIC.len()..end).unwrap_or_default());
+    aggregate.get_mut(end..).into_iter().for_each(|old| old.copy_from_slice(&digest));
+}
+
 /// Bytes of a record's message.
 fn record_len(key: usize, data: usize) -> usize {
     1 + varint_len(key) + if key > 0 { 2 } else { 0 } + field_len(data)

@@ -8,9 +8,10 @@ use md5::{Digest as _, Md5};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::kpl::MAGIC;
+use super::kpl::{self, MAGIC};
 use super::{Aggregation, Format};
 use crate::answer::ShardNumber;
+use crate::body::{Body, Encoding, Envelope, RandomKey};
 use crate::hash::{ShardMap, ShardRange, hash_key};
 use crate::key::template::{KeyTemplate, MissingKey, Surroundings};
 use crate::pack::{Packer, Source, Stop};
@@ -230,6 +231,32 @@ fn random_records_share_aggregates_of_one_key_each() {
     for sent in &sent {
         assert!(sent.data.len() <= 51_200);
         assert!(users(sent).iter().all(|user| user.key == sent.key));
+    }
+}
+
+/// What is throttled with a random key gets another one, and its records belong to that.
+#[test]
+fn an_aggregate_with_a_random_key_can_get_another() {
+    let flow = Flow::kinesis(Format::Kpl, PartitionKey::Random);
+    let whole = flow.sent(&lines(3));
+    let [aggregate] = whole.as_slice() else { panic!("one aggregate: {whole:?}") };
+    let key = RandomKey::of_text(&aggregate.key).expect("a random key");
+    for encoding in [Encoding::Json, Encoding::Cbor] {
+        let mut body = Body::new(&Envelope::kinesis("s").speaking(encoding));
+        body.push_aggregate_with_random_key(&aggregate.data, key);
+        body.note_records(3);
+        assert_eq!((body.has_random_key(0), body.records_in(0)), (true, 3));
+        let again = body.subset_with(&[0], |_| Some(RandomKey::of(7)));
+        let mut expected = Body::new(&Envelope::kinesis("s").speaking(encoding));
+        let mut data = aggregate.data.clone();
+        kpl::rekey(&mut data, "00000007");
+        expected.push(&data, "00000007");
+        assert_eq!(again, expected.finish());
+        let sent = Sent { key: "00000007".to_owned(), data };
+        let (moved, before) = (users(&sent), users(aggregate));
+        assert!(moved.iter().all(|user| user.hash == hash_key("00000007")), "{moved:?}");
+        assert_eq!(data_of(&moved), data_of(&before));
+        assert_eq!(moved.len(), 3, "the digest is right");
     }
 }
 

@@ -45,6 +45,13 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: Option<&str>) 
     buffer.extend_from_slice(RECORD_SUFFIX);
 }
 
+/// The data of a record that was written here.
+pub(super) fn data(record: &[u8]) -> Vec<u8> {
+    let encoded = record.get(DATA.len()..).unwrap_or_default();
+    let end = memchr::memchr(b'"', encoded).unwrap_or(encoded.len());
+    STANDARD.decode_to_vec(encoded.get(..end).unwrap_or_default()).unwrap_or_default()
+}
+
 /// The key of a record that was written here, with so many bytes of data.
 pub(super) fn key(record: &[u8], data_len: usize) -> Cow<'_, str> {
     let start = DATA.len() + STANDARD.encoded_length(data_len) + PARTITION_KEY.len();

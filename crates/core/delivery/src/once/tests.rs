@@ -50,6 +50,10 @@ struct Script {
 }
 
 fn packer(strict: bool) -> Packer {
+    packer_with(strict, None)
+}
+
+fn packer_with(strict: bool, aggregation: Option<crate::Aggregation>) -> Packer {
     let surroundings = Surroundings { host: None, variable: &|_| None };
     let template = KeyTemplate::parse("{record.k}", None, MissingKey::Random, surroundings);
     let key = PartitionKey::Template(Arc::new(template.expect("a template")));
@@ -64,7 +68,7 @@ fn packer(strict: bool) -> Packer {
         oversize_line: OversizeLine::Truncate,
         file_footer: None,
         aggregated_record_bytes: 0,
-        aggregation: None,
+        aggregation,
         compression: crate::Compression::None,
         max_record_bytes: kinetail_base::limits::KINESIS_RECORD_BYTES_MAX,
         one_of_a_key: strict,
@@ -271,6 +275,22 @@ fn ten_thousand_requests_with_faults_keep_the_order_of_each_key() {
 #[test]
 fn without_strict_the_same_script_does_not() {
     assert!(Script::new(1, false).run() > 100);
+}
+
+/// As where the stream does not take aggregates, or nobody may ask whether it does.
+#[test]
+fn strict_without_aggregates_still_has_many_records_in_a_request() {
+    let format = crate::Format::Kpl;
+    let aggregation = crate::Aggregation { format, bytes_max: 51_200, records_max: 500 };
+    let mut packer = packer_with(true, Some(aggregation));
+    packer.allow_aggregates(false);
+    let file: String = (0..9).map(|n| format!("{{\"n\":{n},\"k\":\"k{}\"}}\n", n % 5)).collect();
+    let (ending, at_end) = (Ending::Final, true);
+    let source = Source { file: FileKey(1), offset: 0, ending, at_end };
+    let taken = packer.take(source, file.as_bytes(), some_time());
+    assert_eq!(taken.stop, Stop::BatchFull, "the sixth has the key of the first");
+    let (_, batch) = packer.close().expect("a batch");
+    assert_eq!(batch.body.records(), 5);
 }
 
 /// Firehose knows no keys: one record is a batch there.
