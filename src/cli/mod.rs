@@ -15,6 +15,7 @@ mod log_file;
 mod log_place;
 mod logging;
 mod output;
+mod plan;
 mod process;
 mod progress;
 mod queue;
@@ -99,6 +100,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
     Import(import::ImportArgs),
+    /// Say what each flow needs of its stream, and what each way of packing its records costs.
+    Plan(plan::PlanArgs),
     /// Show what a flow makes of lines on standard input; sends nothing.
     Process(process::ProcessArgs),
     /// Have a running kinetail read its configuration again; says what changed, or why not.
@@ -161,6 +164,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Import(args)) => import::run(args),
+        Some(Command::Plan(args)) => plan::run(args),
         Some(Command::Process(args)) => process::run(args),
         Some(Command::Reload(args)) => reload::run(args),
         Some(Command::Run(args)) => run::run(args),

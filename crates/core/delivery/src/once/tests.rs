@@ -284,7 +284,8 @@ fn strict_without_aggregates_still_has_many_records_in_a_request() {
     let aggregation = crate::Aggregation { format, bytes_max: 51_200, records_max: 500 };
     let mut packer = packer_with(true, Some(aggregation));
     packer.allow_aggregates(false);
-    let file: String = (0..9).map(|n| format!("{{\"n\":{n},\"k\":\"k{}\"}}\n", n % 5)).collect();
+    let line = |n| format!("{{\"n\":{n},\"k\":\"k{}\"}}\n", n % 5);
+    let file = (0..9).map(line).collect::<Vec<_>>().concat();
     let (ending, at_end) = (Ending::Final, true);
     let source = Source { file: FileKey(1), offset: 0, ending, at_end };
     let taken = packer.take(source, file.as_bytes(), some_time());
