@@ -27,6 +27,9 @@ use crate::hash::ShardMap;
 /// A request is of this much time's worth at most.
 const PIECE: Duration = Duration::from_millis(500);
 
+/// The same where a cap holds it: a second has little more than what is allowed.
+const CAP_PIECE: Duration = Duration::from_millis(100);
+
 /// What a shard of Kinesis takes, in its seconds a second. It is held to that when it is found to be
 /// full for the first time.
 const SHARD_RATE: f64 = 1.0;
@@ -89,8 +92,9 @@ impl Rate {
     /// No limit but the caps.
     #[must_use]
     pub fn new(caps: Caps, now: Instant) -> Self {
-        let bucket =
-            |cap: Option<u32>| cap.map(|cap| Bucket::new(f64::from(cap.max(1)), (PIECE, 0.0), now));
+        let bucket = |cap: Option<u32>| {
+            cap.map(|cap| Bucket::new(f64::from(cap.max(1)), (CAP_PIECE, 0.0), now))
+        };
         Self {
             whole: Pace::new(PIECE, now),
             shards: Shards::default(),

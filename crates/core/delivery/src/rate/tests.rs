@@ -359,15 +359,22 @@ fn caps_hold_whatever_is_taken() {
         let mut agent = Agent::new(1, caps, start);
         let mut rng = fastrand::Rng::with_seed(2);
         let mut now = start;
+        let mut seconds: BTreeMap<u64, usize> = BTreeMap::new();
         while now < start + Duration::from_secs(20) {
             while agent.deliveries.len() < 8 {
                 agent.submit(body(None, 500, &mut rng), now);
             }
-            agent.step(now, |records| Some(stream.put(records, now)));
+            agent.step(now, |records| {
+                let second = now.saturating_duration_since(start).as_secs();
+                *seconds.entry(second).or_default() += records.len();
+                Some(stream.put(records, now))
+            });
             now = agent.due().unwrap_or(now).max(now);
         }
         let second = number(stream.taken()) / 20.0;
         assert!(second <= most * 1.1 && second >= most * 0.9, "{second} of {most}");
+        let peak = seconds.values().max().copied().map_or(0.0, number);
+        assert!(peak <= most * 1.2 + 1.0, "{peak} in one second of {most}");
     }
 }
 
