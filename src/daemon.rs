@@ -10,6 +10,7 @@ pub mod descriptors;
 mod difference;
 mod flow_thread;
 mod hung;
+mod lineage;
 mod outcome;
 mod reload;
 mod runner;

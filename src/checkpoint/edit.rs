@@ -167,18 +167,27 @@ pub fn edit(
     Ok(vec![line])
 }
 
-/// Gives a flow the positions of another, whose files it follows from now on. Nothing happens if it
-/// has positions of its own, or if the other never ran.
+/// Gives a flow the positions of another, whose files it follows from now on. Nothing happens if the
+/// other never ran, or if it has positions of its own; but where it `comes_back` those are from
+/// before the other had them.
 ///
 /// # Errors
 /// [`EditError::Store`] and [`EditError::Late`].
-pub fn carry_over(store: &StoreHandle, from: &Arc<str>, to: &Arc<str>) -> Result<(), EditError> {
+pub fn carry_over(
+    store: &StoreHandle,
+    from: &Arc<str>,
+    to: &Arc<str>,
+    comes_back: bool,
+) -> Result<(), EditError> {
     let load = |flow| store.load(flow).map_err(|_| EditError::Store);
     let (old, new) = (load(from)?, load(to)?);
-    if !old.known_flow || !new.rows.is_empty() {
+    if !old.known_flow || !(new.rows.is_empty() || comes_back) {
         return Ok(());
     }
-    let changes = old.rows.into_iter().map(Change::Save).collect();
+    let is_kept = |key| old.rows.iter().any(|row| row.file == key);
+    let stale = new.rows.iter().map(|row| row.file).filter(|key| !is_kept(*key));
+    let mut changes: Vec<Change> = stale.map(Change::Forget).collect();
+    changes.extend(old.rows.into_iter().map(Change::Save));
     commit(store, to, changes)
 }
 
@@ -355,13 +364,15 @@ mod tests {
         let scene = Scene::new(b"one\ntwo\n");
         scene.edit(To::Offset(4)).unwrap();
         let (from, to): (Arc<str>, Arc<str>) = ("f".into(), "g".into());
-        carry_over(&scene.store.handle(), &from, &to).unwrap();
+        carry_over(&scene.store.handle(), &from, &to, false).unwrap();
         assert_eq!(scene.store.load(&to).unwrap().rows, scene.rows());
         scene.edit(To::End).unwrap();
-        carry_over(&scene.store.handle(), &from, &to).unwrap();
+        carry_over(&scene.store.handle(), &from, &to, false).unwrap();
         assert_eq!(scene.store.load(&to).unwrap().rows[0].offset, 4, "its own count");
+        carry_over(&scene.store.handle(), &from, &to, true).unwrap();
+        assert_eq!(scene.store.load(&to).unwrap().rows, scene.rows(), "it comes back");
         let (never, other): (Arc<str>, Arc<str>) = ("x".into(), "y".into());
-        carry_over(&scene.store.handle(), &never, &other).unwrap();
+        carry_over(&scene.store.handle(), &never, &other, false).unwrap();
         assert!(!scene.store.load(&other).unwrap().known_flow);
     }
 

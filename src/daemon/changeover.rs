@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::difference::Difference;
 use super::flow_thread::{Launch, Shared};
+use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
 use super::{Daemon, clock, descriptors};
 use crate::admin::orders::{Answer, Outcome};
@@ -26,7 +27,7 @@ impl Daemon {
     fn is_handing_on(&self) -> bool {
         let mut leaving = self.reloads.leaving.values();
         !self.reloads.working.is_empty()
-            || leaving.any(|leaving| matches!(leaving.work, Some(Work::CarryOver(_))))
+            || leaving.any(|leaving| matches!(leaving.work, Some(Work::CarryOver { .. })))
     }
 
     /// Changes what differs.
@@ -50,6 +51,7 @@ impl Daemon {
         }
         let old_aws = Arc::clone(&self.shared.aws);
         self.deal_out(&config, granted.files, aws);
+        let (outcome, lines) = told(&difference, &self.reloads.lineage);
         let left = self.change_flows(&difference, config.flows, &old_aws);
         self.reloads.current = as_read;
         self.publish_feeds();
@@ -66,7 +68,6 @@ impl Daemon {
                 "some keys change only with a restart"
             );
         }
-        let (outcome, lines) = told(&difference);
         let deadline = clock::now().instant + self.shutdown_timeout + ANSWER_GRACE;
         let pending = Pending { left, deadline, outcome, lines, reply, is_reload: true };
         self.reloads.pending.push(pending);
@@ -122,6 +123,7 @@ impl Daemon {
         }
         for id in &difference.added {
             let Some(flow) = flows.remove(id) else { continue };
+            self.reloads.lineage.start_alone(id);
             match self.reloads.leaving.get_mut(id) {
                 Some(leaving) => leaving.then = Some(flow),
                 None => self.start_at(now, Launch::first(flow)),
@@ -184,9 +186,13 @@ impl Daemon {
 
     /// The positions of a flow that leaves go to another, which starts then.
     pub(super) fn hand_on(&mut self, id: &Arc<str>, launch: Launch) {
+        let heir: Arc<str> = Arc::from(launch.config.id.as_str());
+        let comes_back = self.reloads.lineage.comes_back(id, &heir);
+        self.reloads.lineage.hand_on(id, &heir);
+        let work = Work::CarryOver { launch: Box::new(launch), comes_back };
         match self.reloads.leaving.get_mut(id) {
-            Some(leaving) => leaving.work = Some(Work::CarryOver(Box::new(launch))),
-            None => self.work(Arc::clone(id), Work::CarryOver(Box::new(launch)), None),
+            Some(leaving) => leaving.work = Some(work),
+            None => self.work(Arc::clone(id), work, None),
         }
     }
 
@@ -294,17 +300,17 @@ fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>
             let follows = |path: &Path| flow.is_some_and(|flow| flow.pattern.matches_path(path));
             edit::edit(store, &order, &follows)
         }
-        Work::CarryOver(launch) => {
+        Work::CarryOver { launch, comes_back } => {
             let to: Arc<str> = Arc::from(launch.config.id.as_str());
             launches.push(*launch);
-            edit::carry_over(store, &flow, &to).map(|()| Vec::new())
+            edit::carry_over(store, &flow, &to, comes_back).map(|()| Vec::new())
         }
     };
     Worked { flow, launches, result }
 }
 
 /// What is told to whoever gave the order.
-fn told(difference: &Difference) -> (Outcome, Vec<String>) {
+fn told(difference: &Difference, lineage: &Lineage) -> (Outcome, Vec<String>) {
     let mut lines = Vec::new();
     for (what, flows) in [
         ("changed", &difference.changed),
@@ -314,9 +320,11 @@ fn told(difference: &Difference) -> (Outcome, Vec<String>) {
         lines.extend(flows.iter().map(|id| format!("{what}: {id}")));
     }
     for (from, to) in &difference.successors {
-        lines.push(format!(
-            "{to} goes on at its own positions if it has any, else at those of {from}"
-        ));
+        lines.push(if lineage.comes_back(from, to) {
+            format!("{to} goes on at the positions of {from}, which had its own")
+        } else {
+            format!("{to} goes on at its own positions if it has any, else at those of {from}")
+        });
     }
     lines.push(format!("unchanged flows: {}", difference.unchanged.len()));
     let mut outcome = Outcome::Done;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::difference::Difference;
 use super::flow_thread::{FlowThread, Launch};
+use super::lineage::Lineage;
 use super::service_manager::State;
 use super::{Daemon, clock};
 use crate::admin::orders::{Answer, Asked, Order, Outcome};
@@ -65,7 +66,11 @@ pub(super) struct Leaving {
 pub(super) enum Work {
     Edit(Box<Edit>),
     /// The positions go to a flow that starts then.
-    CarryOver(Box<Launch>),
+    CarryOver {
+        launch: Box<Launch>,
+        /// It had them before, and its own are from then.
+        comes_back: bool,
+    },
 }
 
 /// Work on checkpoints that is done.
@@ -106,6 +111,7 @@ pub(super) struct Reloads {
     preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
     asked_by: Option<oneshot::Sender<Answer>>,
     pub(super) leaving: BTreeMap<Arc<str>, Leaving>,
+    pub(super) lineage: Lineage,
     pub(super) pending: Vec<Pending>,
     pub(super) working: JoinSet<Worked>,
     report: watch::Sender<Option<ReloadReport>>,
@@ -126,6 +132,7 @@ impl Reloads {
             preparing: JoinSet::new(),
             asked_by: None,
             leaving: BTreeMap::new(),
+            lineage: Lineage::default(),
             pending: Vec::new(),
             working: JoinSet::new(),
             report: watch::Sender::new(None),
