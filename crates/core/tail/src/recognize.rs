@@ -15,6 +15,7 @@ use super::event::EventKind;
 use super::file::{self, Name, Shadow, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
 use super::memory::{HeadIndex, Loss, Remembered};
+use super::rewritten::BEGINNING_BYTES_MAX;
 use super::rotation::Entry;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use kinetail_base::checkpoint::Change;
@@ -313,7 +314,9 @@ impl<D: Disk> Tailer<D> {
         alike.filter(|content| content.inode != candidate.inode).find_map(|content| {
             let position = proven_part(content, candidate.handle, candidate.size)?;
             let accepted = self.may_be_copy(candidate, content)
-                && (content.loss != Loss::Stopped || self.is_no_new_log(candidate, content));
+                && (content.loss != Loss::Stopped
+                    || (position.offset >= BEGINNING_BYTES_MAX
+                        && self.is_no_new_log(candidate, content)));
             accepted.then(|| (Arc::clone(&content.path), position))
         })
     }
