@@ -5,6 +5,7 @@
 //! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
 //! waits and steps is in `daemon`.
 
+mod carry;
 mod event_lines;
 mod failed_rounds;
 mod footer;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 
 pub use inbox::{Inbox, Mailbox, Message};
 
+use self::carry::Carried;
 use self::event_lines::EventLines;
 use self::failed_rounds::FailedRounds;
 use self::notice::Notice;
@@ -133,6 +135,10 @@ pub struct Flow<D: Disk> {
     named: Option<FileKey>,
     /// Files in which no line says what their columns are called.
     headerless: BTreeSet<FileKey>,
+    /// Entries that begin in a generation and end in the younger one.
+    carried: BTreeMap<FileKey, Carried>,
+    /// Generations whose last entry ends with them, complete or not.
+    uncarriable: BTreeSet<FileKey>,
     ledger: Ledger,
     in_flight: InFlight,
     account: Account,
@@ -195,15 +201,22 @@ impl<D: Disk> Flow<D> {
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
         let in_flight = InFlight::new(requests_at_a_time(&parts.config));
+        let packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        let mut tailer = parts.tailer;
+        if packer.framing().is_some() {
+            tailer.span_generations();
+        }
         Self {
-            packer: Packer::new(&parts.config.pack_options(), parts.seed),
+            packer,
             stream: Stream::default(),
             names_logs: !parts.config.converters.is_empty(),
             named: None,
             headerless: BTreeSet::new(),
+            carried: BTreeMap::new(),
+            uncarriable: BTreeSet::new(),
             step_totals: Vec::new(),
             config: parts.config,
-            tailer: parts.tailer,
+            tailer,
             machine: None,
             window: Window::new(),
             ledger: Ledger::default(),
@@ -321,6 +334,7 @@ impl<D: Disk> Flow<D> {
         if let Some(machine) = &self.machine {
             self.packer.set_facts(machine.known());
         }
+        self.look_after_carried(now);
         if self.may_read() {
             self.pump(now, outlet);
         }

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
+use super::carry::Carried;
 use super::{Flow, Outlet, Submitted};
-use crate::batch::pack::{Source, Stop};
+use crate::batch::pack::{Source, Stop, Taken};
 use crate::send::{DestinationHealth, Submission};
 use crate::tail::compressed::Scanned;
 use crate::tail::disk::Disk;
@@ -31,6 +32,21 @@ pub(super) enum Turn {
     Interrupted,
     /// More to read; other files come first.
     Over,
+}
+
+/// What was shown to the packer.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// How many bytes the window held.
+    held: usize,
+    /// Whether more may follow those.
+    ending: Ending,
+    /// Where an entry begins that goes on in the younger generation; it was not shown.
+    carried: Option<usize>,
+    /// There is a hole behind what was shown.
+    has_gap: bool,
+    /// What follows was taken long ago.
+    is_filled: bool,
 }
 
 impl<D: Disk> Flow<D> {
@@ -78,6 +94,9 @@ impl<D: Disk> Flow<D> {
     pub(super) fn submit(&mut self, now: Instant, outlet: &mut impl Outlet) {
         let Some((id, mut batch)) = self.packer.close() else { return };
         self.ledger.open(id, &batch.spans);
+        for (older, younger) in &batch.joins {
+            self.ledger.join(id, *older, *younger);
+        }
         if batch.body.records() == 0 {
             self.acknowledge(id, now);
             self.release_memory();
@@ -108,7 +127,8 @@ impl<D: Disk> Flow<D> {
 
     fn used_bytes(&self) -> usize {
         let submitted: usize = self.submitted.values().map(|batch| batch.bytes).sum();
-        submitted + self.packer.spare_bytes() + self.packer.open_bytes()
+        let carried: usize = self.carried.values().map(Carried::held_bytes).sum();
+        submitted + carried + self.packer.spare_bytes() + self.packer.open_bytes()
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
@@ -202,42 +222,80 @@ impl<D: Disk> Flow<D> {
             shown = end;
             source.ending = Ending::Held;
         }
-        let before = matches!(gap, Some(Gap::Behind(_))) || filled.is_some();
         self.name_log(key);
         self.find_header(key, offset);
+        if self.is_carried(key, offset, offset + held as u64) {
+            return self.need_more(key, offset, ending, now.instant);
+        }
+        if offset == 0
+            && let Some(older) = self.carried_into(key)
+        {
+            return self.take_joined(source, older, now, outlet);
+        }
         let bytes = self.window.from(key, offset).unwrap_or_default();
         let bytes = bytes.get(..shown).unwrap_or(bytes);
+        let whole = gap.is_none() && filled.is_none();
+        let carried = if whole { self.carried_from(source, bytes) } else { None };
+        let bytes = carried.and_then(|start| bytes.get(..start)).unwrap_or(bytes);
         let taken = self.packer.take(source, bytes, now.instant);
         self.advance(key, offset, taken.used);
+        let shown =
+            Shown { held, ending, carried, has_gap: gap.is_some(), is_filled: filled.is_some() };
+        self.went_on(source, (taken, shown), now.instant, outlet)
+    }
+
+    /// Does what a stop asks for. `None` if there is more to do for this file.
+    fn went_on(
+        &mut self,
+        source: Source,
+        (taken, shown): (Taken, Shown),
+        now: Instant,
+        outlet: &mut impl Outlet,
+    ) -> Option<Turn> {
+        let (key, offset) = (source.file, source.offset);
+        let behind = offset + taken.used as u64;
         match taken.stop {
-            Stop::BatchFull if self.has_free_request() => {
-                self.submit(now.instant, outlet);
-                None
-            }
             Stop::BatchFull => {
-                self.was_blocked = true;
-                // What can be done before there is room need not be done then.
-                self.packer.seal();
-                Some(Turn::Blocked)
-            }
-            Stop::NeedMore if before && taken.used > 0 => None,
-            Stop::NeedMore if filled.is_some() => self.pass_already(source, now.instant),
-            Stop::NeedMore => {
-                if gap.is_none() {
-                    self.note_half_line(key, offset + taken.used as u64);
+                if taken.used == 0 {
+                    self.anchor_in_place(key);
                 }
-                self.need_more(key, offset + taken.used as u64, ending, now.instant)
+                self.make_room(now, outlet)
+            }
+            Stop::NeedMore if shown.carried == Some(taken.used) => {
+                if shown.ending == Ending::Final {
+                    self.carry(key, behind, None);
+                }
+                self.need_more(key, behind, shown.ending, now)
+            }
+            Stop::NeedMore if (shown.has_gap || shown.is_filled) && taken.used > 0 => None,
+            Stop::NeedMore if shown.is_filled => self.pass_already(source, now),
+            Stop::NeedMore => {
+                if !shown.has_gap {
+                    self.note_half_line(key, behind);
+                }
+                self.need_more(key, behind, shown.ending, now)
             }
             Stop::Footer => {
-                self.meet_footer(key, offset + taken.used as u64, offset + held as u64);
+                self.meet_footer(key, behind, offset + shown.held as u64);
                 None
             }
             Stop::Overlong => {
-                let scanned = offset + (taken.used as u64).max(held as u64);
-                self.tailer.note_scanned(key, scanned);
+                self.tailer.note_scanned(key, behind.max(offset + shown.held as u64));
                 None
             }
         }
+    }
+
+    /// Hands a full batch on, if it can be. `None` if there is room then.
+    pub(super) fn make_room(&mut self, now: Instant, outlet: &mut impl Outlet) -> Option<Turn> {
+        if self.has_free_request() {
+            self.submit(now, outlet);
+            return None;
+        }
+        self.was_blocked = true;
+        // What can be done before there is room need not be done then.
+        self.packer.seal();
+        Some(Turn::Blocked)
     }
 
     /// Says which log the next records are of, if their partition keys or converters depend on it.

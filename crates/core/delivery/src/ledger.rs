@@ -13,6 +13,9 @@ use kinetail_base::identity::{FileKey, Position};
 pub struct Ledger {
     files: BTreeMap<FileKey, VecDeque<Pending>>,
     batches: BTreeMap<BatchId, Open>,
+    /// Records of a batch that begin in an older generation and end in a younger one: by the older
+    /// one, the younger one.
+    joins: BTreeMap<(BatchId, FileKey), FileKey>,
 }
 
 #[derive(Debug)]
@@ -48,15 +51,27 @@ impl Ledger {
         self.batches.insert(batch, open);
     }
 
+    /// Notes that a record of an open batch begins in the older generation and ends in the younger
+    /// one. The younger one is not acknowledged over it before the older one is: else only
+    /// the end of the record would be there after a crash.
+    pub fn join(&mut self, batch: BatchId, older: FileKey, younger: FileKey) {
+        self.joins.insert((batch, older), younger);
+    }
+
     /// Notes that every record of a batch met its fate. Says which files are acknowledged further
     /// now, and to where; those positions are to be written down.
     pub fn acknowledge(&mut self, batch: BatchId) -> Vec<(FileKey, Position)> {
         let Some(open) = self.batches.get_mut(&batch) else { return Vec::new() };
         open.acknowledged = true;
-        let files: Vec<FileKey> = open.uncovered.iter().copied().collect();
+        let mut files: VecDeque<FileKey> = open.uncovered.iter().copied().collect();
         let mut advanced = Vec::new();
-        for file in files {
-            advanced.extend(self.advance(file, batch).map(|end| (file, end)));
+        for file in &files {
+            self.mark(*file, batch);
+        }
+        while let Some(file) = files.pop_front() {
+            let (end, younger) = self.advance(file);
+            advanced.extend(end.map(|end| (file, end)));
+            files.extend(younger);
         }
         advanced
     }
@@ -82,6 +97,7 @@ impl Ledger {
             .collect();
         for batch in &settled {
             self.batches.remove(batch);
+            self.joins.retain(|(joined, _), _| joined != batch);
         }
         settled
     }
@@ -122,25 +138,51 @@ impl Ledger {
         self.files.contains_key(&file)
     }
 
-    /// Marks the file's span of this batch and moves the prefix as far as it goes.
-    fn advance(&mut self, file: FileKey, batch: BatchId) -> Option<Position> {
-        let pending = self.files.get_mut(&file)?;
-        for entry in pending.iter_mut().filter(|entry| entry.batch == batch) {
+    /// Marks the file's spans of this batch.
+    fn mark(&mut self, file: FileKey, batch: BatchId) {
+        let pending = self.files.get_mut(&file).into_iter().flatten();
+        for entry in pending.filter(|entry| entry.batch == batch) {
             entry.acknowledged = true;
         }
-        let mut end = None;
-        while pending.front().is_some_and(|entry| entry.acknowledged) {
-            let Some(covered) = pending.pop_front() else { break };
-            end = Some(covered.end);
-            if let Some(open) = self.batches.get_mut(&covered.batch) {
+    }
+
+    /// Moves the file's prefix as far as it goes. Says as well which younger generations may have
+    /// waited for that.
+    fn advance(&mut self, file: FileKey) -> (Option<Position>, Vec<FileKey>) {
+        let (mut end, mut younger) = (None, Vec::new());
+        while let Some(front) = self.files.get(&file).and_then(VecDeque::front) {
+            if !front.acknowledged || self.waits(front.batch, file) {
+                break;
+            }
+            let (batch, position) = (front.batch, front.end);
+            end = Some(position);
+            let pending = self.files.entry(file).or_default();
+            pending.pop_front();
+            if pending.is_empty() {
+                self.files.remove(&file);
+            }
+            if let Some(open) = self.batches.get_mut(&batch) {
                 open.uncovered.remove(&file);
-                open.unwritten.insert(file, covered.end.offset);
+                open.unwritten.insert(file, position.offset);
+            }
+            if !self.is_pending_in(file, batch) {
+                younger.extend(self.joins.remove(&(batch, file)));
             }
         }
-        if pending.is_empty() {
-            self.files.remove(&file);
-        }
-        end
+        (end, younger)
+    }
+
+    /// Whether an older generation has to be acknowledged over this batch first.
+    fn waits(&self, batch: BatchId, file: FileKey) -> bool {
+        let joins = self.joins.range((batch, FileKey(0))..=(batch, FileKey(u64::MAX)));
+        joins
+            .filter(|(_, younger)| **younger == file)
+            .any(|((_, older), _)| self.is_pending_in(*older, batch))
+    }
+
+    fn is_pending_in(&self, file: FileKey, batch: BatchId) -> bool {
+        let mut pending = self.files.get(&file).into_iter().flatten();
+        pending.any(|entry| entry.batch == batch)
     }
 }
 
@@ -217,6 +259,25 @@ mod tests {
         assert!(ledger.take_settled().is_empty());
         ledger.acknowledge(1);
         assert_eq!(ledger.take_settled(), [1]);
+    }
+
+    #[test]
+    fn the_end_of_a_record_is_not_acknowledged_before_its_beginning() {
+        let mut ledger = Ledger::default();
+        let c = FileKey(3);
+        ledger.open(1, &[span(A, 0, 10)]);
+        ledger.open(2, &[span(A, 10, 20), span(B, 0, 10), span(c, 0, 5)]);
+        ledger.join(2, A, B);
+        ledger.join(2, B, c);
+        ledger.open(3, &[span(c, 5, 9)]);
+        assert_eq!(offsets(&ledger.acknowledge(2)), []);
+        assert_eq!(offsets(&ledger.acknowledge(3)), []);
+        assert_eq!(offsets(&ledger.acknowledge(1)), [(A, 20), (B, 10), (c, 9)]);
+        for (file, offset) in [(A, 20), (B, 10), (c, 9)] {
+            ledger.written(file, offset);
+        }
+        assert_eq!(ledger.take_settled(), [1, 2, 3]);
+        assert!(ledger.joins.is_empty());
     }
 
     proptest! {

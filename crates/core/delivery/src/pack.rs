@@ -4,6 +4,8 @@
 //! The packer owns the batch under construction. It never decides whether there is room in memory
 //! or a free request; its flow does.
 
+mod joined;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,11 +32,16 @@ pub struct OpenBatch {
     pub body: Body,
     /// What it accounts for, at most one span a file.
     pub spans: Vec<Span>,
+    /// Records that begin in the first generation and end in the second: see
+    /// [`crate::ledger::Ledger::join`].
+    pub joins: Vec<(FileKey, FileKey)>,
     /// When its first record or skipped line came.
     pub opened_at: Instant,
     /// No further record fits, or the next one did not: it is to be sent now.
     pub full: bool,
 }
+
+pub use self::joined::Before;
 
 /// Why [`Packer::take`] came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -387,6 +394,10 @@ impl Packer {
         }
         self.entry = if entry.capacity() > SPARE_BYTES_MAX { Vec::new() } else { entry };
         if !has_room {
+            if !done.is_empty() {
+                // No batch behind this one may be acknowledged over what is in it.
+                self.keep_place(at.0, at.1);
+            }
             self.emitted.insert(at.0, (at.1, done));
         }
         has_room
@@ -531,7 +542,7 @@ impl Packer {
 
 impl OpenBatch {
     fn new(body: Body, now: Instant) -> Self {
-        Self { body, spans: Vec::new(), opened_at: now, full: false }
+        Self { body, spans: Vec::new(), joins: Vec::new(), opened_at: now, full: false }
     }
 }
 

@@ -133,6 +133,18 @@ impl Framing {
         }
     }
 
+    /// Where the stretch begins that is open at the end of the bytes, if one is and its last line
+    /// is whole.
+    #[must_use]
+    pub fn open_tail(self, bytes: &[u8]) -> Option<usize> {
+        let mut start = 0;
+        while let Some(length) = self.stretch(bytes.get(start..)?) {
+            start += length;
+        }
+        let rest = bytes.get(start..)?;
+        rest.ends_with(b"\n").then_some(start)
+    }
+
     /// The lines of each entry of a stretch, in the order in which the entries end. What is not
     /// complete at the end of it comes last.
     #[must_use]

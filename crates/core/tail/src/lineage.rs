@@ -56,7 +56,11 @@ impl<D: Disk> Tailer<D> {
         for (live, keys) in logs {
             let before = succeeded.get(&live).copied();
             let before = before.or_else(|| self.logs.get(&live).and_then(|log| log.newest));
-            let before = before.filter(|before| !keys.contains(before)).or_else(|| {
+            // One of which nothing is known any more (it was empty) tells nothing about age.
+            let spans = self.order.spans_generations;
+            let is_there =
+                |before: &FileKey| !keys.contains(before) && (!spans || self.has_content(*before));
+            let before = before.filter(is_there).or_else(|| {
                 let unread = unread.get_or_insert_with(|| self.youngest_unread(first_new));
                 unread.get(&live).copied()
             });

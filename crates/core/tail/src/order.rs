@@ -63,6 +63,10 @@ struct Link {
 #[derive(Debug)]
 pub(super) struct Order {
     links: BTreeMap<FileKey, Link>,
+    /// The generation right before each one, also when that is read.
+    before: BTreeMap<FileKey, FileKey>,
+    /// A record may begin in one generation and end in the next.
+    pub(super) spans_generations: bool,
     /// Those that have something to read and wait.
     parked: BTreeSet<FileKey>,
     /// What came since the last look, to be put in its place.
@@ -95,6 +99,8 @@ impl Order {
     pub(super) fn new(next_key: u64) -> Self {
         Self {
             links: BTreeMap::new(),
+            before: BTreeMap::new(),
+            spans_generations: false,
             parked: BTreeSet::new(),
             arrived: Vec::new(),
             succeeded: BTreeMap::new(),
@@ -123,8 +129,14 @@ impl Order {
         self.parked.contains(&key)
     }
 
-    /// `key` is read behind `older`.
+    /// `key` is the generation behind `older`, and read behind it.
     pub(super) fn link(&mut self, key: FileKey, older: FileKey) {
+        self.before.insert(key, older);
+        self.wait_for(key, older);
+    }
+
+    /// `key` is read behind `older`.
+    fn wait_for(&mut self, key: FileKey, older: FileKey) {
         // A name that was given back could close a circle, in which each waits for the others.
         let mut at = Some(older);
         while let Some(before) = at {
@@ -169,6 +181,12 @@ impl Order {
         for link in self.links.values_mut().filter(|link| link.older == old) {
             (link.older, link.until) = (new, None);
         }
+        for before in self.before.values_mut().filter(|before| **before == old) {
+            *before = new;
+        }
+        if let Some(before) = self.before.remove(&old) {
+            self.before.insert(new, before);
+        }
         if let Some(link) = self.links.remove(&old) {
             self.links.insert(new, link);
         }
@@ -178,13 +196,14 @@ impl Order {
     /// Takes out the links of contents that are gone.
     pub(super) fn forget(&mut self, is_there: impl Fn(FileKey) -> bool) {
         self.gone.retain(|_, before| is_there(*before));
+        self.before.retain(|key, before| is_there(*key) && is_there(*before));
         let keys: Vec<FileKey> = self.links.keys().copied().collect();
         for key in &keys {
             while let Some(older) = self.links.get(key).map(|link| link.older)
                 && !is_there(older)
             {
                 match self.links.get(&older).map(|link| link.older) {
-                    Some(before) if before != *key => self.link(*key, before),
+                    Some(before) if before != *key => self.wait_for(*key, before),
                     Some(_) | None => break,
                 }
             }
@@ -197,6 +216,27 @@ impl Order {
 }
 
 impl<D: Disk> Tailer<D> {
+    /// Records may begin in one generation and end in the next: a younger one waits until nothing
+    /// more can come to the older one.
+    pub fn span_generations(&mut self) {
+        self.order.spans_generations = true;
+    }
+
+    /// The generation of the same log right before this one, if it is still followed.
+    #[must_use]
+    pub fn older_generation(&self, key: FileKey) -> Option<FileKey> {
+        let older = self.order.before.get(&key).copied();
+        older.filter(|older| self.files.contains_key(older))
+    }
+
+    /// The generation of the same log right behind this one, if it is followed.
+    #[must_use]
+    pub fn younger_generation(&self, key: FileKey) -> Option<FileKey> {
+        let mut pairs = self.order.before.iter();
+        let younger = pairs.find(|(_, older)| **older == key).map(|(younger, _)| *younger);
+        younger.filter(|younger| self.files.contains_key(younger))
+    }
+
     /// From now on only files are read that nobody could find after a stop: no other one is waited
     /// for.
     pub fn drain(&mut self) {
@@ -220,7 +260,7 @@ impl<D: Disk> Tailer<D> {
         for _ in 0..=self.order.links.len() {
             match self.judge_link(key, now) {
                 Judgement::Wait => return,
-                Judgement::Behind(before) => self.order.link(key, before),
+                Judgement::Behind(before) => self.order.wait_for(key, before),
                 Judgement::Free => break,
             }
         }
@@ -245,8 +285,9 @@ impl<D: Disk> Tailer<D> {
         if is_read || left_for_later {
             return self.behind(older);
         }
-        if self.order.is_parked(older) {
-            // It waits, too, and is judged for itself.
+        // It waits, too, and is judged for itself. A record that spans generations needs that even
+        // where the older one had no turn yet.
+        if self.order.is_parked(older) || (self.order.spans_generations && self.order.park(older)) {
             return Judgement::Wait;
         }
         let (queued, offset) = (file.queued, file.position.offset);
@@ -299,6 +340,9 @@ impl<D: Disk> Tailer<D> {
         }
         let tried = file.tried.filter(|(size, _)| *size == file.seen.size);
         match (tried, self.options.multi_line_hold) {
+            // What is left of it goes on in the younger one.
+            (Some((_, Ending::Final)), _) if self.order.spans_generations => Duration::ZERO,
+            (Some(_), _) if self.order.spans_generations => ROTATED_HOLD + LOOKS_APART,
             // Its last record is held back for more lines, and will be sent.
             (Some((_, Ending::Open)), Some(hold)) => hold + LOOKS_APART,
             (Some(_), _) if strict => ROTATED_HOLD + LOOKS_APART,
