@@ -167,8 +167,8 @@ pub fn edit(
     Ok(vec![line])
 }
 
-/// Gives a flow the positions of another, whose files it follows from now on. Nothing happens if the
-/// other never ran, or if it has positions of its own; but where it `comes_back` those are from
+/// Gives a flow the positions of another, whose files it follows from now on. Nothing happens if
+/// the other never ran, or if it has positions of its own; but where it `comes_back` those are from
 /// before the other had them.
 ///
 /// # Errors

@@ -411,8 +411,8 @@ impl Body {
         self.subset_with(indexes, |_| None)
     }
 
-    /// The same, in which records that have a random key get the one that is given for their place in
-    /// the copy, if one is. Other keys stay.
+    /// The same, in which records that have a random key get the one that is given for their place
+    /// in the copy, if one is. Other keys stay.
     pub fn subset_with(
         &self,
         indexes: &[usize],

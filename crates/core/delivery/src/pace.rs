@@ -1,5 +1,5 @@
-//! How fast a flow sends to a shard, or to a destination that names none, learned from what it takes.
-//! Pure; time is an argument.
+//! How fast a flow sends to a shard, or to a destination that names none, learned from what it
+//! takes. Pure; time is an argument.
 //!
 //! As long as nothing is throttled there is no limit. From the first throttled record on requests
 //! are spaced so that what is sent is what was taken, and a little more: each look lowers the rate
@@ -8,8 +8,8 @@
 //! takes a steady amount gets hardly more than that, and all of it. What is refused however little
 //! is sent, `baseline` finds out, and that does not count.
 //!
-//! After an outage it begins with what was usual before it: whoever else waited for its end does so,
-//! too. A limit that held nothing up for a while is forgotten.
+//! After an outage it begins with what was usual before it: whoever else waited for its end does
+//! so, too. A limit that held nothing up for a while is forgotten.
 //!
 //! The amount is that of a Kinesis shard's second: 1,000 records or 1 MiB, whichever is more of it.
 //! For Firehose, whose limits are others, the measure is the same; only its steadiness matters.
@@ -41,8 +41,8 @@ const LOOK_SENT_MIN: f64 = 0.025;
 /// lends a second's worth.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
-/// The lowest rate, in shard seconds a second: five records. Ten thousand agents that are all refused
-/// must not be too many.
+/// The lowest rate, in shard seconds a second: five records. Ten thousand agents that are all
+/// refused must not be too many.
 const RATE_MIN: f64 = 0.005;
 
 /// Less than this may be refused without consequence; it takes some to know where the limit is.

@@ -1,10 +1,10 @@
-//! When a batch may make a request, and of which of its records: the rate of each shard, of the whole
-//! destination, and the caps of the configuration. Pure; time is an argument.
+//! When a batch may make a request, and of which of its records: the rate of each shard, of the
+//! whole destination, and the caps of the configuration. Pure; time is an argument.
 //!
-//! Each shard has a [`Pace`], and so has the destination as a whole, for what names no shard: Firehose,
-//! and requests that are refused in one. A record belongs to the shard that its key hashes to. As
-//! long as that shard has no room the record is held back, and what belongs to others goes on. One
-//! whose key is random gets another key instead, of a shard that has room.
+//! Each shard has a [`Pace`], and so has the destination as a whole, for what names no shard:
+//! Firehose, and requests that are refused in one. A record belongs to the shard that its key
+//! hashes to. As long as that shard has no room the record is held back, and what belongs to others
+//! goes on. One whose key is random gets another key instead, of a shard that has room.
 //!
 //! What an older batch waits for, a younger one does not take before it: records of one key change
 //! places no more than they must.
@@ -30,8 +30,8 @@ const PIECE: Duration = Duration::from_millis(500);
 /// The same where a cap holds it: a second has little more than what is allowed.
 const CAP_PIECE: Duration = Duration::from_millis(100);
 
-/// What a shard of Kinesis takes, in its seconds a second. It is held to that when it is found to be
-/// full for the first time.
+/// What a shard of Kinesis takes, in its seconds a second. It is held to that when it is found to
+/// be full for the first time.
 const SHARD_RATE: f64 = 1.0;
 
 /// So many keys are drawn for one whose shard has room.

@@ -8,8 +8,8 @@
 /// not the rate that matters.
 const FALLEN: (f64, f64) = (0.45, 0.25);
 
-/// The same, where more is refused. Many that are refused a lot are too many together, so such a flow
-/// goes on with what it usually sends, and not with what it once sent.
+/// The same, where more is refused. Many that are refused a lot are too many together, so such a
+/// flow goes on with what it usually sends, and not with what it once sent.
 const FALLEN_FAR: (f64, f64) = (0.05, 0.97);
 
 /// The same if so often more than this of what was refused was refused again after the rate was
