@@ -197,6 +197,16 @@ struct Figures {
 
 /// A flow that always has more to send, for so long.
 async fn run_flow(service: Service, keys: Keys, line_bytes: usize, time: Duration) -> Figures {
+    run_seed(9, service, (keys, line_bytes), time).await
+}
+
+/// The same with other random choices.
+async fn run_seed(
+    seed: u64,
+    service: Service,
+    (keys, line_bytes): (Keys, usize),
+    time: Duration,
+) -> Figures {
     let service = Arc::new(Mutex::new(service));
     let (submit, submissions) = mpsc::channel(SLOTS);
     let (tell, mut told) = mpsc::channel(4 * SLOTS);
@@ -218,7 +228,7 @@ async fn run_flow(service: Service, keys: Keys, line_bytes: usize, time: Duratio
     };
     let sender = run(Throttling(Arc::clone(&service)), submissions, events, config);
     let flow = async {
-        let rng = fastrand::Rng::with_seed(9);
+        let rng = fastrand::Rng::with_seed(seed);
         let mut load = Load { keys, line: vec![b'x'; line_bytes], rng, next: 0 };
         let (mut window, mut in_flight) = (Window::new(SLOTS), 0);
         let end = Instant::now() + time;
@@ -243,6 +253,9 @@ async fn run_flow(service: Service, keys: Keys, line_bytes: usize, time: Duratio
     let goodput = number(late.iter().sum()) / number(late.len());
     Figures { amplification: number(service.sent) / number(service.taken), goodput }
 }
+
+/// A chance that is rare is not judged by one run.
+const SEEDS: [u64; 3] = [1, 2, 3];
 
 const RUN: Duration = Duration::from_secs(20);
 
@@ -318,11 +331,20 @@ async fn random_keys_avoid_a_shard_that_others_fill() {
         for shards in [4, 16] {
             let mut rates = vec![1_000.0; shards];
             rates[1] = left;
-            let limit = rates.iter().sum();
+            let limit: f64 = rates.iter().sum();
             let what = format!("{shards} shards, one with room for {left}");
             // The first key of a record is anybody's.
             let most = 1.2 + 1.0 / number(shards);
-            check(&what, Service::new(&rates), (Keys::Random, 50), limit, most).await;
+            // Now and then all batches wait for the full shard for a second or two.
+            let mut mean = 0.0;
+            for seed in SEEDS {
+                let service = Service::new(&rates);
+                let figures = run_seed(seed, service, (Keys::Random, 50), RUN).await;
+                let Figures { amplification, goodput } = figures;
+                assert!(amplification <= most, "{what}: {amplification:.3} sent for each taken");
+                mean += goodput / number(SEEDS.len());
+            }
+            assert!(mean >= 0.9 * limit, "{what}: {mean:.0} a second of {limit:.0}");
         }
     }
 }
