@@ -78,7 +78,8 @@ impl<D: Disk> Tailer<D> {
             if self.logs.get(live).is_some_and(|log| log.newest == Some(key))
                 && let Some(rank) = listed.rank.clone()
             {
-                look.mark = Some(Mark { rank, born_nanos });
+                let modified_nanos = Some(candidate.stat.modified_nanos);
+                look.mark = Some(Mark { rank, born_nanos, modified_nanos });
             }
             return self.take_back_known(candidate, key, now);
         }
@@ -123,9 +124,11 @@ impl<D: Disk> Tailer<D> {
     fn note_mark(&self, live: &Path, key: FileKey, listed: &Listed, look: &mut Look) {
         let newest = self.logs.get(live).and_then(|log| log.newest);
         if let (true, Some(rank)) = (newest == Some(key), listed.rank.clone()) {
-            let handle = self.files.get(&key).and_then(|file| file.handle.as_ref());
+            let file = self.files.get(&key);
+            let handle = file.and_then(|file| file.handle.as_ref());
             let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
-            look.mark = Some(Mark { rank, born_nanos });
+            let modified_nanos = file.map(|file| file.seen.modified_nanos);
+            look.mark = Some(Mark { rank, born_nanos, modified_nanos });
         }
     }
 

@@ -92,6 +92,7 @@ pub(super) struct Found {
 pub(super) struct Mark {
     pub(super) rank: Rank,
     pub(super) born_nanos: Option<i128>,
+    pub(super) modified_nanos: Option<i128>,
 }
 
 impl Logs {
@@ -160,6 +161,7 @@ impl Logs {
         let after = self.threshold(log, mark, now_nanos);
         let grows = number_grows(&found, mark);
         let floor = self.floor(mark, now_nanos);
+        let mixed = numbers_go_both_ways(&found, mark);
         let younger = |found: &Found| {
             if found.changed {
                 return true;
@@ -178,7 +180,10 @@ impl Logs {
             match (found.packed, found.born_nanos, by_name) {
                 // Nobody can set the birth of a file, and renaming keeps it.
                 (false, Some(born), _) => born >= after,
-                (_, _, Some(order)) => order != Ordering::Less,
+                (packed, _, Some(Ordering::Less)) => {
+                    mixed && !packed && found.modified_nanos >= after
+                }
+                (_, _, Some(_)) => true,
                 (_, _, None) => found.modified_nanos >= after,
             }
         };
@@ -243,24 +248,8 @@ fn is_of_another_series(rank: &Rank, known: &Rank) -> bool {
 /// Whether names of this log with a greater number are younger: the times of the files tell, if
 /// they agree. Nothing if they do not.
 fn number_grows(found: &[Found], mark: Option<&Mark>) -> Option<bool> {
-    let number = |rank: &Rank| match rank {
-        Rank::Index(number) | Rank::Counter(number) => Some(*number),
-        Rank::Date(_) | Rank::Unknown => None,
-    };
-    let files = found.iter().map(|found| {
-        let born = found.born_nanos.filter(|_| !found.packed);
-        (number(&found.rank), Some(born.unwrap_or(found.modified_nanos)))
-    });
-    let known = mark.into_iter().map(|mark| (number(&mark.rank), mark.born_nanos));
-    let mut numbered: Vec<(u32, i128)> =
-        files.chain(known).filter_map(|(number, time)| number.zip(time)).collect();
-    numbered.sort_unstable();
-    let pairs = numbered.iter().zip(numbered.iter().skip(1)).filter(|((a, _), (b, _))| a != b);
-    let (mut up, mut down) = (0, 0);
-    for ((_, a), (_, b)) in pairs {
-        up += usize::from(b > a);
-        down += usize::from(b < a);
-    }
+    let known = mark.and_then(|mark| Some((number(&mark.rank)?, mark.born_nanos?)));
+    let (up, down) = directions(found.iter(), known);
     // Behind the whole name nearly all schemes count down; one pair of times is too little to
     // believe otherwise, for a tool may compress older files last.
     let enough = if found.iter().any(|found| matches!(found.rank, Rank::Index(_))) { 2 } else { 1 };
@@ -269,6 +258,43 @@ fn number_grows(found: &[Found], mark: Option<&Mark>) -> Option<bool> {
         (0, down) if down > 0 => Some(false),
         _ => None,
     }
+}
+
+/// Whether the times of plain files say that some numbers count up and others down: a chain of
+/// which the last file gets a name of its own. Then a number says that a file may be younger, and
+/// never that it is older.
+fn numbers_go_both_ways(found: &[Found], mark: Option<&Mark>) -> bool {
+    let time = |mark: &Mark| mark.born_nanos.or(mark.modified_nanos);
+    let known = mark.and_then(|mark| Some((number(&mark.rank)?, time(mark)?)));
+    let (up, down) = directions(found.iter().filter(|found| !found.packed), known);
+    up > 0 && down > 0
+}
+
+fn number(rank: &Rank) -> Option<u32> {
+    match rank {
+        Rank::Index(number) | Rank::Counter(number) => Some(*number),
+        Rank::Date(_) | Rank::Unknown => None,
+    }
+}
+
+/// How often the next greater number has a later time, and how often an earlier one.
+fn directions<'f>(
+    found: impl Iterator<Item = &'f Found>,
+    known: Option<(u32, i128)>,
+) -> (usize, usize) {
+    let files = found.filter_map(|found| {
+        let born = found.born_nanos.filter(|_| !found.packed);
+        Some((number(&found.rank)?, born.unwrap_or(found.modified_nanos)))
+    });
+    let mut numbered: Vec<(u32, i128)> = files.chain(known).collect();
+    numbered.sort_unstable();
+    let pairs = numbered.iter().zip(numbered.iter().skip(1)).filter(|((a, _), (b, _))| a != b);
+    let (mut up, mut down) = (0, 0);
+    for ((_, a), (_, b)) in pairs {
+        up += usize::from(b > a);
+        down += usize::from(b < a);
+    }
+    (up, down)
 }
 
 #[cfg(test)]
@@ -317,7 +343,7 @@ mod tests {
 
     #[test]
     fn names_tell_where_births_do_not() {
-        let mark = Mark { rank: Rank::Index(2), born_nanos: None };
+        let mark = Mark { rank: Rank::Index(2), born_nanos: None, modified_nanos: None };
         let all = vec![
             // Compressed just now by a tool that does not keep times.
             found("app.log.3.gz", 3, Some(1_500), 1_500),
@@ -327,8 +353,23 @@ mod tests {
     }
 
     #[test]
+    fn where_numbers_go_both_ways_none_says_that_a_file_is_old() {
+        // The last of the chain got a name of its own, and so did the one that came behind it.
+        let modified_nanos = Some(1_000 * SECOND);
+        let mark = Mark { rank: Rank::Index(100), born_nanos: None, modified_nanos };
+        let all = vec![
+            found("app.log.1", 1, None, 1_400),
+            found("app.log.2", 2, None, 1_300),
+            found("app.log.101", 101, None, 1_050),
+            found("app.log.102", 102, None, 900),
+        ];
+        assert_eq!(between(1_000, Some(&mark), all).len(), 3);
+    }
+
+    #[test]
     fn an_index_may_count_up_to_the_youngest() {
-        let mark = Mark { rank: Rank::Counter(7), born_nanos: Some(1_000 * SECOND) };
+        let mark =
+            Mark { rank: Rank::Counter(7), born_nanos: Some(1_000 * SECOND), modified_nanos: None };
         let all = vec![
             found("app-8.log.gz", 8, None, 1_100),
             found("app-9.log.gz", 9, None, 1_200),
@@ -339,7 +380,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_loses_nothing() {
-        let mark = Mark { rank: Rank::Index(2), born_nanos: Some(1_200 * SECOND) };
+        let mark =
+            Mark { rank: Rank::Index(2), born_nanos: Some(1_200 * SECOND), modified_nanos: None };
         let all = vec![
             found("app.log.1", 1, Some(1_300), 1_400),
             found("app.log.3", 3, Some(1_100), 1_200),
