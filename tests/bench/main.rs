@@ -7,6 +7,7 @@
 //! `KINETAIL_BENCH_LINE_MB` (length of the long line, 5000),
 //! `KINETAIL_BENCH_ACTIVE_FILES` (10000), `KINETAIL_BENCH_ACTIVE_SECONDS` (20),
 //! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
+//! `KINETAIL_BENCH_AGENT` measures another build.
 //! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
 
 mod active;

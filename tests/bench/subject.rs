@@ -14,6 +14,9 @@ use super::error::BenchError;
 /// The name of an agent's checkpoints.
 const DATABASE: &str = "checkpoints.db";
 
+/// Names another build of the agent, to compare with.
+const OTHER_AGENT: &str = "KINETAIL_BENCH_AGENT";
+
 /// Nothing that is measured here takes this long.
 const ARRIVES_WITHIN: Duration = Duration::from_mins(15);
 
@@ -83,7 +86,9 @@ impl Subject {
         });
         let path = directory.join("agent.json");
         fs::write(&path, format!("{config:#}")).map_err(BenchError::io("write a configuration"))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
+        let other = std::env::var_os(OTHER_AGENT).map(PathBuf::from);
+        let agent = other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_kinetail")));
+        let mut command = Command::new(agent);
         command.arg("run").arg("--config").arg(&path);
         Self::start(name, &directory, command)
     }
