@@ -64,7 +64,7 @@ const MEMORY_RETRY: Duration = Duration::from_millis(50);
 /// Takes what a flow hands on. The real one feeds the sender and the store; tests keep it.
 pub trait Outlet {
     /// Takes a batch to send. There is always room: a flow never has more batches unsettled than
-    /// its window allows. `false` if nobody takes batches any more.
+    /// `maxInFlightRequests`. `false` if nobody takes batches any more.
     fn submit(&mut self, submission: Submission) -> bool;
 
     /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`

@@ -56,8 +56,8 @@ impl<D: Disk> Flow<D> {
         self.settle();
     }
 
-    /// Frees the requests of batches that are written down. When none is left the flow begins
-    /// again with one at a time, which keeps the order within each file.
+    /// Forgets batches that are written down. When none is left the flow begins again with one at
+    /// a time, which keeps the order within each file.
     pub(super) fn settle(&mut self) {
         let settled = self.ledger.take_settled();
         if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {

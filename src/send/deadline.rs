@@ -44,8 +44,8 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    #[expect(clippy::disallowed_methods, reason = "the HTTP client spawns such a task, too")]
     /// A connection read by a task of its own, as the HTTP client has it.
+    #[expect(clippy::disallowed_methods, reason = "the HTTP client spawns such a task, too")]
     async fn answer_of(listener: &TcpListener) -> (std::net::TcpStream, impl Future<Output = u8>) {
         let address = listener.local_addr().expect("an address");
         let mut stream = TcpStream::connect(address).await.expect("a connection");
