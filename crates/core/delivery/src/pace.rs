@@ -194,7 +194,13 @@ impl Pace {
     /// Whether something may be sent now.
     #[must_use]
     pub(crate) fn has_room(&self, now: Instant) -> bool {
-        self.paused_until <= now && self.bucket.is_none_or(|mut bucket| bucket.ready_at(now) <= now)
+        self.room_at(now) <= now
+    }
+
+    /// When something may be sent, where nobody waits for it.
+    pub(crate) fn room_at(&self, now: Instant) -> Instant {
+        let ready = self.bucket.map_or(now, |mut bucket| bucket.ready_at(now));
+        self.paused_until.max(ready)
     }
 
     /// Whether the cost of a request may grow, from nothing or from what is chosen for it.

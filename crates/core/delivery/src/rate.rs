@@ -40,6 +40,9 @@ const DRAWS_MAX: u32 = 8;
 /// After so many records in a row for which no key was found none are drawn for one request.
 const DRAWS_IN_VAIN_MAX: u32 = 3;
 
+/// ... and where none was found at all, this is waited for at least.
+const DRAW_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// Nothing got through for so long: an outage, whose end many wait for.
 const OUTAGE: Duration = Duration::from_secs(10);
 
@@ -205,14 +208,18 @@ impl Rate {
         let mut choosing =
             Choosing { rate: self, reserved, rng, now, in_vain: 0, portions: BTreeMap::new() };
         let mut lacking = BTreeSet::new();
+        let mut moves = false;
         let mut left = records_max;
         let mut choices = Vec::new();
         for record in delivery.next_records() {
             let choice = if left == 0 { Err(None) } else { choosing.choose(record) };
             left -= usize::from(choice.is_ok());
             choices.push(choice.unwrap_or(Choice::Wait));
-            if let Err(Some(shard)) = choice {
-                lacking.insert(shard);
+            // A record that any shard may have waits for none of them.
+            match choice {
+                Err(Some(_)) if record.movable => moves = true,
+                Err(Some(shard)) => drop(lacking.insert(shard)),
+                Err(None) | Ok(_) => {}
             }
         }
         let Choosing { portions, reserved, .. } = choosing;
@@ -220,22 +227,30 @@ impl Rate {
             let own: Vec<usize> = lacking.difference(&reserved).copied().collect();
             let ready =
                 own.into_iter().filter_map(|place| Some(self.shards.pace(place)?.ready_at(now)));
-            let turn = ready.min().map_or(Turn::AfterAnother, Turn::At);
-            self.waiting.insert(batch, lacking);
-            return turn;
+            let own = ready.min();
+            // A shard may have room although no key of it was drawn: it is looked for again.
+            let any = self.shards.first_ready(&reserved, now).filter(|_| moves);
+            let any = any.map(|at| if at > now { at } else { now + DRAW_AGAIN_AFTER });
+            self.wait_for(batch, lacking);
+            return own.into_iter().chain(any).min().map_or(Turn::AfterAnother, Turn::At);
         }
         for (place, portion) in portions {
             if let Some(pace) = place.and_then(|place| self.shards.pace(place)) {
                 pace.on_request(portion.cost(), now);
             }
         }
-        if lacking.is_empty() {
-            self.waiting.remove(&batch);
-        } else {
-            self.waiting.insert(batch, lacking);
-        }
+        self.wait_for(batch, lacking);
         delivery.choose(&choices);
         Turn::Now
+    }
+
+    /// Younger batches leave these shards to this one.
+    fn wait_for(&mut self, batch: BatchId, shards: BTreeSet<usize>) {
+        if shards.is_empty() {
+            self.waiting.remove(&batch);
+        } else {
+            self.waiting.insert(batch, shards);
+        }
     }
 
     /// Learns how much the destination takes, and moves the delivery on.

@@ -76,6 +76,13 @@ impl Shards {
         free.any(|(_, shard)| shard.pace.has_room(now))
     }
 
+    /// When one has room that is not among these.
+    pub(crate) fn first_ready(&self, reserved: &BTreeSet<usize>, now: Instant) -> Option<Instant> {
+        let known = self.known.iter().enumerate();
+        let free = known.filter(|(place, _)| !reserved.contains(place));
+        free.map(|(_, shard)| shard.pace.room_at(now)).min()
+    }
+
     /// The place of the shard that a hash belongs to.
     pub(crate) fn place_of(&self, hash: u64) -> Option<usize> {
         let next = self.ranges.partition_point(|(low, ..)| *low <= hash);

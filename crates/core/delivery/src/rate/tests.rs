@@ -308,9 +308,8 @@ fn f61_a_split_is_followed_with_a_map_and_without() {
 }
 
 /// Each key is a log that is followed: what of one shard waits does not stand in front of others.
-/// The goal is five percent; today the others lose a sixth where the full shard takes nothing.
 #[test]
-fn f61_a_full_shard_slows_the_others_by_a_fifth_at_most() {
+fn f61_a_full_shard_slows_the_others_by_five_percent_at_most() {
     // What the others get is what they got when nothing was full.
     let without = run(&[1_000.0; 4], None, true, None);
     for left in [0.0, 100.0] {
@@ -318,7 +317,7 @@ fn f61_a_full_shard_slows_the_others_by_a_fifth_at_most() {
         let others = (with.goodput - left) / 3.0;
         let before = without.goodput / 4.0;
         println!("others get {others:.0} a second each instead of {before:.0}");
-        assert!(others >= before * 0.8, "{others:.0} of {before:.0}");
+        assert!(others >= before * 0.95, "{others:.0} of {before:.0}");
     }
 }
 
