@@ -8,6 +8,7 @@
 mod carry;
 mod event_lines;
 mod failed_rounds;
+pub mod files;
 mod footer;
 mod half_line;
 mod header;

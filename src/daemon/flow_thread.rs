@@ -17,10 +17,11 @@ use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
 use crate::admin::status::{FlowFeed, FlowStatus};
 use crate::budget::Budget;
 use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
-use crate::config::{Destination, Encoding, FlowConfig, InitialPosition, Ordering};
+use crate::config::{Destination, FlowConfig};
 use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::{self, MachineFacts};
+use crate::flow::files::{Beginning, tailer};
 use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -28,7 +29,7 @@ use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
 use crate::send::sender::{self, SenderConfig};
 use crate::tail::space::SpaceGuard;
-use crate::tail::tailer::{Earlier, TailOptions, Tailer};
+use crate::tail::tailer::Earlier;
 
 /// A flow that is in the middle of a step for this long at the end of a stop hangs.
 const HUNG_AT_STOP_AFTER: Duration = Duration::from_secs(1);
@@ -154,9 +155,16 @@ impl FlowThread {
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
         let (status_sender, status) = watch::channel(Arc::new(starting));
-        let options = tail_options(shared, &launch.config, &loaded);
+        let beginning = Beginning {
+            known_flow: loaded.known_flow,
+            earlier: loaded.times.map(earlier),
+            rows: loaded.rows,
+            next_file_key: loaded.next_file_key,
+            descriptors_max: shared.descriptors_max,
+            space: shared.space,
+        };
         let parts = FlowParts {
-            tailer: Tailer::new(OsDisk, options, loaded.rows, loaded.next_file_key, now),
+            tailer: tailer(OsDisk, &launch.config, beginning, now),
             config: launch.config.clone(),
             account: shared.budget.account(),
             metrics,
@@ -331,22 +339,6 @@ fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instan
     FlowStatus {
         destination_state: Arc::clone(&metrics.destination),
         ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
-    }
-}
-fn tail_options(shared: &Shared, config: &FlowConfig, loaded: &Loaded) -> TailOptions {
-    TailOptions {
-        pattern: config.pattern.clone(),
-        scan_interval: config.scan_interval,
-        start_at_end: !loaded.known_flow && config.initial_position == InitialPosition::EndOfFile,
-        skip_header_lines: config.skip_header_lines,
-        multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
-        partial_line_hold: config.partial_line_hold,
-        refuse_utf16: config.encoding == Encoding::Auto,
-        descriptors_max: shared.descriptors_max,
-        space: shared.space,
-        rotated_names: config.rotated_names.clone(),
-        strict_order: config.ordering == Ordering::Strict,
-        earlier: loaded.times.map(earlier),
     }
 }
 

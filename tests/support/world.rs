@@ -19,6 +19,7 @@ use kinetail::config::{
     OversizeLine, PartitionKey, RetryConfig, Wire,
 };
 use kinetail::disk::OsDisk;
+use kinetail::flow::files::{Beginning, tailer};
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::{FlowMetrics, name};
@@ -29,7 +30,7 @@ use kinetail::tail::names::Renamed;
 use kinetail::tail::pattern::FilePattern;
 use kinetail::tail::rotated::RotatedNames;
 use kinetail::tail::space::SpaceGuard;
-use kinetail::tail::tailer::{Earlier, Now, TailOptions, Tailer};
+use kinetail::tail::tailer::{Earlier, Now};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 
@@ -210,35 +211,23 @@ impl World {
 
     /// Starts the flow from what was written down.
     pub fn start(&mut self) {
-        let options = TailOptions {
-            pattern: self.config.pattern.clone(),
-            scan_interval: self.config.scan_interval,
-            start_at_end: !self.known_flow
-                && self.config.initial_position == InitialPosition::EndOfFile,
-            skip_header_lines: self.config.skip_header_lines,
-            multi_line_hold: self
-                .config
-                .multi_line_start
-                .is_some()
-                .then_some(self.config.multi_line_hold),
-            partial_line_hold: self.config.partial_line_hold,
-            refuse_utf16: self.config.encoding == Encoding::Auto,
-            descriptors_max: self.descriptors_max,
-            space: self.space,
-            rotated_names: self.config.rotated_names.clone(),
-            strict_order: self.config.ordering == Ordering::Strict,
+        let beginning = Beginning {
+            known_flow: self.known_flow,
             earlier: self
                 .times
                 .filter(|_| self.known_flow)
                 .map(|(first, last)| Earlier { first_start_nanos: first, last_known_nanos: last }),
+            rows: self.rows.values().cloned().collect(),
+            next_file_key: self.next_key,
+            descriptors_max: self.descriptors_max,
+            space: self.space,
         };
-        let rows = self.rows.values().cloned().collect();
         let status = FlowStatus::starting("test".into(), "test".to_owned(), self.now);
         let (status, reports) = watch::channel(Arc::new(status));
         self.reports = Some(reports);
         let parts = FlowParts {
             config: self.config.clone(),
-            tailer: Tailer::new(self.disk.clone(), options, rows, self.next_key, self.now),
+            tailer: tailer(self.disk.clone(), &self.config, beginning, self.now),
             account: self.budget.account(),
             metrics: metrics::with_local_recorder(&self.recorder, || {
                 FlowMetrics::new(&self.config.id)
