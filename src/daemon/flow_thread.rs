@@ -155,16 +155,8 @@ impl FlowThread {
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
         let (status_sender, status) = watch::channel(Arc::new(starting));
-        let beginning = Beginning {
-            known_flow: loaded.known_flow,
-            earlier: loaded.times.map(earlier),
-            rows: loaded.rows,
-            next_file_key: loaded.next_file_key,
-            descriptors_max: shared.descriptors_max,
-            space: shared.space,
-        };
         let parts = FlowParts {
-            tailer: tailer(OsDisk, &launch.config, beginning, now),
+            tailer: tailer(OsDisk, &launch.config, beginning(shared, loaded), now),
             config: launch.config.clone(),
             account: shared.budget.account(),
             metrics,
@@ -339,6 +331,18 @@ fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instan
     FlowStatus {
         destination_state: Arc::clone(&metrics.destination),
         ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
+    }
+}
+
+/// What files a flow begins with, by what the store has of it.
+fn beginning(shared: &Shared, loaded: Loaded) -> Beginning {
+    Beginning {
+        known_flow: loaded.known_flow,
+        earlier: loaded.times.map(earlier),
+        rows: loaded.rows,
+        next_file_key: loaded.next_file_key,
+        descriptors_max: shared.descriptors_max,
+        space: shared.space,
     }
 }
 

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::parse::{Flags, parse};
+use super::pattern::{Engine, LINEAR_TEXT_BYTES_MAX, Worker};
 use super::program::Program;
 use super::{
-    Engine, Finder, Footer, LINEAR_TEXT_BYTES_MAX, LineStart, Matcher, OverLimit, Pattern,
-    PatternError, Separator, Worker, compile_match_pattern,
+    Finder, Footer, LineStart, Matcher, OverLimit, Pattern, PatternError, Separator,
+    compile_match_pattern,
 };
 
 /// The groups of a match from 1 on, with `~` for a group that took no part.

@@ -4,11 +4,14 @@
 //! only the commas between its members are written anew: keys and values are copied as they stand,
 //! so that numbers, escapes and members that come twice survive.
 
+mod name;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kinetail_java_regex::text;
 
+pub use self::name::Name;
 use super::json::push_string;
 use super::json_reader::NotAnObject;
 use super::scan_json::{self, Member, Span, says};
@@ -178,26 +181,26 @@ impl Record {
 
     /// Puts a member over the last one of its name, or at the end.
     pub(super) fn put(&mut self, name: &Name, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(place) = self.place(&name.text) else { return self.push(&name.json, write) };
+        let Some(place) = self.place(name.text()) else { return self.push(name.json(), write) };
         let start = self.bytes.len();
         write(&mut self.bytes);
         let value = Span { start, end: self.bytes.len() };
         if let Some(member) = self.members.get_mut(place) {
             member.value = value;
         }
-        self.drop_all_but(&name.text, Some(place));
+        self.drop_all_but(name.text(), Some(place));
         self.form = Form::Touched;
     }
 
     /// Puts a copy of a part of what is there, given by [`Self::span`].
     pub(super) fn put_span(&mut self, name: &Name, value: Span) {
-        if let Some(place) = self.place(&name.text) {
+        if let Some(place) = self.place(name.text()) {
             if let Some(member) = self.members.get_mut(place) {
                 member.value = value;
             }
-            self.drop_all_but(&name.text, Some(place));
+            self.drop_all_but(name.text(), Some(place));
         } else {
-            let key = self.keep(&name.json);
+            let key = self.keep(name.json());
             self.members.push(Member { key, value });
         }
         self.form = Form::Touched;
@@ -288,17 +291,17 @@ impl Record {
     /// Gives the members of a name another one, over those that have that name already.
     pub(super) fn rename(&mut self, from: &str, to: &Name) {
         let Some(value) = self.span(from) else { return };
-        if from == to.text {
+        if from == to.text() {
             return;
         }
         let Some(place) = self.place(from) else {
             self.remove(from);
             return self.put_span(to, value);
         };
-        self.drop_all_but(&to.text, None);
+        self.drop_all_but(to.text(), None);
         let place = self.place(from).unwrap_or(place);
         self.drop_all_but(from, Some(place));
-        let key = self.keep(&to.json);
+        let key = self.keep(to.json());
         if let Some(place) = self.place(from)
             && let Some(member) = self.members.get_mut(place)
         {
@@ -309,7 +312,7 @@ impl Record {
 
     /// Puts the members of the object that a member holds, or that its string says, in its place.
     pub(super) fn lift(&mut self, field: &Name) -> Result<(), NotAnObject> {
-        let Some(value) = self.span(&field.text) else { return Err(NotAnObject::OtherValue) };
+        let Some(value) = self.span(field.text()) else { return Err(NotAnObject::OtherValue) };
         let mut inner = Self::default();
         let raw = value.of(&self.bytes);
         if raw.first() == Some(&b'"') {
@@ -319,7 +322,7 @@ impl Record {
         }
         inner.text_end = inner.bytes.len();
         inner.parse()?;
-        self.remove(&field.text);
+        self.remove(field.text());
         self.merge(&inner.bytes, &inner.members);
         Ok(())
     }
@@ -367,31 +370,6 @@ impl Record {
         if self.members.len() < before {
             self.form = Form::Touched;
         }
-    }
-}
-
-/// The name of a member, also as it is written in JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name {
-    text: String,
-    json: Vec<u8>,
-}
-
-impl Name {
-    /// A name.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        let mut json = Vec::new();
-        push_string(&mut json, text.as_bytes());
-        Self { text: text.to_owned(), json }
-    }
-
-    pub(super) fn json(&self) -> &[u8] {
-        &self.json
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 }
 

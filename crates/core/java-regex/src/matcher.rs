@@ -1,0 +1,149 @@
+//! A pattern with the memory to match it: what groups hold, and one match after the other.
+
+use regex::CaptureLocations;
+
+use super::error::{OverLimit, PatternError};
+use super::machine::{Machine, Run, STEPS_MAX};
+use super::parse::{Flags, parse};
+use super::pattern::{Engine, Pattern, Reach, Worker};
+
+/// One search counts as so many steps of the machine, whoever does it.
+const STEPS_A_SEARCH: u32 = 5;
+
+/// A pattern that is searched for in texts, one match after the other.
+#[derive(Debug, Clone)]
+pub struct Finder(pub(super) Pattern);
+
+/// What a text between two columns is: plain text where that is all that it can be.
+#[derive(Debug)]
+pub enum Separator {
+    /// A pattern.
+    Finder(Finder),
+    /// Plain text.
+    Literal(String),
+}
+
+impl Finder {
+    /// Compiles a pattern, unless it is plain text.
+    ///
+    /// # Errors
+    /// As [`compile_match_pattern`].
+    pub fn compile(java: &str) -> Result<Separator, PatternError> {
+        let tree = parse(java, Flags::default())?;
+        match tree.node.literal() {
+            Some(literal) => Ok(Separator::Literal(literal)),
+            None => Pattern::of(tree, Reach::Part).map(Self).map(Separator::Finder),
+        }
+    }
+}
+
+/// A pattern with the memory that it takes to match it, used again from text to text.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    pattern: Pattern,
+    /// The groups of a match by the linear engine; nothing where only the machine works.
+    locations: Option<CaptureLocations>,
+    machine: Machine,
+    /// The last match was the machine's.
+    by_machine: bool,
+}
+
+impl Matcher {
+    /// A matcher of a pattern.
+    #[must_use]
+    pub fn new(pattern: &Pattern) -> Self {
+        let locations = match &pattern.engine {
+            Engine::Linear { regex, .. } => Some(regex.capture_locations()),
+            Engine::Machine(_) => None,
+        };
+        Self { pattern: pattern.clone(), locations, machine: Machine::default(), by_machine: false }
+    }
+
+    /// A matcher that searches for a delimiter.
+    #[must_use]
+    pub fn searching(finder: &Finder) -> Self {
+        Self::new(&finder.0)
+    }
+
+    /// Whether the text matches; then the groups can be looked at.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
+        match (self.pattern.engine.worker(text)?, &mut self.locations) {
+            (Worker::Linear(regex), Some(locations)) => {
+                self.by_machine = false;
+                Ok(regex.captures_read(locations, text).is_some())
+            }
+            (Worker::Machine(program), _) => {
+                self.by_machine = true;
+                self.machine.matches(program, text)
+            }
+            (Worker::Linear(_), None) => Ok(false),
+        }
+    }
+
+    /// Whether the text has a match somewhere, for a pattern of [`compile_search_pattern`]; then
+    /// the groups of the first one can be looked at.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn find(&mut self, text: &str) -> Result<bool, OverLimit> {
+        match (self.pattern.engine.worker(text)?, &mut self.locations) {
+            (Worker::Linear(regex), Some(locations)) => {
+                self.by_machine = false;
+                Ok(regex.captures_read(locations, text).is_some())
+            }
+            (Worker::Machine(program), _) => {
+                self.by_machine = true;
+                let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
+                Ok(self.machine.find_at(program, &mut run, 0)?.is_some())
+            }
+            (Worker::Linear(_), None) => Ok(false),
+        }
+    }
+
+    /// What a group of the last match holds, as a byte range.
+    #[must_use]
+    pub fn group(&self, group: usize) -> Option<(usize, usize)> {
+        match &self.locations {
+            Some(locations) if !self.by_machine => locations.get(group),
+            _ => self.machine.group(group),
+        }
+    }
+
+    /// Calls `each` with the matches in the order and number in which Java's `Matcher.find` gives
+    /// them, until it says that it has enough. Unlike Rust's `find_iter`, it may find a match of
+    /// no width right behind another match.
+    ///
+    /// # Errors
+    /// It would take too long to find them.
+    pub fn find_each(
+        &mut self,
+        text: &str,
+        mut each: impl FnMut(std::ops::Range<usize>) -> bool,
+    ) -> Result<(), OverLimit> {
+        let (mut from, mut last_end) = (0, 0);
+        let mut run = Run { text, last_end, steps_left: STEPS_MAX };
+        let worker = self.pattern.engine.worker(text)?;
+        while from <= text.len() {
+            run.take(STEPS_A_SEARCH)?;
+            run.last_end = last_end;
+            let found = match worker {
+                Worker::Linear(regex) => regex.find_at(text, from).map(|found| found.range()),
+                Worker::Machine(program) => self.machine.find_at(program, &mut run, from)?,
+            };
+            let Some(found) = found else { return Ok(()) };
+            last_end = found.end;
+            from = match found.is_empty() {
+                true if found.end < text.len() => text.ceil_char_boundary(found.end + 1),
+                true => text.len() + 1,
+                false => found.end,
+            };
+            if each(found) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}

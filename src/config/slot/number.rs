@@ -1,0 +1,159 @@
+//! Typed looks at a value that is a number.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Read, Slot};
+use crate::config::diagnostics::{Findings, Kind};
+use crate::config::scalar;
+use crate::config::schema::{self, Shape};
+
+impl Slot<'_> {
+    fn note_number(self, range: &RangeInclusive<u64>, default: u64) {
+        let (least, most) = (*range.start(), *range.end());
+        schema::note(self.name, || Shape::Number { least, most, default });
+    }
+
+    /// A whole number in a range.
+    pub(in crate::config) fn integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        self.note_number(&range, default);
+        let read = scalar::integer;
+        let Some(number) = self.scalar(findings, "a whole number", Read::AtStart, read) else {
+            return default;
+        };
+        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
+            return number;
+        }
+        let (from, to) = (range.start(), range.end());
+        let message =
+            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        self.error(findings, Kind::OutOfRange, message)
+            .help(format!("the default is {default}; leave the key out to get it"));
+        default
+    }
+
+    /// A whole number that the Java agent takes whatever it is: outside of the range the nearest
+    /// number in it is used, and that is said.
+    pub(in crate::config) fn nearest_integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        self.nearest(findings, Read::AtStart, range, default)
+    }
+
+    /// As [`Self::nearest_millis`], of a value that the Java agent reads only when it runs.
+    pub(in crate::config) fn late_nearest_millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.nearest(findings, Read::Late, range, default))
+    }
+
+    /// As [`Self::integer`], of a value that the Java agent reads only when it runs, or never: the
+    /// default takes the place of what is wrong.
+    pub(in crate::config) fn late_integer(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        self.note_number(&range, default);
+        let read = scalar::integer;
+        let Some(number) = self.scalar(findings, "a whole number", Read::Late, read) else {
+            return default;
+        };
+        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
+            return number;
+        }
+        let (from, to) = (range.start(), range.end());
+        let message =
+            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        self.tolerated(findings, Kind::OutOfRange, message).help(format!("{default} is used"));
+        default
+    }
+
+    /// As [`Self::late_integer`], for sizes and counts.
+    pub(in crate::config) fn late_count(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> usize {
+        usize::try_from(self.late_integer(findings, range, default)).unwrap_or(usize::MAX)
+    }
+
+    fn nearest(
+        self,
+        findings: &mut Findings<'_>,
+        when: Read,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        self.note_number(&range, default);
+        let Some(number) = self.scalar(findings, "a whole number", when, scalar::integer) else {
+            return default;
+        };
+        let (from, to) = (*range.start(), *range.end());
+        let used = u64::try_from(number).unwrap_or(0).clamp(from, to);
+        if u64::try_from(number) != Ok(used) {
+            let message = format!(
+                "'{}' value {number} is outside of the valid range {from} to {to}",
+                self.name
+            );
+            self.warn(findings, Kind::OutOfRange, message).help(format!("{used} is used"));
+        }
+        used
+    }
+
+    /// Looks whether there is a whole number in a range, and has no use for it.
+    pub(in crate::config) fn fits(self, findings: &mut Findings<'_>, range: RangeInclusive<i64>) {
+        let number = self.scalar(findings, "a whole number", Read::AtStart, scalar::integer);
+        if let Some(number) = number.filter(|number| !range.contains(number)) {
+            let (from, to) = (range.start(), range.end());
+            let message = format!(
+                "'{}' value {number} is outside of the valid range {from} to {to}",
+                self.name
+            );
+            self.error(findings, Kind::OutOfRange, message).help("take the key out");
+        }
+    }
+
+    /// As [`Self::nearest_integer`], in milliseconds.
+    pub(in crate::config) fn nearest_millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.nearest_integer(findings, range, default))
+    }
+
+    /// As [`Self::integer`], for sizes and counts.
+    pub(in crate::config) fn count(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> usize {
+        usize::try_from(self.integer(findings, range, default)).unwrap_or(usize::MAX)
+    }
+
+    /// As [`Self::integer`], in milliseconds.
+    pub(in crate::config) fn millis(
+        self,
+        findings: &mut Findings<'_>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        Duration::from_millis(self.integer(findings, range, default))
+    }
+}
