@@ -35,6 +35,7 @@ mod operate;
 mod ordering;
 mod packages;
 mod partition_keys;
+mod permissions;
 mod records;
 mod rewritten;
 mod schedules;
