@@ -11,11 +11,12 @@ mod options;
 mod rotate;
 
 use std::env;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write};
 use std::panic;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
@@ -125,7 +126,7 @@ fn digests_of_traces_are_written_where_they_are_asked_for() {
     let place = if on_disk { Place::Disk(&directory) } else { Place::Memory };
     let found = on_threads(threads, |thread| {
         let seeds = (first..first + count).skip(thread).step_by(threads);
-        let digest = |seed| (seed, Sha256::digest(trace(seed, place)));
+        let digest = |seed| (seed, Sha256::digest(told(seed, place)));
         seeds.map(digest).collect::<Vec<_>>()
     });
     let mut found: Vec<_> = found.concat();
@@ -166,6 +167,38 @@ fn trace(seed: u64, place: Place<'_>) -> String {
     match run(seed, &operations(seed), place) {
         Ok(records) => String::from_utf8(records.concat()).unwrap(),
         Err(complaint) => complaint,
+    }
+}
+
+/// The same, and all that the flow says about files and destinations meanwhile.
+fn told(seed: u64, place: Place<'_>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    let trace = tracing::subscriber::with_default(subscriber, || trace(seed, place));
+    let lines = log.0.lock().unwrap();
+    if let Ok(path) = env::var("KINETAIL_TRACE_LOG") {
+        fs::write(format!("{path}.{seed}"), &*lines).unwrap();
+    }
+    trace + &String::from_utf8_lossy(&lines)
+}
+
+/// What was logged.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
