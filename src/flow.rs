@@ -432,7 +432,7 @@ impl<D: Disk> Flow<D> {
     fn would_lose_by_giving_up(&self) -> bool {
         self.tailer
             .files()
-            .any(|file| file.lag_bytes() > 0 && self.tailer.is_lost_after_stop(file.key))
+            .any(|file| file.lag_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
     }
 
     fn is_drained(&self) -> bool {
@@ -445,7 +445,7 @@ impl<D: Disk> Flow<D> {
             && !self
                 .tailer
                 .files()
-                .any(|file| file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key))
+                .any(|file| file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
     }
 
     fn wake_at(&self, now: Instant) -> Instant {

@@ -43,7 +43,7 @@ impl<D: Disk> Flow<D> {
     fn goes_on_in_younger(&self, key: FileKey) -> bool {
         let younger = self.tailer.younger_generation(key);
         let younger = younger.and_then(|younger| self.tailer.file(younger));
-        younger.is_some_and(|file| file.position.offset == 0 && !file.refused && !file.spoiled)
+        younger.is_some_and(|file| file.position().offset == 0 && !file.is_never_read())
             && self.config.skip_header_lines == 0
             && !self.uncarriable.contains(&key)
             // Nobody reads it after the stop: what there is of it is sent.
@@ -146,7 +146,7 @@ impl<D: Disk> Flow<D> {
     /// What is in the open batch of a file is accounted for with what follows.
     pub(super) fn anchor_in_place(&mut self, key: FileKey) {
         if let Some(file) = self.tailer.file(key) {
-            self.packer.anchor(key, file.position.anchor);
+            self.packer.anchor(key, file.position().anchor);
         }
     }
 
@@ -157,11 +157,10 @@ impl<D: Disk> Flow<D> {
             let younger = self.tailer.younger_generation(*key);
             let younger = younger.and_then(|younger| self.tailer.file(younger));
             lost || younger.is_none_or(|file| {
-                let ended = || self.tailer.ending(file.key, now.instant) == Ending::Final;
-                file.position.offset > 0
-                    || file.refused
-                    || file.spoiled
-                    || (file.seen.size == 0 && ended())
+                let ended = || self.tailer.ending(file.key(), now.instant) == Ending::Final;
+                file.position().offset > 0
+                    || file.is_never_read()
+                    || (file.seen().size == 0 && ended())
             })
         };
         let hopeless: Vec<FileKey> = self.carried.keys().copied().filter(hopeless).collect();

@@ -20,8 +20,8 @@ impl<D: Disk> Flow<D> {
     /// The footer ends at `offset`, and the bytes that were read end at `read_to`.
     pub(super) fn meet_footer(&mut self, key: FileKey, offset: u64, read_to: u64) {
         let Some(file) = self.tailer.file(key) else { return };
-        let end = file.seen.size.max(read_to);
-        tracing::info!(flow = %self.config.id, file = %file.path.display(), offset,
+        let end = file.seen().size.max(read_to);
+        tracing::info!(flow = %self.config.id, file = %file.path().display(), offset,
             "the file footer pattern matched; {} bytes stand behind it", end - offset);
         // Files that are gone need no entry any more.
         self.footers.retain(|key, _| self.tailer.file(*key).is_some());
@@ -58,7 +58,7 @@ impl<D: Disk> Flow<D> {
                 "{parser}[{}]: Discarded {complete} bytes from {} at offset {offset}. Reason: End \
                  of file reached, file footer pattern matched",
                 self.config.id,
-                file.path.display(),
+                file.path().display(),
             );
         }
         if reaches_end {

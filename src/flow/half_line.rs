@@ -25,7 +25,7 @@ impl<D: Disk> Flow<D> {
     /// Looks at what was added to half a line. `None` if the file is to be read from its position
     /// on: as long as more may come and no line ends, that would lead to nothing.
     pub(super) fn continue_half_line(&mut self, key: FileKey, now: Now) -> Option<Turn> {
-        let begin = self.tailer.file(key).map(|file| file.position.offset)?;
+        let begin = self.tailer.file(key).map(|file| file.position().offset)?;
         if self.footers.contains_key(&key) || (begin == 0 && self.config.skip_header_lines > 0) {
             return None;
         }

@@ -61,7 +61,7 @@ impl<D: Disk> Flow<D> {
             if self.draining && !self.tailer.is_lost_after_stop(key) {
                 continue;
             }
-            let begin = self.tailer.file(key).map(|file| file.position.offset);
+            let begin = self.tailer.file(key).map(|file| file.position().offset);
             let turn = self.read_turn(key, now, outlet);
             self.report_counts(key);
             match turn {
@@ -72,7 +72,7 @@ impl<D: Disk> Flow<D> {
                 }
                 Turn::Over => self.tailer.requeue(key),
                 Turn::Blocked => {
-                    if self.tailer.file(key).map(|file| file.position.offset) == begin {
+                    if self.tailer.file(key).map(|file| file.position().offset) == begin {
                         self.tailer.requeue_first(key);
                     } else {
                         // It had a part of its turn; the others come before the rest of it.
@@ -132,7 +132,7 @@ impl<D: Disk> Flow<D> {
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
-        let Some(offset) = self.tailer.file(key).map(|file| file.position.offset) else {
+        let Some(offset) = self.tailer.file(key).map(|file| file.position().offset) else {
             return Turn::Done;
         };
         self.renew_end(key, offset, now.instant);
@@ -144,11 +144,11 @@ impl<D: Disk> Flow<D> {
                 return Turn::Interrupted;
             }
             let Some(file) = self.tailer.file(key) else { return Turn::Done };
-            let offset = file.position.offset;
+            let offset = file.position().offset;
             if offset.saturating_sub(begin) >= TURN_BYTES {
                 return Turn::Over;
             }
-            if file.scanned_to > offset {
+            if file.scanned_to() > offset {
                 if let Some(turn) = self.continue_overlong(key, now, outlet) {
                     return turn;
                 }
@@ -171,7 +171,7 @@ impl<D: Disk> Flow<D> {
     /// was completed since must not be taken for a line that nobody will complete.
     fn renew_end(&mut self, key: FileKey, offset: u64, now: Instant) {
         let held = self.window.from(key, offset).map_or(0, <[u8]>::len) as u64;
-        let seen = self.tailer.file(key).map_or(0, |file| file.seen.size);
+        let seen = self.tailer.file(key).map_or(0, |file| file.seen().size);
         let settled = self.tailer.ending(key, now) != Ending::Open;
         if self.window.at_end() && (offset + held != seen || settled) {
             self.window.clear();
@@ -315,7 +315,7 @@ impl<D: Disk> Flow<D> {
 
     /// A hole reaches to the end of the file: somebody may still write there, unless it is rotated.
     fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
-        let size = self.tailer.file(source.file)?.seen.size;
+        let size = self.tailer.file(source.file)?.seen().size;
         let ending = self.ending(source.file, size, now);
         if ending == Ending::Final || self.tailer.already_from(source.file).is_some() {
             return self.skip_hole(source, size, now);
@@ -328,7 +328,7 @@ impl<D: Disk> Flow<D> {
     /// Space that somebody reserved stands in front of other bytes: it is waited for, but not for
     /// long.
     fn wait_in_reserved(&mut self, source: Source, data: u64, now: Now) -> Option<Turn> {
-        let size = self.tailer.file(source.file)?.seen.size;
+        let size = self.tailer.file(source.file)?.seen().size;
         let ending = self.ending(source.file, size, now.instant);
         if self.tailer.has_waited_at_gap(source.file, data, now) || ending == Ending::Final {
             return self.skip_hole(source, data, now.instant);
@@ -424,7 +424,7 @@ impl<D: Disk> Flow<D> {
         if !padded || ending == Ending::Final {
             return false;
         }
-        let Some(size) = self.tailer.file(key).map(|file| file.seen.size) else { return false };
+        let Some(size) = self.tailer.file(key).map(|file| file.seen().size) else { return false };
         if self.tailer.has_waited_at_half_line(key, now) {
             return false;
         }
@@ -441,12 +441,12 @@ impl<D: Disk> Flow<D> {
         let last = usize::try_from(lines).unwrap_or(usize::MAX).saturating_sub(1);
         let in_window = memchr::memchr_iter(b'\n', bytes).nth(last).map(|at| at as u64 + 1);
         // A compressed file cannot be searched ahead: there a header ends with the window.
-        let compressed = self.tailer.file(key).is_some_and(|file| file.handle.is_none());
+        let compressed = self.tailer.file(key).is_some_and(|file| !file.is_open());
         let whole = source.ending == Ending::Final || compressed;
         let whole = whole.then_some(bytes.len() as u64);
         let end = in_window.or(whole).or_else(|| self.tailer.end_of_header(key, lines));
         let Some(end) = end else {
-            let size = self.tailer.file(key)?.seen.size;
+            let size = self.tailer.file(key)?.seen().size;
             let ending = self.ending(key, size, now.instant);
             if ending == Ending::Final {
                 return self.leave_header(source, size, now.instant);
@@ -480,7 +480,7 @@ impl<D: Disk> Flow<D> {
         }
         // Bytes that came after the last look were written just now: the file is not quiet. And if
         // more was seen than was found, this is not its end.
-        let quiet = self.tailer.file(key).is_some_and(|file| end == file.seen.size);
+        let quiet = self.tailer.file(key).is_some_and(|file| end == file.seen().size);
         if quiet { self.tailer.ending(key, now) } else { Ending::Open }
     }
 
@@ -507,7 +507,7 @@ impl<D: Disk> Flow<D> {
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {
         let file = self.tailer.file(key)?;
-        let (position, from) = (file.position, file.scanned_to);
+        let (position, from) = (file.position(), file.scanned_to());
         let Some(scanned) = self.tailer.scan_for_line_end(key, from, now) else {
             return Some(Turn::Done);
         };

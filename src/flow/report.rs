@@ -11,8 +11,9 @@ use crate::process::StepCount;
 use crate::send::Outcome;
 use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
-use crate::tail::file::{Name, Tailed};
+use crate::tail::file::Tailed;
 use crate::tail::identity::FileKey;
+use crate::tail::life::Phase;
 use crate::tail::pattern::is_compressed_name;
 
 /// How often the status and the lag gauges are brought up to date, as long as files are few.
@@ -107,8 +108,8 @@ impl<D: Disk> Flow<D> {
 
     /// Where the file that the event is about is read from.
     fn offset_in(&self, event: &FileEvent) -> u64 {
-        let mut files = self.tailer.files().filter(|file| file.path == event.path);
-        files.next().map_or(0, |file| file.position.offset)
+        let mut files = self.tailer.files().filter(|file| *file.path() == event.path);
+        files.next().map_or(0, |file| file.position().offset)
     }
 
     /// Counts what became of records of a file on their way into batches.
@@ -151,7 +152,7 @@ impl<D: Disk> Flow<D> {
         self.totals.records_transformed += counts.converted;
         self.totals.records_raw += counts.raw.iter().map(|(_, count)| count).sum::<u64>();
         self.totals.records_truncated += counts.truncated;
-        let path = self.tailer.file(key).map(|file| &*file.path);
+        let path = self.tailer.file(key).map(|file| &**file.path());
         self.troubles.add(&counts, path);
     }
 
@@ -222,9 +223,9 @@ impl<D: Disk> Flow<D> {
         for file in self.tailer.files() {
             total += 1;
             lag_bytes += file.lag_bytes();
-            let unread = if file.shadow.is_some() { 0 } else { file.unread_bytes() };
+            let unread = if file.phase() == Phase::PendingCopy { 0 } else { file.unread_bytes() };
             bytes_behind += unread;
-            files_behind += u64::from(unread > 0 && file.position.offset == 0);
+            files_behind += u64::from(unread > 0 && file.position().offset == 0);
             lag_seconds = lag_seconds.max(lag_seconds_of(file, now));
             if files.len() < STATUS_FILES_MAX || file.lag_bytes() > 0 {
                 files.push(file);
@@ -283,49 +284,30 @@ impl<D: Disk> Flow<D> {
 }
 
 fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
-    let state = match (file.name, file.shadow) {
-        (_, Some(_)) => "shadow",
-        (Name::Listed, None) if file.rotated.is_some() => "rotated",
-        (Name::Listed, None) => "live",
-        (Name::Unlisted { .. }, None) if file.seen.links == 0 => "deleted",
-        (Name::Unlisted { .. }, None) if file.path.file_name().is_some_and(is_compressed_name) => {
-            "compressed"
-        }
-        (Name::Unlisted { .. }, None) => "moved_away",
+    let is_compressed = || file.path().file_name().is_some_and(is_compressed_name);
+    let state = match (file.phase(), file.is_listed()) {
+        (Phase::PendingCopy, _) => "shadow",
+        (_, true) if file.is_rotated() => "rotated",
+        (_, true) => "live",
+        (_, false) if file.seen().links == 0 => "deleted",
+        (_, false) if is_compressed() => "compressed",
+        (_, false) => "moved_away",
     };
     FileStatus {
-        path: Arc::clone(&file.path),
+        path: Arc::clone(file.path()),
         state,
-        size: file.seen.size,
-        read_offset: file.position.offset,
-        acked_offset: file.acked,
+        size: file.seen().size,
+        read_offset: file.position().offset,
+        acked_offset: file.acked(),
         lag_bytes: file.lag_bytes(),
         lag_seconds: lag_seconds_of(file, now),
-        half_line_since: half_line_since(file),
+        half_line_since: file.half_line_since(),
     }
-}
-
-/// Since when everything of it is delivered but a last line without an end. A moment in the middle
-/// of a write looks alike.
-fn half_line_since<F: OpenFile>(file: &Tailed<F>) -> Option<Instant> {
-    let is_all_there_is = file.tried.is_some_and(|(size, _)| size == file.seen.size)
-        && file.acked == file.position.offset
-        && file.unread_bytes() > 0;
-    let waits_for_else = file.shadow.is_some()
-        || file.gap_met.is_some()
-        || file.filled.is_some()
-        || file.held
-        || file.spoiled
-        || file.refused;
-    (is_all_there_is && !waits_for_else).then_some(file.last_growth)
 }
 
 /// How long the file has had bytes that are not acknowledged.
 fn lag_seconds_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> f64 {
-    if file.lag_bytes() == 0 {
-        return 0.0;
-    }
-    now.saturating_duration_since(file.caught_up).as_secs_f64()
+    file.lags_since().map_or(0.0, |since| now.saturating_duration_since(since).as_secs_f64())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]

@@ -7,6 +7,7 @@ use crate::batch::BatchId;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::CommitResult;
 use crate::tail::disk::Disk;
+use crate::tail::file::Tailed;
 use crate::tail::identity::FileKey;
 
 /// Whoever waits for the store for longer goes on without it.
@@ -84,7 +85,7 @@ impl<D: Disk> Flow<D> {
         self.next_token += 1;
         if outlet.commit(changes, token) {
             if introduction {
-                outlet.purge(self.tailer.files().map(|file| file.key).collect());
+                outlet.purge(self.tailer.files().map(Tailed::key).collect());
             }
             self.introduced = true;
             self.writing = Some(Writing { token, positions, since: now });

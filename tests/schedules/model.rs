@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kinetail::tail::file::LOOK_EVERY_MAX;
+use kinetail::tail::pace::LOOK_EVERY_MAX;
 
 use super::disk::Disk;
 use super::judge::{Judge, lines_of};

@@ -140,7 +140,7 @@ impl<D: Disk> Tailer<D> {
         for key in keys.into_iter().rev() {
             self.queue.retain(|queued| *queued != key);
             if let Some(file) = self.files.get_mut(&key) {
-                file.queued = false;
+                file.pace.set_queued(false);
             }
             self.requeue_first(key);
         }

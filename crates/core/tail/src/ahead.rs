@@ -51,11 +51,7 @@ impl<D: Disk> Tailer<D> {
     pub fn has_waited_at_gap(&mut self, key: FileKey, data: u64, now: Now) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return true };
         let gap = Hole { start: file.position.offset, end: data };
-        match &mut file.gap_met {
-            Some((met, _)) if met.start == gap.start && met.end != u64::MAX => met.end = data,
-            met => *met = Some((gap, now.instant)),
-        }
-        file.gap_skipped |= file.already.is_none() && file.waited_in_vain(now.instant);
+        file.gaps.meet(gap, now.instant);
         file.gap_is_over(now)
     }
 
@@ -63,16 +59,15 @@ impl<D: Disk> Tailer<D> {
     /// space.
     pub fn has_waited_at_half_line(&mut self, key: FileKey, now: Instant) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return true };
-        let start = file.position.offset;
-        if file.gap_met.is_none_or(|(met, _)| met.start != start || met.end != u64::MAX) {
-            file.gap_met = Some((Hole { start, end: u64::MAX }, now));
-        }
-        file.waited_in_vain(now)
+        file.gaps.meet_half_line(file.position.offset, now)
     }
 
     /// Says that a hole was left out.
     pub fn note_hole(&mut self, key: FileKey, from: u64, to: u64) {
-        let Some(file) = self.files.get(&key).filter(|file| file.already.is_none()) else { return };
+        let Some(file) = self.files.get(&key).filter(|file| file.gaps.read_before().is_none())
+        else {
+            return;
+        };
         let path = Arc::clone(&file.path);
         let detail = format!(
             "{} bytes from byte {from} on were never written and are left out; a program that \
@@ -85,7 +80,7 @@ impl<D: Disk> Tailer<D> {
     /// Leaves a file alone whose bytes would be sent as garbage.
     pub(super) fn refuse(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.refused = true;
+        file.life.ignore();
         let path = Arc::clone(&file.path);
         self.trouble_with_encoding(&path, UTF16_REFUSED);
     }
@@ -110,7 +105,7 @@ impl<D: Disk> Tailer<D> {
             return Some(Position { offset, anchor });
         }
         let file = self.files.get(&key)?;
-        let position = candidate::position_at(file.handle.as_ref()?, offset, &file.holes);
+        let position = candidate::position_at(file.handle.as_ref()?, offset, file.gaps.holes());
         let path = Arc::clone(&file.path);
         position.map_err(|error| self.trouble(&path, error)).ok()
     }

@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::disk::{Call, Disk, DiskError, Fault, OpenFile};
-use super::file::{self, LOOK_EVERY_MIN, Name, Stat, Tailed};
+use super::file::{self, Stat, Tailed};
+use super::gaps::Gaps;
 use super::holes::Holes;
 use super::identity::{Anchor, FileKey, Head, Inode, Position};
+use super::life::Life;
 use super::links::FollowLinks;
+use super::lookahead::Lookahead;
+use super::pace::Pace;
+use super::progress::Progress;
 use super::splitter::last_boundary;
 
 /// Searching backwards for the last line end reads this many bytes at a time.
@@ -176,48 +181,27 @@ impl<F: OpenFile> Candidate<F> {
         Evidence { inode: *inode, handle, size, modified_nanos, head }
     }
 
-    pub(super) fn into_file(self, key: FileKey, position: Position, now: Instant) -> Tailed<F> {
+    /// The file is followed as this generation, from a position on.
+    pub(super) fn into_file(
+        self,
+        key: FileKey,
+        life: Life,
+        position: Position,
+        now: Instant,
+    ) -> Tailed<F> {
         Tailed {
             key,
             inode: self.inode,
             path: self.path,
-            name: Name::Listed,
-            rotated: None,
             handle: Some(self.handle),
             head: Head::of(&self.head),
+            life,
             position,
-            trail: Vec::new(),
-            marks: Vec::new(),
-            marked_at: 0,
-            holes: Holes::NONE,
-            holes_looked_at: 0,
-            holes_due: false,
-            filled: None,
-            already: None,
-            row_kept: None,
-            gap_met: None,
-            gap_skipped: false,
-            sizes: [(self.stat.size, now); 2],
-            probe: None,
-            held: false,
-            keeps_places: false,
-            spoiled: false,
-            acked: position.offset,
+            progress: Progress::from(position.offset),
+            gaps: Gaps::new(self.stat.size, now),
+            ahead: Lookahead::from(position.offset),
             seen: self.stat,
-            grown_to: self.stat.size,
-            unsettled: true,
-            last_growth: now,
-            caught_up: now,
-            next_look: now + LOOK_EVERY_MIN,
-            look_every: LOOK_EVERY_MIN,
-            scanned_to: position.offset,
-            half_line: None,
-            tried: None,
-            shadow: None,
-            undecided: false,
-            refused: false,
-            queued: false,
-            hot: false,
+            pace: Pace::new(self.stat.size, now),
         }
     }
 }

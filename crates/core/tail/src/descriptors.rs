@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, OpenFile};
-use super::file::{self, Name, Tailed};
+use super::file::{self, Tailed};
 use super::identity::FileKey;
 use super::links::FollowLinks;
 use super::pattern::is_compressed_name;
@@ -51,7 +51,7 @@ impl<D: Disk> Tailer<D> {
             }
             Err(error) => {
                 if let Some(file) = self.files.get_mut(&key) {
-                    file.cool_down(now.instant);
+                    file.pace.poll_later(now.instant);
                 }
                 self.trouble(&path, error);
             }
@@ -116,7 +116,9 @@ impl<D: Disk> Tailer<D> {
     /// lost their name, are left out.
     fn next_closable(&mut self) -> Option<FileKey> {
         while let Some(chosen) = self.closable.pop() {
-            let still = |file: &Tailed<D::File>| may_close(file) && (chosen.queued || !file.queued);
+            let still = |file: &Tailed<D::File>| {
+                may_close(file) && (chosen.queued || !file.pace.is_queued())
+            };
             if self.files.get(&chosen.key).is_some_and(still) {
                 return Some(chosen.key);
             }
@@ -132,10 +134,10 @@ impl<D: Disk> Tailer<D> {
             .values()
             .filter(|file| may_close(file))
             .map(|file| {
-                let queued = file.queued || self.order.is_parked(file.key);
-                let idle = (!queued, file.unread_bytes() == 0, file.look_every);
+                let queued = file.pace.is_queued() || self.order.is_parked(file.key);
+                let idle = (!queued, file.unread_bytes() == 0, file.pace.every());
                 // What may be a copy is compared again and again.
-                ((file.shadow.is_none(), idle), Closable { key: file.key, queued })
+                ((file.life.pending_copy().is_none(), idle), Closable { key: file.key, queued })
             })
             .collect();
         open.sort_by_key(|(rank, _)| *rank);
@@ -146,7 +148,7 @@ impl<D: Disk> Tailer<D> {
 
     /// An open file that lost its matching name and has another one, which the kernel knows.
     fn moved_away_file(&self) -> Option<(FileKey, Arc<Path>)> {
-        let moved = self.files.values().filter(|file| file.name != Name::Listed);
+        let moved = self.files.values().filter(|file| !file.is_listed());
         moved.filter(|file| file.seen.links > 0).find_map(|file| {
             let handle = file.handle.as_ref()?;
             let name = handle.name_now().ok()?;
@@ -194,5 +196,5 @@ impl<D: Disk> Tailer<D> {
 
 /// Whether a file is open and can be opened again by its name.
 fn may_close<F>(file: &Tailed<F>) -> bool {
-    file.handle.is_some() && file.name == Name::Listed
+    file.handle.is_some() && file.is_listed()
 }

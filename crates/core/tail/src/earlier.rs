@@ -11,7 +11,9 @@ use super::event::EventKind;
 use super::file;
 use super::holes::Holes;
 use super::identity::{FileKey, Head, Position};
+use super::life::{Fact, Life};
 use super::memory::Remembered;
+use super::progress::Progress;
 use super::rewritten::{filled_up, is_no_mere_beginning};
 use super::tailer::{Now, Tailer, checkpoint};
 use super::trail;
@@ -75,12 +77,12 @@ impl<D: Disk> Tailer<D> {
             place.offset
         );
         let path = Arc::clone(&candidate.path);
-        let mut file = candidate.into_file(key, place, now.instant);
+        let rotated = content.rotated || content.path != path;
+        let life = Life::missing().with_rotated(rotated, now.instant);
+        let mut file = candidate.into_file(key, life, place, now.instant);
+        file.life.follow(Fact::Found);
         file.know_holes(content.holes.before(place.offset));
-        file.trail = content.trail;
-        file.trail.retain(|at| at.offset < place.offset);
-        file.rotated = (content.rotated || content.path != path).then_some(now.instant);
-        file.keeps_places = true;
+        file.progress = Progress::shortened(place.offset, content.trail);
         self.changes.push(Change::Save(checkpoint(&file, place)));
         self.event(kind, &path, detail);
         self.insert(file);
@@ -106,10 +108,10 @@ impl<D: Disk> Tailer<D> {
             return;
         }
         let head = Head::of(&candidate.head);
-        let mut file = candidate.into_file(key, end, now.instant);
+        let life = Life::missing().with_rotated(true, now.instant);
+        let mut file = candidate.into_file(key, life, end, now.instant);
         file.head = head;
-        file.rotated = Some(now.instant);
-        file.spoil(stat);
+        file.overwrite(stat, Fact::FoundOverwritten);
         self.changes.push(Change::Save(checkpoint(&file, end)));
         let detail = "the rotated file was written over with other bytes, which are not read";
         self.event(EventKind::Overwritten, &path, detail);

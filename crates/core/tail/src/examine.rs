@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::candidate::Candidate;
 use super::disk::{Disk, OpenFile};
-use super::file::{self, Name, Tailed};
+use super::file::{self, Tailed};
 use super::generations::{Found, Mark};
 use super::identity::FileKey;
 use super::memory::Loss;
@@ -143,7 +143,7 @@ impl<D: Disk> Tailer<D> {
         let original = self.equal_to(&candidate.evidence(), &self.live_contents());
         if let Some(original) = original.and_then(|key| self.files.get(&key)) {
             // Rotation copies the live file; backups may be made of any.
-            let is_live = *original.path == *live && original.name == Name::Listed;
+            let is_live = *original.path == *live && original.is_listed();
             let copied = is_live || *rank == Rank::Unknown;
             return copied && is_copied_from(original, candidate, born_nanos);
         }

@@ -10,7 +10,8 @@ use std::time::Instant;
 use super::candidate::position_at;
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
-use super::file::{self, Already, HOLE_HOLD};
+use super::file;
+use super::gaps::{HOLE_HOLD, ReadBefore};
 use super::hole::{self, Looked, RESERVED_BYTES_MIN};
 use super::holes::{Hole, Holes};
 use super::identity::FileKey;
@@ -26,7 +27,7 @@ impl<D: Disk> Tailer<D> {
     /// Keeps a hole that is left out: it may be filled later.
     pub fn keep_hole(&mut self, key: FileKey, start: u64, end: u64) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        let Some(forgotten) = file.holes.insert(Hole { start, end }) else { return };
+        let Some(forgotten) = file.gaps.insert(Hole { start, end }) else { return };
         let path = Arc::clone(&file.path);
         let detail = format!(
             "it has too many holes to know all of them; what is written to the one from byte {} to \
@@ -39,25 +40,21 @@ impl<D: Disk> Tailer<D> {
     /// Looks at some of the holes of a file; where one was filled, reading goes back to that.
     pub(super) fn fill_in(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        if file.holes.is_empty() || file.already.is_some() {
+        if file.gaps.holes().is_empty() || file.gaps.read_before().is_some() {
             return;
         }
         let Some(handle) = &file.handle else { return };
-        match hole::first_filled(handle, &file.holes, file.holes_looked_at) {
-            Ok(Looked::All) => {
-                file.holes_looked_at = 0;
-                file.holes_due = false;
-                file.filled = None;
-            }
+        match hole::first_filled(handle, file.gaps.holes(), file.gaps.examined_to()) {
+            Ok(Looked::All) => file.gaps.end_round(),
             Ok(Looked::UpTo(offset)) => {
-                file.holes_looked_at = offset;
-                if file.holes_due {
-                    file.warm_up(now.instant);
+                file.gaps.examine_from(offset);
+                if file.gaps.is_due() {
+                    file.pace.poll_sooner(now.instant);
                     self.hot_again(key);
                 }
             }
             Ok(Looked::Filled(hole, at)) => {
-                file.holes_looked_at = hole.start;
+                file.gaps.examine_from(hole.start);
                 if self.is_complete(key, hole, at, now.instant)
                     && !self.holds_for_acknowledgements(key)
                 {
@@ -79,23 +76,17 @@ impl<D: Disk> Tailer<D> {
         if complete {
             return true;
         }
-        let since = match file.filled {
-            Some((known, since)) if known == end => since,
-            Some(_) | None => {
-                file.filled = Some((end, now));
-                now
-            }
-        };
-        now.saturating_duration_since(since) >= HOLE_HOLD
+        now.saturating_duration_since(file.gaps.filled_since(end, now)) >= HOLE_HOLD
     }
 
     fn go_back(&mut self, key: FileKey, hole: Hole, at: u64, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
         let Some(handle) = &file.handle else { return };
-        let Ok(position) = position_at(handle, at, &file.holes) else { return };
+        let Ok(position) = position_at(handle, at, file.gaps.holes()) else { return };
         let path = Arc::clone(&file.path);
-        let already = Already { from: hole.end, to: file.position, holes: file.holes.clone() };
-        if self.restart_at(key, position, Some(already), now).is_some() {
+        let holes = file.gaps.holes().clone();
+        let before = ReadBefore { from: hole.end, to: file.position, holes };
+        if self.restart_at(key, position, Some(before), now).is_some() {
             self.tell_of_filled(&path, hole, at);
         }
     }
@@ -113,25 +104,25 @@ impl<D: Disk> Tailer<D> {
     /// was handed on before.
     #[must_use]
     pub fn already_from(&self, key: FileKey) -> Option<u64> {
-        self.files.get(&key)?.already.as_ref().map(|already| already.from)
+        self.files.get(&key)?.gaps.read_before().map(|before| before.from)
     }
 
     /// Reading came to what was handed on before. Says where it goes on: at what is filled in
     /// next, or where it was; nowhere if the file provably is another one by now.
     pub fn pass_already(&mut self, key: FileKey) -> Option<u64> {
         let file = self.files.get_mut(&key)?;
-        let already = file.already.take()?;
+        let before = file.gaps.take_read_before()?;
         let handle = file.handle.as_ref()?;
-        if !file::proves(handle, already.to, &already.holes).unwrap_or(false) {
-            file.holes = file.holes.before(file.position.offset);
+        if !file::proves(handle, before.to, &before.holes).unwrap_or(false) {
+            let holes = file.gaps.holes().before(file.position.offset);
+            file.gaps.keep_only(holes);
             return None;
         }
-        let from = already.from.max(file.position.offset);
-        let Some((hole, at)) = next_filled(handle, &file.holes, from) else {
-            return Some(already.to.offset);
+        let from = before.from.max(file.position.offset);
+        let Some((hole, at)) = next_filled(handle, file.gaps.holes(), from) else {
+            return Some(before.to.offset);
         };
-        file.holes.take_out(Hole { start: at, end: hole.end });
-        file.already = Some(Already { from: hole.end, ..already });
+        file.gaps.continue_in(hole, at, before);
         let path = Arc::clone(&file.path);
         self.tell_of_filled(&path, hole, at);
         Some(at)

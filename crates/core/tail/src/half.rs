@@ -29,7 +29,7 @@ impl<D: Disk> Tailer<D> {
     pub fn note_half_line(&mut self, key: FileKey, to: Position) {
         if let Some(file) = self.files.get_mut(&key) {
             let long = to.offset.saturating_sub(file.position.offset) >= HALF_LINE_BYTES_MIN;
-            file.half_line = long.then_some(to);
+            file.ahead.set_half_line(long.then_some(to));
         }
     }
 
@@ -38,7 +38,7 @@ impl<D: Disk> Tailer<D> {
     /// file cannot be read now, or other bytes stand where the line was.
     pub fn added_to_half_line(&mut self, key: FileKey, bytes_max: usize) -> Option<Added> {
         let file = self.files.get_mut(&key)?;
-        let half = file.half_line.take()?;
+        let half = file.ahead.take_half_line()?;
         let handle = file.handle.as_ref()?;
         let proof_len = Anchor::len_at(half.offset);
         let from = half.offset - proof_len as u64;
@@ -57,7 +57,8 @@ impl<D: Disk> Tailer<D> {
             return None;
         }
         let last = read.get(read.len() - Anchor::len_at(reached)..)?;
-        file.half_line = Some(Position { offset: reached, anchor: Anchor::of(last) });
+        let half = Position { offset: reached, anchor: Anchor::of(last) };
+        file.ahead.set_half_line(Some(half));
         Some(Added { reached, at_end: added.len() < ADDED_BYTES })
     }
 }

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
-use super::file::{self, Name, Tailed};
+use super::file::{self, Tailed};
 use super::identity::FileKey;
+use super::life::{self, Fact, Phase};
 use super::memory::{Loss, Remembered};
 use super::search::COPY_APPEARS_WITHIN;
 use super::space::Pressure;
 use super::tailer::{DELETED_LINGER, MOVED_LINGER, Now, Tailer};
 use super::trail;
-use kinetail_base::checkpoint::{Change, Checkpoint, Life};
+use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// A deleted file of which something could not be delivered in this time is given up.
 pub(super) const DELETED_HELD_MAX: Duration = Duration::from_hours(7 * 24);
@@ -30,10 +31,11 @@ impl<D: Disk> Tailer<D> {
     /// Lets a file go that has no name, is read and acknowledged to its end, and is quiet.
     pub(super) fn release_if_done(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
-        let Name::Unlisted { since } = file.name else { return };
+        let Some(since) = file.life.unlisted_since() else { return };
         let linger = if file.seen.links == 0 { DELETED_LINGER } else { MOVED_LINGER };
-        let quiet = file.quiet_for(now.instant).min(now.instant.saturating_duration_since(since));
-        if is_done(file) && quiet >= linger {
+        let quiet =
+            file.pace.quiet_for(now.instant).min(now.instant.saturating_duration_since(since));
+        if file.is_done() && quiet >= linger {
             self.let_go(key, now.instant, "");
         }
     }
@@ -41,12 +43,12 @@ impl<D: Disk> Tailer<D> {
     /// Lets the deleted files go of which everything is read and acknowledged: nobody can find them
     /// again after a stop, and nothing of them is missing.
     pub fn let_deleted_go(&mut self, now: Now) {
-        let deleted = self.files.values().filter(|file| is_done(file)).map(|file| file.key);
+        let deleted = self.files.values().filter(|file| file.is_done()).map(|file| file.key);
         let deleted: Vec<FileKey> = deleted.filter(|key| self.is_lost_after_stop(*key)).collect();
         for key in deleted {
             // What was written since the last look is read first.
             self.look_at(key, now);
-            if self.files.get(&key).is_some_and(is_done) {
+            if self.files.get(&key).is_some_and(Tailed::is_done) {
                 self.let_go(key, now.instant, "");
             }
         }
@@ -55,7 +57,7 @@ impl<D: Disk> Tailer<D> {
     /// A closed file is not where it was: it has another name there, or is nowhere to be seen.
     pub(super) fn lost_its_place(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.name == Name::Listed {
+        if file.is_listed() {
             // The next scan says what became of the name.
             return self.hint(now.instant);
         }
@@ -76,7 +78,8 @@ impl<D: Disk> Tailer<D> {
             let detail = format!("read to {}", file.position.offset);
             self.event(EventKind::Released, &path, detail);
         }
-        file.grown_to = file.grown_to.max(file.seen.size);
+        file.pace.grow_to(file.seen.size);
+        life::pass(file.phase(), Fact::Released, Phase::Missing);
         let mut content = remembered(file, now.instant);
         if unread == 0 {
             self.remember(content);
@@ -117,10 +120,7 @@ impl<D: Disk> Tailer<D> {
             .files
             .values()
             .filter(|file| file.seen.links == 0 && file.handle.is_some())
-            .filter_map(|file| match file.name {
-                Name::Unlisted { since } => Some((since, file.key)),
-                Name::Listed => None,
-            })
+            .filter_map(|file| Some((file.life.unlisted_since()?, file.key)))
             .collect();
         if deleted.is_empty() {
             return 0;
@@ -140,7 +140,7 @@ impl<D: Disk> Tailer<D> {
     /// Those that are read go first.
     fn bound_number(&mut self, deleted: &[(Instant, FileKey)], excess: usize, now: Now) {
         let why = "more deleted files are held than there are descriptors";
-        let read = |tailer: &Self, key| tailer.files.get(&key).is_some_and(is_done);
+        let read = |tailer: &Self, key| tailer.files.get(&key).is_some_and(Tailed::is_done);
         let (done, rest): (Vec<_>, Vec<_>) =
             deleted.iter().map(|(_, key)| *key).partition(|key| read(self, *key));
         for key in done.into_iter().chain(rest).take(excess) {
@@ -161,7 +161,7 @@ impl<D: Disk> Tailer<D> {
             if pressure == Pressure::None || grew {
                 continue;
             }
-            if is_done(file) {
+            if file.is_done() {
                 self.let_go(*key, now.instant, "its disk is nearly full");
             } else if pressure == Pressure::Critical && !given_up.contains(&file.inode.device) {
                 given_up.push(file.inode.device);
@@ -190,9 +190,11 @@ impl<D: Disk> Tailer<D> {
         let offset = file.position.offset;
         // A compressed copy of it could be taken for another content that begins like it.
         let mistakable = matches!(head, Some(Ok(head)) if self.is_mistakable(key, &head, offset));
+        let phase = file.phase();
         if file.seen.links == 0 && unread == 0 {
-            return self.finish(remembered(file, now), mistakable);
+            return self.finish(phase, remembered(file, now), mistakable);
         }
+        life::pass(phase, Fact::Released, Phase::Missing);
         let mut content = remembered(file, now);
         if unread > 0 {
             // It is counted. Should a compressed copy of it turn up it is continued all the same.
@@ -204,11 +206,13 @@ impl<D: Disk> Tailer<D> {
 
     /// Keeps a content of which everything is acknowledged and whose file is gone for a while: a
     /// compressed copy of it is not to be taken for a generation that nobody read.
-    pub(super) fn finish(&mut self, mut content: Remembered, mistakable: bool) {
+    pub(super) fn finish(&mut self, phase: Phase, mut content: Remembered, mistakable: bool) {
         if content.head.len == 0 {
+            life::pass(phase, Fact::Released, Phase::Gone);
             self.changes.push(Change::Forget(content.key));
             return;
         }
+        life::pass(phase, Fact::ReadToEnd, Phase::Finished);
         if !mistakable {
             content.loss = Loss::Finished;
         }
@@ -219,7 +223,7 @@ impl<D: Disk> Tailer<D> {
             head: content.head,
             offset: content.position.offset,
             anchor: content.position.anchor,
-            life: Life::Finished,
+            life: RowLife::Finished,
             holes: content.holes.clone(),
             places: trail::before(content.trail.iter().copied(), content.position),
         }));
@@ -240,6 +244,7 @@ impl<D: Disk> Tailer<D> {
         let old: Vec<FileKey> = self.hunt.finished.iter().filter(old).map(|c| c.key).collect();
         for key in old {
             self.hunt.finished.remove(key);
+            life::pass(Phase::Finished, Fact::Expired, Phase::Gone);
             self.changes.push(Change::Forget(key));
         }
     }
@@ -253,23 +258,19 @@ impl<D: Disk> Tailer<D> {
     }
 }
 
-/// Whether everything that was seen of a file is read and acknowledged.
-fn is_done<F: OpenFile>(file: &Tailed<F>) -> bool {
-    file.unread_bytes() == 0 && file.acked >= file.position.offset
-}
-
-fn remembered<F>(file: Tailed<F>, now: Instant) -> Remembered {
+fn remembered<F>(mut file: Tailed<F>, now: Instant) -> Remembered {
+    let (rotated, trail) = (file.is_rotated(), file.progress.take_places());
     Remembered {
         key: file.key,
         inode: file.inode,
         path: file.path,
         head: file.head,
         position: file.position,
-        trail: file.trail.into_iter().chain(file.marks).collect(),
-        acked: file.acked,
-        holes: file.holes,
-        seen_size: file.grown_to,
-        rotated: file.rotated.is_some(),
+        trail,
+        acked: file.progress.acked(),
+        holes: file.gaps.holes().clone(),
+        seen_size: file.pace.grown_to(),
+        rotated,
         since: now,
         lost_by_nanos: file.seen.modified_nanos,
         loss: Loss::Released,

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, OpenFile};
-use super::file::{Name, Tailed};
+use super::file::Tailed;
 use super::identity::FileKey;
+use super::life::PendingCopy;
 use super::rotated::{Rank, unpacked_name};
 use super::tailer::{Tailer, checkpoint};
 use kinetail_base::checkpoint::Change;
@@ -78,7 +79,7 @@ impl<D: Disk> Tailer<D> {
         self.queue = free.into();
         for key in wait {
             if let Some(file) = self.files.get_mut(&key) {
-                file.queued = false;
+                file.pace.set_queued(false);
             }
             self.order.park(key);
         }
@@ -135,16 +136,16 @@ impl<D: Disk> Tailer<D> {
 
     /// Gives a new content of which nothing was read another number.
     fn renumber(&mut self, key: FileKey) -> Option<FileKey> {
-        let is_begun = |file: &Tailed<D::File>| file.position.offset > 0 || file.acked > 0;
+        let is_begun = |file: &Tailed<D::File>| file.position.offset > 0 || file.acked() > 0;
         if self.files.get(&key).is_some_and(is_begun) {
             return None;
         }
         let Some(mut file) = self.files.remove(&key) else { return self.renumber_waiting(key) };
         let new = self.new_key();
         file.key = new;
-        (file.queued, file.hot) = (false, false);
+        file.pace.leave_lists();
         self.changes.push(Change::Forget(key));
-        if file.shadow.is_none() {
+        if file.life.pending_copy().is_none() {
             self.changes.push(Change::Save(checkpoint(&file, file.position)));
         }
         self.by_inode.insert(file.inode, new);
@@ -152,9 +153,9 @@ impl<D: Disk> Tailer<D> {
         self.order.rename(key, new);
         let unread = file.unread_bytes() > 0;
         self.files.insert(new, file);
-        for shadow in self.files.values_mut().filter_map(|file| file.shadow.as_mut()) {
-            if shadow.parent == key {
-                shadow.parent = new;
+        for file in self.files.values_mut() {
+            if let Some(pending) = file.life.pending_copy().filter(|copy| copy.original == key) {
+                file.life.update_copy(PendingCopy { original: new, ..pending });
             }
         }
         self.hot_again(new);
@@ -174,7 +175,7 @@ impl<D: Disk> Tailer<D> {
     fn live_content(&self, live: &Path) -> Option<FileKey> {
         let entry = self.snapshot.as_ref()?.listing.at(live)?;
         let key = self.by_inode.get(&entry.inode).copied()?;
-        self.files.get(&key).filter(|file| file.name == Name::Listed).map(|file| file.key)
+        self.files.get(&key).filter(|file| file.is_listed()).map(|file| file.key)
     }
 
     /// The live name of the log that a content belongs to, by its name.

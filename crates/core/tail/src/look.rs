@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use super::disk::{Disk, DiskError, Fault, OpenFile};
 use super::event::EventKind;
-use super::file::{self, LOOK_EVERY_MIN, Name, STAMP_SETTLES_AFTER, Stat, Tailed};
+use super::file::{self, STAMP_SETTLES_AFTER, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
+use super::life::{self, Fact, Phase};
+use super::lookahead::Lookahead;
 use super::memory::{Loss, Remembered};
+use super::pace::LOOK_EVERY_MAX;
 use super::tailer::{Now, Tailer, checkpoint, ending_of};
 use kinetail_base::checkpoint::Change;
 
@@ -34,16 +37,17 @@ impl<D: Disk> Tailer<D> {
         self.next_hot_look = None;
         hot.retain(|key| {
             let Some(file) = self.files.get(key) else { return false };
-            if now.instant >= file.next_look {
+            if now.instant >= file.pace.next() {
                 self.look_at(*key, now);
             }
             let Some(file) = self.files.get_mut(key) else { return false };
-            file.hot = file.look_every < file::LOOK_EVERY_MAX;
-            if file.hot {
-                let due = self.next_hot_look.map_or(file.next_look, |due| due.min(file.next_look));
+            let (active, next) = (!file.pace.is_idle(), file.pace.next());
+            file.pace.set_active(active);
+            if active {
+                let due = self.next_hot_look.map_or(next, |due| due.min(next));
                 self.next_hot_look = Some(due);
             }
-            file.hot
+            active
         });
         // What became hot meanwhile is behind the others.
         hot.append(&mut self.hot);
@@ -52,12 +56,14 @@ impl<D: Disk> Tailer<D> {
 
     /// Looks at every file that is not hot.
     pub(super) fn sweep(&mut self, now: Now) {
-        let every = self.paced(SWEEP_EVERY_PER_FILE, file::LOOK_EVERY_MAX, SWEEP_EVERY_MAX);
+        let every = self.paced(SWEEP_EVERY_PER_FILE, LOOK_EVERY_MAX, SWEEP_EVERY_MAX);
         self.next_sweep = now.instant + every;
         let stirred: Vec<FileKey> = self
             .files
             .values_mut()
-            .filter_map(|file| (!file.hot && !file.is_at_rest(now.instant)).then_some(file.key))
+            .filter_map(|file| {
+                (!file.pace.is_active() && !file.is_at_rest(now.instant)).then_some(file.key)
+            })
             .collect();
         for key in stirred {
             self.look_at(key, now);
@@ -82,22 +88,25 @@ impl<D: Disk> Tailer<D> {
             Err(error) => return self.look_failed(key, error, now),
         };
         if file.lag_bytes() == 0 {
-            file.caught_up = now.instant;
+            file.pace.note_caught_up(now.instant);
         }
         if !self.problems.is_empty() {
             let path = Arc::clone(&file.path);
             self.looks_well(&path);
         }
         let Some(file) = self.files.get_mut(&key) else { return };
-        if file.unsettled || file.held || !file.holes.is_empty() || !stat.is_like(&file.seen) {
+        let unsure = file.pace.is_unsettled()
+            || file.phase() == Phase::AwaitingAcks
+            || !file.gaps.holes().is_empty();
+        if unsure || !stat.is_like(&file.seen) {
             self.look_closely(key, stat, now);
         } else {
-            file.cool_down(now.instant);
+            file.pace.poll_later(now.instant);
         }
         self.probe(key);
         let key = self.decide(key, now);
-        if let Some(shadow) = self.files.get(&key).and_then(|file| file.shadow) {
-            self.judge_shadow(key, shadow, now);
+        if let Some(pending) = self.files.get(&key).and_then(|file| file.life.pending_copy()) {
+            self.judge_shadow(key, pending, now);
         }
         self.queue_if_readable(key, now);
         self.release_if_done(key, now);
@@ -105,7 +114,7 @@ impl<D: Disk> Tailer<D> {
 
     fn look_failed(&mut self, key: FileKey, error: DiskError, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.cool_down(now.instant);
+        file.pace.poll_later(now.instant);
         if error.is_gone() {
             return self.lost_its_place(key, now);
         }
@@ -119,34 +128,33 @@ impl<D: Disk> Tailer<D> {
     /// Something about the file changed: is it still the same content?
     fn look_closely(&mut self, key: FileKey, stat: Stat, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.held = false;
+        file.life.end_wait();
         let is_cut = stat.size < file.position.offset;
         let stat = if is_cut { stamped(&self.disk, file, stat) } else { stat };
         let grew = stat.size != file.seen.size;
         let settle = i128::try_from(STAMP_SETTLES_AFTER.as_nanos()).unwrap_or(i128::MAX);
-        if file.unsettled || stat.modified_nanos != file.seen.modified_nanos {
+        if file.pace.is_unsettled() || stat.modified_nanos != file.seen.modified_nanos {
             // Reserved space is written to without the file getting longer.
-            file.tried = None;
-            file.holes_due = true;
+            file.ahead.try_again();
+            file.gaps.note_change();
         }
-        file.unsettled = now.wall_nanos - stat.changed_nanos < settle;
+        file.pace.set_unsettled(now.wall_nanos - stat.changed_nanos < settle);
         file.seen = stat;
-        file.note_size(now.instant);
+        file.gaps.note_size(stat.size, now.instant);
         if grew {
-            file.last_growth = now.instant;
-            file.warm_up(now.instant);
-        } else if file.unsettled && now.wall_nanos >= stat.changed_nanos {
-            file.next_look = now.instant + LOOK_EVERY_MIN;
+            file.pace.note_growth(now.instant);
+        } else if file.pace.is_unsettled() && now.wall_nanos >= stat.changed_nanos {
+            file.pace.poll_once_soon(now.instant);
         } else {
-            file.cool_down(now.instant);
+            file.pace.poll_later(now.instant);
         }
-        if file.spoiled {
-            return file.spoil(stat);
+        if file.phase() == Phase::Overwritten {
+            return file.overwrite(stat, Fact::OverwrittenInPlace);
         }
         if stat.size < file.position.offset {
             return self.begin_new_generation(key, "it is shorter than what was read", now);
         }
-        if file.look_every < file::LOOK_EVERY_MAX {
+        if !file.pace.is_idle() {
             self.hot_again(key);
         }
         match self.verify(key, now) {
@@ -166,8 +174,8 @@ impl<D: Disk> Tailer<D> {
         // Reading proves the content, too, but a file without anything to read is not read.
         // It may be long until it is, and a file that became shorter is another one by now.
         let at_once = |file: &Tailed<D::File>| {
-            let before = file.unread_bytes() == 0 || file.seen.size < file.grown_to;
-            before || !file.holes.is_empty()
+            let before = file.unread_bytes() == 0 || file.seen.size < file.pace.grown_to();
+            before || !file.gaps.holes().is_empty()
         };
         if self.files.get(&key).is_some_and(at_once) {
             self.ensure_open(key, now);
@@ -175,12 +183,12 @@ impl<D: Disk> Tailer<D> {
         let Some(file) = self.files.get(&key) else { return Ok(false) };
         let Some(handle) = &file.handle else { return Ok(false) };
         let head = file.read_head(handle)?;
-        if !file.head.agrees(&head) || !file::proves(handle, file.position, &file.holes)? {
+        if !file.head.agrees(&head) || !file::proves(handle, file.position, file.gaps.holes())? {
             self.begin_new_generation(key, "other bytes stand where it was read", now);
             return Ok(false);
         }
         if let Some(file) = self.files.get_mut(&key) {
-            file.grown_to = file.grown_to.max(file.seen.size);
+            file.pace.grow_to(file.seen.size);
             if !file.head.is_full() {
                 // A copy of it may appear before anything of it is read.
                 file.head = Head::of(&head);
@@ -191,14 +199,11 @@ impl<D: Disk> Tailer<D> {
 
     fn queue_if_readable(&mut self, key: FileKey, now: Now) {
         let Some(file) = self.files.get(&key) else { return };
-        if file.unread_bytes() == 0 || file.shadow.is_some() || file.refused || file.undecided {
-            return;
-        }
-        if file.held {
+        if file.unread_bytes() == 0 || !file.life.is_read() {
             return;
         }
         let ending = ending_of(file, &self.options, now.instant);
-        if file.gap_is_over(now) || file.tried != Some((file.seen.size, ending)) {
+        if file.gap_is_over(now) || file.ahead.tried() != Some((file.seen.size, ending)) {
             self.requeue(key);
         }
     }
@@ -232,11 +237,11 @@ impl<D: Disk> Tailer<D> {
             path: Arc::clone(&path),
             head: file.head,
             position: file.position,
-            trail: file.trail.drain(..).chain(file.marks.drain(..)).collect(),
-            acked: file.acked,
-            holes: std::mem::take(&mut file.holes),
-            seen_size: file.grown_to,
-            rotated: file.rotated.is_some(),
+            trail: file.progress.take_places(),
+            acked: file.acked(),
+            holes: file.gaps.reset(stat.size, now.instant),
+            seen_size: file.pace.grown_to(),
+            rotated: file.is_rotated(),
             since: now.instant,
             lost_by_nanos: stat.modified_nanos,
             loss: Loss::Truncated,
@@ -247,7 +252,8 @@ impl<D: Disk> Tailer<D> {
             &path,
             format!("{why}; {} bytes of the old content were read", file.position.offset),
         );
-        if matches!(file.name, Name::Unlisted { .. }) && file.seen.links > 0 {
+        life::pass(file.phase(), Fact::Changed, Phase::Missing);
+        if !file.is_listed() && file.seen.links > 0 {
             // Outside the pattern only the content that was followed there is our business.
             self.by_inode.remove(&inode);
             self.open_count -= usize::from(file.handle.is_some());
@@ -256,25 +262,16 @@ impl<D: Disk> Tailer<D> {
         }
         file.key = self.new_key();
         file.seen = stat;
-        file.unsettled = true;
         file.head = Head::default();
         file.position = Position::start();
-        file.acked = 0;
-        file.grown_to = 0;
-        file.forget_places(now.instant);
-        let row_kept = file.row_kept.take().map(|(kept, _)| Change::Forget(kept));
-        self.changes.extend(row_kept);
-        file.shadow = None;
-        file.undecided = true;
-        if std::mem::take(&mut file.refused) {
+        file.ahead = Lookahead::from(0);
+        self.changes.extend(file.progress.reset().map(Change::Forget));
+        if file.phase() == Phase::Ignored {
             self.may_be_lines(&path);
         }
-        file.queued = false;
-        file.held = false;
-        file.hot = false;
-        file.last_growth = now.instant;
-        file.caught_up = now.instant;
-        file.warm_up(now.instant);
+        file.life = file.life.of_next_generation();
+        file.life.compare(Fact::NotCompared);
+        file.pace.reset(now.instant);
         let new_key = file.key;
         self.by_inode.insert(inode, new_key);
         self.changes.push(Change::Save(checkpoint(&file, Position::start())));

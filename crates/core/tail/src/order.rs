@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::disk::Disk;
 use super::file::Tailed;
 use super::identity::FileKey;
+use super::life::Phase;
 use super::splitter::Ending;
 use super::tailer::{Now, ROTATED_HOLD, Tailer};
 
@@ -290,7 +291,7 @@ impl<D: Disk> Tailer<D> {
         if self.order.is_parked(older) || (self.order.spans_generations && self.order.park(older)) {
             return Judgement::Wait;
         }
-        let (queued, offset) = (file.queued, file.position.offset);
+        let (queued, offset) = (file.pace.is_queued(), file.position.offset);
         let patience = if queued { None } else { Some(self.patience(file)) };
         let Some(link) = self.order.links.get_mut(&key) else { return Judgement::Free };
         let is_late = link.is_late(offset, now.instant) && !self.options.strict_order;
@@ -335,10 +336,10 @@ impl<D: Disk> Tailer<D> {
     /// queue: all of its complete records are read, or it cannot be read now.
     fn patience(&self, file: &Tailed<D::File>) -> Duration {
         let strict = self.options.strict_order;
-        if file.refused || file.spoiled {
+        if matches!(file.phase(), Phase::Ignored | Phase::Overwritten) {
             return Duration::ZERO;
         }
-        let tried = file.tried.filter(|(size, _)| *size == file.seen.size);
+        let tried = file.ahead.tried().filter(|(size, _)| *size == file.seen.size);
         match (tried, self.options.multi_line_hold) {
             // What is left of it goes on in the younger one.
             (Some((_, Ending::Final)), _) if self.order.spans_generations => Duration::ZERO,

@@ -12,9 +12,11 @@ use super::ahead::is_utf16;
 use super::candidate::{Candidate, Evidence, end_position, same_end};
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
-use super::file::{self, Name, Shadow, Tailed};
+use super::file::{self, Tailed};
 use super::identity::{FileKey, Head, Inode, Position};
+use super::life::{self, Fact, Life, PendingCopy, Phase};
 use super::memory::{HeadIndex, Loss, Remembered};
+use super::progress::Progress;
 use super::rewritten::BEGINNING_BYTES_MAX;
 use super::rotation::Entry;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
@@ -120,7 +122,7 @@ impl<D: Disk> Tailer<D> {
     ) {
         if let Some(key) = self.by_inode.get(&candidate.inode).copied() {
             // It was found under another name a moment ago, where a link in the pattern leads to.
-            if self.files.get(&key).is_some_and(|file| file.name != Name::Listed) {
+            if self.files.get(&key).is_some_and(|file| !file.is_listed()) {
                 self.rename(key, &candidate.path, EventKind::Returned, now.instant);
             }
             return;
@@ -157,7 +159,7 @@ impl<D: Disk> Tailer<D> {
             if parented { Some(candidate) } else { self.follow_what_is_left(candidate, now) };
         let Some(candidate) = left else { return };
         self.tell_what_lay_here(&candidate);
-        self.begin(candidate, parent.map(Shadow::of), came, now);
+        self.begin(candidate, parent.map(PendingCopy::of), came, now);
     }
 
     /// Names what became of the content that lay in this inode, which is read from byte 0 now.
@@ -338,7 +340,8 @@ impl<D: Disk> Tailer<D> {
         now: Now,
     ) {
         let key = self.new_key();
-        let file = candidate.into_file(key, position, now.instant);
+        let mut file = candidate.into_file(key, Life::unseen(), position, now.instant);
+        file.life.follow(Fact::Distinct);
         let detail =
             format!("its first {} bytes were read as {}", position.offset, original.display());
         self.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
@@ -357,7 +360,7 @@ impl<D: Disk> Tailer<D> {
                 let offset = parent.position.offset;
                 let copied_so_far = candidate.size <= parent.seen.size;
                 let may_be = candidate.size < offset
-                    || file::proves(candidate.handle, parent.position, &parent.holes)
+                    || file::proves(candidate.handle, parent.position, parent.gaps.holes())
                         .unwrap_or(false);
                 let other = parent.inode != candidate.inode;
                 other && copied_so_far && may_be && same_end(&self.disk, candidate, parent)
@@ -369,7 +372,7 @@ impl<D: Disk> Tailer<D> {
     pub(super) fn live_contents(&self) -> HeadIndex {
         let mut index = HeadIndex::default();
         for file in self.files.values() {
-            if file.shadow.is_none() && !file.undecided {
+            if !matches!(file.phase(), Phase::PendingCopy | Phase::New) {
                 index.insert(file.head, file.key);
             }
         }
@@ -393,13 +396,16 @@ impl<D: Disk> Tailer<D> {
         };
         let renamed = content.path != candidate.path;
         let moved = renamed || content.inode != candidate.inode;
-        let mut file = candidate.into_file(key, content.position, now.instant);
-        file.acked = content.acked;
-        file.trail.clone_from(&content.trail);
+        let rotated = renamed || content.rotated;
+        let life = Life::missing().with_rotated(rotated, now.instant);
+        let mut file = candidate.into_file(key, life, content.position, now.instant);
+        file.progress = Progress::resumed(content.acked, content.trail.clone());
         file.know_holes(content.holes.before(content.position.offset));
-        file.rotated = (renamed || content.rotated).then_some(now.instant);
-        file.grown_to = file.seen.size;
-        file.undecided = content.is_empty() && size == 0;
+        if content.is_empty() && size == 0 {
+            file.life.compare(Fact::FoundEmpty);
+        } else {
+            file.life.follow(Fact::Found);
+        }
         // The more of its first bytes are written down, the surer it is found the next time.
         let more = moved || file.head != content.head;
         if more {
@@ -413,7 +419,7 @@ impl<D: Disk> Tailer<D> {
     fn begin(
         &mut self,
         candidate: Candidate<D::File>,
-        shadow: Option<Shadow>,
+        pending: Option<PendingCopy>,
         came: Came,
         now: Now,
     ) {
@@ -428,17 +434,20 @@ impl<D: Disk> Tailer<D> {
         } else {
             Position::start()
         };
-        let mut file = candidate.into_file(key, position, now.instant);
+        let mut file = candidate.into_file(key, Life::unseen(), position, now.instant);
         file.head = Head::default();
-        file.shadow = if at_end { None } else { shadow };
-        file.undecided = !at_end && file.seen.size == 0;
-        file.acked = position.offset;
-        let detail = match file.shadow.and_then(|shadow| self.files.get(&shadow.parent)) {
+        match pending.filter(|_| !at_end) {
+            Some(pending) => file.life.wait_as_copy(pending),
+            None if !at_end && file.seen.size == 0 => file.life.compare(Fact::NotCompared),
+            None => file.life.follow(Fact::Distinct),
+        }
+        let original = file.life.pending_copy().and_then(|copy| self.files.get(&copy.original));
+        let detail = match original {
             Some(parent) => format!("equals {} so far", parent.path.display()),
             None => format!("read from byte {} of {}", position.offset, file.seen.size),
         };
         let (path, size) = (Arc::clone(&file.path), file.seen.size);
-        if file.shadow.is_some() {
+        if file.phase() == Phase::PendingCopy {
             self.event(EventKind::Shadow, &path, detail);
         } else if came == Came::Between {
             self.tell_of_generation(&path, size);
@@ -451,7 +460,7 @@ impl<D: Disk> Tailer<D> {
         }
         self.grow_head(key);
         if let Some(file) = self.files.get(&key)
-            && file.shadow.is_none()
+            && file.phase() != Phase::PendingCopy
         {
             let row = checkpoint(file, position);
             self.changes.push(Change::Save(row));
@@ -463,6 +472,7 @@ impl<D: Disk> Tailer<D> {
         while let Some(empty) = self.empty_at(file.inode) {
             // Another content lies where it lay.
             self.memory.remove(empty);
+            life::pass(Phase::Missing, Fact::Resolved, Phase::Gone);
             self.changes.push(Change::Forget(empty));
         }
         self.make_room();

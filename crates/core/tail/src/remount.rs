@@ -77,13 +77,13 @@ impl<D: Disk> Tailer<D> {
             .as_ref()
             .and_then(|handle| handle.stat().ok())
             .is_some_and(|before| before.size > candidate.stat.size);
-        if longer_before || !holds(&candidate, file.head, (file.position, &file.holes)) {
+        if longer_before || !holds(&candidate, file.head, (file.position, file.gaps.holes())) {
             return;
         }
         let before = std::mem::replace(&mut file.inode, candidate.inode);
         file.seen = candidate.stat;
-        file.unsettled = true;
-        file.warm_up(now.instant);
+        file.pace.set_unsettled(true);
+        file.pace.poll_sooner(now.instant);
         self.open_count += usize::from(file.handle.replace(candidate.handle).is_none());
         let detail = told(before.device, candidate.inode.device, file.position.offset);
         let row = checkpoint_at_ack(file);
@@ -102,12 +102,8 @@ impl<D: Disk> Tailer<D> {
         {
             return;
         }
-        let rotated = content.rotated;
+        // Its name is the one that it had: it is not rotated by this.
         self.resume(candidate, key, EventKind::Remounted, now);
-        if let Some(file) = self.files.get_mut(&key) {
-            // Its name is the one that it had: it is not rotated by this.
-            file.rotated = rotated.then_some(now.instant);
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::candidate::Candidate;
 use super::disk::Disk;
-use super::file::{self, Name};
+use super::file;
 use super::memory::HeadIndex;
 use super::names::Renamed;
 use super::recognize::Came;
@@ -71,8 +71,7 @@ impl<D: Disk> Tailer<D> {
         self.follow(candidate, &HeadIndex::default(), Came::Renamed, now);
         let key = self.by_inode.get(&inode).copied();
         if let Some(file) = key.and_then(|key| self.files.get_mut(&key)) {
-            file.name = Name::Unlisted { since: now.instant };
-            file.rotated = Some(now.instant);
+            file.life.found_outside(now.instant);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::disk::{Disk, DiskError, OpenFile};
 use super::event::EventKind;
 use super::file::{self, Tailed};
 use super::identity::{FileKey, Inode, Position};
+use super::life::{Fact, Life};
 use super::rewritten::BEGINNING_BYTES_MAX;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use kinetail_base::checkpoint::Change;
@@ -51,11 +52,10 @@ impl<D: Disk> Tailer<D> {
             "it took the place of a file and begins with all of it; continued at byte {} of {}",
             old.position.offset, candidate.stat.size
         );
-        let mut file = candidate.into_file(key, old.position, now.instant);
-        file.acked = old.acked;
-        file.trail = old.trail;
-        file.know_holes(old.holes.before(old.position.offset));
-        file.marks = old.marks;
+        let life = Life::replace(old.life);
+        let mut file = candidate.into_file(key, life, old.position, now.instant);
+        file.progress = old.progress.of_replacement();
+        file.know_holes(old.gaps.holes().before(old.position.offset));
         let path = std::sync::Arc::clone(&file.path);
         self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
         self.event(EventKind::CopyRecognized, &path, detail);
@@ -79,7 +79,7 @@ impl<D: Disk> Tailer<D> {
             let is_copy = size >= BEGINNING_BYTES_MAX || (is_older && size >= COMMON_BYTES_MIN);
             let is_it = stat.links == 0
                 && old.path == candidate.path
-                && old.acked == old.position.offset
+                && old.acked() == old.position.offset
                 && is_copy
                 && size <= old.position.offset
                 && begins_with(&candidate.handle, handle, size).unwrap_or(false);
@@ -104,7 +104,8 @@ impl<D: Disk> Tailer<D> {
             candidate.stat.size, position.offset
         );
         let new_key = self.new_key();
-        let file = candidate.into_file(new_key, position, now.instant);
+        let mut file = candidate.into_file(new_key, Life::unseen(), position, now.instant);
+        file.life.follow(Fact::Distinct);
         let path = std::sync::Arc::clone(&file.path);
         self.changes.push(Change::Save(checkpoint(&file, position)));
         self.event(EventKind::Shortened, &path, detail);

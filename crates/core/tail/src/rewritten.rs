@@ -9,9 +9,11 @@ use std::sync::Arc;
 use super::candidate::position_at;
 use super::disk::Disk;
 use super::event::EventKind;
-use super::file::{self, Already, Stat};
-use super::holes::{Hole, Holes};
+use super::file::{self, Stat};
+use super::gaps::ReadBefore;
+use super::holes::Holes;
 use super::identity::{Digest128, FileKey, Head, Position};
+use super::life::Fact;
 use super::tailer::{Now, Tailer, checkpoint};
 use super::window::Window;
 use kinetail_base::checkpoint::Change;
@@ -45,41 +47,20 @@ impl<D: Disk> Tailer<D> {
         &mut self,
         key: FileKey,
         position: Position,
-        already: Option<Already>,
+        before: Option<ReadBefore>,
         now: Now,
     ) -> Option<FileKey> {
         let mut file = self.files.remove(&key)?;
-        let until = already.as_ref().map(|already| already.to.offset);
-        match &already {
-            Some(Already { from, .. }) => {
-                file.holes.take_out(Hole { start: position.offset, end: *from });
-            }
-            None => file.holes = file.holes.before(position.offset),
-        }
-        file.already = already;
-        file.keeps_places |= file.already.is_none();
-        file.filled = None;
-        file.gap_met = None;
+        let until = before.as_ref().map(|before| before.to.offset);
+        file.gaps.restart(position.offset, before);
         let new_key = self.new_key();
         file.key = new_key;
         file.position = position;
-        file.acked = position.offset;
-        file.scanned_to = position.offset;
-        file.half_line = None;
-        file.grown_to = file.seen.size;
-        file.tried = None;
-        file.queued = false;
-        file.held = false;
-        file.hot = false;
-        file.trail.retain(|at| at.offset < position.offset);
-        file.marks.retain(|at| at.offset < position.offset);
-        file.warm_up(now.instant);
-        if let Some(until) = until {
-            // Should it end before it is where it was, what was filled in is found again.
-            file.row_kept = Some((key, until));
-        } else {
-            let kept = file.row_kept.take().map_or(key, |(kept, _)| kept);
-            self.changes.push(Change::Forget(kept));
+        file.ahead.restart(position.offset);
+        file.life.end_wait();
+        file.pace.restart(file.seen.size, now.instant);
+        self.changes.extend(file.progress.restart(position.offset, until, key));
+        if until.is_none() {
             self.changes.push(Change::Save(checkpoint(&file, position)));
         }
         self.by_inode.insert(file.inode, new_key);
@@ -126,12 +107,12 @@ impl<D: Disk> Tailer<D> {
             return None;
         }
         file.read_head(handle).ok().filter(|head| file.head.agrees(head))?;
-        let mut places: Vec<Position> = file.trail.iter().chain(&file.marks).copied().collect();
+        let mut places: Vec<Position> = file.progress.places().collect();
         places.sort_by_key(|at| std::cmp::Reverse(at.offset));
         places.into_iter().find(|at| {
             is_no_mere_beginning(*at, file.position.offset)
                 && at.offset <= stat.size
-                && file::proves(handle, *at, &file.holes).unwrap_or(false)
+                && file::proves(handle, *at, file.gaps.holes()).unwrap_or(false)
                 && file::tells_apart(handle, *at).unwrap_or(false)
         })
     }
@@ -141,22 +122,27 @@ impl<D: Disk> Tailer<D> {
     /// nothing of the file is read. Says whether it is so.
     pub(super) fn holds_for_acknowledgements(&mut self, key: FileKey) -> bool {
         let Some(file) = self.files.get_mut(&key) else { return false };
-        file.held = file.acked < file.position.offset;
-        file.held
+        let waits = file.acked() < file.position.offset;
+        if waits {
+            file.life.await_acks();
+        } else {
+            file.life.end_wait();
+        }
+        waits
     }
 
     /// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
     /// of that is sent. Says whether it is so.
     pub(super) fn is_overwritten(&self, key: FileKey, stat: Stat) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
-        let before = file.grown_to.max(file.position.offset);
+        let before = file.pace.grown_to().max(file.position.offset);
         let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
         // A copy of another log that was put in its place is known by its beginning.
         let strange = head.is_some_and(|head| {
             self.memory.beginning_alike(&head).is_empty()
                 && self.live_contents().agreeing(&head).iter().all(|other| *other == key)
         });
-        file.rotated.is_some()
+        file.is_rotated()
             && before > 0
             && (stat.size == before || stat.size == filled_up(before))
             && strange
@@ -165,10 +151,10 @@ impl<D: Disk> Tailer<D> {
     /// Notes that a file was written over. What of it was not read is lost.
     pub(super) fn give_up_overwritten(&mut self, key: FileKey, stat: Stat) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        let unread = file.grown_to.saturating_sub(file.position.offset);
+        let unread = file.pace.grown_to().saturating_sub(file.position.offset);
         let path = Arc::clone(&file.path);
-        file.spoil(stat);
-        file.holes = Holes::NONE;
+        file.overwrite(stat, Fact::OverwrittenInPlace);
+        file.gaps.keep_only(Holes::NONE);
         let at_end = file.handle.as_ref().and_then(|handle| {
             let head = file::read_head(handle).ok()?;
             Some((Head::of(&head), position_at(handle, stat.size, &Holes::NONE).ok()?))
@@ -189,15 +175,13 @@ impl<D: Disk> Tailer<D> {
     /// Whether bytes changed behind the position though size and times are as they were.
     pub(super) fn probe(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        if file.tried.is_none() || file.unread_bytes() == 0 {
+        if file.ahead.tried().is_none() || file.unread_bytes() == 0 {
             return;
         }
         let Some(handle) = &file.handle else { return };
         let Ok(bytes) = file::read_at(handle, file.position.offset, PROBE_BYTES) else { return };
         let seen = Digest128::of(&bytes);
-        if file.probe.replace((file.position.offset, seen)) != Some((file.position.offset, seen)) {
-            file.tried = None;
-        }
+        file.ahead.note_probe(file.position.offset, seen);
     }
 
     /// Proves places at doubling distances behind the position, where lines end: should the end of
@@ -209,10 +193,9 @@ impl<D: Disk> Tailer<D> {
         }
         let Some(file) = self.files.get_mut(&key) else { return };
         let end = file.position.offset;
-        if file.marked_at == end {
+        if !file.progress.begin_marks(end) {
             return;
         }
-        file.marked_at = end;
         let mut marks: Vec<Position> = Vec::new();
         let mut distance = MARK_BYTES_MAX;
         while distance >= MARK_BYTES_MIN {
@@ -229,9 +212,7 @@ impl<D: Disk> Tailer<D> {
         marks.extend(starts_of_last_lines(key, end, window));
         marks.sort_unstable_by_key(|at| at.offset);
         marks.dedup_by_key(|at| at.offset);
-        if !marks.is_empty() {
-            file.marks = marks;
-        }
+        file.progress.set_marks(marks);
     }
 }
 

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use super::candidate::Candidate;
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
-use super::file::Name;
 use super::identity::FileKey;
 use super::rotation::{Entry, Known, Transition, transitions};
 use super::snapshot::Snapshot;
@@ -132,7 +131,7 @@ impl<D: Disk> Tailer<D> {
                 key: file.key,
                 inode: file.inode,
                 path: Arc::clone(&file.path),
-                listed: file.name == Name::Listed,
+                listed: file.is_listed(),
             })
             .collect();
         let mut found = transitions(&known, &snapshot.listing);
@@ -151,13 +150,7 @@ impl<D: Disk> Tailer<D> {
     pub(super) fn rename(&mut self, key: FileKey, path: &Arc<Path>, kind: EventKind, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let old = std::mem::replace(&mut file.path, Arc::clone(path));
-        let before = std::mem::replace(&mut file.name, Name::Listed);
-        if old != *path {
-            file.rotated = Some(now);
-        } else if matches!(before, Name::Unlisted { since } if file.rotated == Some(since)) {
-            // Only its directory was away for a while: it is written to as before.
-            file.rotated = None;
-        }
+        file.life.rename(old == *path, now);
         let row = checkpoint_at_ack(file);
         self.changes.extend(row.map(Change::Save));
         self.event(kind, path, format!("was {}", old.display()));
@@ -165,9 +158,8 @@ impl<D: Disk> Tailer<D> {
 
     fn unlist(&mut self, key: FileKey, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.name = Name::Unlisted { since: now };
-        file.rotated.get_or_insert(now);
-        file.warm_up(now);
+        file.life.lose_name(now);
+        file.pace.poll_sooner(now);
         let deleted = match file.handle.as_ref().map(OpenFile::stat) {
             Some(Ok(stat)) => {
                 file.seen.links = stat.links;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::candidate::Candidate;
 use super::disk::{Disk, Kind};
 use super::event::EventKind;
-use super::file::{Name, Shadow};
 use super::identity::FileKey;
+use super::life::{self, Fact, Phase};
 use super::memory::{Loss, Remembered};
 use super::pattern::is_compressed_name;
 use super::tailer::{MOVED_LINGER, Now, Tailer};
@@ -34,11 +34,11 @@ impl<D: Disk> Tailer<D> {
         let waiting: Vec<FileKey> = self
             .files
             .values()
-            .filter(|file| file.shadow.is_some_and(|shadow| shadow.parent == lost))
+            .filter(|file| file.life.pending_copy().is_some_and(|copy| copy.original == lost))
             .map(|file| file.key)
             .collect();
         for key in waiting {
-            self.settle_shadow(key, Shadow::of(lost), now);
+            self.settle_shadow(key, lost, now);
         }
         self.hint(now.instant);
         let Some(content) = self.memory.get(lost) else { return };
@@ -176,8 +176,7 @@ impl<D: Disk> Tailer<D> {
         let kind = if rest { EventKind::FoundElsewhere } else { EventKind::Resumed };
         self.resume(candidate, key, kind, now);
         if let Some(file) = self.files.get_mut(&key) {
-            file.name = Name::Unlisted { since: now.instant };
-            file.rotated = Some(now.instant);
+            file.life.found_outside(now.instant);
         }
     }
 
@@ -192,6 +191,7 @@ impl<D: Disk> Tailer<D> {
     pub(super) fn tell_of_dropped(&mut self, dropped: impl IntoIterator<Item = Remembered>) {
         let why = "so many files are missing that it is not looked for any more";
         for content in dropped {
+            life::pass(Phase::Missing, Fact::Expired, Phase::Gone);
             let offset = content.position.offset;
             let unread = content.seen_size.saturating_sub(offset);
             if unread > 0 {
@@ -236,6 +236,7 @@ impl<D: Disk> Tailer<D> {
         let empty = self.memory.iter().filter(|content| content.is_empty());
         for key in empty.map(|content| content.key).collect::<Vec<_>>() {
             self.memory.remove(key);
+            life::pass(Phase::Missing, Fact::Expired, Phase::Gone);
             self.changes.push(Change::Forget(key));
         }
     }
@@ -254,6 +255,7 @@ impl<D: Disk> Tailer<D> {
             .collect();
         for key in expired {
             let Some(content) = self.memory.remove(key) else { continue };
+            life::pass(Phase::Missing, Fact::Expired, Phase::Gone);
             self.changes.push(Change::Forget(key));
             let unread = content.seen_size.saturating_sub(content.position.offset);
             if unread > 0 {

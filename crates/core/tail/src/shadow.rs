@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::candidate::{Evidence, same_end};
 use super::disk::{Disk, OpenFile};
 use super::event::EventKind;
-use super::file::{self, Shadow, Stat, Tailed};
+use super::file::{self, Stat, Tailed};
 use super::identity::{FileKey, Head, Position};
+use super::life::{self, Fact, PendingCopy, Phase};
 use super::recognize::proven_part;
 use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
 use kinetail_base::checkpoint::Change;
@@ -23,7 +24,11 @@ impl<D: Disk> Tailer<D> {
     /// Decides what a file is that was empty when it was first seen and is not any more. Says by
     /// which key it is followed from now on.
     pub(super) fn decide(&mut self, key: FileKey, now: Now) -> FileKey {
-        if !self.files.get(&key).is_some_and(|file| file.undecided && file.seen.size > 0) {
+        if !self
+            .files
+            .get(&key)
+            .is_some_and(|file| file.phase() == Phase::New && file.seen.size > 0)
+        {
             return key;
         }
         // Until it is decided nothing is read, so it is opened even if others are closed for it.
@@ -49,7 +54,6 @@ impl<D: Disk> Tailer<D> {
             return self.decide(key, now);
         }
         let Some(file) = self.files.get_mut(&key) else { return key };
-        file.undecided = false;
         if let Some(content) = copied {
             self.changes.push(Change::Forget(key));
             self.hand_over(key, content, now);
@@ -58,11 +62,12 @@ impl<D: Disk> Tailer<D> {
         if let Some((_, position)) = early {
             self.stand_alone(key, position, now);
         } else if let Some(parent) = parent {
-            file.shadow = Some(Shadow::of(parent));
+            file.life.wait_as_copy(PendingCopy::of(parent));
             let path = Arc::clone(&file.path);
             self.event(EventKind::Shadow, &path, "equals another file so far");
         } else {
             // Its first bytes prove what it is, should it be looked for before any is acknowledged.
+            file.life.follow(Fact::Distinct);
             file.head = Head::of(&head);
             let row = checkpoint_at_ack(file);
             self.changes.extend(row.map(Change::Save));
@@ -71,27 +76,26 @@ impl<D: Disk> Tailer<D> {
     }
 
     /// Decides whether a file that equals another one is a copy of it.
-    pub(super) fn judge_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
-        if !self.files.contains_key(&shadow.parent) {
-            return self.settle_shadow(key, shadow, now);
+    pub(super) fn judge_shadow(&mut self, key: FileKey, pending: PendingCopy, now: Now) {
+        if !self.files.contains_key(&pending.original) {
+            return self.settle_shadow(key, pending.original, now);
         }
-        if !self.is_own_content(key, shadow) {
-            return self.wait_for_truncation(key, shadow, now);
+        if !self.is_own_content(key, pending.original) {
+            return self.wait_for_truncation(key, pending, now);
         }
         // The last look at the original may be older than the bytes that were compared, and it
         // may have been truncated or grown since.
-        self.look_at(shadow.parent, now);
-        if self.files.get(&key).is_some_and(|file| file.shadow.is_some())
-            && self.is_own_content(key, shadow)
+        self.look_at(pending.original, now);
+        if self.files.get(&key).is_some_and(|file| file.phase() == Phase::PendingCopy)
+            && self.is_own_content(key, pending.original)
         {
             self.stand_alone(key, Position::start(), now);
         }
     }
 
     /// Whether a file that began like another one is longer than that, or goes on differently.
-    fn is_own_content(&self, key: FileKey, shadow: Shadow) -> bool {
-        let (Some(file), Some(parent)) = (self.files.get(&key), self.files.get(&shadow.parent))
-        else {
+    fn is_own_content(&self, key: FileKey, original: FileKey) -> bool {
+        let (Some(file), Some(parent)) = (self.files.get(&key), self.files.get(&original)) else {
             return false;
         };
         let Some(handle) = &file.handle else { return false };
@@ -104,36 +108,36 @@ impl<D: Disk> Tailer<D> {
 
     /// Gives the original some time to be truncated, and then the file its own life. A copy is
     /// quiet once it is complete; a file that goes on growing in step with the other one is not.
-    fn wait_for_truncation(&mut self, key: FileKey, shadow: Shadow, now: Now) {
-        let parent_size = self.files.get(&shadow.parent).map(|parent| parent.seen.size);
+    fn wait_for_truncation(&mut self, key: FileKey, pending: PendingCopy, now: Now) {
+        let parent_size = self.files.get(&pending.original).map(|parent| parent.seen.size);
         let Some(file) = self.files.get_mut(&key) else { return };
-        let mut shadow = shadow;
-        if shadow.complete_since.is_none() && parent_size == Some(file.seen.size) {
-            shadow.complete_since = Some(now.instant);
-            file.shadow = Some(shadow);
+        let mut pending = pending;
+        if pending.complete_since.is_none() && parent_size == Some(file.seen.size) {
+            pending.complete_since = Some(now.instant);
+            file.life.update_copy(pending);
         }
-        let complete_for = shadow
+        let complete_for = pending
             .complete_since
             .map_or(Duration::ZERO, |since| now.instant.saturating_duration_since(since));
-        if file.quiet_for(now.instant).max(complete_for) >= SHADOW_HOLD {
+        if file.pace.quiet_for(now.instant).max(complete_for) >= SHADOW_HOLD {
             self.stand_alone(key, Position::start(), now);
         }
     }
 
     /// The original is gone or was truncated: this file holds its content now, or never did.
-    pub(super) fn settle_shadow(&mut self, key: FileKey, shadow: Shadow, now: Now) {
+    pub(super) fn settle_shadow(&mut self, key: FileKey, original: FileKey, now: Now) {
         self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return };
         // It was complete before its original was truncated, but perhaps not at the last look.
         if let Some(Ok(stat)) = file.handle.as_ref().map(OpenFile::stat) {
             file.seen = stat;
-            file.unsettled = true;
+            file.pace.set_unsettled(true);
         }
         let Some(file) = self.files.get(&key) else { return };
-        let position = self.shadow_of(file, shadow.parent);
-        match (position, self.memory.get(shadow.parent)) {
+        let position = self.shadow_of(file, original);
+        match (position, self.memory.get(original)) {
             (Some(position), Some(content)) if position == content.position => {
-                self.hand_over(key, shadow.parent, now);
+                self.hand_over(key, original, now);
             }
             (position, _) => self.stand_alone(key, position.unwrap_or_else(Position::start), now),
         }
@@ -158,18 +162,16 @@ impl<D: Disk> Tailer<D> {
     fn hand_over(&mut self, key: FileKey, content: FileKey, now: Now) {
         let Some(content) = self.memory.remove(content) else { return };
         let Some(mut file) = self.files.remove(&key) else { return };
+        life::pass(file.phase(), Fact::CopyOfKnown, Phase::Gone);
         file.key = content.key;
-        file.shadow = None;
+        file.life = file.life.of_known_generation(now.instant);
+        file.life.follow(Fact::Found);
         file.position = content.position;
-        file.acked = content.acked;
-        file.holes = content.holes.before(content.position.offset);
+        file.progress.set_acked(content.acked);
+        file.gaps.keep_only(content.holes.before(content.position.offset));
         file.head = content.head;
-        file.rotated = Some(now.instant);
-        file.grown_to = file.seen.size;
-        file.tried = None;
-        file.queued = false;
-        file.hot = false;
-        file.warm_up(now.instant);
+        file.ahead.try_again();
+        file.pace.restart(file.seen.size, now.instant);
         let detail = format!(
             "was {}, continued at byte {} of {}",
             content.path.display(),
@@ -190,10 +192,7 @@ impl<D: Disk> Tailer<D> {
     /// The file is a content of its own, read from a position on.
     fn stand_alone(&mut self, key: FileKey, position: Position, now: Now) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.shadow = None;
-        file.position = position;
-        file.acked = position.offset;
-        file.warm_up(now.instant);
+        file.follow_from(position, now.instant);
         let path = Arc::clone(&file.path);
         let row = checkpoint(file, position);
         self.changes.push(Change::Save(row));

@@ -15,9 +15,10 @@ use super::compressed::Hunt;
 use super::descriptors::Closable;
 use super::disk::{Disk, Fault, OpenFile};
 use super::event::{EventKind, FileEvent};
-use super::file::{self, Name, Tailed};
+use super::file::{self, Tailed};
 use super::generations::{Horizon, Logs};
 use super::identity::{FileKey, Head, Inode, Position};
+use super::life::{self, Fact, Phase};
 use super::memory::{Loss, Memory, Remembered};
 use super::names::{Renamed, Wanted};
 use super::order::Order;
@@ -32,7 +33,7 @@ use super::trail;
 use super::trouble::Unmatched;
 use super::waiting::Waiting;
 use super::window::{Refill, Window};
-use kinetail_base::checkpoint::{Change, Checkpoint, Life};
+use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// A last line without a line end waits this long for the rest after its file was rotated.
 pub const ROTATED_HOLD: Duration = Duration::from_secs(3);
@@ -171,11 +172,12 @@ impl<D: Disk> Tailer<D> {
         let (mut memory, mut hunt) = (Memory::default(), Hunt::default());
         let (mut waiting, mut dropped) = (BTreeMap::new(), Vec::new());
         for row in rows {
-            if row.life == Life::Found {
+            if row.life == RowLife::Found {
+                life::pass(Phase::Unseen, Fact::CheckpointedWaiting, Phase::Waiting);
                 waiting.insert(row.inode, Waiting::of(&row));
                 continue;
             }
-            let finished = row.life == Life::Finished;
+            let finished = note_checkpointed(&row);
             let known = if finished { &mut hunt.finished } else { &mut memory };
             dropped.extend(known.insert(Remembered {
                 key: row.file,
@@ -186,7 +188,7 @@ impl<D: Disk> Tailer<D> {
                 acked: row.offset,
                 holes: row.holes,
                 seen_size: 0,
-                rotated: row.life != Life::Live,
+                rotated: row.life != RowLife::Live,
                 trail: row.places,
                 since: now,
                 lost_by_nanos: 0,
@@ -243,15 +245,15 @@ impl<D: Disk> Tailer<D> {
     /// after that may not be known.
     pub fn save_time(&mut self, now: Instant) {
         self.next_save = now + SAVE_TIME_EVERY;
-        let row = self.files.values().find(|file| file.name == Name::Listed);
+        let row = self.files.values().find(|file| file.is_listed());
         self.changes.extend(row.and_then(checkpoint_at_ack).map(Change::Save));
     }
 
     /// Saves the proven places of what was read since the start: should a file be cut, or an older
     /// copy be put back, while nobody looks, little of it is sent again. Called before a stop.
     pub fn save_places(&mut self) {
-        let live = self.files.values().filter(|file| file.rotated.is_none());
-        let rows = live.filter(|file| file.marked_at > 0).filter_map(checkpoint_at_ack);
+        let live = self.files.values().filter(|file| !file.is_rotated());
+        let rows = live.filter(|file| file.progress.is_marked()).filter_map(checkpoint_at_ack);
         let rows: Vec<Checkpoint> = rows.map(|row| self.with_places(row)).collect();
         self.changes.extend(rows.into_iter().map(Change::Save));
     }
@@ -259,7 +261,8 @@ impl<D: Disk> Tailer<D> {
     /// The same for one row.
     fn with_places(&self, mut row: Checkpoint) -> Checkpoint {
         if let Some(file) = self.files.get(&row.file) {
-            row.places = places_of(file, Position { offset: row.offset, anchor: row.anchor });
+            let position = Position { offset: row.offset, anchor: row.anchor };
+            row.places = file.progress.places_before(position);
         }
         row
     }
@@ -299,7 +302,7 @@ impl<D: Disk> Tailer<D> {
         }
         while let Some(key) = self.queue.pop_front() {
             if let Some(file) = self.files.get_mut(&key) {
-                file.queued = false;
+                file.pace.set_queued(false);
                 return Some(key);
             }
         }
@@ -309,11 +312,11 @@ impl<D: Disk> Tailer<D> {
     /// Puts a file back in front: its turn came and there was no room for anything of it.
     pub fn requeue_first(&mut self, key: FileKey) {
         if let Some(file) = self.files.get_mut(&key)
-            && !file.queued
-            && file.shadow.is_none()
+            && !file.pace.is_queued()
+            && file.phase() != Phase::PendingCopy
             && !self.order.park(key)
         {
-            file.queued = true;
+            file.pace.set_queued(true);
             self.queue.push_front(key);
         }
     }
@@ -321,14 +324,11 @@ impl<D: Disk> Tailer<D> {
     /// Puts a file back: it has more to read.
     pub fn requeue(&mut self, key: FileKey) {
         if let Some(file) = self.files.get_mut(&key)
-            && !file.queued
-            && file.shadow.is_none()
-            && !file.refused
-            && !file.undecided
-            && !file.held
+            && !file.pace.is_queued()
+            && file.life.is_read()
             && !self.order.park(key)
         {
-            file.queued = true;
+            file.pace.set_queued(true);
             self.queue.push_back(key);
         }
     }
@@ -421,7 +421,7 @@ impl<D: Disk> Tailer<D> {
         self.ensure_open(key, now);
         let Some(file) = self.files.get_mut(&key) else { return Fill::Nothing };
         let Some(handle) = &file.handle else { return Fill::Nothing };
-        match window.refill(key, handle, (file.position, &file.holes)) {
+        match window.refill(key, handle, (file.position, file.gaps.holes())) {
             Ok(Refill::Filled) if file.agrees_from_start(window.beginning(key)) => {
                 if !self.problems.is_empty() {
                     let path = Arc::clone(&file.path);
@@ -442,7 +442,7 @@ impl<D: Disk> Tailer<D> {
                 Fill::Nothing
             }
             Err(error) => {
-                file.cool_down(now.instant);
+                file.pace.poll_later(now.instant);
                 let path = Arc::clone(&file.path);
                 let is_stale = error.fault == Fault::Stale;
                 self.trouble(&path, error);
@@ -457,25 +457,21 @@ impl<D: Disk> Tailer<D> {
     /// Notes that everything before `position` was handed on.
     pub fn advance(&mut self, key: FileKey, position: Position) {
         if let Some(file) = self.files.get_mut(&key) {
-            file.leave_trail();
-            file.position = position;
-            file.tried = None;
-            file.scanned_to = file.scanned_to.max(position.offset);
-            file.half_line = None;
+            file.advance(position);
         }
     }
 
     /// Notes that no record ends before `offset`: the next search begins there.
     pub fn note_scanned(&mut self, key: FileKey, offset: u64) {
         if let Some(file) = self.files.get_mut(&key) {
-            file.scanned_to = offset;
+            file.ahead.set_scanned_to(offset);
         }
     }
 
     /// Notes that the file holds no further record before `end`, where it ended when it was read.
     pub fn note_tried(&mut self, key: FileKey, end: u64, ending: Ending) {
         if let Some(file) = self.files.get_mut(&key) {
-            file.tried = Some((end, ending));
+            file.ahead.set_tried(end, ending);
         }
     }
 
@@ -497,15 +493,15 @@ impl<D: Disk> Tailer<D> {
         now: Instant,
     ) -> Option<Checkpoint> {
         if let Some(file) = self.files.get_mut(&key) {
-            file.acked = position.offset;
+            file.progress.set_acked(position.offset);
             if file.lag_bytes() == 0 {
-                file.caught_up = now;
+                file.pace.note_caught_up(now);
             }
-            let kept = file.row_kept.take_if(|(_, until)| position.offset >= *until);
-            let row = file.row_kept.is_none().then(|| checkpoint(file, position));
-            self.changes.extend(kept.map(|(kept, _)| Change::Forget(kept)));
-            if file.held {
-                file.warm_up(now);
+            let kept = file.progress.release_kept_row(position.offset);
+            let row = (!file.progress.has_kept_row()).then(|| checkpoint(file, position));
+            self.changes.extend(kept.map(Change::Forget));
+            if file.phase() == Phase::AwaitingAcks {
+                file.pace.poll_sooner(now);
                 self.hot_again(key);
             }
             // Soon nobody looks.
@@ -521,7 +517,7 @@ impl<D: Disk> Tailer<D> {
             head: content.head,
             offset: position.offset,
             anchor: position.anchor,
-            life: Life::of_rotated(content.rotated),
+            life: RowLife::of_rotated(content.rotated),
             holes: content.holes.before(position.offset),
             places: trail::before(content.trail.iter().copied(), position),
         })
@@ -530,9 +526,7 @@ impl<D: Disk> Tailer<D> {
     /// Sends what is left of files that nobody can find again: called when the flow drains.
     #[must_use]
     pub fn is_lost_after_stop(&self, key: FileKey) -> bool {
-        self.files
-            .get(&key)
-            .is_some_and(|file| matches!(file.name, Name::Unlisted { .. }) && file.seen.links == 0)
+        self.files.get(&key).is_some_and(|file| !file.is_listed() && file.seen.links == 0)
     }
 
     pub(super) fn new_key(&mut self) -> FileKey {
@@ -555,10 +549,9 @@ impl<D: Disk> Tailer<D> {
 
     pub(super) fn hot_again(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        let due = self.next_hot_look.map_or(file.next_look, |next| next.min(file.next_look));
-        self.next_hot_look = Some(due);
-        if !file.hot {
-            file.hot = true;
+        let next = file.pace.next();
+        self.next_hot_look = Some(self.next_hot_look.map_or(next, |due| due.min(next)));
+        if !file.pace.set_active(true) {
             self.hot.push(key);
         }
     }
@@ -583,6 +576,17 @@ impl<D: Disk> Tailer<D> {
     }
 }
 
+/// A generation is known from an earlier run. Says whether it was read to its end.
+fn note_checkpointed(row: &Checkpoint) -> bool {
+    let finished = row.life == RowLife::Finished;
+    if finished {
+        life::pass(Phase::Unseen, Fact::CheckpointedFinished, Phase::Finished);
+    } else {
+        life::pass(Phase::Unseen, Fact::Checkpointed, Phase::Missing);
+    }
+    finished
+}
+
 /// What is older than this flow.
 fn horizon(options: &TailOptions) -> Horizon {
     let earlier = options.earlier.map(|earlier| Horizon {
@@ -602,30 +606,26 @@ pub(super) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         head: file.head,
         offset: position.offset,
         anchor: position.anchor,
-        life: Life::of_rotated(file.rotated.is_some()),
-        holes: file.holes.before(position.offset),
-        places: match file.rotated {
-            None if !file.keeps_places => Vec::new(),
-            _ => places_of(file, position),
+        life: RowLife::of_rotated(file.is_rotated()),
+        holes: file.gaps.holes().before(position.offset),
+        places: if file.is_rotated() || file.progress.saves_places() {
+            file.progress.places_before(position)
+        } else {
+            Vec::new()
         },
     }
-}
-
-/// What else is proven of a file in front of a position.
-fn places_of<F>(file: &Tailed<F>, position: Position) -> Vec<Position> {
-    trail::before(file.trail.iter().chain(&file.marks).copied(), position)
 }
 
 /// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait
 /// for the next acknowledgement. `None` if the bytes before that cannot be read.
 pub(super) fn checkpoint_at_ack<F: OpenFile>(file: &Tailed<F>) -> Option<Checkpoint> {
-    if file.row_kept.is_some() {
+    if file.progress.has_kept_row() {
         return None;
     }
-    if file.acked == file.position.offset {
+    if file.acked() == file.position.offset {
         return Some(checkpoint(file, file.position));
     }
-    let acked = position_at(file.handle.as_ref()?, file.acked, &file.holes).ok()?;
+    let acked = position_at(file.handle.as_ref()?, file.acked(), file.gaps.holes()).ok()?;
     Some(checkpoint(file, acked))
 }
 
@@ -634,8 +634,8 @@ pub(super) fn ending_of<F: OpenFile>(
     options: &TailOptions,
     now: Instant,
 ) -> Ending {
-    let quiet = file.quiet_for(now);
-    let rotated = file.rotated.map(|since| quiet.min(now.saturating_duration_since(since)));
+    let quiet = file.pace.quiet_for(now);
+    let rotated = file.life.rotated().map(|since| quiet.min(now.saturating_duration_since(since)));
     if rotated.is_some_and(|quiet| quiet >= ROTATED_HOLD) {
         return Ending::Final;
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::ahead::UTF16_REFUSED;
 use super::disk::Disk;
 use super::event::EventKind;
-use super::file::{Name, Tailed};
+use super::file::Tailed;
+use super::life::Phase;
 use super::problems::{FileError, FileProblem, Reason};
 use super::snapshot::{Problem, Snapshot};
 use super::tailer::Tailer;
@@ -139,7 +140,7 @@ impl<D: Disk> Tailer<D> {
 
     /// A content that is no text may have another name now, or be gone.
     pub(super) fn rename_refused(&mut self) {
-        let listed = |file: &&Tailed<D::File>| file.refused && file.name == Name::Listed;
+        let listed = |file: &&Tailed<D::File>| file.phase() == Phase::Ignored && file.is_listed();
         let refused = self.files.values().filter(listed);
         let paths: Vec<Arc<Path>> = refused.map(|file| Arc::clone(&file.path)).collect();
         self.problems

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use super::candidate::Candidate;
 use super::disk::{Disk, DiskError};
-use super::file::{self, Name, Stat};
+use super::file::{self, Stat};
 use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
+use super::life::{self, Fact, Phase};
 use super::recognize::Came;
 use super::tailer::{Now, Tailer};
-use kinetail_base::checkpoint::{Change, Checkpoint, Life};
+use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// Of the generations that wait, this many are tried in one scan.
 const TRIES_MAX: usize = 256;
@@ -76,6 +77,7 @@ impl<D: Disk> Tailer<D> {
         let key = self.new_key();
         let waiting =
             Waiting { key, path: path.to_path_buf(), size, left: None, rounds: 0, failed: false };
+        life::pass(Phase::Unseen, Fact::NotReadable, Phase::Waiting);
         self.changes.push(row_of(inode, &waiting));
         self.waiting.insert(inode, waiting);
         self.order.arrived.push(key);
@@ -96,6 +98,7 @@ impl<D: Disk> Tailer<D> {
     /// A generation is read now, or known by another name.
     pub(super) fn stop_waiting(&mut self, inode: Inode) {
         if let Some(waiting) = self.waiting.remove(&inode) {
+            life::pass(Phase::Waiting, Fact::Resolved, Phase::Gone);
             self.changes.push(Change::Forget(waiting.key));
         }
     }
@@ -166,6 +169,7 @@ impl<D: Disk> Tailer<D> {
             Err(_) => false,
             Ok(None) => {
                 let Some(waiting) = self.waiting.remove(&inode) else { return false };
+                life::pass(Phase::Waiting, Fact::Deleted, Phase::Gone);
                 self.changes.push(Change::Forget(waiting.key));
                 let why = "it was found after it had been rotated, and deleted before it could be \
                            read";
@@ -235,8 +239,7 @@ impl<D: Disk> Tailer<D> {
         self.stop_waiting(inode);
         let key = self.by_inode.get(&inode).copied()?;
         let file = self.files.get_mut(&key)?;
-        file.name = Name::Unlisted { since: now.instant };
-        file.rotated = Some(now.instant);
+        file.life.found_outside(now.instant);
         Some(key)
     }
 }
@@ -250,7 +253,7 @@ fn row_of(inode: Inode, waiting: &Waiting) -> Change {
         head: Head::default(),
         offset: start.offset,
         anchor: start.anchor,
-        life: Life::Found,
+        life: RowLife::Found,
         holes: Holes::NONE,
         places: Vec::new(),
     })

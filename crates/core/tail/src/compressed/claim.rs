@@ -10,7 +10,7 @@ use super::proof::Verdict;
 use super::stream::End;
 use crate::candidate::has_at;
 use crate::disk::Disk;
-use crate::file::{Name, Tailed};
+use crate::file::Tailed;
 use crate::identity::{FileKey, Position};
 use crate::problems::FileError;
 use crate::tailer::Tailer;
@@ -65,7 +65,7 @@ impl<D: Disk> Tailer<D> {
         let alike = self.memory.beginning_alike(head);
         let missing = alike.iter().any(|content| behind(content.key, content.position));
         let begins_alike = |file: &Tailed<D::File>| file.head.len > 0 && file.head.agrees(head);
-        let mut unlisted = self.files.values().filter(|file| file.name != Name::Listed);
+        let mut unlisted = self.files.values().filter(|file| !file.is_listed());
         missing || unlisted.any(|file| behind(file.key, file.position) && begins_alike(file))
     }
 }

@@ -11,8 +11,9 @@ use super::unpacked::{Scanned, Unpacked};
 use crate::candidate::Candidate;
 use crate::disk::{Disk, DiskError, OpenFile};
 use crate::event::EventKind;
-use crate::file::{Name, Stat, Tailed};
+use crate::file::{Stat, Tailed};
 use crate::identity::{Anchor, FileKey};
+use crate::life::{self, Fact, Life, Phase};
 use crate::memory::Remembered;
 use crate::problems::FileError;
 use crate::splitter::Ending;
@@ -51,8 +52,8 @@ impl<F: OpenFile> Reading<F> {
         Remembered {
             head: file.head,
             position: file.position,
-            trail: file.trail,
-            acked: file.acked,
+            acked: file.acked(),
+            trail: file.progress.into_trail(),
             since: now.instant,
             ..self.content
         }
@@ -91,11 +92,10 @@ impl<D: Disk> Tailer<D> {
         self.recovered(&path);
         let beginning = head.clone();
         let candidate = Candidate { path, inode, handle: found.handle, stat, head };
-        let mut file = candidate.into_file(key, content.position, now.instant);
+        let mut file = candidate.into_file(key, Life::missing(), content.position, now.instant);
         file.handle = None;
-        file.acked = content.acked;
-        file.name = Name::Unlisted { since: now.instant };
-        file.rotated = Some(now.instant);
+        file.progress.set_acked(content.acked);
+        file.life.unpack(now.instant);
         let detail = format!(
             "was {}, continued at byte {} of what was compressed",
             content.path.display(),
@@ -180,16 +180,16 @@ impl<D: Disk> Tailer<D> {
         }
         file.seen.size = reading.size_at_least();
         if file.lag_bytes() == 0 {
-            file.caught_up = now.instant;
+            file.pace.note_caught_up(now.instant);
         }
         let ending = reading.ending();
-        let tried = file.tried == Some((file.seen.size, ending));
+        let tried = file.ahead.tried() == Some((file.seen.size, ending));
         let Some(end) = reading.unpacked.end().cloned() else { return self.requeue(key) };
         if file.unread_bytes() > 0 && !tried {
             return self.requeue(key);
         }
         match end {
-            End::Complete if file.acked < file.position.offset => {}
+            End::Complete if file.acked() < file.position.offset => {}
             End::Complete => self.finish_compressed(key, now),
             // It was whole when it was checked: somebody writes to it.
             End::Cut | End::Damaged(_) => self.give_back(key, now),
@@ -204,13 +204,15 @@ impl<D: Disk> Tailer<D> {
         self.hunt.leave(&file.path, reading.stat);
         self.hunt.generations.settle(&reading.stat);
         let mistakable = self.is_mistakable(key, &reading.head, file.position.offset);
-        self.finish(reading.content_of(file, now), mistakable);
+        let phase = file.phase();
+        self.finish(phase, reading.content_of(file, now), mistakable);
     }
 
     /// The content is one without a file again, until this file changes or another one turns up.
     fn give_back(&mut self, key: FileKey, now: Now) {
         let Some((reading, file)) = self.take_reading(key) else { return };
         self.hunt.leave(&file.path, reading.stat);
+        life::pass(file.phase(), Fact::Changed, Phase::Missing);
         self.remember(reading.content_of(file, now));
     }
 

@@ -17,12 +17,13 @@ use crate::disk::{Disk, DiskError};
 use crate::file::{self, Stat};
 use crate::holes::Holes;
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
+use crate::life::{self, Fact, Phase};
 use crate::memory::{Loss, Remembered};
 use crate::pattern::is_compressed_name;
 use crate::problems::FileError;
 use crate::tailer::{Now, Tailer};
 use crate::waiting::Waiting;
-use kinetail_base::checkpoint::{Change, Checkpoint, Life};
+use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// Compressed files that are known to hold nothing new, at most.
 const SETTLED_MAX: usize = 4096;
@@ -216,6 +217,7 @@ impl<D: Disk> Tailer<D> {
             return None;
         }
         let content = self.hunt.finished.remove(key)?;
+        life::pass(Phase::Finished, Fact::HasMore, Phase::Missing);
         self.remember(Remembered { loss: Loss::Vanished, ..content });
         Some(key)
     }
@@ -280,6 +282,8 @@ impl<D: Disk> Tailer<D> {
             return self.hunt.postpone(found.inode);
         }
         let waiting = self.waiting.remove(&found.inode);
+        let before = if waiting.is_some() { Phase::Waiting } else { Phase::Unseen };
+        life::pass(before, Fact::FoundInArchive, Phase::Missing);
         let key = waiting.map_or_else(|| self.new_key(), |waiting| waiting.key);
         let head = Head::of(&found.head);
         let path = Arc::clone(&found.path);
@@ -292,7 +296,7 @@ impl<D: Disk> Tailer<D> {
             head,
             offset: 0,
             anchor: start.anchor,
-            life: Life::Rotated,
+            life: RowLife::Rotated,
             holes: Holes::NONE,
             places: Vec::new(),
         }));

@@ -18,6 +18,7 @@ use crate::disk::{Disk, DiskError, Fault, Kind};
 use crate::event::EventKind;
 use crate::file::{self, Stat};
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
+use crate::life::{self, Fact, Phase};
 use crate::links::FollowLinks;
 use crate::memory::{Loss, Memory, Remembered};
 use crate::pattern::is_compressed_name;
@@ -485,7 +486,7 @@ impl<D: Disk> Tailer<D> {
         let detail = format!("was {}; nothing of it is unread", content.path.display());
         self.event(EventKind::CompressedCopy, &found.path, detail);
         let kept = self.is_mistakable(key, &found.head, content.position.offset);
-        self.finish(content, kept);
+        self.finish(Phase::Missing, content, kept);
     }
 
     /// Nobody can tell which bytes of a damaged file are right, so none are sent.
@@ -499,6 +500,7 @@ impl<D: Disk> Tailer<D> {
             content.position.offset
         );
         self.abandon(&found.path, seen.max(found.stat.size), &why);
+        life::pass(Phase::Missing, Fact::Damaged, Phase::Gone);
         self.changes.push(Change::Forget(key));
         self.hunt.leave(&found.path, found.stat);
         self.hunt.generations.settle(&found.stat);
