@@ -19,9 +19,11 @@ mod pump;
 mod report;
 mod stream_facts;
 mod troubles;
+mod when_done;
 mod write_down;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,7 @@ use self::notice::Notice;
 use self::problem_lines::ProblemLines;
 use self::stream_facts::Stream;
 use self::troubles::Troubles;
+use self::when_done::Disposing;
 use self::write_down::Writing;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
@@ -45,6 +48,7 @@ use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
 use crate::config::{FlowConfig, Ordering};
+use crate::disk::disposal::{self, Disposal, DisposalError};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
@@ -55,6 +59,7 @@ use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
 use crate::tail::compressed::UNPACKING_BYTES_MAX;
 use crate::tail::disk::Disk;
+use crate::tail::done::DoneFile;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::{Now, Tailer};
 use crate::tail::window::Window;
@@ -75,6 +80,20 @@ pub trait Outlet {
     /// Nothing that is in flight need wait for a destination that is parked: whoever has such a
     /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
     fn stop_waiting_for_parked(&mut self) {}
+
+    /// Removes a file that is delivered completely, if it is still that file; says where it is
+    /// now, if it is anywhere.
+    ///
+    /// # Errors
+    ///
+    /// Why it stays.
+    fn dispose(
+        &mut self,
+        file: &DoneFile,
+        how: &Disposal,
+    ) -> Result<Option<PathBuf>, DisposalError> {
+        disposal::dispose(&file.path, file.seen.inode, file.seen.size, how)
+    }
 
     /// Lets old rows go, but not those of these files: they were found.
     fn purge(&mut self, keep: Vec<FileKey>);
@@ -191,6 +210,7 @@ pub struct Flow<D: Disk> {
     troubles: Troubles,
     event_lines: EventLines,
     problem_lines: ProblemLines,
+    disposing: Option<Disposing>,
 }
 
 impl<D: Disk> Flow<D> {
@@ -202,6 +222,8 @@ impl<D: Disk> Flow<D> {
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
         let in_flight = InFlight::new(requests_at_a_time(&parts.config));
+        let when_done = parts.config.when_done.clone();
+        let disposing = when_done.map(|config| Disposing::new(config, now));
         let packer = Packer::new(&parts.config.pack_options(), parts.seed);
         let mut tailer = parts.tailer;
         if packer.framing().is_some() {
@@ -255,6 +277,7 @@ impl<D: Disk> Flow<D> {
             troubles: Troubles::default(),
             event_lines: EventLines::default(),
             problem_lines: ProblemLines::default(),
+            disposing,
         }
     }
 
@@ -346,6 +369,7 @@ impl<D: Disk> Flow<D> {
             self.tailer.let_deleted_go(now);
             self.report_events(now.instant);
         }
+        self.dispose_of_done_files(now.instant, outlet);
         self.pulse.go_on(Doing::Commit);
         self.write_down(now.instant, outlet);
         if now.instant >= self.next_report {

@@ -43,3 +43,4 @@ mod seams;
 mod security;
 mod support;
 mod tailing;
+mod when_done;

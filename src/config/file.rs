@@ -121,6 +121,8 @@ mirror! {
         scan_interval_millis: "scanIntervalMillis",
         skip_header_lines: "skipHeaderLines",
         truncated_record_terminator: "truncatedRecordTerminator",
+        when_done: "whenDone",
+        when_done_quiet_millis: "whenDoneQuietMillis",
         wire: "wire",
     }
 }

@@ -1,6 +1,7 @@
 //! One item of `flows`, checked and turned into a [`FlowConfig`].
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::aggregation::{self, RecordBytes};
 use super::diagnostics::{Findings, Kind};
@@ -18,6 +19,7 @@ use super::written::Written;
 use super::{
     Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
     RetryConfig, RoleConfig, Wire, converters, ignored, multi_line, network, partition_key,
+    when_done,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -149,8 +151,7 @@ pub(super) fn flow(
         rotated_names: rotated::rotated_names(file.rotated_names, findings),
         multi_line_start,
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
-        partial_line_hold: Some(file.partial_line_millis.millis(findings, 0..=3_600_000, 0))
-            .filter(|hold| !hold.is_zero()),
+        partial_line_hold: partial_line_hold(&file, findings),
         encoding: file.encoding.choice(findings, ENCODINGS, Encoding::Auto),
         max_line_bytes: file.max_line_bytes.count(
             findings,
@@ -173,6 +174,7 @@ pub(super) fn flow(
         ordering: file.ordering.choice(findings, ORDERINGS, Ordering::Relaxed),
         wire: wire(&file, &bounds, findings),
         scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
+        when_done: when_done::of(&file, findings),
         // These come last, so that all other keys are checked although there is no flow.
         id: id(pattern.as_ref()?, destination.as_ref()?),
         pattern: pattern?,
@@ -181,6 +183,12 @@ pub(super) fn flow(
     warn_of_keys_without_order(&config, file.ordering, findings);
     let written = Written::of(item, defaults);
     Some(CheckedFlow { config, pattern_span, pattern_place, written })
+}
+
+/// How long a last line without a newline waits; `None`: until it has one.
+fn partial_line_hold(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let hold = file.partial_line_millis.millis(findings, 0..=3_600_000, 0);
+    (!hold.is_zero()).then_some(hold)
 }
 
 /// What may be sent in a second.

@@ -43,6 +43,7 @@ mod tests;
 pub(crate) mod unexpanded;
 mod unknown;
 mod validate;
+mod when_done;
 mod written;
 mod yaml_help;
 
@@ -65,6 +66,7 @@ pub use self::source::Place;
 pub use self::validate::{
     CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
 };
+pub use self::when_done::WhenDone;
 pub use self::written::Written;
 use crate::process::splitter::Splitter;
 use kinetail_delivery::PackOptions;
@@ -225,6 +227,8 @@ pub struct FlowConfig {
     pub wire: Wire,
     /// How often the directories are looked at when nothing else says so.
     pub scan_interval: Duration,
+    /// What becomes of a file that is delivered completely; `None` if it stays.
+    pub when_done: Option<WhenDone>,
 }
 
 impl FlowConfig {

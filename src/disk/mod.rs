@@ -1,6 +1,7 @@
 //! The disk of this machine: the one behind [`Disk`](crate::tail::disk::Disk), and what says that
 //! names came or went.
 
+pub mod disposal;
 pub mod links;
 pub mod watch;
 

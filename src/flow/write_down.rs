@@ -49,6 +49,8 @@ impl<D: Disk> Flow<D> {
             // What the store could not write it keeps and writes later; shipping goes on.
             if result == CommitResult::Deferred {
                 tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
+            } else if let Some(disposing) = &mut self.disposing {
+                disposing.note_durable(&writing.positions);
             }
             for (file, offset) in writing.positions {
                 self.ledger.written(file, offset);

@@ -88,6 +88,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     (name::BATCHES_IN_FLIGHT, Gauge, Unit::Count, "Batches not yet acknowledged and recorded."),
     (name::IN_FLIGHT_WINDOW, Gauge, Unit::Count, "Batches that may be in flight now."),
     (name::FILES, Gauge, Unit::Count, "Files that are followed."),
+    (
+        name::FILES_DISPOSED,
+        Counter,
+        Unit::Count,
+        "Delivered files removed by whenDone, and attempts that failed, by outcome.",
+    ),
     (name::FILES_OPEN, Gauge, Unit::Count, "Files that are held open."),
     (name::FILE_TRANSITIONS, Counter, Unit::Count, "What happened to files, by kind."),
     (name::FILE_ERRORS, Counter, Unit::Count, "Errors on files, by kind."),

@@ -68,6 +68,9 @@ pub mod name {
     pub const IN_FLIGHT_WINDOW: &str = "kinetail_in_flight_window";
     /// Files that are followed (gauge; label `flow`).
     pub const FILES: &str = "kinetail_files";
+    /// Delivered files that `whenDone` removed, or could not remove (counter; labels `flow`,
+    /// `outcome`).
+    pub const FILES_DISPOSED: &str = "kinetail_files_disposed_total";
     /// Files that are held open (gauge; label `flow`).
     pub const FILES_OPEN: &str = "kinetail_files_open";
     /// What happened to files (counter; labels `flow`, `kind`).
@@ -228,6 +231,13 @@ impl FlowMetrics {
         metrics.bytes_abandoned("file_gone", 0);
         metrics.records_skipped("refused_by_service", 0);
         metrics
+    }
+
+    /// Counts delivered files that were removed, or could not be.
+    pub fn file_disposed(&self, removed: bool) {
+        let outcome = if removed { "removed" } else { "failed" };
+        counter!(name::FILES_DISPOSED, "flow" => self.flow.clone(), "outcome" => outcome)
+            .increment(1);
     }
 
     /// Counts records that were left out, with the reason. Not for the hot path.

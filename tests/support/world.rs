@@ -150,6 +150,7 @@ fn defaults(text: &str) -> FlowConfig {
         ordering: Ordering::Relaxed,
         wire: Wire::Json,
         scan_interval: Duration::from_millis(100),
+        when_done: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod steps;
 mod syntax;
 mod top_level;
 mod unknown_keys;
+mod when_done;
 
 use std::path::Path;
 

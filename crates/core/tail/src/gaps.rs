@@ -49,6 +49,11 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
+    /// Whether every byte was read where it lies: no hole, and nothing to return to.
+    pub(crate) fn are_none(&self) -> bool {
+        self.holes.is_empty() && self.filled.is_none() && self.read_before.is_none()
+    }
+
     /// Of a file of this size.
     pub(crate) fn new(size: u64, now: Instant) -> Self {
         Self {

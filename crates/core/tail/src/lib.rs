@@ -20,6 +20,7 @@ pub mod candidate;
 pub mod compressed;
 mod descriptors;
 pub mod disk;
+pub mod done;
 mod earlier;
 pub mod event;
 mod examine;

@@ -1,0 +1,199 @@
+//! Removes a file that is delivered, or moves it away: only if it is still the file that was
+//! delivered, and nothing was written to it since.
+//!
+//! Between a look and a deletion another program may put another file in the place, or append a
+//! line. So the file is given a private name first; if it is another one, or longer, it gets its
+//! name back. All of that happens in one open directory, whatever becomes of its path meanwhile.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::tail::identity::Inode;
+
+/// A file in the directory of delivered files may have the name already; then a number follows it,
+/// up to this one.
+const NUMBER_MAX: u32 = 9_999;
+
+/// What becomes of a file that is delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Disposal {
+    /// It is deleted.
+    Delete,
+    /// It is moved into this directory.
+    Move(PathBuf),
+}
+
+/// Why a file stays where it is.
+#[derive(Debug, thiserror::Error)]
+pub enum DisposalError {
+    /// The name leads to another file, or to a longer one.
+    #[error("it changed in the meantime")]
+    Changed,
+    /// The directory cannot be used.
+    #[error("cannot open {}: {error}", .directory.display())]
+    Directory {
+        /// Which one.
+        directory: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// All names are taken.
+    #[error("{} has {NUMBER_MAX} files of this name; remove some", .0.display())]
+    Full(PathBuf),
+    /// The directory is on another file system.
+    #[error(
+        "{} is on another file system; name a directory on the file system of the logs",
+        .0.display()
+    )]
+    OtherFileSystem(PathBuf),
+    /// The file has a private name now, because its own was taken.
+    #[error("its name was taken in the meantime; it is now called {}", .0.display())]
+    Renamed(PathBuf),
+    /// The kernel refuses.
+    #[error(transparent)]
+    Refused(#[from] io::Error),
+}
+
+impl From<Errno> for DisposalError {
+    fn from(errno: Errno) -> Self {
+        Self::Refused(errno.into())
+    }
+}
+
+/// Deletes a file or moves it, if it is the one with this inode and size. Says where it is now.
+///
+/// # Errors
+///
+/// Why it stays.
+pub fn dispose(
+    path: &Path,
+    inode: Inode,
+    size: u64,
+    how: &Disposal,
+) -> Result<Option<PathBuf>, DisposalError> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(DisposalError::Changed);
+    };
+    let from = Directory::open(parent)?;
+    if !from.holds(name, inode, size)? {
+        return Err(DisposalError::Changed);
+    }
+    match how {
+        Disposal::Delete => from.delete(name, inode, size).map(|()| None),
+        Disposal::Move(directory) => {
+            let to = Directory::open(directory)?;
+            from.give(name, &to, inode, size).map(|new| Some(directory.join(new)))
+        }
+    }
+}
+
+/// A directory that is open.
+struct Directory {
+    path: PathBuf,
+    fd: OwnedFd,
+}
+
+impl Directory {
+    /// Links are followed here: the directory of a pattern may be reached by one. Which file it
+    /// is decides.
+    fn open(path: &Path) -> Result<Self, DisposalError> {
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { path: path.to_owned(), fd }),
+            Err(errno) => {
+                Err(DisposalError::Directory { directory: path.to_owned(), error: errno.into() })
+            }
+        }
+    }
+
+    /// Whether a name in it is this file.
+    fn holds(&self, name: &OsStr, inode: Inode, size: u64) -> Result<bool, DisposalError> {
+        let stat = match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(errno) => return Err(errno.into()),
+        };
+        let is_same = stat.st_ino == inode.number;
+        Ok(is_same && u64::try_from(stat.st_size) == Ok(size))
+    }
+
+    fn delete(&self, name: &OsStr, inode: Inode, size: u64) -> Result<(), DisposalError> {
+        let mut private = OsString::from(".kinetail-done-");
+        private.push(inode.number.to_string());
+        rename(&self.fd, name, &self.fd, &private)?;
+        if self.holds(&private, inode, size)? {
+            return Ok(rustix::fs::unlinkat(&self.fd, &private, AtFlags::empty())?);
+        }
+        match rename(&self.fd, &private, &self.fd, name) {
+            Ok(()) => Err(DisposalError::Changed),
+            Err(_) => Err(DisposalError::Renamed(self.path.join(private))),
+        }
+    }
+
+    /// Moves a file into another directory, under a name that is free there.
+    fn give(
+        &self,
+        name: &OsStr,
+        to: &Self,
+        inode: Inode,
+        size: u64,
+    ) -> Result<OsString, DisposalError> {
+        for number in 0..=NUMBER_MAX {
+            let mut new = name.to_owned();
+            if number > 0 {
+                new.push(format!(".{number}"));
+            }
+            match rename(&self.fd, name, &to.fd, &new) {
+                Ok(()) => {
+                    // Another file that took the name goes back, unless that is taken again.
+                    if to.holds(&new, inode, size)? {
+                        return Ok(new);
+                    }
+                    return Err(match rename(&to.fd, &new, &self.fd, name) {
+                        Ok(()) => DisposalError::Changed,
+                        Err(_) => DisposalError::Renamed(to.path.join(new)),
+                    });
+                }
+                Err(Errno::EXIST) => {}
+                Err(Errno::XDEV) => return Err(DisposalError::OtherFileSystem(to.path.clone())),
+                Err(Errno::NOENT) => return Err(DisposalError::Changed),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(DisposalError::Full(to.path.clone()))
+    }
+}
+
+/// Renames a file unless the new name is taken, also on file systems that cannot do that in one
+/// step.
+fn rename(from: impl AsFd, name: &OsStr, to: impl AsFd, new: &OsStr) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(&from, name, &to, new, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(&from, name, &to, new, AtFlags::empty())?;
+            rustix::fs::unlinkat(&from, name, AtFlags::empty())
+        }
+        renamed => renamed,
+    }
+}
+
+/// Whether a directory for delivered files can be used: it is one, and no link.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub fn check_directory(directory: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(directory)?.is_dir() {
+        Ok(())
+    } else {
+        Err(io::Error::from(io::ErrorKind::NotADirectory))
+    }
+}
+
+#[cfg(test)]
+mod tests;
