@@ -227,7 +227,7 @@ impl<D: Disk> Flow<D> {
         let packer = Packer::new(&parts.config.pack_options(), parts.seed);
         let mut tailer = parts.tailer;
         if packer.framing().is_some() {
-            tailer.span_generations();
+            tailer.control().span_generations();
         }
         Self {
             packer,
@@ -315,13 +315,13 @@ impl<D: Disk> Flow<D> {
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
         match message {
-            Message::Descriptors(max) => self.tailer.set_descriptors_max(max),
+            Message::Descriptors(max) => self.tailer.control().set_descriptors_max(max),
             Message::Drain => {
                 self.draining = true;
-                self.tailer.drain();
+                self.tailer.control().drain();
             }
-            Message::Look => self.tailer.hint(now),
-            Message::Renamed(renamed) => self.tailer.on_renamed(renamed, now),
+            Message::Look => self.tailer.control().hint(now),
+            Message::Renamed(renamed) => self.tailer.control().on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
                 self.gave_up = true;
                 self.submitted.remove(&batch);
@@ -338,17 +338,17 @@ impl<D: Disk> Flow<D> {
         self.began = now.instant;
         self.learn_of_stream();
         let scans = self.tailer.scans();
-        if self.tailer.wants_loan() {
+        if self.tailer.control().wants_loan() {
             self.loan = self.account.lend(UNPACKING_BYTES_MAX);
-            self.tailer.lend(self.loan.is_some());
+            self.tailer.control().lend(self.loan.is_some());
         }
         if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
             // Within a step, so that no acknowledgement comes between it and what is written down.
-            self.tailer.save_time(now.instant);
-            self.tailer.save_places();
+            self.tailer.control().save_time(now.instant);
+            self.tailer.control().save_places();
         }
         self.tailer.look(now);
-        if !self.tailer.has_loan() {
+        if !self.tailer.control().has_loan() {
             self.loan = None;
         }
         self.metrics.scans.increment(self.tailer.scans() - scans);
@@ -366,7 +366,7 @@ impl<D: Disk> Flow<D> {
         self.close_due_batch(now.instant, outlet);
         self.settle();
         if self.is_drained() {
-            self.tailer.let_deleted_go(now);
+            self.tailer.control().let_deleted_go(now);
             self.report_events(now.instant);
         }
         self.dispose_of_done_files(now.instant, outlet);

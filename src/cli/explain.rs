@@ -217,7 +217,7 @@ fn text(value: &Value) -> &str {
 /// Why a pattern does not match, if it is not for the directory.
 fn why_not(pattern: &FilePattern, path: &Path) -> Option<String> {
     let name = path.file_name()?;
-    if pattern.leaves_out(path) {
+    if pattern.excludes(path) {
         return Some("excludePatterns leaves it out".to_owned());
     }
     if is_compressed_name(name) {

@@ -132,7 +132,7 @@ impl<D: Disk> Flow<D> {
                 self.carried.remove(&older);
                 for (part, end) in parts {
                     self.packer.anchor(part.file, end.anchor);
-                    self.tailer.advance(part.file, end);
+                    self.tailer.reader().advance(part.file, end);
                     self.metrics.bytes_read.increment(part.len as u64);
                     self.totals.bytes_read += part.len as u64;
                 }

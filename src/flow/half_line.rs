@@ -18,7 +18,7 @@ impl<D: Disk> Flow<D> {
         }
         let end = offset + held.len() as u64;
         if let Some(anchor) = self.window.anchor_at(key, end) {
-            self.tailer.note_half_line(key, Position { offset: end, anchor });
+            self.tailer.reader().note_half_line(key, Position { offset: end, anchor });
         }
     }
 
@@ -29,7 +29,8 @@ impl<D: Disk> Flow<D> {
         if self.footers.contains_key(&key) || (begin == 0 && self.config.skip_header_lines > 0) {
             return None;
         }
-        let added = self.tailer.added_to_half_line(key, self.packer.raw_record_bytes_max())?;
+        let added =
+            self.tailer.reader().added_to_half_line(key, self.packer.raw_record_bytes_max())?;
         if !added.at_end {
             return Some(Turn::Over);
         }
@@ -37,7 +38,7 @@ impl<D: Disk> Flow<D> {
         match ending {
             // Its last line is not complete, so a held record need not be sent either.
             Ending::Open | Ending::Held => {
-                self.tailer.note_tried(key, added.reached, ending);
+                self.tailer.reader().note_tried(key, added.reached, ending);
                 Some(Turn::Done)
             }
             Ending::Idle | Ending::Final => None,

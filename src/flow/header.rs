@@ -17,8 +17,8 @@ impl<D: Disk> Flow<D> {
         }
         let Some(wanted) = self.packer.header(key) else { return };
         let found = match wanted {
-            Header::First => self.tailer.first_line(key),
-            Header::Last(mark) => self.tailer.last_line(key, mark.as_bytes(), offset),
+            Header::First => self.tailer.reader().first_line(key),
+            Header::Last(mark) => self.tailer.reader().last_line(key, mark.as_bytes(), offset),
         };
         if let Some(line) = found {
             self.packer.learn_header(&line, key);

@@ -158,7 +158,7 @@ impl<D: Disk> Flow<D> {
             if !held && let Some(turn) = self.continue_half_line(key, now) {
                 return turn;
             }
-            if !held && self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
+            if !held && self.tailer.reader().fill(key, &mut self.window, now) == Fill::Nothing {
                 return Turn::Done;
             }
             if let Some(turn) = self.take(key, offset, now, outlet) {
@@ -201,7 +201,7 @@ impl<D: Disk> Flow<D> {
         if already.is_some_and(|from| offset >= from) {
             return self.pass_already(source, now.instant);
         }
-        let gap = self.tailer.gap(key, &self.window);
+        let gap = self.tailer.reader().gap(key, &self.window);
         match gap {
             Some(Gap::Until(data)) => return self.skip_hole(source, data, now.instant),
             Some(Gap::ToTheEnd) => return self.wait_at_hole(source, now.instant),
@@ -280,7 +280,7 @@ impl<D: Disk> Flow<D> {
                 None
             }
             Stop::Overlong => {
-                self.tailer.note_scanned(key, behind.max(offset + shown.held as u64));
+                self.tailer.reader().note_scanned(key, behind.max(offset + shown.held as u64));
                 None
             }
         }
@@ -320,7 +320,7 @@ impl<D: Disk> Flow<D> {
         if ending == Ending::Final || self.tailer.already_from(source.file).is_some() {
             return self.skip_hole(source, size, now);
         }
-        self.tailer.note_tried(source.file, size, ending);
+        self.tailer.reader().note_tried(source.file, size, ending);
         self.window.clear();
         Some(Turn::Done)
     }
@@ -330,10 +330,11 @@ impl<D: Disk> Flow<D> {
     fn wait_in_reserved(&mut self, source: Source, data: u64, now: Now) -> Option<Turn> {
         let size = self.tailer.file(source.file)?.seen().size;
         let ending = self.ending(source.file, size, now.instant);
-        if self.tailer.has_waited_at_gap(source.file, data, now) || ending == Ending::Final {
+        if self.tailer.reader().has_waited_at_gap(source.file, data, now) || ending == Ending::Final
+        {
             return self.skip_hole(source, data, now.instant);
         }
-        self.tailer.note_tried(source.file, size, ending);
+        self.tailer.reader().note_tried(source.file, size, ending);
         self.window.clear();
         Some(Turn::Done)
     }
@@ -341,10 +342,10 @@ impl<D: Disk> Flow<D> {
     /// Leaves out what was never written.
     fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
         let to = self.tailer.already_from(source.file).map_or(to, |from| to.min(from));
-        self.tailer.keep_hole(source.file, source.offset, to);
+        self.tailer.reader().keep_hole(source.file, source.offset, to);
         let turn = self.leave_out(source, to, now);
         if turn.is_none() {
-            self.tailer.note_hole(source.file, source.offset, to);
+            self.tailer.reader().note_hole(source.file, source.offset, to);
         }
         turn
     }
@@ -363,7 +364,7 @@ impl<D: Disk> Flow<D> {
 
     /// Behind what was filled in lies what was handed on before.
     fn pass_already(&mut self, source: Source, now: Instant) -> Option<Turn> {
-        let to = self.tailer.pass_already(source.file).filter(|to| *to > source.offset);
+        let to = self.tailer.reader().pass_already(source.file).filter(|to| *to > source.offset);
         let turn = to.and_then(|to| self.leave_out(source, to, now));
         // What the window shows of holes is what they were.
         self.window.clear();
@@ -375,7 +376,7 @@ impl<D: Disk> Flow<D> {
     fn leave_out(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
         let behind = match self.window.anchor_at(source.file, to) {
             Some(anchor) => Position { offset: to, anchor },
-            None => match self.tailer.position_at(source.file, to) {
+            None => match self.tailer.reader().position_at(source.file, to) {
                 Some(position) => position,
                 None => return Some(Turn::Done),
             },
@@ -383,7 +384,7 @@ impl<D: Disk> Flow<D> {
         let len = usize::try_from(to - source.offset).unwrap_or(usize::MAX);
         self.packer.skip(source, len, now);
         self.packer.anchor(source.file, behind.anchor);
-        self.tailer.advance(source.file, behind);
+        self.tailer.reader().advance(source.file, behind);
         None
     }
 
@@ -397,8 +398,8 @@ impl<D: Disk> Flow<D> {
     ) -> Option<Turn> {
         if self.window.at_end() {
             let left = self.window.from(key, offset).map_or(0, <[u8]>::len);
-            self.tailer.note_tried(key, offset + left as u64, ending);
-            self.tailer.mark_places(key, &self.window);
+            self.tailer.reader().note_tried(key, offset + left as u64, ending);
+            self.tailer.reader().mark_places(key, &self.window);
             self.window.clear();
             self.window.shrink();
             return Some(Turn::Done);
@@ -425,10 +426,10 @@ impl<D: Disk> Flow<D> {
             return false;
         }
         let Some(size) = self.tailer.file(key).map(|file| file.seen().size) else { return false };
-        if self.tailer.has_waited_at_half_line(key, now) {
+        if self.tailer.reader().has_waited_at_half_line(key, now) {
             return false;
         }
-        self.tailer.note_tried(key, size, ending);
+        self.tailer.reader().note_tried(key, size, ending);
         self.window.clear();
         true
     }
@@ -444,14 +445,14 @@ impl<D: Disk> Flow<D> {
         let compressed = self.tailer.file(key).is_some_and(|file| !file.is_open());
         let whole = source.ending == Ending::Final || compressed;
         let whole = whole.then_some(bytes.len() as u64);
-        let end = in_window.or(whole).or_else(|| self.tailer.end_of_header(key, lines));
+        let end = in_window.or(whole).or_else(|| self.tailer.reader().end_of_header(key, lines));
         let Some(end) = end else {
             let size = self.tailer.file(key)?.seen().size;
             let ending = self.ending(key, size, now.instant);
             if ending == Ending::Final {
                 return self.leave_header(source, size, now.instant);
             }
-            self.tailer.note_tried(key, size, ending);
+            self.tailer.reader().note_tried(key, size, ending);
             self.window.clear();
             return Some(Turn::Done);
         };
@@ -492,7 +493,7 @@ impl<D: Disk> Flow<D> {
         let end = offset + used as u64;
         if let Some(anchor) = self.window.anchor_at(key, end) {
             self.packer.anchor(key, anchor);
-            self.tailer.advance(key, Position { offset: end, anchor });
+            self.tailer.reader().advance(key, Position { offset: end, anchor });
             self.metrics.bytes_read.increment(used as u64);
             self.totals.bytes_read += used as u64;
         }
@@ -508,7 +509,7 @@ impl<D: Disk> Flow<D> {
     ) -> Option<Turn> {
         let file = self.tailer.file(key)?;
         let (position, from) = (file.position(), file.scanned_to());
-        let Some(scanned) = self.tailer.scan_for_line_end(key, from, now) else {
+        let Some(scanned) = self.tailer.reader().scan_for_line_end(key, from, now) else {
             return Some(Turn::Done);
         };
         let Scanned { found, reached, at_end } = scanned;
@@ -516,9 +517,9 @@ impl<D: Disk> Flow<D> {
         let last = at_end && matches!(ending, Ending::Final | Ending::Idle);
         let end = found.or_else(|| last.then_some(reached));
         let Some(end) = end else {
-            self.tailer.note_scanned(key, reached);
+            self.tailer.reader().note_scanned(key, reached);
             if at_end {
-                self.tailer.note_tried(key, reached, ending);
+                self.tailer.reader().note_tried(key, reached, ending);
             }
             return Some(if at_end { Turn::Done } else { Turn::Over });
         };
@@ -533,7 +534,7 @@ impl<D: Disk> Flow<D> {
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {
         self.window.grow(self.packer.raw_record_bytes_max());
-        if self.tailer.fill(key, &mut self.window, now) == Fill::Nothing {
+        if self.tailer.reader().fill(key, &mut self.window, now) == Fill::Nothing {
             return Some(Turn::Done);
         }
         let limit = self.packer.raw_record_bytes_max();
@@ -545,7 +546,9 @@ impl<D: Disk> Flow<D> {
         self.find_header(key, position.offset);
         let held = self.window.from(key, position.offset).unwrap_or_default();
         let first = held.get(..limit).unwrap_or(held);
-        let Some(behind) = self.tailer.position_at(key, end) else { return Some(Turn::Done) };
+        let Some(behind) = self.tailer.reader().position_at(key, end) else {
+            return Some(Turn::Done);
+        };
         let source =
             Source { file: key, offset: position.offset, ending: Ending::Open, at_end: false };
         let len = end - position.offset;
@@ -559,7 +562,7 @@ impl<D: Disk> Flow<D> {
         }
         // The record is gone through; the bytes before its end prove the position behind it.
         self.packer.anchor(key, behind.anchor);
-        self.tailer.advance(key, behind);
+        self.tailer.reader().advance(key, behind);
         self.metrics.bytes_read.increment(len);
         self.totals.bytes_read += len;
         self.window.clear();

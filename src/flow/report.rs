@@ -13,8 +13,8 @@ use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::Tailed;
 use crate::tail::identity::FileKey;
-use crate::tail::life::Phase;
 use crate::tail::pattern::is_compressed_name;
+use crate::tail::phase::Phase;
 
 /// How often the status and the lag gauges are brought up to date, as long as files are few.
 const REPORT_EVERY: Duration = Duration::from_millis(500);

@@ -74,14 +74,14 @@ impl<D: Disk> Flow<D> {
     fn dispose_of(&mut self, file: &DoneFile, now: Instant, outlet: &mut impl Outlet) {
         let Some(disposing) = &mut self.disposing else { return };
         if disposing.durable.get(&file.key) != Some(&file.seen.size) {
-            self.tailer.save_row(file.key);
+            self.tailer.control().save_row(file.key);
             return;
         }
         match outlet.dispose(file, &disposing.config.disposal) {
             Ok(moved_to) => {
                 self.metrics.file_disposed(true);
                 disposing.failed.insert(file.key, now + RETRY_AFTER);
-                self.tailer.hint(now);
+                self.tailer.control().hint(now);
                 let moved_to = moved_to.as_ref().map(|path| path.display().to_string());
                 tracing::info!(flow = %self.config.id, file = %file.path.display(),
                     bytes = file.seen.size, moved_to, event = "file_done",

@@ -4,23 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::disk::{Call, Disk, DiskError, Fault, OpenFile};
-use super::file::{self, Stat, Tailed};
-use super::gaps::Gaps;
-use super::holes::Holes;
-use super::identity::{Anchor, FileKey, Head, Inode, Position};
-use super::life::Life;
-use super::links::FollowLinks;
-use super::lookahead::Lookahead;
-use super::pace::Pace;
-use super::progress::Progress;
-use super::splitter::last_boundary;
+use crate::disk::{Call, Disk, DiskError, Fault, OpenFile, Stat};
+use crate::file::{self, Tailed};
+use crate::gaps::Gaps;
+use crate::holes::Holes;
+use crate::identity::{Anchor, FileKey, Head, Inode, Position};
+use crate::life::Life;
+use crate::links::FollowLinks;
+use crate::lookahead::Lookahead;
+use crate::pace::Pace;
+use crate::progress::Progress;
+use crate::splitter::last_boundary;
 
 /// Searching backwards for the last line end reads this many bytes at a time.
 const BACKWARD_CHUNK_BYTES: u64 = 64 * 1024;
 
 /// What a file shows of itself.
-pub(super) struct Evidence<'f, F> {
+pub(crate) struct Evidence<'f, F> {
     pub(super) inode: Inode,
     pub(super) handle: &'f F,
     pub(super) size: u64,
@@ -44,7 +44,7 @@ pub struct Candidate<F> {
 }
 
 /// Whether the last bytes of the candidate are the ones that the other file has there.
-pub(super) fn same_end<D: Disk>(
+pub(crate) fn same_end<D: Disk>(
     disk: &D,
     candidate: &Evidence<'_, D::File>,
     parent: &Tailed<D::File>,
@@ -60,7 +60,7 @@ pub(super) fn same_end<D: Disk>(
 /// # Errors
 ///
 /// Why it cannot be read now.
-pub(super) fn has_at<D: Disk>(
+pub(crate) fn has_at<D: Disk>(
     disk: &D,
     followed: &Tailed<D::File>,
     offset: u64,
@@ -118,7 +118,7 @@ pub fn end_position<F: OpenFile>(
     position_at(&candidate.handle, boundary, &Holes::NONE)
 }
 
-/// The position at an offset of a file, with the anchor of what stands before it, holes left out.
+/// The position at an offset of a file, with the anchor of what stands before it, without holes.
 ///
 /// # Errors
 ///
@@ -141,7 +141,7 @@ fn has_lines<F: OpenFile>(handle: &F, wanted: u64) -> Result<bool, DiskError> {
 }
 
 /// Where the first `wanted` lines end, if so many are complete.
-pub(super) fn end_of_lines<F: OpenFile>(handle: &F, wanted: u64) -> Result<Option<u64>, DiskError> {
+pub(crate) fn end_of_lines<F: OpenFile>(handle: &F, wanted: u64) -> Result<Option<u64>, DiskError> {
     let mut left = wanted;
     let mut offset = 0;
     loop {

@@ -5,9 +5,8 @@
 //! whose clock moves when the test says so. What is decided from the answers is decided elsewhere.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use super::identity::Inode;
 use super::links::{FollowLinks, Refused};
@@ -62,8 +61,8 @@ pub trait Disk: fmt::Debug {
     /// Why it cannot be opened or followed.
     fn open(&self, path: &Path, links: FollowLinks) -> Result<(Self::File, Stat), DiskError>;
 
-    /// What time it is beside the times of files, in nanoseconds since 1970, where the flow's wall
-    /// clock says `wall_nanos`.
+    /// What time it is by the clock of the times of files, in nanoseconds since 1970, where the
+    /// flow's wall clock says `wall_nanos`.
     fn now_nanos(&self, wall_nanos: i128) -> i128 {
         wall_nanos
     }

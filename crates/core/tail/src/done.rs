@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::disk::{Disk, OpenFile, Stat};
-use super::file::Tailed;
-use super::identity::FileKey;
-use super::life::Phase;
-use super::tailer::{Tailer, checkpoint_at_ack};
+use crate::disk::{Disk, OpenFile, Stat};
+use crate::file::Tailed;
+use crate::identity::FileKey;
+use crate::phase::Phase;
+use crate::row::checkpoint_at_ack;
+use crate::tailer::Tailer;
 use kinetail_base::checkpoint::Change;
 
 /// A file that is done.
@@ -22,21 +23,18 @@ pub struct DoneFile {
     pub seen: Stat,
 }
 
-impl<D: Disk> Tailer<D> {
-    /// The files of which every byte is acknowledged, and to which nothing was written for
-    /// `quiet`. An empty file is none of them: its writer may be about to begin.
-    #[must_use]
-    pub fn done(&self, quiet: Duration, now: Instant) -> Vec<DoneFile> {
-        let done = self.files().filter(|file| is_done(file, quiet, now));
-        done.map(|file| DoneFile { key: file.key, path: Arc::clone(&file.path), seen: file.seen })
-            .collect()
-    }
+/// The files of which every byte is acknowledged, and to which nothing was written for `quiet`. An
+/// empty file is none of them: its writer may be about to begin.
+pub(crate) fn done<D: Disk>(tailer: &Tailer<D>, quiet: Duration, now: Instant) -> Vec<DoneFile> {
+    let done = tailer.files.values().filter(|file| is_done(file, quiet, now));
+    done.map(|file| DoneFile { key: file.key, path: Arc::clone(&file.path), seen: file.seen })
+        .collect()
+}
 
-    /// Has the checkpoint of a file written again, so that it is known to be durable.
-    pub fn save_row(&mut self, key: FileKey) {
-        let row = self.file(key).and_then(checkpoint_at_ack);
-        self.changes.extend(row.map(Change::Save));
-    }
+/// Saves the checkpoint of a file again, so that it is known to be durable.
+pub(crate) fn save_row<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
+    let row = tailer.files.get(key).and_then(checkpoint_at_ack);
+    tailer.out.changes.extend(row.map(Change::Save));
 }
 
 /// Its descriptor must be open: bytes that are written after it lost its name are read by that.

@@ -1,130 +1,138 @@
-//! What became, while nobody looked, of a file in which a content lay: its end was cut off or
-//! written anew, an older copy of it was put back, or it was written over to destroy it.
+//! What became, while the flow was stopped, of a file in which a content lay: its end was cut off
+//! or rewritten, an older copy of it was put back, or it was written over to destroy it.
 //!
-//! Part of [`Tailer`].
+//! Part of [`crate::tailer`].
 
 use std::sync::Arc;
 
-use super::candidate::{Candidate, position_at};
-use super::disk::Disk;
-use super::event::EventKind;
-use super::file;
-use super::holes::Holes;
-use super::identity::{FileKey, Head, Position};
-use super::life::{Fact, Life};
-use super::memory::Remembered;
-use super::progress::Progress;
-use super::rewritten::{filled_up, is_no_mere_beginning};
-use super::tailer::{Now, Tailer, checkpoint};
-use super::trail;
+use crate::candidate::{Candidate, position_at};
+use crate::disk::Disk;
+use crate::event::EventKind;
+use crate::holes::Holes;
+use crate::identity::{FileKey, Head, Position};
+use crate::life::Life;
+use crate::memory::Remembered;
+use crate::options::Now;
+use crate::phase::Fact;
+use crate::progress::Progress;
+use crate::rewritten::{filled_up, is_no_mere_beginning};
+use crate::row::checkpoint;
+use crate::tailer::Tailer;
+use crate::{adopt, file, identify, trail};
 use kinetail_base::checkpoint::Change;
 
 /// Of the first bytes of a text this share is control characters, at most.
 const CONTROLS_SHARE: usize = 50;
 
-impl<D: Disk> Tailer<D> {
-    /// Follows a file that holds the beginning of what lay in its inode, or that was written over
-    /// to destroy it. Gives it back if it is neither.
-    pub(super) fn follow_what_is_left(
-        &mut self,
-        candidate: Candidate<D::File>,
-        now: Now,
-    ) -> Option<Candidate<D::File>> {
-        if let Some((key, place)) = self.shortened(&candidate) {
-            self.continue_shortened(candidate, key, place, now);
-            return None;
-        }
-        if let Some(key) = self.destroyed(&candidate) {
-            self.leave_destroyed(candidate, key, now);
-            return None;
-        }
-        Some(candidate)
+/// Follows a file that holds the beginning of what lay in its inode, or that was written over
+/// to destroy it. Gives it back if it is neither.
+pub(crate) fn follow_what_is_left<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    now: Now,
+) -> Option<Candidate<D::File>> {
+    if let Some((key, place)) = shortened(tailer, &candidate) {
+        continue_shortened(tailer, candidate, key, place, now);
+        return None;
     }
+    if let Some(key) = destroyed(tailer, &candidate) {
+        leave_destroyed(tailer, candidate, key, now);
+        return None;
+    }
+    Some(candidate)
+}
 
-    /// The content of which a file provably holds the beginning, and up to where.
-    fn shortened(&self, candidate: &Candidate<D::File>) -> Option<(FileKey, Position)> {
-        let size = candidate.stat.size;
-        let here = self.memory.at_inode(candidate.inode).into_iter();
-        let mut here = here.filter(|content| {
-            content.proves_much() && content.head.agrees(&candidate.head) && !self.is_new(candidate)
-        });
-        here.find_map(|content| {
-            let end = content.position;
-            let mut places = trail::before(content.trail.iter().copied(), end).into_iter().rev();
-            let place = places.find(|at| {
-                at.offset <= size
-                    && is_no_mere_beginning(*at, end.offset)
-                    && file::proves(&candidate.handle, *at, &content.holes).unwrap_or(false)
-            })?;
-            let tells = file::tells_apart(&candidate.handle, place).unwrap_or(false);
-            tells.then_some((content.key, place))
-        })
-    }
+/// The content of which a file provably holds the beginning, and up to where.
+fn shortened<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+) -> Option<(FileKey, Position)> {
+    let size = candidate.stat.size;
+    let here = tailer.memory.at_inode(candidate.inode).into_iter();
+    let mut here = here.filter(|content| {
+        content.proves_much() && content.head.agrees(&candidate.head) && !is_new(tailer, candidate)
+    });
+    here.find_map(|content| {
+        let end = content.position;
+        let mut places = trail::before(content.trail.iter().copied(), end).into_iter().rev();
+        let place = places.find(|at| {
+            at.offset <= size
+                && is_no_mere_beginning(*at, end.offset)
+                && file::proves(&candidate.handle, *at, &content.holes).unwrap_or(false)
+        })?;
+        let tells = file::tells_apart(&candidate.handle, place).unwrap_or(false);
+        tells.then_some((content.key, place))
+    })
+}
 
-    fn continue_shortened(
-        &mut self,
-        candidate: Candidate<D::File>,
-        key: FileKey,
-        place: Position,
-        now: Now,
-    ) {
-        let Some(content) = self.memory.remove(key) else { return };
-        let (read, size) = (content.position.offset, candidate.stat.size);
-        let kind = if size < read { EventKind::Shortened } else { EventKind::EndRewritten };
-        let detail = format!(
-            "{read} bytes of it were read, and it has {size}; continued at byte {}, what it holds \
-             behind that is sent again",
-            place.offset
-        );
-        let path = Arc::clone(&candidate.path);
-        let rotated = content.rotated || content.path != path;
-        let life = Life::missing().with_rotated(rotated, now.instant);
-        let mut file = candidate.into_file(key, life, place, now.instant);
-        file.life.follow(Fact::Found);
-        file.know_holes(content.holes.before(place.offset));
-        file.progress = Progress::shortened(place.offset, content.trail);
-        self.changes.push(Change::Save(checkpoint(&file, place)));
-        self.event(kind, &path, detail);
-        self.insert(file);
-    }
+fn continue_shortened<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    key: FileKey,
+    place: Position,
+    now: Now,
+) {
+    let Some(content) = tailer.memory.remove(key) else { return };
+    let (read, size) = (content.position.offset, candidate.stat.size);
+    let kind = if size < read { EventKind::Shortened } else { EventKind::EndRewritten };
+    let detail = format!(
+        "{read} bytes of it were read, and it has {size}; continued at byte {}, what it holds \
+         behind that is sent again",
+        place.offset
+    );
+    let path = Arc::clone(&candidate.path);
+    let rotated = content.rotated || content.path != path;
+    let life = Life::missing().with_rotated(rotated, now.instant);
+    let mut file = candidate.into_file(key, life, place, now.instant);
+    file.life.follow(Fact::Found);
+    file.know_holes(content.holes.before(place.offset));
+    file.progress = Progress::shortened(place.offset, content.trail);
+    tailer.out.changes.push(Change::Save(checkpoint(&file, place)));
+    tailer.out.event(kind, &path, detail);
+    adopt::insert(tailer, file);
+}
 
-    /// The content that was rotated, and lay in a file that has its size and no text any more.
-    fn destroyed(&self, candidate: &Candidate<D::File>) -> Option<FileKey> {
-        let size = candidate.stat.size;
-        let is_it = |content: &&Remembered| {
-            let read = content.position.offset;
-            let rotated = content.rotated || content.path != candidate.path;
-            rotated && read > 0 && (size == read || size == filled_up(read))
-        };
-        let here = self.memory.at_inode(candidate.inode).into_iter().find(is_it)?;
-        let destroyed = is_no_text(&candidate.head) && !self.is_new(candidate);
-        destroyed.then_some(here.key)
-    }
+/// The content that was rotated, and lay in a file that has its size and no text any more.
+fn destroyed<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> Option<FileKey> {
+    let size = candidate.stat.size;
+    let is_it = |content: &&Remembered| {
+        let read = content.position.offset;
+        let rotated = content.rotated || content.path != candidate.path;
+        rotated && read > 0 && (size == read || size == filled_up(read))
+    };
+    let here = tailer.memory.at_inode(candidate.inode).into_iter().find(is_it)?;
+    let destroyed = is_no_text(&candidate.head) && !is_new(tailer, candidate);
+    destroyed.then_some(here.key)
+}
 
-    fn leave_destroyed(&mut self, candidate: Candidate<D::File>, key: FileKey, now: Now) {
-        let (stat, path) = (candidate.stat, Arc::clone(&candidate.path));
-        let Ok(end) = position_at(&candidate.handle, stat.size, &Holes::NONE) else { return };
-        if self.memory.remove(key).is_none() {
-            return;
-        }
-        let head = Head::of(&candidate.head);
-        let life = Life::missing().with_rotated(true, now.instant);
-        let mut file = candidate.into_file(key, life, end, now.instant);
-        file.head = head;
-        file.overwrite(stat, Fact::FoundOverwritten);
-        self.changes.push(Change::Save(checkpoint(&file, end)));
-        let detail = "the rotated file was written over with other bytes, which are not read";
-        self.event(EventKind::Overwritten, &path, detail);
-        self.insert(file);
+fn leave_destroyed<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    key: FileKey,
+    now: Now,
+) {
+    let (stat, path) = (candidate.stat, Arc::clone(&candidate.path));
+    let Ok(end) = position_at(&candidate.handle, stat.size, &Holes::NONE) else { return };
+    if tailer.memory.remove(key).is_none() {
+        return;
     }
+    let head = Head::of(&candidate.head);
+    let life = Life::missing().with_rotated(true, now.instant);
+    let mut file = candidate.into_file(key, life, end, now.instant);
+    file.head = head;
+    file.overwrite(stat, Fact::FoundOverwritten);
+    tailer.out.changes.push(Change::Save(checkpoint(&file, end)));
+    let detail = "the rotated file was written over with other bytes, which are not read";
+    tailer.out.event(EventKind::Overwritten, &path, detail);
+    adopt::insert(tailer, file);
+}
 
-    /// Whether a file was born after everything that is known of its inode.
-    fn is_new(&self, candidate: &Candidate<D::File>) -> bool {
-        use super::disk::OpenFile;
-        let born = candidate.handle.born().ok().flatten();
-        let here = self.memory.at_inode(candidate.inode);
-        here.iter().all(|content| self.is_born_later(born, content))
-    }
+/// Whether a file was born after everything that is known of its inode.
+fn is_new<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> bool {
+    use super::disk::OpenFile;
+    let born = candidate.handle.born().ok().flatten();
+    let here = tailer.memory.at_inode(candidate.inode);
+    here.iter().all(|content| identify::is_born_later(tailer, born, content))
 }
 
 /// Whether bytes are what tools leave that destroy files: random ones, or one again and again.

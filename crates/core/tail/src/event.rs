@@ -22,26 +22,26 @@ pub struct FileEvent {
 pub enum EventKind {
     /// A new file; read from byte 0, or from its end at a flow's very first start.
     Appeared,
-    /// A compressed file that holds the rest of a known content: reading goes on in it.
+    /// A compressed file that holds the rest of a known content: reading continues in it.
     CompressedCopy,
-    /// A copy of a known content: reading goes on in it where it ended in the original.
+    /// A copy of a known content: reading continues in it where it ended in the original.
     CopyRecognized,
     /// Its last name is gone and it is deleted; read to its end through the open descriptor.
     Deleted,
     /// Bytes that were never read are gone with the file.
     Abandoned,
-    /// Bytes at the end of what was read were written anew: continued at the last place that is
+    /// Bytes at the end of what was read were rewritten: continued at the last place that is
     /// proven.
     EndRewritten,
     /// A file outside the pattern that holds the rest of a known content.
     FoundElsewhere,
-    /// A generation of a log that came and went while nobody looked: read from byte 0.
+    /// A generation of a log that came and went between two scans: read from byte 0.
     GenerationFound,
     /// A hole that was skipped was written to later: what was filled in is read.
     HoleFilled,
     /// There are too many holes in a file; what is written to this one later is not read.
     HoleForgotten,
-    /// A stretch that nobody ever wrote was left out.
+    /// A stretch that was never written was skipped.
     HoleSkipped,
     /// A device and inode number that belonged to another content.
     InodeReused,
@@ -55,9 +55,9 @@ pub enum EventKind {
     Problem,
     /// What was a problem works again.
     Recovered,
-    /// It is read and acknowledged to its end, nothing came for a while, and it was let go.
+    /// It is read and acknowledged to its end, nothing came for a while, and it was released.
     Released,
-    /// The same file has another device number: its file system was mounted anew.
+    /// The same file has another device number: its file system was mounted again.
     Remounted,
     /// It has another name that matches.
     Renamed,

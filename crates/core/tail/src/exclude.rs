@@ -1,4 +1,4 @@
-//! What a pattern leaves out although it matches: excluded names and paths.
+//! What a pattern excludes although it matches: excluded names and paths.
 //!
 //! A pattern without `/` is compared with the names of files and directories, one with `/` with
 //! whole paths. A directory that is excluded is not entered. Pure: nothing here looks at a disk.
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::pattern::{Component, FilePattern, PatternError, component};
 
-/// One pattern of things to leave out.
+/// One pattern of things to exclude.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclude {
     text: String,
@@ -45,7 +45,7 @@ impl Exclude {
         &self.text
     }
 
-    /// Whether it leaves out whatever it is compared with.
+    /// Whether it excludes whatever it is compared with.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         matches!(self.text.as_str(), "*" | "**")
@@ -75,8 +75,8 @@ impl Exclude {
         }
     }
 
-    /// Whether a file or a directory at this path is left out by this pattern. What lies in a
-    /// directory that is left out is not looked at here.
+    /// Whether a file or a directory at this path is excluded by this pattern. What lies in a
+    /// directory that is excluded is not looked at here.
     #[must_use]
     pub fn matches(&self, path: &Path) -> bool {
         match &self.rule {

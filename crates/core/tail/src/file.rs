@@ -7,16 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use super::disk::Stat;
-use super::disk::{Call, Disk, DiskError, Fault, Kind, OpenFile};
-use super::gaps::Gaps;
-use super::holes::Holes;
-use super::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
-use super::life::{Fact, Life, Phase};
-use super::lookahead::Lookahead;
-use super::pace::Pace;
-use super::progress::Progress;
-use super::tailer::Now;
+use crate::disk::{Call, Disk, DiskError, Fault, Kind, OpenFile};
+use crate::gaps::Gaps;
+use crate::holes::Holes;
+use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
+use crate::life::Life;
+use crate::lookahead::Lookahead;
+use crate::options::Now;
+use crate::pace::Pace;
+use crate::phase::{Fact, Phase};
+use crate::progress::Progress;
+
+pub use crate::disk::Stat;
 
 /// A change this recent may be followed by another one with the same time stamp, so the next look
 /// compares contents. Kernels stamp files with a clock that ticks every 1 to 10 ms.

@@ -1,21 +1,22 @@
-//! Holes that are written to after they were left out.
+//! Holes that are written to after they were skipped.
 //!
-//! Part of [`Tailer`]. Reading goes back to what was filled in, and jumps from there to where it
-//! was: nothing that was handed on before is sent again.
+//! Part of [`crate::tailer`]. Reading goes back to what was filled in, and jumps from there to
+//! where it was: nothing that was handed on before is sent again.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::candidate::position_at;
-use super::disk::{Disk, OpenFile};
-use super::event::EventKind;
-use super::file;
-use super::gaps::{HOLE_HOLD, ReadBefore};
-use super::hole::{self, Looked, RESERVED_BYTES_MIN};
-use super::holes::{Hole, Holes};
-use super::identity::FileKey;
-use super::tailer::{Now, Tailer};
+use crate::candidate::position_at;
+use crate::disk::{Disk, OpenFile};
+use crate::event::EventKind;
+use crate::gaps::{HOLE_HOLD, ReadBefore};
+use crate::hole::{self, Looked, RESERVED_BYTES_MIN};
+use crate::holes::{Hole, Holes};
+use crate::identity::FileKey;
+use crate::options::Now;
+use crate::tailer::Tailer;
+use crate::{file, rewritten, trouble, turns};
 
 /// So much of what was filled in is looked at to see whether it is complete, in bytes.
 const FILLED_BYTES_MAX: u64 = 64 * 1024;
@@ -23,110 +24,107 @@ const FILLED_BYTES_MAX: u64 = 64 * 1024;
 /// Where many holes are filled, so many looks are taken for the next one at once.
 const LOOKS_AHEAD_MAX: usize = 64;
 
-impl<D: Disk> Tailer<D> {
-    /// Keeps a hole that is left out: it may be filled later.
-    pub fn keep_hole(&mut self, key: FileKey, start: u64, end: u64) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        let Some(forgotten) = file.gaps.insert(Hole { start, end }) else { return };
-        let path = Arc::clone(&file.path);
-        let detail = format!(
-            "it has too many holes to know all of them; what is written to the one from byte {} to \
-             {} from now on is not read",
-            forgotten.start, forgotten.end
-        );
-        self.event(EventKind::HoleForgotten, &path, detail);
-    }
+/// Keeps a hole that is skipped: it may be filled later.
+pub(crate) fn keep_hole<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, start: u64, end: u64) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let Some(forgotten) = file.gaps.insert(Hole { start, end }) else { return };
+    let path = Arc::clone(&file.path);
+    let detail = format!(
+        "it has too many holes to know all of them; what is written to the one from byte {} to \
+         {} from now on is not read",
+        forgotten.start, forgotten.end
+    );
+    tailer.out.event(EventKind::HoleForgotten, &path, detail);
+}
 
-    /// Looks at some of the holes of a file; where one was filled, reading goes back to that.
-    pub(super) fn fill_in(&mut self, key: FileKey, now: Now) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        if file.gaps.holes().is_empty() || file.gaps.read_before().is_some() {
-            return;
-        }
-        let Some(handle) = &file.handle else { return };
-        match hole::first_filled(handle, file.gaps.holes(), file.gaps.examined_to()) {
-            Ok(Looked::All) => file.gaps.end_round(),
-            Ok(Looked::UpTo(offset)) => {
-                file.gaps.examine_from(offset);
-                if file.gaps.is_due() {
-                    file.pace.poll_sooner(now.instant);
-                    self.hot_again(key);
-                }
-            }
-            Ok(Looked::Filled(hole, at)) => {
-                file.gaps.examine_from(hole.start);
-                if self.is_complete(key, hole, at, now.instant)
-                    && !self.holds_for_acknowledgements(key)
-                {
-                    self.go_back(key, hole, at, now);
-                }
-            }
-            Err(error) => {
-                let path = Arc::clone(&file.path);
-                self.trouble_at_look(&path, error);
+/// Looks at some of the holes of a file; where one was filled, reading goes back to that.
+pub(crate) fn fill_in<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    if file.gaps.holes().is_empty() || file.gaps.read_before().is_some() {
+        return;
+    }
+    let Some(handle) = &file.handle else { return };
+    match hole::first_filled(handle, file.gaps.holes(), file.gaps.examined_to()) {
+        Ok(Looked::All) => file.gaps.end_round(),
+        Ok(Looked::UpTo(offset)) => {
+            file.gaps.examine_from(offset);
+            if file.gaps.is_due() {
+                file.pace.poll_sooner(now.instant);
+                turns::poll_soon(tailer, key);
             }
         }
-    }
-
-    /// Whether what was filled in ends with a line end, or nothing was added to it for a while.
-    fn is_complete(&mut self, key: FileKey, hole: Hole, at: u64, now: Instant) -> bool {
-        let Some(file) = self.files.get_mut(&key) else { return false };
-        let Some(handle) = &file.handle else { return false };
-        let Some((end, complete)) = what_is_written(handle, hole, at) else { return false };
-        if complete {
-            return true;
+        Ok(Looked::Filled(hole, at)) => {
+            file.gaps.examine_from(hole.start);
+            if is_complete(tailer, key, hole, at, now.instant)
+                && !rewritten::holds_for_acknowledgements(tailer, key)
+            {
+                go_back(tailer, key, hole, at, now);
+            }
         }
-        now.saturating_duration_since(file.gaps.filled_since(end, now)) >= HOLE_HOLD
-    }
-
-    fn go_back(&mut self, key: FileKey, hole: Hole, at: u64, now: Now) {
-        let Some(file) = self.files.get(&key) else { return };
-        let Some(handle) = &file.handle else { return };
-        let Ok(position) = position_at(handle, at, file.gaps.holes()) else { return };
-        let path = Arc::clone(&file.path);
-        let holes = file.gaps.holes().clone();
-        let before = ReadBefore { from: hole.end, to: file.position, holes };
-        if self.restart_at(key, position, Some(before), now).is_some() {
-            self.tell_of_filled(&path, hole, at);
+        Err(error) => {
+            let path = Arc::clone(&file.path);
+            trouble::trouble_at_look(tailer, &path, error);
         }
     }
+}
 
-    fn tell_of_filled(&mut self, path: &Arc<Path>, hole: Hole, at: u64) {
-        let detail = format!(
-            "the hole from byte {} to {} that was left out is filled from byte {at} on, which is \
-             read now",
-            hole.start, hole.end
-        );
-        self.event(EventKind::HoleFilled, path, detail);
+/// Whether what was filled in ends with a line end, or nothing was added to it for a while.
+fn is_complete<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    hole: Hole,
+    at: u64,
+    now: Instant,
+) -> bool {
+    let Some(file) = tailer.files.get_mut(key) else { return false };
+    let Some(handle) = &file.handle else { return false };
+    let Some((end, complete)) = what_is_written(handle, hole, at) else { return false };
+    if complete {
+        return true;
     }
+    now.saturating_duration_since(file.gaps.filled_since(end, now)) >= HOLE_HOLD
+}
 
-    /// Up to where the file lies behind the position in what is filled in, before it comes to what
-    /// was handed on before.
-    #[must_use]
-    pub fn already_from(&self, key: FileKey) -> Option<u64> {
-        self.files.get(&key)?.gaps.read_before().map(|before| before.from)
+fn go_back<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, hole: Hole, at: u64, now: Now) {
+    let Some(file) = tailer.files.get(key) else { return };
+    let Some(handle) = &file.handle else { return };
+    let Ok(position) = position_at(handle, at, file.gaps.holes()) else { return };
+    let path = Arc::clone(&file.path);
+    let holes = file.gaps.holes().clone();
+    let before = ReadBefore { from: hole.end, to: file.position, holes };
+    if rewritten::restart_at(tailer, key, position, Some(before), now).is_some() {
+        tell_of_filled(tailer, &path, hole, at);
     }
+}
 
-    /// Reading came to what was handed on before. Says where it goes on: at what is filled in
-    /// next, or where it was; nowhere if the file provably is another one by now.
-    pub fn pass_already(&mut self, key: FileKey) -> Option<u64> {
-        let file = self.files.get_mut(&key)?;
-        let before = file.gaps.take_read_before()?;
-        let handle = file.handle.as_ref()?;
-        if !file::proves(handle, before.to, &before.holes).unwrap_or(false) {
-            let holes = file.gaps.holes().before(file.position.offset);
-            file.gaps.keep_only(holes);
-            return None;
-        }
-        let from = before.from.max(file.position.offset);
-        let Some((hole, at)) = next_filled(handle, file.gaps.holes(), from) else {
-            return Some(before.to.offset);
-        };
-        file.gaps.continue_in(hole, at, before);
-        let path = Arc::clone(&file.path);
-        self.tell_of_filled(&path, hole, at);
-        Some(at)
+fn tell_of_filled<D: Disk>(tailer: &mut Tailer<D>, path: &Arc<Path>, hole: Hole, at: u64) {
+    let detail = format!(
+        "the hole from byte {} to {} that was left out is filled from byte {at} on, which is \
+         read now",
+        hole.start, hole.end
+    );
+    tailer.out.event(EventKind::HoleFilled, path, detail);
+}
+
+/// Reading came to what was handed on before. Says where it continues: at what is filled in
+/// next, or where it was; nowhere if the file provably is another one by now.
+pub(crate) fn pass_already<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) -> Option<u64> {
+    let file = tailer.files.get_mut(key)?;
+    let before = file.gaps.take_read_before()?;
+    let handle = file.handle.as_ref()?;
+    if !file::proves(handle, before.to, &before.holes).unwrap_or(false) {
+        let holes = file.gaps.holes().before(file.position.offset);
+        file.gaps.keep_only(holes);
+        return None;
     }
+    let from = before.from.max(file.position.offset);
+    let Some((hole, at)) = next_filled(handle, file.gaps.holes(), from) else {
+        return Some(before.to.offset);
+    };
+    file.gaps.continue_in(hole, at, before);
+    let path = Arc::clone(&file.path);
+    tell_of_filled(tailer, &path, hole, at);
+    Some(at)
 }
 
 /// The next hole into which lines were written, as far as a few looks show.

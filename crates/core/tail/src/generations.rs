@@ -34,7 +34,7 @@ pub(super) struct Log {
 
 /// When files were born, as far as it matters.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Horizon {
+pub(crate) struct Horizon {
     /// Nothing that was born before the flow's first start is read.
     pub(super) first_start_nanos: i128,
     /// When the flow was last known to have looked, in an earlier run; at the first start now.
@@ -66,14 +66,14 @@ impl Borrow<OsStr> for LiveName {
 
 /// All live names of a flow.
 #[derive(Debug)]
-pub(super) struct Logs {
+pub(crate) struct Logs {
     logs: BTreeMap<LiveName, Log>,
     horizon: Horizon,
 }
 
 /// A file that belongs to a log and is not known, as it was found.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub(super) inode: Inode,
     pub(super) path: PathBuf,
     pub(super) rank: Rank,
@@ -89,7 +89,7 @@ pub(super) struct Found {
 
 /// The newest known content, if its file was found among the rotated ones.
 #[derive(Debug, Clone)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     pub(super) rank: Rank,
     pub(super) born_nanos: Option<i128>,
     pub(super) modified_nanos: Option<i128>,
@@ -170,7 +170,7 @@ impl Logs {
             if !found.behind_link && mark.is_some_and(other) {
                 return false;
             }
-            let by_name = mark.and_then(|mark| found.rank.age_beside(&mark.rank, grows));
+            let by_name = mark.and_then(|mark| found.rank.age_against(&mark.rank, grows));
             // Where the name says that it is younger than what is known its times do not count: a
             // tool may have set them.
             let named_younger = by_name == Some(Ordering::Greater) && !has_birth(found);
@@ -189,7 +189,7 @@ impl Logs {
         };
         let mut between: Vec<Found> = found.into_iter().filter(younger).collect();
         between.sort_by(|a, b| {
-            let by_name = a.rank.age_beside(&b.rank, grows);
+            let by_name = a.rank.age_against(&b.rank, grows);
             let times = |found: &Found| found.born_nanos.filter(|_| !found.packed);
             match (times(a), times(b)) {
                 (Some(a), Some(b)) => a.cmp(&b),
@@ -227,7 +227,7 @@ fn is_past(nanos: i128, now_nanos: i128) -> bool {
 }
 
 /// Whether a file may have been written after the flow's first start. One that was born after it
-/// and bears an older time is a copy that keeps the time of its original: somebody restored it.
+/// and bears an older time is a copy that keeps the time of its original: it was restored.
 fn is_after(found: &Found, floor_nanos: i128) -> bool {
     let born_after = found.born_nanos.is_none_or(|born| found.packed || born >= floor_nanos);
     born_after && found.modified_nanos >= floor_nanos
@@ -270,7 +270,7 @@ fn numbers_go_both_ways(found: &[Found], mark: Option<&Mark>) -> bool {
     up > 0 && down > 0
 }
 
-fn number(rank: &Rank) -> Option<u32> {
+pub(crate) fn number(rank: &Rank) -> Option<u32> {
     match rank {
         Rank::Index(number) | Rank::Counter(number) => Some(*number),
         Rank::Date(_) | Rank::Unknown => None,

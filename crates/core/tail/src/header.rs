@@ -1,14 +1,14 @@
 //! Lines of a file before the place where it is read, which say what the others hold: the names of
 //! columns. After a restart they are found again here.
 //!
-//! Part of [`Tailer`]. Nothing here moves a position.
+//! Part of [`crate::tailer`]. Nothing here moves a position.
 
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskError, OpenFile};
-use super::file;
-use super::identity::FileKey;
-use super::tailer::Tailer;
+use crate::disk::{Disk, DiskError, OpenFile};
+use crate::identity::FileKey;
+use crate::tailer::Tailer;
+use crate::{file, trouble};
 
 /// A longer line is not taken for a header, in bytes.
 const HEADER_BYTES_MAX: usize = 1024 * 1024;
@@ -19,29 +19,32 @@ const SEARCH_BYTES: usize = 256 * 1024;
 /// So much of a file is looked through, at most, in bytes.
 const SEARCHED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-impl<D: Disk> Tailer<D> {
-    /// The first line of a file, if it is complete. `None` as well if the file cannot be read now,
-    /// or is a compressed one.
-    pub fn first_line(&mut self, key: FileKey) -> Option<Vec<u8>> {
-        self.header(key, |handle| line_at(handle, 0))
-    }
+/// The first line of a file, if it is complete. `None` as well if the file cannot be read now,
+/// or is a compressed one.
+pub(crate) fn first_line<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) -> Option<Vec<u8>> {
+    header(tailer, key, |handle| line_at(handle, 0))
+}
 
-    /// The last line of a file that begins before `end` and with `mark`. `None` as well if it is
-    /// very far away, if the file cannot be read now, or is a compressed one.
-    pub fn last_line(&mut self, key: FileKey, mark: &[u8], end: u64) -> Option<Vec<u8>> {
-        self.header(key, |handle| last_line(handle, mark, end))
-    }
+/// The last line of a file that begins before `end` and with `mark`. `None` as well if it is
+/// very far away, if the file cannot be read now, or is a compressed one.
+pub(crate) fn last_line<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    mark: &[u8],
+    end: u64,
+) -> Option<Vec<u8>> {
+    header(tailer, key, |handle| last_line_of(handle, mark, end))
+}
 
-    fn header(
-        &mut self,
-        key: FileKey,
-        find: impl FnOnce(&D::File) -> Result<Option<Vec<u8>>, DiskError>,
-    ) -> Option<Vec<u8>> {
-        let file = self.files.get(&key)?;
-        let found = find(file.handle.as_ref()?);
-        let path = Arc::clone(&file.path);
-        found.map_err(|error| self.trouble(&path, error)).ok()?
-    }
+fn header<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    find: impl FnOnce(&D::File) -> Result<Option<Vec<u8>>, DiskError>,
+) -> Option<Vec<u8>> {
+    let file = tailer.files.get(key)?;
+    let found = find(file.handle.as_ref()?);
+    let path = Arc::clone(&file.path);
+    found.map_err(|error| trouble::trouble(tailer, &path, error)).ok()?
 }
 
 /// The line at an offset, without its line end.
@@ -53,7 +56,11 @@ fn line_at<F: OpenFile>(handle: &F, offset: u64) -> Result<Option<Vec<u8>>, Disk
 }
 
 /// Looks from the end to the beginning, for the newest one counts and is likely to be near.
-fn last_line<F: OpenFile>(handle: &F, mark: &[u8], end: u64) -> Result<Option<Vec<u8>>, DiskError> {
+fn last_line_of<F: OpenFile>(
+    handle: &F,
+    mark: &[u8],
+    end: u64,
+) -> Result<Option<Vec<u8>>, DiskError> {
     // A line begins behind a line end, which may lie in the stretch before.
     let mark = [b"\n", mark].concat();
     let oldest = end.saturating_sub(SEARCHED_BYTES_MAX);
@@ -85,7 +92,7 @@ mod tests {
     /// What is found in a file, for each place of reading.
     fn found(content: &[u8], end: u64) -> Option<String> {
         let handle = MemoryFile::with(content);
-        let line = last_line(&handle, b"#Fields:", end).unwrap();
+        let line = last_line_of(&handle, b"#Fields:", end).unwrap();
         line.map(|line| String::from_utf8(line).unwrap())
     }
 

@@ -1,6 +1,6 @@
-//! Holes: stretches of a file that nobody ever wrote, and that read as NUL bytes.
+//! Holes: stretches of a file that were never written, and that read as NUL bytes.
 //!
-//! A writer that does not append goes on at its old offset after its file was truncated, and
+//! A writer that does not append continues at its old offset after its file was truncated, and
 //! leaves a hole in front of what it writes. This module finds such stretches without reading
 //! them. What becomes of the records around them is for the flow to decide.
 
@@ -23,7 +23,7 @@ pub enum Gap {
     /// It begins at the boundary and reaches to the end of the file.
     ToTheEnd,
     /// NUL bytes that were written begin at the boundary, and data follow at this offset: space
-    /// that somebody reserved and may fill.
+    /// that a program reserved and may fill.
     Reserved(u64),
 }
 

@@ -1,25 +1,25 @@
 //! Tailing: which files there are, what became of them, and which bytes come next.
 //!
-//! `pattern` says which names match, `exclude` which of them are left out, `snapshot` lists them,
-//! `rotation` says what changed between two looks, `identity` tells one content from another
-//! whatever its name, `memory` keeps the contents that have no file, `recognize`, `shadow` and
-//! `search` find them again. `tailer` owns all files of a flow, with `scan`, `renamed` and
-//! `remount` for their names, `look` for their contents, `descriptors`, `held` and `space` for what
-//! stays open. `window` holds the bytes, `names` has what is to be heard of directories,
-//! `problems` and `trouble` have what is in the way, `ahead` has what is not taken yet, `header`
-//! what was taken long ago, and
-//! `hole` finds what was never written. `compressed`
-//! goes on in compressed files with contents that are known.
+//! [`tailer::Tailer`] owns the state of a flow's files, each part of it in a type of its own. The
+//! other modules are steps that change it: `scan` and what it calls for names, `poll` and what it
+//! leads to for bytes, `account` for the generations of logs, `compressed` for archives. What a
+//! poll leads to are jobs, which `work` does one after the other: no step calls another one in a
+//! circle. [`phase`] is the life of a file, as docs/tailing.md shows it.
 //!
-//! All that is asked of a file system goes through `disk`; nothing here calls one, or looks at a
+//! All that is asked of a file system goes through [`disk`]; nothing here calls one, or looks at a
 //! clock.
 
 mod account;
+mod adopt;
 mod ahead;
 pub mod candidate;
 pub mod compressed;
+pub mod control;
 mod descriptors;
+mod directories;
+mod discover;
 pub mod disk;
+mod displaced;
 pub mod done;
 mod earlier;
 pub mod event;
@@ -27,46 +27,68 @@ mod examine;
 pub mod exclude;
 pub mod file;
 mod filled;
+mod followed;
 pub mod gaps;
 mod generations;
 mod glob;
 pub mod half;
 mod header;
-mod held;
+mod history;
 pub mod hole;
+mod identify;
+mod job;
 pub mod life;
 mod lineage;
 pub mod links;
+mod located;
 mod log_path;
-mod look;
 mod lookahead;
 pub mod memory;
 #[cfg(any(test, feature = "memory-disk"))]
 pub mod memory_disk;
+mod missing;
 pub mod names;
-pub mod order;
+mod options;
+mod order;
+mod outbox;
 pub mod pace;
 pub mod pattern;
+mod pending_copy;
+pub mod phase;
 mod places;
+mod poll;
 pub mod problems;
 mod progress;
-mod recognize;
+pub mod reader;
+mod refill;
+mod relocate;
 mod remount;
 mod renamed;
+mod renaming;
 mod replaced;
+mod restore;
 mod rewritten;
 pub mod rotated;
 pub mod rotation;
+mod row;
 mod scan;
-mod search;
-mod shadow;
+mod schedule;
+mod search_again;
+mod seek;
+mod sequence;
 pub mod snapshot;
 pub mod space;
+mod sweep;
 pub mod tailer;
 mod trail;
 mod trouble;
+mod truncated;
+mod turns;
+mod unlinked;
 mod waiting;
+mod waiting_tries;
 pub mod window;
+mod work;
 
 pub use kinetail_base::{holes, identity};
 pub use kinetail_records::splitter;

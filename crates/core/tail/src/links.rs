@@ -22,7 +22,7 @@ pub enum FollowLinks {
 /// Why a link is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It is somebody's who does not own what it leads to.
+    /// Its owner does not own what it leads to.
     #[error(
         "the link {} of uid {owner} leads to what belongs to uid {target_owner} and is not \
          followed; let root or that user make it, or set followLinks: always", link.display()

@@ -19,16 +19,28 @@ pub const MEMORY_MAX: usize = 20_000;
 /// Why a content has no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// It was let go: moved away, read to its end and acknowledged.
+    /// It was released: moved away, read to its end and acknowledged.
     Released,
     /// It is known from an earlier run only.
     Stopped,
-    /// The file it lived in was truncated or written anew.
+    /// The file it lived in was truncated or rewritten.
     Truncated,
     /// Its file was closed for others to be opened, and is gone.
     Vanished,
     /// Everything in it is acknowledged, and its file is gone.
     Finished,
+}
+
+/// How a generation came to have no file.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost {
+    /// Why.
+    pub why: Loss,
+    /// Since when.
+    pub since: Instant,
+    /// When the file it lived in was last modified, as it was found to be lost: a file that was
+    /// modified later is no copy that was made before. Nanoseconds since 1970.
+    pub by_nanos: i128,
 }
 
 /// A content without a file.
@@ -42,25 +54,20 @@ pub struct Remembered {
     pub path: Arc<Path>,
     /// Its first bytes.
     pub head: Head,
-    /// Where reading goes on.
+    /// Where reading continues.
     pub position: Position,
     /// Where reading stood before that, oldest first.
     pub trail: Vec<Position>,
     /// Everything before this is acknowledged.
     pub acked: u64,
-    /// What was left out of it.
+    /// What was skipped of it.
     pub holes: Holes,
-    /// The greatest size that was seen; 0 if it is not known.
+    /// The largest size that was seen; 0 if it is not known.
     pub seen_size: u64,
     /// Whether it was rotated, so that its last line may never get a line end.
     pub rotated: bool,
-    /// Since when it has no file.
-    pub since: Instant,
-    /// When the file it lived in was last modified, as it was found to be lost: a file that was
-    /// modified later is no copy that was made before. Nanoseconds since 1970.
-    pub lost_by_nanos: i128,
-    /// Why.
-    pub loss: Loss,
+    /// Why it has no file.
+    pub lost: Lost,
     /// The file it lay in was found outside the pattern, with nothing more to read: no other file
     /// is taken for it.
     pub located: bool,
@@ -258,9 +265,7 @@ mod tests {
             holes: Holes::NONE,
             seen_size: bytes.len() as u64,
             rotated: false,
-            since: crate::testing::now(),
-            lost_by_nanos: 0,
-            loss: Loss::Truncated,
+            lost: Lost { why: Loss::Truncated, since: crate::testing::now(), by_nanos: 0 },
             located: false,
         }
     }

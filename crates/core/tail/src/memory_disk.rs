@@ -11,28 +11,25 @@
     reason = "what cannot be done here is a bug of the test that asks for it"
 )]
 
+mod nodes;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use self::nodes::{Body, Content, Nodes, Walk, number_of, shown};
 use super::disk::{Call, DirName, Disk, DiskError, Fault, Kind, OpenFile, Stat};
 use super::identity::Inode;
-use super::links::{FollowLinks, Refused};
+use super::links::FollowLinks;
 use super::space::Space;
-
-/// So many links are followed on one path.
-const LINKS_MAX: u8 = 40;
 
 /// The device number of everything.
 const DEVICE: u64 = 77;
 
 /// The first stamp, in nanoseconds since 1970.
 pub const FIRST_STAMP_NANOS: i128 = 1_700_000_000_000_000_000;
-
-/// Holes begin and end at multiples of this, in bytes.
-const BLOCK_BYTES: usize = 4096;
 
 /// The number of `/`.
 const ROOT: u64 = 1;
@@ -48,283 +45,6 @@ pub struct MemoryFile {
     number: u64,
     /// Counts who holds the node open.
     _held: Rc<()>,
-}
-
-#[derive(Debug)]
-struct Nodes {
-    by_number: BTreeMap<u64, Node>,
-    next: u64,
-    /// Each change is later than the one before.
-    stamp: i128,
-}
-
-#[derive(Debug)]
-struct Node {
-    body: Body,
-    links: u64,
-    mode: u32,
-    owner: u32,
-    modified: i128,
-    changed: i128,
-    born: i128,
-    held: Rc<()>,
-}
-
-#[derive(Debug)]
-enum Body {
-    File(Content),
-    Directory(BTreeMap<OsString, u64>),
-    Link(PathBuf),
-}
-
-/// What was written to a file.
-#[derive(Debug, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    /// Which stretches were written, in whole blocks: where each begins and ends.
-    written: BTreeMap<usize, usize>,
-}
-
-impl Content {
-    fn write_at(&mut self, offset: usize, bytes: &[u8]) {
-        let end = offset + bytes.len();
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        self.bytes[offset..end].copy_from_slice(bytes);
-        if !bytes.is_empty() {
-            self.is_written(offset - offset % BLOCK_BYTES, end.next_multiple_of(BLOCK_BYTES));
-        }
-    }
-
-    fn is_written(&mut self, start: usize, end: usize) {
-        let (mut start, mut end) = (start, end);
-        while let Some((from, to)) = self.written.range(..=end).next_back()
-            && *to >= start
-        {
-            let from = *from;
-            start = start.min(from);
-            end = end.max(*to);
-            self.written.remove(&from);
-        }
-        self.written.insert(start, end);
-    }
-
-    fn set_len(&mut self, len: usize) {
-        self.bytes.resize(len, 0);
-        let kept = len.next_multiple_of(BLOCK_BYTES);
-        drop(self.written.split_off(&kept));
-        if let Some(mut last) = self.written.last_entry() {
-            let end = (*last.get()).min(kept);
-            last.insert(end);
-        }
-    }
-
-    fn hole_from(&self, offset: usize) -> Option<usize> {
-        let size = self.bytes.len();
-        let before = self.written.range(..=offset).next_back();
-        let end = before.map_or(offset, |(_, end)| (*end).max(offset));
-        (offset < size).then_some(end.min(size))
-    }
-
-    fn data_from(&self, offset: usize) -> Option<usize> {
-        let before = self.written.range(..=offset).next_back();
-        let here = before.filter(|(_, end)| **end > offset).map(|_| offset);
-        here.or_else(|| self.written.range(offset..).next().map(|(start, _)| *start))
-            .filter(|start| *start < self.bytes.len())
-    }
-
-    fn allocated(&self) -> u64 {
-        self.written.iter().map(|(start, end)| (end - start) as u64).sum()
-    }
-}
-
-/// The names that lead somewhere, with the numbers of what they lead to, from `/` on.
-type Steps = Vec<(OsString, u64)>;
-
-/// How a path is walked.
-struct Walk {
-    follow_last: bool,
-    links: FollowLinks,
-    left: u8,
-}
-
-impl Walk {
-    fn new(follow_last: bool, links: FollowLinks) -> Self {
-        Self { follow_last, links, left: LINKS_MAX }
-    }
-}
-
-impl Nodes {
-    fn stamp(&mut self) -> i128 {
-        self.stamp += 1_000;
-        self.stamp
-    }
-
-    fn add(&mut self, body: Body, mode: u32) -> u64 {
-        let (number, now) = (self.next, self.stamp());
-        self.next += 1;
-        let (modified, changed, born) = (now, now, now);
-        let held = Rc::new(());
-        let node = Node { body, links: 0, mode, owner: 0, modified, changed, born, held };
-        self.by_number.insert(number, node);
-        number
-    }
-
-    fn node(&self, number: u64) -> &Node {
-        &self.by_number[&number]
-    }
-
-    fn node_mut(&mut self, number: u64) -> &mut Node {
-        self.by_number.get_mut(&number).unwrap()
-    }
-
-    /// What a path leads to, and the names on the way that are no links.
-    fn walk(&self, from: Steps, path: &Path, how: &mut Walk) -> Result<Steps, Fault> {
-        let mut steps = from;
-        let parts: Vec<Component<'_>> = path.components().collect();
-        for (at, part) in parts.iter().enumerate() {
-            match part {
-                Component::RootDir => steps.truncate(0),
-                Component::ParentDir => drop(steps.pop()),
-                Component::CurDir | Component::Prefix(_) => {}
-                Component::Normal(name) => {
-                    let last = at + 1 == parts.len();
-                    steps = self.enter(steps, name, last, how)?;
-                }
-            }
-        }
-        Ok(steps)
-    }
-
-    fn enter(
-        &self,
-        mut steps: Steps,
-        name: &OsStr,
-        last: bool,
-        how: &mut Walk,
-    ) -> Result<Steps, Fault> {
-        let here = self.node(number_of(&steps));
-        let Body::Directory(names) = &here.body else { return Err(Fault::NotADirectory) };
-        if here.mode & 0o100 == 0 {
-            return Err(Fault::Denied);
-        }
-        let number = *names.get(name).ok_or(Fault::Gone)?;
-        let node = self.node(number);
-        let Body::Link(target) = &node.body else {
-            steps.push((name.to_owned(), number));
-            return Ok(steps);
-        };
-        if last && !how.follow_last {
-            steps.push((name.to_owned(), number));
-            return Ok(steps);
-        }
-        let link: PathBuf = shown(&steps).join(name);
-        if how.links == FollowLinks::Never {
-            return Err(Fault::Refused(Box::new(Refused::Any { link })));
-        }
-        how.left = how.left.checked_sub(1).ok_or(Fault::Loop)?;
-        let followed = std::mem::replace(&mut how.follow_last, true);
-        let led = self.walk(steps, target, how)?;
-        how.follow_last = followed;
-        let (owner, target_owner) = (node.owner, self.node(number_of(&led)).owner);
-        if how.links == FollowLinks::Owner && owner != 0 && owner != target_owner {
-            let refused = Refused::Foreign { link, owner, target_owner };
-            return Err(Fault::Refused(Box::new(refused)));
-        }
-        Ok(led)
-    }
-
-    fn find(&self, path: &Path, follow_last: bool) -> Result<u64, Fault> {
-        let mut how = Walk::new(follow_last, FollowLinks::Always);
-        Ok(number_of(&self.walk(Vec::new(), path, &mut how)?))
-    }
-
-    /// The directory that a name is in.
-    fn parent_of(&self, path: &Path) -> u64 {
-        self.find(path.parent().unwrap(), true).unwrap()
-    }
-
-    fn names_mut(&mut self, directory: u64) -> &mut BTreeMap<OsString, u64> {
-        match &mut self.node_mut(directory).body {
-            Body::Directory(names) => names,
-            Body::File(_) | Body::Link(_) => panic!("no directory"),
-        }
-    }
-
-    fn link(&mut self, path: &Path, number: u64) {
-        let directory = self.parent_of(path);
-        let name = path.file_name().unwrap().to_owned();
-        let before = self.names_mut(directory).insert(name, number);
-        if let Some(before) = before {
-            self.node_mut(before).links -= 1;
-        }
-        self.node_mut(number).links += 1;
-        self.touch(number);
-        self.touch_content(directory);
-    }
-
-    fn unlink(&mut self, path: &Path) -> u64 {
-        let directory = self.parent_of(path);
-        let number = self.names_mut(directory).remove(path.file_name().unwrap()).unwrap();
-        self.node_mut(number).links -= 1;
-        self.touch(number);
-        self.touch_content(directory);
-        number
-    }
-
-    fn touch(&mut self, number: u64) {
-        let now = self.stamp();
-        self.node_mut(number).changed = now;
-    }
-
-    fn touch_content(&mut self, number: u64) {
-        let now = self.stamp();
-        let node = self.node_mut(number);
-        (node.modified, node.changed) = (now, now);
-    }
-
-    fn stat(&self, number: u64) -> Stat {
-        let node = self.node(number);
-        let (kind, size, allocated) = match &node.body {
-            Body::File(content) => (Kind::File, content.bytes.len() as u64, content.allocated()),
-            Body::Directory(_) => (Kind::Directory, 0, 0),
-            Body::Link(_) => (Kind::Link, 0, 0),
-        };
-        Stat {
-            kind,
-            inode: Inode { device: DEVICE, number },
-            size,
-            modified_nanos: node.modified,
-            changed_nanos: node.changed,
-            links: node.links,
-            allocated,
-        }
-    }
-
-    fn name_of(&self, wanted: u64) -> Option<PathBuf> {
-        let mut open = vec![(PathBuf::from("/"), ROOT)];
-        while let Some((path, directory)) = open.pop() {
-            let Body::Directory(names) = &self.node(directory).body else { continue };
-            for (name, number) in names {
-                if *number == wanted {
-                    return Some(path.join(name));
-                }
-                open.push((path.join(name), *number));
-            }
-        }
-        None
-    }
-}
-
-fn number_of(steps: &Steps) -> u64 {
-    steps.last().map_or(ROOT, |(_, number)| *number)
-}
-
-fn shown(steps: &Steps) -> PathBuf {
-    let mut path = PathBuf::from("/");
-    path.extend(steps.iter().map(|(name, _)| name));
-    path
 }
 
 impl MemoryFile {

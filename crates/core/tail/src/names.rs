@@ -16,7 +16,7 @@ pub struct Renamed {
 pub struct Wanted {
     /// Directories: names in them that come and go.
     pub directories: Vec<PathBuf>,
-    /// Paths that may lead somewhere else one day, or to nothing: directories that may be made
-    /// anew, and symbolic links in the middle of a path.
+    /// Paths that may lead somewhere else one day, or to nothing: directories that may be
+    /// recreated, and symbolic links in the middle of a path.
     pub paths: Vec<PathBuf>,
 }

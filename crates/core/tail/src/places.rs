@@ -1,19 +1,19 @@
 //! Where rotated files of a log may lie, and which of the files there are of interest.
 //!
-//! Part of [`Tailer`].
+//! Part of [`crate::tailer`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::disk::{DirName, Disk, DiskError, Fault, Kind};
-use super::file;
-use super::identity::Inode;
-use super::rotated::{Rank, RotatedNames, unpacked_name};
-use super::tailer::Tailer;
+use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
+use crate::identity::Inode;
+use crate::rotated::{Rank, RotatedNames, unpacked_name};
+use crate::tailer::Tailer;
+use crate::{file, trouble};
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
-const BESIDE_MAX: usize = 8;
+const NEARBY_MAX: usize = 8;
 
 /// A directory and the live name whose rotated files lie in it.
 struct Place {
@@ -25,7 +25,7 @@ struct Place {
 
 /// A file in a place, as it was listed.
 #[derive(Debug, Clone)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     pub(super) path: PathBuf,
     pub(super) inode: Inode,
     /// What its name says about its age, if it belongs to the log.
@@ -37,7 +37,7 @@ pub(super) struct Listed {
 
 /// Directories that are listed once however many logs lie in them.
 #[derive(Debug, Default)]
-pub(super) struct Listings {
+pub(crate) struct Listings {
     directories: BTreeMap<PathBuf, Directory>,
     /// Something could not be listed: it came or went meanwhile.
     pub(super) unsure: bool,
@@ -109,10 +109,10 @@ impl Listings {
             let name = listed.name;
             let readings = tailer.options.rotated_names.readings(name.as_bytes());
             let wanted = !tailer.memory.at_inode(inode).is_empty();
-            let known = wanted || tailer.by_inode.contains_key(&inode);
+            let known = wanted || tailer.files.by_inode.contains_key(&inode);
             // What was followed is read to its end whatever its name becomes.
-            let left_out = tailer.options.pattern.leaves_out_path(&path.join(&name));
-            if !known && (readings.is_empty() || left_out) {
+            let excluded = tailer.options.pattern.excludes_path(&path.join(&name));
+            if !known && (readings.is_empty() || excluded) {
                 continue;
             }
             let at = directory.files.len();
@@ -175,91 +175,93 @@ fn inode_of<D: Disk>(disk: &D, directory: &Path, name: &DirName, near: Inode) ->
     }
 }
 
-impl<D: Disk> Tailer<D> {
-    /// The regular files in the places of a log that may be generations of it, or hold a content
-    /// that has no file.
-    pub(super) fn list_places(&self, live: &Path, listings: &mut Listings) -> PlacesLook {
-        let mut all: Vec<Listed> = Vec::new();
-        let (places, mut blocked) = self.places_of(live);
-        for place in places {
-            all.extend(listings.of_log(self, &place));
-            blocked |= listings.unlisted.contains_key(&place.directory);
-        }
-        all.retain(|listed| *listed.path != *live);
-        // Where a file is listed twice its name counts.
-        all.sort_by(|a, b| {
-            let named = |listed: &Listed| listed.rank.is_none();
-            a.path.as_os_str().cmp(b.path.as_os_str()).then(named(a).cmp(&named(b)))
-        });
-        all.dedup_by(|a, b| a.path == b.path);
-        PlacesLook { listed: all, blocked }
+/// The regular files in the places of a log that may be generations of it, or hold a content
+/// that has no file.
+pub(crate) fn list_places<D: Disk>(
+    tailer: &Tailer<D>,
+    live: &Path,
+    listings: &mut Listings,
+) -> PlacesLook {
+    let mut all: Vec<Listed> = Vec::new();
+    let (places, mut blocked) = places_of(tailer, live);
+    for place in places {
+        all.extend(listings.of_log(tailer, &place));
+        blocked |= listings.unlisted.contains_key(&place.directory);
     }
+    all.retain(|listed| *listed.path != *live);
+    // Where a file is listed twice its name counts.
+    all.sort_by(|a, b| {
+        let named = |listed: &Listed| listed.rank.is_none();
+        a.path.as_os_str().cmp(b.path.as_os_str()).then(named(a).cmp(&named(b)))
+    });
+    all.dedup_by(|a, b| a.path == b.path);
+    PlacesLook { listed: all, blocked }
+}
 
-    /// Tells which directories could not be listed, and which can be again.
-    pub(super) fn report_places(&mut self, listings: &Listings) {
-        for (directory, error) in &listings.unlisted {
-            self.trouble(directory, error.clone());
-        }
-        if self.problems.is_empty() {
-            return;
-        }
-        let listed = listings.directories.keys();
-        for directory in listed.filter(|path| !listings.unlisted.contains_key(*path)) {
-            self.recovered(directory);
-        }
+/// Tells which directories could not be listed, and which can be again.
+pub(crate) fn report_places<D: Disk>(tailer: &mut Tailer<D>, listings: &Listings) {
+    for (directory, error) in &listings.unlisted {
+        trouble::trouble(tailer, directory, error.clone());
     }
+    if tailer.problems.is_empty() {
+        return;
+    }
+    let listed = listings.directories.keys();
+    for directory in listed.filter(|path| !listings.unlisted.contains_key(*path)) {
+        trouble::recovered(tailer, directory);
+    }
+}
 
-    /// Where rotated files of a log may lie: beside its name, beside what its name leads to, and
-    /// where the user says.
-    /// Says, too, whether it cannot be found out now where a link leads to.
-    fn places_of(&self, live: &Path) -> (Vec<Place>, bool) {
-        let follow = self.options.pattern.follow_links();
-        let target = self.disk.is_link(live).and_then(|is_link| {
-            if !is_link {
-                return Ok(None);
-            }
-            self.disk.may_follow(live, follow)?;
-            self.disk.real_path(live).map(Some)
-        });
-        // A link that is not to be followed, or leads nowhere, hides nothing.
-        let hides_nothing = |error: &DiskError| {
-            error.is_missing() || error.is_refusal() || error.fault == Fault::Loop
-        };
-        let blocked = target.as_ref().is_err_and(|error| !hides_nothing(error));
-        let target = target.ok().flatten();
-        let mut places = Vec::new();
-        for (path, linked) in [(Some(live.to_path_buf()), false), (target, true)] {
-            let Some(path) = path else { continue };
-            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            let live = name.as_bytes().to_vec();
-            for below in self.options.rotated_names.directories() {
-                let directory = directory.join(below);
-                places.push(Place { directory, live: live.clone(), linked: false });
-            }
-            places.push(Place { directory: directory.to_path_buf(), live, linked });
+/// Where rotated files of a log may lie: next to its name, next to what its name leads to, and
+/// where the user says.
+/// Says, too, whether it cannot be found out now where a link leads to.
+fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> (Vec<Place>, bool) {
+    let follow = tailer.options.pattern.follow_links();
+    let target = tailer.disk.is_link(live).and_then(|is_link| {
+        if !is_link {
+            return Ok(None);
         }
-        let known: Vec<&Path> = places.iter().map(|place| place.directory.as_path()).collect();
-        let beside = self.snapshot.iter().flat_map(|snapshot| snapshot.directories.keys());
-        let beside: Vec<PathBuf> =
-            beside.filter(|directory| !known.contains(&directory.as_path())).cloned().collect();
-        if beside.len() <= BESIDE_MAX
-            && let Some(name) = live.file_name()
-        {
-            places.extend(beside.into_iter().map(|directory| Place {
-                directory,
-                live: name.as_bytes().to_vec(),
-                linked: false,
-            }));
+        tailer.disk.may_follow(live, follow)?;
+        tailer.disk.real_path(live).map(Some)
+    });
+    // A link that is not to be followed, or leads nowhere, hides nothing.
+    let hides_nothing =
+        |error: &DiskError| error.is_missing() || error.is_refusal() || error.fault == Fault::Loop;
+    let blocked = target.as_ref().is_err_and(|error| !hides_nothing(error));
+    let target = target.ok().flatten();
+    let mut places = Vec::new();
+    for (path, linked) in [(Some(live.to_path_buf()), false), (target, true)] {
+        let Some(path) = path else { continue };
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let live = name.as_bytes().to_vec();
+        for below in tailer.options.rotated_names.directories() {
+            let directory = directory.join(below);
+            places.push(Place { directory, live: live.clone(), linked: false });
         }
-        (places, blocked)
+        places.push(Place { directory: directory.to_path_buf(), live, linked });
     }
+    let known: Vec<&Path> = places.iter().map(|place| place.directory.as_path()).collect();
+    let nearby =
+        tailer.directories.snapshot.iter().flat_map(|snapshot| snapshot.directories.keys());
+    let nearby: Vec<PathBuf> =
+        nearby.filter(|directory| !known.contains(&directory.as_path())).cloned().collect();
+    if nearby.len() <= NEARBY_MAX
+        && let Some(name) = live.file_name()
+    {
+        places.extend(nearby.into_iter().map(|directory| Place {
+            directory,
+            live: name.as_bytes().to_vec(),
+            linked: false,
+        }));
+    }
+    (places, blocked)
+}
 
-    /// Directories beside that of a content where its rest may lie, compressed.
-    pub(super) fn directories_of(&self, path: &Path) -> Vec<PathBuf> {
-        if !self.logs.contains(path) {
-            // What was rotated has its real path already.
-            return path.parent().map(Path::to_path_buf).into_iter().collect();
-        }
-        self.places_of(path).0.into_iter().map(|place| place.directory).collect()
+/// Directories next to that of a content where its rest may lie, compressed.
+pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<PathBuf> {
+    if !tailer.history.logs.contains(path) {
+        // What was rotated has its real path already.
+        return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
+    places_of(tailer, path).0.into_iter().map(|place| place.directory).collect()
 }

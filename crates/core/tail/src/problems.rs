@@ -180,7 +180,7 @@ impl FileProblem {
 
 /// The problems of a flow.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     by_path: BTreeMap<Arc<Path>, FileProblem>,
 }
 
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_problem_again_keeps_its_beginning_and_another_begins_anew() {
+    fn the_same_problem_again_keeps_its_beginning_and_another_has_its_own() {
         let mut problems = Problems::default();
         let first = problem("/a", Fault::Denied);
         assert!(problems.note(first.clone()));

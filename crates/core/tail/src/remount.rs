@@ -1,110 +1,116 @@
-//! Files whose file system was mounted anew: the same inode numbers under another device number.
+//! Files whose file system was mounted again: the same inode numbers under another device number.
 //!
-//! Part of [`Tailer`]. Device numbers of network file systems, of overlays, of btrfs and of loop
-//! devices are given out at mounting, so the same file may have another one after that, or after
-//! a restart of the machine. Such a file is the same if its path, its inode number and its bytes
-//! are: it is continued and not sent again.
+//! Part of [`crate::tailer`]. Device numbers of network file systems, of overlays, of btrfs and of
+//! loop devices are given out at mounting, so the same file may have another one after that, or
+//! after a restart of the machine. Such a file is the same if its path, its inode number and its
+//! bytes are: it is continued and not sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::candidate::Candidate;
-use super::disk::{Disk, OpenFile};
-use super::event::EventKind;
-use super::file;
-use super::holes::Holes;
-use super::identity::{FileKey, Head, Inode, Position};
-use super::rotation::{Entry, Listing};
-use super::tailer::{Now, Tailer, checkpoint_at_ack};
+use crate::candidate::Candidate;
+use crate::disk::{Disk, OpenFile};
+use crate::event::EventKind;
+use crate::holes::Holes;
+use crate::identity::{FileKey, Head, Inode, Position};
+use crate::options::Now;
+use crate::rotation::{Entry, Listing};
+use crate::row::checkpoint_at_ack;
+use crate::tailer::Tailer;
+use crate::{adopt, file, turns};
 use kinetail_base::checkpoint::Change;
 
 /// A name and an inode number, which stay when the device number changes.
 type Place<'p> = (&'p OsStr, u64);
 
-impl<D: Disk> Tailer<D> {
-    /// Finds followed and remembered contents in files that differ from theirs in nothing but the
-    /// device number.
-    pub(super) fn find_remounted(&mut self, listing: &Listing, now: Now) {
-        let unknown = |entry: &&Entry| {
-            !self.by_inode.contains_key(&entry.inode)
-                && self.memory.at_inode(entry.inode).is_empty()
-        };
-        let unknown: Vec<&Entry> = listing.entries.iter().filter(unknown).collect();
-        if unknown.is_empty() {
-            return;
+/// Finds followed and remembered contents in files that differ from theirs in nothing but the
+/// device number.
+pub(crate) fn find_remounted<D: Disk>(tailer: &mut Tailer<D>, listing: &Listing, now: Now) {
+    let unknown = |entry: &&Entry| {
+        !tailer.files.by_inode.contains_key(&entry.inode)
+            && tailer.memory.at_inode(entry.inode).is_empty()
+    };
+    let unknown: Vec<&Entry> = listing.entries.iter().filter(unknown).collect();
+    if unknown.is_empty() {
+        return;
+    }
+    let mut places: BTreeMap<Place<'_>, FileKey> = BTreeMap::new();
+    for content in tailer.memory.iter() {
+        places.insert((content.path.as_os_str(), content.inode.number), content.key);
+    }
+    for file in tailer.files.values() {
+        places.insert((file.path.as_os_str(), file.inode.number), file.key);
+    }
+    // The inode itself is unknown, so whatever is found here differs by its device.
+    let found: Vec<(FileKey, Arc<Path>)> = unknown
+        .into_iter()
+        .filter_map(|entry| {
+            let key = places.get(&(entry.path.as_os_str(), entry.inode.number))?;
+            Some((*key, Arc::clone(&entry.path)))
+        })
+        .collect();
+    if found.is_empty() {
+        return;
+    }
+    let listed: BTreeSet<Inode> = listing.entries.iter().map(|entry| entry.inode).collect();
+    for (key, path) in found {
+        // What still has a name of its own did not move to another device.
+        if tailer.files.get(key).is_some_and(|file| listed.contains(&file.inode)) {
+            continue;
         }
-        let mut places: BTreeMap<Place<'_>, FileKey> = BTreeMap::new();
-        for content in self.memory.iter() {
-            places.insert((content.path.as_os_str(), content.inode.number), content.key);
-        }
-        for file in self.files.values() {
-            places.insert((file.path.as_os_str(), file.inode.number), file.key);
-        }
-        // The inode itself is unknown, so whatever is found here differs by its device.
-        let found: Vec<(FileKey, Arc<Path>)> = unknown
-            .into_iter()
-            .filter_map(|entry| {
-                let key = places.get(&(entry.path.as_os_str(), entry.inode.number))?;
-                Some((*key, Arc::clone(&entry.path)))
-            })
-            .collect();
-        if found.is_empty() {
-            return;
-        }
-        let listed: BTreeSet<Inode> = listing.entries.iter().map(|entry| entry.inode).collect();
-        for (key, path) in found {
-            // What still has a name of its own did not move to another device.
-            if self.files.get(&key).is_some_and(|file| listed.contains(&file.inode)) {
-                continue;
-            }
-            // What cannot be opened now is looked at by the scan as any other file.
-            let follow = self.options.pattern.follow_links();
-            let Ok(candidate) = Candidate::open(&self.disk, &path, follow) else { continue };
-            if self.files.contains_key(&key) {
-                self.rebind(key, candidate, now);
-            } else {
-                self.resume_remounted(key, candidate, now);
-            }
+        // What cannot be opened now is looked at by the scan as any other file.
+        let follow = tailer.options.pattern.follow_links();
+        let Ok(candidate) = Candidate::open(&tailer.disk, &path, follow) else { continue };
+        if tailer.files.contains_key(key) {
+            rebind(tailer, key, candidate, now);
+        } else {
+            resume_remounted(tailer, key, candidate, now);
         }
     }
+}
 
-    fn rebind(&mut self, key: FileKey, candidate: Candidate<D::File>, now: Now) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        let longer_before = file
-            .handle
-            .as_ref()
-            .and_then(|handle| handle.stat().ok())
-            .is_some_and(|before| before.size > candidate.stat.size);
-        if longer_before || !holds(&candidate, file.head, (file.position, file.gaps.holes())) {
-            return;
-        }
-        let before = std::mem::replace(&mut file.inode, candidate.inode);
-        file.seen = candidate.stat;
-        file.pace.set_unsettled(true);
-        file.pace.poll_sooner(now.instant);
-        self.open_count += usize::from(file.handle.replace(candidate.handle).is_none());
-        let detail = told(before.device, candidate.inode.device, file.position.offset);
-        let row = checkpoint_at_ack(file);
-        self.by_inode.remove(&before);
-        self.by_inode.insert(candidate.inode, key);
-        self.changes.extend(row.map(Change::Save));
-        self.event(EventKind::Remounted, &candidate.path, detail);
-        self.hot_again(key);
+fn rebind<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, candidate: Candidate<D::File>, now: Now) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let longer_before = file
+        .handle
+        .as_ref()
+        .and_then(|handle| handle.stat().ok())
+        .is_some_and(|before| before.size > candidate.stat.size);
+    if longer_before || !holds(&candidate, file.head, (file.position, file.gaps.holes())) {
+        return;
     }
+    let before = std::mem::replace(&mut file.inode, candidate.inode);
+    file.seen = candidate.stat;
+    file.pace.set_unsettled(true);
+    file.pace.poll_sooner(now.instant);
+    let was_closed = file.handle.replace(candidate.handle).is_none();
+    let detail = told(before.device, candidate.inode.device, file.position.offset);
+    let row = checkpoint_at_ack(file);
+    tailer.files.open_count += usize::from(was_closed);
+    tailer.files.by_inode.remove(&before);
+    tailer.files.by_inode.insert(candidate.inode, key);
+    tailer.out.changes.extend(row.map(Change::Save));
+    tailer.out.event(EventKind::Remounted, &candidate.path, detail);
+    turns::poll_soon(tailer, key);
+}
 
-    fn resume_remounted(&mut self, key: FileKey, candidate: Candidate<D::File>, now: Now) {
-        let Some(content) = self.memory.get(key) else { return };
-        // A content of which nothing was read proves nothing.
-        if content.position.offset == 0
-            || !holds(&candidate, content.head, (content.position, &content.holes))
-        {
-            return;
-        }
-        // Its name is the one that it had: it is not rotated by this.
-        self.resume(candidate, key, EventKind::Remounted, now);
+fn resume_remounted<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    candidate: Candidate<D::File>,
+    now: Now,
+) {
+    let Some(content) = tailer.memory.get(key) else { return };
+    // A content of which nothing was read proves nothing.
+    if content.position.offset == 0
+        || !holds(&candidate, content.head, (content.position, &content.holes))
+    {
+        return;
     }
+    // Its name is the one that it had: it is not rotated by this.
+    adopt::resume(tailer, candidate, key, EventKind::Remounted, now);
 }
 
 /// Whether a file has the content that was known by this head and position.
@@ -176,7 +182,7 @@ mod tests {
 
         fn scan(&mut self) {
             self.now.instant += Duration::from_mins(2);
-            self.tailer.hint(self.now.instant);
+            self.tailer.control().hint(self.now.instant);
             self.tailer.look(self.now);
         }
 
@@ -186,7 +192,7 @@ mod tests {
             let anchor = Anchor::of(&bytes);
             let position = Position { offset: bytes.len() as u64, anchor };
             let key = self.key(name);
-            self.tailer.advance(key, position);
+            self.tailer.reader().advance(key, position);
             self.tailer.acknowledge(key, position, self.now.instant);
         }
 
@@ -197,12 +203,14 @@ mod tests {
 
         /// As if what is known had been learnt under another device number.
         fn change_device_numbers(&mut self) {
-            self.tailer.by_inode.clear();
+            self.tailer.files.by_inode.clear();
+            let mut moved = Vec::new();
             for file in self.tailer.files.values_mut() {
                 file.inode.device += 1_000;
-                self.tailer.by_inode.insert(file.inode, file.key);
+                moved.push((file.inode, file.key));
             }
-            self.tailer.snapshot = None;
+            self.tailer.files.by_inode.extend(moved);
+            self.tailer.directories.snapshot = None;
         }
 
         fn kinds(&mut self) -> Vec<EventKind> {

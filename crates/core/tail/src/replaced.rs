@@ -1,16 +1,20 @@
 //! A file that is put in the place of a followed one and begins with all of it: what rsync and
-//! editors do. Reading goes on behind what the old file held.
+//! editors do. Reading continues behind what the old file held.
 //!
-//! Part of [`Tailer`].
+//! Part of [`crate::tailer`].
 
-use super::candidate::{Candidate, end_position};
-use super::disk::{Disk, DiskError, OpenFile};
-use super::event::EventKind;
-use super::file::{self, Tailed};
-use super::identity::{FileKey, Inode, Position};
-use super::life::{Fact, Life};
-use super::rewritten::BEGINNING_BYTES_MAX;
-use super::tailer::{Now, Tailer, checkpoint, checkpoint_at_ack};
+use crate::adopt;
+use crate::candidate::{Candidate, end_position};
+use crate::disk::{Disk, DiskError, OpenFile};
+use crate::event::EventKind;
+use crate::file::{self, Tailed};
+use crate::identity::{FileKey, Inode, Position};
+use crate::life::Life;
+use crate::options::Now;
+use crate::phase::Fact;
+use crate::rewritten::BEGINNING_BYTES_MAX;
+use crate::row::{checkpoint, checkpoint_at_ack};
+use crate::tailer::Tailer;
 use kinetail_base::checkpoint::Change;
 
 /// Less than this in common proves nothing, in bytes.
@@ -22,100 +26,103 @@ const COMPARED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Compared at a time, in bytes.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-impl<D: Disk> Tailer<D> {
-    /// The followed file whose place a new one took, if that begins with all that the old one
-    /// held and the old one is deleted.
-    pub(super) fn replaced_by(
-        &self,
-        candidate: &Candidate<D::File>,
-        alike: &[FileKey],
-    ) -> Option<FileKey> {
-        alike.iter().copied().find(|key| {
-            let Some(old) = self.files.get(key) else { return false };
-            let Some(handle) = &old.handle else { return false };
-            let Ok(stat) = handle.stat() else { return false };
-            stat.links == 0
-                && old.path == candidate.path
-                && stat.size >= COMMON_BYTES_MIN
-                && candidate.stat.size >= stat.size
-                && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
-                && tells_apart(candidate, old)
-        })
-    }
+/// The followed file whose place a new one took, if that begins with all that the old one
+/// held and the old one is deleted.
+pub(crate) fn replaced_by<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+    alike: &[FileKey],
+) -> Option<FileKey> {
+    alike.iter().copied().find(|key| {
+        let Some(old) = tailer.files.get(*key) else { return false };
+        let Some(handle) = &old.handle else { return false };
+        let Ok(stat) = handle.stat() else { return false };
+        stat.links == 0
+            && old.path == candidate.path
+            && stat.size >= COMMON_BYTES_MIN
+            && candidate.stat.size >= stat.size
+            && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
+            && tells_apart(candidate, old)
+    })
+}
 
-    /// The file is continued as the one that it replaced.
-    pub(super) fn take_place(&mut self, candidate: Candidate<D::File>, key: FileKey, now: Now) {
-        self.close(key);
-        let Some(old) = self.files.remove(&key) else { return };
-        self.forget_inode(old.inode, key);
-        let detail = format!(
-            "it took the place of a file and begins with all of it; continued at byte {} of {}",
-            old.position.offset, candidate.stat.size
-        );
-        let life = Life::replace(old.life);
-        let mut file = candidate.into_file(key, life, old.position, now.instant);
-        file.progress = old.progress.of_replacement();
-        file.know_holes(old.gaps.holes().before(old.position.offset));
-        let path = std::sync::Arc::clone(&file.path);
-        self.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
-        self.event(EventKind::CopyRecognized, &path, detail);
-        self.insert(file);
-    }
+/// The file is continued as the one that it replaced.
+pub(crate) fn take_place<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    key: FileKey,
+    now: Now,
+) {
+    tailer.files.close(key);
+    let Some(old) = tailer.files.remove(key) else { return };
+    forget_inode(tailer, old.inode, key);
+    let detail = format!(
+        "it took the place of a file and begins with all of it; continued at byte {} of {}",
+        old.position.offset, candidate.stat.size
+    );
+    let life = Life::replace(old.life);
+    let mut file = candidate.into_file(key, life, old.position, now.instant);
+    file.progress = old.progress.of_replacement();
+    file.know_holes(old.gaps.holes().before(old.position.offset));
+    let path = std::sync::Arc::clone(&file.path);
+    tailer.out.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
+    tailer.out.event(EventKind::CopyRecognized, &path, detail);
+    adopt::insert(tailer, file);
+}
 
-    /// The followed file whose place an older copy of it took, which holds the beginning of what
-    /// was read and nothing else, and where its last line ends.
-    pub(super) fn put_back(
-        &self,
-        candidate: &Candidate<D::File>,
-        alike: &[FileKey],
-    ) -> Option<(FileKey, Position)> {
-        let size = candidate.stat.size;
-        alike.iter().copied().find_map(|key| {
-            let old = self.files.get(&key)?;
-            let handle = old.handle.as_ref()?;
-            let stat = handle.stat().ok()?;
-            let is_older = candidate.stat.modified_nanos < stat.modified_nanos;
-            // A program that begins its log anew writes the same first lines.
-            let is_copy = size >= BEGINNING_BYTES_MAX || (is_older && size >= COMMON_BYTES_MIN);
-            let is_it = stat.links == 0
-                && old.path == candidate.path
-                && old.acked() == old.position.offset
-                && is_copy
-                && size <= old.position.offset
-                && begins_with(&candidate.handle, handle, size).unwrap_or(false);
-            let end = is_it.then(|| end_position(candidate, 0).ok())??;
-            let tells = file::tells_apart(&candidate.handle, end).unwrap_or(false);
-            tells.then_some((key, end))
-        })
-    }
+/// The followed file whose place an older copy of it took, which holds the beginning of what
+/// was read and nothing else, and where its last line ends.
+pub(crate) fn put_back<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+    alike: &[FileKey],
+) -> Option<(FileKey, Position)> {
+    let size = candidate.stat.size;
+    alike.iter().copied().find_map(|key| {
+        let old = tailer.files.get(key)?;
+        let handle = old.handle.as_ref()?;
+        let stat = handle.stat().ok()?;
+        let is_older = candidate.stat.modified_nanos < stat.modified_nanos;
+        // A program that starts its log over writes the same first lines.
+        let is_copy = size >= BEGINNING_BYTES_MAX || (is_older && size >= COMMON_BYTES_MIN);
+        let is_it = stat.links == 0
+            && old.path == candidate.path
+            && old.acked() == old.position.offset
+            && is_copy
+            && size <= old.position.offset
+            && begins_with(&candidate.handle, handle, size).unwrap_or(false);
+        let end = is_it.then(|| end_position(candidate, 0).ok())??;
+        let tells = file::tells_apart(&candidate.handle, end).unwrap_or(false);
+        tells.then_some((key, end))
+    })
+}
 
-    /// The older copy is a file of its own of which everything was read.
-    pub(super) fn begin_where_put_back(
-        &mut self,
-        candidate: Candidate<D::File>,
-        key: FileKey,
-        position: Position,
-        now: Now,
-    ) {
-        let read = self.files.get(&key).map_or(0, |old| old.position.offset);
-        let detail = format!(
-            "an older copy took the place of a file: {read} bytes of it were read, and it has {}; \
-             continued at byte {}",
-            candidate.stat.size, position.offset
-        );
-        let new_key = self.new_key();
-        let mut file = candidate.into_file(new_key, Life::unseen(), position, now.instant);
-        file.life.follow(Fact::Distinct);
-        let path = std::sync::Arc::clone(&file.path);
-        self.changes.push(Change::Save(checkpoint(&file, position)));
-        self.event(EventKind::Shortened, &path, detail);
-        self.insert(file);
-    }
+/// The older copy is a file of its own of which everything was read.
+pub(crate) fn begin_where_put_back<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    key: FileKey,
+    position: Position,
+    now: Now,
+) {
+    let read = tailer.files.get(key).map_or(0, |old| old.position.offset);
+    let detail = format!(
+        "an older copy took the place of a file: {read} bytes of it were read, and it has {}; \
+         continued at byte {}",
+        candidate.stat.size, position.offset
+    );
+    let new_key = tailer.files.new_key();
+    let mut file = candidate.into_file(new_key, Life::unseen(), position, now.instant);
+    file.life.follow(Fact::Distinct);
+    let path = std::sync::Arc::clone(&file.path);
+    tailer.out.changes.push(Change::Save(checkpoint(&file, position)));
+    tailer.out.event(EventKind::Shortened, &path, detail);
+    adopt::insert(tailer, file);
+}
 
-    fn forget_inode(&mut self, inode: Inode, key: FileKey) {
-        if self.by_inode.get(&inode) == Some(&key) {
-            self.by_inode.remove(&inode);
-        }
+fn forget_inode<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, key: FileKey) {
+    if tailer.files.by_inode.get(&inode) == Some(&key) {
+        tailer.files.by_inode.remove(&inode);
     }
 }
 

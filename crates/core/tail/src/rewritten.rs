@@ -1,21 +1,23 @@
-//! Files whose bytes change behind what was read: cut at their end, written anew there, or written
+//! Files whose bytes change behind what was read: cut at their end, rewritten there, or written
 //! over after they were rotated.
 //!
-//! Part of [`Tailer`]. Where the bytes prove that reading can go on somewhere it does, so that
-//! nothing is sent again that need not be; in doubt a file is read from byte 0.
+//! Part of [`crate::tailer`]. Where the bytes prove that reading can continue somewhere it does, so
+//! that nothing is sent again that need not be; in doubt a file is read from byte 0.
 
 use std::sync::Arc;
 
-use super::candidate::position_at;
-use super::disk::Disk;
-use super::event::EventKind;
-use super::file::{self, Stat};
-use super::gaps::ReadBefore;
-use super::holes::Holes;
-use super::identity::{Digest128, FileKey, Head, Position};
-use super::life::Fact;
-use super::tailer::{Now, Tailer, checkpoint};
-use super::window::Window;
+use crate::candidate::position_at;
+use crate::disk::{Disk, Stat};
+use crate::event::EventKind;
+use crate::gaps::ReadBefore;
+use crate::holes::Holes;
+use crate::identity::{Digest128, FileKey, Head, Position};
+use crate::options::Now;
+use crate::phase::Fact;
+use crate::row::checkpoint;
+use crate::tailer::Tailer;
+use crate::window::Window;
+use crate::{file, identify, turns};
 use kinetail_base::checkpoint::Change;
 
 /// Tools that destroy a file fill its last block (shred(1)), in bytes.
@@ -32,7 +34,7 @@ const MARK_BYTES_MIN: u64 = 256;
 const LAST_LINES: usize = 3;
 
 /// No program begins its log with so many equal bytes each time.
-pub(super) const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
 
 /// Of a shorter one this share may be cut off: one in so many bytes.
 const CUT_SHARE: u64 = 8;
@@ -40,195 +42,198 @@ const CUT_SHARE: u64 = 8;
 /// See [`MARK_BYTES_MIN`].
 const MARK_BYTES_MAX: u64 = 128 * 1024;
 
-impl<D: Disk> Tailer<D> {
-    /// Reading goes on at an earlier place of the same file. What was handed on behind it counts as
-    /// another generation: an acknowledgement that comes for it later changes nothing.
-    pub(super) fn restart_at(
-        &mut self,
-        key: FileKey,
-        position: Position,
-        before: Option<ReadBefore>,
-        now: Now,
-    ) -> Option<FileKey> {
-        let mut file = self.files.remove(&key)?;
-        let until = before.as_ref().map(|before| before.to.offset);
-        file.gaps.restart(position.offset, before);
-        let new_key = self.new_key();
-        file.key = new_key;
-        file.position = position;
-        file.ahead.restart(position.offset);
-        file.life.end_wait();
-        file.pace.restart(file.seen.size, now.instant);
-        self.changes.extend(file.progress.restart(position.offset, until, key));
-        if until.is_none() {
-            self.changes.push(Change::Save(checkpoint(&file, position)));
-        }
-        self.by_inode.insert(file.inode, new_key);
-        self.logs.rename(key, new_key);
-        self.order.rename(key, new_key);
-        self.files.insert(new_key, file);
-        self.hot_again(new_key);
-        self.requeue(new_key);
-        Some(new_key)
+/// Reading continues at an earlier place of the same file. What was handed on behind it counts as
+/// another generation: an acknowledgement that comes for it later changes nothing.
+pub(crate) fn restart_at<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    position: Position,
+    before: Option<ReadBefore>,
+    now: Now,
+) -> Option<FileKey> {
+    let mut file = tailer.files.remove(key)?;
+    let until = before.as_ref().map(|before| before.to.offset);
+    file.gaps.restart(position.offset, before);
+    let new_key = tailer.files.new_key();
+    file.key = new_key;
+    file.position = position;
+    file.ahead.restart(position.offset);
+    file.life.end_wait();
+    file.pace.restart(file.seen.size, now.instant);
+    tailer.out.changes.extend(file.progress.restart(position.offset, until, key));
+    if until.is_none() {
+        tailer.out.changes.push(Change::Save(checkpoint(&file, position)));
     }
-
-    /// Bytes in front of the position are not the ones that were read, or are gone. If the file is
-    /// provably the same up to a place, only its end was cut off or written anew, and reading goes
-    /// on there. Says whether it is so.
-    pub(super) fn continue_where_proven(&mut self, key: FileKey, stat: Stat, now: Now) -> bool {
-        let Some(place) = self.last_proven_place(key, stat) else { return false };
-        if self.holds_for_acknowledgements(key) {
-            return true;
-        }
-        let Some(file) = self.files.get(&key) else { return false };
-        let (path, read, size) = (Arc::clone(&file.path), file.position.offset, stat.size);
-        if self.restart_at(key, place, None, now).is_none() {
-            return false;
-        }
-        let (kind, what) = if size < read {
-            (EventKind::Shortened, "its end was cut off")
-        } else {
-            (EventKind::EndRewritten, "its end was written anew")
-        };
-        let detail = format!(
-            "{what}: {read} bytes of it were read, and it has {size}; continued at byte {}, what \
-             it holds behind that is sent again",
-            place.offset
-        );
-        self.event(kind, &path, detail);
-        true
-    }
-
-    /// The last place up to which a file is provably the one that was read.
-    fn last_proven_place(&self, key: FileKey, stat: Stat) -> Option<Position> {
-        let file = self.files.get(&key)?;
-        let handle = file.handle.as_ref()?;
-        if stat.size == 0 || !file.head.is_full() {
-            return None;
-        }
-        file.read_head(handle).ok().filter(|head| file.head.agrees(head))?;
-        let mut places: Vec<Position> = file.progress.places().collect();
-        places.sort_by_key(|at| std::cmp::Reverse(at.offset));
-        places.into_iter().find(|at| {
-            is_no_mere_beginning(*at, file.position.offset)
-                && at.offset <= stat.size
-                && file::proves(handle, *at, file.gaps.holes()).unwrap_or(false)
-                && file::tells_apart(handle, *at).unwrap_or(false)
-        })
-    }
-
-    /// Reading may go on elsewhere in a file only when all that was read of it is acknowledged:
-    /// what is in flight belongs to places in front of that, and a crash would lose it. Until then
-    /// nothing of the file is read. Says whether it is so.
-    pub(super) fn holds_for_acknowledgements(&mut self, key: FileKey) -> bool {
-        let Some(file) = self.files.get_mut(&key) else { return false };
-        let waits = file.acked() < file.position.offset;
-        if waits {
-            file.life.await_acks();
-        } else {
-            file.life.end_wait();
-        }
-        waits
-    }
-
-    /// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
-    /// of that is sent. Says whether it is so.
-    pub(super) fn is_overwritten(&self, key: FileKey, stat: Stat) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
-        let before = file.pace.grown_to().max(file.position.offset);
-        let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
-        // A copy of another log that was put in its place is known by its beginning.
-        let strange = head.is_some_and(|head| {
-            self.memory.beginning_alike(&head).is_empty()
-                && self.live_contents().agreeing(&head).iter().all(|other| *other == key)
-        });
-        file.is_rotated()
-            && before > 0
-            && (stat.size == before || stat.size == filled_up(before))
-            && strange
-    }
-
-    /// Notes that a file was written over. What of it was not read is lost.
-    pub(super) fn give_up_overwritten(&mut self, key: FileKey, stat: Stat) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        let unread = file.pace.grown_to().saturating_sub(file.position.offset);
-        let path = Arc::clone(&file.path);
-        file.overwrite(stat, Fact::OverwrittenInPlace);
-        file.gaps.keep_only(Holes::NONE);
-        let at_end = file.handle.as_ref().and_then(|handle| {
-            let head = file::read_head(handle).ok()?;
-            Some((Head::of(&head), position_at(handle, stat.size, &Holes::NONE).ok()?))
-        });
-        if let Some((head, position)) = at_end {
-            file.head = head;
-            file.position = position;
-        }
-        let row = checkpoint(file, file.position);
-        self.changes.push(Change::Save(row));
-        if unread > 0 {
-            self.abandon(&path, unread, "the rotated file was written over with other bytes");
-        }
-        let detail = "the rotated file was written over with other bytes, which are not read";
-        self.event(EventKind::Overwritten, &path, detail);
-    }
-
-    /// Whether bytes changed behind the position though size and times are as they were.
-    pub(super) fn probe(&mut self, key: FileKey) {
-        let Some(file) = self.files.get_mut(&key) else { return };
-        if file.ahead.tried().is_none() || file.unread_bytes() == 0 {
-            return;
-        }
-        let Some(handle) = &file.handle else { return };
-        let Ok(bytes) = file::read_at(handle, file.position.offset, PROBE_BYTES) else { return };
-        let seen = Digest128::of(&bytes);
-        file.ahead.note_probe(file.position.offset, seen);
-    }
-
-    /// Proves places at doubling distances behind the position, where lines end: should the end of
-    /// the file be cut off, little of it is sent again.
-    pub fn mark_places(&mut self, key: FileKey, window: &Window) {
-        if self.options.multi_line_hold.is_some() {
-            // A line end need not be the end of a record there.
-            return;
-        }
-        let Some(file) = self.files.get_mut(&key) else { return };
-        let end = file.position.offset;
-        if !file.progress.begin_marks(end) {
-            return;
-        }
-        let mut marks: Vec<Position> = Vec::new();
-        let mut distance = MARK_BYTES_MAX;
-        while distance >= MARK_BYTES_MIN {
-            if let Some(from) = end.checked_sub(distance)
-                && let Some(held) = window.from(key, from)
-                && let Some(at) = memchr::memchr(b'\n', held)
-                && from + (at as u64) + 1 < end
-                && let Some(anchor) = window.anchor_at(key, from + at as u64 + 1)
-            {
-                marks.push(Position { offset: from + at as u64 + 1, anchor });
-            }
-            distance /= 2;
-        }
-        marks.extend(starts_of_last_lines(key, end, window));
-        marks.sort_unstable_by_key(|at| at.offset);
-        marks.dedup_by_key(|at| at.offset);
-        file.progress.set_marks(marks);
-    }
+    tailer.files.by_inode.insert(file.inode, new_key);
+    tailer.history.logs.rename(key, new_key);
+    tailer.history.order.rename(key, new_key);
+    tailer.files.insert(new_key, file);
+    turns::poll_soon(tailer, new_key);
+    turns::requeue(tailer, new_key);
+    Some(new_key)
 }
 
-/// Whether a place in a file of which so much was read tells that its end was cut off or written
-/// anew. A log that begins anew may begin with the same lines.
-pub(super) fn is_no_mere_beginning(place: Position, read: u64) -> bool {
+/// Bytes in front of the position are not the ones that were read, or are gone. If the file is
+/// provably the same up to a place, only its end was cut off or rewritten, and reading goes
+/// on there. Says whether it is so.
+pub(crate) fn continue_where_proven<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    stat: Stat,
+    now: Now,
+) -> bool {
+    let Some(place) = last_proven_place(tailer, key, stat) else { return false };
+    if holds_for_acknowledgements(tailer, key) {
+        return true;
+    }
+    let Some(file) = tailer.files.get(key) else { return false };
+    let (path, read, size) = (Arc::clone(&file.path), file.position.offset, stat.size);
+    if restart_at(tailer, key, place, None, now).is_none() {
+        return false;
+    }
+    let (kind, what) = if size < read {
+        (EventKind::Shortened, "its end was cut off")
+    } else {
+        (EventKind::EndRewritten, "its end was written anew")
+    };
+    let detail = format!(
+        "{what}: {read} bytes of it were read, and it has {size}; continued at byte {}, what \
+         it holds behind that is sent again",
+        place.offset
+    );
+    tailer.out.event(kind, &path, detail);
+    true
+}
+
+/// The last place up to which a file is provably the one that was read.
+fn last_proven_place<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: Stat) -> Option<Position> {
+    let file = tailer.files.get(key)?;
+    let handle = file.handle.as_ref()?;
+    if stat.size == 0 || !file.head.is_full() {
+        return None;
+    }
+    file.read_head(handle).ok().filter(|head| file.head.agrees(head))?;
+    let mut places: Vec<Position> = file.progress.places().collect();
+    places.sort_by_key(|at| std::cmp::Reverse(at.offset));
+    places.into_iter().find(|at| {
+        is_no_mere_beginning(*at, file.position.offset)
+            && at.offset <= stat.size
+            && file::proves(handle, *at, file.gaps.holes()).unwrap_or(false)
+            && file::tells_apart(handle, *at).unwrap_or(false)
+    })
+}
+
+/// Reading may continue elsewhere in a file only when all that was read of it is acknowledged:
+/// what is in flight belongs to places in front of that, and a crash would lose it. Until then
+/// nothing of the file is read. Says whether it is so.
+pub(crate) fn holds_for_acknowledgements<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) -> bool {
+    let Some(file) = tailer.files.get_mut(key) else { return false };
+    let waits = file.acked() < file.position.offset;
+    if waits {
+        file.life.await_acks();
+    } else {
+        file.life.end_wait();
+    }
+    waits
+}
+
+/// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
+/// of that is sent. Says whether it is so.
+pub(crate) fn is_overwritten<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: Stat) -> bool {
+    let Some(file) = tailer.files.get(key) else { return false };
+    let before = file.pace.grown_to().max(file.position.offset);
+    let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
+    // A copy of another log that was put in its place is known by its beginning.
+    let strange = head.is_some_and(|head| {
+        tailer.memory.beginning_alike(&head).is_empty()
+            && identify::live_contents(tailer).agreeing(&head).iter().all(|other| *other == key)
+    });
+    file.is_rotated()
+        && before > 0
+        && (stat.size == before || stat.size == filled_up(before))
+        && strange
+}
+
+/// Notes that a file was written over. What of it was not read is lost.
+pub(crate) fn give_up_overwritten<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let unread = file.pace.grown_to().saturating_sub(file.position.offset);
+    let path = Arc::clone(&file.path);
+    file.overwrite(stat, Fact::OverwrittenInPlace);
+    file.gaps.keep_only(Holes::NONE);
+    let at_end = file.handle.as_ref().and_then(|handle| {
+        let head = file::read_head(handle).ok()?;
+        Some((Head::of(&head), position_at(handle, stat.size, &Holes::NONE).ok()?))
+    });
+    if let Some((head, position)) = at_end {
+        file.head = head;
+        file.position = position;
+    }
+    let row = checkpoint(file, file.position);
+    tailer.out.changes.push(Change::Save(row));
+    if unread > 0 {
+        tailer.out.abandon(&path, unread, "the rotated file was written over with other bytes");
+    }
+    let detail = "the rotated file was written over with other bytes, which are not read";
+    tailer.out.event(EventKind::Overwritten, &path, detail);
+}
+
+/// Whether bytes changed behind the position though size and times are as they were.
+pub(crate) fn probe<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    if file.ahead.tried().is_none() || file.unread_bytes() == 0 {
+        return;
+    }
+    let Some(handle) = &file.handle else { return };
+    let Ok(bytes) = file::read_at(handle, file.position.offset, PROBE_BYTES) else { return };
+    let seen = Digest128::of(&bytes);
+    file.ahead.note_probe(file.position.offset, seen);
+}
+
+/// Proves places at doubling distances behind the position, where lines end: should the end of
+/// the file be cut off, little of it is sent again.
+pub(crate) fn mark_places<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window) {
+    if tailer.options.multi_line_hold.is_some() {
+        // A line end need not be the end of a record there.
+        return;
+    }
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let end = file.position.offset;
+    if !file.progress.begin_marks(end) {
+        return;
+    }
+    let mut marks: Vec<Position> = Vec::new();
+    let mut distance = MARK_BYTES_MAX;
+    while distance >= MARK_BYTES_MIN {
+        if let Some(from) = end.checked_sub(distance)
+            && let Some(held) = window.from(key, from)
+            && let Some(at) = memchr::memchr(b'\n', held)
+            && from + (at as u64) + 1 < end
+            && let Some(anchor) = window.anchor_at(key, from + at as u64 + 1)
+        {
+            marks.push(Position { offset: from + at as u64 + 1, anchor });
+        }
+        distance /= 2;
+    }
+    marks.extend(starts_of_last_lines(key, end, window));
+    marks.sort_unstable_by_key(|at| at.offset);
+    marks.dedup_by_key(|at| at.offset);
+    file.progress.set_marks(marks);
+}
+
+/// Whether a place in a file of which so much was read tells that its end was cut off or
+/// rewritten. A log that starts over may begin with the same lines.
+pub(crate) fn is_no_mere_beginning(place: Position, read: u64) -> bool {
     place.offset > 0
         && (place.offset >= BEGINNING_BYTES_MAX || place.offset >= read - read / CUT_SHARE)
 }
 
 /// How long a file of a length is when its last block is filled.
-pub(super) fn filled_up(len: u64) -> u64 {
+pub(crate) fn filled_up(len: u64) -> u64 {
     len.next_multiple_of(BLOCK_BYTES)
 }
 
-/// Where the last lines that were read begin: some writers write what closes a file anew with each
+/// Where the last lines that were read begin: some writers write what closes a file again with each
 /// addition.
 fn starts_of_last_lines(key: FileKey, end: u64, window: &Window) -> Vec<Position> {
     let mut distance = MARK_BYTES_MAX;

@@ -6,53 +6,23 @@
 //! (`app-2026-11-29.log`) or before it (`20261129-app.log`), and may compress the result. A user
 //! can name other schemes with `rotatedNames`.
 
+mod tag;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
 
+use self::tag::{INDEX_DIGITS_MAX, rank_of};
+
 /// Endings of compressed files, those that cannot be unpacked included: they are named at least.
 const PACKED_ENDINGS: &[&[u8]] = &[b".gz", b".zst", b".bz2", b".xz", b".zip", b".lz4", b".Z"];
-
-/// Words that stand for an older generation.
-const WORDS: &[&[u8]] = &[b"old", b"bak", b"backup", b"prev", b"save", b"orig"];
 
 /// What stands between a name and its tag.
 const SEPARATORS: &[u8] = b".-_";
 
-/// What a tag of digits may have in it besides them: times as in `2026-11-29T10:00:00+01:00`.
+/// What a tag of digits may have in it in addition: times as in `2026-11-29T10:00:00+01:00`.
 const TAG_MARKS: &[u8] = b".-_:T+Z@ ,";
-
-/// Words in a time: `2026-11-29T10`, `2026-W48`, `10-AM`.
-const TIME_WORDS: &[&[u8]] = &[b"T", b"W", b"H", b"AM", b"PM", b"Z", b"UTC", b"GMT"];
-
-/// Those that a time may end with.
-const ENDING_WORDS: &[&[u8]] = &[b"Z", b"H", b"AM", b"PM", b"UTC", b"GMT"];
-
-/// Halves of a day.
-const HALVES: &[&[u8]] = &[b"AM", b"PM"];
-
-const MONTHS: &[&[u8]] = &[
-    b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
-];
-
-const LONG_MONTHS: &[&[u8]] = &[
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"june",
-    b"july",
-    b"august",
-    b"sept",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
-];
-
-/// A number of more digits than this is a date or a time, in digits.
-const INDEX_DIGITS_MAX: usize = 3;
 
 /// Which names belong to rotated files.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +51,7 @@ pub enum TemplateError {
     /// Every live file would be its own rotated one, or that of any other.
     #[error("it names no part of the live file; write {{name}}, or {{stem}} and {{ext}}, into it")]
     NoName,
-    /// Only directories below or beside that of the live file are looked into.
+    /// Only directories below or next to that of the live file are looked into.
     #[error("its directory must be a relative path without `*`")]
     Directory,
     /// Braces hold something else.
@@ -143,7 +113,7 @@ impl RotatedNames {
         self.readings(name).into_iter().find(|reading| reading.live == live)
     }
 
-    /// Directories beside that of the live file where rotated files may lie, as seen from it.
+    /// Directories next to that of the live file where rotated files may lie, as seen from it.
     pub fn directories(&self) -> impl Iterator<Item = &str> {
         let templates = if let Self::Templates(templates) = self { &templates[..] } else { &[] };
         templates.iter().map(|t| t.directory.as_str()).filter(|directory| !directory.is_empty())
@@ -165,7 +135,7 @@ impl Rank {
         }
     }
 
-    /// The same where the tag does not stand behind the whole name.
+    /// The same where the tag does not follow the whole name.
     fn into_counter(self) -> Self {
         if let Self::Index(number) = self { Self::Counter(number) } else { self }
     }
@@ -173,7 +143,7 @@ impl Rank {
     /// Whether this one is older or younger, where the names tell. `grows`: whether a greater
     /// number is younger, if that is known.
     #[must_use]
-    pub fn age_beside(&self, other: &Self, grows: Option<bool>) -> Option<Ordering> {
+    pub fn age_against(&self, other: &Self, grows: Option<bool>) -> Option<Ordering> {
         match (self, other) {
             (Self::Index(a), Self::Index(b)) if a != b => {
                 Some(if grows.unwrap_or(false) { a.cmp(b) } else { b.cmp(a) })
@@ -269,93 +239,6 @@ fn is_tag_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || TAG_MARKS.contains(&byte)
 }
 
-/// What a tag says about age; nothing if it is no tag.
-fn rank_of(tag: &[u8]) -> Option<Rank> {
-    // `out__2026-11-29.log`: some tools separate twice.
-    let start = tag.iter().position(|byte| !SEPARATORS.contains(byte))?;
-    let tag = tag.get(start..)?;
-    if is_word(WORDS, tag) {
-        return Some(Rank::Unknown);
-    }
-    if !tag.first().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    let same_kind = |a: &u8, b: &u8| kind_of(*a) == kind_of(*b) && kind_of(*a) != Kind::Other;
-    let tokens: Vec<&[u8]> = tag.chunk_by(same_kind).collect();
-    let (last, before) = tokens.split_last()?;
-    let plain = before.iter().all(|token| is_part_of_time(token)) && ends_tag(last);
-    plain.then(|| {
-        if is_word(WORDS, last) {
-            return Rank::Unknown;
-        }
-        let halves = tokens.iter().any(|token| is_word(HALVES, token));
-        match rank_of_digits(tag) {
-            // Ten in the evening is not before eleven in the morning.
-            Rank::Date(parts) if halves => Rank::Date(parts.into_iter().take(DATE_PARTS).collect()),
-            rank => rank,
-        }
-    })
-}
-
-#[derive(PartialEq, Eq)]
-enum Kind {
-    Digit,
-    Letter,
-    Other,
-}
-
-fn kind_of(byte: u8) -> Kind {
-    match byte {
-        b'0'..=b'9' => Kind::Digit,
-        b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
-        _ => Kind::Other,
-    }
-}
-
-fn is_word(words: &[&[u8]], token: &[u8]) -> bool {
-    words.iter().any(|word| word.eq_ignore_ascii_case(token))
-}
-
-/// Whether a run of digits, a word or a mark may stand in a date, a time or a number.
-fn is_part_of_time(token: &[u8]) -> bool {
-    match token.first() {
-        Some(byte) if byte.is_ascii_digit() => true,
-        Some(byte) if byte.is_ascii_alphabetic() => is_word(TIME_WORDS, token) || is_month(token),
-        Some(byte) => TAG_MARKS.contains(byte),
-        None => false,
-    }
-}
-
-/// Whether a tag may end with this.
-fn ends_tag(token: &[u8]) -> bool {
-    token.first().is_some_and(u8::is_ascii_digit)
-        || is_word(ENDING_WORDS, token)
-        || is_word(WORDS, token)
-        || is_month(token)
-}
-
-fn is_month(token: &[u8]) -> bool {
-    let short = token.get(..3).is_some_and(|short| is_word(MONTHS, short));
-    short && (token.len() == 3 || is_word(LONG_MONTHS, token))
-}
-
-fn rank_of_digits(tag: &[u8]) -> Rank {
-    let parts: Option<Vec<(usize, u64)>> = tag
-        .split(|byte| !byte.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| Some((digits.len(), std::str::from_utf8(digits).ok()?.parse().ok()?)))
-        .collect();
-    let Some(parts) = parts else { return Rank::Unknown };
-    match parts.first() {
-        Some((digits, value)) if parts.len() == 1 && *digits <= INDEX_DIGITS_MAX => {
-            u32::try_from(*value).map_or(Rank::Unknown, Rank::Index)
-        }
-        // A day or a month in front says nothing that can be compared.
-        Some((digits, _)) if *digits > INDEX_DIGITS_MAX => Rank::Date(parts),
-        Some(_) | None => Rank::Unknown,
-    }
-}
-
 impl Template {
     fn parse(text: &str) -> Result<Self, TemplateError> {
         let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
@@ -425,104 +308,4 @@ fn expression(name: &str, long: bool) -> Result<Regex, TemplateError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cmp::Ordering::{Greater, Less};
-
-    use super::*;
-
-    fn common(live: &str, name: &str) -> Option<Reading> {
-        RotatedNames::Common.reading_of(live.as_bytes(), name.as_bytes())
-    }
-
-    #[test]
-    fn usual_schemes_belong_to_their_log() {
-        for name in [
-            "app.log.1",
-            "app.log.10",
-            "app.log.1.gz",
-            "app.log.gz",
-            "app.log-20261129",
-            "app.log-20261129.zst",
-            "app.log.2026-11-29",
-            "app.log.2026-11-29.1",
-            "app.log.1764400000",
-            "app-2026-11-29.log",
-            "app.2026-11-29.0.log.gz",
-            "app.1.log",
-            "app_3.log.bz2",
-            "20261129-app.log",
-            "2026-11-29.app.log",
-            "app.log.old",
-            "app.log.BAK",
-            "app.log~",
-            "app.log.2026-11-29T10:00:00Z",
-            "app.log.1.xz",
-            "1764400000app.log",
-            "app.log-2026112910",
-            "app.log.20261129-101010",
-        ] {
-            let reading = common("app.log", name);
-            assert!(reading.is_some(), "{name}");
-            assert_eq!(reading.unwrap().packed, unpacked_name(name.as_bytes()).1, "{name}");
-        }
-    }
-
-    #[test]
-    fn other_files_do_not() {
-        for name in [
-            "app.log",
-            "app-error.log",
-            "app2.log",
-            "other.log",
-            "app.log.swp",
-            "app.log.1.tmp",
-            "xapp.log.1",
-            "app.logs.1",
-            "app.log.",
-            "app.log.1.2.gz.part",
-            ".app.log.swp",
-            "app.log.lock",
-            "app-.log",
-            "my-app.log",
-            "app.log.v1",
-        ] {
-            assert_eq!(common("app.log", name), None, "{name}");
-        }
-        assert_eq!(common("0.log", "1.0.log"), common("0.log", "1.0.log"));
-    }
-
-    #[test]
-    fn ranks_tell_which_is_older_where_they_can() {
-        let rank = |name| common("app.log", name).unwrap().rank;
-        let age = |a, b, grows: bool| rank(a).age_beside(&rank(b), Some(grows));
-        assert_eq!(age("app.log.1", "app.log.3", false), Some(Greater), "greater is younger");
-        assert_eq!(age("app.log.1", "app.log.3", true), Some(Less));
-        assert_eq!(rank("app.log.1").age_beside(&rank("app.log.3"), None), Some(Greater));
-        assert_eq!(rank("app-1.log").age_beside(&rank("app-3.log"), None), None);
-        assert_eq!(age("app-1.log", "app-3.log", true), Some(Less));
-        assert_eq!(age("app.log-20261130", "app.log-20261129", false), Some(Greater));
-        assert_eq!(age("app-2026-11-29.log", "app-2026-12-01.log", false), Some(Less));
-        assert_eq!(age("app-2026-11-29.1.log", "app-2026-11-29.2.log", false), None);
-        assert_eq!(age("app-2026-11-29.1.log", "app-2026-11-30.0.log", false), Some(Less));
-        assert_eq!(age("app.log.1", "app.log-20261129", false), None);
-        assert_eq!(age("app.log.29-11-2026", "app.log.30-10-2026", false), None);
-        assert_eq!(age("app.log.old", "app.log.1", false), None);
-        assert_eq!(age("app.log.1764400000", "app.log.1764400001", false), Some(Less));
-    }
-
-    #[test]
-    fn templates_name_other_schemes() {
-        let names = ["{name}.done.*", "old/{stem}~*{ext}"].map(str::to_owned);
-        let names = RotatedNames::from_templates(&names).unwrap();
-        let rank = |name: &str| names.reading_of(b"app.log", name.as_bytes()).map(|r| r.rank);
-        assert_eq!(rank("app.log.done.7"), Some(Rank::Counter(7)));
-        assert_eq!(rank("app~x.log"), Some(Rank::Unknown));
-        assert_eq!(rank("app.log.1"), None, "the usual ones do not count any more");
-        assert_eq!(names.directories().collect::<Vec<_>>(), ["old"]);
-        let error = |text: &str| RotatedNames::from_templates(&[text.to_owned()]).unwrap_err().1;
-        assert_eq!(error("*.1"), TemplateError::NoName);
-        assert_eq!(error("/abs/{name}"), TemplateError::Directory);
-        assert_eq!(error("{host}.{name}"), TemplateError::Part("host".to_owned()));
-        assert!(RotatedNames::from_templates(&[]).unwrap().readings(b"app.log.1").is_empty());
-    }
-}
+mod tests;

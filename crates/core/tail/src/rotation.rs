@@ -1,7 +1,7 @@
 //! What changed between two looks at the directories. Pure: names and inodes in, transitions out.
 //!
 //! A transition says what became of a *name*. Whether the bytes behind it are those of a file
-//! that is already known is for [`super::identity`] to prove; this module never guesses from
+//! that is already known is for [`crate::identity`] to prove; this module never guesses from
 //! sizes or times.
 
 use std::collections::{BTreeMap, BTreeSet};

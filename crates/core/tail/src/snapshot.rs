@@ -11,13 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{DirName, Disk, DiskError, Fault, Kind, Stat};
-use super::file;
-use super::identity::Inode;
-use super::links::FollowLinks;
-use super::pattern::{Component, FilePattern, is_compressed_name};
-use super::rotated::unpacked_name;
-use super::rotation::{Entry, Listing};
+use crate::disk::{DirName, Disk, DiskError, Fault, Kind, Stat};
+use crate::file;
+use crate::identity::Inode;
+use crate::links::FollowLinks;
+use crate::pattern::{Component, FilePattern, is_compressed_name};
+use crate::rotated::unpacked_name;
+use crate::rotation::{Entry, Listing};
 
 /// Directories deeper than this are not entered for `**`.
 const DEPTH_MAX: usize = 64;
@@ -138,7 +138,7 @@ impl<D: Disk> Walk<'_, D> {
                     return;
                 }
                 let path = dir.join(name);
-                if self.pattern.leaves_out(&path) {
+                if self.pattern.excludes(&path) {
                     return;
                 }
                 let is_link = self.disk.is_link(&path).unwrap_or(false);
@@ -165,7 +165,7 @@ impl<D: Disk> Walk<'_, D> {
             if rest.is_empty() && is_compressed_name(&name) {
                 let plain = OsStr::from_bytes(unpacked_name(name.as_bytes()).0);
                 let matches = component.matches(plain) && kind == Kind::File;
-                if matches && !self.pattern.leaves_out(&path) {
+                if matches && !self.pattern.excludes(&path) {
                     self.found.packed.push(path);
                 }
                 continue;
@@ -173,7 +173,7 @@ impl<D: Disk> Walk<'_, D> {
             if !component.matches(&name) {
                 continue;
             }
-            if self.pattern.leaves_out(&path) {
+            if self.pattern.excludes(&path) {
                 continue;
             }
             if rest.is_empty() {
@@ -219,7 +219,7 @@ impl<D: Disk> Walk<'_, D> {
     fn descend(&mut self, dir: &Path, components: &[Component], depth: usize) {
         for DirName { name, kind, .. } in self.names(dir) {
             let path = dir.join(&name);
-            if kind == Kind::Directory && !self.pattern.leaves_out(&path) {
+            if kind == Kind::Directory && !self.pattern.excludes(&path) {
                 self.walk(&path, components, depth + 1);
             }
         }

@@ -1,12 +1,12 @@
 //! How full the file system of a held file is. A deleted file keeps its space for as long as it
 //! is open, so holding one must not be what fills a disk.
 //!
-//! Only measures and compares; `held` decides which files are let go.
+//! Only measures and compares; `unlinked` decides which files are released.
 
 use super::disk::{DiskError, OpenFile};
 
-/// Below this per cent of free space deleted files that are read are let go at once, if nothing
-/// else is configured.
+/// Below this per cent of free space deleted files that are read are released immediately, if
+/// nothing else is configured.
 pub const MIN_FREE_PERCENT_DEFAULT: u8 = 5;
 
 /// Unread deleted files are given up only below this share of the configured bound.

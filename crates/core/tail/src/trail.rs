@@ -1,17 +1,17 @@
-//! Places in a content that are proven beside the one where reading stands. A copy that was made
-//! before the content was complete, or a file whose end was cut off, is known by them.
+//! Places in a content that are proven in addition to the one where reading stands. A copy that was
+//! made before the content was complete, or a file whose end was cut off, is known by them.
 
 use super::identity::Position;
 
 /// So many places of reading are kept of a content.
 const POSITIONS_MAX: usize = 16;
 
-/// So many places are written down of a content.
+/// So many places are saved of a content.
 pub(super) const PLACES_MAX: usize = 32;
 
 /// Adds the place where reading stood. Of too many one goes that has others close by: the further
 /// back they are, the further apart they may be.
-pub(super) fn leave(trail: &mut Vec<Position>, at: Position) {
+pub(crate) fn leave(trail: &mut Vec<Position>, at: Position) {
     if at.offset == 0 {
         return;
     }
@@ -33,7 +33,7 @@ pub(super) fn leave(trail: &mut Vec<Position>, at: Position) {
 }
 
 /// Those of some places that lie in front of a position, in order.
-pub(super) fn before(places: impl Iterator<Item = Position>, end: Position) -> Vec<Position> {
+pub(crate) fn before(places: impl Iterator<Item = Position>, end: Position) -> Vec<Position> {
     let mut before: Vec<Position> =
         places.filter(|at| at.offset > 0 && at.offset < end.offset).collect();
     before.sort_unstable_by_key(|at| at.offset);

@@ -1,4 +1,4 @@
-//! Whether a compressed file holds one of some contents, and where that goes on.
+//! Whether a compressed file holds one of some contents, and where that continues.
 //!
 //! The content is unpacked once, up to the last position in question; at each position the bytes
 //! before it are compared with its anchor. This can be a lot of bytes, so it is done in steps.
@@ -14,7 +14,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A compressed file that is being compared with contents that begin alike.
 #[derive(Debug)]
-pub(super) struct Proof<F> {
+pub(crate) struct Proof<F> {
     stream: Stream<F>,
     /// Positions that are still to be compared, the next one last.
     open: Vec<(FileKey, Position)>,
@@ -22,14 +22,14 @@ pub(super) struct Proof<F> {
     proven: Option<(FileKey, Position)>,
     /// Whether the bytes before that are unlike those further back.
     tells: bool,
-    /// What was unpacked last; enough to go on at a position in front of it.
+    /// What was unpacked last; enough to continue at a position before it.
     tail: Vec<u8>,
 }
 
 /// What comparing came to.
 #[derive(Debug)]
-pub(super) struct Verdict<F> {
-    /// The content that it holds, if any, and where that goes on.
+pub(crate) struct Verdict<F> {
+    /// The content that it holds, if any, and where that continues.
     pub(super) proven: Option<(FileKey, Position)>,
     /// Whether the bytes before that are unlike those further back: text that repeats itself is
     /// the same in many files.
@@ -133,7 +133,7 @@ impl<F: OpenFile> Verdict<F> {
 }
 
 /// Goes through up to `budget_bytes` of a stream; `true` once it ended, for whatever reason.
-pub(super) fn check<F: OpenFile>(
+pub(crate) fn check<F: OpenFile>(
     stream: &mut Stream<F>,
     budget_bytes: usize,
 ) -> Result<bool, DiskError> {

@@ -23,7 +23,7 @@ const INPUT_BYTES: usize = 64 * 1024;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Bzip2,
     Gzip,
     Zstandard,
@@ -41,7 +41,7 @@ impl Format {
 
 /// Why a stream has no more bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// It ended as it should, and its checksums agree.
     Complete,
     /// The file ends in the middle: it is still being written, or whoever wrote it died.
@@ -51,7 +51,7 @@ pub(super) enum End {
 }
 
 /// The bytes of a compressed file, in order.
-pub(super) struct Stream<F> {
+pub(crate) struct Stream<F> {
     decoder: Decoder<F>,
     /// How many bytes came out so far.
     decoded: u64,

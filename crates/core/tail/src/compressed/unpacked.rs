@@ -35,7 +35,7 @@ pub struct Scanned {
 
 /// A compressed file that is being read.
 #[derive(Debug)]
-pub(super) struct Unpacked<F> {
+pub(crate) struct Unpacked<F> {
     stream: Stream<F>,
     /// What follows the position, and a little before it.
     held: Stretch,

@@ -10,7 +10,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use xxhash_rust::xxh64::Xxh64;
 
-/// The greatest window of a frame, in bytes: what RFC 8878 asks every decoder to take, and what
+/// The largest window of a frame, in bytes: what RFC 8878 asks every decoder to take, and what
 /// `zstd` makes up to level 19. Levels above, and `--long`, may ask for more.
 const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 

@@ -1,0 +1,111 @@
+//! Opens a compressed file and finds out from its first bytes what to compare it with.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::compressed::alike;
+use crate::compressed::proof::Proof;
+use crate::compressed::state::{Archive, Job, Sure};
+use crate::compressed::stream::{Format, Stream};
+use crate::disk::{Disk, DiskError};
+use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
+use crate::pattern::is_compressed_name;
+use crate::tailer::Tailer;
+use crate::{trouble, waiting};
+
+/// A compressed file and the bytes that come out of it.
+type Opened<F> = (Archive<F>, Stream<F>);
+
+/// Looks at the first bytes of a file. Says whether anything was unpacked.
+pub(super) fn examine<D: Disk>(tailer: &mut Tailer<D>, path: &Path, sure: Sure) -> bool {
+    let format = path.file_name().and_then(Format::of_name);
+    let Some(format) = format else { return false };
+    let (mut found, mut stream) = match open_packed(tailer, path, format) {
+        Ok(opened) => opened,
+        Err(error) => {
+            if !error.is_gone() {
+                fails_to_read(tailer, path, None, error);
+            }
+            return false;
+        }
+    };
+    if tailer.files.by_inode.contains_key(&found.inode) {
+        return false;
+    }
+    tailer.hunt.seen.compared.insert(found.inode);
+    let sure = match packed_at(tailer, found.inode) {
+        Some(key) if sure == Sure::No => Sure::Only(key),
+        Some(_) | None => sure,
+    };
+    let mut head = vec![0; HEAD_BYTES_MAX];
+    match stream.read_full(&mut head) {
+        Ok(count) => head.truncate(count),
+        Err(error) => {
+            fails_to_read(tailer, path, Some(found.inode), error);
+            return true;
+        }
+    }
+    reads_well(tailer, path);
+    let mut contents: Vec<(FileKey, Position)> = tailer
+        .memory
+        .beginning_alike(&head)
+        .into_iter()
+        .filter(|content| sure.key().is_none_or(|key| key == content.key))
+        .map(|content| (content.key, content.position))
+        .collect();
+    let wanted = contents.iter().filter(|(key, _)| tailer.hunt.wanted.contains(key));
+    let Some(least) = wanted.map(|(_, position)| position.offset).min() else {
+        tailer.hunt.leave(path, found.stat);
+        return true;
+    };
+    if sure.key().is_none() {
+        let finished = tailer.hunt.finished.beginning_alike(&head).into_iter();
+        contents.extend(finished.map(|content| (content.key, content.position)));
+    }
+    if sure == Sure::No {
+        contents.extend(alike::rivals(tailer, &head, least));
+    }
+    found.head.clone_from(&head);
+    let proof = Proof::new(stream, head, contents);
+    tailer.hunt.job = Some(Job::Compare(found, proof, sure));
+    true
+}
+
+pub(super) fn open_packed<D: Disk>(
+    tailer: &Tailer<D>,
+    path: &Path,
+    format: Format,
+) -> Result<Opened<D::File>, DiskError> {
+    let (handle, stat) = tailer.disk.open(path, tailer.options.pattern.follow_links())?;
+    let inode = stat.inode;
+    let stream = Stream::new(format, handle.clone());
+    Ok((Archive { path: Arc::from(path), inode, handle, stat, head: Vec::new() }, stream))
+}
+
+/// A compressed file cannot be read now. It is tried again.
+pub(super) fn fails_to_read<D: Disk>(
+    tailer: &mut Tailer<D>,
+    path: &Path,
+    inode: Option<Inode>,
+    error: DiskError,
+) {
+    trouble::trouble(tailer, path, error);
+    tailer.hunt.seen.unread.insert(path.to_path_buf());
+    if let Some(inode) = inode {
+        waiting::try_later(tailer, inode);
+    }
+}
+
+/// A compressed file can be read that could not.
+pub(super) fn reads_well<D: Disk>(tailer: &mut Tailer<D>, path: &Path) {
+    if tailer.hunt.seen.unread.remove(path) {
+        trouble::recovered(tailer, path);
+    }
+}
+
+/// The content that lies in this compressed file, whatever its name is now.
+pub(super) fn packed_at<D: Disk>(tailer: &Tailer<D>, inode: Inode) -> Option<FileKey> {
+    let mut here = tailer.memory.at_inode(inode).into_iter();
+    let packed = here.find(|content| content.path.file_name().is_some_and(is_compressed_name));
+    packed.map(|content| content.key)
+}

@@ -1,0 +1,191 @@
+//! Generations without a file: which are known, and when they are given up.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::disk::Disk;
+use crate::event::EventKind;
+use crate::identity::FileKey;
+use crate::memory::{Loss, Remembered};
+use crate::phase::{self, Fact, Phase};
+use crate::tailer::Tailer;
+use crate::trail;
+use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
+
+/// Bytes that were never read of a truncated file are given up when no copy appeared by then.
+pub(super) const COPY_APPEARS_WITHIN: Duration = Duration::from_mins(1);
+
+/// A finished content is known for this long; longer than the doubt about when files were born.
+const FINISHED_KEPT_FOR: Duration = Duration::from_mins(2);
+
+/// Where directories cannot be looked at, finished contents are known for longer, up to this many.
+const FINISHED_KEPT_MAX: usize = 4096;
+
+/// Remembers a content that has no file.
+pub(crate) fn remember<D: Disk>(tailer: &mut Tailer<D>, content: Remembered) {
+    let dropped = tailer.memory.insert(content);
+    tell_of_dropped(tailer, dropped);
+}
+
+/// There are so many contents without a file that one is not looked for any more. What is not
+/// read of it is named.
+pub(crate) fn tell_of_dropped<D: Disk>(
+    tailer: &mut Tailer<D>,
+    dropped: impl IntoIterator<Item = Remembered>,
+) {
+    let why = "so many files are missing that it is not looked for any more";
+    for content in dropped {
+        phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
+        let offset = content.position.offset;
+        let unread = content.seen_size.saturating_sub(offset);
+        if unread > 0 {
+            tailer.out.abandon(&content.path, unread, why);
+        } else if content.lost.why == Loss::Stopped {
+            let detail = format!("{why}; what was written behind byte {offset} is not read");
+            tailer.out.event(EventKind::Missing, &content.path, detail);
+        }
+    }
+}
+
+/// Says which contents of an earlier run are nowhere to be found: what was written to them
+/// behind their offsets while the flow was stopped can never be read.
+pub(crate) fn report_missing<D: Disk>(tailer: &mut Tailer<D>) {
+    let missing: Vec<(Arc<Path>, u64, usize)> = tailer
+        .memory
+        .iter()
+        .filter(|content| content.lost.why == Loss::Stopped && !content.located)
+        .map(|content| {
+            let Remembered { key, path, position, .. } = content;
+            (Arc::clone(path), position.offset, tailer.hunt.ambiguous(*key))
+        })
+        .collect();
+    for (path, offset, ambiguous) in missing {
+        let hint = match ambiguous {
+            0 => String::new(),
+            files => format!(
+                "; {files} compressed files begin with the little that is known of it, and \
+                 none is taken for it"
+            ),
+        };
+        let detail = format!("not found; what was written behind byte {offset} is not read{hint}");
+        tailer.out.event(EventKind::Missing, &path, detail);
+    }
+    forget_missing_empty(tailer);
+}
+
+/// What was empty and is not found at once is never looked for again: by its inode number
+/// another file would be taken for it.
+fn forget_missing_empty<D: Disk>(tailer: &mut Tailer<D>) {
+    let empty = tailer.memory.iter().filter(|content| content.is_empty());
+    for key in empty.map(|content| content.key).collect::<Vec<_>>() {
+        tailer.memory.remove(key);
+        phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
+        tailer.out.changes.push(Change::Forget(key));
+    }
+}
+
+/// Gives up truncated contents of which no copy appeared.
+pub(crate) fn expire_memory<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
+    if tailer.hunt.is_busy() {
+        // It may lie in a compressed file that was not looked into yet.
+        return;
+    }
+    let expired: Vec<FileKey> = tailer
+        .memory
+        .iter()
+        .filter(|content| is_expired(content, now))
+        .map(|content| content.key)
+        .collect();
+    for key in expired {
+        let Some(content) = tailer.memory.remove(key) else { continue };
+        phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
+        tailer.out.changes.push(Change::Forget(key));
+        let unread = content.seen_size.saturating_sub(content.position.offset);
+        if unread > 0 {
+            tailer.out.abandon(
+                &content.path,
+                unread,
+                "the file was truncated and no copy appeared",
+            );
+        }
+    }
+}
+
+fn is_expired(content: &Remembered, now: Instant) -> bool {
+    content.lost.why == Loss::Truncated
+        && content.acked >= content.position.offset
+        && now.saturating_duration_since(content.lost.since) >= COPY_APPEARS_WITHIN
+}
+
+/// Counts what was not read of closed files that did not come back. Should they come back
+/// later they are continued all the same.
+pub(crate) fn give_up_vanished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
+    if tailer.hunt.is_busy() {
+        // It may lie in a compressed file that was not looked into yet.
+        return;
+    }
+    let late = |content: &&Remembered| {
+        content.lost.why == Loss::Vanished
+            && content.seen_size > content.position.offset
+            && now.saturating_duration_since(content.lost.since) >= COPY_APPEARS_WITHIN
+    };
+    let late: Vec<FileKey> = tailer.memory.iter().filter(late).map(|c| c.key).collect();
+    for key in late {
+        let Some(content) = tailer.memory.get_mut(key) else { continue };
+        let unread = content.seen_size - content.position.offset;
+        content.seen_size = content.position.offset;
+        let path = content.path.clone();
+        tailer.out.abandon(&path, unread, "it was closed for others and is gone");
+    }
+}
+
+/// Keeps a content of which everything is acknowledged and whose file is gone for a while: a
+/// compressed copy of it is not to be taken for a generation that was not read.
+pub(crate) fn finish<D: Disk>(
+    tailer: &mut Tailer<D>,
+    phase: Phase,
+    mut content: Remembered,
+    mistakable: bool,
+) {
+    if content.head.len == 0 {
+        phase::pass(phase, Fact::Released, Phase::Gone);
+        tailer.out.changes.push(Change::Forget(content.key));
+        return;
+    }
+    phase::pass(phase, Fact::ReadToEnd, Phase::Finished);
+    if !mistakable {
+        content.lost.why = Loss::Finished;
+    }
+    tailer.out.changes.push(Change::Save(Checkpoint {
+        file: content.key,
+        inode: content.inode,
+        path: content.path.to_path_buf(),
+        head: content.head,
+        offset: content.position.offset,
+        anchor: content.position.anchor,
+        life: RowLife::Finished,
+        holes: content.holes.clone(),
+        places: trail::before(content.trail.iter().copied(), content.position),
+    }));
+    // Of what is finished nothing is unread.
+    drop(tailer.hunt.finished.insert(content));
+}
+
+/// Forgets finished contents after a while: by then their age tells that they are no news.
+pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
+    // Until the directories could be looked at, nothing else tells what in them was read.
+    if tailer.history.logs.is_unsure() && tailer.hunt.finished.iter().count() < FINISHED_KEPT_MAX {
+        return;
+    }
+    let old = |content: &&Remembered| {
+        content.lost.why == Loss::Finished
+            && now.saturating_duration_since(content.lost.since) >= FINISHED_KEPT_FOR
+    };
+    let old: Vec<FileKey> = tailer.hunt.finished.iter().filter(old).map(|c| c.key).collect();
+    for key in old {
+        tailer.hunt.finished.remove(key);
+        phase::pass(Phase::Finished, Fact::Expired, Phase::Gone);
+        tailer.out.changes.push(Change::Forget(key));
+    }
+}

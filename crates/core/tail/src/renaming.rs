@@ -1,0 +1,61 @@
+//! Followed files that have another name, or none that matches any longer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::disk::{Disk, OpenFile};
+use crate::event::EventKind;
+use crate::identity::FileKey;
+use crate::row::checkpoint_at_ack;
+use crate::tailer::Tailer;
+use crate::turns;
+use kinetail_base::checkpoint::Change;
+
+pub(crate) fn rename<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+    path: &Arc<Path>,
+    kind: EventKind,
+    now: Instant,
+) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let old = std::mem::replace(&mut file.path, Arc::clone(path));
+    file.life.rename(old == *path, now);
+    let row = checkpoint_at_ack(file);
+    tailer.out.changes.extend(row.map(Change::Save));
+    tailer.out.event(kind, path, format!("was {}", old.display()));
+}
+
+pub(crate) fn unlist<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    file.life.lose_name(now);
+    file.pace.poll_sooner(now);
+    let deleted = match file.handle.as_ref().map(OpenFile::stat) {
+        Some(Ok(stat)) => {
+            file.seen.links = stat.links;
+            stat.links == 0
+        }
+        // A closed one without a name is looked for with the next look.
+        Some(Err(_)) | None => false,
+    };
+    let kind = if deleted { EventKind::Deleted } else { EventKind::MovedAway };
+    let (path, unread) = (Arc::clone(&file.path), file.unread_bytes());
+    if deleted && file.is_empty() {
+        // After a start nothing but its inode number would be left to find it by.
+        tailer.out.changes.push(Change::Forget(key));
+    }
+    turns::poll_soon(tailer, key);
+    let what = if deleted {
+        "the file is deleted"
+    } else {
+        "no name matches the pattern any more; the file was moved away"
+    };
+    let rest = if unread == 0 {
+        "all of it is read".to_owned()
+    } else {
+        format!("{unread} bytes of it are left to read")
+    };
+    let detail = format!("{what}; {rest}, it stays open and is read to its end");
+    tailer.out.event(kind, &path, detail);
+}

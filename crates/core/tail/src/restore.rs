@@ -1,0 +1,85 @@
+//! What an earlier run left in its checkpoints.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::generations::{Horizon, Logs};
+use crate::identity::{Inode, Position};
+use crate::memory::{Loss, Lost, Memory, Remembered};
+use crate::options::TailOptions;
+use crate::phase::{self, Fact, Phase};
+use crate::waiting::Waiting;
+use kinetail_base::checkpoint::{Checkpoint, Life as RowLife};
+
+/// The generations of an earlier run.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Those that may still have a file.
+    pub(crate) memory: Memory,
+    /// Those that were read to their end, and deleted.
+    pub(crate) finished: Memory,
+    /// Those that could not be read yet.
+    pub(crate) waiting: BTreeMap<Inode, Waiting>,
+    /// Those that are too many.
+    pub(crate) dropped: Vec<Remembered>,
+}
+
+/// The generations that have rows.
+pub(crate) fn known_from(rows: Vec<Checkpoint>, now: Instant) -> Known {
+    let mut known = Known::default();
+    for row in rows {
+        match row.life {
+            RowLife::Found => {
+                phase::pass(Phase::Unseen, Fact::CheckpointedWaiting, Phase::Waiting);
+                known.waiting.insert(row.inode, Waiting::of(&row));
+            }
+            RowLife::Finished => {
+                phase::pass(Phase::Unseen, Fact::CheckpointedFinished, Phase::Finished);
+                known.dropped.extend(known.finished.insert(remembered(row, Loss::Finished, now)));
+            }
+            RowLife::Live | RowLife::Rotated => {
+                phase::pass(Phase::Unseen, Fact::Checkpointed, Phase::Missing);
+                known.dropped.extend(known.memory.insert(remembered(row, Loss::Stopped, now)));
+            }
+        }
+    }
+    known
+}
+
+fn remembered(row: Checkpoint, loss: Loss, now: Instant) -> Remembered {
+    Remembered {
+        key: row.file,
+        inode: row.inode,
+        path: Arc::from(row.path),
+        head: row.head,
+        position: Position { offset: row.offset, anchor: row.anchor },
+        acked: row.offset,
+        holes: row.holes,
+        seen_size: 0,
+        rotated: row.life != RowLife::Live,
+        trail: row.places,
+        lost: Lost { why: loss, since: now, by_nanos: 0 },
+        located: false,
+    }
+}
+
+/// The logs whose newest generation is known.
+pub(crate) fn logs_of(options: &TailOptions, memory: &Memory) -> Logs {
+    let mut logs = Logs::new(horizon(options));
+    for content in memory.iter().filter(|content| !content.rotated) {
+        let log = logs.entry(&content.path);
+        log.newest = log.newest.max(Some(content.key));
+    }
+    logs
+}
+
+/// What is older than this flow.
+fn horizon(options: &TailOptions) -> Horizon {
+    let earlier = options.earlier.map(|earlier| Horizon {
+        first_start_nanos: earlier.first_start_nanos,
+        since_nanos: earlier.last_known_nanos,
+    });
+    // The first scan of a first start sets both.
+    earlier.unwrap_or(Horizon { first_start_nanos: i128::MAX, since_nanos: i128::MAX })
+}
