@@ -128,7 +128,7 @@ impl About<'_> {
         match why_not(&self.flow.pattern, self.path) {
             None if matches => writeln!(out, "    its pattern matches")?,
             None => writeln!(out, "    its pattern does not match: the directory is another")?,
-            Some(why) => writeln!(out, "    its pattern does not match: {why}")?,
+            Some(why) => writeln!(out, "    its pattern does not match: {}", Escaped(why))?,
         }
         if matches && let Err(error) = links::check(self.path, self.flow.pattern.follow_links()) {
             writeln!(out, "    it is not followed: {}", Escaped(error))?;
