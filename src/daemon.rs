@@ -17,6 +17,7 @@ mod runner;
 mod sending;
 mod service_manager;
 mod serving;
+mod starting;
 mod status_lines;
 mod stop;
 mod surveying;
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,23 +38,18 @@ use self::flow_thread::{End, FlowThread, Launch, Shared};
 use self::hung::{HungFlows, HungStore};
 pub use self::outcome::{DaemonError, Stopped};
 pub use self::reload::Loader;
-use self::reload::{FLOWS_MAX, Reloads};
+use self::reload::Reloads;
 use self::service_manager::{ServiceManager, State, watchdog_interval};
+pub use self::starting::Started;
 use self::watchers::Watchers;
 use crate::admin::history::History;
-use crate::admin::orders::Desk;
+use crate::admin::orders::Asked;
 use crate::admin::status::FlowFeed;
-use crate::budget::Budget;
-use crate::checkpoint::error::StoreError;
-use crate::checkpoint::place;
-use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
-use crate::config::{Config, FlowConfig};
-use crate::disk::watch::Watch;
+use crate::checkpoint::store::Store;
+use crate::config::FlowConfig;
 use crate::ec2::{self, MachineFacts, Sources};
-use crate::import;
 use crate::metrics::name;
 use crate::send::client::Aws;
-use crate::tail::space::SpaceGuard;
 
 /// A flow that had a bug is started again after this long.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
@@ -95,76 +91,6 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the checkpoint database, builds the clients and starts all flows.
-    ///
-    /// # Errors
-    ///
-    /// [`DaemonError`]; then nothing runs.
-    pub async fn start(mut config: Config) -> Result<Self, DaemonError> {
-        let started = clock::now().instant;
-        let reloads = Reloads::new(config.clone());
-        let granted = descriptors::grant(&mut config.flows)?;
-        tracing::info!("Agent: Starting up...");
-        let store = open_store(&config)?;
-        import::at_start(&config, &store.handle())?;
-        let aws = Arc::new(Aws::load(&config.aws).await?);
-        let mut tasks = JoinSet::new();
-        let cloudwatch = watchers::reporter(&config.cloudwatch);
-        let machine = MachineFacts::default();
-        // Room for every flow, those that a reload brings included.
-        let (ended_sender, ended) = mpsc::channel(config.flows.len().max(FLOWS_MAX));
-        let shared = Arc::new(Shared {
-            budget: Budget::new(config.memory_budget_bytes, config.flows.len()),
-            store: store.handle(),
-            watch: if config.notify { Watch::new() } else { Watch::off() },
-            aws: Arc::clone(&aws),
-            ended: ended_sender,
-            cloudwatch: cloudwatch.as_ref().map(|(reporter, _)| reporter.clone()),
-            log_requests: config.log.emit_metrics,
-            descriptors_max: granted.files,
-            space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
-            checkpoint_ttl: config.checkpoint_ttl,
-            machine,
-        });
-        let machine = keep_machine_fresh(&config.flows, &shared.machine, &mut tasks);
-        let mut flows = BTreeMap::new();
-        for flow in &config.flows {
-            tracing::info!("Agent: Starting tailer for file {}", flow.id);
-            let launch = Launch::first(flow.clone());
-            let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
-            flows.insert(thread.id(), thread);
-        }
-        let feeds = watch::Sender::new(Vec::new());
-        let watchers =
-            Watchers::start(&config, &shared.aws, cloudwatch, feeds.subscribe(), started).await;
-        let daemon = Self {
-            shared,
-            flows,
-            ended,
-            tasks,
-            store,
-            checkpoint_file: config.checkpoint_file,
-            shutdown_timeout: config.shutdown_timeout,
-            admin: config.admin,
-            admin_connections: granted.admin,
-            admin_pages: None,
-            started,
-            feeds,
-            restarts: Vec::new(),
-            reloads,
-            machine,
-            _first_aws: aws,
-            admin_socket: None,
-            history: Arc::default(),
-            watchers,
-            service_manager: ServiceManager::of_process(),
-        };
-        daemon.publish_feeds();
-        let took = clock::now().instant.saturating_duration_since(started);
-        tracing::info!("Agent: Startup completed in {} ms.", took.as_millis());
-        Ok(daemon)
-    }
-
     fn publish_feeds(&self) {
         let leaving = self.reloads.leaving.values().map(|leaving| &leaving.thread);
         self.feeds
@@ -172,10 +98,8 @@ impl Daemon {
     }
 
     /// Takes orders from now on: to read the configuration again, with `load`, and others.
-    pub fn take_orders(&mut self, load: Loader) -> Desk {
-        let (desk, orders) = Desk::open();
+    pub fn take_orders(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
         self.reloads.listen(load, orders);
-        desk
     }
 
     fn keep_machine_fresh(&mut self, flows: &[FlowConfig]) {
@@ -296,17 +220,6 @@ impl Daemon {
     }
 }
 
-fn open_store(config: &Config) -> Result<Store, StoreError> {
-    let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
-    let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
-    report_store(&config.checkpoint_file, &report);
-    // It was opened: nothing is in its way.
-    for text in place::examine(&config.checkpoint_file).unwrap_or_default() {
-        tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
-    }
-    Ok(store)
-}
-
 /// Finds out about the machine again and again, if any flow writes what is known about it.
 fn keep_machine_fresh(
     flows: &[FlowConfig],
@@ -323,21 +236,5 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-fn report_store(path: &Path, report: &OpenReport) {
-    match report {
-        OpenReport::Created => {
-            tracing::info!(path = %path.display(), "made a new checkpoint database");
-        }
-        OpenReport::Opened => {
-            tracing::info!(path = %path.display(), "opened the checkpoint database");
-        }
-        OpenReport::SetAside { moved_to, reason } => {
-            tracing::error!(path = %path.display(), moved_to = %moved_to.display(),
-                "the checkpoint database is corrupt and was set aside; existing files are read \
-                 from their start, so records are repeated and none is lost: {reason}");
-        }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use kinetail::batch::{Aggregation, Format};
 use kinetail::config::{Destination, FlowConfig, PartitionKey};
+use kinetail::sandbox::user_records;
 use proptest::prelude::*;
 
 use crate::support::world::World;
@@ -109,8 +111,59 @@ fn in_full_batches(sizes: &[usize], records_max: usize, bytes_max: usize, key: u
     sent
 }
 
+fn aggregation(format: Format, bytes_max: usize, records_max: usize) -> Aggregation {
+    Aggregation { format, bytes_max, records_max }
+}
+
+/// The lines that arrived, whatever they were put together into.
+fn arrived(world: &World) -> Vec<u8> {
+    let lines = |record: &Vec<u8>| user_records("k", record).into_iter().map(|user| user.data);
+    world.stream.iter().flat_map(lines).flatten().collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// For all limits, formats and lines: what waits for its age has room for one more line. Either
+    /// an empty line waits, too, or it leaves with all that waited for it.
+    #[test]
+    fn no_batch_of_aggregates_waits_without_room(
+        kpl in any::<bool>(),
+        firehose in any::<bool>(),
+        own_keys in any::<bool>(),
+        joined_bytes in 5_usize..200,
+        joined_records in 1_usize..6,
+        records_max in 1_usize..=5,
+        bytes_max in 200_usize..500,
+        sizes in prop::collection::vec(2_usize..60, 1..20),
+    ) {
+        let format = if kpl && !firehose { Format::Kpl } else { Format::Newline };
+        let mut world = world(|config| {
+            config.max_buffer_records = records_max;
+            config.max_buffer_bytes = bytes_max;
+            config.max_in_flight_requests = 64;
+            config.aggregation = Some(aggregation(format, joined_bytes, joined_records));
+            if own_keys {
+                config.partition_key = PartitionKey::Deterministic;
+            }
+            if firehose {
+                config.destination = Destination::Firehose { delivery_stream: "s".to_owned() };
+            }
+        });
+        let mut written = Vec::new();
+        for size in sizes {
+            written.extend(line(size));
+            world.append("app.log", &line(size));
+            world.run(SOON);
+            let before = arrived(&world);
+            prop_assert!(written.starts_with(&before));
+            written.push(b'\n');
+            world.append("app.log", b"\n");
+            world.run(SOON);
+            let after = arrived(&world);
+            prop_assert!(after == before || after == written, "{:?} {:?}", before, written);
+        }
+    }
 
     /// For all limits, lines and times at which they come: what is in full batches is sent, and
     /// nothing else is.
@@ -141,6 +194,40 @@ proptest! {
             prop_assert_eq!(world.stream.len(), expected);
         }
     }
+}
+
+#[test]
+fn a_batch_of_one_record_does_not_wait_for_a_second_one_to_be_joined() {
+    let mut world = world(|config| {
+        config.max_buffer_records = 1;
+        config.destination = Destination::Firehose { delivery_stream: "s".to_owned() };
+        config.aggregation = Some(aggregation(Format::Newline, 10, 500));
+    });
+    world.append("app.log", &line(20));
+    world.run(SOON);
+    assert_eq!(world.stream, [line(20)], "it is longer than what is joined");
+    world.append("app.log", &line(5));
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 1, "another line can be joined to it");
+    world.append("app.log", &line(5));
+    world.run(SOON);
+    assert_eq!(world.stream[1..], [line(5).repeat(2)], "and now none");
+}
+
+/// As long as the shards are not known, each record has a key of its own.
+#[test]
+fn five_hundred_records_that_cannot_be_put_together_are_sent_at_once() {
+    let mut world = world(|config| {
+        config.partition_key = PartitionKey::Deterministic;
+        config.aggregation = Some(aggregation(Format::Kpl, 51_200, 500));
+    });
+    let lines = |range: std::ops::Range<u32>| range.flat_map(|n| format!("{n}\n").into_bytes());
+    world.append("app.log", &lines(0..499).collect::<Vec<_>>());
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 0, "a batch that has room waits");
+    world.append("app.log", &lines(499..500).collect::<Vec<_>>());
+    world.run(SOON);
+    assert_eq!(world.stream.len(), 500);
 }
 
 #[test]

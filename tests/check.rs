@@ -1,6 +1,8 @@
 //! `kinetail check`: what cannot work is an error with its place, and what becomes of the lines
 //! that are there is told.
 
+mod places;
+
 use std::fs;
 use std::process::{Command, Stdio};
 

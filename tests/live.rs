@@ -4,5 +4,6 @@ mod checkpoints;
 mod drill;
 mod lifecycle;
 mod observability;
+mod paused;
 mod rotation;
 mod trouble;

@@ -5,6 +5,7 @@ mod credentials;
 mod few_descriptors;
 mod hung_disk;
 mod output;
+mod start;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -17,7 +17,7 @@ use crate::checkpoint::edit::{self, Edit, To};
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
 use crate::import::ImportError;
-use crate::shown::Escaped;
+use crate::shown::{self, Escaped};
 
 /// Options of `checkpoints`.
 #[derive(Debug, Args)]
@@ -88,7 +88,7 @@ pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
             let rows = rows(&args.socket, &config()?)?;
             let json = serde_json::to_string_pretty(&rows)
                 .map_err(|error| ControlError::Answer(error.to_string()))?;
-            writeln!(out, "{json}")?;
+            writeln!(out, "{}", shown::json(&json))?;
         }
         CheckpointsCommand::List { filter } => {
             let filter = filter.as_deref().unwrap_or_default();

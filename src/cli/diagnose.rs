@@ -16,7 +16,7 @@ use super::configuration;
 use super::control::{self, SocketArgs};
 use super::{CliError, output};
 use crate::config::{FLOW_DIRECTORY, redacted};
-use crate::shown::shown;
+use crate::shown::{Escaped, shown};
 
 /// The last bytes of a log that are taken.
 const LOG_BYTES_MAX: u64 = 512 * 1024;
@@ -51,7 +51,7 @@ impl Report {
     fn add(&mut self, name: &str, content: Result<Vec<u8>, String>) {
         match content {
             Ok(bytes) => self.files.push((name.to_owned(), bytes)),
-            Err(why) => self.missing.push(format!("{name}: {why}")),
+            Err(why) => self.missing.push(Escaped(format!("{name}: {why}")).to_string()),
         }
     }
 }
@@ -81,7 +81,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<ExitCode, CliError> {
     write(&args.output, &report.files)?;
     let mut out = output::stdout();
     for (name, bytes) in &report.files {
-        writeln!(out, "{name} ({} bytes)", bytes.len())?;
+        writeln!(out, "{} ({} bytes)", shown(name), bytes.len())?;
     }
     for missing in &report.missing {
         writeln!(out, "left out: {missing}")?;

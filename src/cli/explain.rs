@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::check::access::User;
 use super::control::{self, SocketArgs};
+use super::rotated::{self, Rotated};
 use super::{CliError, checkpoints, configuration, output};
 use crate::config::{FlowConfig, InitialPosition};
 use crate::disk::links;
@@ -128,8 +129,9 @@ impl About<'_> {
         match why_not(&self.flow.pattern, self.path) {
             None if matches => writeln!(out, "    its pattern matches")?,
             None => writeln!(out, "    its pattern does not match: the directory is another")?,
-            Some(why) => writeln!(out, "    its pattern does not match: {why}")?,
+            Some(why) => writeln!(out, "    its pattern does not match: {}", Escaped(why))?,
         }
+        self.tell_rotated(matches, out)?;
         if matches && let Err(error) = links::check(self.path, self.flow.pattern.follow_links()) {
             writeln!(out, "    it is not followed: {}", Escaped(error))?;
         }
@@ -155,6 +157,22 @@ impl About<'_> {
         )?;
         self.tell_next(row.offset, out)?;
         Ok(true)
+    }
+
+    /// The rotated files of a log, or the log of a rotated file.
+    fn tell_rotated(&self, matches: bool, out: &mut dyn Write) -> io::Result<()> {
+        let names = &self.flow.rotated_names;
+        if matches {
+            let found = Rotated::of(names, self.path).told(self.path);
+            writeln!(out, "    rotated files: {}; {found}", rotated::rule(names))?;
+        } else if let Some(log) = rotated::log_of(self.flow, self.path) {
+            writeln!(
+                out,
+                "    by rotatedNames it is a rotated file of {}; unread lines are read in it",
+                shown(&log)
+            )?;
+        }
+        Ok(())
     }
 
     /// The row of this file, by its identity, or by its name.

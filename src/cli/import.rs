@@ -57,7 +57,7 @@ fn look(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
     place::refuse_user(&config.checkpoint_file)?;
     let known = place::known_flows(&config.checkpoint_file, &import::scratch(config))
         .map_err(ImportError::from)?;
-    Ok(import::prepare(config, databases, &known)?)
+    Ok(import::prepare(config, databases, &known, &|_| ())?)
 }
 
 fn take_over(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
@@ -70,7 +70,7 @@ fn take_over(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError>
             known.insert(flow.to_string());
         }
     }
-    let taken = import::prepare(config, databases, &known)
+    let taken = import::prepare(config, databases, &known, &|_| ())
         .and_then(|import| import::commit(&import, &store.handle()).map(|()| import));
     store.close()?;
     Ok(taken?)

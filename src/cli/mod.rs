@@ -20,6 +20,7 @@ mod process;
 mod progress;
 mod queue;
 mod reload;
+mod rotated;
 mod run;
 pub mod sandbox;
 mod signals;

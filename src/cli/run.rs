@@ -11,11 +11,12 @@ use tokio::sync::watch;
 use super::configuration::{self, ConfigArgs};
 use super::signals::{Signals, reached};
 use super::{CliError, children, control, logging, progress, terminal};
+use crate::admin::orders::Desk;
 use crate::config::{
     AdminSocket, AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys,
     StatusLines,
 };
-use crate::daemon::{Daemon, DaemonError, Loader, Stopped, descriptors};
+use crate::daemon::{Daemon, DaemonError, Loader, Started, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
 use crate::shown::shown;
@@ -128,9 +129,21 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     };
     let sockets = control::places(&config);
     let url = sandbox.as_ref().map(|(sandbox, _)| sandbox.handle().url());
-    let mut daemon = Daemon::start(config).await.map_err(RunError::from)?;
-    let desk = daemon.take_orders(loader(args, url)?);
-    daemon.run_beside(signals.reloading(desk.clone()).count(seen));
+    let (desk, orders) = Desk::open();
+    let mut counting = Box::pin(signals.reloading(desk.clone()).count(seen));
+    let stop = |signals| reached(count.clone(), signals);
+    let started = tokio::select! {
+        started = Daemon::start_until(config, stop(1), stop(2)) => started.map_err(RunError::from)?,
+        never = &mut counting => match never {},
+    };
+    let mut daemon = match started {
+        Started::Runs(daemon) => *daemon,
+        Started::Stopped(stopped) => return Ok(stopped),
+    };
+    daemon.take_orders(loader(args, url)?, orders);
+    daemon.run_beside(async move {
+        counting.await;
+    });
     if let Ok(recorder) = recorder {
         daemon.serve_admin(recorder.clone());
         if !sockets.is_empty() {
@@ -139,14 +152,14 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
         daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some((sandbox, mut out)) = sandbox else {
-        return Ok(daemon.run(reached(count.clone(), 1), reached(count, 2)).await);
+        return Ok(daemon.run(stop(1), stop(2)).await);
     };
     let handle = sandbox.handle();
     // The sandbox serves until the daemon is done, not only until it is told to stop.
     let (done, is_done) = watch::channel(0);
     daemon.run_beside(progress::show(daemon.feeds(), out.get_ref().clone()));
     let running = async {
-        let stopped = daemon.run(reached(count.clone(), 1), reached(count, 2)).await;
+        let stopped = daemon.run(stop(1), stop(2)).await;
         done.send_replace(1);
         stopped
     };

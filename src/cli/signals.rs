@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT: the first asks for a stop, the second for a stop at once. SIGHUP is one of
 //! them where a terminal was closed; else it asks for the configuration to be read again.
 
+use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl Signals {
     }
 
     /// Counts signals into the channel for as long as it is polled.
-    pub(super) async fn count(mut self, seen: watch::Sender<u32>) {
+    pub(super) async fn count(mut self, seen: watch::Sender<u32>) -> Infallible {
         loop {
             self.next().await;
             seen.send_modify(|count| *count = count.saturating_add(1));

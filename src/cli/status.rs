@@ -9,10 +9,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
 
 use self::model::Page;
 use super::control::{self, ControlError, SocketArgs};
 use super::{CliError, output, terminal};
+use crate::shown::{self, Escaped};
 
 /// It runs, and something is wrong.
 const EXIT_NOT_WELL: u8 = 2;
@@ -49,7 +51,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode, CliError> {
     let page = parse(&bytes)?;
     let mut out = output::stdout();
     if args.json {
-        out.write_all(&bytes)?;
+        out.write_all(shown::json(&String::from_utf8_lossy(&bytes)).as_bytes())?;
     } else {
         let columns = terminal::columns().unwrap_or(COLUMNS_DEFAULT);
         let filter = args.filter.as_deref().unwrap_or_default();
@@ -60,6 +62,17 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode, CliError> {
     Ok(if page.is_well() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_WELL) })
 }
 
+/// The page, with every text in it as it may be shown: names of files are what others chose.
 fn parse(bytes: &[u8]) -> Result<Page, CliError> {
-    serde_json::from_slice(bytes).map_err(|error| ControlError::Answer(error.to_string()).into())
+    let page = serde_json::from_slice(bytes).map(escaped).and_then(serde_json::from_value);
+    page.map_err(|error| ControlError::Answer(error.to_string()).into())
+}
+
+fn escaped(value: Value) -> Value {
+    match value {
+        Value::String(text) => Escaped(text).to_string().into(),
+        Value::Array(items) => items.into_iter().map(escaped).collect(),
+        Value::Object(keys) => keys.into_iter().map(|(key, item)| (key, escaped(item))).collect(),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
+    }
 }

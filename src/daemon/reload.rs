@@ -212,7 +212,7 @@ async fn prepare(
         // As at a start: flows that the Java agent ran go on where it stopped.
         let taken_over = {
             let config = config.clone();
-            tokio::task::spawn_blocking(move || import::at_start(&config, &store))
+            tokio::task::spawn_blocking(move || import::at_start(&config, &store, &|_| ()))
         };
         let taken_over = taken_over.await.map_err(|bug| format!("a bug: {bug}"))?;
         taken_over.map_err(|error| format!("cannot {error}"))?;

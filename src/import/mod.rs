@@ -31,6 +31,7 @@ use crate::checkpoint::Change;
 use crate::checkpoint::private_copy::CopyError;
 use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig, JAVA_CHECKPOINT_FILE_DEFAULT, JavaCheckpoints};
+use crate::shown::{Escaped, shown};
 
 /// What is taken over, or would be.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ pub fn candidates(config: &Config) -> Vec<PathBuf> {
 }
 
 /// Reads the first of the databases that is there and works out what to take over from it.
-/// `known` are the flows that have run with kinetail already. Changes nothing.
+/// `known` are the flows that have run with kinetail already. Changes nothing. `looking` is told at
+/// what it looks, which may take a while.
 ///
 /// # Errors
 /// See [`ImportError`]; [`ImportError::NotFound`] if no database is there.
@@ -82,8 +84,9 @@ pub fn prepare(
     config: &Config,
     databases: &[PathBuf],
     known: &BTreeSet<String>,
+    looking: &dyn Fn(&str),
 ) -> Result<Import, ImportError> {
-    let (database, rows) = read_first(databases, &scratch(config))?;
+    let (database, rows) = read_first(databases, &scratch(config), looking)?;
     let mut flows = Vec::new();
     for flow in &config.flows {
         let rows = rows.of(&flow.id);
@@ -92,6 +95,7 @@ pub fn prepare(
         } else if rows.is_empty() {
             FlowState::NoRows
         } else {
+            looking(&format!("the files of {}", Escaped(flow.pattern.text())));
             FlowState::Taken(plan::plan(flow, rows))
         };
         flows.push(FlowImport { flow: flow.id.clone(), state });
@@ -134,8 +138,12 @@ pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
 ///
 /// # Errors
 /// See [`ImportError`]: a database that is there and cannot be read. To start without its
-/// positions would lose what was written since.
-pub fn at_start(config: &Config, store: &StoreHandle) -> Result<(), ImportError> {
+/// positions would lose what was written since. `looking` is as in [`prepare`].
+pub fn at_start(
+    config: &Config,
+    store: &StoreHandle,
+    looking: &dyn Fn(&str),
+) -> Result<(), ImportError> {
     let mut known = BTreeSet::new();
     for flow in &config.flows {
         let loaded = store.load(&Arc::from(flow.id.as_str()));
@@ -146,7 +154,7 @@ pub fn at_start(config: &Config, store: &StoreHandle) -> Result<(), ImportError>
     if known.len() == config.flows.len() {
         return Ok(());
     }
-    let import = match prepare(config, &candidates(config), &known) {
+    let import = match prepare(config, &candidates(config), &known, looking) {
         Ok(import) => import,
         Err(ImportError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error),
@@ -176,8 +184,10 @@ impl Import {
 fn read_first(
     databases: &[PathBuf],
     scratch: &[PathBuf],
+    looking: &dyn Fn(&str),
 ) -> Result<(PathBuf, java::Rows), ImportError> {
     for database in databases {
+        looking(&format!("javaCheckpointFile, {}", shown(database)));
         match java::read(database, scratch) {
             Ok(rows) => return Ok((database.clone(), rows)),
             Err(ImportError::Copy(CopyError::Read { source, .. }))

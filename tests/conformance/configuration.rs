@@ -9,14 +9,16 @@ mod top_level;
 
 use std::path::Path;
 
-use kinetail::config::{Config, Environment, FlowConfig, load};
+use kinetail::config::{Config, Diagnostic, Environment, FlowConfig, Severity, load};
 
 /// What must come of a configuration.
 enum Want {
     /// It is taken without a word, and this value comes out.
     Value(fn(&Config) -> String, &'static str),
-    /// It is taken, and the only warning says this.
+    /// It is taken, and the only finding says this, whether or not `check` fails for it.
     Warning(&'static str),
+    /// The daemon starts with it, and `check` fails: the only finding is an error and says this.
+    Broken(&'static str),
     /// It is refused, and some message says this.
     Error(&'static str),
 }
@@ -82,12 +84,22 @@ fn failure(text: &str, want: &Want) -> Option<String> {
             (found != *wanted || !warnings.is_empty())
                 .then(|| format!("{found:?} for {wanted:?}, warnings {warnings:?}"))
         }
-        (Want::Warning(wanted), Ok((_, warnings))) => {
-            let found: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-            let right = matches!(found.as_slice(), [only] if only.contains(wanted));
-            (!right).then(|| format!("no single {wanted:?} in {found:?}"))
+        (Want::Warning(wanted), Ok((_, found))) => not_the_only(&found, None, wanted),
+        (Want::Broken(wanted), Ok((_, found))) => {
+            not_the_only(&found, Some(Severity::Broken), wanted)
         }
     }
+}
+
+/// What is there in the place of the one finding that is wanted; of this severity, if one is given.
+fn not_the_only(found: &[Diagnostic], severity: Option<Severity>, wanted: &str) -> Option<String> {
+    let right = |only: &Diagnostic| {
+        severity.is_none_or(|severity| only.severity == severity)
+            && only.to_string().contains(wanted)
+    };
+    let found_it = matches!(found, [only] if right(only));
+    let found = || found.iter().map(ToString::to_string).collect::<Vec<_>>();
+    (!found_it).then(|| format!("no single {severity:?} {wanted:?} in {:?}", found()))
 }
 
 fn first(config: &Config) -> &FlowConfig {

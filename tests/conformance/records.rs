@@ -8,6 +8,7 @@ use kinetail::config::{Config, Environment, load};
 use md5::{Digest, Md5};
 
 use super::{batches, records};
+use crate::support::heard;
 use crate::support::world::{World, records_of};
 
 /// Data and key of a Kinesis record.
@@ -267,6 +268,28 @@ fn section_3_8_what_is_written_behind_a_footer_later_is_read() {
     let size = std::fs::metadata(world.path("a.log")).unwrap().len();
     let row = world.rows().into_values().next().unwrap();
     assert_eq!(row.offset, size, "what is left out is accounted for");
+}
+
+/// What a person looks for who knows the Java agent's log: its words, and its parser's name.
+#[test]
+fn section_3_8_what_stands_behind_a_footer_is_discarded_in_the_java_agents_words() {
+    for (destination, parser) in [
+        ("\"kinesisStream\": \"s\"", "KinesisParser"),
+        ("\"deliveryStream\": \"s\"", "FirehoseParser"),
+    ] {
+        let mut world = world(&format!("{destination}, \"fileFooterPattern\": \"END\""));
+        world.append("a.log", b"a\nEND\nbehind\n");
+        let log = heard::logged(|| world.settle());
+        let path = world.path("a.log");
+        let line = format!(
+            "WARN kinetail::flow::footer: {parser}[kinesis:test:{}]: Discarded 7 bytes from {} at \
+             offset 6. Reason: End of file reached, file footer pattern matched\n",
+            path.with_file_name("*.log").display(),
+            path.display(),
+        );
+        assert_eq!(log.matches("Discarded").count(), 1, "{log}");
+        assert!(log.contains(&line), "no {line} in\n{log}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::agent::{Agent, Home, SOON};
 use crate::support::endpoint::Endpoint;
+use crate::support::required;
 use crate::support::wait::wait_until;
 use crate::support::world::append;
 
@@ -241,7 +242,7 @@ fn a_full_disk_for_checkpoints_is_named_with_the_file() {
     let endpoint = Endpoint::healthy();
     let (home, admin) = drill_with_a_line(&endpoint.handle.url());
     let Some(agent) = home.start_in_a_namespace(FULL_DISK) else {
-        println!("NOT TESTED: this machine does not let the test make a mount (tmpfs)");
+        required::not_tested("MOUNTS", "this machine does not let the test mount a disk");
         return;
     };
     wait_for_health(&agent, admin, "ok");

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::agent::{Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
-use crate::support::load::{Lines, LoadOptions, RotatingLoad};
+use crate::support::load::{Lines, LoadOptions, RotatingLoad, Rotation};
 use crate::support::oracle::judge;
 use crate::support::wait::{pace, wait_until};
 use crate::support::world::append;
@@ -55,6 +55,7 @@ fn stops_under_load_repeat_nothing_and_lose_nothing() {
         dir: home.log(""),
         stem: "app".to_owned(),
         files: 3,
+        rotation: Rotation::Renamed,
         writes_per_rotation: 25,
         seed,
     });

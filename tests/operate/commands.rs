@@ -102,6 +102,18 @@ fn explain_tells_all_about_a_file() {
     {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
+    // Which files count as rotated ones of it is told, and of which log one of them is.
+    assert!(
+        text.contains("rotated files: names of the usual schemes; of a.log: none now"),
+        "{text}"
+    );
+    let rotated = scene.home.log("a.log.1");
+    append(&rotated, b"old\n");
+    let text = scene.text("explain", &[path.to_str().unwrap()], 0);
+    assert!(text.contains("of a.log: a.log.1; searched in /"), "{text}");
+    let text = scene.text("explain", &[rotated.to_str().unwrap()], 2);
+    let counts = format!("by rotatedNames it is a rotated file of {}", path.display());
+    assert!(text.contains(&counts), "{text}");
     let other = scene.home.log("b.log");
     append(&other, b"x\n");
     let text = scene.text("explain", &[other.to_str().unwrap()], 2);

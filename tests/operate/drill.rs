@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::support::agent::{Agent, Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::required;
 use crate::support::wait::wait_until;
 use crate::support::world::append;
 
@@ -99,7 +100,7 @@ fn a_full_disk_under_the_checkpoints_is_named() {
     let script =
         format!("mount -t tmpfs -o size=256k tmpfs {0} && exec \"$0\" \"$@\"", disk.display());
     let Some(agent) = home.start_in_a_namespace(&script) else {
-        println!("NOT TESTED: this machine does not let the test mount a disk");
+        required::not_tested("MOUNTS", "this machine does not let the test mount a disk");
         return;
     };
     endpoint.wait_for_all(&kinesis("s"), &[b"1\n".to_vec()], SOON, || agent.log());

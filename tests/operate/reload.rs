@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::agent::{Agent, Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
-use crate::support::load::{LoadOptions, RotatingLoad};
+use crate::support::load::{LoadOptions, RotatingLoad, Rotation};
 use crate::support::oracle::judge;
 use crate::support::wait::wait_until;
 use crate::support::world::append;
@@ -264,6 +264,7 @@ fn many_reloads_under_load_lose_nothing_repeat_nothing_and_keep_nothing() {
             dir: home.log("x").parent().unwrap().to_path_buf(),
             stem: stem.to_owned(),
             files: 2,
+            rotation: Rotation::Renamed,
             // Nobody deletes generations, and a flow that starts looks at all of them.
             writes_per_rotation: 60 * reloads.div_ceil(RELOADS),
             seed: 7,

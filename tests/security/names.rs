@@ -18,7 +18,8 @@ const RANDOM_NAMES: usize = 40;
 const NAME_BYTES_MAX: u8 = 60;
 
 /// Names that forge a line, clear a screen, turn text round, or are no UTF-8.
-const CHOSEN: [&[u8]; 8] = [
+const CHOSEN: [&[u8]; 9] = [
+    b"x\nkinetail 9, up 9 d: all is well",
     b"a\n2026-11-29T00:00:00.000000Z ERROR forged",
     b"a\r\x1b[2K2026-11-29T00:00:00.000000Z ERROR forged",
     b"\x1b]0;title\x07\x1b[31mred",
@@ -30,7 +31,7 @@ const CHOSEN: [&[u8]; 8] = [
 ];
 
 /// Names of files: chosen ones, and random ones of the bytes that do something.
-fn names(seed: u64) -> Vec<OsString> {
+pub(super) fn names(seed: u64) -> Vec<OsString> {
     let mut random = fastrand::Rng::with_seed(seed);
     let pieces: [&[u8]; 9] =
         [b"\n", b"\r", b"\x1b[", b"\xc2\x9b", b"\x9b", b"\xe2\x80\xae", b" ERROR ", b"\t", b"a"];
@@ -52,7 +53,7 @@ fn names(seed: u64) -> Vec<OsString> {
 }
 
 /// Files, and links that lead in circles, so that each has something to be told about.
-fn home(seed: u64) -> Home {
+pub(super) fn home(seed: u64) -> Home {
     let mut home = Home::new("http://127.0.0.1:9");
     home.flow("**/*", ("kinesisStream", "s"), &json!({}));
     home.set("log.level", json!("debug"));
@@ -66,7 +67,7 @@ fn home(seed: u64) -> Home {
 }
 
 /// Fails if a terminal would obey something in the text.
-fn assert_tame(text: &[u8]) {
+pub(super) fn assert_tame(text: &[u8]) {
     let text = std::str::from_utf8(text).expect("no UTF-8");
     let found = text.chars().find(|char| is_control(*char) && *char != '\n');
     assert_eq!(found, None, "{}", text.escape_debug());

@@ -1,13 +1,15 @@
 //! Something that writes logs and rotates them, and remembers every line.
 
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fastrand::Rng;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::world::append;
 
@@ -58,12 +60,25 @@ pub struct LoadOptions {
     /// What the names of the files begin with; `<stem>-<file>.log` is written to,
     /// `<stem>-<file>.log.<generation>` is what it is renamed to.
     pub stem: String,
-    /// How many files.
+    /// How many files. A single one is called `<stem>.log`.
     pub files: usize,
+    /// What becomes of a file that is full.
+    pub rotation: Rotation,
     /// One of so many writes is followed by a rotation.
     pub writes_per_rotation: usize,
     /// For everything that varies.
     pub seed: u64,
+}
+
+/// What becomes of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// They are renamed.
+    Renamed,
+    /// They are renamed and compressed then.
+    Compressed,
+    /// They are renamed, and only so many of the newest stay.
+    Kept(usize),
 }
 
 impl RotatingLoad {
@@ -89,7 +104,7 @@ fn write(options: &LoadOptions, stopped: &Receiver<()>) -> Vec<Vec<u8>> {
         == Err(RecvTimeoutError::Timeout)
     {
         let file = rng.usize(..options.files);
-        let path = options.dir.join(format!("{}-{file}.log", options.stem));
+        let path = options.live(file);
         let generation = format!("{}{file}.{}", options.stem, generations[file]);
         append(&path, &lines.some(&generation, 40, &mut rng));
         if rng.bool() {
@@ -101,12 +116,51 @@ fn write(options: &LoadOptions, stopped: &Receiver<()>) -> Vec<Vec<u8>> {
         }
         if rng.usize(..options.writes_per_rotation) == 0 {
             let mut open = File::options().append(true).open(&path).unwrap();
-            let rotated = format!("{}-{file}.log.{}", options.stem, generations[file]);
-            fs::rename(&path, options.dir.join(rotated)).unwrap();
+            let rotated = options.rotated(file, generations[file]);
+            fs::rename(&path, &rotated).unwrap();
             // The application notices only later that its file was renamed.
             open.write_all(&lines.some(&generation, 3, &mut rng)).unwrap();
+            options.rotation.then(&rotated, |number| {
+                Some(options.rotated(file, generations[file].checked_sub(number)?))
+            });
             generations[file] += 1;
         }
     }
     lines.written
+}
+
+impl LoadOptions {
+    fn live(&self, file: usize) -> PathBuf {
+        let number = if self.files == 1 { String::new() } else { format!("-{file}") };
+        self.dir.join(format!("{}{number}.log", self.stem))
+    }
+
+    fn rotated(&self, file: usize, generation: usize) -> PathBuf {
+        let mut name = self.live(file).into_os_string();
+        name.push(format!(".{generation}"));
+        name.into()
+    }
+}
+
+impl Rotation {
+    /// What else is done when a file was renamed. `older` is the name of an earlier one.
+    fn then(self, rotated: &Path, older: impl Fn(usize) -> Option<PathBuf>) {
+        match self {
+            Self::Renamed => {}
+            Self::Compressed => {
+                let mut name = rotated.as_os_str().to_owned();
+                name.push(".gz");
+                let packed = File::create(name).unwrap();
+                let mut packed = GzEncoder::new(packed, Compression::fast());
+                io::copy(&mut File::open(rotated).unwrap(), &mut packed).unwrap();
+                packed.finish().unwrap();
+                fs::remove_file(rotated).unwrap();
+            }
+            Self::Kept(count) => {
+                if let Some(oldest) = older(count) {
+                    fs::remove_file(oldest).unwrap();
+                }
+            }
+        }
+    }
 }

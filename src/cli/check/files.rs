@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::access::User;
 use super::{nothing, plural, sample};
-use crate::cli::progress;
+use crate::cli::{progress, rotated};
 use crate::config::FlowConfig;
 use crate::disk::{OsDisk, links};
 use crate::shown::{Escaped, shown};
@@ -68,6 +68,7 @@ pub(super) fn describe(
     }
     found.sort_by_key(|file| std::cmp::Reverse(file.modified));
     let newest: Vec<&Path> = found.iter().map(|file| file.path).collect();
+    rotated::describe(flow, &newest, out)?;
     Ok(unreadable + sample::describe(flow, &newest, out)?)
 }
 

@@ -1,14 +1,16 @@
 //! What the flows have to do with each other and with kinetail's own files: lines that would be
 //! sent twice, and logs that would feed on themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{service, state};
 use crate::config::site::Site;
 use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Kind, Place, Severity};
-use crate::disk::OsDisk;
+use crate::disk::{OsDisk, links};
 use crate::tail::pattern::{Component, FilePattern};
 use crate::tail::snapshot::Snapshot;
 
@@ -20,12 +22,13 @@ const FINDINGS_MAX: usize = 20;
 
 /// Looks at all flows.
 pub(super) fn look(config: &Config) -> Vec<Diagnostic> {
+    let files: Vec<Files> = config.flows.iter().map(files_of).collect();
     let mut found = Vec::new();
-    for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
+    for ((flow, place), files) in config.flows.iter().zip(&config.places.patterns).zip(&files) {
         found.extend(directory(flow, place));
-        found.extend(feedback(config, flow, place));
+        found.extend(feedback(config, flow, files, place));
     }
-    found.extend(overlaps(config));
+    found.extend(overlaps(config, &files));
     found
 }
 
@@ -54,11 +57,21 @@ fn literal(pattern: &FilePattern) -> Option<PathBuf> {
     Some(path)
 }
 
-/// A file of kinetail's own that the flow would follow.
-fn feedback(config: &Config, flow: &FlowConfig, place: &Place) -> Option<Diagnostic> {
+/// A file of kinetail's own that the flow would follow, by whatever name.
+fn feedback(
+    config: &Config,
+    flow: &FlowConfig,
+    files: &Files,
+    place: &Place,
+) -> Option<Diagnostic> {
+    let ground = Ground::of(&flow.pattern);
+    let is_followed = |path: &Path| {
+        flow.pattern.matches_path(path)
+            || ground.has(&real_place(path))
+            || identity(path).is_some_and(|own| files.contains_key(&own))
+    };
     let own = state::own_files(config);
-    let (what, path, where_it_is) =
-        own.into_iter().find(|(_, path, _)| flow.pattern.matches_path(path))?;
+    let (what, path, where_it_is) = own.into_iter().find(|(_, path, _)| is_followed(path))?;
     let message = format!("'filePattern' matches {what}, {}", path.display());
     let found = Diagnostic::new(Severity::Broken, Kind::Conflict, place.clone(), message).helped(
         "what is written because of a line would be a line again: add it to excludePatterns, or \
@@ -70,36 +83,58 @@ fn feedback(config: &Config, flow: &FlowConfig, place: &Place) -> Option<Diagnos
     })
 }
 
-/// Flows that would send the same file to the same stream.
-fn overlaps(config: &Config) -> Vec<Diagnostic> {
+/// Flows that would send the same file to the same stream: first those that have one in common
+/// now, whatever links lead there, then those whose patterns can meet.
+fn overlaps(config: &Config, files: &[Files]) -> Vec<Diagnostic> {
     let mut streams: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, flow) in config.flows.iter().enumerate() {
         streams.entry(stream(flow, &config.aws)).or_default().push(index);
     }
-    let mut found = Vec::new();
-    let mut pairs = 0;
-    for mut flows in streams.into_values().filter(|flows| flows.len() > 1) {
-        // Only patterns of which one's leading directories begin the other's can meet.
-        let base = |index: &usize| config.flows.get(*index).map(|flow| flow.pattern.base_dir());
-        flows.sort_by(|a, b| base(a).cmp(&base(b)));
-        let mut seen = Seen::default();
-        for (at, first) in flows.iter().enumerate() {
-            let rest = flows.get(at + 1..).unwrap_or_default();
-            let below = |second: &&usize| {
-                base(second)
-                    .zip(base(first))
-                    .is_some_and(|(second, first)| second.starts_with(first))
-            };
-            for second in rest.iter().take_while(below) {
-                pairs += 1;
-                if pairs > PAIRS_MAX || found.len() >= FINDINGS_MAX {
-                    return found;
-                }
-                found.extend(overlap(config, *first.min(second), *first.max(second), &mut seen));
+    let mut pairs: BTreeMap<(usize, usize), PathBuf> = BTreeMap::new();
+    for flows in streams.into_values().filter(|flows| flows.len() > 1) {
+        sharing(&flows, files, &mut pairs);
+        meeting(config, flows, &mut pairs);
+    }
+    pairs.into_iter().filter_map(|(pair, example)| overlap(config, pair, &example)).collect()
+}
+
+/// Pairs of flows that match one file now.
+fn sharing(flows: &[usize], files: &[Files], pairs: &mut BTreeMap<(usize, usize), PathBuf>) {
+    let mut owners: BTreeMap<Identity, usize> = BTreeMap::new();
+    for flow in flows {
+        for (file, path) in files.get(*flow).into_iter().flatten() {
+            if pairs.len() >= FINDINGS_MAX {
+                return;
+            }
+            let owner = *owners.entry(*file).or_insert(*flow);
+            if owner != *flow {
+                pairs.entry((owner, *flow)).or_insert_with(|| path.clone());
             }
         }
     }
-    found
+}
+
+/// Pairs of flows whose patterns match one path, with a file there or not.
+fn meeting(config: &Config, flows: Vec<usize>, pairs: &mut BTreeMap<(usize, usize), PathBuf>) {
+    let ground =
+        |index: usize| config.flows.get(index).map(|flow| (index, Ground::of(&flow.pattern)));
+    let mut grounds: Vec<(usize, Ground<'_>)> = flows.into_iter().filter_map(ground).collect();
+    // Only patterns of which one's leading directories begin the other's can meet.
+    grounds.sort_by(|(_, a), (_, b)| a.base.cmp(&b.base));
+    let mut compared = 0;
+    for (at, (first, a)) in grounds.iter().enumerate() {
+        let rest = grounds.get(at + 1..).unwrap_or_default();
+        for (second, b) in rest.iter().take_while(|(_, b)| b.base.starts_with(&a.base)) {
+            compared += 1;
+            if compared > PAIRS_MAX || pairs.len() >= FINDINGS_MAX {
+                return;
+            }
+            let pair = (*first.min(second), *first.max(second));
+            if !pairs.contains_key(&pair) {
+                pairs.extend(witness(a, b).map(|path| (pair, path)));
+            }
+        }
+    }
 }
 
 /// The stream that a flow ships to: its name, and where it is.
@@ -110,30 +145,58 @@ fn stream(flow: &FlowConfig, aws: &AwsConfig) -> (String, String, String) {
     (flow.destination.to_string(), region.to_owned(), endpoint.to_owned())
 }
 
-/// The files that flows match now, each listed once.
-#[derive(Default)]
-struct Seen(BTreeMap<usize, BTreeSet<PathBuf>>);
+/// A file, whatever its name: device and inode.
+type Identity = (u64, u64);
 
-impl Seen {
-    fn files(&mut self, index: usize, flow: &FlowConfig) -> &BTreeSet<PathBuf> {
-        self.0.entry(index).or_insert_with(|| {
-            let entries = Snapshot::take(&OsDisk, &flow.pattern, 0).listing.entries;
-            entries.iter().map(|entry| resolved(&entry.path)).collect()
-        })
+/// The files that a flow follows now, by one of their names each.
+type Files = BTreeMap<Identity, PathBuf>;
+
+fn files_of(flow: &FlowConfig) -> Files {
+    let entries = Snapshot::take(&OsDisk, &flow.pattern, 0).listing.entries;
+    let follow = flow.pattern.follow_links();
+    let followed = entries.iter().filter(|entry| links::check(&entry.path, follow).is_ok());
+    followed.filter_map(|entry| Some((identity(&entry.path)?, entry.path.to_path_buf()))).collect()
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
+/// Where a name really is, whatever links lead to its directory. The name itself, and directories
+/// that are not there, are taken as they are.
+fn real_place(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real_directory(parent).join(name),
+        _ => path.to_path_buf(),
     }
 }
 
-/// Where a file lies, whatever links lead there.
-fn resolved(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+fn real_directory(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| real_place(path))
 }
 
-fn overlap(config: &Config, first: usize, second: usize, seen: &mut Seen) -> Option<Diagnostic> {
+/// A pattern and where its leading directories really are.
+struct Ground<'p> {
+    pattern: &'p FilePattern,
+    base: PathBuf,
+}
+
+impl<'p> Ground<'p> {
+    fn of(pattern: &'p FilePattern) -> Self {
+        Self { pattern, base: real_directory(pattern.base_dir()) }
+    }
+
+    /// Whether the pattern matches what is at this place, which has no links in it.
+    fn has(&self, place: &Path) -> bool {
+        let below = place.strip_prefix(&self.base);
+        below.is_ok_and(|rest| self.pattern.matches_path(&self.pattern.base_dir().join(rest)))
+    }
+}
+
+fn overlap(config: &Config, (first, second): (usize, usize), example: &Path) -> Option<Diagnostic> {
     let (a, b) = (config.flows.get(first)?, config.flows.get(second)?);
     let place = config.places.patterns.get(second)?;
-    let shared = seen.files(first, a).clone();
-    let now = shared.intersection(seen.files(second, b)).next().cloned();
-    let example = now.or_else(|| witness(&a.pattern, &b.pattern))?;
     // Who sends a line in two shapes may mean it.
     let same = format!("{:?}", a.converters) == format!("{:?}", b.converters);
     let severity = if same { Severity::Broken } else { Severity::Warning };
@@ -152,20 +215,20 @@ fn overlap(config: &Config, first: usize, second: usize, seen: &mut Seen) -> Opt
 
 /// A path that both match, if one is easily found: what either matches with its wildcards filled
 /// in simply.
-fn witness(a: &FilePattern, b: &FilePattern) -> Option<PathBuf> {
-    let candidates = samples(a, b).into_iter().chain(samples(b, a));
-    candidates.into_iter().find(|path| a.matches_path(path) && b.matches_path(path))
+fn witness(a: &Ground<'_>, b: &Ground<'_>) -> Option<PathBuf> {
+    let candidates = samples(a, b.pattern).into_iter().chain(samples(b, a.pattern));
+    candidates.into_iter().find(|path| a.has(path) && b.has(path))
 }
 
 /// Paths that a pattern matches: its stars are nothing, a letter, a digit, or what the other
 /// pattern has between its own.
-fn samples(pattern: &FilePattern, other: &FilePattern) -> Vec<PathBuf> {
+fn samples(ground: &Ground<'_>, other: &FilePattern) -> Vec<PathBuf> {
+    let pattern = ground.pattern;
     let other = fill(other.name_text(), "").to_string_lossy().into_owned();
     let fillings = ["", "x", "1", other.as_str()];
-    let directories = pattern.base_dir().to_path_buf();
     let mut samples = Vec::new();
     for filling in fillings {
-        let mut path = directories.clone();
+        let mut path = ground.base.clone();
         let text: Vec<&str> = pattern.text().split('/').filter(|part| !part.is_empty()).collect();
         let skip = text.len().saturating_sub(parts(pattern));
         for part in text.into_iter().skip(skip).filter(|part| *part != ".") {
@@ -229,9 +292,11 @@ mod tests {
             ("/l/a.log", "/m/a.log", None),
             ("/l/*.log", "/l/*.txt", None),
         ] {
-            let found = witness(&pattern(a), &pattern(b));
+            let (first, second) = (pattern(a), pattern(b));
+            let (first, second) = (Ground::of(&first), Ground::of(&second));
+            let found = witness(&first, &second);
             assert_eq!(found.as_deref(), path.map(Path::new), "{a} {b}");
-            assert_eq!(witness(&pattern(b), &pattern(a)).is_some(), path.is_some(), "{b} {a}");
+            assert_eq!(witness(&second, &first).is_some(), path.is_some(), "{b} {a}");
         }
     }
 }

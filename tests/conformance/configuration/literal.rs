@@ -2,7 +2,7 @@
 //! place and what to do, and the daemon starts where the Java agent would.
 
 use super::Given::{All, Firehose, Kinesis, Top};
-use super::Want::{Error, Value, Warning};
+use super::Want::{Broken, Error, Value, Warning};
 use super::*;
 
 #[test]
@@ -18,7 +18,7 @@ const UNEXPANDED: &[Case] = &[
     (
         "1.3",
         Top(r#""kinesis.endpoint": "$KINESIS_ENDPOINT""#),
-        Warning("variables are not replaced"),
+        Broken("variables are not replaced"),
     ),
     ("1.3", Top(r#""region": "<region>""#), Error("a placeholder that nobody replaced")),
     ("1.3", Top(r#""region": "${AWS_REGION}""#), Error("variables are not replaced")),
@@ -28,12 +28,12 @@ const UNEXPANDED: &[Case] = &[
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "~/logs/*.log", "kinesisStream": "s"}]}"#),
-        Warning("'filePattern': \"~\" is taken as it stands"),
+        Broken("'filePattern': \"~\" is taken as it stands"),
     ),
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "${LOGDIR}/*.log", "kinesisStream": "s"}]}"#),
-        Warning("'filePattern': \"${LOGDIR}\" is taken as it stands"),
+        Broken("'filePattern': \"${LOGDIR}\" is taken as it stands"),
     ),
     (
         "1.4",
@@ -122,7 +122,7 @@ const OTHERS: &[Case] = &[
             r#""dataProcessingOptions": [{"optionName": "CSVTOJSON",
                 "customFieldNames": ["a"], "delimiter": "|"}]"#,
         ),
-        Warning("in which '|' means or"),
+        Broken("in which '|' means or"),
     ),
     (
         "1.5",
@@ -130,7 +130,7 @@ const OTHERS: &[Case] = &[
             r#""dataProcessingOptions": [{"optionName": "CSVTOJSON",
                 "customFieldNames": ["a"], "delimiter": "."}]"#,
         ),
-        Warning("in which '.' means any character"),
+        Broken("in which '.' means any character"),
     ),
     (
         "1.5",
@@ -147,7 +147,7 @@ const OTHERS: &[Case] = &[
                 "matchPattern": " ^(\\d+)$",
                 "customFieldNames": ["a"]}]"#,
         ),
-        Warning("can match no line"),
+        Broken("can match no line"),
     ),
     (
         "1.5",
@@ -156,9 +156,9 @@ const OTHERS: &[Case] = &[
                 "matchPattern": "^(\\d+)$ ",
                 "customFieldNames": ["a"]}]"#,
         ),
-        Warning("can match no line"),
+        Broken("can match no line"),
     ),
-    ("1.4", Kinesis(r#""multiLineStartPattern": " ^x""#), Warning("can match no line")),
+    ("1.4", Kinesis(r#""multiLineStartPattern": " ^x""#), Broken("can match no line")),
     (
         "1.3",
         Top(r#""awsAccessKeyId": "ASIAABCDEFGHIJKLMNOP", "awsSecretAccessKey": "x""#),

@@ -125,11 +125,6 @@ impl Aggregator {
         self.shards = shards;
     }
 
-    /// What the service will count for them, in bytes, at most.
-    pub(super) fn counted_bytes(&self) -> usize {
-        self.counted
-    }
-
     /// Bytes of memory that they hold.
     pub(super) fn held_bytes(&self) -> usize {
         let all = self.open.iter().chain(&self.spare);
@@ -162,10 +157,7 @@ impl Aggregator {
             _ => {}
         }
         let key_bytes = if self.keyed { self.key.len().max(keys.bytes_of_own()) } else { 0 };
-        let len = match self.options.format {
-            Format::Kpl => Kpl::len_of_one(key_bytes, data.len()),
-            Format::Newline => data.len(),
-        };
+        let len = self.len_of_one(key_bytes, data.len());
         let fresh = bucket.filter(|_| len <= self.options.bytes_max);
         let used = sink.counted_bytes() + self.counted;
         let records = sink.records() + self.open.len();
@@ -190,6 +182,25 @@ impl Aggregator {
         }
         let place = self.begin(bucket, keys);
         self.add(place, data, sink, Room { bytes_max: usize::MAX, ..room })
+    }
+
+    /// Whether no further record fits, not even one with this data, which is the smallest.
+    pub(super) fn is_full(
+        &self,
+        smallest: &[u8],
+        keys: &KeyMaker,
+        sink: &Sink<'_>,
+        room: Room,
+    ) -> bool {
+        let left = room.bytes_max.saturating_sub(sink.counted_bytes() + self.counted);
+        let key_bytes = if self.keyed { keys.bytes_of_own().max(1) } else { 0 };
+        let begins = sink.records() + self.open.len() < room.records_max
+            && self.len_of_one(key_bytes, smallest.len()) + key_bytes <= left;
+        let joins = |open: &Open| {
+            let len = open.content.len_with(&open.key, smallest);
+            open.takes(len, &self.options) && len - open.content.len() <= left
+        };
+        !begins && !self.open.iter().any(joins)
     }
 
     /// Finishes all that is open.
@@ -228,10 +239,18 @@ impl Aggregator {
     }
 
     fn has_room(&self, place: usize, data: &[u8]) -> bool {
-        self.open.get(place).is_some_and(|open| {
-            open.content.records() < self.options.records_max
-                && open.content.len_with(self.key_in(open), data) <= self.options.bytes_max
+        let open = self.open.get(place);
+        open.is_some_and(|open| {
+            open.takes(open.content.len_with(self.key_in(open), data), &self.options)
         })
+    }
+
+    /// The length of an aggregate of one record.
+    fn len_of_one(&self, key_bytes: usize, data_bytes: usize) -> usize {
+        match self.options.format {
+            Format::Kpl => Kpl::len_of_one(key_bytes, data_bytes),
+            Format::Newline => data_bytes,
+        }
     }
 
     /// The key that a record has within an aggregate: its own, or the random one of all.
@@ -308,6 +327,11 @@ impl Open {
             Format::Newline => Content::Lines { data: Vec::new(), records: 0 },
         };
         Self { bucket: Bucket::Any, key: String::new(), key_bytes: 0, content }
+    }
+
+    /// Whether it may take one more record, which makes it this long.
+    fn takes(&self, len: usize, options: &Aggregation) -> bool {
+        self.content.records() < options.records_max && len <= options.bytes_max
     }
 }
 

@@ -245,9 +245,10 @@ impl Filler {
         if !aggregator.push(data, &mut self.keys, &mut sink, room) {
             return Put::NoRoom;
         }
-        let used = sink.counted_bytes() + aggregator.counted_bytes();
         let alone = room.once && sink.records() > 0;
-        Put::Taken { truncated, full: alone || used + self.smallest_data >= room.bytes_max }
+        let smallest = b"\n".get(..self.smallest_data).unwrap_or_default();
+        let full = alone || aggregator.is_full(smallest, &self.keys, &sink, room);
+        Put::Taken { truncated, full }
     }
 
     /// What the batch has room for, before compression.
