@@ -1,5 +1,6 @@
 //! Records that cannot be delivered are kept, and can be sent again.
 
+mod commands;
 mod flow;
 mod live;
 
