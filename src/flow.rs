@@ -6,6 +6,7 @@
 //! waits and steps is in `daemon`.
 
 mod carry;
+mod dead_letters;
 mod event_lines;
 mod failed_rounds;
 pub mod files;
@@ -32,6 +33,7 @@ use tokio::sync::watch;
 pub use inbox::{Inbox, Mailbox, Message};
 
 use self::carry::Carried;
+use self::dead_letters::DeadLetters;
 use self::event_lines::EventLines;
 use self::failed_rounds::FailedRounds;
 use self::notice::Notice;
@@ -161,6 +163,8 @@ pub struct Flow<D: Disk> {
     uncarriable: BTreeSet<FileKey>,
     ledger: Ledger,
     in_flight: InFlight,
+    /// Records that are kept because they cannot be delivered.
+    dead: Option<DeadLetters>,
     account: Account,
     /// Memory that the tailer needs for compressed files.
     loan: Option<Loan>,
@@ -238,6 +242,7 @@ impl<D: Disk> Flow<D> {
             carried: BTreeMap::new(),
             uncarriable: BTreeSet::new(),
             step_totals: Vec::new(),
+            dead: DeadLetters::of(&parts.config),
             config: parts.config,
             tailer,
             machine: None,
@@ -325,6 +330,7 @@ impl<D: Disk> Flow<D> {
             Message::Sender(SenderEvent::GivenUp(batch)) => {
                 self.gave_up = true;
                 self.submitted.remove(&batch);
+                self.dead.as_mut().into_iter().for_each(|dead| dead.forget(batch));
             }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
             Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
@@ -364,6 +370,7 @@ impl<D: Disk> Flow<D> {
         }
         self.settle();
         self.close_due_batch(now.instant, outlet);
+        self.write_letters(now);
         self.settle();
         if self.is_drained() {
             self.tailer.control().let_deleted_go(now);
@@ -423,7 +430,7 @@ impl<D: Disk> Flow<D> {
             was_blocked: self.was_blocked,
         });
         self.was_blocked = false;
-        self.acknowledge(outcome.batch, now);
+        self.finish(outcome.batch, outcome.rejected, now);
         if let Some(encoding) = outcome.speak {
             self.speak(encoding);
         }
@@ -461,7 +468,10 @@ impl<D: Disk> Flow<D> {
 
     fn is_drained(&self) -> bool {
         let delivered = self.packer.open().is_none() && self.ledger.unsettled() == 0;
-        let given_up = self.gave_up && self.submitted.is_empty() && !self.would_lose_by_giving_up();
+        // Batches whose letters cannot be written are read again after the next start.
+        let stuck = self.dead.as_ref().is_some_and(DeadLetters::is_failing);
+        let given_up =
+            (self.gave_up || stuck) && self.submitted.is_empty() && !self.would_lose_by_giving_up();
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()
@@ -485,7 +495,8 @@ impl<D: Disk> Flow<D> {
         });
         let waits_to_commit = self.writing.is_none() && !self.changes.is_empty();
         let commit = waits_to_commit.then_some(self.gather_until);
-        [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit]
+        let letters = self.dead.as_ref().map(|dead| dead.wake_at(now));
+        [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit, letters]
             .into_iter()
             .flatten()
             .min()

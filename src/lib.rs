@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod dead_letters;
 pub mod disk;
 pub mod ec2;
 pub mod flow;

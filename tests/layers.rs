@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, from the top down.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "cli",
     "daemon",
     "admin",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 12] = [
     "budget",
     "ec2",
     "config",
+    "dead_letters",
     "disk",
     "metrics",
 ];

@@ -18,6 +18,7 @@ mod compressed;
 mod conformance;
 mod content;
 mod credentials;
+mod dead_letters;
 mod disk_faults;
 mod documentation;
 mod drop_in;

@@ -20,6 +20,10 @@ const HALF_LINE_AFTER: Duration = Duration::from_mins(1);
 const HALF_LINE_FIX: &str = "see what its writer waits for; if it ends no line, partialLineMillis \
     has such lines sent as they are";
 
+/// What to do while dead letters cannot be written.
+const DEAD_LETTERS_FIX: &str = "free space in deadLetterDirectory, or let kinetail's user write \
+    there; batches with such records wait until then, no data lost";
+
 /// The health of a flow at one moment.
 #[derive(Debug)]
 pub(super) struct FlowHealth<'a> {
@@ -54,6 +58,11 @@ pub(super) fn of<'a>(
             if let (Some(since), Some(error)) = (view.records_fail_since, &view.last_error) {
                 let reason = format!("{}: {}", error.code, error.message);
                 return is("retrying", Cow::Owned(reason), since);
+            }
+            if let Some((reason, since)) = &status.dead_letters.failing {
+                let reason = Some(Cow::Owned(format!("dead letters wait: {reason}")));
+                let fix = Some(DEAD_LETTERS_FIX);
+                return FlowHealth { word: "degraded", reason, fix, since: *since };
             }
             match degraded(status) {
                 Some((reason, first)) => FlowHealth {

@@ -1,6 +1,7 @@
 //! The page at `/status`: JSON for a person with a shell. Field names carry their units.
 
 use std::borrow::Cow;
+use std::num::NonZero;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -93,6 +94,9 @@ struct Flow<'a> {
     seconds_since_step: f64,
     restarts: u64,
     in_flight_batches: usize,
+    /// Records that are to be written to the dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letters_waiting: Option<NonZero<u64>>,
     lag_bytes: u64,
     lag_seconds: f64,
     /// Since when the oldest of it waits.
@@ -118,6 +122,8 @@ struct Totals {
     bytes_delivered: u64,
     records_skipped: u64,
     records_refused: u64,
+    dead_letters: u64,
+    dead_letters_dropped: u64,
     bytes_abandoned: u64,
     retries: u64,
 }
@@ -253,6 +259,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
         restarts: status.restarts,
         in_flight_batches: status.in_flight,
+        dead_letters_waiting: NonZero::new(status.dead_letters.waiting),
         lag_bytes: status.lag_bytes,
         lag_seconds: status.lag_seconds,
         oldest_unacknowledged: oldest(status, snapshot),
@@ -263,6 +270,8 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             bytes_delivered: status.totals.bytes_delivered,
             records_skipped: status.totals.records_skipped,
             records_refused: status.totals.records_refused,
+            dead_letters: status.totals.dead_letters,
+            dead_letters_dropped: status.totals.dead_letters_dropped,
             bytes_abandoned: status.totals.bytes_abandoned,
             retries: status.totals.retries,
         },

@@ -29,11 +29,20 @@ pub enum Doing {
     Watch,
     /// Acts on what it was told.
     News,
+    /// Writes dead letters.
+    DeadLetters,
 }
 
 impl Doing {
-    const ALL: [Self; 6] =
-        [Self::Nothing, Self::Look, Self::Read, Self::Commit, Self::Watch, Self::News];
+    const ALL: [Self; 7] = [
+        Self::Nothing,
+        Self::Look,
+        Self::Read,
+        Self::Commit,
+        Self::Watch,
+        Self::News,
+        Self::DeadLetters,
+    ];
 
     /// What is waited for, for people.
     #[must_use]
@@ -45,6 +54,7 @@ impl Doing {
             Self::Commit => "checkpoint store",
             Self::Watch => "watch directories",
             Self::News => "look at acknowledged files",
+            Self::DeadLetters => "write dead letters",
         }
     }
 }

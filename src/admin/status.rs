@@ -63,6 +63,8 @@ pub struct FlowStatus {
     pub destination_state: Arc<DestinationState>,
     /// What it does right now.
     pub pulse: Arc<Pulse>,
+    /// What cannot be delivered and is not on disk yet.
+    pub dead_letters: DeadLetterStatus,
     /// It wants figures of its own in the log.
     pub emit_internal_metrics: bool,
     /// It was told to deliver what it read and to end.
@@ -96,11 +98,21 @@ impl FlowStatus {
             steps: Vec::new(),
             destination_state: Arc::default(),
             pulse: Arc::new(Pulse::new(now)),
+            dead_letters: DeadLetterStatus::default(),
             emit_internal_metrics: false,
             draining: false,
             holds_deleted: false,
         }
     }
+}
+
+/// Dead letters that are not on disk yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadLetterStatus {
+    /// How many.
+    pub waiting: u64,
+    /// Why they cannot be written, and since when.
+    pub failing: Option<(String, Instant)>,
 }
 
 /// One file of a flow.

@@ -64,6 +64,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
         writeln!(out, "\nflow {}", Escaped(&flow.id))?;
         found.extend(describe_destination(config, flow, place, &ambient, &mut out)?);
+        if let Some(letters) = &flow.dead_letters {
+            writeln!(out, "  dead letters in {}", shown(&letters.directory))?;
+        }
         failures += files::describe(flow, &user, args.verbose, &mut out)?;
     }
     if args.aws {

@@ -6,6 +6,7 @@ mod checkpoints;
 mod children;
 mod configuration;
 mod control;
+mod dead_letters;
 mod diagnose;
 mod explain;
 mod export;
@@ -71,7 +72,8 @@ Exit codes:
   2 'import': it could not take over everything;
     'reload': a part changes only with a restart
     'status': something is wrong
-    'explain': nobody follows the file";
+    'explain': nobody follows the file
+    'dead-letters': some are left";
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
@@ -93,6 +95,8 @@ enum Command {
     Check(check::CheckArgs),
     /// List, save, set or forget the positions in files.
     Checkpoints(checkpoints::CheckpointsArgs),
+    /// List, show, resend or remove records that could not be delivered.
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Write an archive for a bug report: configuration without secrets, status, log, limits.
     Diagnose(diagnose::DiagnoseArgs),
     /// Say what becomes of one file: who follows it, how far it is delivered, what is in the way.
@@ -124,6 +128,12 @@ enum CliError {
     Client(#[from] crate::send::client::ClientError),
     #[error("cannot read the configuration: {0}")]
     Config(#[from] ReadError),
+    #[error(transparent)]
+    DeadLetter(#[from] crate::dead_letters::DeadLetterError),
+    #[error("no flow has a deadLetterDirectory; set it in the configuration")]
+    NoDeadLetters,
+    #[error("cannot purge: no letters selected; use --flow, --reason, --file or --all")]
+    PurgeWhat,
     #[error("{found} has {wanted:?} as its number or in its id; kinetail check lists the flows")]
     Flow { wanted: String, found: &'static str },
     #[error(transparent)]
@@ -161,6 +171,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::run(args),
         Some(Command::Checkpoints(args)) => checkpoints::run(args),
+        Some(Command::DeadLetters(args)) => dead_letters::run(args),
         Some(Command::Diagnose(args)) => diagnose::run(args),
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Export(args)) => export::run(args),

@@ -171,6 +171,9 @@ impl Process {
                 self.written += 1;
                 Some(format!("sent as it was: {converter}: {reason}"))
             }
+            Converted::DeadLetter { converter, reason, .. } => {
+                Some(format!("dead letter ({converter}: {reason})"))
+            }
             Converted::Skipped { reason } => Some(format!("skipped ({reason})")),
         };
         for step in steps {

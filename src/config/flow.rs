@@ -18,8 +18,8 @@ use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
     Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
-    RetryConfig, RoleConfig, Wire, converters, ignored, multi_line, network, partition_key,
-    when_done,
+    RetryConfig, RoleConfig, Wire, converters, dead_letters, ignored, multi_line, network,
+    partition_key, when_done,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -63,6 +63,7 @@ const OVERSIZE: &[(&str, OversizeLine)] = &[
     ("truncate", OversizeLine::Truncate),
     ("split", OversizeLine::Split),
     ("drop", OversizeLine::Drop),
+    ("deadLetter", OversizeLine::DeadLetter),
 ];
 
 const ORDERINGS: &[(&str, Ordering)] =
@@ -123,9 +124,7 @@ pub(super) fn flow(
     unknown::warn(entries, &unknown::FLOW, findings);
     ignored::check(entries, IGNORED_FLOW, findings);
     let file = FlowFile::of(entries);
-    let pattern = excludes(file.exclude_patterns, file_pattern(&file, item, findings), findings);
-    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
-    let pattern = pattern.map(|p| p.following(follow));
+    let pattern = pattern_and_links(&file, item, defaults.follow_links, findings);
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file, findings);
     let joined = aggregation::of(&file, bounds.firehose, findings);
@@ -175,12 +174,14 @@ pub(super) fn flow(
         wire: wire(&file, &bounds, findings),
         scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
         when_done: when_done::of(&file, findings),
+        dead_letters: dead_letters::of(&file, findings),
         // These come last, so that all other keys are checked although there is no flow.
         id: id(pattern.as_ref()?, destination.as_ref()?),
         pattern: pattern?,
         destination: destination?,
     };
     warn_of_keys_without_order(&config, file.ordering, findings);
+    dead_letters::check(&config, &file, findings);
     let written = Written::of(item, defaults);
     Some(CheckedFlow { config, pattern_span, pattern_place, written })
 }
@@ -189,6 +190,18 @@ pub(super) fn flow(
 fn partial_line_hold(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let hold = file.partial_line_millis.millis(findings, 0..=3_600_000, 0);
     (!hold.is_zero()).then_some(hold)
+}
+
+/// Which files, and which links on the way to them are followed.
+fn pattern_and_links(
+    file: &FlowFile<'_>,
+    item: &Node,
+    default: FollowLinks,
+    findings: &mut Findings<'_>,
+) -> Option<FilePattern> {
+    let pattern = excludes(file.exclude_patterns, file_pattern(file, item, findings), findings);
+    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, default);
+    pattern.map(|pattern| pattern.following(follow))
 }
 
 /// What may be sent in a second.

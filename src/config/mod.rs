@@ -9,6 +9,7 @@
 
 mod aggregation;
 mod converters;
+mod dead_letters;
 pub(crate) mod diagnostics;
 mod drop_in;
 mod endpoint;
@@ -56,6 +57,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::dead_letters::example as dead_letter_example;
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::expand::Variables;
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
@@ -68,6 +70,7 @@ pub use self::validate::{
 };
 pub use self::when_done::WhenDone;
 pub use self::written::Written;
+use crate::batch::dead_letter::Bounds;
 use crate::process::splitter::Splitter;
 use kinetail_delivery::PackOptions;
 
@@ -229,6 +232,17 @@ pub struct FlowConfig {
     pub scan_interval: Duration,
     /// What becomes of a file that is delivered completely; `None` if it stays.
     pub when_done: Option<WhenDone>,
+    /// Where records are kept that cannot be delivered; `None`: they are not.
+    pub dead_letters: Option<DeadLetterConfig>,
+}
+
+/// Where the dead letters of a flow are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterConfig {
+    /// `deadLetterDirectory`; absolute.
+    pub directory: PathBuf,
+    /// How many of them, and how long.
+    pub bounds: Bounds,
 }
 
 impl FlowConfig {
@@ -257,6 +271,7 @@ impl FlowConfig {
             max_record_bytes: self.max_record_bytes,
             one_of_a_key: self.ordering == Ordering::Strict,
             truncated_record_terminator: &self.truncated_record_terminator,
+            dead_letters: self.dead_letters.is_some(),
             converters: &self.converters,
         }
     }

@@ -13,8 +13,8 @@ use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
-    AdminSocket, Config, JavaCheckpoints, Places, Variables, drop_in, expand, ignored, json,
-    json_tree, network, observability, unexpanded, unknown,
+    AdminSocket, Config, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand,
+    ignored, json, json_tree, network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
@@ -129,6 +129,7 @@ pub fn load_all(
     let path = findings.path();
     let mut diagnostics = findings.finish();
     diagnostics.append(&mut elsewhere);
+    diagnostics.append(&mut dead_letters::feedback(&checked.flows));
     match config {
         Some(config) if !diagnostics.iter().any(fails) => {
             Ok((with_flows(config, checked), diagnostics))

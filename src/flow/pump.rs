@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::carry::Carried;
+use super::dead_letters::DeadLetters;
 use super::{Flow, Outlet, Submitted};
 use crate::batch::pack::{Source, Stop, Taken};
 use crate::send::{DestinationHealth, Submission};
@@ -97,8 +98,9 @@ impl<D: Disk> Flow<D> {
         for (older, younger) in &batch.joins {
             self.ledger.join(id, *older, *younger);
         }
+        self.hold_letters(id, batch.letters, &batch.spans);
         if batch.body.records() == 0 {
-            self.acknowledge(id, now);
+            self.finish(id, Vec::new(), now);
             self.release_memory();
             return;
         }
@@ -128,7 +130,8 @@ impl<D: Disk> Flow<D> {
     fn used_bytes(&self) -> usize {
         let submitted: usize = self.submitted.values().map(|batch| batch.bytes).sum();
         let carried: usize = self.carried.values().map(Carried::held_bytes).sum();
-        submitted + carried + self.packer.spare_bytes() + self.packer.open_bytes()
+        let letters = self.dead.as_ref().map_or(0, DeadLetters::held_bytes);
+        submitted + carried + letters + self.packer.spare_bytes() + self.packer.open_bytes()
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
@@ -533,11 +536,12 @@ impl<D: Disk> Flow<D> {
         now: Now,
         outlet: &mut impl Outlet,
     ) -> Option<Turn> {
-        self.window.grow(self.packer.raw_record_bytes_max());
+        let len = usize::try_from(end - position.offset).unwrap_or(usize::MAX);
+        let limit = self.packer.wanted_of_long().min(len);
+        self.window.grow(limit);
         if self.tailer.reader().fill(key, &mut self.window, now) == Fill::Nothing {
             return Some(Turn::Done);
         }
-        let limit = self.packer.raw_record_bytes_max();
         if !self.reserve(limit) {
             self.submit_early(now.instant, outlet);
             return Some(Turn::Blocked);

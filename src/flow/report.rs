@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Flow;
+use super::dead_letters::DeadLetters;
 use super::pump::count;
 use crate::admin::status::{FileStatus, FlowStatus};
 use crate::batch::pack::Counts;
@@ -139,6 +140,10 @@ impl<D: Disk> Flow<D> {
                 self.totals.records_skipped += skipped;
             }
         }
+        for (reason, dead) in &counts.dead {
+            self.metrics.records_skipped(reason, *dead);
+            self.totals.records_skipped += dead;
+        }
         if let Some((file, offset)) = counts.oversize_at {
             let policy = self.config.oversize_line.label();
             self.metrics.lines_oversize(policy, counts.oversize);
@@ -201,6 +206,7 @@ impl<D: Disk> Flow<D> {
                 record = record.index,
                 records = record.records,
                 code = %record.code,
+                dead_letter = self.dead.is_some(),
                 "the service refuses a record for good and it is left out: {}",
                 record.message
             );
@@ -262,6 +268,7 @@ impl<D: Disk> Flow<D> {
             destination_state: Arc::clone(&self.metrics.destination),
             pulse: Arc::clone(&self.pulse),
             emit_internal_metrics: self.config.emit_internal_metrics,
+            dead_letters: self.dead.as_ref().map(DeadLetters::status).unwrap_or_default(),
             draining: self.draining,
             holds_deleted: self.draining && self.would_lose_by_giving_up(),
         };

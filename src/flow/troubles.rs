@@ -16,6 +16,7 @@ const FILES_MAX: usize = 5;
 /// What can happen to a record. The reasons are the packer's, so there are few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    DeadLetter(&'static str),
     KeyMissing,
     KeyTooLong,
     NotCompared,
@@ -80,6 +81,11 @@ impl Troubles {
         self.oversize_at = at;
     }
 
+    /// Adds a record of a file that was written to the dead letters.
+    pub(super) fn add_dead(&mut self, reason: &'static str, file: Option<&Path>) {
+        self.kinds.entry(Kind::DeadLetter(reason)).or_default().add(1, file);
+    }
+
     /// Says what happened since the last line; for the end of a flow.
     pub(super) fn log_rest(&mut self, flow: &str) {
         for (kind, records, files) in self.take(|_| true) {
@@ -109,6 +115,8 @@ impl Troubles {
 
     fn write(&self, flow: &str, kind: Kind, records: u64, files: &str) {
         match kind {
+            Kind::DeadLetter(reason) => tracing::warn!(%flow, event = "dead_lettered", records,
+                reason, %files, "records written to dead letters and not delivered"),
             Kind::KeyMissing => tracing::warn!(%flow, records, %files,
                 "partition key missing; sent with the key of partitionKeyMissing"),
             Kind::KeyTooLong => tracing::warn!(%flow, records, %files,

@@ -65,6 +65,24 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     ),
     (name::RECORDS_DELIVERED, Counter, Unit::Count, "Records that the service took."),
     (name::BYTES_DELIVERED, Counter, Unit::Bytes, "Bytes of data that the service took."),
+    (
+        name::DEAD_LETTERS,
+        Counter,
+        Unit::Count,
+        "Records written to dead letters and not delivered, by reason.",
+    ),
+    (
+        name::DEAD_LETTERS_DROPPED,
+        Counter,
+        Unit::Count,
+        "Dead letters dropped to stay within deadLetterMaxBytes and deadLetterMaxAgeHours.",
+    ),
+    (
+        name::DEAD_LETTERS_FAILING,
+        Gauge,
+        Unit::Count,
+        "1 while dead letters cannot be written; their batches wait.",
+    ),
     (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),
     (
         name::RECORDS_MAYBE_DUPLICATED,

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use crate::batch::dead_letter::{Reason, Why};
+
 /// The metric names, each with its unit at the end where it has one.
 pub mod name {
     /// Bytes read from files (counter; label `flow`).
@@ -51,6 +53,14 @@ pub mod name {
     pub const RECORDS_DELIVERED: &str = "kinetail_records_delivered_total";
     /// Bytes of data the service took (counter; label `flow`).
     pub const BYTES_DELIVERED: &str = "kinetail_bytes_delivered_total";
+    /// Records written to the dead letters (counter; labels `flow`, `reason`: `oversize_line`,
+    /// `refused`, `too_large`, `unparsable`).
+    pub const DEAD_LETTERS: &str = "kinetail_dead_letters_total";
+    /// Dead letters dropped to stay within the bounds (counter; labels `flow`, `reason`: `age`,
+    /// `bytes`).
+    pub const DEAD_LETTERS_DROPPED: &str = "kinetail_dead_letters_dropped_total";
+    /// 1 while dead letters cannot be written (gauge; label `flow`).
+    pub const DEAD_LETTERS_FAILING: &str = "kinetail_dead_letters_failing";
     /// Records sent again after a failure (counter; label `flow`).
     pub const RECORDS_RETRIED: &str = "kinetail_records_retried_total";
     /// Records that may be in the stream twice (counter; label `flow`).
@@ -182,6 +192,8 @@ pub struct FlowMetrics {
     pub destination_parked: Gauge,
     /// [`name::WAITING_FOR_MEMORY`].
     pub waiting_for_memory: Gauge,
+    /// [`name::DEAD_LETTERS_FAILING`].
+    pub dead_letters_failing: Gauge,
     /// [`name::SCANS`].
     pub scans: Counter,
     /// What the flow's requests came to, for those who have to read it back.
@@ -217,6 +229,7 @@ impl FlowMetrics {
             lag_seconds: g(name::LAG_SECONDS),
             destination_parked: g(name::DESTINATION_PARKED),
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
+            dead_letters_failing: g(name::DEAD_LETTERS_FAILING),
             scans: c(name::SCANS),
             requests: Arc::default(),
             destination: Arc::default(),
@@ -230,6 +243,13 @@ impl FlowMetrics {
         metrics.destination_parked.set(0.0);
         metrics.bytes_abandoned("file_gone", 0);
         metrics.records_skipped("refused_by_service", 0);
+        metrics.dead_letters_failing.set(0.0);
+        for reason in Reason::ALL {
+            metrics.dead_letters(reason.label(), 0);
+        }
+        for why in [Why::Age, Why::Bytes] {
+            metrics.dead_letters_dropped(why.label(), 0);
+        }
         metrics
     }
 
@@ -243,6 +263,18 @@ impl FlowMetrics {
     /// Counts records that were left out, with the reason. Not for the hot path.
     pub fn records_skipped(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts records that were written to the dead letters, with the reason.
+    pub fn dead_letters(&self, reason: &'static str, count: u64) {
+        counter!(name::DEAD_LETTERS, "flow" => self.flow.clone(), "reason" => reason)
+            .increment(count);
+    }
+
+    /// Counts dead letters that were dropped, with the reason.
+    pub fn dead_letters_dropped(&self, reason: &'static str, count: u64) {
+        counter!(name::DEAD_LETTERS_DROPPED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 

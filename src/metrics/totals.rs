@@ -22,6 +22,10 @@ pub struct FlowTotals {
     pub records_truncated: u64,
     /// Records that the service refused for good.
     pub records_refused: u64,
+    /// Records that were written to the dead letters.
+    pub dead_letters: u64,
+    /// Dead letters that were dropped to stay within the bounds.
+    pub dead_letters_dropped: u64,
     /// Records that the service took.
     pub records_delivered: u64,
     /// Bytes of data in them.

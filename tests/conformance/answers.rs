@@ -82,7 +82,7 @@ fn groups(pattern: &str, text: &str) -> Result<String, PatternError> {
             });
             format!("yes {}", groups.collect::<String>())
         }
-        Converted::Skipped { .. } => "no".to_owned(),
+        Converted::DeadLetter { .. } | Converted::Skipped { .. } => "no".to_owned(),
         Converted::Raw { reason, .. } => reason.to_string(),
     })
 }

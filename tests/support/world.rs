@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kinetail::admin::status::FlowStatus;
+use kinetail::batch::body::Body;
 use kinetail::budget::Budget;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::checkpoint::{Change, Checkpoint, Life};
@@ -23,7 +24,7 @@ use kinetail::flow::files::{Beginning, tailer};
 use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::{FlowMetrics, name};
-use kinetail::send::{Outcome, SenderEvent, Submission};
+use kinetail::send::{Outcome, RejectedRecord, SenderEvent, Submission};
 use kinetail::tail::disk::Disk as _;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::names::Renamed;
@@ -72,6 +73,8 @@ pub struct World {
     pub wall_nanos: Option<i128>,
     /// While true no batch is acknowledged.
     pub endpoint_down: bool,
+    /// Which records the service refuses for good.
+    pub refuses: Option<Refusal>,
     /// How many batches are acknowledged in a step.
     pub acks_per_step: usize,
     /// How many files the flow may have open, from its next start on.
@@ -90,6 +93,9 @@ pub struct World {
     /// What the flow says of itself.
     reports: Option<watch::Receiver<Arc<FlowStatus>>>,
 }
+
+/// Says whether the service refuses a record.
+pub type Refusal = Box<dyn Fn(&[u8]) -> bool>;
 
 /// What the flow handed on and nobody answered yet.
 #[derive(Default)]
@@ -151,6 +157,7 @@ fn defaults(text: &str) -> FlowConfig {
         wire: Wire::Json,
         scan_interval: Duration::from_millis(100),
         when_done: None,
+        dead_letters: None,
     }
 }
 
@@ -196,6 +203,7 @@ impl World {
             unwritten: Vec::new(),
             wall_nanos: None,
             endpoint_down: false,
+            refuses: None,
             acks_per_step: usize::MAX,
             descriptors_max: 1024,
             space: UNGUARDED,
@@ -348,15 +356,23 @@ impl World {
         let records = submission.body.records();
         let bytes = submission.body.data_bytes();
         let body = submission.body.finish();
-        let data = records_of(&body);
-        self.keys.extend(keys_of(&body));
+        let mut data = records_of(&body);
+        let mut keys = keys_of(&body);
+        let rejected = self.rejected(&submission.body, &data);
+        for record in rejected.iter().rev() {
+            data.remove(record.index);
+            if !keys.is_empty() {
+                keys.remove(record.index);
+            }
+        }
+        self.keys.extend(keys);
         self.unwritten.extend_from_slice(&data);
         self.stream.extend(data);
         let outcome = Outcome {
             batch: submission.batch,
-            records_delivered: records,
+            records_delivered: records - rejected.len(),
             bytes_delivered: bytes,
-            rejected: Vec::new(),
+            rejected,
             took: Duration::from_millis(1),
             attempts: 1,
             throttled: false,
@@ -366,6 +382,21 @@ impl World {
             maybe_duplicated: false,
         };
         self.tell(Message::Sender(SenderEvent::Outcome(outcome)));
+    }
+
+    /// What the service refuses of a batch, as the sender tells it.
+    fn rejected(&self, body: &Body, data: &[Vec<u8>]) -> Vec<RejectedRecord> {
+        let Some(refuses) = &self.refuses else { return Vec::new() };
+        let places = (0..).zip(data).filter(|(_, data)| refuses(data)).map(|(place, _)| place);
+        let rejected = |index| RejectedRecord {
+            index,
+            records: body.records_in(index),
+            code: "Refused".to_owned(),
+            message: "by the test".to_owned(),
+            origins: body.origins_of(index).to_vec(),
+            data: body.record_data(index),
+        };
+        places.map(rejected).collect()
     }
 
     fn tell(&mut self, message: Message) {

@@ -48,6 +48,8 @@ fn the_page_says_everything_about_a_sound_process() {
                     "bytes_delivered": 0,
                     "records_skipped": 0,
                     "records_refused": 0,
+                    "dead_letters": 0,
+                    "dead_letters_dropped": 0,
                     "bytes_abandoned": 0,
                     "retries": 0,
                 },

@@ -157,6 +157,9 @@ impl Sample {
                 take_key(record);
                 format!("{converter}: {reason}")
             }
+            Converted::DeadLetter { converter, reason, .. } => {
+                format!("it would be a dead letter ({converter}: {reason})")
+            }
             Converted::Skipped { reason } => format!("it would be skipped ({reason})"),
         };
         if self.first_failure.is_none() {

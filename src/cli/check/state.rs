@@ -1,4 +1,5 @@
-//! Whether the files that kinetail writes can be written: the checkpoint database and `log.file`.
+//! Whether the files that kinetail writes can be written: the checkpoint database, `log.file` and
+//! dead letters.
 //! Looks only; what would be made is not made.
 
 use std::fs::{self, FileType};
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::access::User;
-use crate::config::{Config, Diagnostic, Kind, Place, Severity};
+use crate::config::{Config, Diagnostic, FlowConfig, Kind, Place, Severity, dead_letter_example};
+use crate::dead_letters::{DeadLetterError, Directory};
 
 /// What is kept in memory and empty after a reboot.
 const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev/shm"];
@@ -36,7 +38,26 @@ pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
         let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
         found.push(broken.helped(help));
     }
+    for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
+        found.extend(dead_letters(flow, place, user));
+    }
     found
+}
+
+/// What is in the way of a flow's dead letters.
+fn dead_letters(flow: &FlowConfig, place: &Place, user: &User) -> Option<Diagnostic> {
+    let directory = &flow.dead_letters.as_ref()?.directory;
+    let (what, help) = match Directory::open(directory) {
+        Ok(_) if may(directory, Access::WRITE_OK | Access::EXEC_OK) => return None,
+        Ok(_) => refused(directory, "make a file in", user),
+        Err(DeadLetterError::Io { source, .. }) if is_missing(&source) => {
+            directory_obstacle(directory, user)?
+        }
+        Err(error) => (error.to_string(), "name a directory of its own".to_owned()),
+    };
+    let message = format!("dead letters cannot be written: {what}");
+    let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
+    Some(broken.helped(help))
 }
 
 fn volatile(path: &Path, place: &Place) -> Diagnostic {
@@ -129,6 +150,12 @@ pub(super) fn own_files(config: &Config) -> Vec<(&'static str, PathBuf, Option<&
         for ending in ["", ".1"] {
             let path = beside(&log.path, ending);
             files.push(("kinetail's own log", path, config.places.log_file.as_ref()));
+        }
+    }
+    for flow in &config.flows {
+        if let Some(letters) = &flow.dead_letters {
+            let path = dead_letter_example(&letters.directory, &flow.id);
+            files.push(("dead letters", path, None));
         }
     }
     files

@@ -69,6 +69,7 @@ pub(super) struct Flow {
     pub(super) bytes_per_second: f64,
     pub(super) totals: Totals,
     pub(super) in_flight_batches: u64,
+    pub(super) dead_letters_waiting: u64,
     pub(super) files_total: u64,
     pub(super) problems_total: u64,
     pub(super) problems: Vec<Trouble>,
@@ -89,6 +90,8 @@ pub(super) struct Totals {
     pub(super) records_delivered: u64,
     pub(super) records_skipped: u64,
     pub(super) records_refused: u64,
+    pub(super) dead_letters: u64,
+    pub(super) dead_letters_dropped: u64,
     pub(super) bytes_abandoned: u64,
 }
 

@@ -118,6 +118,18 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     if totals.records_refused > 0 {
         lines.push(format!("{} records were refused by the service", totals.records_refused));
     }
+    if totals.dead_letters > 0 {
+        let letters = totals.dead_letters;
+        lines.push(format!("{letters} records are dead letters; see kinetail dead-letters list"));
+    }
+    if totals.dead_letters_dropped > 0 {
+        let dropped = totals.dead_letters_dropped;
+        lines.push(format!("{dropped} dead letters were dropped to stay within their limits"));
+    }
+    if flow.dead_letters_waiting > 0 {
+        let waiting = flow.dead_letters_waiting;
+        lines.push(format!("{waiting} dead letters wait to be written"));
+    }
     if totals.bytes_abandoned > 0 {
         let lost = bytes(totals.bytes_abandoned);
         lines.push(format!("{lost} were gone before they could be read"));

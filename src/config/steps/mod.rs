@@ -80,12 +80,12 @@ mirror! {
     }
 }
 
-/// What `onUnparsable` says, and what is not there yet.
-const ON_UNPARSABLE: &[(&str, Option<OnUnparsable>)] = &[
-    ("pass", Some(OnUnparsable::Pass)),
-    ("skip", Some(OnUnparsable::Skip)),
-    ("tag", Some(OnUnparsable::Tag)),
-    ("deadLetter", None),
+/// What `onUnparsable` says.
+const ON_UNPARSABLE: &[(&str, OnUnparsable)] = &[
+    ("pass", OnUnparsable::Pass),
+    ("skip", OnUnparsable::Skip),
+    ("tag", OnUnparsable::Tag),
+    ("deadLetter", OnUnparsable::DeadLetter),
 ];
 
 /// The kind with this name.
@@ -114,20 +114,13 @@ pub(super) fn build(
     }
     warn_unknown(item.entries, &keys, findings);
     let slot = RefusingFile::of(item.entries).on_unparsable;
-    let on_unparsable = if kind.can_refuse { on_unparsable(slot, findings) } else { None };
+    let on_unparsable = if kind.can_refuse {
+        slot.choice(findings, ON_UNPARSABLE, OnUnparsable::Pass)
+    } else {
+        OnUnparsable::Pass
+    };
     let step = (kind.build)(item, findings)?;
-    Some(StepConfig { step, on_unparsable: on_unparsable.unwrap_or_default() })
-}
-
-fn on_unparsable(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<OnUnparsable> {
-    let chosen = slot.choice(findings, ON_UNPARSABLE, Some(OnUnparsable::Pass));
-    if chosen.is_none() {
-        let message =
-            format!("'{}' cannot be \"deadLetter\": there are no dead letters", slot.name());
-        slot.error(findings, Kind::Unsupported, message)
-            .help("write \"tag\" to have such records sent with the reason in them");
-    }
-    chosen
+    Some(StepConfig { step, on_unparsable })
 }
 
 /// Notes that a key is not there that has to be; nothing if its value was reported already.

@@ -3,6 +3,7 @@
 mod aggregation;
 mod converters;
 mod cookbook;
+mod dead_letters;
 mod documents;
 mod flow_files;
 mod flows;

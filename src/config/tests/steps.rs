@@ -120,8 +120,8 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "PARSEJSN"}"#, Kind::Invalid, "PARSEJSN"),
     (
         r#"{"optionName": "PARSEJSON", "onUnparsable": "deadLetter"}"#,
-        Kind::Unsupported,
-        "deadLetter",
+        Kind::Missing,
+        "'onUnparsable: deadLetter' requires 'deadLetterDirectory'",
     ),
     (r#"{"optionName": "PARSEJSON", "onUnparsable": "drop"}"#, Kind::Invalid, "onUnparsable"),
     (r#"{"optionName": "PARSEREGEX"}"#, Kind::Missing, "'pattern'"),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use self::kpl::Kpl;
 use crate::PartitionKey;
 use crate::body::RandomKey;
+use crate::dead_letter::Origin;
 use crate::hash::{ShardMap, hash_key};
 use crate::key::{Key, KeyMaker};
 use crate::sink::Sink;
@@ -79,6 +80,8 @@ struct Open {
     /// Bytes of the key that it is sent with.
     key_bytes: usize,
     content: Content,
+    /// Where its records are from, if anybody asks.
+    origins: Vec<Origin>,
 }
 
 #[derive(Debug)]
@@ -128,7 +131,7 @@ impl Aggregator {
     /// Bytes of memory that they hold.
     pub(super) fn held_bytes(&self) -> usize {
         let all = self.open.iter().chain(&self.spare);
-        let held: usize = all.map(|open| open.content.held_bytes()).sum();
+        let held: usize = all.map(Open::held_bytes).sum();
         held + self.finished.capacity()
     }
 
@@ -140,7 +143,7 @@ impl Aggregator {
     /// Adds a record, if the batch has room for it; `false` if it has none.
     pub(super) fn push(
         &mut self,
-        data: &[u8],
+        (data, origin): (&[u8], Option<Origin>),
         keys: &mut KeyMaker,
         sink: &mut Sink<'_>,
         room: Room,
@@ -149,7 +152,7 @@ impl Aggregator {
         let place = bucket.and_then(|bucket| self.find(bucket));
         let fits = place.is_some_and(|place| self.has_room(place, data));
         match (bucket, place) {
-            (Some(_), Some(place)) if fits => return self.add(place, data, sink, room),
+            (Some(_), Some(place)) if fits => return self.add(place, (data, origin), sink, room),
             // No two records of one key are in a batch.
             (_, Some(_)) if room.once => return false,
             // What comes behind it must not overtake it.
@@ -172,6 +175,7 @@ impl Aggregator {
             } else {
                 sink.push(data, &Key::Text(&self.key));
             }
+            sink.body.note_origins(origin);
             return true;
         };
         if self.open.len() >= OPEN_MAX {
@@ -181,7 +185,7 @@ impl Aggregator {
             self.finish(0, keys, sink);
         }
         let place = self.begin(bucket, keys);
-        self.add(place, data, sink, Room { bytes_max: usize::MAX, ..room })
+        self.add(place, (data, origin), sink, Room { bytes_max: usize::MAX, ..room })
     }
 
     /// Whether no further record fits, not even one with this data, which is the smallest.
@@ -276,7 +280,13 @@ impl Aggregator {
     }
 
     /// Adds a record to an aggregate that has room, if the batch has.
-    fn add(&mut self, place: usize, data: &[u8], sink: &Sink<'_>, room: Room) -> bool {
+    fn add(
+        &mut self,
+        place: usize,
+        (data, origin): (&[u8], Option<Origin>),
+        sink: &Sink<'_>,
+        room: Room,
+    ) -> bool {
         let Self { open, key, counted, .. } = self;
         let Some(open) = open.get_mut(place) else { return false };
         let key = if open.bucket == Bucket::Any { &open.key } else { key };
@@ -286,6 +296,7 @@ impl Aggregator {
         }
         *counted += more;
         open.content.push(key, data);
+        open.origins.extend(origin);
         true
     }
 
@@ -310,7 +321,8 @@ impl Aggregator {
             Content::Lines { data, .. } => sink.push(data, &Key::Text(&open.key)),
         }
         sink.body.note_records(open.content.records());
-        if open.content.held_bytes() <= SPARE_BYTES_MAX {
+        sink.body.note_origins(open.origins.drain(..));
+        if open.held_bytes() <= SPARE_BYTES_MAX {
             open.content.clear();
             self.spare.push(open);
         }
@@ -326,7 +338,12 @@ impl Open {
             Format::Kpl => Content::Kpl(Kpl::default()),
             Format::Newline => Content::Lines { data: Vec::new(), records: 0 },
         };
-        Self { bucket: Bucket::Any, key: String::new(), key_bytes: 0, content }
+        let origins = Vec::new();
+        Self { bucket: Bucket::Any, key: String::new(), key_bytes: 0, content, origins }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.content.held_bytes() + self.origins.capacity() * size_of::<Origin>()
     }
 
     /// Whether it may take one more record, which makes it this long.

@@ -16,6 +16,7 @@ use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 use crate::aggregate::kpl;
+use crate::dead_letter::Origin;
 
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
 /// lines grows twice.
@@ -213,6 +214,8 @@ pub struct Body {
     /// The SHA-256 of the finished bytes, once somebody asked for it.
     sha256: Option<Arc<str>>,
     entries: Vec<Entry>,
+    /// Where the records of files are from, in the order of the entries; empty if nobody asks.
+    origins: Vec<Origin>,
     data_bytes: usize,
     key_bytes: usize,
 }
@@ -230,6 +233,7 @@ impl Body {
             finished_capacity: 0,
             sha256: None,
             entries: Vec::new(),
+            origins: Vec::new(),
             data_bytes: 0,
             key_bytes: 0,
         }
@@ -265,6 +269,31 @@ impl Body {
     #[must_use]
     pub fn records_in(&self, index: usize) -> usize {
         self.entries.get(index).map_or(0, |entry| entry.records as usize)
+    }
+
+    /// Says where the records in the newest one are from.
+    pub(crate) fn note_origins(&mut self, origins: impl IntoIterator<Item = Origin>) {
+        self.origins.extend(origins);
+    }
+
+    /// Where the records in one of the service are from, if that was noted.
+    #[must_use]
+    pub fn origins_of(&self, index: usize) -> &[Origin] {
+        let before = self.entries.iter().take(index);
+        let start: usize = before.map(|entry| entry.records as usize).sum();
+        self.origins.get(start..start + self.records_in(index)).unwrap_or_default()
+    }
+
+    /// The data of one record, as it was appended.
+    #[must_use]
+    pub fn record_data(&self, index: usize) -> Vec<u8> {
+        let Some(entry) = self.entries.get(index) else { return Vec::new() };
+        let record = self.bytes().get(entry.range()).unwrap_or_default();
+        match self.encoding() {
+            // What was written here can be read.
+            Encoding::Cbor => cbor::record(record).unwrap_or_default().0.into_owned(),
+            Encoding::Json => json::data(record),
+        }
     }
 
     fn append(&mut self, data: &[u8], partition_key: &str, key: KeyKind) {
@@ -311,6 +340,7 @@ impl Body {
             json.append(&data, &key, entry.key);
             json.note_records(entry.records as usize);
         }
+        json.origins.clone_from(&self.origins);
         Some(json)
     }
 
@@ -336,7 +366,9 @@ impl Body {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         let finished = if self.finished.is_some() { self.finished_capacity } else { 0 };
-        self.buffer.capacity() + finished + self.entries.capacity() * size_of::<Entry>()
+        let entries = self.entries.capacity() * size_of::<Entry>();
+        let origins = self.origins.capacity() * size_of::<Origin>();
+        self.buffer.capacity() + finished + entries + origins
     }
 
     /// Bytes of data of one record, without its key; 0 if there is no such record.
@@ -460,8 +492,9 @@ impl Body {
             None => self.buffer,
         };
         buffer.truncate(self.envelope.0.prefix.len());
-        let mut entries = self.entries;
+        let (mut entries, mut origins) = (self.entries, self.origins);
         entries.clear();
+        origins.clear();
         Some(Self {
             envelope: self.envelope,
             buffer,
@@ -469,6 +502,7 @@ impl Body {
             finished_capacity: 0,
             sha256: None,
             entries,
+            origins,
             data_bytes: 0,
             key_bytes: 0,
         })

@@ -406,7 +406,15 @@ impl Delivery {
         if let [index] = indexes.as_slice() {
             let (code, message) = (code.to_owned(), message.to_owned());
             let (index, records) = (*index, self.body.records_in(*index));
-            self.suspects.push_back(RejectedRecord { index, records, code, message });
+            let (origins, data) = (Vec::new(), Vec::new());
+            self.suspects.push_back(RejectedRecord {
+                index,
+                records,
+                code,
+                message,
+                origins,
+                data,
+            });
             self.doubt = self.doubt.map(|probes| probes + 1);
             return;
         }
@@ -439,6 +447,12 @@ impl Delivery {
     #[must_use]
     pub fn into_outcome(mut self, took: Duration) -> Outcome {
         self.rejected.sort_by_key(|record| record.index);
+        for record in &mut self.rejected {
+            record.origins = self.body.origins_of(record.index).to_vec();
+            if !record.origins.is_empty() {
+                record.data = self.body.record_data(record.index);
+            }
+        }
         Outcome {
             batch: self.batch,
             records_delivered: self.delivered.delivered,

@@ -11,11 +11,13 @@ use super::once::Once;
 use super::sink::Sink;
 use crate::aggregate::{Aggregator, Room};
 use crate::body::{Body, Encoding, Envelope};
+use crate::dead_letter::Origin;
 use crate::hash::ShardMap;
-use crate::{Aggregation, Compression, Destination, PackOptions};
+use crate::{Aggregation, Compression, Destination, OversizeLine, PackOptions};
 
 /// Fills the bodies of one flow.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
 pub(super) struct Filler {
     envelope: Envelope,
     keys: KeyMaker,
@@ -39,6 +41,10 @@ pub(super) struct Filler {
     scratch: Vec<u8>,
     /// Nothing is smaller than its line end, if nothing is converted.
     smallest_data: usize,
+    /// It is noted where records are from.
+    notes_origins: bool,
+    /// A record that is too large is not cut.
+    refuses_too_large: bool,
 }
 
 /// What became of a record.
@@ -46,6 +52,8 @@ pub(super) struct Filler {
 pub(super) enum Put {
     /// The batch has no room for it, and nothing happened.
     NoRoom,
+    /// It is larger than this and is not to be cut, and nothing happened.
+    TooLarge(usize),
     /// It is in the batch.
     Taken {
         /// Its end was cut off.
@@ -96,6 +104,8 @@ impl Filler {
             terminator: options.truncated_record_terminator.to_vec(),
             scratch: Vec::new(),
             smallest_data: usize::from(options.converters.is_empty()),
+            notes_origins: options.dead_letters,
+            refuses_too_large: options.oversize_line == OversizeLine::DeadLetter,
         }
     }
 
@@ -191,31 +201,34 @@ impl Filler {
         }
     }
 
-    /// Puts a record into a body.
-    pub(super) fn put(&mut self, body: &mut Body, data: &[u8]) -> Put {
+    /// Puts a record into a body, which begins at this place of a file.
+    pub(super) fn put(&mut self, body: &mut Body, data: &[u8], at: (FileKey, u64)) -> Put {
         if self.once.is_some() && self.has_aggregates && body.records() > 0 {
             // An aggregate is in it: its keys may come again.
             return Put::NoRoom;
         }
         let put = if self.aggregator.is_some() && self.aggregates {
-            let put = self.put_together(body, data);
-            self.has_aggregates |= put != Put::NoRoom;
+            let put = self.put_together(body, data, at);
+            self.has_aggregates |= matches!(put, Put::Taken { .. });
             put
         } else {
-            self.put_alone(body, data)
+            self.put_alone(body, data, at)
         };
-        if put != Put::NoRoom {
+        if matches!(put, Put::Taken { .. }) {
             self.keys.count();
         }
         put
     }
 
-    fn put_alone(&mut self, body: &mut Body, data: &[u8]) -> Put {
+    fn put_alone(&mut self, body: &mut Body, data: &[u8], at: (FileKey, u64)) -> Put {
         let compression = self.compression;
         let key = self.keys.make(data);
         let key_bytes = if self.key_counts { key.as_str().len() } else { 0 };
         let limit = compression.bytes_within(self.record_bytes_max - key_bytes);
         let truncated = data.len() > limit;
+        if truncated && self.refuses_too_large {
+            return Put::TooLarge(limit);
+        }
         let data =
             if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
         let counted = compression.bytes_max(data.len()) + key_bytes;
@@ -225,8 +238,10 @@ impl Filler {
             return Put::NoRoom;
         }
         let alone = self.once.as_mut().is_some_and(|once| once.note(&key));
+        let origin = self.notes_origins.then(|| Origin::new(at, data));
         let mut sink = Sink { body, compression, scratch: &mut self.compressed };
         sink.push(data, &key);
+        sink.body.note_origins(origin);
         let used = (sink.records(), sink.counted_bytes());
         // No further record is smaller than its key and its line end.
         let smallest = self.keys.bytes_min(key_bytes) + self.smallest_data;
@@ -235,14 +250,18 @@ impl Filler {
         Put::Taken { truncated, full }
     }
 
-    fn put_together(&mut self, body: &mut Body, data: &[u8]) -> Put {
+    fn put_together(&mut self, body: &mut Body, data: &[u8], at: (FileKey, u64)) -> Put {
         let (limit, room) = (self.piece_bytes_max(), self.room());
         let truncated = data.len() > limit;
+        if truncated && self.refuses_too_large {
+            return Put::TooLarge(limit);
+        }
         let data =
             if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
+        let origin = self.notes_origins.then(|| Origin::new(at, data));
         let Some(aggregator) = &mut self.aggregator else { return Put::NoRoom };
         let mut sink = Sink { body, compression: self.compression, scratch: &mut self.compressed };
-        if !aggregator.push(data, &mut self.keys, &mut sink, room) {
+        if !aggregator.push((data, origin), &mut self.keys, &mut sink, room) {
             return Put::NoRoom;
         }
         let alone = room.once && sink.records() > 0;

@@ -6,8 +6,8 @@
 //! the `pace` of the destination and of each of its `shards` (over `bucket`), `classify` what an
 //! error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
 //! of each record, `error_answer` what a refusal says, and `ledger` how far each file is
-//! acknowledged. `call` has the ways in which a call ends. Nothing here knows time, files or the
-//! network.
+//! acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
+//! that cannot be delivered. Nothing here knows time, files or the network.
 
 pub mod aggregate;
 pub mod answer;
@@ -17,6 +17,7 @@ pub mod call;
 mod cbor;
 pub mod classify;
 mod cut;
+pub mod dead_letter;
 pub mod delivery;
 pub mod error_answer;
 mod fill;
@@ -41,6 +42,7 @@ pub use options::{Destination, OversizeLine, PackOptions, PartitionKey, RetryCon
 pub use sink::Compression;
 
 use body::Body;
+use dead_letter::Origin;
 use kinetail_base::identity::{Anchor, FileKey};
 
 /// A number that names a batch within its flow; it grows by one with each batch.
@@ -109,6 +111,10 @@ pub struct RejectedRecord {
     pub code: String,
     /// The service's words.
     pub message: String,
+    /// Where those records are from, if the batch knows.
+    pub origins: Vec<Origin>,
+    /// Its data as it was sent; empty if the batch does not know where it is from.
+    pub data: Vec<u8>,
 }
 
 /// What a sender tells its flow. The flow's inbox always has room for these: one outcome for each

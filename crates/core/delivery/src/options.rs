@@ -36,6 +36,8 @@ impl std::fmt::Display for Destination {
 /// What becomes of a line that is longer than a line may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OversizeLine {
+    /// It is kept as a dead letter; so is a record that is too large behind the converters.
+    DeadLetter,
     /// It is left out.
     Drop,
     /// It is sent in pieces.
@@ -49,6 +51,7 @@ impl OversizeLine {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
+            Self::DeadLetter => "deadLetter",
             Self::Drop => "drop",
             Self::Split => "split",
             Self::Truncate => "truncate",
@@ -108,6 +111,8 @@ pub struct PackOptions<'c> {
     pub one_of_a_key: bool,
     /// What overwrites the end of a record that had to be cut.
     pub truncated_record_terminator: &'c [u8],
+    /// Each record is told with where it is from if the service refuses it, for a dead letter.
+    pub dead_letters: bool,
     /// The processing chain, in order; empty means bytes pass untouched.
     pub converters: &'c [ConverterConfig],
 }

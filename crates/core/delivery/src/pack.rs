@@ -5,6 +5,7 @@
 //! or a free request; its flow does.
 
 mod joined;
+mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use super::body::{Body, Encoding};
 use super::cut::cut;
+use super::dead_letter::{Stage, Undelivered};
 use super::fill::{Filler, Put};
 use super::key::KeyCounts;
 use super::{BatchId, Span};
@@ -35,6 +37,10 @@ pub struct OpenBatch {
     /// Records that begin in the first generation and end in the second: see
     /// [`crate::ledger::Ledger::join`].
     pub joins: Vec<(FileKey, FileKey)>,
+    /// Records that are not sent but kept.
+    pub letters: Vec<Undelivered>,
+    /// Bytes of memory that those hold.
+    letter_bytes: usize,
     /// When its first record or skipped line came.
     pub opened_at: Instant,
     /// No further record fits, or the next one did not: it is to be sent now.
@@ -42,6 +48,7 @@ pub struct OpenBatch {
 }
 
 pub use self::joined::Before;
+use self::undelivered::{too_large, unparsable};
 
 /// Why [`Packer::take`] came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +88,8 @@ pub struct Counts {
     pub truncated: u64,
     /// Records left out, by reason.
     pub skipped: Vec<(&'static str, u64)>,
+    /// Records that are dead letters, by reason.
+    pub dead: Vec<(&'static str, u64)>,
     /// What each converter did with records, in their order; empty where none did anything.
     pub steps: Vec<StepCount>,
     /// Records sent without a line end, because their file ended so.
@@ -226,8 +235,8 @@ impl Packer {
     /// Bytes of memory that the batch under construction holds.
     #[must_use]
     pub fn open_bytes(&self) -> usize {
-        let body = self.open.as_ref().map_or(0, |batch| batch.body.held_bytes());
-        body + self.filler.held_bytes()
+        let held = |batch: &OpenBatch| batch.body.held_bytes() + batch.letter_bytes;
+        self.open.as_ref().map_or(0, held) + self.filler.held_bytes()
     }
 
     /// Says how the next batches are written.
@@ -325,13 +334,14 @@ impl Packer {
                 Next::NeedMore => break Stop::NeedMore,
                 Next::Overlong => break Stop::Overlong,
                 Next::Long { len } => {
-                    if !self.append_long(source, used, rest, now) {
+                    if !self.append_long(source, used, (rest, len as u64), now) {
                         break Stop::BatchFull;
                     }
                     used += len;
                 }
                 Next::Piece { len } => {
-                    if !self.append(rest.get(..len).unwrap_or_default(), now) {
+                    let at = (source.file, source.offset + used as u64);
+                    if !self.append(at, rest.get(..len).unwrap_or_default(), now) {
                         break Stop::BatchFull;
                     }
                     self.count_oversize(source, used);
@@ -347,7 +357,7 @@ impl Packer {
                         break Stop::Footer;
                     }
                     let at = (source.file, source.offset + used as u64);
-                    if !self.append_entries(at, record, now) {
+                    if !self.append_entries(at, &[], record, now) {
                         break Stop::BatchFull;
                     }
                     self.counts.unterminated += u64::from(!record.ends_with(b"\n"));
@@ -361,12 +371,19 @@ impl Packer {
 
     /// Appends the entries that some lines are, or the record that they are if entries do not take
     /// several lines. `false` if there is no room for all of them: those that are in a batch are
-    /// left out the next time.
-    fn append_entries(&mut self, at: (FileKey, u64), lines: &[u8], now: Instant) -> bool {
-        let Some(framing) = self.splitter.framing() else { return self.append(lines, now) };
+    /// left out the next time. The lines begin with those `earlier`, if there are any.
+    fn append_entries(
+        &mut self,
+        at: (FileKey, u64),
+        earlier: &[Before],
+        lines: &[u8],
+        now: Instant,
+    ) -> bool {
+        let first = joined::place(earlier, at, 0);
+        let Some(framing) = self.splitter.framing() else { return self.append(first, lines, now) };
         let one_line = memchr::memchr(b'\n', lines).is_none_or(|end| end + 1 == lines.len());
         if one_line {
-            return self.append(lines, now);
+            return self.append(first, lines, now);
         }
         let mut entries = framing.entries(lines);
         if self.splitter.joins_entries() {
@@ -386,7 +403,7 @@ impl Packer {
             for range in ranges {
                 entry.extend_from_slice(lines.get(range.clone()).unwrap_or_default());
             }
-            if !self.append(&entry, now) {
+            if !self.append(joined::place(earlier, at, start), &entry, now) {
                 has_room = false;
                 break;
             }
@@ -421,7 +438,7 @@ impl Packer {
     /// at hand; it is cut or left out. Says whether there was room.
     pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
         self.chain.set_offset(source.offset);
-        let taken = self.append_long(source, 0, first, now);
+        let taken = self.append_long(source, 0, (first, len), now);
         if taken {
             let covered = usize::try_from(len).unwrap_or(usize::MAX);
             self.cover(source.file, source.offset, covered, now);
@@ -429,9 +446,21 @@ impl Packer {
         taken
     }
 
-    /// Appends the beginning of a record that is longer than a record may be, or leaves it out.
-    fn append_long(&mut self, source: Source, at: usize, record: &[u8], now: Instant) -> bool {
-        if self.oversize == OversizeLine::Drop {
+    /// Appends the beginning of a record of `len` bytes that is longer than a record may be, or
+    /// leaves it out.
+    fn append_long(
+        &mut self,
+        source: Source,
+        at: usize,
+        (record, len): (&[u8], u64),
+        now: Instant,
+    ) -> bool {
+        let place = (source.file, source.offset + at as u64);
+        if self.oversize == OversizeLine::DeadLetter {
+            if !self.keep_long(place, record, len, now) {
+                return false;
+            }
+        } else if self.oversize == OversizeLine::Drop {
             self.counts.read += 1;
             self.count_skipped("oversize_line", 1);
         } else {
@@ -444,8 +473,8 @@ impl Packer {
             } else {
                 limit
             };
-            let taken =
-                self.append(cut(record, limit, self.filler.terminator(), &mut scratch), now);
+            let data = cut(record, limit, self.filler.terminator(), &mut scratch);
+            let taken = self.append(place, data, now);
             self.long = scratch;
             if !taken {
                 return false;
@@ -482,16 +511,11 @@ impl Packer {
 
     /// Appends one record, or leaves it out if the chain says so. `false` if the batch has no
     /// room for it; then nothing happened.
-    fn append(&mut self, record: &[u8], now: Instant) -> bool {
-        let open = self.open.get_or_insert_with(|| {
-            OpenBatch::new(
-                self.spare.take().unwrap_or_else(|| Body::new(self.filler.envelope())),
-                now,
-            )
-        });
-        if open.full {
+    fn append(&mut self, at: (FileKey, u64), record: &[u8], now: Instant) -> bool {
+        if !self.begin(now) {
             return false;
         }
+        let redacts = self.keeps_letters() && self.chain.redacts();
         let (data, converted, raw) = if self.chain.is_empty() {
             (record, false, None)
         } else {
@@ -500,6 +524,10 @@ impl Packer {
                 Converted::Raw { record, converter, reason } => {
                     (record, false, Some((converter, reason)))
                 }
+                Converted::DeadLetter { record: data, whole, converter, reason } => {
+                    let letter = unparsable(at, record.len(), (data, whole), (converter, reason));
+                    return self.keep(letter);
+                }
                 Converted::Skipped { reason } => {
                     self.counts.read += 1;
                     self.count_skipped(reason, 1);
@@ -507,9 +535,18 @@ impl Packer {
                 }
             }
         };
-        let Put::Taken { truncated, full } = self.filler.put(&mut open.body, data) else {
-            open.full = true;
-            return false;
+        let Some(open) = &mut self.open else { return false };
+        let (truncated, full) = match self.filler.put(&mut open.body, data, at) {
+            Put::NoRoom => {
+                open.full = true;
+                return false;
+            }
+            Put::Taken { truncated, full } => (truncated, full),
+            Put::TooLarge(limit) => {
+                let kept = if redacts { (data, Stage::Record) } else { (record, Stage::Line) };
+                let letter = too_large(at, kept, data.len(), limit);
+                return self.keep(letter);
+            }
         };
         open.full = full;
         self.counts.read += 1;
@@ -522,17 +559,24 @@ impl Packer {
         true
     }
 
-    fn cover(&mut self, file: FileKey, start: u64, len: usize, now: Instant) {
-        if len == 0 {
-            return;
-        }
-        let end = start + len as u64;
+    /// Opens a batch if none is open; `false` if it is full.
+    fn begin(&mut self, now: Instant) -> bool {
         let open = self.open.get_or_insert_with(|| {
             OpenBatch::new(
                 self.spare.take().unwrap_or_else(|| Body::new(self.filler.envelope())),
                 now,
             )
         });
+        !open.full
+    }
+
+    fn cover(&mut self, file: FileKey, start: u64, len: usize, now: Instant) {
+        if len == 0 {
+            return;
+        }
+        let end = start + len as u64;
+        self.begin(now);
+        let Some(open) = &mut self.open else { return };
         match span_of(&mut open.spans, file) {
             Some(span) => span.end = end,
             None => open.spans.push(Span { file, start, end, anchor: Anchor::default() }),
@@ -542,14 +586,24 @@ impl Packer {
 
 impl OpenBatch {
     fn new(body: Body, now: Instant) -> Self {
-        Self { body, spans: Vec::new(), joins: Vec::new(), opened_at: now, full: false }
+        Self {
+            body,
+            spans: Vec::new(),
+            joins: Vec::new(),
+            letters: Vec::new(),
+            letter_bytes: 0,
+            opened_at: now,
+            full: false,
+        }
     }
 }
 
 fn splitter(options: &PackOptions<'_>, piece_bytes_max: usize) -> Splitter {
     let start = options.multi_line_start.cloned();
     match options.oversize_line {
-        OversizeLine::Drop | OversizeLine::Truncate => Splitter::new(start, options.max_line_bytes),
+        OversizeLine::DeadLetter | OversizeLine::Drop | OversizeLine::Truncate => {
+            Splitter::new(start, options.max_line_bytes)
+        }
         OversizeLine::Split => {
             Splitter::new(start, options.max_line_bytes.min(piece_bytes_max)).in_pieces()
         }

@@ -123,6 +123,7 @@ mod tests {
     fn run(mut converter: LogToJson, input: &str) -> Result<String, &'static str> {
         let mut out = Vec::new();
         converter.convert(input, &mut out).map_err(|refused| match refused {
+            Refused::DeadLetter(error) => panic!("{error}"),
             Refused::Skip(reason) => reason,
             Refused::Raw(error) => panic!("{error}"),
         })?;

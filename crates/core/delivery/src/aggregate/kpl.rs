@@ -49,7 +49,7 @@ const TAG_DATA: u8 = 0x1a;
 
 /// An aggregate under construction.
 #[derive(Debug, Default)]
-pub(super) struct Kpl {
+pub(crate) struct Kpl {
     keys: Vec<String>,
     /// The table of keys, encoded.
     table: Vec<u8>,
@@ -102,7 +102,7 @@ impl Kpl {
     }
 
     /// Adds a record.
-    pub(super) fn push(&mut self, key: &str, data: &[u8]) {
+    pub(crate) fn push(&mut self, key: &str, data: &[u8]) {
         let place = self.place_of(key).unwrap_or_else(|| {
             self.table.push(TAG_KEY);
             push_varint(&mut self.table, key.len());
@@ -130,7 +130,7 @@ impl Kpl {
     }
 
     /// Appends the aggregate to `out`.
-    pub(super) fn finish(&self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&self, out: &mut Vec<u8>) {
         out.reserve(self.len());
         out.extend_from_slice(&MAGIC);
         let begin = out.len();
@@ -176,6 +176,55 @@ pub(crate) fn rekey(aggregate: &mut [u8], key: &str) {
     let end = aggregate.len().saturating_sub(DIGEST_BYTES);
     let digest = Md5::digest(aggregate.get(MAGIC.len()..end).unwrap_or_default());
     aggregate.get_mut(end..).into_iter().for_each(|old| old.copy_from_slice(&digest));
+}
+
+/// The data of the records in an aggregate that was written here; `None` if it is none.
+pub(crate) fn records(aggregate: &[u8]) -> Option<Vec<&[u8]>> {
+    let message = aggregate.strip_prefix(&MAGIC)?;
+    let (mut rest, digest) = message.split_at_checked(message.len().checked_sub(DIGEST_BYTES)?)?;
+    if Md5::digest(rest).as_slice() != digest {
+        return None;
+    }
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let (tag, value, behind) = field(rest)?;
+        if tag == TAG_RECORD {
+            records.push(data_of(value)?);
+        }
+        rest = behind;
+    }
+    Some(records)
+}
+
+/// The data in a record's message.
+fn data_of(mut message: &[u8]) -> Option<&[u8]> {
+    while let Some((tag, rest)) = message.split_first() {
+        if *tag == TAG_DATA {
+            return field(message).map(|(_, data, _)| data);
+        }
+        message = read_varint(rest)?.1;
+    }
+    None
+}
+
+/// The tag and the bytes of a field that has a length, and what follows.
+fn field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    let (len, rest) = read_varint(rest)?;
+    let (value, behind) = rest.split_at_checked(len)?;
+    Some((*tag, value, behind))
+}
+
+fn read_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0_usize;
+    for (place, byte) in bytes.iter().enumerate() {
+        let shift = u32::try_from(7 * place).ok()?;
+        number |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some((number, bytes.get(place + 1..)?));
+        }
+    }
+    None
 }
 
 /// Bytes of a record's message.

@@ -156,6 +156,7 @@ impl Flow {
             multi_line_start: None,
             max_line_bytes: 5 * 1024 * 1024,
             oversize_line: OversizeLine::Truncate,
+            dead_letters: true,
             file_footer: None,
             aggregated_record_bytes: 0,
             aggregation: Some(self.aggregation),

@@ -66,6 +66,7 @@ fn packer_with(strict: bool, aggregation: Option<crate::Aggregation>) -> Packer 
         multi_line_start: None,
         max_line_bytes: 1024,
         oversize_line: OversizeLine::Truncate,
+        dead_letters: true,
         file_footer: None,
         aggregated_record_bytes: 0,
         aggregation,

@@ -19,6 +19,17 @@ pub struct Before {
     pub len: usize,
 }
 
+/// The file and the offset of byte `at` of those parts and what follows them, from `rest` on.
+pub(super) fn place(parts: &[Before], rest: (FileKey, u64), mut at: usize) -> (FileKey, u64) {
+    for part in parts {
+        if at < part.len {
+            return (part.file, part.start + at as u64);
+        }
+        at -= part.len;
+    }
+    (rest.0, rest.1 + at as u64)
+}
+
 impl Packer {
     /// How entries of several lines are told apart, if they are.
     #[must_use]
@@ -46,7 +57,7 @@ impl Packer {
             }
         };
         let record = bytes.get(..len).unwrap_or_default();
-        if !self.append_entries((source.file, source.offset), record, now) {
+        if !self.append_entries((source.file, source.offset), before, record, now) {
             if self.emitted.get(&source.file).is_some_and(|(_, done)| !done.is_empty()) {
                 for part in before {
                     self.keep_place(part.file, part.start);

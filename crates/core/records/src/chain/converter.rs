@@ -71,6 +71,14 @@ impl Converter {
         }
     }
 
+    /// Whether it removes secrets.
+    pub(super) fn redacts(&self) -> bool {
+        match self {
+            Self::Step(config) => config.step.redacts(),
+            _ => false,
+        }
+    }
+
     /// Appends the converted record.
     pub(super) fn convert(
         &mut self,

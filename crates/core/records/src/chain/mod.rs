@@ -21,7 +21,7 @@ use super::steps::{Context, Header, OnUnparsable, StepCount, Stop, UNPARSABLE, U
 const IDLE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 
 /// The converters of one flow and the buffers between them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Chain {
     converters: Vec<Converter>,
     /// What the last converter wrote.
@@ -183,7 +183,19 @@ impl Chain {
                     self.count(index, StepCount { skipped: 1, unparsable: 0 });
                     return Converted::Skipped { reason };
                 }
-                Err(Refused::Raw(reason)) => return self.raw(index, record, before, reason),
+                Err(Refused::Raw(reason)) => {
+                    let converter = self.name_of(index);
+                    self.count(index, StepCount { skipped: 0, unparsable: 1 });
+                    let (record, _) = self.before(index, record, before);
+                    return Converted::Raw { record, converter, reason };
+                }
+                Err(Refused::DeadLetter(reason)) => {
+                    let converter = self.name_of(index);
+                    self.count(index, StepCount { skipped: 1, unparsable: 0 });
+                    // A step that cannot read a record leaves it as it was.
+                    let (record, whole) = self.before(index, record, At::Steps);
+                    return Converted::DeadLetter { record, whole, converter, reason };
+                }
             }
             if let Some(watch) = &mut watch {
                 watch(index, self.current(at, record));
@@ -252,8 +264,10 @@ impl Chain {
         was_read: &mut bool,
     ) -> Result<(), Refused> {
         let Some(Converter::Step(config)) = self.converters.get(index) else { return Ok(()) };
-        if config.on_unparsable == OnUnparsable::Skip {
-            return Err(Refused::Skip(UNPARSABLE));
+        match config.on_unparsable {
+            OnUnparsable::DeadLetter => return Err(Refused::DeadLetter(why)),
+            OnUnparsable::Skip => return Err(Refused::Skip(UNPARSABLE)),
+            OnUnparsable::Pass | OnUnparsable::Tag => {}
         }
         let name = config.step.name();
         let tagged = config.on_unparsable == OnUnparsable::Tag;
@@ -275,23 +289,26 @@ impl Chain {
         }
     }
 
-    /// The record is sent as it came. If something is to be redacted it is sent as it came to the
+    fn name_of(&self, index: usize) -> &'static str {
+        self.converters.get(index).map_or("", Converter::name)
+    }
+
+    /// Whether a step removes secrets.
+    #[must_use]
+    pub fn redacts(&self) -> bool {
+        self.converters.iter().any(Converter::redacts)
+    }
+
+    /// A record without the secrets that steps remove, of which nothing else is changed.
+    pub fn redacted<'a>(&'a mut self, record: &'a [u8]) -> &'a [u8] {
+        self.before(0, record, At::Start).0
+    }
+
+    /// The record as it came, and that it is. If something is to be redacted it is what came to the
     /// converter, for what the steps before took out stays out.
-    fn raw<'a>(
-        &'a mut self,
-        index: usize,
-        record: &'a [u8],
-        before: At,
-        reason: ConvertError,
-    ) -> Converted<'a> {
-        let converter = self.converters.get(index).map_or("", Converter::name);
-        self.count(index, StepCount { skipped: 0, unparsable: 1 });
-        let redacts = |converter: &Converter| match converter {
-            Converter::Step(config) => config.step.redacts(),
-            _ => false,
-        };
-        if !self.converters.iter().any(redacts) {
-            return Converted::Raw { record, converter, reason };
+    fn before<'a>(&'a mut self, index: usize, record: &'a [u8], before: At) -> (&'a [u8], bool) {
+        if !self.redacts() {
+            return (record, true);
         }
         match before {
             At::Start => self.record.load(record),
@@ -306,7 +323,7 @@ impl Chain {
                 debug_assert!(false, "redaction refuses nothing");
             }
         }
-        Converted::Raw { record: self.record.render(), converter, reason }
+        (self.record.render(), false)
     }
 
     /// What the record is right now.

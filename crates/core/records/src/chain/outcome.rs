@@ -3,7 +3,7 @@
 use kinetail_java_regex::OverLimit;
 
 use crate::json_reader::NotAnObject;
-use crate::steps::UNPARSABLE;
+use crate::steps::{UNPARSABLE, Unparsable};
 
 /// A record is skipped because the line does not have the shape of the format or pattern.
 pub const NO_MATCH: &str = "no_match";
@@ -19,6 +19,17 @@ pub const CONVERTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Converted<'a> {
+    /// A step could not read the record, which is to be kept as a dead letter.
+    DeadLetter {
+        /// The bytes that came in; those that came to the step, if secrets are removed.
+        record: &'a [u8],
+        /// They are those that came in.
+        whole: bool,
+        /// The `optionName` of the step.
+        converter: &'static str,
+        /// Why.
+        reason: Unparsable,
+    },
     /// The bytes to send.
     Record(&'a [u8]),
     /// A converter could not read the record: the record as it was is to be sent.
@@ -81,6 +92,8 @@ impl ConvertError {
 /// Why a converter has no result.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
+    /// The record is a dead letter.
+    DeadLetter(Unparsable),
     /// The raw record is to be sent.
     Raw(ConvertError),
     /// The record is to be skipped, for this reason.

@@ -199,12 +199,16 @@ proptest! {
                 prop_assert!(std::str::from_utf8(record).is_ok(), "{record:02X?}");
                 Some(record.to_vec())
             }
-            Converted::Raw { .. } | Converted::Skipped { .. } => None,
+            Converted::DeadLetter { .. }
+            | Converted::Raw { .. }
+            | Converted::Skipped { .. } => None,
         };
         chain.convert(b"something, in: between\n");
         match chain.convert(&bytes) {
             Converted::Record(record) => prop_assert_eq!(Some(record), first.as_deref()),
-            Converted::Raw { .. } | Converted::Skipped { .. } => prop_assert_eq!(first, None),
+            Converted::DeadLetter { .. }
+            | Converted::Raw { .. }
+            | Converted::Skipped { .. } => prop_assert_eq!(first, None),
         }
     }
 }

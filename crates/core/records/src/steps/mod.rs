@@ -58,6 +58,8 @@ pub(super) const TAG_REASON: &str = "unparsable";
 /// What becomes of a record that a step cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnparsable {
+    /// It is kept as a dead letter and not sent.
+    DeadLetter,
     /// It goes on as it is, and is counted.
     #[default]
     Pass,

@@ -94,6 +94,10 @@ fn on_unparsable_skips_or_tags() {
     let step = || ParseJson { field: None };
     table(&[with(step(), OnUnparsable::Skip)], &[("x", "skipped: unparsable"), ("{}", "{}")]);
     table(
+        &[with(step(), OnUnparsable::DeadLetter)],
+        &[("x", "dead letter: x: PARSEJSON: it is not JSON at byte 0"), ("{}", "{}")],
+    );
+    table(
         &[with(step(), OnUnparsable::Tag)],
         &[(
             "a \"b\"",

@@ -42,6 +42,10 @@ fn run(chain: &mut Chain, input: &[u8]) -> String {
     let mut out = match chain.convert(input) {
         Converted::Record(record) => String::from_utf8_lossy(record).into_owned(),
         Converted::Raw { converter, reason, .. } => format!("raw: {converter}: {reason}"),
+        Converted::DeadLetter { record, converter, reason, .. } => {
+            let record = String::from_utf8_lossy(record);
+            format!("dead letter: {}: {converter}: {reason}", record.trim_end())
+        }
         Converted::Skipped { reason } => format!("skipped: {reason}"),
     };
     if let (1.., Some(reason)) = chain.take_unparsable() {

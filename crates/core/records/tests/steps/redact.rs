@@ -1,9 +1,11 @@
 //! `REDACT`.
 
-use kinetail_records::steps::{AddFields, Kind, ParseJson, Redact, Replacement};
-use kinetail_records::{Chain, Converted, ConverterConfig, Name, compile_search_pattern};
+use kinetail_records::steps::{AddFields, DropFields, Kind, ParseJson, Redact, Replacement};
+use kinetail_records::{
+    Chain, Converted, ConverterConfig, Name, OnUnparsable, compile_search_pattern,
+};
 
-use super::{chain, one, run, table};
+use super::{chain, one, run, table, with};
 
 fn kinds(kinds: &[Kind]) -> ConverterConfig {
     one(Redact::new(Vec::new(), kinds.to_vec(), &[], Replacement::Text("[X]".to_owned())))
@@ -257,4 +259,46 @@ fn bytes_that_are_no_text_stay_unless_something_is_found() {
     assert_eq!(chain.convert(b"\xFF x\n"), Converted::Record(b"\xFF x\n"));
     let Converted::Record(record) = chain.convert(b"\xFF joe@example.com\n") else { panic!() };
     assert!(!record.windows(3).any(|part| part == b"joe"));
+}
+
+/// What is kept of a record that a step cannot read: the line, if nothing is to be removed from
+/// it; else what the step was given, without the secrets that it and later steps remove.
+#[test]
+fn dead_letters_hold_no_secret() {
+    let parse = || with(ParseJson { field: None }, OnUnparsable::DeadLetter);
+    let nested = || {
+        let field = Some(Name::new("log"));
+        with(ParseJson { field }, OnUnparsable::DeadLetter)
+    };
+    let mails = || kinds(&[Kind::Email]);
+    let drop = || one(DropFields { fields: vec!["secret".to_owned()] });
+    for (configs, input, want, is_whole) in [
+        (vec![parse()], "to a@b.de\n", "to a@b.de\n", true),
+        (vec![mails(), parse()], "to a@b.de\n", "to [X]\n", false),
+        (vec![parse(), mails()], "to a@b.de\n", "to [X]\n", false),
+        (
+            vec![parse(), drop(), nested(), mails()],
+            "{\"secret\":1,\"log\":\"a@b.de\"}\n",
+            "{\"log\":\"[X]\"}\n",
+            false,
+        ),
+        (
+            vec![parse(), drop(), nested()],
+            "{\"secret\":1,\"log\":\"x\"}\n",
+            "{\"secret\":1,\"log\":\"x\"}\n",
+            true,
+        ),
+    ] {
+        let mut chain = chain(&configs);
+        match chain.convert(input.as_bytes()) {
+            Converted::DeadLetter { record, whole, converter, .. } => {
+                assert_eq!(String::from_utf8_lossy(record), want, "{input}");
+                assert_eq!((whole, converter), (is_whole, "PARSEJSON"), "{input}");
+            }
+            other => panic!("{input}: {other:?}"),
+        }
+    }
+    let mut redacting = chain(&[mails(), parse()]);
+    assert_eq!(redacting.redacted(b"to a@b.de\n"), b"to [X]\n");
+    assert_eq!(chain(&[parse()]).redacted(b"to a@b.de\n"), b"to a@b.de\n");
 }
