@@ -31,6 +31,7 @@ mod holes;
 mod kills;
 mod layers;
 mod live;
+mod network;
 mod operate;
 mod ordering;
 mod packages;

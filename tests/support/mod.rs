@@ -1,6 +1,7 @@
 //! Helpers that the integration tests share.
 
 pub mod agent;
+pub mod connect_proxy;
 pub mod emulator;
 pub mod endpoint;
 pub mod fake_aws;
@@ -13,5 +14,6 @@ pub mod readers;
 pub mod scene;
 pub mod shipment;
 pub mod test_disk;
+pub mod tls;
 pub mod wait;
 pub mod world;
