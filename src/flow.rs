@@ -36,7 +36,7 @@ use self::notice::Notice;
 use self::problem_lines::ProblemLines;
 use self::stream_facts::Stream;
 use self::troubles::Troubles;
-use self::write_down::Writing;
+use self::write_down::{Handing, Writing};
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -44,6 +44,7 @@ use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
+use crate::checkpoint::store::Refused;
 use crate::config::{FlowConfig, Ordering};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
@@ -68,16 +69,19 @@ pub trait Outlet {
     /// `maxInFlightRequests`. `false` if nobody takes batches any more.
     fn submit(&mut self, submission: Submission) -> bool;
 
-    /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`
-    /// if nobody takes them any more.
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool;
+    /// Takes changes for the checkpoints; [`Message::Written`] with the same `token` answers.
+    ///
+    /// # Errors
+    /// The changes, if they are not taken: the flow keeps them.
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused>;
 
     /// Nothing that is in flight need wait for a destination that is parked: whoever has such a
     /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
     fn stop_waiting_for_parked(&mut self) {}
 
-    /// Lets old rows go, but not those of these files: they were found.
-    fn purge(&mut self, keep: Vec<FileKey>);
+    /// Deletes old rows, but not those of these files: they were found. `false` if there is no room
+    /// for the request now.
+    fn purge(&mut self, keep: Vec<FileKey>) -> bool;
 }
 
 /// What a flow is made of.
@@ -170,6 +174,10 @@ pub struct Flow<D: Disk> {
     next_token: u64,
     /// Changes may be gathered until then.
     gather_until: Instant,
+    /// Whether the store takes changes.
+    handing: Handing,
+    /// Rows of files that are gone are to be deleted.
+    purge_due: bool,
     /// The store has to learn that this flow ran, even before it found a file.
     introduced: bool,
     /// The store has answered for the first time: where the flow began is written down.
@@ -239,6 +247,8 @@ impl<D: Disk> Flow<D> {
             changes: BTreeMap::new(),
             writing: None,
             gather_until: now,
+            handing: Handing::Open,
+            purge_due: false,
             next_token: 1,
             introduced: false,
             start_is_kept: false,
@@ -441,7 +451,7 @@ impl<D: Disk> Flow<D> {
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()
-            && self.changes.is_empty()
+            && (self.changes.is_empty() || self.handing == Handing::Closed)
             && !self
                 .tailer
                 .files()
@@ -459,8 +469,7 @@ impl<D: Disk> Flow<D> {
             // Memory is given back by other flows, too, and nobody tells this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });
-        let waits_to_commit = self.writing.is_none() && !self.changes.is_empty();
-        let commit = waits_to_commit.then_some(self.gather_until);
+        let commit = self.waits_to_commit().then_some(self.gather_until);
         [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit]
             .into_iter()
             .flatten()
