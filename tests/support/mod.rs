@@ -13,6 +13,7 @@ pub mod python;
 pub mod readers;
 pub mod scene;
 pub mod shipment;
+pub mod slow_link;
 pub mod test_disk;
 pub mod tls;
 pub mod wait;
