@@ -41,7 +41,7 @@ use self::problem_lines::ProblemLines;
 use self::stream_facts::Stream;
 use self::troubles::Troubles;
 use self::when_done::Disposing;
-use self::write_down::Writing;
+use self::write_down::{Handing, Writing};
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -49,6 +49,7 @@ use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
+use crate::checkpoint::store::Refused;
 use crate::config::{FlowConfig, Ordering};
 use crate::disk::disposal::{self, Disposal, DisposalError};
 use crate::disk::watch::{Hint, Watch};
@@ -75,9 +76,11 @@ pub trait Outlet {
     /// `maxInFlightRequests`. `false` if nobody takes batches any more.
     fn submit(&mut self, submission: Submission) -> bool;
 
-    /// Takes changes to write down; [`Message::Written`] with the same `token` answers. `false`
-    /// if nobody takes them any more.
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool;
+    /// Takes changes for the checkpoints; [`Message::Written`] with the same `token` answers.
+    ///
+    /// # Errors
+    /// The changes, if they are not taken: the flow keeps them.
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused>;
 
     /// Nothing that is in flight need wait for a destination that is parked: whoever has such a
     /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
@@ -97,8 +100,9 @@ pub trait Outlet {
         disposal::dispose(&file.path, file.seen.inode, file.seen.size, how)
     }
 
-    /// Lets old rows go, but not those of these files: they were found.
-    fn purge(&mut self, keep: Vec<FileKey>);
+    /// Deletes old rows, but not those of these files: they were found. `false` if there is no room
+    /// for the request now.
+    fn purge(&mut self, keep: Vec<FileKey>) -> bool;
 }
 
 /// What a flow is made of.
@@ -193,6 +197,10 @@ pub struct Flow<D: Disk> {
     next_token: u64,
     /// Changes may be gathered until then.
     gather_until: Instant,
+    /// Whether the store takes changes.
+    handing: Handing,
+    /// Rows of files that are gone are to be deleted.
+    purge_due: bool,
     /// The store has to learn that this flow ran, even before it found a file.
     introduced: bool,
     /// The store has answered for the first time: where the flow began is written down.
@@ -266,6 +274,8 @@ impl<D: Disk> Flow<D> {
             changes: BTreeMap::new(),
             writing: None,
             gather_until: now,
+            handing: Handing::Open,
+            purge_due: false,
             next_token: 1,
             introduced: false,
             start_is_kept: false,
@@ -475,7 +485,7 @@ impl<D: Disk> Flow<D> {
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()
-            && self.changes.is_empty()
+            && (self.changes.is_empty() || self.handing == Handing::Closed)
             && !self
                 .tailer
                 .files()
@@ -493,8 +503,7 @@ impl<D: Disk> Flow<D> {
             // Memory is given back by other flows, too, and nobody tells this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });
-        let waits_to_commit = self.writing.is_none() && !self.changes.is_empty();
-        let commit = waits_to_commit.then_some(self.gather_until);
+        let commit = self.waits_to_commit().then_some(self.gather_until);
         let letters = self.dead.as_ref().map(|dead| dead.wake_at(now));
         [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit, letters]
             .into_iter()

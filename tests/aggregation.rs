@@ -10,6 +10,7 @@ use kinetail::sandbox::{
 };
 use serde_json::{Value, json};
 
+use crate::seams::{home_with_admin, page};
 use crate::support::agent::{Agent, Home, SOON};
 use crate::support::endpoint::Endpoint;
 use crate::support::readers::{Reader, Stored};
@@ -185,4 +186,61 @@ fn a_large_record_is_sent_whole_to_a_stream_that_says_so() {
     wait_until("a record", 3 * SOON, || endpoint.count(&stream()) > 0, || agent.log());
     assert!(endpoint.data(&stream()) == [line], "not cut");
     assert_eq!(agent.stop(Duration::from_secs(30)), Some(0));
+}
+
+/// As while it is resharded.
+#[test]
+fn list_of_shards_with_a_gap_is_reported_once_and_asked_for_again() {
+    let endpoint = Endpoint::healthy();
+    let shard = json!({
+        "ShardId": "shardId-000000000000",
+        "HashKeyRange": { "StartingHashKey": "0", "EndingHashKey": "10" },
+        "SequenceNumberRange": { "StartingSequenceNumber": "0" },
+    });
+    let fault = || Fault::RawAnswer {
+        status: 200,
+        content_type: "application/x-amz-json-1.1".to_owned(),
+        body: json!({ "Shards": [shard] }).to_string().into_bytes(),
+    };
+    for _ in 0..3 {
+        endpoint.handle.script(Scope::Operation(Operation::ListShards), fault()).unwrap();
+    }
+    let keys = json!({ "aggregation": "kpl", "partitionKey": "{record.k}" });
+    let (home, agent) = start(&endpoint, &keys);
+    agent.wait_for_log("the shards that are listed leave gaps or overlap", SOON);
+    agent.wait_for_log("shard map updated", SOON);
+    write_all(&endpoint, &home, &agent);
+    assert_eq!(endpoint.handle.scripted_faults_waiting(), 0);
+    assert_eq!(agent.log().matches("leave gaps or overlap").count(), 1, "{}", agent.log());
+    agent.stop(SOON);
+}
+
+/// All records in it are counted, and what is behind it arrives.
+#[test]
+fn aggregate_that_is_refused_for_good_counts_as_its_records() {
+    const AGGREGATE: usize = 10;
+    let endpoint = Endpoint::healthy();
+    let (mut home, admin) = home_with_admin(&endpoint);
+    home.flow("*.log", ("kinesisStream", "s"), &json!({ "aggregation": "kpl" }));
+    append(&home.log("a.log"), &line(0));
+    let agent = home.start();
+    wait_for(&endpoint, 1, &agent);
+    let refused = ErrorAnswer::new(400, "ValidationException", "not this one");
+    endpoint.handle.script(Scope::Stream(stream()), Fault::Respond(refused)).unwrap();
+    let lines: Vec<u8> = (1..=AGGREGATE).flat_map(line).collect();
+    append(&home.log("a.log"), &lines);
+    let is_refused = || endpoint.handle.scripted_faults_waiting() == 0;
+    wait_until("the refusal", SOON, is_refused, || agent.log());
+    // That another is accepted is the evidence against the one.
+    append(&home.log("a.log"), &line(AGGREGATE + 1));
+    wait_for(&endpoint, 2, &agent);
+    let skipped = || {
+        let (_, text) = page(admin, "/metrics").unwrap();
+        let mut lines = text.lines().filter(|line| line.contains("reason=\"refused_by_service\""));
+        let value = lines.find_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+        value.unwrap_or_default()
+    };
+    wait_until("the count", SOON, || skipped() == AGGREGATE, || agent.log());
+    assert_eq!(users(&endpoint).len(), 2, "{}", agent.log());
+    assert_eq!(agent.stop(SOON), Some(0));
 }

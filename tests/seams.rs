@@ -3,6 +3,7 @@
 mod admin_port;
 mod credentials;
 mod few_descriptors;
+mod full_store;
 mod hung_disk;
 mod output;
 mod start;
@@ -21,7 +22,7 @@ use crate::support::endpoint::Endpoint;
 const PAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A home with an admin port.
-fn home_with_admin(endpoint: &Endpoint) -> (Home, SocketAddr) {
+pub fn home_with_admin(endpoint: &Endpoint) -> (Home, SocketAddr) {
     let mut home = Home::new(&endpoint.handle.url());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = listener.local_addr().unwrap();
@@ -35,7 +36,7 @@ fn endpoint() -> Endpoint {
 }
 
 /// The status and the body of an admin page.
-fn page(admin: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+pub fn page(admin: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&admin, PAGE_TIME_MAX)?;
     stream.set_read_timeout(Some(PAGE_TIME_MAX))?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use metrics::counter;
 use tokio::sync::oneshot;
 
 use self::thread::{AtDisk, ClosedAtEnd, Reply, Request, now_millis, run};
@@ -25,10 +26,11 @@ use super::open;
 use super::strangers;
 use super::writer::{Ticket, Writer};
 use super::{Change, Checkpoint};
+use crate::metrics::name;
 use kinetail_base::identity::FileKey;
 
-/// Requests that may wait. Each flow keeps one commit in flight, so this is never reached by
-/// fewer than a thousand flows; more only makes them wait for a moment.
+/// Requests that may wait. Each flow keeps one commit in flight, so fewer than a thousand flows
+/// never fill it; with more, a flow keeps its changes and offers them again.
 const QUEUE_REQUESTS_MAX: usize = 1_024;
 
 /// Who must not block asks again for room in the queue after this long.
@@ -49,6 +51,15 @@ pub enum CommitResult {
     /// It survives the death of the process. (A power cut may take the last commits back; that
     /// repeats records.)
     Durable,
+}
+
+/// A commit that the store did not take. The changes are still the flow's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// More requests wait than the queue holds. There is room again when the disk responds.
+    Full(Vec<Change>),
+    /// Its thread has ended.
+    Closed(Vec<Change>),
 }
 
 /// How the store is doing.
@@ -216,7 +227,7 @@ impl StoreHandle {
     /// The flow's first commit, even an empty one, makes it known: commit the positions that the
     /// initial position stands for before anything is shipped.
     ///
-    /// Blocks only while more requests wait than there are flows.
+    /// For threads that may wait: blocks while the queue is full.
     ///
     /// # Errors
     /// [`StoreClosed`] if the thread has ended; `done` is not called then.
@@ -234,6 +245,28 @@ impl StoreHandle {
             }
             StoreClosed
         })
+    }
+
+    /// As [`Self::commit`], for a flow, whose requests are made on the same thread: never blocks.
+    ///
+    /// # Errors
+    /// [`Refused`] with the changes; `done` is not called then.
+    pub fn try_commit(
+        &self,
+        flow: &Arc<str>,
+        changes: Vec<Change>,
+        done: CommitDone,
+    ) -> Result<(), Refused> {
+        let ticket = Ticket::new(done);
+        let request = Request::Commit { flow: Arc::clone(flow), changes, ticket };
+        match self.requests.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(request)) => Err(Refused::Full(withdrawn(request))),
+            Err(TrySendError::Disconnected(request)) => {
+                counter!(name::CHECKPOINT_COMMITS, "result" => "refused").increment(1);
+                Err(Refused::Closed(withdrawn(request)))
+            }
+        }
     }
 
     /// What the flow resumes from: everything committed so far, durable or not.
@@ -281,7 +314,7 @@ impl StoreHandle {
     }
 
     /// Deletes the flow's rows that are not in `keep` (the files that exist) and were last saved
-    /// longer ago than `older_than`. Does not wait for it.
+    /// longer ago than `older_than`. Waits for nothing: `false` if the queue has no room now.
     ///
     /// # Errors
     /// [`StoreClosed`] if the thread has ended.
@@ -290,10 +323,13 @@ impl StoreHandle {
         flow: &Arc<str>,
         keep: &[FileKey],
         older_than: Duration,
-    ) -> Result<(), StoreClosed> {
-        self.requests
-            .send(Request::Purge { flow: Arc::clone(flow), keep: keep.to_vec(), older_than })
-            .map_err(|_| StoreClosed)
+    ) -> Result<bool, StoreClosed> {
+        let request = Request::Purge { flow: Arc::clone(flow), keep: keep.to_vec(), older_than };
+        match self.requests.try_send(request) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Full(_)) => Ok(false),
+            Err(TrySendError::Disconnected(_)) => Err(StoreClosed),
+        }
     }
 
     /// Since when the disk does not answer, if that is for long.
@@ -313,6 +349,19 @@ impl StoreHandle {
             return StoreHealth::Failing { reason, since };
         }
         self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The changes of a commit that was not taken.
+fn withdrawn(request: Request) -> Vec<Change> {
+    match request {
+        Request::Commit { changes, ticket, .. } => {
+            ticket.withdraw();
+            changes
+        }
+        Request::All { .. } | Request::Close | Request::Load { .. } | Request::Purge { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 //!
 //! `files` looks at what a flow would follow, `nothing` says why there is nothing, `sample` tries
 //! the first lines, `access` says why a file cannot be read, `state` whether kinetail's own can be
-//! written, `survey` what flows have to do with each other, `endpoint` where requests go, `probe`
-//! asks AWS.
+//! written, `survey` what flows have to do with each other, `endpoint` where requests go, `network`
+//! how they leave this host, `probe` asks AWS.
 
 pub(super) mod access;
 mod endpoint;
 mod files;
 mod keys;
+mod network;
 mod nothing;
 mod probe;
 mod sample;
@@ -64,6 +65,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
         writeln!(out, "\nflow {}", Escaped(&flow.id))?;
         found.extend(describe_destination(config, flow, place, &ambient, &mut out)?);
+        let both = (flow, place);
+        found.extend(network::describe_endpoint(&runtime, config, both, &ambient, &mut out)?);
         if let Some(letters) = &flow.dead_letters {
             writeln!(out, "  dead letters in {}", shown(&letters.directory))?;
         }
@@ -74,7 +77,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         let asking = probe::all(config, &ambient, &mut out);
         failures += runtime.block_on(Box::pin(asking))?;
     }
-    writeln!(out, "\ncheckpoints in {}", shown(&config.checkpoint_file))?;
+    writeln!(out)?;
+    failures += network::describe(&config.aws, &mut out)?;
+    writeln!(out, "checkpoints in {}", shown(&config.checkpoint_file))?;
     let found = distinct(found);
     tell(&found)?;
     failures += found.iter().filter(|found| found.is_error()).count();

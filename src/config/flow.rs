@@ -17,8 +17,8 @@ use super::unknown;
 use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
-    Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
-    RetryConfig, RoleConfig, Wire, converters, dead_letters, ignored, multi_line, network,
+    AwsConfig, Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine,
+    PartitionKey, RetryConfig, Wire, converters, dead_letters, ignored, multi_line, network,
     partition_key, when_done,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
@@ -83,7 +83,7 @@ pub(super) struct CheckedFlow {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlowDefaults<'c> {
     pub(super) environment: &'c Environment,
-    pub(super) role: Option<&'c RoleConfig>,
+    pub(super) aws: Option<&'c AwsConfig>,
     pub(super) follow_links: FollowLinks,
     /// What values are expanded from, if they are.
     pub(super) variables: Option<&'c Variables>,
@@ -133,7 +133,7 @@ pub(super) fn flow(
     let (converters, multi_line_start) = records(&file, defaults, findings);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
-        aws: network::flow_aws(&file, defaults.role, findings),
+        aws: network::flow_aws(&file, defaults.aws, findings),
         initial_position: position(file.initial_position, findings),
         max_buffer_age: file.max_buffer_age_millis.millis(findings, 10..=900_000, 1_000),
         max_buffer_records: file.max_buffer_size_records.count(

@@ -152,8 +152,9 @@ const FOREIGN: &[(&[&str], &str)] = &[
         "set AWS_PROFILE in the environment of kinetail",
     ),
     (
-        &["httpProxy", "http_proxy", "httpsProxy", "https_proxy", "proxy", "proxyHost"],
-        "set HTTPS_PROXY in the environment of kinetail",
+        &["httpProxy", "http_proxy", "httpsProxy", "https_proxy", "proxyHost"],
+        "write \"proxy\": \"http://HOST:PORT\" at the top of the file, or set HTTPS_PROXY in the \
+         environment of kinetail",
     ),
     // Comments, where JSON has no place for them.
     (

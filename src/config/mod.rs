@@ -27,6 +27,7 @@ mod observability;
 mod parse;
 mod partition_key;
 mod path;
+mod proxy;
 mod read;
 mod redacted;
 pub(crate) mod region;
@@ -61,6 +62,7 @@ pub use self::dead_letters::example as dead_letter_example;
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::expand::Variables;
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
+pub use self::proxy::{Proxy, ProxyServer, without_user};
 pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
 pub use self::redacted::redacted;
 pub use self::schema::schema;
@@ -343,6 +345,14 @@ pub struct AwsConfig {
     pub role: Option<RoleConfig>,
     /// What requests say about who makes them.
     pub user_agent: UserAgent,
+    /// `useFipsEndpoint`.
+    pub fips: Option<bool>,
+    /// `useDualStackEndpoint`.
+    pub dual_stack: Option<bool>,
+    /// `proxy` and `noProxy`.
+    pub proxy: Proxy,
+    /// `caFile`: the certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where and as whom one flow talks to AWS. What is `None` is as in [`AwsConfig`].
@@ -354,6 +364,10 @@ pub struct FlowAwsConfig {
     pub endpoint: Option<String>,
     /// The role that is assumed for this flow: its own, or that of the whole file.
     pub role: Option<RoleConfig>,
+    /// `useFipsEndpoint` of the flow.
+    pub fips: Option<bool>,
+    /// `useDualStackEndpoint` of the flow.
+    pub dual_stack: Option<bool>,
 }
 
 /// A role to assume. `Debug` does not show the external id.

@@ -1,11 +1,15 @@
-//! Endpoints, regions, static keys and the admin address.
+//! Endpoints, regions, static keys, certificates and the admin address.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::diagnostics::{Findings, Kind};
 use super::endpoint::{self, endpoint, is_custom};
 use super::file::{FlowFile, TopLevelFile};
+use super::path::odd_path;
+use super::proxy::proxy;
 use super::region::{self, Name};
+use super::schema::{self, Shape};
 use super::site::Service;
 use super::slot::Slot;
 use super::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
@@ -34,6 +38,12 @@ pub(super) fn aws(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AwsCo
     ] {
         endpoint::check_region(slot, url.as_deref(), region, findings);
     }
+    let variants = Variants::of(file.use_fips_endpoint, file.use_dual_stack_endpoint, findings);
+    for slot in
+        [file.kinesis_endpoint, file.firehose_endpoint, file.cloudwatch_endpoint, file.sts_endpoint]
+    {
+        variants.conflict(slot, findings);
+    }
     AwsConfig {
         region: region(file.region, any_custom, findings),
         kinesis_region: region(file.kinesis_region, is_custom(kinesis.as_deref()), findings),
@@ -52,25 +62,81 @@ pub(super) fn aws(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AwsCo
         static_keys: static_keys(file, findings),
         role: role_of(role, None, findings),
         user_agent: user_agent(file, findings),
+        fips: variants.fips,
+        dual_stack: variants.dual_stack,
+        proxy: proxy(file, findings),
+        ca_file: ca_file(file.ca_file, findings),
     }
 }
 
-/// What a flow says; the rest it has from the whole file, of which `role` is the role.
+/// What a flow says; the rest it has from the whole file.
 pub(super) fn flow_aws(
     file: &FlowFile<'_>,
-    role: Option<&RoleConfig>,
+    all: Option<&AwsConfig>,
     findings: &mut Findings<'_>,
 ) -> FlowAwsConfig {
+    let role = all.and_then(|all| all.role.as_ref());
     let service =
         if file.delivery_stream.node().is_some() { Service::Firehose } else { Service::Kinesis };
     let url = endpoint(file.endpoint, Some(service), findings);
     endpoint::check_region(file.endpoint, url.as_deref(), file.region, findings);
     let is_custom = is_custom(url.as_deref());
+    let own = Variants::of(file.use_fips_endpoint, file.use_dual_stack_endpoint, findings);
+    let inherited = all.map_or(own, |all| Variants {
+        fips: own.fips.or(all.fips),
+        dual_stack: own.dual_stack.or(all.dual_stack),
+    });
+    inherited.conflict(file.endpoint, findings);
     FlowAwsConfig {
         region: region(file.region, is_custom, findings),
         endpoint: url,
         role: role_of((file.assume_role_arn, file.assume_role_external_id), role, findings),
+        fips: own.fips,
+        dual_stack: own.dual_stack,
     }
+}
+
+/// Which of the endpoints of a region are used. `None` is what the environment or the profile says.
+#[derive(Debug, Clone, Copy)]
+struct Variants {
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
+}
+
+impl Variants {
+    fn of(fips: Slot<'_>, dual_stack: Slot<'_>, findings: &mut Findings<'_>) -> Self {
+        let mut given = |slot: Slot<'_>| {
+            schema::note(slot.name(), || Shape::Boolean);
+            slot.node()?;
+            Some(slot.boolean(findings, false))
+        };
+        Self { fips: given(fips), dual_stack: given(dual_stack) }
+    }
+
+    /// The endpoint rules of the SDK refuse an endpoint that is set beside either of the keys.
+    fn conflict(self, endpoint: Slot<'_>, findings: &mut Findings<'_>) {
+        let set = [("useFipsEndpoint", self.fips), ("useDualStackEndpoint", self.dual_stack)];
+        let set = set.into_iter().find(|(_, value)| *value == Some(true));
+        let Some((key, _)) = set.filter(|_| endpoint.scalar_text().is_some_and(|t| !t.is_empty()))
+        else {
+            return;
+        };
+        let message = format!("'{}' cannot be combined with '{key}'", endpoint.name());
+        endpoint.error(findings, Kind::Conflict, message).help(format!(
+            "remove one of them: '{key}' selects an endpoint of AWS by the region; an endpoint \
+             that is set is used as written"
+        ));
+    }
+}
+
+/// Whether the file can be used is known when it is read.
+fn ca_file(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    let text = slot.text_not_empty(findings)?;
+    if let Some(odd) = odd_path(text) {
+        let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
+        slot.error(findings, Kind::Invalid, message).help(odd.help);
+    }
+    Some(PathBuf::from(text))
 }
 
 /// The role that two keys name. An external id belongs to one role: with a role of its own a flow

@@ -46,6 +46,7 @@ pub(super) fn smells_of_secret(key: &str) -> bool {
 pub(super) fn holds_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     (text.contains("://") && text.contains('@'))
+        || holds_user(text)
         || lower.contains("secretaccesskey")
         || lower.contains("accesskeyid")
         || holds_key_id(text)
@@ -76,6 +77,18 @@ fn distance_within(name: &[u8], text: &[u8]) -> usize {
         least = least.min(above);
     }
     least
+}
+
+/// `user:password@host` without a scheme, as in a proxy.
+fn holds_user(text: &str) -> bool {
+    let mut words = text.split(|c: char| c.is_whitespace() || "\"',;()[]{}<>".contains(c));
+    words.any(|word| {
+        let parts =
+            word.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?, host)));
+        parts.is_some_and(|((user, password), host)| {
+            !user.is_empty() && !password.is_empty() && !host.is_empty()
+        })
+    })
 }
 
 fn holds_key_id(text: &str) -> bool {
@@ -173,6 +186,8 @@ mod tests {
             "[wJalrXUtnFEMI/K7MDENG]",
             "id=AKIAIOSFODNN7EXAMPLE",
             "ASIAIOSFODNN7EXAMPLE,",
+            "proxy: user:password@proxy:3128",
+            "\"proxy\": \"user:p@ss@proxy\"",
         ] {
             assert!(holds_secret(text), "{text}");
         }
@@ -185,6 +200,8 @@ mod tests {
             "550e8400-e29b-41d4-a716-446655440000",
             "arn:aws:iam::123456789012:role/KinesisProducerRole",
             "https://kinesis.us-east-1.amazonaws.com",
+            "\"@timestamp\": \"a@b\"",
+            "proxy: proxy:3128",
         ] {
             assert!(!holds_secret(text), "{text}");
         }

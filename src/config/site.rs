@@ -65,6 +65,10 @@ pub struct Site<'c> {
     pub region: Option<(&'c str, &'static str)>,
     /// The endpoint, an absolute URL; `None` is the region's own.
     pub endpoint: Option<&'c str>,
+    /// Whether that is the one with validated cryptography, if the configuration says so.
+    pub fips: Option<bool>,
+    /// Whether that is the one with IPv6 as well, if the configuration says so.
+    pub dual_stack: Option<bool>,
 }
 
 impl<'c> Site<'c> {
@@ -90,7 +94,12 @@ impl<'c> Site<'c> {
             .or_else(|| own_region.map(|region| (region, service.region_key())))
             .or_else(|| from_own_endpoint().map(|region| (region, service.endpoint_key())))
             .or_else(|| config.region.as_deref().map(|region| (region, "region")));
-        Self { region, endpoint }
+        Self {
+            region,
+            endpoint,
+            fips: flow.fips.or(config.fips),
+            dual_stack: flow.dual_stack.or(config.dual_stack),
+        }
     }
 
     /// Whether requests go to something that is not AWS's own: an emulator, or a name that

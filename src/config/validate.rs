@@ -111,7 +111,7 @@ pub fn load_all(
     });
     let defaults = FlowDefaults {
         environment,
-        role: config.as_ref().and_then(|config| config.aws.role.as_ref()),
+        aws: config.as_ref().map(|config| &config.aws),
         follow_links: config
             .as_ref()
             .map_or_else(FollowLinks::default, |config| config.follow_links),
@@ -234,8 +234,7 @@ fn config(
     let aws = network::aws(&file, findings);
     let follow_links = file.follow_links.choice(findings, FOLLOW_LINKS, FollowLinks::default());
     if let Some(items) = flow_items(&file, entries, alone, findings) {
-        let role = aws.role.as_ref();
-        let defaults = FlowDefaults { environment, role, follow_links, variables: None };
+        let defaults = FlowDefaults { environment, aws: Some(&aws), follow_links, variables: None };
         add_flows(items, defaults, checked, findings);
     }
     let days = file.checkpoint_time_to_live_days;

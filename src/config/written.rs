@@ -19,7 +19,8 @@ impl fmt::Debug for Written {
 impl Written {
     /// The order of keys does not count, and neither do blanks and comments.
     pub(super) fn of(flow: &Node, defaults: FlowDefaults<'_>) -> Self {
-        let role = defaults.role.map(|role| (&role.arn, &role.external_id));
+        let role = defaults.aws.and_then(|aws| aws.role.as_ref());
+        let role = role.map(|role| (&role.arn, &role.external_id));
         let mut text = format!("{role:?} {:?} ", defaults.follow_links);
         add(flow, &mut text);
         Self(text)

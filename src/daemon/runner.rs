@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use crate::checkpoint::Change;
-use crate::checkpoint::store::StoreHandle;
+use crate::checkpoint::store::{Refused, StoreHandle};
 use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::flow::{Flow, Inbox, Mailbox, Message, Outlet};
@@ -139,19 +139,18 @@ impl Outlet for FlowOutlet {
         self.submissions.try_send(submission).is_ok()
     }
 
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool {
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused> {
         let mailbox = self.mailbox.clone();
         let done = Box::new(move |result| mailbox.send(Message::Written { token, result }));
-        self.store.commit(&self.flow, changes, done).is_ok()
+        self.store.try_commit(&self.flow, changes, done)
     }
 
     fn stop_waiting_for_parked(&mut self) {
         self.stopping.cancel();
     }
 
-    fn purge(&mut self, keep: Vec<FileKey>) {
-        if self.store.purge(&self.flow, &keep, self.checkpoint_ttl).is_err() {
-            tracing::debug!(flow = %self.flow, "the checkpoint store has ended");
-        }
+    fn purge(&mut self, keep: Vec<FileKey>) -> bool {
+        // A store that has ended is reported when it does not take a commit.
+        self.store.purge(&self.flow, &keep, self.checkpoint_ttl).unwrap_or(true)
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Flow, Outlet, requests_at_a_time};
 use crate::batch::BatchId;
 use crate::checkpoint::Change;
-use crate::checkpoint::store::CommitResult;
+use crate::checkpoint::store::{CommitResult, Refused};
 use crate::tail::disk::Disk;
 use crate::tail::file::Tailed;
 use crate::tail::identity::FileKey;
@@ -16,6 +16,23 @@ const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
 /// Under load what is acknowledged within this time is written down together: at 3,000 requests a
 /// second that is one transaction for some of them instead of one for each.
 const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
+
+/// Changes that found no room in the store's queue are offered again after this long.
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
+
+/// How the store takes changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handing {
+    /// It took the last ones.
+    Open,
+    /// Its queue has been full since then.
+    Full {
+        /// When the first commit was refused.
+        since: Instant,
+    },
+    /// It has ended. Changes stay with the flow.
+    Closed,
+}
 
 /// A commit that is not answered yet.
 #[derive(Debug)]
@@ -73,8 +90,10 @@ impl<D: Disk> Flow<D> {
     pub(super) fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
         self.collect_changes();
         self.pass_over_a_late_commit(now);
+        self.purge(outlet);
         let introduction = !self.introduced && self.tailer.has_scanned();
-        if self.writing.is_some() || (self.changes.is_empty() && !introduction) {
+        let has_something = !self.changes.is_empty() || introduction;
+        if self.writing.is_some() || !has_something || self.handing == Handing::Closed {
             return;
         }
         if !introduction && self.may_gather(now) {
@@ -85,13 +104,59 @@ impl<D: Disk> Flow<D> {
         let positions = changes.iter().map(position_of).collect();
         let token = self.next_token;
         self.next_token += 1;
-        if outlet.commit(changes, token) {
-            if introduction {
-                outlet.purge(self.tailer.files().map(Tailed::key).collect());
+        match outlet.commit(changes, token) {
+            Ok(()) => {
+                self.handing = Handing::Open;
+                self.purge_due |= introduction;
+                self.introduced = true;
+                self.writing = Some(Writing { token, positions, since: now });
+                self.purge(outlet);
             }
-            self.introduced = true;
-            self.writing = Some(Writing { token, positions, since: now });
+            Err(refused) => self.keep(refused, now),
         }
+    }
+
+    /// What the store did not take is offered again, with what is newer by then. Nothing is lost:
+    /// a commit that comes later costs repeats after a crash.
+    fn keep(&mut self, refused: Refused, now: Instant) {
+        let changes = match refused {
+            Refused::Full(changes) => {
+                self.gather_until = now + ROOM_PAUSE;
+                if self.handing == Handing::Open {
+                    self.handing = Handing::Full { since: now };
+                }
+                changes
+            }
+            Refused::Closed(changes) => {
+                self.handing = Handing::Closed;
+                // As where the store cannot write: delivery continues.
+                self.start_is_kept = true;
+                tracing::error!(
+                    flow = %self.config.id,
+                    "checkpoints are not written any more: the checkpoint store has ended; \
+                     delivery continues, duplicates possible after the next start; restart kinetail"
+                );
+                changes
+            }
+        };
+        // None of them was changed since they were taken out.
+        self.changes.extend(changes.into_iter().map(|change| (position_of(&change).0, change)));
+        self.pass_over_a_late_commit(now);
+    }
+
+    fn purge(&mut self, outlet: &mut impl Outlet) {
+        if self.purge_due {
+            let keep = self.tailer.files().map(Tailed::key).collect();
+            self.purge_due = !outlet.purge(keep);
+        }
+    }
+
+    /// Whether there is something to hand to the store, and nothing to wait for.
+    pub(super) fn waits_to_commit(&self) -> bool {
+        let is_refused = matches!(self.handing, Handing::Full { .. });
+        self.writing.is_none()
+            && self.handing != Handing::Closed
+            && (is_refused || !self.changes.is_empty())
     }
 
     fn collect_changes(&mut self) {
@@ -104,16 +169,22 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// The disk of the store hangs: what is acknowledged stays in memory and is committed later, as
-    /// where it fails, and shipping goes on.
+    /// The disk of the store hangs, or the store has ended: what is acknowledged stays in memory
+    /// and is committed later, as where it fails, and delivery continues.
     fn pass_over_a_late_commit(&mut self, now: Instant) {
-        let Some(writing) = &mut self.writing else { return };
-        if now.saturating_duration_since(writing.since) < COMMIT_LATE_AFTER {
+        let is_late = |since: Instant| now.saturating_duration_since(since) >= COMMIT_LATE_AFTER;
+        let is_due = match (&self.writing, self.handing) {
+            (Some(writing), _) => is_late(writing.since),
+            (None, Handing::Full { since }) => is_late(since),
+            (None, Handing::Closed) => true,
+            (None, Handing::Open) => false,
+        };
+        if !is_due {
             return;
         }
+        let writing = self.writing.as_mut().map(|writing| std::mem::take(&mut writing.positions));
         let acknowledged = self.changes.values().map(position_of);
-        for (file, offset) in std::mem::take(&mut writing.positions).into_iter().chain(acknowledged)
-        {
+        for (file, offset) in writing.into_iter().flatten().chain(acknowledged) {
             self.ledger.written(file, offset);
         }
         self.settle();

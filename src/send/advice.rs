@@ -9,10 +9,12 @@ use super::classify::{Group, group};
 pub fn fix(code: &str) -> &'static str {
     match code {
         "AnswerLost" | "Deadline" => {
-            "check the network, HTTPS_PROXY and who answers at the endpoint; it is retried"
+            "check the network, proxy (or HTTPS_PROXY) and who answers at the endpoint; it is \
+             retried"
         }
         "CannotConnect" => {
-            "check the network, name resolution, HTTPS_PROXY and the endpoint; it is retried"
+            "check the network, name resolution, proxy (or HTTPS_PROXY), caFile and the endpoint; \
+             it is retried"
         }
         CBOR_REFUSED => "set wire of the flow to auto or json: the endpoint does not take CBOR",
         "Credentials" => {

@@ -17,7 +17,8 @@ use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::client::REGION_DEFAULT;
-use crate::config::site::{Service, is_endpoint_of};
+use super::wire;
+use crate::config::site::{Service, Site, is_endpoint_of};
 
 /// For all services.
 const VARIABLE: &str = "AWS_ENDPOINT_URL";
@@ -83,6 +84,38 @@ impl Ambient {
     #[must_use]
     pub fn sts_endpoint(&self) -> Option<AmbientEndpoint> {
         endpoint(&self.shared, "STS")
+    }
+
+    /// The endpoint that the rules of a service give for a flow, or why they give none. Nothing is
+    /// asked over the network.
+    pub async fn resolve(
+        &self,
+        service: Service,
+        site: &Site<'_>,
+        endpoint: Option<String>,
+        region: &str,
+    ) -> Result<String, String> {
+        let site = wire::Site {
+            service,
+            region: region.to_owned(),
+            endpoint,
+            fips: self.fips(site),
+            dual_stack: self.dual_stack(site),
+            account_mode: None,
+        };
+        site.resolve(None).await.map(|endpoint| endpoint.url().to_owned())
+    }
+
+    /// Whether a flow uses FIPS endpoints, and whether anything says so.
+    #[must_use]
+    pub fn fips(&self, site: &Site<'_>) -> Option<bool> {
+        site.fips.or(self.shared.use_fips())
+    }
+
+    /// Whether a flow uses dual-stack endpoints, and whether anything says so.
+    #[must_use]
+    pub fn dual_stack(&self, site: &Site<'_>) -> Option<bool> {
+        site.dual_stack.or(self.shared.use_dual_stack())
     }
 
     /// Whether the profile says where to get credentials, if it could be read.

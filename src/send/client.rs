@@ -6,6 +6,7 @@
 //! are asked for once for all that use the same role. No error here contains a secret.
 
 mod place;
+mod services;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,6 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -25,8 +25,8 @@ use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::credentials::{self, Keepers};
-use super::http::{CaBundleError, Http};
-use super::user_agent::{self, UserAgentHeader};
+use super::http::{Http, HttpError};
+use super::user_agent;
 use super::wire::{Operation, Parts, Wire};
 use crate::config::site::{self, Service, Site};
 use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig, Wire as Speak};
@@ -53,13 +53,13 @@ const AWS_URL: &str = "https://amazonaws.com";
 /// Why a client cannot be built.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// The certificates to believe cannot be used.
-    #[error("cannot use the certificates of {0}")]
-    CaBundle(#[from] CaBundleError),
+    /// The CA certificates or the proxy that are set cannot be used.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// Nobody's certificate would be believed.
     #[error(
         "cannot talk to {0}: this host has no CA certificates, which encrypted connections need; \
-         install ca-certificates, or set AWS_CA_BUNDLE to a file of them"
+         install ca-certificates, or set caFile or AWS_CA_BUNDLE to a file of them"
     )]
     NoCertificates(String),
     /// Nobody could be asked for credentials.
@@ -101,7 +101,7 @@ impl Aws {
     /// metadata service) only if no region is configured and no endpoint is an emulator's.
     ///
     /// # Errors
-    /// [`ClientError::CaBundle`] if `AWS_CA_BUNDLE` cannot be used.
+    /// [`ClientError::Http`] if the CA certificates or the proxy that are set cannot be used.
     pub async fn load(config: &AwsConfig) -> Result<Self, ClientError> {
         Self::load_with(config, CREDENTIALS_TIME_MAX).await
     }
@@ -116,9 +116,13 @@ impl Aws {
 
     async fn load_with(config: &AwsConfig, patience: Duration) -> Result<Self, ClientError> {
         let keepers = Keepers::start(patience).map_err(ClientError::Thread)?;
-        let http = Http::from_environment()?;
+        let http = Http::of(config)?;
         let client = http.client();
-        let providers = ProviderConfig::without_region().with_http_client(client.clone());
+        // The questions for credentials go to the same kind of endpoint.
+        let providers = ProviderConfig::without_region()
+            .with_http_client(client.clone())
+            .with_use_fips(config.fips)
+            .with_use_dual_stack(config.dual_stack);
         let machine_region = OnceCell::new();
         let mut region = configured_region(config);
         if region.is_none() {
@@ -134,14 +138,19 @@ impl Aws {
             Some(keys) => credentials::static_provider(keys),
             None => credentials::chain(&providers.with_region(region.clone()), &keepers),
         };
-        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
             .http_client(client)
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .credentials_provider(credentials)
-            .load()
-            .await;
+            .credentials_provider(credentials);
+        if let Some(fips) = config.fips {
+            loader = loader.use_fips(fips);
+        }
+        if let Some(dual_stack) = config.dual_stack {
+            loader = loader.use_dual_stack(dual_stack);
+        }
+        let shared = loader.load().await;
         Ok(Self {
             config: config.clone(),
             shared,
@@ -185,75 +194,6 @@ impl Aws {
             site,
             speak,
         }))
-    }
-
-    /// The typed client of Kinesis for a flow.
-    ///
-    /// # Errors
-    /// [`ClientError::NoRegion`] if neither the configuration nor the machine names a region and
-    /// the endpoint is AWS's own.
-    pub async fn kinesis(
-        &self,
-        flow: &FlowAwsConfig,
-    ) -> Result<aws_sdk_kinesis::Client, ClientError> {
-        let site = Site::of(Service::Kinesis, &self.config, flow);
-        let region = self.kinesis_region(flow).await?;
-        let mut builder = aws_sdk_kinesis::config::Builder::from(&self.shared)
-            .region(region)
-            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
-            .retry_config(RetryConfig::disabled());
-        if let Some(role) = &flow.role {
-            builder.set_credentials_provider(Some(self.assumed(role).await));
-        }
-        if let Some(endpoint) = site.endpoint {
-            builder.set_endpoint_url(Some(endpoint.to_owned()));
-        }
-        Ok(aws_sdk_kinesis::Client::from_conf(builder.build()))
-    }
-
-    /// The typed client of Firehose for a flow.
-    pub async fn firehose(&self, flow: &FlowAwsConfig) -> aws_sdk_firehose::Client {
-        let site = Site::of(Service::Firehose, &self.config, flow);
-        let region = self.firehose_region(flow);
-        let mut builder = aws_sdk_firehose::config::Builder::from(&self.shared)
-            .region(region)
-            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
-            .retry_config(RetryConfig::disabled());
-        if let Some(role) = &flow.role {
-            builder.set_credentials_provider(Some(self.assumed(role).await));
-        }
-        if let Some(endpoint) = site.endpoint {
-            builder.set_endpoint_url(Some(endpoint.to_owned()));
-        }
-        aws_sdk_firehose::Client::from_conf(builder.build())
-    }
-
-    /// The client for `CloudWatch`, which retries by itself.
-    pub async fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        let nobody = FlowAwsConfig::default();
-        let site = Site::of(Service::CloudWatch, &self.config, &nobody);
-        let region = self.region(&site).await;
-        let mut builder = aws_sdk_cloudwatch::config::Builder::from(&self.shared)
-            .region(region.unwrap_or_else(|| Region::from_static(REGION_DEFAULT)))
-            .interceptor(UserAgentHeader(self.config.user_agent.clone()))
-            .retry_config(RetryConfig::standard());
-        if let Some(role) = &self.config.role {
-            builder.set_credentials_provider(Some(self.assumed(role).await));
-        }
-        if let Some(endpoint) = site.endpoint {
-            builder.set_endpoint_url(Some(endpoint.to_owned()));
-        }
-        aws_sdk_cloudwatch::Client::from_conf(builder.build())
-    }
-
-    /// The client that tells whose credentials a flow has.
-    pub async fn sts(&self, flow: &FlowAwsConfig) -> aws_sdk_sts::Client {
-        let config = credentials::sts_config(&self.config, &self.shared);
-        let mut builder = aws_sdk_sts::config::Builder::from(&config);
-        if let Some(role) = &flow.role {
-            builder.set_credentials_provider(Some(self.assumed(role).await));
-        }
-        aws_sdk_sts::Client::from_conf(builder.build())
     }
 
     async fn assumed(&self, role: &RoleConfig) -> SharedCredentialsProvider {

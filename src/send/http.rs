@@ -1,13 +1,17 @@
 //! The HTTP client that all AWS clients share: which requests go through a proxy, and whose
 //! certificates are believed.
 //!
-//! The SDK's own client honours `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, but would send the
-//! questions for credentials, which go to link-local addresses in plain text, to the proxy as
-//! well: whoever runs that could read them. Here those never leave the host. `AWS_CA_BUNDLE`,
-//! which other AWS tools honour and the Rust SDK does not, replaces the system's certificates.
+//! The SDK's own client honors `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, but would send the
+//! requests for credentials, which go to link-local addresses in plain text, to the proxy as well:
+//! its operator could read them. Here those never leave the host. `proxy` and `noProxy` of the
+//! configuration replace the variables. `caFile`, or `AWS_CA_BUNDLE`, which other AWS tools honor
+//! and the Rust SDK does not, replaces the system's certificates.
+
+mod proxy;
+mod trust;
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -22,75 +26,85 @@ use aws_smithy_runtime_api::client::runtime_components::{
     RuntimeComponents, RuntimeComponentsBuilder,
 };
 use aws_smithy_types::config_bag::ConfigBag;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls_native_certs::load_native_certs;
 use thiserror::Error;
 
+pub(crate) use self::proxy::ambient_proxies;
+use self::proxy::proxy_of;
+pub(crate) use self::trust::CaFile;
+use self::trust::of_the_system;
 use super::client::CONNECT_TIMEOUT;
+use crate::config::AwsConfig;
 use crate::config::site::host;
-
-/// Names the certificates to believe, for every AWS tool.
-const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
 
 /// What is not encrypted.
 const PLAIN: &str = "http://";
-
-/// Any of them sends something through a proxy.
-const PROXY_VARIABLES: [&str; 6] =
-    ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "http_proxy", "https_proxy"];
 
 /// Where credentials are asked for: the EC2 metadata service, ECS, EKS Pod Identity ("Instance
 /// metadata", "Task IAM roles" and "EKS Pod Identities" in the user guides).
 const CREDENTIAL_ADDRESSES: [&str; 5] =
     ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"];
 
-/// The certificates that somebody asked to believe cannot be used.
+/// The CA certificates or the proxy that are set cannot be used.
 #[derive(Debug, Error)]
-pub enum CaBundleError {
-    /// There is no certificate in it, or none that can be understood.
-    #[error("{CA_BUNDLE_VARIABLE}: {path}: is no file of PEM certificates: {reason}")]
-    Invalid {
+pub enum HttpError {
+    /// There is no certificate in the file, or one that cannot be parsed.
+    #[error(
+        "cannot use the certificates of {key}: {path}: is no file of PEM certificates: {reason}"
+    )]
+    Certificates {
+        /// What names the file.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The system does not let it be read.
-    #[error("{CA_BUNDLE_VARIABLE}: {path}: cannot be read: {source}")]
+    /// The system does not let the file be read.
+    #[error("cannot use the certificates of {key}: {path}: cannot be read: {source}")]
     NotReadable {
+        /// What names the file.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
+    /// The SDK does not take the proxy. Its reason is not shown: the URL may hold a password.
+    #[error("cannot use the proxy {0}: invalid URL; write proxy as http://HOST:PORT")]
+    Proxy(String),
 }
 
-/// How HTTP is spoken in the environment of this process.
-#[derive(Debug, Clone)]
+/// How HTTP is spoken.
 pub(super) struct Http {
     trust: TrustStore,
-    /// Whether there is any certificate to believe.
+    /// Whether there is any certificate to trust.
     trusts_somebody: bool,
-    /// `None` if no variable names a proxy.
+    /// `None` if requests go directly.
     proxy: Option<ProxyConfig>,
 }
 
+/// The SDK's types would show the password of a proxy.
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http")
+            .field("trusts_somebody", &self.trusts_somebody)
+            .field("has_proxy", &self.proxy.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Http {
-    /// Looks at the environment.
+    /// As the configuration says, else the environment.
     ///
     /// # Errors
-    /// [`CaBundleError`] if `AWS_CA_BUNDLE` names something that cannot be used.
-    pub(super) fn from_environment() -> Result<Self, CaBundleError> {
-        let bundle = std::env::var_os(CA_BUNDLE_VARIABLE).filter(|path| !path.is_empty());
-        let (trust, trusts_somebody) = match bundle {
-            Some(path) => (ca_bundle(Path::new(&path))?, true),
+    /// [`HttpError`] if what is set cannot be used.
+    pub(super) fn of(config: &AwsConfig) -> Result<Self, HttpError> {
+        let (trust, trusts_somebody) = match CaFile::of(config) {
+            Some(file) => (file.trust()?, true),
             None => of_the_system(load_native_certs().certs),
         };
-        let wants_proxy = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let proxy = PROXY_VARIABLES.into_iter().any(wants_proxy).then(ProxyConfig::from_env);
-        Ok(Self { trust, trusts_somebody, proxy })
+        Ok(Self { trust, trusts_somebody, proxy: proxy_of(&config.proxy)? })
     }
 
     /// Whether a connection to this URL could ever be made: one that is encrypted needs
@@ -121,29 +135,6 @@ impl Http {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         SharedHttpConnector::new(connector_over(&self.trust, proxy, Some(settings)))
     }
-}
-
-/// The certificates of the system, and whether there are any. The SDK may panic without one, also
-/// where nothing is encrypted.
-fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> (TrustStore, bool) {
-    let (valid, _) = RootCertStore::empty().add_parsable_certificates(certificates);
-    if valid > 0 { (TrustStore::default(), true) } else { (TrustStore::empty(), false) }
-}
-
-/// Reads certificates and looks at each: the SDK would panic at one that is broken.
-fn ca_bundle(path: &Path) -> Result<TrustStore, CaBundleError> {
-    let not_readable = |source| CaBundleError::NotReadable { path: path.to_path_buf(), source };
-    let pem = std::fs::read(path).map_err(not_readable)?;
-    let invalid = |reason: String| CaBundleError::Invalid { path: path.to_path_buf(), reason };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
-        roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(invalid("there is no certificate in it".to_owned()));
-    }
-    Ok(TrustStore::empty().with_pem_certificate(pem))
 }
 
 /// As the SDK makes its own client, but for certificates and proxies.
@@ -231,6 +222,8 @@ impl HttpConnector for ForkedConnector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Proxy, ProxyServer};
+    use rustls::pki_types::CertificateDer;
 
     #[test]
     fn questions_for_credentials_and_this_host_stay_here() {
@@ -270,22 +263,22 @@ mod tests {
         }
     }
 
+    fn through(url: &str) -> AwsConfig {
+        let server = ProxyServer { url: url.to_owned(), except: None };
+        AwsConfig { proxy: Proxy::Through(server), ..AwsConfig::default() }
+    }
+
     #[test]
-    fn a_bundle_that_cannot_be_used_says_why() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ca.pem");
-        let missing = ca_bundle(&path).unwrap_err();
-        assert!(matches!(missing, CaBundleError::NotReadable { .. }));
-        assert!(missing.to_string().starts_with("AWS_CA_BUNDLE: "), "{missing}");
-        for text in [
-            "",
-            "no certificate",
-            "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let error = ca_bundle(&path).unwrap_err();
-            assert!(matches!(error, CaBundleError::Invalid { .. }), "{text}: {error}");
-        }
+    fn proxy_credentials_are_never_shown() {
+        let http = Http::of(&through("http://user:hidden-word@127.0.0.1:9")).unwrap();
+        let (client, connector) = (http.client(), http.connector("https://kinesis.example"));
+        let shown = format!("{http:?} {client:?} {connector:?}");
+        assert!(shown.contains("has_proxy: true") && !shown.contains("hidden-word"), "{shown}");
+        let error = Http::of(&through("ftp://user:hidden-word@127.0.0.1:9")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot use the proxy ftp://127.0.0.1:9: invalid URL; write proxy as http://HOST:PORT"
+        );
+        assert!(!format!("{error:?}").contains("hidden-word"), "{error:?}");
     }
 }

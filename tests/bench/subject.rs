@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kinetail::sandbox::{SandboxHandle, StreamId};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::BenchError;
 
@@ -65,11 +65,30 @@ impl Subject {
         pattern: &Path,
         sandbox: &SandboxHandle,
     ) -> Result<Self, BenchError> {
+        Self::agent_with(name, directory, pattern, sandbox, &json!({}))
+    }
+
+    /// The same with more keys for its flow.
+    pub(crate) fn agent_with(
+        name: &str,
+        directory: &Path,
+        pattern: &Path,
+        sandbox: &SandboxHandle,
+        keys: &Value,
+    ) -> Result<Self, BenchError> {
         let directory = directory.join(name);
         if fs::metadata(&directory).is_ok() {
             fs::remove_dir_all(&directory).map_err(BenchError::io("clear a directory"))?;
         }
         fs::create_dir_all(&directory).map_err(BenchError::io("make a directory"))?;
+        let mut flow = json!({
+            "filePattern": pattern,
+            "kinesisStream": name,
+            "initialPosition": "START_OF_FILE",
+        });
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            flow[key] = value.clone();
+        }
         let config = json!({
             "region": "us-east-1",
             "kinesis.endpoint": sandbox.url(),
@@ -78,11 +97,7 @@ impl Subject {
             "cloudwatch.emitMetrics": false,
             "admin.address": "off",
             "checkpointFile": directory.join(DATABASE),
-            "flows": [{
-                "filePattern": pattern,
-                "kinesisStream": name,
-                "initialPosition": "START_OF_FILE",
-            }],
+            "flows": [flow],
         });
         let path = directory.join("agent.json");
         fs::write(&path, format!("{config:#}")).map_err(BenchError::io("write a configuration"))?;

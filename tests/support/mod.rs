@@ -1,6 +1,7 @@
 //! Helpers that the integration tests share.
 
 pub mod agent;
+pub mod connect_proxy;
 pub mod emulator;
 pub mod endpoint;
 pub mod fake_aws;
@@ -14,6 +15,8 @@ pub mod readers;
 pub mod required;
 pub mod scene;
 pub mod shipment;
+pub mod slow_link;
 pub mod test_disk;
+pub mod tls;
 pub mod wait;
 pub mod world;

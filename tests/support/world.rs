@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kinetail::admin::status::FlowStatus;
 use kinetail::batch::body::Body;
 use kinetail::budget::Budget;
-use kinetail::checkpoint::store::CommitResult;
+use kinetail::checkpoint::store::{CommitResult, Refused};
 use kinetail::checkpoint::{Change, Checkpoint, Life};
 use kinetail::config::{
     Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, Ordering,
@@ -102,8 +102,21 @@ pub type Refusal = Box<dyn Fn(&[u8]) -> bool>;
 struct Kept {
     submissions: VecDeque<Submission>,
     commits: VecDeque<(Vec<Change>, u64)>,
+    store: StoreState,
     /// How many batches there were at a time, at most.
     most: usize,
+}
+
+/// Whether the store takes changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StoreState {
+    /// It does.
+    #[default]
+    Open,
+    /// Its queue is full.
+    Full,
+    /// It has ended.
+    Closed,
 }
 
 impl Outlet for Kept {
@@ -113,12 +126,18 @@ impl Outlet for Kept {
         true
     }
 
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> bool {
-        self.commits.push_back((changes, token));
-        true
+    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused> {
+        match self.store {
+            StoreState::Open => self.commits.push_back((changes, token)),
+            StoreState::Full => return Err(Refused::Full(changes)),
+            StoreState::Closed => return Err(Refused::Closed(changes)),
+        }
+        Ok(())
     }
 
-    fn purge(&mut self, _keep: Vec<FileKey>) {}
+    fn purge(&mut self, _keep: Vec<FileKey>) -> bool {
+        true
+    }
 }
 
 /// The configuration of a flow over files that match this pattern.
@@ -252,6 +271,11 @@ impl World {
     pub fn crash(&mut self) {
         self.flow = None;
         self.outlet = Kept::default();
+    }
+
+    /// From now on the store takes changes so.
+    pub fn set_store(&mut self, state: StoreState) {
+        self.outlet.store = state;
     }
 
     /// Asks the flow to drain, and lets it.

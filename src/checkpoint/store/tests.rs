@@ -246,6 +246,38 @@ fn commits_that_wait_together_share_one_transaction() {
 }
 
 #[test]
+fn commit_of_a_flow_never_waits_for_a_full_queue() {
+    let (open_gate, gate) = mpsc::sync_channel(10_000);
+    let (writes, _written) = mpsc::sync_channel(10_000);
+    let store = Store::start("x".into(), Gated { gate, writes }, Mirror::default()).unwrap();
+    let handle = store.handle();
+    let mut taken = Vec::new();
+    let changes = |file| vec![Change::Save(checkpoint(file, 1))];
+    // The thread takes a part and then waits for its disk; the queue holds the rest.
+    let refused = loop {
+        let (done, told) = answer();
+        let file = u64::try_from(taken.len()).unwrap();
+        match handle.try_commit(&flow(), changes(file), done) {
+            Ok(()) => taken.push(told),
+            Err(refused) => break (file, refused),
+        }
+        assert!(taken.len() <= QUEUE_REQUESTS_MAX * 2, "it is full some time");
+    };
+    assert!(taken.len() >= QUEUE_REQUESTS_MAX);
+    assert_eq!(refused.1, Refused::Full(changes(refused.0)), "the changes come back");
+    assert_eq!(handle.purge(&flow(), &[], Duration::ZERO), Ok(false));
+    (0..QUEUE_REQUESTS_MAX * 2).for_each(|_| open_gate.send(()).unwrap());
+    for told in taken {
+        assert!(told.recv_timeout(PATIENCE).is_ok(), "each is told once");
+    }
+    store.close().ok();
+    let (done, told) = answer();
+    let refused = handle.try_commit(&flow(), changes(7), done);
+    assert_eq!(refused, Err(Refused::Closed(changes(7))));
+    assert!(told.recv_timeout(PATIENCE).is_err(), "who is refused is not told otherwise");
+}
+
+#[test]
 fn a_store_that_fails_to_the_end_says_so() {
     let dir = scratch();
     let path = dir.path().join("db");

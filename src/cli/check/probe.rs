@@ -59,6 +59,8 @@ struct Subject {
     destination: String,
     region: Option<String>,
     endpoint: Option<String>,
+    /// FIPS and dual-stack.
+    variants: [Option<bool>; 2],
 }
 
 /// Asks for every flow. Gives the number of answers that mean that records would not arrive.
@@ -79,10 +81,11 @@ pub(super) async fn all(
             destination: flow.destination.to_string(),
             region: site.region.map(|(region, _)| region.to_owned()),
             endpoint: endpoint.as_ref().map(|endpoint| endpoint.url.clone()),
+            variants: [site.fips, site.dual_stack],
         };
         writeln!(out, "asking AWS about {}", Escaped(&flow.id))?;
         if let Some(first) = asked.get(&subject) {
-            writeln!(out, "  as for {}: the same stream, region and role", Escaped(first))?;
+            writeln!(out, "  as for {}: the same stream, endpoint and role", Escaped(first))?;
             continue;
         }
         asked.insert(subject, flow.id.clone());

@@ -40,15 +40,16 @@ impl Aws {
         flow: &FlowAwsConfig,
         region: &str,
     ) -> wire::Site {
-        let set = Site::of(service, &self.config, flow).endpoint.map(str::to_owned);
+        let configured = Site::of(service, &self.config, flow);
+        let set = configured.endpoint.map(str::to_owned);
         let found = || ambient::endpoint(&self.shared, service.name()).map(|found| found.url);
         let account_mode = self.shared.account_id_endpoint_mode();
         wire::Site {
             service,
             region: region.to_owned(),
             endpoint: set.or_else(found),
-            fips: self.shared.use_fips(),
-            dual_stack: self.shared.use_dual_stack(),
+            fips: configured.fips.or(self.shared.use_fips()),
+            dual_stack: configured.dual_stack.or(self.shared.use_dual_stack()),
             account_mode: Some(account_mode.cloned().unwrap_or_default().to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::StaticKeys;
+use aws_config::retry::RetryConfig;
 
 /// What is loaded on a machine that says nothing about its region.
 async fn without_region(config: AwsConfig) -> Aws {
@@ -12,7 +13,7 @@ async fn without_region(config: AwsConfig) -> Aws {
     Aws {
         config,
         shared,
-        http: Http::from_environment().expect("no certificates are asked for"),
+        http: Http::of(&AwsConfig::default()).expect("no certificates are asked for"),
         machine_region: OnceCell::new_with(Some(None)),
         roles: Mutex::default(),
         keepers: Keepers::start(CREDENTIALS_TIME_MAX).expect("a thread"),
@@ -38,6 +39,17 @@ async fn kinesis_without_a_region_is_an_error_at_aws_only() {
     let config = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
     let client = without_region(config).await.kinesis(&nobody).await.expect("an emulator");
     assert_eq!(region_of(client.config()), Some(REGION_DEFAULT));
+}
+
+#[tokio::test]
+async fn wire_without_a_source_of_credentials_is_an_error() {
+    let kinesis_endpoint = Some("http://127.0.0.1:4566".to_owned());
+    let config = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
+    let mut aws = without_region(config).await;
+    aws.shared = SdkConfig::builder().build();
+    let nobody = FlowAwsConfig::default();
+    let wire = aws.wire(Operation::PutRecords, &nobody, Speak::Json).await;
+    assert!(matches!(wire, Err(ClientError::NoCredentials)));
 }
 
 #[tokio::test]

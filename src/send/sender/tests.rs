@@ -254,6 +254,28 @@ async fn a_parked_destination_is_probed_by_one_request_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f60_what_a_person_has_to_fix_is_probed_each_minute_and_loses_nothing() {
+    for code in [
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "KMSDisabledException",
+        "KMSAccessDeniedException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+    ] {
+        let transport = Scripted::new((0..3).map(|_| Step::Error(400, code)));
+        let batches = (1..=2).map(|batch| submission(batch, &["a", "b"])).collect();
+        let run = run_all(&transport, batches, 2).await;
+        assert_eq!(transport.seconds(), [0, 60, 120, 180, 180], "{code}");
+        let parked = DestinationHealth::Parked { reason: reason(code) };
+        assert_eq!(run.health, [parked, DestinationHealth::Ok], "{code}");
+        let delivered = run.outcomes.iter().map(|outcome| outcome.records_delivered);
+        assert_eq!(delivered.collect::<Vec<_>>(), [2, 2], "{code}");
+        assert!(run.outcomes.iter().all(|outcome| outcome.rejected.is_empty()), "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_was_in_flight_before_can_open_a_parked_destination() {
     let slow = Step::Slow(Duration::from_secs(1));
     let transport = Scripted::new([slow, Step::Error(400, "ResourceNotFoundException")]);

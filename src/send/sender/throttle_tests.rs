@@ -335,16 +335,14 @@ async fn random_keys_avoid_a_shard_that_others_fill() {
             let what = format!("{shards} shards, one with room for {left}");
             // The first key of a record is anybody's.
             let most = 1.2 + 1.0 / number(shards);
-            // Now and then all batches wait for the full shard for a second or two.
-            let mut mean = 0.0;
             for seed in SEEDS {
                 let service = Service::new(&rates);
                 let figures = run_seed(seed, service, (Keys::Random, 50), RUN).await;
                 let Figures { amplification, goodput } = figures;
                 assert!(amplification <= most, "{what}: {amplification:.3} sent for each taken");
-                mean += goodput / number(SEEDS.len());
+                let enough = goodput >= 0.9 * limit;
+                assert!(enough, "{what}, {seed}: {goodput:.0} a second of {limit:.0}");
             }
-            assert!(mean >= 0.9 * limit, "{what}: {mean:.0} a second of {limit:.0}");
         }
     }
 }

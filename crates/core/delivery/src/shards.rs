@@ -178,3 +178,90 @@ impl Shards {
         self.ranges.sort_unstable();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::hash::ShardRange;
+
+    #[expect(clippy::disallowed_methods, reason = "an instant can be had from a clock only")]
+    fn some_time() -> Instant {
+        Instant::now()
+    }
+
+    /// Shards that begin at 0 and at each of these.
+    fn map(cuts: &BTreeSet<u64>) -> ShardMap {
+        let starts: Vec<u128> =
+            std::iter::once(0).chain(cuts.iter().map(|cut| u128::from(*cut) << 64)).collect();
+        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
+        let ranges = starts.iter().zip(ends).enumerate().map(|(number, (start, end))| ShardRange {
+            start: *start,
+            end,
+            number: ShardNumber(number as u64 + 7),
+        });
+        ShardMap::new(ranges.collect()).unwrap()
+    }
+
+    /// The shard that a hash is of.
+    fn truth(map: &ShardMap, hash: u64) -> ShardNumber {
+        map.ranges()[map.place_of(u128::from(hash) << 64).unwrap()].number
+    }
+
+    fn chosen(shards: &Shards, hash: u64) -> Option<ShardNumber> {
+        shards.place_of(hash).map(|place| shards.known[place].number)
+    }
+
+    fn cuts() -> impl Strategy<Value = BTreeSet<u64>> {
+        prop::collection::btree_set(1..=u64::MAX, 0..20)
+    }
+
+    proptest! {
+        /// For all maps: each hash has the shard of the map, whatever was known before.
+        #[test]
+        fn shard_is_that_of_the_map(
+            before in cuts(),
+            cuts in cuts(),
+            hashes in prop::collection::vec(any::<u64>(), 1..50),
+        ) {
+            let (mut shards, now) = (Shards::default(), some_time());
+            shards.set_map(&map(&before), now);
+            let map = map(&cuts);
+            shards.set_map(&map, now);
+            for hash in hashes.into_iter().chain(cuts).chain([0, u64::MAX]) {
+                prop_assert_eq!(chosen(&shards, hash), Some(truth(&map, hash)));
+            }
+        }
+
+        /// For all responses: without a map a hash has its own shard or none, and one that a
+        /// response named has its own, whatever was known before a split.
+        #[test]
+        fn shard_is_learned_from_answers_and_never_another_one(
+            before in cuts(),
+            cuts in cuts(),
+            heard_before in prop::collection::vec(any::<u64>(), 0..50),
+            heard in prop::collection::vec(any::<u64>(), 1..50),
+            hashes in prop::collection::vec(any::<u64>(), 1..50),
+        ) {
+            let (mut shards, now) = (Shards::default(), some_time());
+            let (old, map) = (map(&before), map(&cuts));
+            let mut hear = |shards: &mut Shards, hash: u64, map: &ShardMap| {
+                shards.place(truth(map, hash), now);
+                shards.learn(truth(map, hash), hash);
+                assert_eq!(chosen(shards, hash), Some(truth(map, hash)));
+            };
+            heard_before.iter().for_each(|hash| hear(&mut shards, *hash, &old));
+            for hash in &hashes {
+                let found = chosen(&shards, *hash);
+                prop_assert!(found.is_none_or(|found| found == truth(&old, *hash)));
+            }
+            heard.iter().for_each(|hash| hear(&mut shards, *hash, &map));
+            // What an answer named last is known.
+            let last = heard[heard.len() - 1];
+            prop_assert_eq!(chosen(&shards, last), Some(truth(&map, last)));
+        }
+    }
+}
