@@ -226,6 +226,7 @@ impl<D: Disk> Tailer<D> {
             life: RowLife::Finished,
             holes: content.holes.clone(),
             places: trail::before(content.trail.iter().copied(), content.position),
+            cursor: None,
         }));
         // Of what is finished nothing is unread.
         drop(self.hunt.finished.insert(content));

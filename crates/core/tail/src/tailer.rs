@@ -520,6 +520,7 @@ impl<D: Disk> Tailer<D> {
             life: RowLife::of_rotated(content.rotated),
             holes: content.holes.before(position.offset),
             places: trail::before(content.trail.iter().copied(), position),
+            cursor: None,
         })
     }
 
@@ -613,6 +614,7 @@ pub(super) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         } else {
             Vec::new()
         },
+        cursor: None,
     }
 }
 

@@ -299,6 +299,7 @@ impl<D: Disk> Tailer<D> {
             life: RowLife::Rotated,
             holes: Holes::NONE,
             places: Vec::new(),
+            cursor: None,
         }));
         self.remember(Remembered {
             key,
