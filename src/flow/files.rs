@@ -48,6 +48,7 @@ pub fn tailer<D: Disk>(
         rotated_names: config.rotated_names.clone(),
         strict_order: config.ordering == Ordering::Strict,
         earlier: beginning.earlier,
+        has_holes: true,
     };
     Tailer::new(disk, options, beginning.rows, beginning.next_file_key, now)
 }

@@ -18,6 +18,7 @@ use super::{BatchId, Span};
 use crate::hash::ShardMap;
 use crate::{OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
+use kinetail_records::entry_line;
 use kinetail_records::splitter::{Ending, Next, Splitter};
 use kinetail_records::steps::{Header, UNPARSABLE};
 use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer, StepCount};
@@ -132,6 +133,10 @@ pub struct Packer {
     spare: Option<Body>,
     counts: Counts,
     next_batch: BatchId,
+    /// Each line is an entry of a journal ([`entry_line`]).
+    reads_entries: bool,
+    /// The entry that a line holds.
+    unescaped: Vec<u8>,
 }
 
 impl Packer {
@@ -157,7 +162,14 @@ impl Packer {
             spare: None,
             counts: Counts::default(),
             next_batch: 1,
+            reads_entries: false,
+            unescaped: Vec::new(),
         }
+    }
+
+    /// Each line is an entry of a journal from now on: see [`entry_line`].
+    pub fn read_entries(&mut self) {
+        self.reads_entries = true;
     }
 
     /// The greatest length of a line or a multi-line record, in bytes.
@@ -482,7 +494,17 @@ impl Packer {
 
     /// Appends one record, or leaves it out if the chain says so. `false` if the batch has no
     /// room for it; then nothing happened.
-    fn append(&mut self, record: &[u8], now: Instant) -> bool {
+    fn append(&mut self, line: &[u8], now: Instant) -> bool {
+        if !self.reads_entries {
+            return self.append_record(line, now);
+        }
+        let mut scratch = std::mem::take(&mut self.unescaped);
+        let taken = self.append_record(entry_line::read(line, &mut scratch), now);
+        self.unescaped = if scratch.capacity() > SPARE_BYTES_MAX { Vec::new() } else { scratch };
+        taken
+    }
+
+    fn append_record(&mut self, record: &[u8], now: Instant) -> bool {
         let open = self.open.get_or_insert_with(|| {
             OpenBatch::new(
                 self.spare.take().unwrap_or_else(|| Body::new(self.filler.envelope())),

@@ -27,6 +27,9 @@ const SCAN_BYTES: usize = 256 * 1024;
 impl<D: Disk> Tailer<D> {
     /// The hole in the bytes that the window holds for a file, if there is one.
     pub fn gap(&mut self, key: FileKey, window: &Window) -> Option<Gap> {
+        if !self.options.has_holes {
+            return None;
+        }
         let file = self.files.get(&key)?;
         let (offset, seen) = (file.position.offset, file.seen);
         let held = window.from(key, offset)?;

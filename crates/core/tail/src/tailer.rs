@@ -59,6 +59,7 @@ pub struct Now {
 
 /// What a tailer needs to know from the configuration.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the configuration")]
 pub struct TailOptions {
     /// Which files.
     pub pattern: FilePattern,
@@ -84,6 +85,9 @@ pub struct TailOptions {
     pub strict_order: bool,
     /// When the flow ran before; `None` at its very first start.
     pub earlier: Option<Earlier>,
+    /// Whether NUL bytes where a record would begin are space that somebody reserved. In a stream
+    /// they are bytes of a record.
+    pub has_holes: bool,
 }
 
 /// Times of earlier runs, in nanoseconds since 1970.
@@ -636,6 +640,9 @@ pub(super) fn ending_of<F: OpenFile>(
     options: &TailOptions,
     now: Instant,
 ) -> Ending {
+    if file.handle.as_ref().is_some_and(OpenFile::is_complete) {
+        return Ending::Final;
+    }
     let quiet = file.pace.quiet_for(now);
     let rotated = file.life.rotated().map(|since| quiet.min(now.saturating_duration_since(since)));
     if rotated.is_some_and(|quiet| quiet >= ROTATED_HOLD) {
