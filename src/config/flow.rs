@@ -17,9 +17,9 @@ use super::unknown;
 use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
-    Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine, PartitionKey,
-    RetryConfig, RoleConfig, Wire, converters, ignored, multi_line, network, partition_key,
-    when_done,
+    Caps, Destination, Encoding, FlowConfig, InitialPosition, Input, Ordering, OversizeLine,
+    PartitionKey, RetryConfig, RoleConfig, Wire, converters, ignored, input, multi_line, network,
+    partition_key, when_done,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -100,6 +100,11 @@ impl CheckedFlows {
         self.flows.get(*self.by_id.get(id)?)
     }
 
+    /// The flow of standard input.
+    pub(super) fn of_stdin(&self) -> Option<&CheckedFlow> {
+        self.flows.iter().find(|flow| flow.config.input == Input::Stdin)
+    }
+
     pub(super) fn push(&mut self, flow: CheckedFlow) {
         self.by_id.insert(flow.config.id.clone(), self.flows.len());
         self.flows.push(flow);
@@ -123,15 +128,14 @@ pub(super) fn flow(
     unknown::warn(entries, &unknown::FLOW, findings);
     ignored::check(entries, IGNORED_FLOW, findings);
     let file = FlowFile::of(entries);
-    let pattern = excludes(file.exclude_patterns, file_pattern(&file, item, findings), findings);
-    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
-    let pattern = pattern.map(|p| p.following(follow));
+    let (converters, multi_line_start) = records(&file, defaults, findings);
+    let input = input::of(&file, &converters, findings);
+    let pattern = input.pattern().or_else(|| files(&file, item, defaults, findings));
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file, findings);
     let joined = aggregation::of(&file, bounds.firehose, findings);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
-    let (converters, multi_line_start) = records(&file, defaults, findings);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
         aws: network::flow_aws(&file, defaults.role, findings),
@@ -176,7 +180,8 @@ pub(super) fn flow(
         scan_interval: file.scan_interval_millis.millis(findings, 50..=60_000, 1_000),
         when_done: when_done::of(&file, findings),
         // These come last, so that all other keys are checked although there is no flow.
-        id: id(pattern.as_ref()?, destination.as_ref()?),
+        id: id(&input, pattern.as_ref()?, destination.as_ref()?),
+        input,
         pattern: pattern?,
         destination: destination?,
     };
@@ -189,6 +194,18 @@ pub(super) fn flow(
 fn partial_line_hold(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let hold = file.partial_line_millis.millis(findings, 0..=3_600_000, 0);
     (!hold.is_zero()).then_some(hold)
+}
+
+/// Which files.
+fn files(
+    file: &FlowFile<'_>,
+    item: &Node,
+    defaults: FlowDefaults<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<FilePattern> {
+    let pattern = excludes(file.exclude_patterns, file_pattern(file, item, findings), findings);
+    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, defaults.follow_links);
+    pattern.map(|pattern| pattern.following(follow))
 }
 
 /// What may be sent in a second.
@@ -283,12 +300,13 @@ impl Bounds {
 }
 
 /// The id that the Java agent gives the flow; its checkpoints are found by it.
-fn id(pattern: &FilePattern, destination: &Destination) -> String {
+fn id(input: &Input, pattern: &FilePattern, destination: &Destination) -> String {
     let (kind, stream) = match destination {
         Destination::Firehose { delivery_stream } => ("fh", delivery_stream),
         Destination::Kinesis { stream } => ("kinesis", stream),
     };
-    format!("{kind}:{stream}:{}/{}", pattern.directory_text(), pattern.name_text())
+    let files = || format!("{}/{}", pattern.directory_text(), pattern.name_text());
+    format!("{kind}:{stream}:{}", input.id().unwrap_or_else(files))
 }
 
 fn file_pattern(

@@ -7,6 +7,7 @@ mod documents;
 mod flow_files;
 mod flows;
 mod fuzz;
+mod inputs;
 mod partition_key;
 mod places;
 mod secrets;
