@@ -8,6 +8,7 @@
 mod carry;
 mod event_lines;
 mod failed_rounds;
+mod feeding;
 pub mod files;
 mod footer;
 mod half_line;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+pub use feeding::Feeding;
 pub use inbox::{Inbox, Mailbox, Message};
 
 use self::carry::Carried;
@@ -47,7 +49,7 @@ use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
-use crate::config::{FlowConfig, Ordering};
+use crate::config::{FlowConfig, Input, Ordering};
 use crate::disk::disposal::{self, Disposal, DisposalError};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
@@ -116,6 +118,8 @@ pub struct FlowParts<D: Disk> {
     pub seed: u64,
     /// How often it was started again after a bug in it.
     pub restarts: u64,
+    /// What it reads if that is no files.
+    pub feeding: Option<Feeding>,
 }
 
 /// What a step leaves.
@@ -211,6 +215,7 @@ pub struct Flow<D: Disk> {
     event_lines: EventLines,
     problem_lines: ProblemLines,
     disposing: Option<Disposing>,
+    feeding: Option<Feeding>,
 }
 
 impl<D: Disk> Flow<D> {
@@ -224,7 +229,10 @@ impl<D: Disk> Flow<D> {
         let in_flight = InFlight::new(requests_at_a_time(&parts.config));
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
-        let packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        if matches!(parts.config.input, Input::Journal(_)) {
+            packer.read_entries();
+        }
         let mut tailer = parts.tailer;
         if packer.framing().is_some() {
             tailer.span_generations();
@@ -278,6 +286,7 @@ impl<D: Disk> Flow<D> {
             event_lines: EventLines::default(),
             problem_lines: ProblemLines::default(),
             disposing,
+            feeding: parts.feeding,
         }
     }
 
@@ -364,7 +373,9 @@ impl<D: Disk> Flow<D> {
         }
         self.settle();
         self.close_due_batch(now.instant, outlet);
+        self.make_room_in_feed(now.instant, outlet);
         self.settle();
+        self.look_after_feed();
         if self.is_drained() {
             self.tailer.let_deleted_go(now);
             self.report_events(now.instant);
@@ -394,6 +405,9 @@ impl<D: Disk> Flow<D> {
 
     /// Asks for hints about the directories that the last scan went through.
     pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
+        if self.feeding.is_some() {
+            return;
+        }
         self.pulse.begin(Doing::Watch, now);
         let told = (&self.tailer, &self.metrics, self.config.id.as_str());
         self.notice.update(told, watch, hint, now);
@@ -454,9 +468,7 @@ impl<D: Disk> Flow<D> {
     /// Whether a file that nobody can find again has bytes that are not acknowledged. Everything
     /// else is read again after the next start.
     fn would_lose_by_giving_up(&self) -> bool {
-        self.tailer
-            .files()
-            .any(|file| file.lag_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
+        self.tailer.files().any(|file| file.lag_bytes() > 0 && self.is_lost_after_stop(file.key()))
     }
 
     fn is_drained(&self) -> bool {
@@ -466,10 +478,11 @@ impl<D: Disk> Flow<D> {
             && (delivered || given_up)
             && self.writing.is_none()
             && self.changes.is_empty()
+            && !self.feed_must_drain()
             && !self
                 .tailer
                 .files()
-                .any(|file| file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
+                .any(|file| file.unread_bytes() > 0 && self.is_lost_after_stop(file.key()))
     }
 
     fn wake_at(&self, now: Instant) -> Instant {

@@ -14,6 +14,7 @@ pub mod disk;
 pub mod ec2;
 pub mod flow;
 pub mod import;
+pub mod input;
 pub mod metrics;
 pub mod send;
 

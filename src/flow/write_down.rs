@@ -32,6 +32,7 @@ impl<D: Disk> Flow<D> {
         // Rows of before this, which may not take the place of newer ones.
         self.collect_changes();
         for (file, position) in self.ledger.acknowledge(batch) {
+            self.acknowledge_feed(position.offset);
             match self.tailer.acknowledge(file, position, now) {
                 Some(row) => {
                     self.changes.insert(file, Change::Save(row));
@@ -81,12 +82,13 @@ impl<D: Disk> Flow<D> {
             return;
         }
         self.gather_until = now + GATHER_CHANGES_FOR;
+        self.complete_rows();
         let changes: Vec<Change> = std::mem::take(&mut self.changes).into_values().collect();
         let positions = changes.iter().map(position_of).collect();
         let token = self.next_token;
         self.next_token += 1;
         if outlet.commit(changes, token) {
-            if introduction {
+            if introduction && self.feeding.is_none() {
                 outlet.purge(self.tailer.files().map(Tailed::key).collect());
             }
             self.introduced = true;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{service, state};
 use crate::config::site::Site;
-use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Kind, Place, Severity};
+use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Input, Kind, Place, Severity};
 use crate::disk::OsDisk;
 use crate::tail::pattern::{Component, FilePattern};
 use crate::tail::snapshot::Snapshot;
@@ -21,7 +21,8 @@ const FINDINGS_MAX: usize = 20;
 /// Looks at all flows.
 pub(super) fn look(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
+    let flows = config.flows.iter().zip(&config.places.patterns);
+    for (flow, place) in flows.filter(|(flow, _)| flow.input == Input::Files) {
         found.extend(directory(flow, place));
         found.extend(feedback(config, flow, place));
     }
@@ -73,7 +74,8 @@ fn feedback(config: &Config, flow: &FlowConfig, place: &Place) -> Option<Diagnos
 /// Flows that would send the same file to the same stream.
 fn overlaps(config: &Config) -> Vec<Diagnostic> {
     let mut streams: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (index, flow) in config.flows.iter().enumerate() {
+    let flows = config.flows.iter().enumerate();
+    for (index, flow) in flows.filter(|(_, flow)| flow.input == Input::Files) {
         streams.entry(stream(flow, &config.aws)).or_default().push(index);
     }
     let mut found = Vec::new();
