@@ -10,6 +10,7 @@ pub mod descriptors;
 mod difference;
 mod flow_thread;
 mod hung;
+mod inputs;
 mod lineage;
 mod outcome;
 mod reload;
@@ -144,9 +145,16 @@ impl Daemon {
         let mut hung = HungFlows::default();
         let mut hung_store = HungStore::default();
         tokio::pin!(stop);
+        let inputs = Arc::clone(&self.shared.inputs);
+        let input_ends = inputs.delivered();
+        tokio::pin!(input_ends);
         loop {
             tokio::select! {
                 () = &mut stop => break,
+                () = &mut input_ends => {
+                    tracing::info!("standard input ended and is delivered; stopping");
+                    break;
+                }
                 Some(flow) = self.ended.recv() => self.on_ended(&flow),
                 () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
                 event = self.reloads.next() => self.on_reload_event(event),

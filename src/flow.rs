@@ -9,6 +9,7 @@ mod carry;
 mod dead_letters;
 mod event_lines;
 mod failed_rounds;
+mod feeding;
 pub mod files;
 mod footer;
 mod half_line;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+pub use feeding::Feeding;
 pub use inbox::{Inbox, Mailbox, Message};
 
 use self::carry::Carried;
@@ -50,7 +52,7 @@ use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
 use crate::checkpoint::store::Refused;
-use crate::config::{FlowConfig, Ordering};
+use crate::config::{FlowConfig, Input, Ordering};
 use crate::disk::disposal::{self, Disposal, DisposalError};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
@@ -122,6 +124,8 @@ pub struct FlowParts<D: Disk> {
     pub seed: u64,
     /// How often it was started again after a bug in it.
     pub restarts: u64,
+    /// What it reads if that is no files.
+    pub feeding: Option<Feeding>,
 }
 
 /// What a step leaves.
@@ -223,6 +227,7 @@ pub struct Flow<D: Disk> {
     event_lines: EventLines,
     problem_lines: ProblemLines,
     disposing: Option<Disposing>,
+    feeding: Option<Feeding>,
 }
 
 impl<D: Disk> Flow<D> {
@@ -236,7 +241,10 @@ impl<D: Disk> Flow<D> {
         let in_flight = InFlight::new(requests_at_a_time(&parts.config));
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
-        let packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        if matches!(parts.config.input, Input::Journal(_)) {
+            packer.read_entries();
+        }
         let mut tailer = parts.tailer;
         if packer.framing().is_some() {
             tailer.control().span_generations();
@@ -293,6 +301,7 @@ impl<D: Disk> Flow<D> {
             event_lines: EventLines::default(),
             problem_lines: ProblemLines::default(),
             disposing,
+            feeding: parts.feeding,
         }
     }
 
@@ -381,7 +390,9 @@ impl<D: Disk> Flow<D> {
         self.settle();
         self.close_due_batch(now.instant, outlet);
         self.write_letters(now);
+        self.make_room_in_feed(now.instant, outlet);
         self.settle();
+        self.look_after_feed();
         if self.is_drained() {
             self.tailer.control().let_deleted_go(now);
             self.report_events(now.instant);
@@ -411,6 +422,9 @@ impl<D: Disk> Flow<D> {
 
     /// Asks for hints about the directories that the last scan went through.
     pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
+        if self.feeding.is_some() {
+            return;
+        }
         self.pulse.begin(Doing::Watch, now);
         let told = (&self.tailer, &self.metrics, self.config.id.as_str());
         self.notice.update(told, watch, hint, now);
@@ -471,9 +485,7 @@ impl<D: Disk> Flow<D> {
     /// Whether a file that nobody can find again has bytes that are not acknowledged. Everything
     /// else is read again after the next start.
     fn would_lose_by_giving_up(&self) -> bool {
-        self.tailer
-            .files()
-            .any(|file| file.lag_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
+        self.tailer.files().any(|file| file.lag_bytes() > 0 && self.is_lost_after_stop(file.key()))
     }
 
     fn is_drained(&self) -> bool {
@@ -486,10 +498,11 @@ impl<D: Disk> Flow<D> {
             && (delivered || given_up)
             && self.writing.is_none()
             && (self.changes.is_empty() || self.handing == Handing::Closed)
+            && !self.feed_must_drain()
             && !self
                 .tailer
                 .files()
-                .any(|file| file.unread_bytes() > 0 && self.tailer.is_lost_after_stop(file.key()))
+                .any(|file| file.unread_bytes() > 0 && self.is_lost_after_stop(file.key()))
     }
 
     fn wake_at(&self, now: Instant) -> Instant {

@@ -15,6 +15,7 @@ pub mod disk;
 pub mod ec2;
 pub mod flow;
 pub mod import;
+pub mod input;
 pub mod metrics;
 pub mod send;
 

@@ -194,26 +194,26 @@ impl BlackHole {
 
 #[test]
 fn f56_black_hole_delays_its_flow_by_one_deadline_and_no_other_flow() {
-    let (endpoint, hole) = (Endpoint::healthy(), BlackHole::start());
+    let (endpoint, black) = (Endpoint::healthy(), BlackHole::start());
     let mut home = Home::new(&endpoint.handle.url());
     let mut blocked = retries();
-    blocked["endpoint"] = json!(format!("http://{}", hole.address));
+    blocked["endpoint"] = json!(format!("http://{}", black.address));
     home.flow("a.log", ("kinesisStream", "blocked"), &blocked);
     home.flow("b.log", ("kinesisStream", "free"), &retries());
     let (mut a, mut b) = (Lines::default(), Lines::default());
     append(&home.log("a.log"), &some(&mut a, "a", 10, 100));
     let agent = home.start();
-    let taken = || hole.connections.load(SeqCst) > 0;
+    let taken = || black.connections.load(SeqCst) > 0;
     wait_until("a connection", SOON, taken, || agent.log());
     // The hole leads on from the next connection: the one that hangs is given up by itself.
-    *hole.leads_to.lock().unwrap() = Some(endpoint.handle.address());
+    *black.leads_to.lock().unwrap() = Some(endpoint.handle.address());
     for _ in 0..20 {
         append(&home.log("b.log"), &some(&mut b, "b", 50, 100));
         endpoint.wait_for_all(&kinesis("free"), &b.written, SOON, || agent.log());
     }
     assert_eq!(endpoint.count(&kinesis("blocked")), 0, "{}", agent.log());
     endpoint.wait_for_all(&kinesis("blocked"), &a.written, SOON, || agent.log());
-    assert_eq!(hole.connections.load(SeqCst), 2, "{}", agent.log());
+    assert_eq!(black.connections.load(SeqCst), 2, "{}", agent.log());
     stops_exact(agent, &endpoint, "free", &b);
 }
 
@@ -303,14 +303,14 @@ fn f62_slow_link_is_used_for_records_and_memory_stays_flat() {
 
 #[test]
 fn f63_hung_metrics_cost_the_data_nothing() {
-    let (endpoint, hole) = (Endpoint::healthy(), BlackHole::start());
+    let (endpoint, black) = (Endpoint::healthy(), BlackHole::start());
     let (mut home, admin) = home_with_admin(&endpoint);
     home.set("cloudwatch.emitMetrics", json!(true));
-    home.set("cloudwatch.endpoint", json!(format!("http://{}", hole.address)));
+    home.set("cloudwatch.endpoint", json!(format!("http://{}", black.address)));
     home.set("cloudwatch.metricsBufferTimeMillis", json!(10));
     home.flow("a.log", ("kinesisStream", "s"), &retries());
     let agent = home.start();
-    let taken = || hole.connections.load(SeqCst) > 0;
+    let taken = || black.connections.load(SeqCst) > 0;
     wait_until("a publication that hangs", SOON, taken, || agent.log());
     // Scrapes that ask and never read.
     let scrapes: Vec<TcpStream> = (0..20)

@@ -133,11 +133,11 @@ fn kills_while_old_generations_are_destroyed_lose_none_that_was_begun_without_na
     for (stream, written) in &aftermath.written {
         let begun = aftermath.begun_and_not_whole(stream, written);
         let stem = if *stream == kinesis("killed") { "app" } else { "web" };
-        let names = |line: &&str| {
+        let is_about = |line: &&str| {
             let lost = ["kind=\"missing\"", "kind=\"abandoned\""];
             line.contains(&format!("{stem}.log")) && lost.iter().any(|kind| line.contains(kind))
         };
-        let named = aftermath.log.lines().filter(names).count();
+        let named = aftermath.log.lines().filter(is_about).count();
         println!("{stream}: {} begun and not whole, {named} lines name one", begun.len());
         assert!(
             named >= begun.len(),

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, from the top down.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "cli",
     "daemon",
     "admin",
     "import",
     "flow",
+    "input",
     "send",
     "checkpoint",
     "budget",

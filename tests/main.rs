@@ -30,6 +30,7 @@ mod fuzz;
 mod generations;
 mod half_lines;
 mod holes;
+mod inputs;
 mod kills;
 mod layers;
 mod live;

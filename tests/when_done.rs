@@ -16,14 +16,14 @@ use crate::support::world::World;
 
 const QUIET: Duration = Duration::from_secs(30);
 
-fn world(disposal: Disposal) -> World {
+fn world(disposal: &Disposal) -> World {
     World::with("*.log", |config| {
         config.when_done = Some(WhenDone { disposal: disposal.clone(), quiet: QUIET });
     })
 }
 
 fn is_there(world: &World, name: &str) -> bool {
-    world.path(name).exists()
+    world.path(name).try_exists().unwrap()
 }
 
 fn lines(world: &World) -> Vec<String> {
@@ -32,7 +32,7 @@ fn lines(world: &World) -> Vec<String> {
 
 #[test]
 fn a_delivered_file_goes_when_it_was_quiet_and_not_before() {
-    let mut world = world(Disposal::Delete);
+    let mut world = world(&Disposal::Delete);
     world.append("a.log", b"one\ntwo\n");
     world.append("half.log", b"one\nhal");
     world.append("empty.log", b"");
@@ -54,7 +54,7 @@ fn a_delivered_file_goes_when_it_was_quiet_and_not_before() {
 
 #[test]
 fn nothing_goes_that_is_not_acknowledged_or_not_checkpointed() {
-    let mut world = world(Disposal::Delete);
+    let mut world = world(&Disposal::Delete);
     world.endpoint_down = true;
     world.append("a.log", b"one\n");
     world.run(QUIET * 3);
@@ -72,7 +72,7 @@ fn nothing_goes_that_is_not_acknowledged_or_not_checkpointed() {
 
 #[test]
 fn a_file_that_was_delivered_before_a_restart_goes_after_it() {
-    let mut world = world(Disposal::Delete);
+    let mut world = world(&Disposal::Delete);
     world.append("a.log", b"one\n");
     world.settle();
     world.stop();
@@ -84,7 +84,7 @@ fn a_file_that_was_delivered_before_a_restart_goes_after_it() {
 
 #[test]
 fn lines_that_are_written_after_the_deletion_arrive() {
-    let mut world = world(Disposal::Delete);
+    let mut world = world(&Disposal::Delete);
     let mut writer =
         OpenOptions::new().create(true).append(true).open(world.path("a.log")).unwrap();
     writer.write_all(b"one\n").unwrap();
@@ -119,7 +119,7 @@ fn a_moved_file_is_whole_in_the_directory_and_is_not_sent_again() {
 fn a_file_that_cannot_be_removed_stays_is_counted_and_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let missing: PathBuf = dir.path().join("missing");
-    let mut world = world(Disposal::Move(missing.clone()));
+    let mut world = world(&Disposal::Move(missing.clone()));
     world.append("a.log", b"one\n");
     world.run(QUIET * 2);
     assert!(is_there(&world, "a.log"));
@@ -140,7 +140,7 @@ fn a_file_that_cannot_be_removed_stays_is_counted_and_is_tried_again() {
 fn no_line_is_lost_whatever_happens_in_between() {
     for seed in 0..12 {
         let mut random = Rng::with_seed(seed);
-        let mut world = world(Disposal::Delete);
+        let mut world = world(&Disposal::Delete);
         let (mut written, mut number) = (BTreeSet::new(), 0);
         for _ in 0..40 {
             match random.u8(0..8) {

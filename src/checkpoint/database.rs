@@ -14,7 +14,6 @@ use rusqlite::Connection;
 
 use super::backend::{Backend, Remedy, WriteError, io, sqlite};
 use super::connect::connect;
-use super::details;
 use super::error::chain;
 use super::files;
 use super::lock::InstanceLock;
@@ -23,6 +22,7 @@ use super::owner;
 use super::rebuild::{replace, stamp};
 use super::schema;
 use super::witness::Witness;
+use super::{cursors, details};
 use crate::metrics::name;
 
 /// The log is copied into the database after this many rows: about 3 pages of 4 KiB each.
@@ -244,6 +244,7 @@ impl Backend for Database {
 /// Writes what is dirty; returns how many rows that were.
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
     details::create(conn)?;
+    cursors::create(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;

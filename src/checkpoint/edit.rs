@@ -266,6 +266,7 @@ fn set(loaded: &Loaded, path: &Path, to: To) -> Result<Position, EditError> {
         life: Life::of_rotated(rotated),
         holes: Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     };
     let mut changes: Vec<Change> = replaced.iter().map(|row| Change::Forget(row.file)).collect();
     changes.push(Change::Save(row));

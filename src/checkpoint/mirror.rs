@@ -202,6 +202,7 @@ pub(super) mod tests {
             life: crate::checkpoint::Life::of_rotated(offset % 2 == 1),
             holes,
             places: vec![Position { offset: offset / 2, anchor: Anchor(Digest128([7; 16])) }],
+            cursor: Some("s=1;i=2".into()),
         }
     }
 

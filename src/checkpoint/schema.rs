@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::mirror::{FlowRows, Mirror, Row};
-use super::{Checkpoint, Life, details};
+use super::{Checkpoint, Life, cursors, details};
 use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
 
@@ -81,6 +81,7 @@ pub(super) enum ReadError {
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
     details::create(conn)?;
+    cursors::create(conn)?;
     conn.execute("INSERT INTO kinetail_store VALUES(?1)", [SCHEMA_VERSION])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.pragma_update(None, "user_version", SCHEMA_VERSION)
@@ -128,6 +129,7 @@ pub(super) fn read(conn: &Connection) -> Result<Mirror, ReadError> {
     read_flows(conn, &mut mirror)?;
     read_rows(conn, &mut mirror)?;
     details::read(conn, &mut mirror)?;
+    cursors::read(conn, &mut mirror)?;
     Ok(mirror)
 }
 
@@ -179,6 +181,7 @@ fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
                 .ok_or_else(|| ReadError::Damaged("a row of no known kind".to_owned()))?,
             holes: Holes::NONE,
             places: Vec::new(),
+            cursor: None,
         },
         updated_millis: cell(row, "updated_at")?,
     })
@@ -225,17 +228,20 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         row.updated_millis,
         row_digest(flow, row).0,
     ])?;
-    details::save(conn, flow, checkpoint)
+    details::save(conn, flow, checkpoint)?;
+    cursors::save(conn, flow, checkpoint)
 }
 
 pub(super) fn delete_row(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
     conn.prepare_cached(DELETE_ROW)?.execute(params![flow, file.0.cast_signed()])?;
-    details::delete(conn, flow, file)
+    details::delete(conn, flow, file)?;
+    cursors::delete(conn, flow, file)
 }
 
 /// Takes every row out, before all are written again.
 pub(super) fn delete_all(conn: &Connection) -> rusqlite::Result<()> {
     details::delete_all(conn)?;
+    cursors::delete_all(conn)?;
     conn.execute_batch("DELETE FROM checkpoints; DELETE FROM flows;")
 }
 

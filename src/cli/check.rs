@@ -9,6 +9,7 @@
 pub(super) mod access;
 mod endpoint;
 mod files;
+mod inputs;
 mod keys;
 mod network;
 mod nothing;

@@ -1,5 +1,5 @@
-//! Programs that were started to get credentials (`credential_process`): they end with kinetail,
-//! also one that hangs, and what it has started.
+//! Programs that were started to get credentials (`credential_process`) or to read the journal:
+//! they end with kinetail, also one that hangs, and what it has started.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ pub(super) fn end_all(inherited: &Inherited) {
     for pid in beneath(own(), &processes) {
         let Some(target) = Pid::from_raw(pid) else { continue };
         match kill_process(target, Signal::KILL) {
-            Ok(()) => tracing::info!(pid, "ended a program that was asked for credentials"),
+            Ok(()) => tracing::info!(pid, "ended a program that kinetail had started"),
             Err(error) => tracing::debug!(pid, %error, "a child has ended by itself"),
         }
     }

@@ -12,7 +12,7 @@ use clap::Args;
 use super::configuration::{self, ConfigArgs};
 use super::{CliError, output};
 use crate::batch::pack::{OpenBatch, Packer, Source, Stop};
-use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format};
+use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format, Input};
 use crate::disk::{OsDisk, links};
 use crate::shown::Escaped;
 use crate::tail::identity::FileKey;
@@ -89,6 +89,9 @@ struct Sample {
 
 impl Sample {
     fn of(flow: &FlowConfig) -> Self {
+        if flow.input != Input::Files {
+            return Self::default();
+        }
         let snapshot = Snapshot::take(&OsDisk, &flow.pattern, 0);
         let mut paths: Vec<(SystemTime, &Path)> = Vec::new();
         for entry in &snapshot.listing.entries {

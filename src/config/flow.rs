@@ -7,7 +7,7 @@ use super::aggregation::{self, RecordBytes};
 use super::diagnostics::{Findings, Kind};
 use super::expand::Variables;
 use super::file::{FlowFile, IGNORED_FLOW};
-use super::parse::{Node, Span, Value};
+use super::parse::{Entry, Node, Span, Value};
 use super::path::odd_pattern;
 use super::rotated;
 use super::scalar;
@@ -17,9 +17,9 @@ use super::unknown;
 use super::validate::{Environment, missing_blank};
 use super::written::Written;
 use super::{
-    AwsConfig, Caps, Destination, Encoding, FlowConfig, InitialPosition, Ordering, OversizeLine,
-    PartitionKey, RetryConfig, Wire, converters, dead_letters, ignored, multi_line, network,
-    partition_key, when_done,
+    AwsConfig, Caps, Destination, Encoding, FlowConfig, InitialPosition, Input, Ordering,
+    OversizeLine, PartitionKey, RetryConfig, Wire, converters, dead_letters, ignored, input,
+    multi_line, network, partition_key, when_done,
 };
 use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
 use crate::tail::exclude::Exclude;
@@ -101,6 +101,11 @@ impl CheckedFlows {
         self.flows.get(*self.by_id.get(id)?)
     }
 
+    /// The flow of standard input.
+    pub(super) fn of_stdin(&self) -> Option<&CheckedFlow> {
+        self.flows.iter().find(|flow| flow.config.input == Input::Stdin)
+    }
+
     pub(super) fn push(&mut self, flow: CheckedFlow) {
         self.by_id.insert(flow.config.id.clone(), self.flows.len());
         self.flows.push(flow);
@@ -113,24 +118,19 @@ pub(super) fn flow(
     defaults: FlowDefaults<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<CheckedFlow> {
-    let Value::Map(entries) = &item.value else {
-        let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
-        let help = missing_blank(item, findings).unwrap_or_else(|| {
-            "write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}".to_owned()
-        });
-        findings.error(Kind::WrongType, &item.span, message).help(help);
-        return None;
-    };
+    let entries = entries_of(item, findings)?;
     unknown::warn(entries, &unknown::FLOW, findings);
     ignored::check(entries, IGNORED_FLOW, findings);
     let file = FlowFile::of(entries);
-    let pattern = pattern_and_links(&file, item, defaults.follow_links, findings);
+    let (converters, multi_line_start) = records(&file, defaults, findings);
+    let input = input::of(&file, &converters, findings);
+    let links = defaults.follow_links;
+    let pattern = input.pattern().or_else(|| pattern_and_links(&file, item, links, findings));
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file, findings);
     let joined = aggregation::of(&file, bounds.firehose, findings);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
-    let (converters, multi_line_start) = records(&file, defaults, findings);
     let config = FlowConfig {
         emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
         aws: network::flow_aws(&file, defaults.aws, findings),
@@ -176,7 +176,8 @@ pub(super) fn flow(
         when_done: when_done::of(&file, findings),
         dead_letters: dead_letters::of(&file, findings),
         // These come last, so that all other keys are checked although there is no flow.
-        id: id(pattern.as_ref()?, destination.as_ref()?),
+        id: id(&input, pattern.as_ref()?, destination.as_ref()?),
+        input,
         pattern: pattern?,
         destination: destination?,
     };
@@ -184,6 +185,19 @@ pub(super) fn flow(
     dead_letters::check(&config, &file, findings);
     let written = Written::of(item, defaults);
     Some(CheckedFlow { config, pattern_span, pattern_place, written })
+}
+
+/// The keys of an item of `flows`.
+fn entries_of<'a>(item: &'a Node, findings: &mut Findings<'_>) -> Option<&'a [Entry]> {
+    let Value::Map(entries) = &item.value else {
+        let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
+        let help = missing_blank(item, findings).unwrap_or_else(|| {
+            "write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}".to_owned()
+        });
+        findings.error(Kind::WrongType, &item.span, message).help(help);
+        return None;
+    };
+    Some(entries)
 }
 
 /// How long a last line without a newline waits; `None`: until it has one.
@@ -296,12 +310,13 @@ impl Bounds {
 }
 
 /// The id that the Java agent gives the flow; its checkpoints are found by it.
-fn id(pattern: &FilePattern, destination: &Destination) -> String {
+fn id(input: &Input, pattern: &FilePattern, destination: &Destination) -> String {
     let (kind, stream) = match destination {
         Destination::Firehose { delivery_stream } => ("fh", delivery_stream),
         Destination::Kinesis { stream } => ("kinesis", stream),
     };
-    format!("{kind}:{stream}:{}/{}", pattern.directory_text(), pattern.name_text())
+    let files = || format!("{}/{}", pattern.directory_text(), pattern.name_text());
+    format!("{kind}:{stream}:{}", input.id().unwrap_or_else(files))
 }
 
 fn file_pattern(

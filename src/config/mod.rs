@@ -3,6 +3,7 @@
 //! `json`, `json_tree` and `parse` turn text into a tree that knows its places, `file` mirrors the
 //! keys, `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror
 //! into [`Config`], `site` says where a service is, `drop_in` adds the flows of other files,
+//! `input` is what is read where that is no file,
 //! `ignored` looks at keys that do nothing here, `diagnostics` renders every mistake at once.
 //! Nothing after [`Config`] can be invalid, and nothing here touches a log file, a stream or the
 //! network. Only `read` touches the disk, and only the configuration files.
@@ -18,6 +19,7 @@ mod file;
 mod flow;
 mod foreign;
 mod ignored;
+mod input;
 mod json;
 mod json_grammar;
 mod json_tree;
@@ -61,6 +63,7 @@ use std::time::Duration;
 pub use self::dead_letters::example as dead_letter_example;
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::expand::Variables;
+pub use self::input::{Input, JournalConfig};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::proxy::{Proxy, ProxyServer, without_user};
 pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
@@ -171,7 +174,9 @@ pub struct FlowConfig {
     pub id: String,
     /// `log.emitInternalMetrics` of the flow: a line of JSON about it each period.
     pub emit_internal_metrics: bool,
-    /// Which files.
+    /// What it reads.
+    pub input: Input,
+    /// Which files; of another input, the path that stands for it.
     pub pattern: FilePattern,
     /// Which names rotated files get.
     pub rotated_names: RotatedNames,

@@ -27,7 +27,7 @@ const PROBE: &str = r#"{"flows": [
     {"optionName": "LOGTOJSON", "logFormat": "SYSLOG"}]},
   {"filePattern": "/l/c", "kinesisStream": "s", "partitionKey": "{record.a}",
    "partitionKeyMissing": "constant"},
-  {"filePattern": "/l/b", "deliveryStream": "d"},
+  {"filePattern": "/l/b", "deliveryStream": "d"}, {"input": "journald", "deliveryStream": "d"},
   {"filePattern": "/l/d", "deliveryStream": "d", "aggregation": "newline"}]}"#;
 
 /// What the reader asks of a value.
@@ -83,7 +83,8 @@ pub fn schema() -> Value {
         "dataProcessingOptions".to_owned(),
         list_of(&about, "dataProcessingOptions", &converter),
     );
-    let flow = object(&flow, &["filePattern"]);
+    let mut flow = object(&flow, &[]);
+    flow["anyOf"] = json!([{"required": ["filePattern"]}, {"required": ["input"]}]);
     top.insert("flows".to_owned(), list_of(&about, "flows", &flow));
     let mut schema = object(&top, &[]);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
@@ -180,10 +181,15 @@ mod tests {
                         None => found.push(format!("{path} is unknown")),
                     }
                 }
+                let has = |key: &Value| entries.iter().any(|entry| *key == *entry.key);
                 for required in schema["required"].as_array().into_iter().flatten() {
-                    if !entries.iter().any(|entry| *required == *entry.key) {
+                    if !has(required) {
                         found.push(format!("{at} lacks {required}"));
                     }
+                }
+                let any = schema["anyOf"].as_array();
+                if any.is_some_and(|any| !any.iter().any(|one| has(&one["required"][0]))) {
+                    found.push(format!("{at} lacks one of {any:?}"));
                 }
             }
             Written::List(items) => {

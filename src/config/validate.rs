@@ -13,7 +13,7 @@ use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
-    AdminSocket, Config, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand,
+    AdminSocket, Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand,
     ignored, json, json_tree, network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
@@ -339,6 +339,16 @@ pub(super) fn add_flows(
         let Some(flow) = flow(item, defaults, findings) else {
             continue;
         };
+        if flow.config.input == Input::Stdin
+            && let Some(first) = checked.of_stdin()
+        {
+            let message = "a second flow of standard input".to_owned();
+            findings
+                .error(Kind::Duplicate, &flow.pattern_span, message)
+                .related_place(first.pattern_place.clone(), "the first one")
+                .help("there is one standard input, and what is read of it goes to one stream");
+            continue;
+        }
         match checked.with_id(&flow.config.id) {
             Some(first) => {
                 let message = format!("duplicate flow: {}", flow.config.id);

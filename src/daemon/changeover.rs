@@ -89,6 +89,7 @@ impl Daemon {
             space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
             checkpoint_ttl: config.checkpoint_ttl,
             machine: old.machine.clone(),
+            inputs: Arc::clone(&old.inputs),
         });
         self.shared.budget.share_among(config.flows.len());
         for flow in self.flows.values() {

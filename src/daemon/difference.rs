@@ -47,7 +47,9 @@ impl Difference {
         for (id, (flow, _)) in before.iter().filter(|(id, _)| !after.contains_key(*id)) {
             difference.removed.push(Arc::from(*id));
             let same = |added: &&Arc<str>| {
-                after.get(&***added).is_some_and(|(other, _)| other.pattern == flow.pattern)
+                after.get(&***added).is_some_and(|(other, _)| {
+                    other.pattern == flow.pattern && other.input == flow.input
+                })
             };
             let mut heirs = difference.added.iter().filter(same);
             // Of two nobody knows which is meant.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::inputs::{Inputs, Source};
 use super::runner::{Farewell, FlowOutlet, Reactor, Runner};
 use super::sending::{events, sender_config, wire_for};
 use super::surveying::Surveying;
@@ -22,12 +23,13 @@ use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::{self, MachineFacts};
 use crate::flow::files::{Beginning, tailer};
-use crate::flow::{Flow, FlowParts, Inbox, Mailbox, Message};
+use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
 use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
 use crate::send::sender::{self, SenderConfig};
+use crate::tail::disk::Disk;
 use crate::tail::space::SpaceGuard;
 use crate::tail::tailer::Earlier;
 
@@ -57,6 +59,7 @@ pub(super) struct Shared {
     pub(super) space: SpaceGuard,
     pub(super) checkpoint_ttl: Duration,
     pub(super) machine: MachineFacts,
+    pub(super) inputs: Arc<Inputs>,
 }
 
 /// What it takes to start a flow, the first time or again.
@@ -84,7 +87,7 @@ impl Launch {
     }
 
     /// The flow goes on counting where it was.
-    fn give_totals(&self, flow: &mut Flow<OsDisk>) {
+    fn give_totals<D: Disk>(&self, flow: &mut Flow<D>) {
         match self.totals {
             Some(totals) if self.after_bug => flow.carry_on(totals),
             Some(totals) => flow.take_over(totals),
@@ -155,20 +158,8 @@ impl FlowThread {
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
         let (status_sender, status) = watch::channel(Arc::new(starting));
-        let parts = FlowParts {
-            tailer: tailer(OsDisk, &launch.config, beginning(shared, loaded), now),
-            config: launch.config.clone(),
-            account: shared.budget.account(),
-            metrics,
-            status: status_sender,
-            seed: fastrand::u64(..),
-            restarts: launch.restarts,
-        };
-        let mut flow = Flow::new(parts, now);
-        flow.speak(encoding);
-        launch.give_totals(&mut flow);
-        survey.inform(&mut flow);
-        flow.know_machine(machine_for(shared, &launch.config));
+        let source = shared.inputs.source(&launch.config, &loaded, &metrics)?;
+        let beginning = beginning(shared, loaded);
         let outlet = FlowOutlet {
             flow: Arc::clone(&id),
             submissions,
@@ -178,19 +169,29 @@ impl FlowThread {
             stopping,
         };
         let left = CancellationToken::new();
-        let thread = spawn(
-            shared,
-            &launch.config,
-            Runner {
-                flow,
-                inbox,
-                outlet,
-                watch: shared.watch.clone(),
-                hint: hint(mailbox.clone()),
-                left: left.clone(),
-                sending: sender::run(wire, queue, events(mailbox.clone()), config),
-            },
-        )?;
+        let parts = Parts {
+            launch: &launch,
+            beginning,
+            metrics,
+            status: status_sender,
+            encoding,
+            survey: &survey,
+            now,
+        };
+        let rest = Rest {
+            inbox,
+            outlet,
+            hint: hint(mailbox.clone()),
+            left: left.clone(),
+            sending: sender::run(wire, queue, events(mailbox.clone()), config),
+        };
+        let thread = match source {
+            None => {
+                let flow = parts.flow(shared, OsDisk, None);
+                spawn(shared, &launch.config, rest.runner(flow, shared.watch.clone()))?
+            }
+            Some(source) => start_fed(shared, parts, source, rest)?,
+        };
         Ok(Self {
             id,
             launch,
@@ -287,17 +288,86 @@ impl FlowThread {
     }
 }
 
+/// What a flow is made of, whatever it reads.
+struct Parts<'s> {
+    launch: &'s Launch,
+    beginning: Beginning,
+    metrics: FlowMetrics,
+    status: watch::Sender<Arc<FlowStatus>>,
+    encoding: crate::batch::body::Encoding,
+    survey: &'s Surveying,
+    now: Instant,
+}
+
+impl Parts<'_> {
+    fn flow<D: Disk>(self, shared: &Shared, disk: D, feeding: Option<Feeding>) -> Flow<D> {
+        let parts = FlowParts {
+            tailer: tailer(disk, &self.launch.config, self.beginning, self.now),
+            config: self.launch.config.clone(),
+            account: shared.budget.account(),
+            metrics: self.metrics,
+            status: self.status,
+            seed: fastrand::u64(..),
+            restarts: self.launch.restarts,
+            feeding,
+        };
+        let mut flow = Flow::new(parts, self.now);
+        flow.speak(self.encoding);
+        self.launch.give_totals(&mut flow);
+        self.survey.inform(&mut flow);
+        flow.know_machine(machine_for(shared, &self.launch.config));
+        flow
+    }
+}
+
+/// What its thread runs beside the flow.
+struct Rest<S> {
+    inbox: Inbox,
+    outlet: FlowOutlet,
+    hint: Hint,
+    left: CancellationToken,
+    sending: S,
+}
+
+impl<S> Rest<S> {
+    fn runner<D: Disk>(self, flow: Flow<D>, watch: Watch) -> Runner<D, S> {
+        let Self { inbox, outlet, hint, left, sending } = self;
+        Runner { flow, inbox, outlet, watch, hint, left, sending }
+    }
+}
+
+/// Starts the thread of a flow that reads no files, and the one that reads for it.
+fn start_fed<S: Future<Output = ()> + Send + 'static>(
+    shared: &Shared,
+    parts: Parts<'_>,
+    mut source: Source,
+    rest: Rest<S>,
+) -> Result<JoinHandle<()>, DaemonError> {
+    let config = &parts.launch.config;
+    let start_reader = source.take_reader();
+    let flow = parts.flow(shared, source.disk, Some(source.feeding));
+    // Nobody tells of changes in a directory that is none.
+    let thread = spawn(shared, config, rest.runner(flow, Watch::off()))?;
+    let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
+    start_reader().map_err(no_thread)?;
+    Ok(thread)
+}
+
 /// What a flow begins with where the store has ended.
 fn unknown() -> Loaded {
     Loaded { known_flow: true, times: None, next_file_key: 1, rows: Vec::new() }
 }
 
 /// Starts the thread of a flow. It tells the daemon when it ends.
-fn spawn<S: Future<Output = ()> + Send + 'static>(
+fn spawn<D, S>(
     shared: &Shared,
     config: &FlowConfig,
-    runner: Runner<S>,
-) -> Result<JoinHandle<()>, DaemonError> {
+    runner: Runner<D, S>,
+) -> Result<JoinHandle<()>, DaemonError>
+where
+    D: Disk<File: Send> + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
     let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
     let reactor = Reactor::new().map_err(no_thread)?;
     let farewell = Farewell { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };

@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use super::clock;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Refused, StoreHandle};
-use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
 use crate::flow::{Flow, Inbox, Mailbox, Message, Outlet};
 use crate::send::Submission;
+use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
 
 /// Name look-ups of one flow at a time. A resolver that hangs keeps a thread for as long.
@@ -73,8 +73,8 @@ impl Drop for Reactor {
 }
 
 /// What a flow's thread runs.
-pub(super) struct Runner<S> {
-    pub(super) flow: Flow<OsDisk>,
+pub(super) struct Runner<D: Disk, S> {
+    pub(super) flow: Flow<D>,
     pub(super) inbox: Inbox,
     pub(super) outlet: FlowOutlet,
     pub(super) watch: Watch,
@@ -86,7 +86,7 @@ pub(super) struct Runner<S> {
     pub(super) sending: S,
 }
 
-impl<S: Future<Output = ()>> Runner<S> {
+impl<D: Disk, S: Future<Output = ()>> Runner<D, S> {
     /// Steps the flow until it is drained, or left.
     pub(super) async fn run(self) {
         let Self { mut flow, inbox, mut outlet, watch, hint, left, sending } = self;

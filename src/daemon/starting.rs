@@ -134,6 +134,7 @@ impl Daemon {
             space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
             checkpoint_ttl: config.checkpoint_ttl,
             machine,
+            inputs: Arc::default(),
         });
         let machine = keep_machine_fresh(&config.flows, &shared.machine, &mut tasks);
         let mut flows = BTreeMap::new();

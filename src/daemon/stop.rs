@@ -30,6 +30,7 @@ impl Daemon {
             timeout.as_millis()
         );
         self.service_manager.tell(State::Stopping);
+        self.shared.inputs.finish();
         for flow in self.flows.values() {
             flow.tell(Message::Drain);
         }
@@ -45,6 +46,7 @@ impl Daemon {
                 hung::report_at_stop(flow, hung);
             }
         }
+        self.shared.inputs.report_lost();
         let undelivered = self.threads().filter(|flow| flow.report_undelivered()).count();
         if stopped == Stopped::Drained && undelivered > 0 {
             stopped = Stopped::Parked;

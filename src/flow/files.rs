@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{Encoding, FlowConfig, InitialPosition, Ordering};
+use crate::config::{Encoding, FlowConfig, InitialPosition, Input, Ordering};
 use crate::tail::disk::Disk;
 use crate::tail::space::SpaceGuard;
 use crate::tail::tailer::{Earlier, TailOptions, Tailer};
@@ -34,20 +34,25 @@ pub fn tailer<D: Disk>(
     beginning: Beginning,
     now: Instant,
 ) -> Tailer<D> {
+    let files = config.input == Input::Files;
+    // Of another input nothing is there but what comes: where that begins, a cursor says.
+    let rows = if files { beginning.rows } else { Vec::new() };
     let options = TailOptions {
         pattern: config.pattern.clone(),
         scan_interval: config.scan_interval,
-        start_at_end: !beginning.known_flow
+        start_at_end: files
+            && !beginning.known_flow
             && config.initial_position == InitialPosition::EndOfFile,
         skip_header_lines: config.skip_header_lines,
         multi_line_hold: config.multi_line_start.is_some().then_some(config.multi_line_hold),
         partial_line_hold: config.partial_line_hold,
-        refuse_utf16: config.encoding == Encoding::Auto,
+        refuse_utf16: files && config.encoding == Encoding::Auto,
         descriptors_max: beginning.descriptors_max,
         space: beginning.space,
         rotated_names: config.rotated_names.clone(),
         strict_order: config.ordering == Ordering::Strict,
         earlier: beginning.earlier,
+        has_holes: files,
     };
-    Tailer::new(disk, options, beginning.rows, beginning.next_file_key, now)
+    Tailer::new(disk, options, rows, beginning.next_file_key, now)
 }

@@ -59,7 +59,7 @@ impl<D: Disk> Flow<D> {
         while turns > 0 && self.can_take_more() {
             turns -= 1;
             let Some(key) = self.tailer.next_readable(now) else { break };
-            if self.draining && !self.tailer.is_lost_after_stop(key) {
+            if self.draining && !self.is_lost_after_stop(key) {
                 continue;
             }
             let begin = self.tailer.file(key).map(|file| file.position().offset);
@@ -479,7 +479,7 @@ impl<D: Disk> Flow<D> {
 
     /// Whether more may follow behind `end`, where the file was found to end.
     pub(super) fn ending(&self, key: FileKey, end: u64, now: Instant) -> Ending {
-        if self.draining && self.tailer.is_lost_after_stop(key) {
+        if self.ends_by_draining(key) {
             return Ending::Final;
         }
         // Bytes that came after the last look were written just now: the file is not quiet. And if

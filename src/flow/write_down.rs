@@ -49,6 +49,7 @@ impl<D: Disk> Flow<D> {
         // Rows of before this, which may not take the place of newer ones.
         self.collect_changes();
         for (file, position) in self.ledger.acknowledge(batch) {
+            self.acknowledge_feed(position.offset);
             match self.tailer.acknowledge(file, position, now) {
                 Some(row) => {
                     self.changes.insert(file, Change::Save(row));
@@ -100,6 +101,7 @@ impl<D: Disk> Flow<D> {
             return;
         }
         self.gather_until = now + GATHER_CHANGES_FOR;
+        self.complete_rows();
         let changes: Vec<Change> = std::mem::take(&mut self.changes).into_values().collect();
         let positions = changes.iter().map(position_of).collect();
         let token = self.next_token;
@@ -107,7 +109,7 @@ impl<D: Disk> Flow<D> {
         match outlet.commit(changes, token) {
             Ok(()) => {
                 self.handing = Handing::Open;
-                self.purge_due |= introduction;
+                self.purge_due |= introduction && self.feeding.is_none();
                 self.introduced = true;
                 self.writing = Some(Writing { token, positions, since: now });
                 self.purge(outlet);

@@ -298,6 +298,7 @@ impl Planner<'_> {
             life: Life::of_rotated(rotated),
             holes: Holes::NONE,
             places: Vec::new(),
+            cursor: None,
         };
         self.plan.checkpoints.push(row);
     }

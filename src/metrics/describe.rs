@@ -143,6 +143,13 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
     ),
     (name::SCANS, Counter, Unit::Count, "Full scans of the directories."),
     (name::FLOW_RESTARTS, Counter, Unit::Count, "Times a flow was restarted after a bug in it."),
+    (name::JOURNAL_RESTARTS, Counter, Unit::Count, "Times journalctl ended and was restarted."),
+    (
+        name::JOURNAL_CURSORS_LOST,
+        Counter,
+        Unit::Count,
+        "Times the journal entry of a checkpoint was missing: data may be lost.",
+    ),
     (
         name::FLOW_HUNG,
         Gauge,

@@ -107,6 +107,10 @@ pub mod name {
     pub const SCANS: &str = "kinetail_scans_total";
     /// Times a flow was started again after a bug in it (counter; label `flow`).
     pub const FLOW_RESTARTS: &str = "kinetail_flow_restarts_total";
+    /// Times `journalctl` ended and was started again (counter; label `flow`).
+    pub const JOURNAL_RESTARTS: &str = "kinetail_journal_restarts_total";
+    /// Times the entry of a checkpoint was not in the journal any more (counter; label `flow`).
+    pub const JOURNAL_CURSORS_LOST: &str = "kinetail_journal_cursors_lost_total";
     /// 1 while a flow waits for something that does not answer, such as its disk (gauge; label
     /// `flow`).
     pub const FLOW_HUNG: &str = "kinetail_flow_hung";

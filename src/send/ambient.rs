@@ -88,6 +88,10 @@ impl Ambient {
 
     /// The endpoint that the rules of a service give for a flow, or why they give none. Nothing is
     /// asked over the network.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in the words of the rules.
     pub async fn resolve(
         &self,
         service: Service,
@@ -109,13 +113,13 @@ impl Ambient {
     /// Whether a flow uses FIPS endpoints, and whether anything says so.
     #[must_use]
     pub fn fips(&self, site: &Site<'_>) -> Option<bool> {
-        site.fips.or(self.shared.use_fips())
+        site.fips.or_else(|| self.shared.use_fips())
     }
 
     /// Whether a flow uses dual-stack endpoints, and whether anything says so.
     #[must_use]
     pub fn dual_stack(&self, site: &Site<'_>) -> Option<bool> {
-        site.dual_stack.or(self.shared.use_dual_stack())
+        site.dual_stack.or_else(|| self.shared.use_dual_stack())
     }
 
     /// Whether the profile says where to get credentials, if it could be read.

@@ -125,7 +125,7 @@ fn a_file_that_was_quiet_for_longer_than_checkpoints_are_kept_is_continued() {
         let mut config = loaded.config;
         config.checkpoint_ttl = Duration::ZERO;
         runtime.block_on(async {
-            let daemon = Daemon::start(config).await.unwrap();
+            let daemon = Box::pin(Daemon::start(config)).await.unwrap();
             let feeds = daemon.feeds();
             while feeds.borrow().iter().any(|feed| feed.borrow().files_total == 0) {
                 tokio::time::sleep(Duration::from_millis(5)).await;

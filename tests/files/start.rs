@@ -66,6 +66,7 @@ fn more_missing_files_than_are_looked_for_are_all_named() {
             life: Life::Live,
             holes: Holes::NONE,
             places: Vec::new(),
+            cursor: None,
         });
     }
     world.start();

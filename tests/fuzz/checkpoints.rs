@@ -36,6 +36,7 @@ fn row(number: u64) -> Checkpoint {
         life: Life::of_rotated(number % 2 == 1),
         holes: Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     }
 }
 

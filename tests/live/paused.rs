@@ -63,7 +63,7 @@ fn rotate(path: &std::path::Path) {
         let number = if number == 0 { String::new() } else { format!(".{number}") };
         std::path::PathBuf::from(format!("{}{number}", path.display()))
     };
-    let count = (0..).find(|number| !name(*number).try_exists().unwrap()).unwrap();
+    let count = (0..100).find(|number| !name(*number).try_exists().unwrap()).unwrap();
     for number in (0..count).rev() {
         fs::rename(name(number), name(number + 1)).unwrap();
     }

@@ -106,7 +106,8 @@ fn no_name_forges_a_line_of_what_a_command_says() {
         let followed = || {
             let mut list = home.command("checkpoints");
             let list = list.arg("list").output().unwrap();
-            socket.exists() && String::from_utf8_lossy(&list.stdout).lines().count() == count
+            socket.try_exists().unwrap()
+                && String::from_utf8_lossy(&list.stdout).lines().count() == count
         };
         wait_until("checkpoints of all files", SOON, followed, || agent.log());
         let behind = || {

@@ -95,8 +95,9 @@ impl TlsFront {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut served = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        served.spawn(serve(stream, Arc::clone(&shared)));
     }
 }
 
@@ -114,7 +115,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
             return stream.read_to_end(&mut swallowed).await.ok().map(drop);
         }
     };
-    let mut outside = acceptor.accept(stream).await.ok()?;
+    let outside = acceptor.accept(stream).await.ok()?;
     let inside = TcpStream::connect(shared.backend).await.ok()?;
     let (outside_in, mut outside_out) = tokio::io::split(outside);
     let (mut inside_in, inside_out) = inside.into_split();

@@ -16,8 +16,8 @@ use kinetail::budget::Budget;
 use kinetail::checkpoint::store::{CommitResult, Refused};
 use kinetail::checkpoint::{Change, Checkpoint, Life};
 use kinetail::config::{
-    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, Ordering,
-    OversizeLine, PartitionKey, RetryConfig, Wire,
+    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, Input,
+    Ordering, OversizeLine, PartitionKey, RetryConfig, Wire,
 };
 use kinetail::disk::OsDisk;
 use kinetail::flow::files::{Beginning, tailer};
@@ -145,6 +145,7 @@ fn defaults(text: &str) -> FlowConfig {
     FlowConfig {
         id: format!("kinesis:test:{text}"),
         emit_internal_metrics: false,
+        input: Input::Files,
         pattern: FilePattern::parse(text).unwrap(),
         rotated_names: RotatedNames::default(),
         destination: Destination::Kinesis { stream: "test".to_owned() },
@@ -263,6 +264,7 @@ impl World {
             status,
             seed: 7,
             restarts: 0,
+            feeding: None,
         };
         self.flow = Some(Flow::new(parts, self.now));
     }

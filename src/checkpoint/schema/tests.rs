@@ -53,6 +53,9 @@ fn a_changed_value_in_any_column_is_noticed() {
         "details SET places = x''",
         "details SET places = x'05'",
         "details SET row_digest = zeroblob(16)",
+        "cursors SET cursor = 's=1;i=3'",
+        "cursors SET file = 2",
+        "cursors SET row_digest = zeroblob(16)",
         "flows SET flow = 'g'",
         "flows SET next_file_key = 1",
         "flows SET first_started_at = 0",
@@ -65,12 +68,14 @@ fn a_changed_value_in_any_column_is_noticed() {
 #[test]
 fn a_database_without_a_table_of_details_is_read_and_gets_one() {
     let (conn, mirror) = database();
-    conn.execute_batch("DROP TABLE details").unwrap();
+    conn.execute_batch("DROP TABLE details; DROP TABLE cursors").unwrap();
     assert_eq!(maker(&conn).unwrap(), Maker::Ours);
     let mut known = read(&conn).unwrap();
     let row = known.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
     assert!(row.checkpoint.holes.is_empty() && row.checkpoint.places.is_empty());
+    assert_eq!(row.checkpoint.cursor, None);
     details::create(&conn).unwrap();
+    cursors::create(&conn).unwrap();
     save_everything(&conn, &mirror).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
 }

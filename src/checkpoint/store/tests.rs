@@ -47,6 +47,7 @@ fn rows_come_back_as_they_went_in_extremes_and_odd_names_included() {
         life: crate::checkpoint::Life::Finished,
         holes: kinetail_base::holes::Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     };
     let (store, report) = open(&path);
     assert_eq!(report, OpenReport::Created);

@@ -7,9 +7,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::access::User;
-use super::{nothing, plural, sample};
+use super::{inputs, nothing, plural, sample};
 use crate::cli::{progress, rotated};
-use crate::config::FlowConfig;
+use crate::config::{FlowConfig, Input};
 use crate::disk::{OsDisk, links};
 use crate::shown::{Escaped, shown};
 use crate::tail::links::FollowLinks;
@@ -33,6 +33,9 @@ pub(super) fn describe(
     verbose: bool,
     out: &mut dyn Write,
 ) -> io::Result<usize> {
+    if flow.input != Input::Files {
+        return inputs::describe(&flow.input, out);
+    }
     let snapshot = Snapshot::take(&OsDisk, &flow.pattern, 0);
     let mut found = Vec::new();
     let mut refused = Vec::new();

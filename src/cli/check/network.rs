@@ -15,7 +15,7 @@ use crate::send::http::{CaFile, ambient_proxies};
 use crate::shown::{Escaped, shown};
 
 /// How the regions begin in which AWS lists FIPS endpoints of Kinesis and Firehose ("FIPS endpoints
-/// by service": the United States, GovCloud included, and Canada).
+/// by service": the United States, `GovCloud` included, and Canada).
 const FIPS_REGIONS: [&str; 2] = ["us-", "ca-"];
 
 /// Shows the FIPS or dual-stack endpoint of a flow, if it uses one.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{service, state};
 use crate::config::site::Site;
-use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Kind, Place, Severity};
+use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Input, Kind, Place, Severity};
 use crate::disk::{OsDisk, links};
 use crate::tail::pattern::{Component, FilePattern};
 use crate::tail::snapshot::Snapshot;
@@ -24,7 +24,8 @@ const FINDINGS_MAX: usize = 20;
 pub(super) fn look(config: &Config) -> Vec<Diagnostic> {
     let files: Vec<Files> = config.flows.iter().map(files_of).collect();
     let mut found = Vec::new();
-    for ((flow, place), files) in config.flows.iter().zip(&config.places.patterns).zip(&files) {
+    let flows = config.flows.iter().zip(&config.places.patterns).zip(&files);
+    for ((flow, place), files) in flows.filter(|((flow, _), _)| flow.input == Input::Files) {
         found.extend(directory(flow, place));
         found.extend(feedback(config, flow, files, place));
     }
@@ -87,7 +88,8 @@ fn feedback(
 /// now, whatever links lead there, then those whose patterns can meet.
 fn overlaps(config: &Config, files: &[Files]) -> Vec<Diagnostic> {
     let mut streams: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (index, flow) in config.flows.iter().enumerate() {
+    let flows = config.flows.iter().enumerate();
+    for (index, flow) in flows.filter(|(_, flow)| flow.input == Input::Files) {
         streams.entry(stream(flow, &config.aws)).or_default().push(index);
     }
     let mut pairs: BTreeMap<(usize, usize), PathBuf> = BTreeMap::new();

@@ -8,6 +8,7 @@ mod documents;
 mod flow_files;
 mod flows;
 mod fuzz;
+mod inputs;
 mod network;
 mod partition_key;
 mod places;

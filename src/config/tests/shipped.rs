@@ -32,7 +32,7 @@ fn the_quickstart_loads_without_a_warning() {
 #[test]
 fn the_reference_loads_without_a_warning() {
     let config = loaded(REFERENCE);
-    assert_eq!(config.flows.len(), 3);
+    assert_eq!(config.flows.len(), 4);
 }
 
 /// Every key with its default as the reference shows it, commented out.

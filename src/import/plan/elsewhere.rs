@@ -125,6 +125,7 @@ impl Planner<'_> {
             life: Life::Rotated,
             holes: Holes::NONE,
             places: Vec::new(),
+            cursor: None,
         };
         self.plan.checkpoints.push(row);
         let note = format!("by name, size and time it holds {}", last.path.display());

@@ -69,6 +69,7 @@ fn a_checkpoint_has_the_proof_of_what_lies_before_it() {
         life: Life::Live,
         holes: Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     };
     assert_eq!(plan.checkpoints, [expected]);
 }

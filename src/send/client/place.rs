@@ -48,8 +48,8 @@ impl Aws {
             service,
             region: region.to_owned(),
             endpoint: set.or_else(found),
-            fips: configured.fips.or(self.shared.use_fips()),
-            dual_stack: configured.dual_stack.or(self.shared.use_dual_stack()),
+            fips: configured.fips.or_else(|| self.shared.use_fips()),
+            dual_stack: configured.dual_stack.or_else(|| self.shared.use_dual_stack()),
             account_mode: Some(account_mode.cloned().unwrap_or_default().to_string()),
         }
     }

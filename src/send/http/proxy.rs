@@ -23,7 +23,7 @@ pub(crate) fn ambient_proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<
 pub(super) fn proxy_of(proxy: &Proxy) -> Result<Option<ProxyConfig>, HttpError> {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let server = match proxy {
-        Proxy::Environment if PROXY_VARIABLES.iter().any(|name| is_set(&name)) => {
+        Proxy::Environment if PROXY_VARIABLES.iter().any(is_set) => {
             return Ok(Some(ProxyConfig::from_env()));
         }
         Proxy::Environment | Proxy::Off => return Ok(None),

@@ -1,6 +1,7 @@
 //! The rows of a checkpoint: how far each file is acknowledged, kept across restarts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::holes::Holes;
 use crate::identity::{Anchor, FileKey, Head, Inode, Position};
@@ -27,6 +28,9 @@ pub struct Checkpoint {
     /// Places in front of `offset` that are proven, too, of a generation that was rotated: a copy
     /// that ends before `offset` is known by them.
     pub places: Vec<Position>,
+    /// Of a journal: the entry at which `offset` lies, by its cursor. It and all before it are
+    /// acknowledged.
+    pub cursor: Option<Arc<str>>,
 }
 
 /// Where a generation is in its life.

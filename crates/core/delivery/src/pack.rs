@@ -20,6 +20,7 @@ use super::{BatchId, Span};
 use crate::hash::ShardMap;
 use crate::{OversizeLine, PackOptions};
 use kinetail_base::identity::{Anchor, FileKey};
+use kinetail_records::entry_line;
 use kinetail_records::splitter::{Ending, Next, Splitter};
 use kinetail_records::steps::{Header, UNPARSABLE};
 use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer, StepCount};
@@ -141,6 +142,10 @@ pub struct Packer {
     spare: Option<Body>,
     counts: Counts,
     next_batch: BatchId,
+    /// Each line is an entry of a journal ([`entry_line`]).
+    reads_entries: bool,
+    /// The entry that a line holds.
+    unescaped: Vec<u8>,
 }
 
 impl Packer {
@@ -166,7 +171,14 @@ impl Packer {
             spare: None,
             counts: Counts::default(),
             next_batch: 1,
+            reads_entries: false,
+            unescaped: Vec::new(),
         }
+    }
+
+    /// Each line is an entry of a journal from now on: see [`entry_line`].
+    pub fn read_entries(&mut self) {
+        self.reads_entries = true;
     }
 
     /// The greatest length of a line or a multi-line record, in bytes.
@@ -511,7 +523,17 @@ impl Packer {
 
     /// Appends one record, or leaves it out if the chain says so. `false` if the batch has no
     /// room for it; then nothing happened.
-    fn append(&mut self, at: (FileKey, u64), record: &[u8], now: Instant) -> bool {
+    fn append(&mut self, at: (FileKey, u64), line: &[u8], now: Instant) -> bool {
+        if !self.reads_entries {
+            return self.append_record(at, line, now);
+        }
+        let mut scratch = std::mem::take(&mut self.unescaped);
+        let taken = self.append_record(at, entry_line::read(line, &mut scratch), now);
+        self.unescaped = if scratch.capacity() > SPARE_BYTES_MAX { Vec::new() } else { scratch };
+        taken
+    }
+
+    fn append_record(&mut self, at: (FileKey, u64), record: &[u8], now: Instant) -> bool {
         if !self.begin(now) {
             return false;
         }

@@ -248,17 +248,21 @@ mod tests {
         ) {
             let (mut shards, now) = (Shards::default(), some_time());
             let (old, map) = (map(&before), map(&cuts));
-            let mut hear = |shards: &mut Shards, hash: u64, map: &ShardMap| {
+            let hear = |shards: &mut Shards, hash: u64, map: &ShardMap| {
                 shards.place(truth(map, hash), now);
                 shards.learn(truth(map, hash), hash);
                 assert_eq!(chosen(shards, hash), Some(truth(map, hash)));
             };
-            heard_before.iter().for_each(|hash| hear(&mut shards, *hash, &old));
+            for hash in &heard_before {
+                hear(&mut shards, *hash, &old);
+            }
             for hash in &hashes {
                 let found = chosen(&shards, *hash);
                 prop_assert!(found.is_none_or(|found| found == truth(&old, *hash)));
             }
-            heard.iter().for_each(|hash| hear(&mut shards, *hash, &map));
+            for hash in &heard {
+                hear(&mut shards, *hash, &map);
+            }
             // What an answer named last is known.
             let last = heard[heard.len() - 1];
             prop_assert_eq!(chosen(&shards, last), Some(truth(&map, last)));

@@ -4,7 +4,8 @@
 //! One file a converter: `add_brackets`, `add_metadata`, `add_ec2_metadata`, `single_line`,
 //! `csv_to_json` and `log_to_json`; `chain` runs them in order. Beside them stand the pieces they
 //! share: `json` writes flat objects and `value` any, `json_reader` reads, `split` cuts columns and
-//! `formats` reads the predefined log formats. Java's regular expressions are a package of their
+//! `formats` reads the predefined log formats. `journal` reads what `journalctl` exports, and
+//! `entry_line` makes lines of it. Java's regular expressions are a package of their
 //! own, `kinetail-java-regex`.
 //!
 //! The behaviour is the Java agent's, bit for bit: a converter gets the record with its line end,
@@ -18,8 +19,10 @@ mod add_ec2_metadata;
 mod add_metadata;
 mod chain;
 mod csv_to_json;
+pub mod entry_line;
 mod formats;
 mod frame;
+pub mod journal;
 mod json;
 mod json_reader;
 mod log_to_json;

@@ -23,6 +23,9 @@ const SCAN_BYTES: usize = 256 * 1024;
 
 /// The hole in the bytes that the window holds for a file, if there is one.
 pub(crate) fn gap<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window) -> Option<Gap> {
+    if !tailer.options.has_holes {
+        return None;
+    }
     let file = tailer.files.get(key)?;
     let (offset, seen) = (file.position.offset, file.seen);
     let held = window.from(key, offset)?;

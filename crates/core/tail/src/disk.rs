@@ -112,6 +112,11 @@ pub trait OpenFile: Clone + fmt::Debug {
     /// Why it cannot be found out.
     fn born(&self) -> Result<Option<i128>, DiskError>;
 
+    /// Whether nothing will ever be written behind what is there: a stream that has ended.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
     /// How full the file system is that it lies on.
     ///
     /// # Errors

@@ -167,6 +167,7 @@ pub(crate) fn finish<D: Disk>(
         life: RowLife::Finished,
         holes: content.holes.clone(),
         places: trail::before(content.trail.iter().copied(), content.position),
+        cursor: None,
     }));
     // Of what is finished nothing is unread.
     drop(tailer.hunt.finished.insert(content));

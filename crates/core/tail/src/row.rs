@@ -32,6 +32,7 @@ pub(crate) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         } else {
             Vec::new()
         },
+        cursor: None,
     }
 }
 
@@ -54,6 +55,9 @@ pub(crate) fn ending_of<F: OpenFile>(
     options: &TailOptions,
     now: Instant,
 ) -> Ending {
+    if file.handle.as_ref().is_some_and(OpenFile::is_complete) {
+        return Ending::Final;
+    }
     let quiet = file.pace.quiet_for(now);
     let rotated = file.life.rotated().map(|since| quiet.min(now.saturating_duration_since(since)));
     if rotated.is_some_and(|quiet| quiet >= ROTATED_HOLD) {
@@ -133,5 +137,6 @@ fn acknowledge_missing(content: &mut Remembered, position: Position) -> Checkpoi
         life: RowLife::of_rotated(content.rotated),
         holes: content.holes.before(position.offset),
         places: trail::before(content.trail.iter().copied(), position),
+        cursor: None,
     }
 }

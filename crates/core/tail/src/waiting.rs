@@ -202,5 +202,6 @@ fn row_of(inode: Inode, waiting: &Waiting) -> Change {
         life: RowLife::Found,
         holes: Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     })
 }

@@ -308,6 +308,7 @@ pub(crate) fn judge_generation<D: Disk>(
         life: RowLife::Rotated,
         holes: Holes::NONE,
         places: Vec::new(),
+        cursor: None,
     }));
     missing::remember(
         tailer,
