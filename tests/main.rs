@@ -46,7 +46,6 @@ mod rewritten;
 mod schedules;
 mod seams;
 mod security;
-mod shard_limits;
 mod support;
 mod tail_shape;
 mod tailing;

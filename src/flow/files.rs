@@ -52,7 +52,6 @@ pub fn tailer<D: Disk>(
         rotated_names: config.rotated_names.clone(),
         strict_order: config.ordering == Ordering::Strict,
         earlier: beginning.earlier,
-        has_holes: files,
     };
     Tailer::new(disk, options, rows, beginning.next_file_key, now)
 }

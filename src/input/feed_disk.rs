@@ -150,6 +150,10 @@ impl OpenFile for FeedFile {
         content.over || content.stuck
     }
 
+    fn has_holes(&self) -> bool {
+        false
+    }
+
     fn space(&self) -> Result<Space, DiskError> {
         Ok(Space { available_bytes: SPACE_BYTES, total_bytes: SPACE_BYTES })
     }

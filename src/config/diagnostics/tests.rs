@@ -18,16 +18,16 @@ fn a_report_shows_place_line_mark_and_help_and_ends_with_the_count() {
     let report = Report { path, diagnostics: findings.finish() };
     let expected = "\
 agent.json:2:8: error: a is 900
-2 |   \"a\": 900,
-  |        ^^^
+    2 |   \"a\": 900,
+      |        ^^^
 agent.json:1:1: note: the map
-1 | {
-  | ^
+    1 | {
+      | ^
   help: make it less
 
 agent.json:3:4: warning: unknown key \"b\"
-3 |   \"b\": 1
-  |    ^^^
+    3 |   \"b\": 1
+      |    ^^^
 
 1 error and 1 warning in agent.json";
     assert_eq!(report.to_string(), expected);

@@ -32,7 +32,7 @@ impl LineStart {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// As [`compile_match_pattern`].
+    /// As [`crate::compile_match_pattern`].
     pub fn compile(java: &str) -> Result<Self, PatternError> {
         let starts = Pattern::compile(java, Flags::default(), Reach::Start)?;
         Ok(Self { starts: Some(starts), continues: None, ends: None })
@@ -43,7 +43,7 @@ impl LineStart {
     /// line behind one that matches the third does.
     ///
     /// # Errors
-    /// As [`compile_match_pattern`], with the pattern that it is about.
+    /// As [`crate::compile_match_pattern`], with the pattern that it is about.
     pub fn rule(
         starts: Option<&str>,
         continues: Option<&str>,
@@ -102,7 +102,7 @@ impl Footer {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// As [`compile_match_pattern`].
+    /// As [`crate::compile_match_pattern`].
     pub fn compile(java: &str) -> Result<Self, PatternError> {
         let flags = Flags { multi_line: true, ..Flags::default() };
         Pattern::compile(java, flags, Reach::Whole).map(Self)

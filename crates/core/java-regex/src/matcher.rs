@@ -27,7 +27,7 @@ impl Finder {
     /// Compiles a pattern, unless it is plain text.
     ///
     /// # Errors
-    /// As [`compile_match_pattern`].
+    /// As [`crate::compile_match_pattern`].
     pub fn compile(java: &str) -> Result<Separator, PatternError> {
         let tree = parse(java, Flags::default())?;
         match tree.node.literal() {
@@ -83,8 +83,8 @@ impl Matcher {
         }
     }
 
-    /// Whether the text has a match somewhere, for a pattern of [`compile_search_pattern`]; then
-    /// the groups of the first one can be looked at.
+    /// Whether the text has a match somewhere, for a pattern of
+    /// [`crate::compile_search_pattern`]; then the groups of the first one can be looked at.
     ///
     /// # Errors
     /// It would take too long to find out.

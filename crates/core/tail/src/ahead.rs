@@ -23,9 +23,6 @@ const SCAN_BYTES: usize = 256 * 1024;
 
 /// The hole in the bytes that the window holds for a file, if there is one.
 pub(crate) fn gap<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window) -> Option<Gap> {
-    if !tailer.options.has_holes {
-        return None;
-    }
     let file = tailer.files.get(key)?;
     let (offset, seen) = (file.position.offset, file.seen);
     let held = window.from(key, offset)?;
@@ -33,7 +30,7 @@ pub(crate) fn gap<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window
     // What was written since the last look may have holes that this look did not see.
     let may_be = held.first() == Some(&0) || seen.allocated < seen.size || end > seen.size;
     let nul = memchr::memchr(0, held).is_some();
-    let handle = file.handle.as_ref().filter(|_| may_be || nul)?;
+    let handle = file.handle.as_ref().filter(|file| (may_be || nul) && file.has_holes())?;
     let path = Arc::clone(&file.path);
     let found = if may_be { hole::gap(handle, offset, seen.size.max(end), held) } else { Ok(None) };
     let found = found.and_then(|sparse| match sparse {

@@ -117,6 +117,12 @@ pub trait OpenFile: Clone + fmt::Debug {
         false
     }
 
+    /// Whether NUL bytes where a record would begin may be a hole, or space that was reserved. In a
+    /// stream they are bytes of a record.
+    fn has_holes(&self) -> bool {
+        true
+    }
+
     /// How full the file system is that it lies on.
     ///
     /// # Errors

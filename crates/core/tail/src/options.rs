@@ -26,7 +26,6 @@ pub struct Now {
 
 /// What a tailer needs to know from the configuration.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct TailOptions {
     /// Which files.
     pub pattern: FilePattern,
@@ -52,9 +51,6 @@ pub struct TailOptions {
     pub strict_order: bool,
     /// When the flow ran before; `None` at its very first start.
     pub earlier: Option<Earlier>,
-    /// Whether NUL bytes where a record would begin are reserved space. In a stream they are bytes
-    /// of a record.
-    pub has_holes: bool,
 }
 
 /// Times of earlier runs, in nanoseconds since 1970.

@@ -166,7 +166,6 @@ mod tests {
                 rotated_names: RotatedNames::default(),
                 strict_order: false,
                 earlier: None,
-                has_holes: true,
             };
             // A wall clock far ahead: stamps of the test's files are old enough to be trusted.
             let now = Now { instant: crate::testing::now(), wall_nanos: i128::MAX / 2 };
