@@ -1,6 +1,5 @@
 //! What somebody with an account on the machine can try, and what comes of it.
 
-mod commands;
 mod keys;
 mod links;
 mod names;
