@@ -438,3 +438,50 @@ fn cut_last_lines(scene: &Scene, count: usize) {
     let file = OpenOptions::new().write(true).open(scene.path("app.log")).unwrap();
     file.set_len(kept as u64).unwrap();
 }
+
+/// Writes other bytes of the same length into a file, without a look in between.
+fn write_over(scene: &mut Scene, name: &str, bytes: &[u8]) {
+    let file = OpenOptions::new().write(true).open(scene.path(name)).unwrap();
+    file.write_all_at(bytes, 0).unwrap();
+    scene.remember(bytes);
+}
+
+#[test]
+fn a_file_that_got_its_name_by_a_rename_is_read_after_a_rewrite_of_the_same_length() {
+    for temporary in ["app.log.tmp", "app.log.1"] {
+        for restart in [false, true] {
+            let mut scene = Scene::new("app.log*");
+            scene.write_text(temporary, b"the first 20 bytes.\n");
+            scene.settle();
+            scene.rename(temporary, "app.log");
+            scene.settle();
+            if restart {
+                scene.stop();
+                scene.start();
+                scene.settle();
+            }
+            write_over(&mut scene, "app.log", b"20 other bytes here\n");
+            scene.settle();
+            scene.write("app.log", "b", 10);
+            scene.settle();
+            let verdict = scene.verdict();
+            assert!(verdict.lost.is_empty(), "{temporary}, restart {restart}: {verdict}");
+            assert_eq!(scene.transitions("overwritten"), 0);
+        }
+    }
+}
+
+#[test]
+fn a_possible_copy_that_is_rotated_and_overwritten_is_read() {
+    let mut scene = Scene::new("app.log*");
+    scene.write_text("app.log", b"one line of the log\n");
+    scene.settle();
+    fs::copy(scene.path("app.log"), scene.path("app.log.copy")).unwrap();
+    scene.run(Duration::from_millis(100));
+    scene.rename("app.log.copy", "app.log.1");
+    scene.run(Duration::from_millis(200));
+    write_over(&mut scene, "app.log.1", b"other bytes of same\n");
+    scene.settle();
+    let verdict = scene.verdict();
+    assert!(verdict.lost.is_empty(), "{verdict}");
+}

@@ -16,6 +16,7 @@ pub mod candidate;
 pub mod compressed;
 pub mod control;
 mod descriptors;
+mod destroyed;
 mod directories;
 mod discover;
 pub mod disk;

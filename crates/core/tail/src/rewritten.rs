@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use crate::candidate::position_at;
+use crate::destroyed::is_no_text;
 use crate::disk::{Disk, Stat};
 use crate::event::EventKind;
 use crate::gaps::ReadBefore;
 use crate::holes::Holes;
 use crate::identity::{Digest128, FileKey, Head, Position};
 use crate::options::Now;
-use crate::phase::Fact;
+use crate::phase::{Fact, Phase};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
 use crate::window::Window;
@@ -137,18 +138,21 @@ pub(crate) fn holds_for_acknowledgements<D: Disk>(tailer: &mut Tailer<D>, key: F
     waits
 }
 
-/// A rotated file has other bytes and is not longer: it was written over to destroy it. Nothing
-/// of that is sent. Says whether it is so.
+/// Whether a rotated file was overwritten to destroy it: it is not longer, and has other bytes,
+/// which are not text. Nothing of that is sent. Text is read, as after a restart: a name that a
+/// file got by a rename may be that of a live log, and in doubt lines are repeated, not lost.
 pub(crate) fn is_overwritten<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: Stat) -> bool {
     let Some(file) = tailer.files.get(key) else { return false };
     let before = file.pace.grown_to().max(file.position.offset);
     let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
     // A copy of another log that was put in its place is known by its beginning.
     let strange = head.is_some_and(|head| {
-        tailer.memory.beginning_alike(&head).is_empty()
+        is_no_text(&head)
+            && tailer.memory.beginning_alike(&head).is_empty()
             && identify::live_contents(tailer).agreeing(&head).iter().all(|other| *other == key)
     });
-    file.is_rotated()
+    // Of a possible copy nothing was read: what becomes of it is decided with its original.
+    matches!(file.phase(), Phase::Rotated | Phase::Unlisted)
         && before > 0
         && (stat.size == before || stat.size == filled_up(before))
         && strange
