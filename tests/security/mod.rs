@@ -1,5 +1,6 @@
 //! What somebody with an account on the machine can try, and what comes of it.
 
+mod commands;
 mod keys;
 mod links;
 mod names;
