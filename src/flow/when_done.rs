@@ -27,8 +27,8 @@ pub(super) struct Disposing {
     next_look: Instant,
     /// Up to where the checkpoints of files are durable, as far as this run wrote them.
     durable: BTreeMap<FileKey, u64>,
-    /// Files that could not be removed, and when to try again.
-    failed: BTreeMap<FileKey, Instant>,
+    /// When to try again, of files that were tried: a removed one is followed until the next scan.
+    next_try: BTreeMap<FileKey, Instant>,
     pace: Pace,
 }
 
@@ -38,7 +38,7 @@ impl Disposing {
             config,
             next_look: now,
             durable: BTreeMap::new(),
-            failed: BTreeMap::new(),
+            next_try: BTreeMap::new(),
             pace: Pace::default(),
         }
     }
@@ -60,10 +60,10 @@ impl<D: Disk> Flow<D> {
         let done = self.tailer.done(disposing.config.quiet, now);
         let tailer = &self.tailer;
         disposing.durable.retain(|key, _| tailer.file(*key).is_some());
-        disposing.failed.retain(|key, _| tailer.file(*key).is_some());
-        let due = done
-            .into_iter()
-            .filter(|file| disposing.failed.get(&file.key).is_none_or(|retry_at| now >= *retry_at));
+        disposing.next_try.retain(|key, _| tailer.file(*key).is_some());
+        let due = done.into_iter().filter(|file| {
+            disposing.next_try.get(&file.key).is_none_or(|retry_at| now >= *retry_at)
+        });
         let due: Vec<DoneFile> = due.take(FILES_PER_LOOK_MAX).collect();
         for file in due {
             self.dispose_of(&file, now, outlet);
@@ -80,7 +80,7 @@ impl<D: Disk> Flow<D> {
         match outlet.dispose(file, &disposing.config.disposal) {
             Ok(moved_to) => {
                 self.metrics.file_disposed(true);
-                disposing.failed.insert(file.key, now + RETRY_AFTER);
+                disposing.next_try.insert(file.key, now + RETRY_AFTER);
                 self.tailer.control().hint(now);
                 let moved_to = moved_to.as_ref().map(|path| path.display().to_string());
                 tracing::info!(flow = %self.config.id, file = %file.path.display(),
@@ -89,7 +89,7 @@ impl<D: Disk> Flow<D> {
             }
             Err(error) => {
                 self.metrics.file_disposed(false);
-                disposing.failed.insert(file.key, now + RETRY_AFTER);
+                disposing.next_try.insert(file.key, now + RETRY_AFTER);
                 if disposing.pace.turn(now) != Turn::Same {
                     tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
                         event = "file_not_removed",
