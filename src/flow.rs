@@ -23,6 +23,7 @@ mod stream_facts;
 mod troubles;
 mod when_done;
 mod write_down;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

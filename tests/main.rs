@@ -10,6 +10,7 @@
     reason = "a test that panics fails, and what it prints is shown when it does"
 )]
 mod aggregation;
+mod armed;
 mod batches;
 mod check;
 mod citations;

@@ -21,6 +21,7 @@ use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
 use crate::config::{Destination, FlowConfig};
 use crate::disk::OsDisk;
 use crate::disk::watch::{Hint, Watch};
+use crate::disk::writes::{WriteWatch, Writes};
 use crate::ec2::{self, MachineFacts};
 use crate::flow::files::{Beginning, tailer};
 use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox, Message};
@@ -366,6 +367,7 @@ fn spawn<D, S>(
 ) -> Result<JoinHandle<()>, DaemonError>
 where
     D: Disk<File: Send> + Send + 'static,
+    Writes: WriteWatch<D::File>,
     S: Future<Output = ()> + Send + 'static,
 {
     let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };

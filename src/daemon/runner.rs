@@ -4,7 +4,7 @@
 //! A step blocks the thread, for its disk as long as that takes. Requests in flight wait for it,
 //! and a deadline counts only after the socket was looked at (`send::deadline`).
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::clock;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Refused, StoreHandle};
 use crate::disk::watch::{Hint, Watch};
+use crate::disk::writes::{Room, WriteWatch, Writes, Written};
 use crate::flow::{Flow, Inbox, Mailbox, Message, Outlet};
 use crate::send::Submission;
 use crate::tail::disk::Disk;
@@ -78,7 +79,7 @@ pub(super) struct Runner<D: Disk, S> {
     pub(super) inbox: Inbox,
     pub(super) outlet: FlowOutlet,
     pub(super) watch: Watch,
-    /// How the watch tells this flow of changes.
+    /// How the watch tells this flow of changes of names.
     pub(super) hint: Hint,
     /// Nobody waits for this flow any more.
     pub(super) left: CancellationToken,
@@ -86,17 +87,27 @@ pub(super) struct Runner<D: Disk, S> {
     pub(super) sending: S,
 }
 
-impl<D: Disk, S: Future<Output = ()>> Runner<D, S> {
+impl<D: Disk, S: Future<Output = ()>> Runner<D, S>
+where
+    Writes: WriteWatch<D::File>,
+{
     /// Steps the flow until it is drained, or left.
     pub(super) async fn run(self) {
         let Self { mut flow, inbox, mut outlet, watch, hint, left, sending } = self;
         let mut sending = pin!(sending);
+        let mut writes = watch.writes_room().and_then(|room| start_writes(&outlet.flow, room));
+        if writes.is_some() {
+            flow.arm_writes();
+        }
         loop {
             let stepped = flow.step(clock::now(), &mut outlet);
             if stepped.drained {
                 return;
             }
             flow.watch_directories(&watch, &hint, clock::now().instant);
+            if let Some(writes) = &mut writes {
+                flow.arm(writes, clock::now());
+            }
             let now = clock::now().instant;
             flow.rest(now);
             tokio::select! {
@@ -105,6 +116,7 @@ impl<D: Disk, S: Future<Output = ()>> Runner<D, S> {
                 () = &mut sending => return,
                 () = left.cancelled() => return,
                 () = inbox.changed() => {}
+                written = written(&mut writes) => flow.on_file_writes(&written, clock::now().instant),
                 () = until(stepped.wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next
@@ -114,6 +126,25 @@ impl<D: Disk, S: Future<Output = ()>> Runner<D, S> {
                 flow.on_message(message, clock::now().instant);
             }
         }
+    }
+}
+
+/// Without notifications quiet files are polled.
+fn start_writes(flow: &Arc<str>, room: Room) -> Option<Writes> {
+    let started = Writes::new(room);
+    if let Err(error) = &started {
+        tracing::warn!(%flow, %error, reason = "inotify_instances",
+            "quiet files are polled: their writes cannot be notified; \
+             raise fs.inotify.max_user_instances");
+    }
+    started.ok()
+}
+
+/// The next write to an armed file.
+async fn written(writes: &mut Option<Writes>) -> Written {
+    match writes {
+        Some(writes) => writes.written().await,
+        None => pending().await,
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod disposal;
 pub mod links;
 pub mod watch;
+pub mod writes;
 
 mod os;
 

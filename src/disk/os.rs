@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirEntry, File, FileType};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{DirEntryExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +42,12 @@ pub struct OsDisk;
 /// A file of it that is open.
 #[derive(Debug, Clone)]
 pub struct OsFile(Arc<File>);
+
+impl AsFd for OsFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl From<File> for OsFile {
     fn from(file: File) -> Self {

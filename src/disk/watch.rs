@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use self::inotify::{Inotify, is_shared_with_other_hosts};
+use super::writes::Room;
 use crate::tail::identity::Inode;
 pub use crate::tail::names::{Renamed, Wanted};
 
@@ -146,6 +147,8 @@ struct Shared {
     routes: Arc<Routes>,
     /// Why there is no notifier.
     missing: Option<Degraded>,
+    /// Files of which the next write may be notified.
+    writes_room: Room,
 }
 
 struct State {
@@ -207,7 +210,15 @@ impl Watch {
         missing: Option<Degraded>,
     ) -> Self {
         let state = State { notifier, watched: BTreeMap::new(), interests: Vec::new() };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), routes, missing }) }
+        let writes_room = Room::by_limit_of_kernel();
+        let state = Mutex::new(state);
+        Self { shared: Arc::new(Shared { state, routes, missing, writes_room }) }
+    }
+
+    /// The room for files of which the next write is notified; `None` if nothing is.
+    #[must_use]
+    pub fn writes_room(&self) -> Option<Room> {
+        self.shared.missing.is_none().then(|| self.shared.writes_room.clone())
     }
 
     /// How often events were lost since the start.

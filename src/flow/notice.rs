@@ -16,6 +16,8 @@ const OVERFLOW_SHOWN: Duration = Duration::from_mins(1);
 pub(super) struct Notice {
     /// The scan that the watched directories come from.
     scans: u64,
+    /// The scan after which armed files were looked through.
+    armed_scans: u64,
     overflows: u64,
     overflow_shown_until: Option<Instant>,
     watching: BTreeSet<Degraded>,
@@ -24,6 +26,11 @@ pub(super) struct Notice {
 }
 
 impl Notice {
+    /// Whether there was a scan since this was asked last.
+    pub(super) fn has_new_scan_to_arm(&mut self, scans: u64) -> bool {
+        std::mem::replace(&mut self.armed_scans, scans) != scans
+    }
+
     /// Asks for hints about what the last scan went through, and says what is left to the scans.
     pub(super) fn update<D: Disk>(
         &mut self,

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::feed::Feed;
+use crate::disk::writes::{WriteWatch, Writes};
 use crate::tail::disk::{Call, DirName, Disk, DiskError, Fault, Kind, OpenFile, Stat};
-use crate::tail::identity::Inode;
+use crate::tail::identity::{FileKey, Inode};
 use crate::tail::links::FollowLinks;
 use crate::tail::space::Space;
 
@@ -107,6 +108,15 @@ impl Disk for FeedDisk {
     }
 
     fn let_stamps_settle(&self) {}
+}
+
+/// A feed says by itself when there is more.
+impl WriteWatch<FeedFile> for Writes {
+    fn arm(&mut self, _key: FileKey, _file: &FeedFile) -> bool {
+        false
+    }
+
+    fn retain(&mut self, _keep: impl Fn(FileKey) -> bool) {}
 }
 
 impl OpenFile for FeedFile {

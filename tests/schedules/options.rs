@@ -51,6 +51,8 @@ pub struct Options {
     settled: bool,
     /// Changes without a pause between them get the same stamp.
     pub coarse: bool,
+    /// The next writes to quiet files are notified.
+    pub notified: bool,
     /// The file system tells when files were born.
     pub births: bool,
     /// New files begin with the numbers of removed ones.
@@ -78,6 +80,7 @@ impl Options {
             coarse: one_in(2),
             reuse: one_in(2),
             births: !one_in(3),
+            notified: one_in(2),
         };
         // What is renamed out of the pattern while it is closed is lost; `docs/tailing.md` says so.
         options.few_descriptors &= options.covers_rotated();
@@ -116,6 +119,7 @@ impl Options {
         if self.few_descriptors {
             world.descriptors_max = FEW_DESCRIPTORS;
         }
+        world.notifies_writes = self.notified;
         // Limits count from the next start on.
         world.crash();
         world.start();

@@ -15,6 +15,7 @@ pub mod readers;
 pub mod required;
 pub mod scene;
 pub mod shipment;
+pub mod shots;
 pub mod slow_link;
 pub mod test_disk;
 pub mod tls;

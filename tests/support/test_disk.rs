@@ -190,7 +190,8 @@ impl TestFile {
         Script::enter(&self.script, call)
     }
 
-    fn stat_unseen(&self) -> Result<Stat, DiskError> {
+    /// Looks at it, and the script knows nothing of it.
+    pub fn stat_unseen(&self) -> Result<Stat, DiskError> {
         match &self.real {
             RealFile::Os(file) => file.stat(),
             RealFile::Memory(file) => file.stat(),

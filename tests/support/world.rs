@@ -36,6 +36,7 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 
 use super::ground::{Files, Ground, nanos};
+use super::shots::Shots;
 use super::test_disk::TestDisk;
 
 /// How far the clock moves between two steps.
@@ -59,6 +60,9 @@ pub struct World {
     began: Instant,
     /// The flow was told something that it did not act upon yet.
     told: bool,
+    /// The next writes to quiet files are notified, from the flow's next start on.
+    pub notifies_writes: bool,
+    shots: Shots,
     outlet: Kept,
     /// Records of acknowledged batches, in order.
     pub stream: Vec<Vec<u8>>,
@@ -214,6 +218,8 @@ impl World {
             now: began,
             began,
             told: false,
+            notifies_writes: false,
+            shots: Shots::default(),
             outlet: Kept::default(),
             stream: Vec::new(),
             keys: Vec::new(),
@@ -266,7 +272,17 @@ impl World {
             restarts: 0,
             feeding: None,
         };
-        self.flow = Some(Flow::new(parts, self.now));
+        let mut flow = Flow::new(parts, self.now);
+        self.shots = Shots::default();
+        if self.notifies_writes {
+            flow.arm_writes();
+        }
+        self.flow = Some(flow);
+    }
+
+    /// From now on writes are notified as the shots say.
+    pub fn shots(&mut self) -> &mut Shots {
+        &mut self.shots
     }
 
     /// The process dies: what was not written down and not acknowledged is gone.
@@ -298,8 +314,14 @@ impl World {
         self.told = false;
         let now = Now { instant: self.now, wall_nanos: self.wall_now() };
         let flow = self.flow.as_mut().expect("the flow runs");
-        let outlet = &mut self.outlet;
-        let stepped = metrics::with_local_recorder(&self.recorder, || flow.step(now, outlet));
+        let (outlet, shots) = (&mut self.outlet, &mut self.shots);
+        let written = shots.fire();
+        let stepped = metrics::with_local_recorder(&self.recorder, || {
+            flow.on_file_writes(&written, now.instant);
+            let stepped = flow.step(now, outlet);
+            flow.arm(shots, now);
+            stepped
+        });
         // A call that takes long takes the flow's time.
         self.now += std::mem::take(&mut self.disk.script.borrow_mut().took);
         self.answer();

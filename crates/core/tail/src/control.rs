@@ -9,7 +9,7 @@ use crate::identity::FileKey;
 use crate::names::Renamed;
 use crate::options::Now;
 use crate::tailer::Tailer;
-use crate::{done, renamed, row, unlinked, work};
+use crate::{armed, done, renamed, row, unlinked, work};
 
 /// Takes orders.
 #[derive(Debug)]
@@ -27,6 +27,38 @@ impl<D: Disk> Control<'_, D> {
     /// followed.
     pub fn on_renamed(self, renamed: Renamed, now: Instant) {
         renamed::note(self.tailer, renamed, now);
+    }
+
+    /// From now on quiet files are offered by [`Control::offered`].
+    pub fn arm_writes(self) {
+        self.tailer.turns.arms = true;
+    }
+
+    /// Up to `max` quiet files of which the next write should be notified. Each is answered with
+    /// [`Control::armed`] or [`Control::not_armed`].
+    #[must_use]
+    pub fn offered(self, max: usize) -> Vec<(FileKey, D::File)> {
+        armed::take(self.tailer, max)
+    }
+
+    /// The next write to a file is notified, with [`Control::on_written`].
+    pub fn armed(self, key: FileKey, now: Now) {
+        armed::armed(self.tailer, key, now);
+    }
+
+    /// The next write to a file is not notified.
+    pub fn not_armed(self, key: FileKey, now: Instant) {
+        armed::not_armed(self.tailer, key, now);
+    }
+
+    /// Something was written to a file. The next look polls it, and is due.
+    pub fn on_written(self, key: FileKey, now: Instant) {
+        armed::written(self.tailer, key, now);
+    }
+
+    /// Notifications of writes were lost. The next look polls every armed file, and is due.
+    pub fn on_writes_lost(self, now: Instant) {
+        armed::lost(self.tailer, now);
     }
 
     /// From now on so many files may be open.

@@ -166,6 +166,14 @@ impl<F> Tailed<F> {
         self.unread_bytes() == 0 && self.acked() >= self.position.offset
     }
 
+    /// Whether only a change of the file can make something of it to decide or to read.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_listed()
+            && !matches!(self.phase(), Phase::PendingCopy | Phase::AwaitingAcks)
+            && !self.pace.is_unsettled()
+            && self.gaps.holes().is_empty()
+    }
+
     /// Compares the first bytes, as they were read just now, with the fingerprint, and lets that
     /// grow. A generation of which nothing was read ends here, too: its copy may be pending.
     pub(super) fn agrees_from_start(&mut self, beginning: Option<&[u8]>) -> bool {
@@ -232,10 +240,7 @@ impl<F: OpenFile> Tailed<F> {
     /// Polls a file at rest: nothing to read, nothing to decide, nothing that changed. Notes that
     /// and says so; of every other file it says `false` and notes nothing.
     pub(super) fn is_at_rest(&mut self, now: Instant) -> bool {
-        let waits = self.is_listed()
-            && !matches!(self.phase(), Phase::PendingCopy | Phase::AwaitingAcks)
-            && !self.pace.is_unsettled()
-            && self.gaps.holes().is_empty();
+        let waits = self.is_settled();
         let Some(handle) = self.handle.as_ref().filter(|_| waits) else { return false };
         let unchanged = self.unread_bytes() == 0
             && handle.stat().is_ok_and(|stat| stat.inode == self.inode && stat.is_like(&self.seen));

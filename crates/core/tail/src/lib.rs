@@ -12,6 +12,7 @@
 mod account;
 mod adopt;
 mod ahead;
+mod armed;
 pub mod candidate;
 pub mod compressed;
 pub mod control;

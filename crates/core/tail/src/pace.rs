@@ -8,6 +8,36 @@ pub const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
 /// A file is polled this often however long it was quiet.
 pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
 
+/// Whether the next write to a file is notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arming {
+    /// It is not.
+    Unarmed,
+    /// The file waits for its turn to be armed.
+    Offered,
+    /// It is; the file is polled all the same at a time.
+    Armed {
+        /// That time.
+        poll_at: Instant,
+    },
+    /// It cannot be, until a time.
+    Refused {
+        /// That time.
+        until: Instant,
+    },
+}
+
+impl Arming {
+    /// Whether a quiet file is to be armed.
+    pub(crate) fn may_be_offered(self, now: Instant) -> bool {
+        match self {
+            Self::Unarmed => true,
+            Self::Offered | Self::Armed { .. } => false,
+            Self::Refused { until } => now >= until,
+        }
+    }
+}
+
 /// The polls of one file.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -27,6 +57,8 @@ pub(crate) struct Pace {
     active: bool,
     /// It waits in the queue of files to read.
     queued: bool,
+    /// Whether its next write is notified.
+    arming: Arming,
 }
 
 impl Pace {
@@ -41,6 +73,7 @@ impl Pace {
             every: LOOK_EVERY_MIN,
             active: false,
             queued: false,
+            arming: Arming::Unarmed,
         }
     }
 
@@ -147,6 +180,27 @@ impl Pace {
         self.queued = queued;
     }
 
+    /// Whether the next write is notified.
+    pub(crate) fn arming(&self) -> Arming {
+        self.arming
+    }
+
+    /// The next write is notified, or not.
+    pub(crate) fn set_arming(&mut self, arming: Arming) {
+        self.arming = arming;
+    }
+
+    /// Whether the next write is notified, so that no poll is due yet.
+    pub(crate) fn is_armed(&self, now: Instant) -> bool {
+        matches!(self.arming, Arming::Armed { poll_at } if now < poll_at)
+    }
+
+    /// Something was written: the next poll is due, and nothing more is notified.
+    pub(crate) fn poll_now(&mut self, now: Instant) {
+        self.poll_sooner(now);
+        self.next = now;
+    }
+
     /// Something may follow soon, whatever was found.
     pub(crate) fn poll_once_soon(&mut self, now: Instant) {
         self.next = now + LOOK_EVERY_MIN;
@@ -154,6 +208,9 @@ impl Pace {
 
     /// Notes that something was found and makes the next poll soon.
     pub(crate) fn poll_sooner(&mut self, now: Instant) {
+        if !matches!(self.arming, Arming::Refused { .. }) {
+            self.arming = Arming::Unarmed;
+        }
         self.every = LOOK_EVERY_MIN;
         self.next = now + self.every;
     }

@@ -17,6 +17,10 @@ pub(crate) struct Turns {
     pub(crate) active: Vec<FileKey>,
     /// When the first of them is due; `None` if there are none.
     pub(crate) next_active: Option<Instant>,
+    /// Whoever runs the tailer can learn of the next write to a file.
+    pub(crate) arms: bool,
+    /// Quiet files that wait to be armed.
+    pub(crate) offered: Vec<FileKey>,
 }
 
 /// Puts a file back in front: its turn came and there was no room for anything of it.
