@@ -39,11 +39,13 @@ fn stops_exact(agent: Agent, endpoint: &Endpoint, stream: &str, lines: &Lines) {
     assert_eq!((lost, repeated, verdict.foreign.len()), (0, 0, 0), "{verdict}");
 }
 
-/// Some of the numbers below `all`, at least one of them.
+/// Some of the numbers below `all`: the first, which each batch has however small it is, and up to
+/// `count` others.
 fn places(random: &mut Rng, all: usize, count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..all).collect();
+    let mut places: Vec<usize> = (1..all).collect();
     random.shuffle(&mut places);
     places.truncate(count);
+    places.push(0);
     places
 }
 
@@ -52,9 +54,9 @@ fn f53_partial_failures_resend_exactly_the_failed_records() {
     const REQUESTS: usize = 20;
     let endpoint = Endpoint::healthy();
     let mut random = Rng::with_seed(53);
-    for _ in 0..REQUESTS {
+    for request in 0..REQUESTS {
         let count = random.usize(1..500);
-        let fault = if random.bool() { Fault::FailRecords } else { Fault::ThrottleRecords };
+        let fault = if request % 2 == 0 { Fault::FailRecords } else { Fault::ThrottleRecords };
         endpoint.handle.script(Scope::AnyPut, fault(places(&mut random, 500, count))).unwrap();
     }
     // All of them, and a count that says something else than the entries do.
@@ -70,8 +72,10 @@ fn f53_partial_failures_resend_exactly_the_failed_records() {
     let served = || endpoint.handle.scripted_faults_waiting() == 0;
     wait_until("all faults", SOON, served, || agent.log());
     stops_exact(agent, &endpoint, "s", &lines);
+    // How many of the places a batch has depends on its size; its first record it always has.
     let stats = endpoint.handle.stats().stream(&kinesis("s"));
-    assert!(stats.failed_records > 500 && stats.throttled_records > 0, "{stats:?}");
+    let half = (REQUESTS / 2) as u64;
+    assert!(stats.failed_records > half && stats.throttled_records >= half, "{stats:?}");
 }
 
 #[test]
