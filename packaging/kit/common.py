@@ -1,4 +1,4 @@
-"""What the formats share: where things are, what processors are called, running programs."""
+"""Shared by the formats: paths, names of processors, running programs."""
 
 import os
 import re
@@ -20,12 +20,12 @@ ARCHES = {
 
 SUMMARY = "Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose"
 DESCRIPTION = """It follows log files through every kind of rotation, turns their lines into records
-and delivers each at least once. It takes the configuration and the positions of
+and delivers each at least once. It accepts the configuration and the checkpoints of
 the Java Kinesis Agent."""
 
 
 class Failure(Exception):
-    """Something that a person has to put right."""
+    """An error that the user must fix."""
 
 
 def log(text):
@@ -33,7 +33,7 @@ def log(text):
 
 
 def run(command, capture=False, env=None, cwd=ROOT):
-    """Runs a program; its failure is ours."""
+    """Runs a program and fails if it fails."""
     command = [str(part) for part in command]
     try:
         done = subprocess.run(
@@ -50,7 +50,7 @@ def run(command, capture=False, env=None, cwd=ROOT):
 
 
 def maintainer():
-    """Who makes the packages: as Debian's own tools know it, else as git does."""
+    """The maintainer of the packages: as for Debian's own tools, else as for git."""
     def asked(variable, key):
         try:
             return os.environ.get(variable) or run(["git", "config", key], capture=True).strip()
@@ -67,7 +67,7 @@ def version():
 
 
 def epoch():
-    """The time that everything in a package has, so that one commit gives one package."""
+    """The time of all files in a package, so that one commit gives one package."""
     if "SOURCE_DATE_EPOCH" in os.environ:
         return int(os.environ["SOURCE_DATE_EPOCH"])
     try:

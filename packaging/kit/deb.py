@@ -7,7 +7,7 @@ from .common import DESCRIPTION, ROOT, SUMMARY, Failure, epoch, maintainer, run
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 
-# What a dynamic binary may need beside glibc itself.
+# Libraries that a dynamic binary may need in addition to glibc.
 LIBRARIES = {"libgcc_s.so.1": "libgcc-s1 | libgcc1"}
 OF_GLIBC = ("libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "libresolv.so", "ld-linux")
 
@@ -30,8 +30,8 @@ def copyright_file():
         "Files: *\n"
         "Copyright: the kinetail authors\n"
         "License: Apache-2.0\n"
-        " The text is in /usr/share/common-licenses/Apache-2.0. The licenses of what is linked\n"
-        " into the binary are in /usr/share/doc/kinetail/THIRD-PARTY-LICENSES.\n"
+        " The text is in /usr/share/common-licenses/Apache-2.0. The licenses of the linked\n"
+        " libraries are in /usr/share/doc/kinetail/THIRD-PARTY-LICENSES.\n"
     )
 
 
@@ -65,7 +65,7 @@ def build(tree, arch, given):
     for directory, _, _ in os.walk(tree.root):
         os.chmod(directory, 0o755)
     path = given.output / f"kinetail_{given.version}_{arch}.deb"
-    # Debian 10 and Ubuntu 20.04 do not know zstd.
+    # Debian 10 and Ubuntu 20.04 do not support zstd.
     compression = ["-Zgzip", "-z1"] if given.fast else ["-Zxz"]
     run(["dpkg-deb", "--root-owner-group", *compression, "--build", tree.root, path],
         env={"SOURCE_DATE_EPOCH": str(epoch())})

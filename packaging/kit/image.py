@@ -1,7 +1,7 @@
-"""The container image, as an OCI layout in one file; no daemon and no network is needed.
+"""The container image, as an OCI layout in one file; without a daemon or network.
 
 It has the static binary, certificates, a user and its state directory, and no shell. A dynamic binary
-is taken with the libraries of this machine, for tests.
+is packed with the libraries of this machine, for tests.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from pathlib import Path
 from .common import ARCHES, SUMMARY, Failure, epoch, log
 from .tree import add, reset
 
-# No name is needed for it; Kubernetes wants a number for runAsNonRoot.
+# The user needs no name; Kubernetes requires a number for runAsNonRoot.
 USER = 65532
 STATE = "var/lib/kinetail"
 
@@ -33,7 +33,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 def libraries(binary):
-    """The loader and libraries of a dynamic binary, by the paths it looks under."""
+    """The loader and libraries of a dynamic binary, by their paths."""
     listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False).stdout
     return sorted(set(re.findall(r"(/\S+) \(0x", listed)))
 
@@ -78,9 +78,9 @@ def layer(tree):
 
 
 def config(arch, diff, version):
-    made = datetime.fromtimestamp(epoch(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = datetime.fromtimestamp(epoch(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
-        "created": made,
+        "created": created,
         "architecture": ARCHES[arch].oci,
         "os": "linux",
         "config": {
@@ -103,7 +103,7 @@ def config(arch, diff, version):
             },
         },
         "rootfs": {"type": "layers", "diff_ids": [diff]},
-        "history": [{"created": made, "created_by": "packaging/build", "comment": "kinetail"}],
+        "history": [{"created": created, "created_by": "packaging/build", "comment": "kinetail"}],
     }
 
 

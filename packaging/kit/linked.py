@@ -1,4 +1,4 @@
-"""What is linked into the binary: a bill of materials (CycloneDX), and the licenses."""
+"""The linked packages of the binary: a bill of materials (CycloneDX), and the licenses."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from .common import ROOT, epoch, run
 
 LICENSE_FILES = re.compile(r"(?i)^(un)?(licen[cs]e|copying|copyright|notice|authors)([._-].*)?$")
 
-# C code that comes inside of packages: whose, and how its version is found there.
+# C code inside packages: its name, and where its version is.
 BUNDLED = {
     "libsqlite3-sys": ("sqlite", "sqlite3/sqlite3.h", r'#define SQLITE_VERSION\s+"([^"]+)"', "blessing"),
     "aws-lc-sys": ("aws-lc", "aws-lc/include/openssl/base.h",
@@ -27,7 +27,7 @@ def metadata(target):
 
 
 def closure(target):
-    """The packages that are linked, by id, and what each needs."""
+    """The linked packages, by ID, and their dependencies."""
     data = metadata(target)
     packages = {package["id"]: package for package in data["packages"]}
     nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
@@ -40,7 +40,7 @@ def closure(target):
             continue
         normal = [dep["pkg"] for dep in nodes[id]["deps"]
                   if any(kind["kind"] is None for kind in dep["dep_kinds"])]
-        # Macros run while it is built and are not in the binary.
+        # Macros run at build time and are not in the binary.
         needs[id] = sorted(dep for dep in normal if not any(
             "proc-macro" in target["kind"] for target in packages[dep]["targets"]))
         waiting.extend(needs[id])
@@ -82,7 +82,7 @@ def component(package, sums):
 
 
 def bundled(packages, needs):
-    """The C libraries that packages bring with them."""
+    """The C libraries inside packages."""
     found = []
     for id in sorted(needs):
         package = packages[id]
@@ -133,7 +133,7 @@ def bill(target, version):
 
 
 def texts(package):
-    """The texts of a package's license, as it comes with them."""
+    """The license texts in a package."""
     directory = Path(package["manifest_path"]).parent
     paths = [path for path in sorted(directory.iterdir())
              if path.is_file() and LICENSE_FILES.match(path.name)]
@@ -144,7 +144,7 @@ def texts(package):
 
 
 def licenses(target):
-    """Every license text once, below the packages that it is for."""
+    """Every license text once, below the packages that it applies to."""
     main, packages, needs = closure(target)
     holders, without, lines = {}, [], []
     for id in sorted(needs, key=lambda id: (packages[id]["name"], packages[id]["version"])):

@@ -4,7 +4,7 @@ import shutil
 
 from .common import ARCHES, DESCRIPTION, ROOT, SUMMARY, epoch, maintainer, run
 
-# Files whose owner, mode or handling is not the usual one.
+# Files with a special owner, mode or handling.
 SPECIAL = {
     "etc/kinetail/": "%config(noreplace) %attr(0640, root, kinetail)",
     "usr/share/doc/": "%doc",
@@ -39,7 +39,7 @@ def build(tree, arch, given):
         "_summary": SUMMARY,
         "packager": maintainer(),
         "_text": DESCRIPTION.replace("\n", " "),
-        # Amazon Linux 2 and RHEL 7 do not know zstd.
+        # Amazon Linux 2 and RHEL 7 do not support zstd.
         "_binary_payload": "w1.gzdio" if given.fast else "w6.xzdio",
         "_build_id_links": "none",
         "debug_package": "%{nil}",
@@ -51,7 +51,7 @@ def build(tree, arch, given):
     target = f"{ARCHES[arch].rpm}-linux"
     run(["rpmbuild", "-bb", "--quiet", "--nodeps", "--target", target, *defines, work / "kinetail.spec"],
         env={"SOURCE_DATE_EPOCH": str(epoch())})
-    made = next((work / "out").glob("*.rpm"))
-    path = given.output / made.name
-    shutil.copy(made, path)
+    built = next((work / "out").glob("*.rpm"))
+    path = given.output / built.name
+    shutil.copy(built, path)
     return path

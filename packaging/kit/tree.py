@@ -1,4 +1,4 @@
-"""What is installed, and where: the same files for every format."""
+"""The installed files and their paths, the same for every format."""
 
 import gzip
 import io
@@ -22,7 +22,7 @@ class Tree:
         self.binary = root / "usr/bin/kinetail"
         shutil.rmtree(root, ignore_errors=True)
         self.copy(binary, "usr/bin/kinetail", 0o755)
-        # A binary of profile dist has no symbols; for another processor strip knows nothing.
+        # A binary of profile dist has no symbols; strip does not support other processors.
         subprocess.run(["strip", self.binary], stderr=subprocess.DEVNULL, check=False)
         self.copy(ROOT / "systemd/kinetail.service", "usr/lib/systemd/system/kinetail.service")
         self.copy(ROOT / "systemd/credentials.conf", "usr/share/doc/kinetail/credentials.conf")
@@ -59,7 +59,7 @@ class Tree:
             self.put(packed, f"usr/share/man/man1/{page.name}.gz")
 
     def completions(self, zsh):
-        """zsh looks in another directory on each family of distributions."""
+        """The directory of zsh completions depends on the distribution."""
         source = self.pages / "completions"
         places = {
             "bash/kinetail": "bash-completion/completions/kinetail",
@@ -90,7 +90,7 @@ class Tree:
 
 
 def reset(info, mode=None):
-    """A member of an archive that is the same whoever builds it."""
+    """A member of an archive without traces of the build machine."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = epoch()
@@ -109,7 +109,7 @@ def add(archive, path, data, mode=0o644, owner=0):
 
 
 def tarball(tree, arch, given):
-    """For machines without a package manager: unpack it over / or elsewhere."""
+    """For machines without a package manager: unpack it in / or elsewhere."""
     tree.completions("site-functions")
     name = f"kinetail-{given.version}-linux-{ARCHES[arch].rust}"
     path = given.output / f"{name}.tar.gz"
