@@ -133,8 +133,8 @@ where
 fn start_writes(flow: &Arc<str>, room: Room) -> Option<Writes> {
     let started = Writes::new(room);
     if let Err(error) = &started {
-        tracing::warn!(%flow, %error, reason = "inotify_instances",
-            "quiet files are polled: their writes cannot be notified; \
+        tracing::warn!(%flow, %error,
+            "write notifications unavailable; quiet files are polled every 0.5 to 5 s; \
              raise fs.inotify.max_user_instances");
     }
     started.ok()

@@ -173,7 +173,7 @@ impl WriteWatch<OsFile> for Writes {
                 true
             }
             Err(error) => {
-                tracing::debug!(%error, "a quiet file is polled: its writes cannot be notified");
+                tracing::debug!(%error, "write notification unavailable; the file is polled");
                 self.room.give_back(1);
                 false
             }
