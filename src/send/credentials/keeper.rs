@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
@@ -45,10 +45,12 @@ impl Keepers {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, gone) = oneshot::channel::<()>();
+        let runtime = Background(Some(runtime));
         std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
-            // Either way nobody asks any more.
-            drop(runtime.block_on(gone));
-            runtime.shutdown_background();
+            if let Some(runtime) = &runtime.0 {
+                // Either way nobody asks any more.
+                drop(runtime.block_on(gone));
+            }
         })?;
         Ok(Self { runtime: handle, patience, _running: running })
     }
@@ -63,6 +65,17 @@ impl Keepers {
         let (found, state) = watch::channel(State::default());
         self.runtime.spawn(answer(provider, asked, found));
         SharedCredentialsProvider::new(Kept { ask, state, source, patience: self.patience })
+    }
+}
+
+/// A runtime that may be dropped anywhere, also where tasks run, as when there is no thread for it.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
