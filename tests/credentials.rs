@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use kinetail::sandbox::SandboxOptions;
+use kinetail::sandbox::{SandboxOptions, SigningKeys};
 use serde_json::{Value, json};
 
 use crate::support::agent::{Home, SOON};
@@ -218,4 +218,54 @@ fn certificates_that_cannot_be_used_stop_the_start_and_say_why() {
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("AWS_CA_BUNDLE: /nonexistent/ca.pem: cannot be read"), "{said}");
+}
+
+/// Keys that are taken away while the agent runs, and a file of them that is written anew: none is
+/// lost, none is there twice.
+#[test]
+fn f59_keys_that_are_replaced_in_their_file_are_found_without_a_restart() {
+    let keys = |id: &str| SigningKeys {
+        access_key_id: id.to_owned(),
+        secret_access_key: format!("{SECRET}{id}"),
+    };
+    let options = SandboxOptions { verify: Some(keys("FIRST")), ..SandboxOptions::default() };
+    let endpoint = Endpoint::start(options);
+    let mut home = Home::new(&endpoint.handle.url());
+    home.unset("awsAccessKeyId");
+    home.unset("awsSecretAccessKey");
+    home.flow("a.log", ("kinesisStream", "s"), &json!({}));
+    let file = home.root().join("credentials");
+    let write = |id: &str| {
+        let text = format!("[default]\naws_access_key_id = {id}\n");
+        let next = home.root().join("credentials.next");
+        fs::write(&next, format!("{text}aws_secret_access_key = {SECRET}{id}\n")).unwrap();
+        fs::rename(&next, &file).unwrap();
+    };
+    // At first there is no file at all, and nobody else has credentials.
+    let path = file.to_str().unwrap().to_owned();
+    let nobody = "http://127.0.0.1:9";
+    let agent = home.start_with(&[
+        ("AWS_SHARED_CREDENTIALS_FILE", &path),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", nobody),
+    ]);
+    let mut lines = Vec::new();
+    let mut one = |number: u32| {
+        let line = format!("a|{number}|\n").into_bytes();
+        append(&home.log("a.log"), &line);
+        lines.push(line);
+        lines.clone()
+    };
+    let all = one(1);
+    agent.wait_for_log("code=Credentials", SOON);
+    write("FIRST");
+    endpoint.wait_for_all(&kinesis("s"), &all, SOON, || agent.log());
+    endpoint.handle.set_keys(Some(keys("SECOND")));
+    let all = one(2);
+    agent.wait_for_log("code=UnrecognizedClientException", SOON);
+    write("SECOND");
+    endpoint.wait_for_all(&kinesis("s"), &all, SOON, || agent.log());
+    let log = agent.log();
+    assert_eq!(agent.stop(SOON), Some(0), "{log}");
+    assert_eq!(endpoint.data(&kinesis("s")), all, "{log}");
+    assert!(!log.contains(SECRET), "a secret is shown: {log}");
 }

@@ -47,6 +47,7 @@ mod rewritten;
 mod schedules;
 mod seams;
 mod security;
+mod shard_limits;
 mod support;
 mod tail_shape;
 mod tailing;

@@ -243,8 +243,8 @@ impl Backend for Database {
 
 /// Writes what is dirty; returns how many rows that were.
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
-    details::create(conn)?;
-    cursors::create(conn)?;
+    details::TABLE.create(conn)?;
+    cursors::TABLE.create(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;

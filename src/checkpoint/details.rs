@@ -1,17 +1,19 @@
-//! What only some rows have: holes, and proven places. They stand in a table of their own, which
-//! came later than the others; an older kinetail knows nothing of it and leaves it alone.
+//! What only some rows have: holes, and proven places.
 
-use std::sync::Arc;
-
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use super::Checkpoint;
 use super::mirror::Mirror;
-use super::schema::{ReadError, cell, has_table, put_bytes, verify};
+use super::schema::ReadError;
+use super::side_table::SideTable;
 use kinetail_base::holes::Holes;
-use kinetail_base::identity::{Anchor, Digest128, FileKey, Position};
+use kinetail_base::identity::{Anchor, Digest128, Position};
 
-const TABLE: &str = "
+pub(super) const TABLE: SideTable<2> = SideTable {
+    name: "details",
+    columns: ["holes", "places"],
+    create: "
     CREATE TABLE IF NOT EXISTS details(
         flow TEXT NOT NULL,
         file INTEGER NOT NULL,
@@ -20,71 +22,31 @@ const TABLE: &str = "
         row_digest BLOB NOT NULL,
         PRIMARY KEY(flow, file)
     ) STRICT, WITHOUT ROWID;
-";
+",
+    save: "INSERT OR REPLACE INTO details VALUES(?1, ?2, ?3, ?4, ?5)",
+    delete: "DELETE FROM details WHERE flow = ?1 AND file = ?2",
+};
 
-const SAVE: &str = "INSERT OR REPLACE INTO details VALUES(?1, ?2, ?3, ?4, ?5)";
-const DELETE: &str = "DELETE FROM details WHERE flow = ?1 AND file = ?2";
-
-/// A place is written down in so many bytes.
+/// A place is encoded in so many bytes.
 const PLACE_BYTES: usize = 24;
 
-/// Makes the table if it is missing.
-pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch(TABLE)
-}
-
-/// Those of a generation that has no row any more are left alone: an older kinetail lets rows go.
 pub(super) fn read(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
-    if !has_table(conn, "details")? {
-        return Ok(());
-    }
-    let mut statement = conn.prepare("SELECT * FROM details")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let flow: Arc<str> = cell(row, "flow")?;
-        let file = FileKey(cell::<i64>(row, "file")?.cast_unsigned());
-        let holes: Vec<u8> = cell(row, "holes")?;
-        let places: Vec<u8> = cell(row, "places")?;
-        verify(row, digest(&flow, file, &holes, &places))?;
+    TABLE.read(conn, mirror, |checkpoint, [holes, places]| {
         let damaged = || ReadError::Damaged("details that are none".to_owned());
-        let holes = Holes::decode(&holes).ok_or_else(damaged)?;
-        let places = decode_places(&places).ok_or_else(damaged)?;
-        let known = mirror.flow_mut(&flow).and_then(|known| known.rows.get_mut(&file));
-        if let Some(known) = known {
-            known.checkpoint.holes = holes;
-            known.checkpoint.places = places;
-        }
-    }
-    Ok(())
+        checkpoint.holes = Holes::decode(holes).ok_or_else(damaged)?;
+        checkpoint.places = decode_places(places).ok_or_else(damaged)?;
+        Ok(())
+    })
 }
 
-/// Writes those of a row, or takes out what was there.
+/// Writes those of a row, or removes what was there.
 pub(super) fn save(conn: &Connection, flow: &str, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let file = checkpoint.file;
     if checkpoint.holes.is_empty() && checkpoint.places.is_empty() {
-        return delete(conn, flow, file);
+        return TABLE.delete(conn, flow, checkpoint.file);
     }
-    let holes = checkpoint.holes.encode();
-    let places = encode_places(&checkpoint.places);
-    conn.prepare_cached(SAVE)?.execute(params![
-        flow,
-        file.0.cast_signed(),
-        holes,
-        places,
-        digest(flow, file, &holes, &places).0,
-    ])?;
-    Ok(())
-}
-
-/// Takes out those of a row.
-pub(super) fn delete(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
-    conn.prepare_cached(DELETE)?.execute(params![flow, file.0.cast_signed()])?;
-    Ok(())
-}
-
-/// Takes out all.
-pub(super) fn delete_all(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("DELETE FROM details;")
+    let (holes, places) = (checkpoint.holes.encode(), encode_places(&checkpoint.places));
+    let values = [ValueRef::Blob(&holes), ValueRef::Blob(&places)];
+    TABLE.save(conn, (flow, checkpoint.file), values)
 }
 
 fn encode_places(places: &[Position]) -> Vec<u8> {
@@ -104,13 +66,4 @@ fn decode_places(bytes: &[u8]) -> Option<Vec<Position>> {
         Some(Position { offset: u64::from_le_bytes(*offset), anchor })
     };
     rest.is_empty().then(|| places.iter().map(place).collect())?
-}
-
-fn digest(flow: &str, file: FileKey, holes: &[u8], places: &[u8]) -> Digest128 {
-    let mut bytes = Vec::with_capacity(64 + holes.len() + places.len());
-    put_bytes(&mut bytes, flow.as_bytes());
-    bytes.extend(file.0.to_le_bytes());
-    put_bytes(&mut bytes, holes);
-    put_bytes(&mut bytes, places);
-    Digest128::of(&bytes)
 }

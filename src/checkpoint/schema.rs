@@ -80,8 +80,8 @@ pub(super) enum ReadError {
 /// Makes the tables in an empty database.
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
-    details::create(conn)?;
-    cursors::create(conn)?;
+    details::TABLE.create(conn)?;
+    cursors::TABLE.create(conn)?;
     conn.execute("INSERT INTO kinetail_store VALUES(?1)", [SCHEMA_VERSION])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.pragma_update(None, "user_version", SCHEMA_VERSION)
@@ -234,14 +234,14 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
 
 pub(super) fn delete_row(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
     conn.prepare_cached(DELETE_ROW)?.execute(params![flow, file.0.cast_signed()])?;
-    details::delete(conn, flow, file)?;
-    cursors::delete(conn, flow, file)
+    details::TABLE.delete(conn, flow, file)?;
+    cursors::TABLE.delete(conn, flow, file)
 }
 
 /// Takes every row out, before all are written again.
 pub(super) fn delete_all(conn: &Connection) -> rusqlite::Result<()> {
-    details::delete_all(conn)?;
-    cursors::delete_all(conn)?;
+    details::TABLE.delete_all(conn)?;
+    cursors::TABLE.delete_all(conn)?;
     conn.execute_batch("DELETE FROM checkpoints; DELETE FROM flows;")
 }
 

@@ -190,6 +190,7 @@ impl Aws {
             operation,
             connector: self.http.connector(url),
             credentials: credentials.ok_or(ClientError::NoCredentials)?,
+            refused: self.keepers.refused(),
             user_agents: user_agent::of(&self.config.user_agent, service, &self.shared, &site),
             site,
             speak,

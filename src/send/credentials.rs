@@ -8,6 +8,8 @@
 //! by a `keeper`.
 
 mod keeper;
+mod profiles;
+mod refused;
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -15,7 +17,6 @@ use std::time::Duration;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
@@ -23,10 +24,11 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 pub(super) use self::keeper::Keepers;
 use self::keeper::Source;
+use self::profiles::Profiles;
+pub(super) use self::refused::Refused;
 use crate::config::site;
 use crate::config::{AwsConfig, RoleConfig, StaticKeys};
 
@@ -44,10 +46,6 @@ const STS_REGION_DEFAULT: &str = "us-east-1";
 const JAVA_KEY_ID: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"];
 const JAVA_SECRET: [&str; 2] = ["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"];
 
-/// Where profiles with keys are, in the words of the SDK and, if that is not set, of the Java SDK.
-const PROFILES_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
-const JAVA_PROFILES_FILE: &str = "AWS_CREDENTIAL_PROFILES_FILE";
-
 /// The keys of the configuration file, as a provider.
 pub(super) fn static_provider(keys: &StaticKeys) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new(
@@ -64,7 +62,6 @@ pub(super) fn chain(config: &ProviderConfig, keepers: &Keepers) -> SharedCredent
     let web = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
     let container = EcsCredentialsProvider::builder().configure(config).build();
     let instance = ImdsCredentialsProvider::builder().configure(config).build();
-    let profile = profile(config, |name| std::env::var(name).ok());
     let source = Source::new("the chain of credentials");
     let chain = Chain {
         providers: vec![
@@ -72,7 +69,7 @@ pub(super) fn chain(config: &ProviderConfig, keepers: &Keepers) -> SharedCredent
             ("the environment", shared(JavaVariables)),
             ("STS for the web identity", shared(web)),
             ("the container's credentials", shared(container)),
-            ("the profile (credential_process, SSO or a role)", shared(profile)),
+            ("the profile (credential_process, SSO or a role)", shared(Profiles::new(config))),
             ("the instance's credentials", shared(instance)),
         ],
         asking: source.clone(),
@@ -115,24 +112,6 @@ impl ProvideCredentials for Chain {
         Self: 'a,
     {
         future::ProvideCredentials::new(self.first())
-    }
-}
-
-/// The profile files: the usual ones, or that which the Java SDK's variable names.
-fn profile(
-    config: &ProviderConfig,
-    variable: impl Fn(&str) -> Option<String>,
-) -> ProfileFileCredentialsProvider {
-    let builder = ProfileFileCredentialsProvider::builder().configure(config);
-    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-    match (set(PROFILES_FILE), set(JAVA_PROFILES_FILE)) {
-        (None, Some(path)) => {
-            let files = EnvConfigFiles::builder()
-                .include_default_config_file(true)
-                .with_file(EnvConfigFileKind::Credentials, path);
-            builder.profile_files(files.build()).build()
-        }
-        _ => builder.build(),
     }
 }
 

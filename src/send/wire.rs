@@ -41,6 +41,7 @@ pub(super) use self::target::Site;
 use self::target::Target;
 use super::answer::{self, Answer};
 use super::client::ATTEMPT_TIMEOUT;
+use super::credentials::Refused;
 use super::deadline::deadline;
 use super::error_answer::{self, ERROR_TYPE_HEADER};
 use super::sdk_error::{answered, dispatch_failure, lost};
@@ -115,6 +116,7 @@ pub(super) struct Parts {
     pub(super) site: Site,
     pub(super) connector: SharedHttpConnector,
     pub(super) credentials: SharedCredentialsProvider,
+    pub(super) refused: Refused,
     pub(super) user_agents: UserAgents,
     pub(super) speak: Speak,
 }
@@ -147,12 +149,12 @@ pub struct Wire {
 
 impl Wire {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { operation, site, connector, credentials, user_agents, speak } = parts;
+        let Parts { operation, site, connector, credentials, refused, user_agents, speak } = parts;
         Self {
             operation,
             site,
             connector,
-            keys: Keys::new(credentials),
+            keys: Keys::new(credentials, refused),
             user_agents,
             speak,
             cbor_is_refused: AtomicBool::new(false),
@@ -168,7 +170,7 @@ impl Wire {
         mut self,
         provider: impl aws_credential_types::provider::ProvideCredentials + 'static,
     ) -> Self {
-        self.keys = Keys::new(SharedCredentialsProvider::new(provider));
+        self.keys = Keys::new(SharedCredentialsProvider::new(provider), Refused::default());
         self
     }
 
@@ -232,6 +234,7 @@ impl Wire {
         let is_json = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"{"));
         let encoding = said_in.unwrap_or(if is_json { Encoding::Json } else { sent_in });
         if status.is_success() {
+            self.keys.accept(&credentials);
             let takes_cbor = self.may_be_cbor(response.headers().get(ACCEPT_HEADER));
             let reply = |body| Reply { body, encoding, takes_cbor };
             return body.map(reply).map_err(|e| lost(e.as_ref()));
@@ -245,7 +248,7 @@ impl Wire {
         let body = body.unwrap_or_default();
         let said = error_answer::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
-            self.keys.forget();
+            self.keys.refuse(&credentials);
         }
         let silent = if said.code.is_some() { "" } else { "no readable error" };
         let message = said.message.as_deref().unwrap_or(silent);

@@ -1,109 +1,25 @@
 //! The whole way from a [`Body`] over a [`Wire`] to a socket and back, against a server that
 //! does exactly what a test tells it to and nothing that an emulator would smooth over.
 
-use std::sync::Mutex;
-use std::time::Duration;
+mod credentials;
+mod failures;
+mod server;
+mod signature;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use self::server::{ONE_TAKEN, Request, error, ok, serve_kept};
+pub(super) use self::server::{Reply, Server};
+use self::signature::{sign, signature};
 use super::answer::Answer;
-use super::classify::{Verdict, classify};
 use super::client::Aws;
-use super::transport::{CallError, CredentialFault, Payload, Transport};
-use super::wire::{ANSWER_BYTES_MAX, Operation, Wire};
+use super::transport::{CallError, Payload, Transport};
+use super::wire::{Operation, Wire};
 use crate::batch::body::{Body, Envelope};
 use crate::config::{AwsConfig, FlowAwsConfig, StaticKeys, UserAgent, Wire as Speak};
 
 /// Names that must never show up in an error.
 const SECRET: &str = "wJalrXUtnFEMI-test-secret";
-
-/// What the server does with a connection's request.
-#[derive(Clone)]
-pub(super) enum Reply {
-    Answer {
-        status: u16,
-        headers: &'static str,
-        body: Vec<u8>,
-    },
-    /// Announces the body's length and more, sends the body, and closes.
-    Cut {
-        body: Vec<u8>,
-    },
-    Close,
-}
-
-#[derive(Default)]
-pub(super) struct Request {
-    head: String,
-    pub(super) body: Vec<u8>,
-}
-
-impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-}
-
-pub(super) struct Server {
-    listener: TcpListener,
-    pub(super) requests: Mutex<Vec<Request>>,
-}
-
-impl Server {
-    pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Self { listener, requests: Mutex::default() }
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("http://{}", self.listener.local_addr().expect("it is bound"))
-    }
-
-    /// Answers one request on each connection.
-    pub(super) async fn serve(&self, replies: Vec<Reply>) {
-        for reply in replies {
-            let (mut socket, _) = self.listener.accept().await.expect("a connection");
-            let request = read_request(&mut socket).await;
-            self.requests.lock().expect("no panic").push(request);
-            let (status, headers, body, announced) = match &reply {
-                Reply::Answer { status, headers, body } => (*status, *headers, body, body.len()),
-                Reply::Cut { body } => (200, "", body, body.len() + 1000),
-                Reply::Close => continue,
-            };
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {announced}\r\n\
-                 x-amzn-requestid: r-1\r\n{headers}\r\n"
-            );
-            // The client may hang up in the middle of an answer that is too long.
-            if socket.write_all(head.as_bytes()).await.is_ok() {
-                socket.write_all(body).await.unwrap_or_default();
-            }
-        }
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn read_request(socket: &mut TcpStream) -> Request {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        assert!(socket.read_buf(&mut bytes).await.expect("a request") > 0, "hung up early");
-        if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
-            break end;
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
-    let mut request = Request { head, body: bytes.split_off(head_end + 4) };
-    let length: usize =
-        request.header("content-length").and_then(|length| length.parse().ok()).expect("a length");
-    while request.body.len() < length {
-        assert!(socket.read_buf(&mut request.body).await.expect("a body") > 0, "hung up early");
-    }
-    request
-}
 
 pub(super) fn config(url: &str) -> AwsConfig {
     AwsConfig {
@@ -179,18 +95,6 @@ fn sealed(body: &mut Body) -> Payload {
     Payload { bytes: body.finish(), encoding: body.encoding(), sha256: body.sha256().cloned() }
 }
 
-/// An answer to one record that was taken.
-const ONE_TAKEN: &str =
-    r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
-
-fn ok(body: &str) -> Reply {
-    Reply::Answer { status: 200, headers: "", body: body.as_bytes().to_vec() }
-}
-
-fn error(status: u16, headers: &'static str, body: &str) -> Reply {
-    Reply::Answer { status, headers, body: body.as_bytes().to_vec() }
-}
-
 #[tokio::test]
 async fn kinesis_gets_exactly_the_finished_body_signed() {
     let reply = concat!(
@@ -215,7 +119,6 @@ async fn kinesis_gets_exactly_the_finished_body_signed() {
 
 #[tokio::test]
 async fn the_signature_covers_our_bytes() {
-    use hmac::sign;
     let (requests, _) = calls(2, vec![ok(ONE_TAKEN), ok(ONE_TAKEN)]).await;
     for request in &requests {
         let authorization = request.header("authorization").expect("it is signed").to_owned();
@@ -336,27 +239,9 @@ async fn a_wrong_clock_is_corrected_by_the_date_of_an_answer() {
     for request in &requests[1..] {
         assert!(date(request).starts_with(there), "{}", date(request));
         let authorization = request.header("authorization").expect("it is signed").to_owned();
-        let signed = hmac::sign(&request.head, &request.body, &date(request), SECRET);
+        let signed = sign(&request.head, &request.body, &date(request), SECRET);
         assert_eq!(signed, signature(&authorization));
     }
-}
-
-/// Answers on a connection for as long as the client keeps it, and counts connections.
-async fn serve_kept(listener: &TcpListener, replies: &[(u16, &str)]) -> usize {
-    let (mut connections, mut rest) = (0, replies.iter());
-    while !rest.as_slice().is_empty() {
-        let (mut socket, _) = listener.accept().await.expect("a connection");
-        connections += 1;
-        let mut first = [0];
-        while !rest.as_slice().is_empty() && socket.peek(&mut first).await.is_ok_and(|n| n > 0) {
-            let Some((status, body)) = rest.next() else { break };
-            read_request(&mut socket).await;
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
-            socket.write_all(head.as_bytes()).await.expect("somebody listens");
-        }
-    }
-    connections
 }
 
 #[tokio::test]
@@ -375,56 +260,6 @@ async fn a_connection_is_kept_until_a_server_fails_on_it() {
         };
         let ((), counted) = tokio::join!(puts, serve_kept(&listener, &replies));
         assert_eq!(counted, connections, "{middle:?}");
-    }
-}
-
-fn signature(authorization: &str) -> &str {
-    authorization.rsplit("Signature=").next().expect("a signature")
-}
-
-/// Signature version 4 by hand, from AWS's description of it.
-mod hmac {
-    use sha2::{Digest, Sha256};
-
-    fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
-        let mut padded = [0_u8; 64];
-        padded[..key.len()].copy_from_slice(key);
-        let pad = |with: u8| padded.map(|byte| byte ^ with);
-        let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-        Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-    }
-
-    pub(super) fn sign(head: &str, body: &[u8], date: &str, secret: &str) -> String {
-        let find = |name: &str| {
-            let line = head.lines().find(|line| {
-                line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name))
-            });
-            line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
-        };
-        let authorization = find("authorization");
-        let signed = authorization
-            .split("SignedHeaders=")
-            .nth(1)
-            .and_then(|rest| rest.split(',').next())
-            .expect("signed headers");
-        let headers: Vec<String> =
-            signed.split(';').map(|name| format!("{name}:{}\n", find(name))).collect();
-        let headers = headers.concat();
-        let canonical = format!("POST\n/\n\n{headers}\n{signed}\n{}", hex(&Sha256::digest(body)));
-        let day = date.get(..8).expect("a date");
-        let scope = format!("{day}/eu-west-1/kinesis/aws4_request");
-        let hash = hex(&Sha256::digest(canonical.as_bytes()));
-        let message = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{hash}");
-        let key = ["eu-west-1", "kinesis", "aws4_request"]
-            .iter()
-            .fold(hmac(format!("AWS4{secret}").as_bytes(), day.as_bytes()), |key, part| {
-                hmac(&key, part.as_bytes())
-            });
-        hex(&hmac(&key, message.as_bytes()))
     }
 }
 
@@ -456,79 +291,6 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
 }
 
 #[tokio::test]
-async fn partial_failures_name_their_records() {
-    let reply = concat!(
-        r#"{"FailedRecordCount":0,"Records":[{"ErrorCode":"InternalFailure","#,
-        r#""ErrorMessage":"Internal Service Failure"},"#,
-        r#"{"SequenceNumber":"2","ShardId":"s","ErrorCode":null}]}"#
-    );
-    let (_, result) = call(2, ok(reply)).await;
-    let failed = result.expect("an answer").failed;
-    assert_eq!((failed.len(), failed[0].index, failed[0].code.as_str()), (1, 0, "InternalFailure"));
-}
-
-#[tokio::test]
-async fn error_answers_keep_code_words_and_wish() {
-    let throttled = concat!(
-        r#"{"__type":"com.amazonaws.kinesis#ProvisionedThroughputExceededException","#,
-        r#""message":"Rate exceeded"}"#
-    );
-    let (_, result) = call(1, error(400, "x-amz-retry-after: 1500\r\n", throttled)).await;
-    let failure = result.expect_err("throttled");
-    assert_eq!(failure.code(), "ProvisionedThroughputExceededException");
-    assert_eq!(failure.message(), "Rate exceeded");
-    assert_eq!(failure.retry_after(), Some(Duration::from_millis(1500)));
-
-    let date = "date: Sun, 29 Nov 2026 12:00:00 GMT\r\n\
-                retry-after: Sun, 29 Nov 2026 12:00:07 GMT\r\n";
-    for (status, wish) in [(429, "Retry-After: 7\r\n"), (503, date)] {
-        let (_, result) = call(1, error(status, wish, "busy")).await;
-        let failure = result.expect_err("busy");
-        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)), "{wish}");
-    }
-
-    let unknown = r#"{"__type":"BrandNewException","Message":"hm"}"#;
-    let (_, result) = call(1, error(400, "", unknown)).await;
-    let failure = result.expect_err("unknown");
-    assert_eq!((failure.code(), failure.message().as_str()), ("BrandNewException", "hm"));
-}
-
-#[tokio::test]
-async fn an_unreadable_error_is_known_by_its_status() {
-    for (status, body) in [(503, "<html>busy</html>"), (500, ""), (502, "{\"oops")] {
-        let (_, result) = call(1, error(status, "", body)).await;
-        let failure = result.expect_err("an error");
-        assert_eq!(failure.code(), format!("Http{status}"), "{failure}");
-    }
-}
-
-#[tokio::test]
-async fn a_success_that_cannot_be_believed_is_ambiguous() {
-    let whole = r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
-    let mut long = whole.as_bytes().to_vec();
-    long.resize(ANSWER_BYTES_MAX + 1, b' ');
-    let replies = [
-        ok(""),
-        ok("{}"),
-        ok("<html></html>"),
-        ok(r#"{"FailedRecordCount":0,"Records":[]}"#),
-        ok(r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1"},{"SequenceNumber":"2"}]}"#),
-        Reply::Answer { status: 200, headers: "", body: long },
-        Reply::Cut { body: whole.as_bytes().to_vec() },
-        Reply::Close,
-    ];
-    for (number, reply) in replies.into_iter().enumerate() {
-        let (_, result) = call(1, reply).await;
-        let failure = result.expect_err("not believed");
-        let verdict = classify(&failure);
-        assert!(
-            matches!(verdict, Verdict::Transient { ambiguous: true, .. }),
-            "reply {number}: {verdict:?} {failure}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_body_can_be_used_again_after_its_call() {
     let server = Server::start().await;
     let transport = wire(&config(&server.url())).await;
@@ -545,95 +307,4 @@ async fn a_body_can_be_used_again_after_its_call() {
         () = puts => {}
         () = server.serve(vec![answer(), answer()]) => unreachable!("it serves for ever"),
     };
-}
-
-#[tokio::test]
-async fn a_refused_connection_is_not_ambiguous() {
-    let server = Server::start().await;
-    let transport = wire(&config(&server.url())).await;
-    drop(server);
-    let result = transport.put(kinesis_body(1).finish().into(), 1).await;
-    let failure = result.expect_err("nobody listens");
-    assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
-    assert!(failure.message().contains("refused"), "{failure}");
-}
-
-#[tokio::test]
-async fn missing_credentials_are_told_apart() {
-    use aws_credential_types::provider::error::CredentialsError;
-    use aws_credential_types::provider::{ProvideCredentials, future};
-
-    #[derive(Debug)]
-    struct Failing(fn() -> CredentialsError);
-    impl ProvideCredentials for Failing {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            future::ProvideCredentials::ready(Err((self.0)()))
-        }
-    }
-    let cases: [(fn() -> CredentialsError, CredentialFault); 3] = [
-        (|| CredentialsError::not_loaded("nothing"), CredentialFault::Missing),
-        (|| CredentialsError::invalid_configuration("a loop"), CredentialFault::Invalid),
-        (|| CredentialsError::provider_error("HTTP 503"), CredentialFault::Unavailable),
-    ];
-    for (make, expected) in cases {
-        let transport = wire(&config("http://127.0.0.1:1")).await.with_provider(Failing(make));
-        let failure = transport.put(kinesis_body(1).finish().into(), 1).await.expect_err("no keys");
-        assert!(
-            matches!(&failure, CallError::Credentials { fault, .. } if *fault == expected),
-            "{failure:?}"
-        );
-    }
-}
-
-/// Gives keys that are as good as over once, and then hangs.
-#[derive(Debug, Default)]
-struct HangsAfter {
-    answers: std::sync::atomic::AtomicUsize,
-}
-
-impl aws_credential_types::provider::ProvideCredentials for HangsAfter {
-    fn provide_credentials<'a>(
-        &'a self,
-    ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        use aws_credential_types::Credentials;
-        use aws_credential_types::provider::future::ProvideCredentials;
-        let left = self.answers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        if left == 0 {
-            return ProvideCredentials::new(std::future::pending());
-        }
-        let soon = std::time::SystemTime::now() + Duration::from_secs(1);
-        ProvideCredentials::ready(Ok(Credentials::new("AKID", SECRET, None, Some(soon), "test")))
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_ambiguous_while_credentials_are_waited_for() {
-    for answers in [0, 1] {
-        let server = Server::start().await;
-        let provider = HangsAfter { answers: answers.into() };
-        let transport = wire(&config(&server.url())).await.with_provider(provider);
-        let hanging = async {
-            if answers > 0 {
-                let taken = transport.put(kinesis_body(1).finish().into(), 1).await;
-                assert!(taken.is_ok(), "{taken:?}");
-                transport.forget_keys();
-            }
-            tokio::time::pause();
-            transport.put(kinesis_body(1).finish().into(), 1).await
-        };
-        let result = tokio::select! {
-            result = hanging => result,
-            () = server.serve(vec![ok(ONE_TAKEN)]) => unreachable!("it serves for ever"),
-        };
-        tokio::time::resume();
-        let failure = result.expect_err("no keys");
-        let verdict = classify(&failure);
-        assert!(matches!(verdict, Verdict::Fault { .. }), "{verdict:?} {failure:?}");
-    }
 }

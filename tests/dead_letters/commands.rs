@@ -203,3 +203,20 @@ fn check_names_the_directory_and_what_is_in_the_way() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("matches files in 'deadLetterDirectory'"), "{}", text(&output));
 }
+
+/// A limit on processes or memory: the thread that asks for credentials cannot be had.
+#[test]
+fn a_resend_that_gets_no_thread_says_so_and_removes_nothing() {
+    let endpoint = Endpoint::healthy();
+    let mut home = Home::new(&endpoint.handle.url());
+    let (keys, dir) = keeping(&home);
+    home.flow("*.log", ("kinesisStream", "s"), &keys);
+    ship(&home, b"no\n", (&dir, 1));
+    // No machine has so much memory for a stack.
+    let too_much = (1_u64 << 46).to_string();
+    let output = command(&home, &["resend"]).env("RUST_MIN_STACK", too_much).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let wanted = "cannot start the thread for credentials";
+    assert!(text(&output).contains(wanted), "{}", text(&output));
+    assert_eq!(letters_in(&dir).len(), 1);
+}

@@ -91,3 +91,46 @@ pub fn print_records(
     }
     out.flush().map_err(ReadError::Print)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_error_says_where_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let stream = StreamId::kinesis("s").unwrap();
+        let read = |out: &mut dyn Write| print_records(directory.path(), &stream, false, out);
+        let missing = read(&mut Vec::new()).unwrap_err();
+        assert!(matches!(missing, ReadError::File { .. }), "{missing}");
+        let path = directory.path().join("kinesis-s.ndjson");
+        let good = "{\"partitionKey\":\"k\",\"shardId\":\"s-0\",\"data\":\"one\"}";
+        for bad in [
+            "{\"partitionKey\":",
+            &good.replace("\"data\":\"one\"", "\"data\":null"),
+            &good.replace("\"data\":\"one\"", "\"dataBase64\":\"!\""),
+        ] {
+            std::fs::write(&path, format!("{good}\n{bad}\n")).unwrap();
+            let mut printed = Vec::new();
+            let error = read(&mut printed).unwrap_err();
+            assert!(matches!(error, ReadError::Line { number: 2, .. }), "{bad}: {error}");
+            assert_eq!(printed, b"one\n");
+        }
+        std::fs::write(&path, format!("{good}\n")).unwrap();
+        let error = read(&mut Full).unwrap_err();
+        assert!(matches!(error, ReadError::Print(_)), "{error}");
+    }
+}

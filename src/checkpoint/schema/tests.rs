@@ -74,8 +74,8 @@ fn a_database_without_a_table_of_details_is_read_and_gets_one() {
     let row = known.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
     assert!(row.checkpoint.holes.is_empty() && row.checkpoint.places.is_empty());
     assert_eq!(row.checkpoint.cursor, None);
-    details::create(&conn).unwrap();
-    cursors::create(&conn).unwrap();
+    details::TABLE.create(&conn).unwrap();
+    cursors::TABLE.create(&conn).unwrap();
     save_everything(&conn, &mirror).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
 }

@@ -33,6 +33,9 @@ const FAILING_MAX: Duration = Duration::from_mins(1);
 /// How often it is looked whether it does.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Why a letter is kept of which nothing else is known.
+const UNKNOWN: &str = "it is not known what became of it";
+
 /// What became of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
@@ -285,6 +288,7 @@ struct Packed {
     submissions: Vec<Submission>,
     /// Which letters are in which batch.
     batches: BTreeMap<u64, Vec<FileKey>>,
+    /// What is known of each. A letter of which nothing is known is kept.
     fates: Vec<Fate>,
 }
 
@@ -302,8 +306,7 @@ impl Packed {
         let mut packer = Packer::new(&options, fastrand::u64(..));
         packer.speak(encoding);
         packer.set_time(jiff::Timestamp::now().as_millisecond());
-        // What is neither sent nor kept was skipped.
-        let fates = vec![Fate::Skipped; letters];
+        let fates = vec![Fate::Kept(UNKNOWN.to_owned()); letters];
         Self { packer, submissions: Vec::new(), batches: BTreeMap::new(), fates }
     }
 
@@ -325,6 +328,9 @@ impl Packed {
             while !self.packer.take_letter(letter, file, now) {
                 self.close();
             }
+            if !self.packer.take_counts().skipped.is_empty() {
+                set(&mut self.fates, file, Fate::Skipped);
+            }
         }
         self.close();
     }
@@ -343,5 +349,48 @@ impl Packed {
             self.batches.insert(batch, sent);
             self.submissions.push(Submission { batch, body: open.body });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::batch::body::Encoding;
+    use crate::batch::dead_letter::{Reason, Stage};
+    use crate::config::{Environment, load};
+
+    fn letter(data: &str) -> Letter {
+        Letter {
+            time: String::new(),
+            reason: Reason::Refused,
+            code: String::new(),
+            message: String::new(),
+            flow: String::new(),
+            file: b"/l/app.log".to_vec(),
+            log: b"/l/app.log".to_vec(),
+            offset: 0,
+            len: data.len() as u64,
+            stage: Stage::Line,
+            data: data.as_bytes().to_vec(),
+        }
+    }
+
+    /// Only what a converter is known to leave out, or the service to have, is removed.
+    #[test]
+    fn a_letter_of_which_nothing_is_known_is_kept() {
+        let text = "flows: [{filePattern: /l/app.log, kinesisStream: s, dataProcessingOptions: \
+                    [{optionName: FILTER, exclude: drop}]}]";
+        let loaded = load(text, Path::new("a.yaml"), &Environment::default());
+        let flow = loaded.expect("valid").0.flows.remove(0);
+        let letters = [letter("drop\n"), letter("sent\n"), letter("drop\n")];
+        let mut packed = Packed::new(&flow, Encoding::Json, letters.len() + 1);
+        packed.take(&letters.iter().collect::<Vec<_>>());
+        let unknown = Fate::Kept(UNKNOWN.to_owned());
+        let skipped = Fate::Skipped;
+        assert_eq!(packed.fates, [skipped.clone(), unknown.clone(), skipped, unknown]);
+        let sent: Vec<FileKey> = packed.batches.into_values().flatten().collect();
+        assert_eq!(sent, [key_of(1)]);
     }
 }

@@ -14,15 +14,20 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
+
+use super::refused::Refused;
 
 /// What was found this short a time ago is given to others, too, and so is a failure.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
 /// Credentials that last longer than this are given to others without another call.
 const LASTING: Duration = Duration::from_mins(5);
+
+/// Where a service refuses what was found, others are looked for this often.
+const REPLACED_AFTER: Duration = Duration::from_secs(10);
 
 /// Those that last this long at least are used while new ones are asked for.
 const STILL_GOOD: Duration = Duration::from_secs(30);
@@ -31,6 +36,7 @@ const STILL_GOOD: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(in crate::send) struct Keepers {
     runtime: Handle,
+    refused: Refused,
     /// How long who needs credentials waits for them.
     patience: Duration,
     _running: oneshot::Sender<()>,
@@ -45,12 +51,19 @@ impl Keepers {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, gone) = oneshot::channel::<()>();
+        let runtime = Background(Some(runtime));
         std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
-            // Either way nobody asks any more.
-            drop(runtime.block_on(gone));
-            runtime.shutdown_background();
+            if let Some(runtime) = &runtime.0 {
+                // Either way nobody asks any more.
+                drop(runtime.block_on(gone));
+            }
         })?;
-        Ok(Self { runtime: handle, patience, _running: running })
+        Ok(Self { runtime: handle, refused: Refused::default(), patience, _running: running })
+    }
+
+    /// What services refuse: other credentials are asked for.
+    pub(in crate::send) fn refused(&self) -> Refused {
+        self.refused.clone()
     }
 
     /// A provider that asks `provider` here.
@@ -61,8 +74,21 @@ impl Keepers {
     ) -> SharedCredentialsProvider {
         let (ask, asked) = mpsc::channel(1);
         let (found, state) = watch::channel(State::default());
-        self.runtime.spawn(answer(provider, asked, found));
-        SharedCredentialsProvider::new(Kept { ask, state, source, patience: self.patience })
+        let refused = self.refused();
+        self.runtime.spawn(answer(provider, asked, found, refused.clone()));
+        let patience = self.patience;
+        SharedCredentialsProvider::new(Kept { ask, state, source, patience, refused })
+    }
+}
+
+/// A runtime that may be dropped anywhere, also where tasks run, as when there is no thread for it.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -98,8 +124,13 @@ struct State {
 
 impl State {
     /// What needs no call.
-    fn fresh(&self, now: Instant) -> Option<provider::Result> {
-        if let Some(good) = self.good.as_ref().filter(|good| lasts(good, LASTING)) {
+    fn fresh(&self, now: Instant, refused: &Refused) -> Option<provider::Result> {
+        let asked_at = self.last.as_ref().map(|(at, _)| *at);
+        let asked_lately = |at| now.saturating_duration_since(at) < REPLACED_AFTER;
+        let is_fresh = |good: &&Credentials| {
+            lasts(good, LASTING) && (!refused.has(good) || asked_at.is_some_and(asked_lately))
+        };
+        if let Some(good) = self.good.as_ref().filter(is_fresh) {
             return Some(Ok(good.clone()));
         }
         let (at, last) = self.last.as_ref()?;
@@ -131,9 +162,10 @@ async fn answer(
     provider: impl ProvideCredentials,
     mut asked: mpsc::Receiver<()>,
     found: watch::Sender<State>,
+    refused: Refused,
 ) {
     while asked.recv().await.is_some() {
-        if found.borrow().fresh(Instant::now()).is_some() {
+        if found.borrow().fresh(Instant::now(), &refused).is_some() {
             continue;
         }
         found.send_modify(|state| state.asking_since = Some(SystemTime::now()));
@@ -156,6 +188,7 @@ struct Kept {
     state: watch::Receiver<State>,
     source: Source,
     patience: Duration,
+    refused: Refused,
 }
 
 impl Kept {
@@ -163,7 +196,7 @@ impl Kept {
         let mut state = self.state.clone();
         let (calls, good) = {
             let state = state.borrow();
-            if let Some(fresh) = state.fresh(Instant::now()) {
+            if let Some(fresh) = state.fresh(Instant::now(), &self.refused) {
                 return fresh;
             }
             (state.calls, state.good.clone())
@@ -172,7 +205,8 @@ impl Kept {
             // The call was asked for already.
             tracing::trace!("credentials are being asked for");
         }
-        if let Some(good) = good.filter(|good| lasts(good, STILL_GOOD)) {
+        let is_good = |good: &Credentials| lasts(good, STILL_GOOD) && !self.refused.has(good);
+        if let Some(good) = good.filter(is_good) {
             return Ok(good);
         }
         let answered = timeout(self.patience, state.wait_for(|state| state.calls != calls)).await;
@@ -236,118 +270,4 @@ impl Error for Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use tokio::sync::Semaphore;
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_millis(50);
-
-    /// Answers as often as the test lets it.
-    #[derive(Debug, Clone)]
-    struct Slow {
-        calls: Arc<AtomicUsize>,
-        answers: Arc<Semaphore>,
-        expiry: Option<Duration>,
-        fails: bool,
-    }
-
-    impl Slow {
-        fn new(expiry: Option<Duration>) -> Self {
-            let (calls, answers) = (Arc::default(), Arc::new(Semaphore::new(0)));
-            Self { calls, answers, expiry, fails: false }
-        }
-
-        fn calls(&self) -> usize {
-            self.calls.load(Ordering::Relaxed)
-        }
-    }
-
-    impl ProvideCredentials for Slow {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            future::ProvideCredentials::new(async {
-                self.calls.fetch_add(1, Ordering::Relaxed);
-                let permit = self.answers.acquire().await.map_err(CredentialsError::unhandled)?;
-                permit.forget();
-                if self.fails {
-                    return Err(CredentialsError::invalid_configuration("a typing mistake"));
-                }
-                let end = self.expiry.map(|left| SystemTime::now() + left);
-                Ok(Credentials::new("id", "secret", None, end, "test"))
-            })
-        }
-    }
-
-    fn kept(slow: &Slow, patience: Duration) -> (Keepers, SharedCredentialsProvider) {
-        let keepers = Keepers::start(patience).unwrap();
-        let provider = keepers.keep(Source::new("the test's source"), slow.clone());
-        (keepers, provider)
-    }
-
-    #[tokio::test]
-    async fn a_source_that_hangs_is_asked_once_and_named_and_its_late_answer_counts() {
-        let slow = Slow::new(Some(Duration::from_hours(1)));
-        let (_keepers, provider) = kept(&slow, PATIENCE);
-        for _ in 0..5 {
-            let error = provider.provide_credentials().await.unwrap_err();
-            assert!(matches!(error, CredentialsError::ProviderError(_)), "{error:?}");
-            let text = error.source().unwrap().to_string();
-            assert!(text.contains("no answer from the test's source since 20"), "{text}");
-            // Who gives up does not end the call.
-            let impatient = timeout(PATIENCE / 5, provider.provide_credentials()).await;
-            assert!(impatient.is_err());
-        }
-        assert_eq!(slow.calls(), 1);
-        slow.answers.add_permits(1);
-        let late = || async { provider.provide_credentials().await };
-        let mut found = late().await;
-        while found.is_err() {
-            found = late().await;
-        }
-        assert_eq!(found.unwrap().access_key_id(), "id");
-        assert_eq!(slow.calls(), 1);
-    }
-
-    #[tokio::test]
-    async fn all_who_need_them_share_one_call() {
-        let slow = Slow::new(Some(Duration::from_hours(1)));
-        let (_keepers, provider) = kept(&slow, Duration::from_secs(30));
-        let waiting = (0..20).map(|_| provider.provide_credentials());
-        let waiting = futures_util::future::join_all(waiting);
-        let answer = async {
-            while slow.calls() == 0 {
-                tokio::task::yield_now().await;
-            }
-            slow.answers.add_permits(1);
-        };
-        let (found, ()) = tokio::join!(waiting, answer);
-        assert!(found.iter().all(Result::is_ok));
-        assert!(provider.provide_credentials().await.is_ok());
-        assert_eq!(slow.calls(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_is_still_good_is_used_while_the_refresh_hangs() {
-        let slow = Slow::new(Some(STILL_GOOD * 2));
-        let (_keepers, provider) = kept(&slow, Duration::from_secs(30));
-        slow.answers.add_permits(1);
-        assert!(provider.provide_credentials().await.is_ok());
-        tokio::time::sleep(SHARED_FOR).await;
-        assert!(provider.provide_credentials().await.is_ok(), "although a new call hangs");
-    }
-
-    #[tokio::test]
-    async fn a_failure_keeps_its_kind_and_its_words() {
-        let slow = Slow { fails: true, ..Slow::new(None) };
-        slow.answers.add_permits(100);
-        let (_keepers, provider) = kept(&slow, Duration::from_secs(30));
-        let error = provider.provide_credentials().await.unwrap_err();
-        assert!(matches!(error, CredentialsError::InvalidConfiguration(_)), "{error:?}");
-        assert_eq!(error.source().unwrap().to_string(), "a typing mistake");
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Tests of the sender with a scripted service and a clock that only the test moves.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Once;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -14,15 +14,17 @@ use crate::batch::body::{Body, Envelope};
 use crate::send::Outcome;
 use crate::send::answer::FailedEntry;
 use crate::send::classify::SHORT_PROBE;
-use crate::send::transport::Payload;
+use crate::send::transport::{CredentialFault, Payload};
 
 /// What the service does with one request.
+#[derive(Clone, Copy)]
 enum Step {
     /// Fails the records at these places.
     Answer(&'static [usize]),
     Error(u16, &'static str),
     Hang,
     MissingCredentials,
+    UnavailableCredentials,
     /// Takes everything, after this time.
     Slow(Duration),
     Wish(Duration),
@@ -91,8 +93,12 @@ impl Transport for Arc<Scripted> {
             Step::Error(status, code) => Err(service_error(status, code, None)),
             Step::Hang => std::future::pending().await,
             Step::MissingCredentials => Err(CallError::Credentials {
-                fault: crate::send::transport::CredentialFault::Missing,
+                fault: CredentialFault::Missing,
                 reason: "none".to_owned(),
+            }),
+            Step::UnavailableCredentials => Err(CallError::Credentials {
+                fault: CredentialFault::Unavailable,
+                reason: "down".to_owned(),
             }),
             Step::Slow(time) => {
                 sleep(time).await;
@@ -251,6 +257,46 @@ async fn a_parked_destination_is_probed_by_one_request_a_minute() {
     let parked = DestinationHealth::Parked { reason: reason("AccessDeniedException") };
     assert_eq!(run.health, [parked, DestinationHealth::Ok]);
     assert!(run.outcomes.iter().all(|outcome| outcome.records_delivered == 1));
+}
+
+/// Keys that end, keys that are taken away, a clock that is wrong, and a source of credentials that
+/// is down for ten minutes: in the end each record is there once.
+#[tokio::test(start_paused = true)]
+async fn f59_credentials_that_are_good_again_are_found_within_five_seconds() {
+    let refused = [
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "UnrecognizedClientException",
+    ];
+    let refused = refused.map(|code| (Step::Error(400, code), code, "words", 3));
+    let missing = (Step::MissingCredentials, "Credentials", "no credentials: none", 0);
+    let down = (Step::UnavailableCredentials, "Credentials", "no credentials: down", 3);
+    let outage = Duration::from_mins(10);
+    let probes = usize::try_from(outage.as_secs() / SHORT_PROBE.as_secs()).expect("few");
+    for (step, code, words, patience) in refused.into_iter().chain([missing, down]) {
+        let failures = std::iter::repeat_n(step, probes + patience);
+        let transport = Scripted::new(failures);
+        let batches = (1..=3).map(|batch| submission(batch, &["a", "b"])).collect();
+        let run = run_all(&transport, batches, 3).await;
+        // A few attempts of all batches, then one probe each five seconds, and all of it at once.
+        let seconds = transport.seconds();
+        let last = seconds[seconds.len() - 1];
+        assert_eq!(seconds[seconds.len() - 3..], [last; 3], "{code}");
+        let probed: Vec<u64> = seconds[patience + 3..seconds.len() - 2].to_vec();
+        assert!(probed.windows(2).all(|two| two[1] - two[0] == 5), "{code}: {seconds:?}");
+        assert!(last <= outage.as_secs() + SHORT_PROBE.as_secs(), "{code}: {last}");
+        let parked = DestinationHealth::Parked { reason: format!("{code}: {words}") };
+        assert!(run.health.contains(&parked), "{code}: {:?}", run.health);
+        assert_eq!(run.health.last(), Some(&DestinationHealth::Ok), "{code}");
+        // Nothing is lost, nothing is there twice, and nobody says that it might be.
+        for outcome in &run.outcomes {
+            assert_eq!((outcome.records_delivered, outcome.rejected.len()), (2, 0), "{code}");
+            assert!(!outcome.maybe_duplicated, "{code}");
+        }
+        let batches: BTreeSet<u64> = run.outcomes.iter().map(|outcome| outcome.batch).collect();
+        assert_eq!((batches.len(), run.outcomes.len()), (3, 3), "{code}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

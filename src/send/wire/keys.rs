@@ -8,6 +8,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
+use crate::send::credentials::Refused;
+
 /// Credentials without an end are asked for again after this long: whoever made them may have
 /// replaced them.
 const ASK_AFTER_MAX: Duration = Duration::from_mins(15);
@@ -22,6 +24,7 @@ const ASK_AFTER_MIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Keys {
     provider: SharedCredentialsProvider,
+    refused: Refused,
     held: Mutex<Option<Held>>,
 }
 
@@ -33,8 +36,8 @@ struct Held {
 }
 
 impl Keys {
-    pub(super) fn new(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, held: Mutex::default() }
+    pub(super) fn new(provider: SharedCredentialsProvider, refused: Refused) -> Self {
+        Self { provider, refused, held: Mutex::default() }
     }
 
     /// Credentials to sign with. A provider that hangs is waited for; the caller has the deadline.
@@ -48,7 +51,21 @@ impl Keys {
         Ok(credentials)
     }
 
-    /// The service does not take them: whoever made them may have others.
+    /// The service does not take these: whoever made them may have others. What replaced them
+    /// meanwhile stays.
+    pub(super) fn refuse(&self, credentials: &Credentials) {
+        self.refused.add(credentials);
+        let is_it =
+            |held: &mut Held| held.credentials.access_key_id() == credentials.access_key_id();
+        drop(self.lock().take_if(is_it));
+    }
+
+    /// The service takes these.
+    pub(super) fn accept(&self, credentials: &Credentials) {
+        self.refused.remove(credentials);
+    }
+
+    #[cfg(test)]
     pub(super) fn forget(&self) {
         *self.lock() = None;
     }

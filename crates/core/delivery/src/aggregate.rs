@@ -10,12 +10,14 @@
 //! * Else: those of one key. Where each record has its own key, none.
 
 pub(crate) mod kpl;
+mod open;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use self::kpl::Kpl;
+use self::open::{Bucket, Content, Open};
 use crate::PartitionKey;
 use crate::body::RandomKey;
 use crate::dead_letter::Origin;
@@ -58,36 +60,6 @@ pub(super) struct Room {
     pub(super) bytes_max: usize,
     /// No two records of one key, nor of one aggregate's place, may be in it.
     pub(super) once: bool,
-}
-
-/// Which records go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bucket {
-    /// All of them.
-    Any,
-    /// Those with the key of the aggregate.
-    Key,
-    /// Those of a shard, by its place in the map.
-    Shard(usize),
-}
-
-/// An aggregate under construction.
-#[derive(Debug)]
-struct Open {
-    bucket: Bucket,
-    /// The key of its first record, or its own.
-    key: String,
-    /// Bytes of the key that it is sent with.
-    key_bytes: usize,
-    content: Content,
-    /// Where its records are from, if anybody asks.
-    origins: Vec<Origin>,
-}
-
-#[derive(Debug)]
-enum Content {
-    Kpl(Kpl),
-    Lines { data: Vec<u8>, records: usize },
 }
 
 /// Fills the aggregates of a flow's open batch.
@@ -330,83 +302,4 @@ impl Aggregator {
             self.finished = Vec::new();
         }
     }
-}
-
-impl Open {
-    fn new(format: Format) -> Self {
-        let content = match format {
-            Format::Kpl => Content::Kpl(Kpl::default()),
-            Format::Newline => Content::Lines { data: Vec::new(), records: 0 },
-        };
-        let origins = Vec::new();
-        Self { bucket: Bucket::Any, key: String::new(), key_bytes: 0, content, origins }
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.content.held_bytes() + self.origins.capacity() * size_of::<Origin>()
-    }
-
-    /// Whether it may take one more record, which makes it this long.
-    fn takes(&self, len: usize, options: &Aggregation) -> bool {
-        self.content.records() < options.records_max && len <= options.bytes_max
-    }
-}
-
-impl Content {
-    fn records(&self) -> usize {
-        match self {
-            Self::Kpl(kpl) => kpl.count(),
-            Self::Lines { records, .. } => *records,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Kpl(kpl) => kpl.len(),
-            Self::Lines { data, .. } => data.len(),
-        }
-    }
-
-    /// Its length if a record were added.
-    fn len_with(&self, key: &str, record: &[u8]) -> usize {
-        match self {
-            Self::Kpl(kpl) => kpl.len_with(key, record),
-            Self::Lines { data, .. } => data.len() + usize::from(lacks_end(data)) + record.len(),
-        }
-    }
-
-    fn push(&mut self, key: &str, record: &[u8]) {
-        match self {
-            Self::Kpl(kpl) => kpl.push(key, record),
-            Self::Lines { data, records } => {
-                if lacks_end(data) {
-                    data.push(b'\n');
-                }
-                data.extend_from_slice(record);
-                *records += 1;
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        match self {
-            Self::Kpl(kpl) => kpl.clear(),
-            Self::Lines { data, records } => {
-                data.clear();
-                *records = 0;
-            }
-        }
-    }
-
-    fn held_bytes(&self) -> usize {
-        match self {
-            Self::Kpl(kpl) => kpl.held_bytes(),
-            Self::Lines { data, .. } => data.capacity(),
-        }
-    }
-}
-
-/// Whether what is there needs a line end before more comes behind it.
-fn lacks_end(data: &[u8]) -> bool {
-    data.last().is_some_and(|last| *last != b'\n')
 }

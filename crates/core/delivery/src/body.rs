@@ -7,128 +7,25 @@
 //! caller's.
 
 mod cbor;
+mod envelope;
 mod json;
+mod key;
+mod subset;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
-use crate::aggregate::kpl;
+use self::key::KeyKind;
 use crate::dead_letter::Origin;
+
+pub use self::envelope::{Encoding, Envelope};
+pub use self::key::{RandomKey, key_hash};
 
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
 /// lines grows twice.
 const BUFFER_BYTES_INITIAL: usize = 64 * 1024;
-
-/// How bodies and answers are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Encoding {
-    /// `application/x-amz-cbor-1.1`, which Kinesis speaks.
-    Cbor,
-    /// `application/x-amz-json-1.1`, which both services speak.
-    Json,
-}
-
-impl Encoding {
-    /// The media type.
-    #[must_use]
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Cbor => "application/x-amz-cbor-1.1",
-            Self::Json => "application/x-amz-json-1.1",
-        }
-    }
-
-    /// The one that a `content-type` names.
-    #[must_use]
-    pub fn of_content_type(content_type: &str) -> Option<Self> {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        let known = [Self::Cbor, Self::Json];
-        known.into_iter().find(|known| essence.eq_ignore_ascii_case(known.content_type()))
-    }
-
-    /// What stands behind the last record.
-    fn suffix(self) -> &'static [u8] {
-        match self {
-            Self::Cbor => cbor::SUFFIX,
-            Self::Json => json::SUFFIX,
-        }
-    }
-
-    /// What stands between two records.
-    fn between(self) -> &'static [u8] {
-        match self {
-            Self::Cbor => b"",
-            Self::Json => b",",
-        }
-    }
-
-    /// What stands behind a record's key.
-    fn record_suffix(self) -> &'static [u8] {
-        match self {
-            Self::Cbor => cbor::RECORD_SUFFIX,
-            Self::Json => json::RECORD_SUFFIX,
-        }
-    }
-
-    /// Where the random key is in a record that ends at `end`.
-    fn key_range(self, end: usize) -> std::ops::Range<usize> {
-        let end = end.saturating_sub(self.record_suffix().len());
-        end.saturating_sub(RANDOM_KEY_DIGITS)..end
-    }
-}
-
-/// What all bodies of one flow have in common: the destination's name and the shape around its
-/// records. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Envelope(Arc<Shape>);
-
-#[derive(Debug)]
-struct Shape {
-    encoding: Encoding,
-    /// The destination's name.
-    name: String,
-    /// The body up to the first record.
-    prefix: Vec<u8>,
-    /// Whether the service knows partition keys.
-    keyed: bool,
-}
-
-impl Envelope {
-    /// Bodies for `PutRecords` to this stream, in JSON.
-    #[must_use]
-    pub fn kinesis(stream: &str) -> Self {
-        Self::new(Encoding::Json, stream, true)
-    }
-
-    /// Bodies for `PutRecordBatch` to this delivery stream.
-    #[must_use]
-    pub fn firehose(delivery_stream: &str) -> Self {
-        Self::new(Encoding::Json, delivery_stream, false)
-    }
-
-    /// The same in another encoding. Firehose has only one.
-    #[must_use]
-    pub fn speaking(&self, encoding: Encoding) -> Self {
-        if self.0.keyed { Self::new(encoding, &self.0.name, true) } else { self.clone() }
-    }
-
-    fn new(encoding: Encoding, name: &str, keyed: bool) -> Self {
-        let prefix = match encoding {
-            Encoding::Cbor => cbor::prefix(name),
-            Encoding::Json => json::prefix(name, keyed),
-        };
-        Self(Arc::new(Shape { encoding, name: name.to_owned(), prefix, keyed }))
-    }
-
-    /// How its bodies are written.
-    #[must_use]
-    pub fn encoding(&self) -> Encoding {
-        self.0.encoding
-    }
-}
 
 /// One record's place in the body, and what the service counts for it.
 #[derive(Debug, Clone, Copy)]
@@ -142,62 +39,10 @@ struct Entry {
     key: KeyKind,
 }
 
-/// What may become of a record's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyKind {
-    /// It stays.
-    Fixed,
-    /// It is random, and the last but the record's suffix.
-    Random,
-    /// The same, and it is in the data as well: an aggregate of the Kinesis Producer Library.
-    RandomOfAll,
-}
-
 impl Entry {
     fn range(self) -> std::ops::Range<usize> {
         let start = self.offset as usize;
         start..start + self.len as usize
-    }
-}
-
-/// A random key has this many hexadecimal digits: 32 bits spread evenly over any number of
-/// shards, and a short key is a smaller request.
-const RANDOM_KEY_DIGITS: usize = 8;
-
-/// A partition key that only spreads records over the shards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RandomKey([u8; RANDOM_KEY_DIGITS]);
-
-impl RandomKey {
-    /// Its length.
-    pub const BYTES: usize = RANDOM_KEY_DIGITS;
-
-    /// The key of a random number, in lower-case hexadecimal digits.
-    #[must_use]
-    pub fn of(number: u32) -> Self {
-        // All digits at once, a byte each: this is done for every record.
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        let mut digits = u64::from(number);
-        for (shift, mask) in [(16, 0xFFFF_0000_FFFF), (8, 0xFF_00FF_00FF_00FF), (4, 0xF * ONES)] {
-            digits = (digits | digits << shift) & mask;
-        }
-        let letters = ((digits + 6 * ONES) >> 4) & ONES;
-        let from_zero = u64::from(b'0') * ONES;
-        let from_a = letters * u64::from(b'a' - b'0' - 10);
-        Self((digits + from_zero + from_a).to_be_bytes())
-    }
-
-    /// The key that a text is.
-    #[must_use]
-    pub fn of_text(text: &str) -> Option<Self> {
-        text.as_bytes().try_into().ok().map(Self)
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        // Hexadecimal digits are always valid text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -436,49 +281,6 @@ impl Body {
         self.bytes().get(self.encoding().key_range(entry.range().end))
     }
 
-    /// A complete body of only these records, in this order, by copying their slices. Indexes
-    /// that do not exist are left out.
-    #[must_use]
-    pub fn subset(&self, indexes: &[usize]) -> Bytes {
-        self.subset_with(indexes, |_| None)
-    }
-
-    /// The same, in which records that have a random key get the one that is given for their place
-    /// in the copy, if one is. Other keys stay.
-    pub fn subset_with(
-        &self,
-        indexes: &[usize],
-        new_key: impl Fn(usize) -> Option<RandomKey>,
-    ) -> Bytes {
-        let bytes = self.bytes();
-        let chosen = || indexes.iter().filter_map(|index| self.entries.get(*index));
-        let entry_bytes: usize = chosen().map(|entry| entry.len as usize + 1).sum();
-        let (prefix, encoding) = (&self.envelope.0.prefix, self.encoding());
-        let suffix = encoding.suffix();
-        let mut subset = Vec::with_capacity(prefix.len() + entry_bytes + suffix.len());
-        subset.extend_from_slice(prefix);
-        for (place, entry) in chosen().enumerate() {
-            if place > 0 {
-                subset.extend_from_slice(encoding.between());
-            }
-            let record = bytes.get(entry.range()).unwrap_or_default();
-            let key = new_key(place).filter(|_| entry.key != KeyKind::Fixed);
-            match key {
-                Some(key) if entry.key == KeyKind::RandomOfAll => {
-                    push_aggregate(&mut subset, encoding, record, key);
-                }
-                Some(key) => {
-                    subset.extend_from_slice(record);
-                    let old = encoding.key_range(subset.len());
-                    subset.get_mut(old).into_iter().for_each(|old| old.copy_from_slice(&key.0));
-                }
-                None => subset.extend_from_slice(record),
-            }
-        }
-        subset.extend_from_slice(suffix);
-        Bytes::from(subset)
-    }
-
     fn bytes(&self) -> &[u8] {
         self.finished.as_deref().unwrap_or(&self.buffer)
     }
@@ -518,30 +320,6 @@ impl Body {
         }
         &mut self.buffer
     }
-}
-
-/// Appends an aggregate that was written here, with another key for all of its records.
-fn push_aggregate(out: &mut Vec<u8>, encoding: Encoding, record: &[u8], key: RandomKey) {
-    // What was written here can be read.
-    match encoding {
-        Encoding::Cbor => {
-            let mut data = cbor::record(record).unwrap_or_default().0.into_owned();
-            kpl::rekey(&mut data, key.as_str());
-            cbor::push_record(out, &data, key.as_str());
-        }
-        Encoding::Json => {
-            let mut data = json::data(record);
-            kpl::rekey(&mut data, key.as_str());
-            json::push_record(out, &data, Some(key.as_str()));
-        }
-    }
-}
-
-/// The upper half of the hash of a partition key.
-#[must_use]
-pub fn key_hash(key: &[u8]) -> u64 {
-    let digest: [u8; 16] = Md5::digest(key).into();
-    digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }
 
 /// A length as the entry table keeps it.

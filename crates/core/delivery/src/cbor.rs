@@ -373,4 +373,24 @@ mod tests {
         }
         assert_eq!(skips(&[b"\xbf\x60".repeat(1_000)].concat()), Err(CborError::Deep));
     }
+    #[test]
+    fn each_error_says_what_is_wrong() {
+        for (bytes, error) in [
+            (&b""[..], CborError::Cut),
+            (b"\x19\x01", CborError::Cut),
+            (b"\x42\x01", CborError::Cut),
+            (b"\x82\x01", CborError::Cut),
+            (b"\x81\x1c", CborError::Malformed(1)),
+            (b"\x61\xff", CborError::Malformed(0)),
+            (b"\x01\x01", CborError::Trailing),
+        ] {
+            assert_eq!(skips(bytes), Err(error), "{bytes:x?}");
+        }
+        let mut reader = Reader::new(b"\x01");
+        assert_eq!(reader.text(), Err(CborError::Type(0)));
+        let mut reader = Reader::new(b"\x01");
+        assert_eq!(reader.array::<CborError>(|_| Ok(())), Err(CborError::Type(0)));
+        let mut reader = Reader::new(b"\x60");
+        assert_eq!(reader.integer(), Err(CborError::Type(0)));
+    }
 }

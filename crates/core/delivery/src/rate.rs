@@ -9,13 +9,16 @@
 //! What an older batch waits for, a younger one does not take before it: records of one key change
 //! places no more than they must.
 
+mod choosing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use self::choosing::Choosing;
 use super::answer::{Answer, ShardNumber};
 use super::call::CallError;
 use super::classify::{Verdict, classify, is_throttle};
-use super::delivery::{Choice, Delivery, Progress, Record};
+use super::delivery::{Choice, Delivery, Progress};
 use super::pace::{self, Pace};
 use super::retry;
 use super::shards::{Portion, Shards};
@@ -37,10 +40,7 @@ const SHARD_RATE: f64 = 1.0;
 /// So many keys are drawn for one whose shard has room.
 const DRAWS_MAX: u32 = 8;
 
-/// After so many records in a row for which no key was found none are drawn for one request.
-const DRAWS_IN_VAIN_MAX: u32 = 3;
-
-/// ... and where none was found at all, this is waited for at least.
+/// Where no key was found for any record, this is waited for at least.
 const DRAW_AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// Nothing got through for so long: an outage, whose end many wait for.
@@ -358,64 +358,6 @@ impl Rate {
             }
         }
         first
-    }
-}
-
-/// Chooses the records of one request.
-struct Choosing<'r> {
-    rate: &'r mut Rate,
-    /// Shards that older batches wait for.
-    reserved: BTreeSet<usize>,
-    rng: &'r mut fastrand::Rng,
-    now: Instant,
-    /// Records in a row for which no key was found.
-    in_vain: u32,
-    /// What was chosen so far, by shard; `None` for those of nobody.
-    portions: BTreeMap<Option<usize>, Portion>,
-}
-
-impl Choosing<'_> {
-    /// Whether a record goes along, or else the shard that it waits for.
-    fn choose(&mut self, record: Record) -> Result<Choice, Option<usize>> {
-        let place = self.rate.shards.place_of(record.hash);
-        if self.take(place, record.bytes) {
-            return Ok(Choice::Send);
-        }
-        let draws = record.movable && self.in_vain < DRAWS_IN_VAIN_MAX && self.has_room();
-        for _ in 0..if draws { DRAWS_MAX } else { 0 } {
-            let key = RandomKey::of(self.rng.u32(..));
-            let place = self.rate.shards.place_of(key_hash(key.as_str().as_bytes()));
-            // Where nobody knows which shard it is there need be no room.
-            if place.is_some() && self.take(place, record.bytes) {
-                self.in_vain = 0;
-                return Ok(Choice::SendWith(key));
-            }
-        }
-        self.in_vain += u32::from(draws);
-        Err(place)
-    }
-
-    /// Whether a shard may have room.
-    fn has_room(&self) -> bool {
-        self.rate.shards.any_with_room(&self.reserved, self.now)
-    }
-
-    /// Takes room in a shard, if it has some.
-    fn take(&mut self, place: Option<usize>, bytes: usize) -> bool {
-        let portion = self.portions.get(&place).copied().unwrap_or_default();
-        let with = portion.with(bytes);
-        let has_room = match place {
-            None => true,
-            Some(at) if self.reserved.contains(&at) => false,
-            Some(at) => {
-                let shard = self.rate.shards.pace(at);
-                shard.is_none_or(|shard| shard.admits((portion.cost(), with.cost()), self.now))
-            }
-        };
-        if has_room {
-            self.portions.insert(place, with);
-        }
-        has_room
     }
 }
 

@@ -108,6 +108,23 @@ async fn a_body_without_end_is_cut_off() {
 }
 
 #[tokio::test]
+async fn half_a_body_stores_nothing_and_is_counted() {
+    let world = World::new().await;
+    let headers = signed_as_anybody("Kinesis_20131202.PutRecords", "application/x-amz-json-1.1");
+    let mut stream = TcpStream::connect(world.handle.address()).await.unwrap();
+    let put = "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\"}]}";
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n{headers}\r\n{put}",
+        put.len() + 1
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    drop(stream);
+    let broken = |stats: &Stats| stats.broken_requests == 1;
+    world.handle.wait_until(broken, PATIENCE).await.unwrap();
+    assert_eq!(world.stored().len(), 0);
+}
+
+#[tokio::test]
 async fn streams_that_were_not_named_are_not_found() {
     let streams = StreamPolicy::Only(vec![StreamId::kinesis("other").unwrap()]);
     let world = World::with(SandboxOptions { streams, ..SandboxOptions::default() }).await;

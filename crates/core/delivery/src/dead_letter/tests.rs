@@ -215,3 +215,17 @@ fn what_cannot_be_taken_apart_stays_whole() {
         assert_eq!(split(data.to_vec(), Compression::Gzip, &origins(&records)), [data]);
     }
 }
+
+#[test]
+fn a_line_that_is_no_letter_says_why() {
+    let line = |of: &Undelivered| String::from_utf8(encoded(of, b"f", b"f")).unwrap();
+    let binary = line(&undelivered(b"\xff\xff\xff"));
+    let letter = decode(binary.as_bytes()).unwrap();
+    assert_eq!(letter.data, b"\xff\xff\xff");
+    for other in ["", "{}", "[1]", "{\"time\":1}", &binary[..binary.len() / 2]] {
+        let error = decode(other.as_bytes()).unwrap_err();
+        assert!(matches!(error, LetterError::Json(_)), "{other}: {error}");
+    }
+    let error = decode(binary.replace("////", "///!").as_bytes()).unwrap_err();
+    assert!(matches!(error, LetterError::Base64), "{error}");
+}

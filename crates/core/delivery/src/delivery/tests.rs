@@ -9,6 +9,7 @@ use super::*;
 use crate::answer::FailedEntry;
 use crate::body::Envelope;
 use crate::classify::PARK_PROBE;
+use crate::gate::Gate;
 
 const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use super::*;
 use crate::answer::FailedEntry;
 use crate::body::{Body, Envelope};
+use crate::delivery::Record;
 use crate::hash::ShardRange;
 use crate::{RetryConfig, Submission};
 
