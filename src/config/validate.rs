@@ -253,6 +253,7 @@ fn config(
                 .saturating_mul(SECONDS_A_DAY),
         ),
         aws,
+        sandbox: false,
         cloudwatch: observability::cloudwatch(&file, findings),
         shutdown_timeout: file.shutdown_timeout_millis.late_nearest_millis(
             findings,

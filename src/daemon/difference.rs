@@ -84,6 +84,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         java_checkpoints,
         checkpoint_ttl: _,
         aws,
+        sandbox: _,
         cloudwatch,
         shutdown_timeout: _,
         admin,

@@ -55,6 +55,8 @@ pub(super) struct Leaving {
     pub(super) then: Option<FlowConfig>,
     /// What is done to checkpoints between.
     pub(super) work: Option<Work>,
+    /// Other flows that start then, because descriptors are short.
+    pub(super) waiting: Vec<Launch>,
     pub(super) abandoned: bool,
     pub(super) told: bool,
     /// The credentials of its requests are looked after here.

@@ -58,7 +58,7 @@ fn what_many_files_have_in_their_way_is_over_for_all_of_them_within_a_moment() {
     let mut world = World::new("*.log");
     world.disk.script.borrow_mut().refuse.insert(Call::Open, Fault::TooManyOpen);
     for file in 0..FILES {
-        world.append(&format!("{file}.log"), b"a line\n");
+        world.append(&format!("{file}.log"), format!("of file {file}\n").as_bytes());
     }
     world.run(SEEN);
     assert_eq!(gauge(&world, "descriptor_limit"), FILES as u64);
