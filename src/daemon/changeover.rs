@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::descriptors::Shares;
-use super::difference::Difference;
+use super::difference::{Difference, restart_keys};
 use super::flow_thread::{Launch, Shared};
 use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
@@ -29,8 +29,7 @@ impl Daemon {
         let mut leaving = self.reloads.leaving.values();
         !self.reloads.working.is_empty()
             || leaving.any(|leaving| {
-                !leaving.waiting.is_empty()
-                    || matches!(leaving.work, Some(Work::CarryOver { .. }))
+                !leaving.waiting.is_empty() || matches!(leaving.work, Some(Work::CarryOver { .. }))
             })
     }
 
@@ -48,6 +47,7 @@ impl Daemon {
             Err(error) => return self.refuse_reload(&error.to_string(), reply),
         };
         let difference = Difference::between(&self.reloads.current, &as_read);
+        let restart = restart_keys(&self.reloads.started, &as_read).join(", ");
         let threads = self.threads().count() + difference.added.len();
         if threads > FLOWS_MAX.max(self.reloads.current.flows.len()) {
             let error = format!("{threads} threads of flows are needed, {FLOWS_MAX} are allowed");
@@ -55,7 +55,7 @@ impl Daemon {
         }
         let old_aws = Arc::clone(&self.shared.aws);
         self.deal_out(&config, granted, aws);
-        let (outcome, lines) = told(&difference, &self.reloads.lineage);
+        let (outcome, lines) = told(&difference, &restart, &self.reloads.lineage);
         let draining = self.reloads.leaving.len() + difference.removed.len();
         let crowded = !descriptors::has_room(&config, draining);
         let left = self.change_flows(&difference, config.flows, &old_aws, crowded);
@@ -68,11 +68,8 @@ impl Daemon {
             removed = difference.removed.len(),
             "configuration reloaded"
         );
-        if !difference.restart.is_empty() {
-            tracing::warn!(
-                keys = difference.restart.join(", "),
-                "some keys change only with a restart"
-            );
+        if !restart.is_empty() {
+            tracing::warn!(keys = restart, "some keys change only with a restart");
         }
         let deadline = clock::now().instant + self.shutdown_timeout + ANSWER_GRACE;
         let pending = Pending { left, deadline, outcome, lines, reply, is_reload: true };
@@ -339,7 +336,7 @@ fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>
 }
 
 /// What is told to whoever gave the order.
-fn told(difference: &Difference, lineage: &Lineage) -> (Outcome, Vec<String>) {
+fn told(difference: &Difference, restart: &str, lineage: &Lineage) -> (Outcome, Vec<String>) {
     let mut lines = Vec::new();
     for (what, flows) in [
         ("changed", &difference.changed),
@@ -357,8 +354,8 @@ fn told(difference: &Difference, lineage: &Lineage) -> (Outcome, Vec<String>) {
     }
     lines.push(format!("unchanged flows: {}", difference.unchanged.len()));
     let mut outcome = Outcome::Done;
-    if !difference.restart.is_empty() {
-        lines.push(format!("changes only with a restart: {}", difference.restart.join(", ")));
+    if !restart.is_empty() {
+        lines.push(format!("changes only with a restart: {restart}"));
         outcome = Outcome::Partly;
     }
     (outcome, lines)
