@@ -85,9 +85,8 @@ impl<D: Disk> Flow<D> {
         match outlet.dispose(file, &disposing.config.disposal) {
             Ok(moved_to) => {
                 self.metrics.file_disposed(true);
-                if file.path.file_name().is_some_and(|name| {
-                    own_name(file.seen.inode, name).is_some()
-                }) {
+                let name = file.path.file_name();
+                if name.is_some_and(|name| own_name(file.seen.inode, name).is_some()) {
                     disposing.removed.insert(file.key);
                 }
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);

@@ -53,7 +53,8 @@ impl Scene {
 
     /// Waits until an element has this text in it.
     fn wait(&mut self, text: &str, id: &str) {
-        let expression = format!("document.getElementById('{id}')?.textContent.includes('{text}') === true");
+        let expression =
+            format!("document.getElementById('{id}')?.textContent.includes('{text}') === true");
         self.page.wait_for(&expression, || self.agent.log());
     }
 

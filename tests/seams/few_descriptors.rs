@@ -57,7 +57,8 @@ fn with_few_descriptors_it_refuses_clearly_or_delivers_everything() {
             if limit < needed || limit <= 40 {
                 needed = refused(home.start_with_descriptors(limit), limit);
                 if limit == 8 {
-                    assert_eq!(refused(home.start_with_descriptors(needed - 1), needed - 1), needed);
+                    let less = needed - 1;
+                    assert_eq!(refused(home.start_with_descriptors(less), less), needed);
                     limits = vec![needed, needed + 4, 2 * needed];
                 }
                 continue;
