@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 pub use feeding::Feeding;
-pub use inbox::{Inbox, Mailbox, Message};
+pub use inbox::{Descriptors, Inbox, Mailbox, Message};
 
 use self::carry::Carried;
 use self::dead_letters::DeadLetters;
@@ -340,7 +340,10 @@ impl<D: Disk> Flow<D> {
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
         match message {
-            Message::Descriptors(max) => self.tailer.control().set_descriptors_max(max),
+            Message::Descriptors(Descriptors { files, requests }) => {
+                self.tailer.control().set_descriptors_max(files);
+                self.in_flight.limit(requests.min(requests_at_a_time(&self.config)));
+            }
             Message::Drain => {
                 self.draining = true;
                 self.tailer.control().drain();

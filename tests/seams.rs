@@ -1,10 +1,12 @@
 //! Nothing on a shared thread may block: whatever one part of kinetail waits for, the others go on.
 
 mod admin_port;
+mod admin_socket;
 mod credentials;
 mod few_descriptors;
 mod full_store;
 mod hung_disk;
+mod name_resolution;
 mod output;
 mod start;
 

@@ -31,6 +31,10 @@ class Tree:
         for name in ("kinetail.yaml", "environment"):
             self.copy(ROOT / "packaging/files" / name, f"etc/kinetail/{name}", 0o640)
             self.config_files.append(f"etc/kinetail/{name}")
+        # For first steps; its patterns are relative to the directory above it.
+        for path in sorted((ROOT / "config").rglob("*")):
+            if path.is_file() and path.name != "kinetail.reference.yaml":
+                self.copy(path, f"usr/share/kinetail/{path.relative_to(ROOT)}")
         self.documents(papers)
         self.man_pages()
 

@@ -105,6 +105,9 @@ struct Flow<'a> {
     records_per_second: f64,
     bytes_per_second: f64,
     totals: Totals,
+    /// `rotatedNames`: which files count as rotated ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotated_names: Option<String>,
     files_total: usize,
     files_open: usize,
     problems_total: usize,
@@ -275,6 +278,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             bytes_abandoned: status.totals.bytes_abandoned,
             retries: status.totals.retries,
         },
+        rotated_names: status.rotated_names.as_ref().map(ToString::to_string),
         files_total: status.files_total,
         files_open: status.files_open,
         problems_total: status.problems_total,

@@ -18,6 +18,7 @@ use crate::metrics::totals::FlowTotals;
 use crate::process::StepCount;
 use crate::send::DestinationHealth;
 use crate::tail::problems::FileProblem;
+use crate::tail::rotated::RotatedNames;
 
 /// One flow at one moment, as it published itself.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct FlowStatus {
     pub stepped_at: Instant,
     /// Whether it has looked at all of its directories at least once.
     pub scanned_once: bool,
+    /// Which names count as those of rotated files, unless it reads something else than files.
+    pub rotated_names: Option<RotatedNames>,
     /// The files that it follows.
     pub files: Vec<FileStatus>,
     /// Batches that are not yet acknowledged.
@@ -83,6 +86,7 @@ impl FlowStatus {
             health: DestinationHealth::Ok,
             stepped_at: now,
             scanned_once: false,
+            rotated_names: None,
             files: Vec::new(),
             in_flight: 0,
             lag_bytes: 0,

@@ -71,7 +71,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         .inspect_err(|_| logging::speak(configuration::format_of_broken(&args.config)))?;
     logging::speak(configuration.config.log.format);
     let flows = configuration.config.flows.len();
-    descriptors::check(flows).map_err(|error| RunError::Daemon(error.into()))?;
+    descriptors::check(flows, args.sandbox).map_err(|error| RunError::Daemon(error.into()))?;
     let live = args.sandbox && progress::is_live();
     let _log = logging::init(&configuration.config.log, live).map_err(CliError::Runtime)?;
     configuration.log();
@@ -218,6 +218,7 @@ fn point_at_sandbox(config: &mut Config, url: &str, output: &Path) {
         config.admin_socket = AdminSocket::At(output.join(control::NAME));
     }
     let key = || "sandbox".to_owned();
+    config.sandbox = true;
     // What the sandbox got, AWS did not: its positions are kept apart from the real ones.
     config.checkpoint_file = output.join("checkpoints.db");
     config.java_checkpoints = JavaCheckpoints::Off;

@@ -101,6 +101,8 @@ pub struct Config {
     pub checkpoint_ttl: Duration,
     /// Where and as whom to talk to AWS.
     pub aws: AwsConfig,
+    /// The other end of all connections is in this process, too.
+    pub sandbox: bool,
     /// CloudWatch metrics.
     pub cloudwatch: CloudWatchConfig,
     /// How long a stop may take to deliver what was already read.
@@ -253,6 +255,12 @@ pub struct DeadLetterConfig {
 }
 
 impl FlowConfig {
+    /// `rotatedNames`, unless it reads something else than files.
+    #[must_use]
+    pub fn rotated_names_in_use(&self) -> Option<RotatedNames> {
+        (self.input == Input::Files).then(|| self.rotated_names.clone())
+    }
+
     /// How its records are told apart.
     #[must_use]
     pub fn splitter(&self) -> Splitter {

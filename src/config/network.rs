@@ -12,7 +12,7 @@ use super::region::{self, Name};
 use super::schema::{self, Shape};
 use super::site::Service;
 use super::slot::Slot;
-use super::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
+use super::{AdminSocket, AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
 
 /// Where `/metrics` and its neighbours are served unless the configuration says otherwise.
 pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
@@ -20,6 +20,9 @@ pub const ADMIN_ADDRESS_DEFAULT: SocketAddr =
 
 /// Characters in a region's name. The longest today has 16.
 const REGION_CHARS_MAX: usize = 64;
+
+/// Bytes in the path of a socket (`sun_path` in unix(7), without the zero at its end).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Characters in an external id (`AssumeRole` in the API reference of STS).
 const EXTERNAL_ID_CHARS: std::ops::RangeInclusive<usize> = 2..=1224;
@@ -325,4 +328,23 @@ pub(super) fn admin(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Opt
         );
     }
     Some(address)
+}
+
+/// The path of the socket for commands.
+pub(super) fn admin_socket(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> AdminSocket {
+    let slot = file.admin_socket;
+    let Some(path) = slot.text_not_empty(findings) else { return AdminSocket::Usual };
+    if path == "off" {
+        return AdminSocket::Off;
+    }
+    if path.len() > SOCKET_PATH_BYTES_MAX {
+        let message = format!(
+            "'{}' has {} bytes, and the path of a socket at most {SOCKET_PATH_BYTES_MAX}",
+            slot.name(),
+            path.len()
+        );
+        slot.error(findings, Kind::OutOfRange, message)
+            .help("write a shorter path, such as /run/kinetail/kinetail.sock");
+    }
+    AdminSocket::At(PathBuf::from(path))
 }

@@ -13,8 +13,8 @@ use super::slot::Slot;
 use super::source::Source;
 use super::yaml_help::{self, Explained};
 use super::{
-    AdminSocket, Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand,
-    ignored, json, json_tree, network, observability, unexpanded, unknown,
+    Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand, ignored,
+    json, json_tree, network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
@@ -253,6 +253,7 @@ fn config(
                 .saturating_mul(SECONDS_A_DAY),
         ),
         aws,
+        sandbox: false,
         cloudwatch: observability::cloudwatch(&file, findings),
         shutdown_timeout: file.shutdown_timeout_millis.late_nearest_millis(
             findings,
@@ -260,11 +261,7 @@ fn config(
             10_000,
         ),
         admin: network::admin(&file, findings),
-        admin_socket: match file.admin_socket.text_not_empty(findings) {
-            None => AdminSocket::Usual,
-            Some("off") => AdminSocket::Off,
-            Some(path) => AdminSocket::At(PathBuf::from(path)),
-        },
+        admin_socket: network::admin_socket(&file, findings),
         memory_budget_bytes: file.memory_budget_bytes.count(
             findings,
             MEMORY_BUDGET_BYTES_MIN..=MEMORY_BUDGET_BYTES_MAX,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::difference::Difference;
+use super::descriptors::Shares;
+use super::difference::{Difference, restart_keys};
 use super::flow_thread::{Launch, Shared};
 use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
@@ -17,7 +18,7 @@ use crate::admin::orders::{Answer, Outcome};
 use crate::checkpoint::edit;
 use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig};
-use crate::flow::Message;
+use crate::flow::{Descriptors, Message};
 use crate::send::client::Aws;
 use crate::tail::space::SpaceGuard;
 
@@ -27,32 +28,37 @@ impl Daemon {
     fn is_handing_on(&self) -> bool {
         let mut leaving = self.reloads.leaving.values();
         !self.reloads.working.is_empty()
-            || leaving.any(|leaving| matches!(leaving.work, Some(Work::CarryOver { .. })))
+            || leaving.any(|leaving| {
+                !leaving.waiting.is_empty() || matches!(leaving.work, Some(Work::CarryOver { .. }))
+            })
     }
 
     /// Changes what differs.
     pub(super) fn go_over(&mut self, prepared: Prepared, reply: Option<oneshot::Sender<Answer>>) {
         let Prepared { config: as_read, aws } = prepared;
         if self.is_handing_on() {
-            let error = "positions of an earlier order are still being handed on; reload again \
+            let error = "flows of an earlier order still wait for others that drain; reload again \
                          when 'kinetail status' shows no flow that drains";
             return self.refuse_reload(error, reply);
         }
         let mut config = as_read.clone();
-        let granted = match descriptors::grant(&mut config.flows) {
+        let granted = match descriptors::grant(&mut config) {
             Ok(granted) => granted,
             Err(error) => return self.refuse_reload(&error.to_string(), reply),
         };
         let difference = Difference::between(&self.reloads.current, &as_read);
+        let restart = restart_keys(&self.reloads.started, &as_read).join(", ");
         let threads = self.threads().count() + difference.added.len();
         if threads > FLOWS_MAX.max(self.reloads.current.flows.len()) {
             let error = format!("{threads} threads of flows are needed, {FLOWS_MAX} are allowed");
             return self.refuse_reload(&error, reply);
         }
         let old_aws = Arc::clone(&self.shared.aws);
-        self.deal_out(&config, granted.files, aws);
-        let (outcome, lines) = told(&difference, &self.reloads.lineage);
-        let left = self.change_flows(&difference, config.flows, &old_aws);
+        self.deal_out(&config, granted, aws);
+        let (outcome, lines) = told(&difference, &restart, &self.reloads.lineage);
+        let draining = self.reloads.leaving.len() + difference.removed.len();
+        let crowded = !descriptors::has_room(&config, draining);
+        let left = self.change_flows(&difference, config.flows, &old_aws, crowded);
         self.reloads.current = as_read;
         self.publish_feeds();
         tracing::info!(
@@ -62,11 +68,8 @@ impl Daemon {
             removed = difference.removed.len(),
             "configuration reloaded"
         );
-        if !difference.restart.is_empty() {
-            tracing::warn!(
-                keys = difference.restart.join(", "),
-                "some keys change only with a restart"
-            );
+        if !restart.is_empty() {
+            tracing::warn!(keys = restart, "some keys change only with a restart");
         }
         let deadline = clock::now().instant + self.shutdown_timeout + ANSWER_GRACE;
         let pending = Pending { left, deadline, outcome, lines, reply, is_reload: true };
@@ -75,7 +78,7 @@ impl Daemon {
     }
 
     /// What flows that start from now on are made with, and what all have less or more of.
-    fn deal_out(&mut self, config: &Config, files: usize, aws: Option<Arc<Aws>>) {
+    fn deal_out(&mut self, config: &Config, granted: Shares, aws: Option<Arc<Aws>>) {
         let old = &self.shared;
         self.shared = Arc::new(Shared {
             budget: Arc::clone(&old.budget),
@@ -85,26 +88,29 @@ impl Daemon {
             ended: old.ended.clone(),
             cloudwatch: old.cloudwatch.clone(),
             log_requests: old.log_requests,
-            descriptors_max: files,
+            descriptors_max: granted.files,
             space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
             checkpoint_ttl: config.checkpoint_ttl,
             machine: old.machine.clone(),
             inputs: Arc::clone(&old.inputs),
         });
         self.shared.budget.share_among(config.flows.len());
+        let descriptors = Descriptors { files: granted.files, requests: granted.sockets };
         for flow in self.flows.values() {
-            flow.tell(Message::Descriptors(files));
+            flow.tell(Message::Descriptors(descriptors));
         }
         self.shutdown_timeout = config.shutdown_timeout;
         self.keep_machine_fresh(&config.flows);
     }
 
-    /// Starts, ends and replaces flows. Gives those that are to be waited for.
+    /// Starts, ends and replaces flows. Gives those that are to be waited for. Where it is `crowded`
+    /// no flow starts before another one has ended.
     fn change_flows(
         &mut self,
         difference: &Difference,
         flows: Vec<FlowConfig>,
         old_aws: &Arc<Aws>,
+        crowded: bool,
     ) -> BTreeSet<Arc<str>> {
         let now = clock::now().instant;
         let id_of = |flow: &FlowConfig| Arc::from(flow.id.as_str());
@@ -127,12 +133,26 @@ impl Daemon {
             self.reloads.lineage.start_alone(id);
             match self.reloads.leaving.get_mut(id) {
                 Some(leaving) => leaving.then = Some(flow),
+                None if crowded => self.start_after_another(flow, now),
                 None => self.start_at(now, Launch::first(flow)),
             }
         }
         // What an earlier order has not brought to its end is a part of this one.
         let leaving = self.reloads.leaving.keys();
         leaving.chain(&difference.changed).chain(&difference.added).cloned().collect()
+    }
+
+    /// Has a flow started when one that drains has ended: the one that the fewest others wait for.
+    fn start_after_another(&mut self, flow: FlowConfig, now: Instant) {
+        let leaving = self.reloads.leaving.values_mut();
+        match leaving.min_by_key(|leaving| leaving.waiting.len()) {
+            Some(leaving) => {
+                tracing::info!(flow = %flow.id, after = %leaving.thread.id(),
+                    "descriptors are short; the flow starts after another one has ended");
+                leaving.waiting.push(Launch::first(flow));
+            }
+            None => self.start_at(now, Launch::first(flow)),
+        }
     }
 
     /// Whoever waits for nothing any more hears so.
@@ -167,6 +187,7 @@ impl Daemon {
                 asked: now,
                 then,
                 work: None,
+                waiting: Vec::new(),
                 abandoned: false,
                 told: false,
                 _aws: Arc::clone(aws),
@@ -200,15 +221,19 @@ impl Daemon {
     /// A flow that was told to drain has ended. Says whether it was one.
     pub(super) fn on_left(&mut self, id: &Arc<str>) -> bool {
         let Some(leaving) = self.reloads.leaving.remove(id) else { return false };
-        let Leaving { thread, then, work, .. } = leaving;
+        let Leaving { thread, then, work, waiting, .. } = leaving;
         let ended = thread.join_drained();
+        let now = clock::now().instant;
+        for launch in waiting {
+            self.start_at(now, launch);
+        }
         let next = then.map(|config| ended.with_config(config));
         let is_gone = next.is_none();
         match work {
             Some(work) => self.work(Arc::clone(id), work, next),
             None => {
                 if let Some(launch) = next {
-                    self.start_at(clock::now().instant, launch);
+                    self.start_at(now, launch);
                 }
             }
         }
@@ -311,7 +336,7 @@ fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>
 }
 
 /// What is told to whoever gave the order.
-fn told(difference: &Difference, lineage: &Lineage) -> (Outcome, Vec<String>) {
+fn told(difference: &Difference, restart: &str, lineage: &Lineage) -> (Outcome, Vec<String>) {
     let mut lines = Vec::new();
     for (what, flows) in [
         ("changed", &difference.changed),
@@ -329,8 +354,8 @@ fn told(difference: &Difference, lineage: &Lineage) -> (Outcome, Vec<String>) {
     }
     lines.push(format!("unchanged flows: {}", difference.unchanged.len()));
     let mut outcome = Outcome::Done;
-    if !difference.restart.is_empty() {
-        lines.push(format!("changes only with a restart: {}", difference.restart.join(", ")));
+    if !restart.is_empty() {
+        lines.push(format!("changes only with a restart: {restart}"));
         outcome = Outcome::Partly;
     }
     (outcome, lines)

@@ -22,15 +22,13 @@ pub(super) struct Difference {
     pub(super) successors: BTreeMap<Arc<str>, Arc<str>>,
     /// Where and as whom to talk to AWS is another.
     pub(super) aws: bool,
-    /// Keys that change only with a restart.
-    pub(super) restart: Vec<&'static str>,
 }
 
 impl Difference {
     /// From one to the other.
     pub(super) fn between(old: &Config, new: &Config) -> Self {
-        let mut difference = Self { restart: restart_keys(old, new), ..Self::default() };
-        difference.aws = aws_differs(&old.aws, &new.aws);
+        let aws = aws_differs(&old.aws, &new.aws);
+        let mut difference = Self { aws, ..Self::default() };
         // What all flows are made with.
         let all = difference.aws
             || old.checkpoint_ttl != new.checkpoint_ttl
@@ -74,8 +72,9 @@ fn aws_differs(old: &AwsConfig, new: &AwsConfig) -> bool {
     without(old) != without(new)
 }
 
-/// All fields are named, so that a new one is put in its place.
-fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
+/// The keys that change only with a restart, between what was started and what was read. All fields
+/// are named, so that a new one is put in its place.
+pub(super) fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         flows: _,
         follow_links: _,
@@ -84,6 +83,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         java_checkpoints,
         checkpoint_ttl: _,
         aws,
+        sandbox: _,
         cloudwatch,
         shutdown_timeout: _,
         admin,
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(ids(&difference.changed), ["kinesis:s:/l/b"]);
         assert_eq!(ids(&difference.added), ["kinesis:s:/l/d"]);
         assert_eq!(ids(&difference.removed), ["kinesis:s:/l/c"]);
-        assert!(difference.successors.is_empty() && difference.restart.is_empty());
+        assert!(difference.successors.is_empty());
     }
 
     #[test]
@@ -178,9 +178,8 @@ mod tests {
              notify: off\nmemoryBudgetBytes: 5000000\ncloudwatch.namespace: n\n\
              javaCheckpointFile: off\n{flows}"
         );
-        let difference = Difference::between(&config(&flows), &config(&text));
         assert_eq!(
-            difference.restart,
+            restart_keys(&config(&flows), &config(&text)),
             [
                 "checkpointFile",
                 "javaCheckpointFile",
@@ -192,6 +191,7 @@ mod tests {
                 "log.*"
             ]
         );
+        let difference = Difference::between(&config(&flows), &config(&text));
         assert_eq!(difference.unchanged.len(), 1);
     }
 }

@@ -402,6 +402,7 @@ fn machine_for(shared: &Shared, flow: &FlowConfig) -> Option<MachineFacts> {
 fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instant) -> FlowStatus {
     FlowStatus {
         destination_state: Arc::clone(&metrics.destination),
+        rotated_names: flow.rotated_names_in_use(),
         ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Leaving {
     pub(super) then: Option<FlowConfig>,
     /// What is done to checkpoints between.
     pub(super) work: Option<Work>,
+    /// Other flows that start then, because descriptors are short.
+    pub(super) waiting: Vec<Launch>,
     pub(super) abandoned: bool,
     pub(super) told: bool,
     /// The credentials of its requests are looked after here.
@@ -105,8 +107,10 @@ pub(super) struct PreparedOrder(Prepared);
 pub(super) struct Reloads {
     load: Option<Loader>,
     orders: Option<mpsc::Receiver<Asked>>,
-    /// The configuration in force, as it was read.
+    /// The configuration that was read last.
     pub(super) current: Config,
+    /// The one of the start, which is in force where a restart is needed.
+    pub(super) started: Config,
     /// At most one configuration that is being read, and who waits for that.
     preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
     asked_by: Option<oneshot::Sender<Answer>>,
@@ -128,6 +132,7 @@ impl Reloads {
         Self {
             load: None,
             orders: None,
+            started: current.clone(),
             current,
             preparing: JoinSet::new(),
             asked_by: None,

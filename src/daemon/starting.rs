@@ -110,7 +110,7 @@ impl Daemon {
     async fn start_in_steps(mut config: Config, steps: &Steps) -> Result<Self, DaemonError> {
         let started = clock::now().instant;
         let reloads = Reloads::new(config.clone());
-        let granted = descriptors::grant(&mut config.flows)?;
+        let granted = descriptors::grant(&mut config)?;
         tracing::info!("Agent: Starting up...");
         steps.begin(&format!("checkpointFile, {}", shown(&config.checkpoint_file)));
         let store = open_store(&config)?;

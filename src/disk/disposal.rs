@@ -4,6 +4,7 @@
 //! Between a look and a deletion another program may put another file in the place, or append a
 //! line. So the file is given a private name first; if it is another one, or longer, it gets its
 //! name back. All of that happens in one open directory, whatever becomes of its path meanwhile.
+//! A kill may leave the private name; by that the file is found at the next start, and removed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use crate::tail::done::{own_name, private_name};
 use crate::tail::identity::Inode;
 
 /// A file in the directory of delivered files may have the name already; then a number follows it,
@@ -84,19 +86,29 @@ pub fn dispose(
     if !from.holds(name, inode, size)? {
         return Err(DisposalError::Changed);
     }
-    match how {
-        Disposal::Delete => from.delete(name, inode, size).map(|()| None),
-        Disposal::Move(directory) => {
-            let to = Directory::open(directory)?;
-            from.give(name, &to, inode, size).map(|new| Some(directory.join(new)))
-        }
+    let to = match how {
+        Disposal::Delete => None,
+        Disposal::Move(directory) => Some(Directory::open(directory)?),
+    };
+    if let Some(to) = to.as_ref().filter(|to| to.device != from.device) {
+        return Err(DisposalError::OtherFileSystem(to.path.clone()));
     }
+    if let Some(own) = own_name(inode, name) {
+        // A kill came between, and nobody else uses this name.
+        return from.remove(name, own, to.as_ref());
+    }
+    let private = from.hide(name, inode, size)?;
+    from.remove(&private, name, to.as_ref()).or_else(|error| {
+        from.put_back(&private, name)?;
+        Err(error)
+    })
 }
 
 /// A directory that is open.
 struct Directory {
     path: PathBuf,
     fd: OwnedFd,
+    device: u64,
 }
 
 impl Directory {
@@ -104,12 +116,13 @@ impl Directory {
     /// is decides.
     fn open(path: &Path) -> Result<Self, DisposalError> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self { path: path.to_owned(), fd }),
-            Err(errno) => {
-                Err(DisposalError::Directory { directory: path.to_owned(), error: errno.into() })
-            }
-        }
+        let failed = |errno: Errno| DisposalError::Directory {
+            directory: path.to_owned(),
+            error: errno.into(),
+        };
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+        let device = rustix::fs::fstat(&fd).map_err(failed)?.st_dev;
+        Ok(Self { path: path.to_owned(), fd, device })
     }
 
     /// Whether a name in it is this file.
@@ -123,46 +136,51 @@ impl Directory {
         Ok(is_same && u64::try_from(stat.st_size) == Ok(size))
     }
 
-    fn delete(&self, name: &OsStr, inode: Inode, size: u64) -> Result<(), DisposalError> {
-        let mut private = OsString::from(".kinetail-done-");
-        private.push(inode.number.to_string());
-        rename(&self.fd, name, &self.fd, &private)?;
+    /// Gives a file its private name, if it still is this one.
+    fn hide(&self, name: &OsStr, inode: Inode, size: u64) -> Result<OsString, DisposalError> {
+        let private = private_name(inode, name);
         if self.holds(&private, inode, size)? {
-            return Ok(rustix::fs::unlinkat(&self.fd, &private, AtFlags::empty())?);
+            // A kill came between a link and an unlink: the file has both names.
+            rustix::fs::unlinkat(&self.fd, &private, AtFlags::empty())?;
         }
-        match rename(&self.fd, &private, &self.fd, name) {
-            Ok(()) => Err(DisposalError::Changed),
-            Err(_) => Err(DisposalError::Renamed(self.path.join(private))),
+        match rename(&self.fd, name, &self.fd, &private) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Err(DisposalError::Changed),
+            Err(errno) => return Err(errno.into()),
         }
+        if self.holds(&private, inode, size)? {
+            return Ok(private);
+        }
+        self.put_back(&private, name)?;
+        Err(DisposalError::Changed)
     }
 
-    /// Moves a file into another directory, under a name that is free there.
-    fn give(
+    /// A file gets its name back, unless that is taken.
+    fn put_back(&self, private: &OsStr, name: &OsStr) -> Result<(), DisposalError> {
+        rename(&self.fd, private, &self.fd, name)
+            .map_err(|_| DisposalError::Renamed(self.path.join(private)))
+    }
+
+    /// Deletes what has a private name, or moves it. Says where it is now.
+    fn remove(
         &self,
-        name: &OsStr,
-        to: &Self,
-        inode: Inode,
-        size: u64,
-    ) -> Result<OsString, DisposalError> {
+        private: &OsStr,
+        own: &OsStr,
+        to: Option<&Self>,
+    ) -> Result<Option<PathBuf>, DisposalError> {
+        let Some(to) = to else {
+            rustix::fs::unlinkat(&self.fd, private, AtFlags::empty())?;
+            return Ok(None);
+        };
         for number in 0..=NUMBER_MAX {
-            let mut new = name.to_owned();
+            let mut new = own.to_owned();
             if number > 0 {
                 new.push(format!(".{number}"));
             }
-            match rename(&self.fd, name, &to.fd, &new) {
-                Ok(()) => {
-                    // Another file that took the name goes back, unless that is taken again.
-                    if to.holds(&new, inode, size)? {
-                        return Ok(new);
-                    }
-                    return Err(match rename(&to.fd, &new, &self.fd, name) {
-                        Ok(()) => DisposalError::Changed,
-                        Err(_) => DisposalError::Renamed(to.path.join(new)),
-                    });
-                }
+            match rename(&self.fd, private, &to.fd, &new) {
+                Ok(()) => return Ok(Some(to.path.join(new))),
                 Err(Errno::EXIST) => {}
                 Err(Errno::XDEV) => return Err(DisposalError::OtherFileSystem(to.path.clone())),
-                Err(Errno::NOENT) => return Err(DisposalError::Changed),
                 Err(errno) => return Err(errno.into()),
             }
         }

@@ -22,11 +22,20 @@ const RENAMES_MAX: usize = 256;
 /// many; none of them may ever be dropped.
 const NEWS_MAX: usize = 512;
 
+/// What a flow may have open.
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptors {
+    /// Files.
+    pub files: usize,
+    /// Requests at a time.
+    pub requests: usize,
+}
+
 /// What a flow is told.
 #[derive(Debug)]
 pub enum Message {
-    /// So many files may be open.
-    Descriptors(usize),
+    /// There are other flows now, and so many descriptors for this one.
+    Descriptors(Descriptors),
     /// Read no further, deliver what was read, write it down.
     Drain,
     /// Names may have changed.
@@ -66,7 +75,7 @@ struct Shared {
 struct Waiting {
     news: VecDeque<Message>,
     health: Option<DestinationHealth>,
-    descriptors: Option<usize>,
+    descriptors: Option<Descriptors>,
     renames: VecDeque<Renamed>,
     look: bool,
     /// The flow is gone.

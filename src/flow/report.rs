@@ -252,6 +252,7 @@ impl<D: Disk> Flow<D> {
             health: self.health.clone(),
             stepped_at: now,
             scanned_once: self.tailer.has_scanned(),
+            rotated_names: self.config.rotated_names_in_use(),
             files,
             in_flight: self.ledger.unsettled(),
             lag_bytes,

@@ -1,14 +1,14 @@
 //! `whenDone`: what becomes of a file once every byte of it is in the stream, its checkpoint is
 //! durable, and it has been quiet for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::{Flow, Outlet};
 use crate::config::WhenDone;
 use crate::repeats::{Pace, Turn};
 use crate::tail::disk::Disk;
-use crate::tail::done::DoneFile;
+use crate::tail::done::{DoneFile, own_name};
 use crate::tail::identity::FileKey;
 
 /// How often files are looked through.
@@ -29,6 +29,8 @@ pub(super) struct Disposing {
     durable: BTreeMap<FileKey, u64>,
     /// When to try again, of files that were tried: a removed one is followed until the next scan.
     next_try: BTreeMap<FileKey, Instant>,
+    /// What is removed. A file whose removal a kill had interrupted is in no scan that would tell.
+    removed: BTreeSet<FileKey>,
     pace: Pace,
 }
 
@@ -39,6 +41,7 @@ impl Disposing {
             next_look: now,
             durable: BTreeMap::new(),
             next_try: BTreeMap::new(),
+            removed: BTreeSet::new(),
             pace: Pace::default(),
         }
     }
@@ -61,7 +64,9 @@ impl<D: Disk> Flow<D> {
         let tailer = &self.tailer;
         disposing.durable.retain(|key, _| tailer.file(*key).is_some());
         disposing.next_try.retain(|key, _| tailer.file(*key).is_some());
-        let due = done.into_iter().filter(|file| {
+        disposing.removed.retain(|key| tailer.file(*key).is_some());
+        let due = done.into_iter().filter(|file| !disposing.removed.contains(&file.key));
+        let due = due.filter(|file| {
             disposing.next_try.get(&file.key).is_none_or(|retry_at| now >= *retry_at)
         });
         let due: Vec<DoneFile> = due.take(FILES_PER_LOOK_MAX).collect();
@@ -80,6 +85,10 @@ impl<D: Disk> Flow<D> {
         match outlet.dispose(file, &disposing.config.disposal) {
             Ok(moved_to) => {
                 self.metrics.file_disposed(true);
+                let name = file.path.file_name();
+                if name.is_some_and(|name| own_name(file.seen.inode, name).is_some()) {
+                    disposing.removed.insert(file.key);
+                }
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);
                 self.tailer.control().hint(now);
                 let moved_to = moved_to.as_ref().map(|path| path.display().to_string());

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use kinetail::metrics::name;
+use kinetail::tail::disk::{Call, Fault};
 
 use crate::support::heard::logged;
 use crate::support::world::World;
@@ -49,6 +50,23 @@ fn a_dangling_link_and_a_loop_are_problems_until_they_lead_somewhere() {
     assert_eq!((gauge(&world, "dangling_link"), gauge(&world, "link_loop")), (0, 0));
     assert_eq!(world.transitions("recovered"), 1, "what is gone did not recover");
     assert_eq!(world.stream, [b"a\n".to_vec(), b"b\n".to_vec()]);
+}
+
+#[test]
+fn what_many_files_have_in_their_way_is_over_for_all_of_them_within_a_moment() {
+    const FILES: usize = 500;
+    let mut world = World::new("*.log");
+    world.disk.script.borrow_mut().refuse.insert(Call::Open, Fault::TooManyOpen);
+    for file in 0..FILES {
+        world.append(&format!("{file}.log"), format!("of file {file}\n").as_bytes());
+    }
+    world.run(SEEN);
+    assert_eq!(gauge(&world, "descriptor_limit"), FILES as u64);
+    assert!(world.stream.is_empty());
+    world.disk.script.borrow_mut().refuse.clear();
+    world.run(SEEN * 3);
+    assert_eq!(world.stream.len(), FILES);
+    assert_eq!(world.status().problems_total, 0);
 }
 
 #[test]

@@ -1,40 +1,34 @@
 //! The page at `/`, in a real browser: what a person sees of an agent with one flow that is well
-//! and one that is parked.
+//! and one that is parked, and does with it by keyboard, on a screen and on a phone.
 //!
 //! With `KINETAIL_SCREENSHOTS=DIR` pictures are left there, to be looked at.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
+use std::path::PathBuf;
 
 use kinetail::sandbox::{SandboxOptions, StreamPolicy};
 use serde_json::json;
 
 use crate::support::agent::{Agent, Home, SOON};
+use crate::support::browser::{Page, is_there};
 use crate::support::endpoint::{Endpoint, kinesis};
 use crate::support::world::append;
 
-const BROWSER: &str = "/usr/bin/chromium";
-
-/// Debian's package has it.
-fn is_there() -> bool {
-    let there = Path::new(BROWSER).try_exists().unwrap();
-    if !there {
-        assert!(
-            std::env::var_os("KINETAIL_REQUIRE_CHROMIUM").is_none(),
-            "chromium is required and not installed: apt-get install chromium"
-        );
-        println!("NOT TESTED: chromium is not installed (apt-get install chromium)");
-    }
-    there
-}
+/// Files of a flow that has many: more than the page names.
+const FILES: usize = 1_200;
 
 struct Scene {
-    _endpoint: Endpoint,
-    _home: Home,
+    endpoint: Endpoint,
+    home: Home,
     agent: Agent,
-    url: String,
-    profile: tempfile::TempDir,
+    page: Page,
+}
+
+/// The address of the admin pages.
+fn url_of(agent: &Agent) -> String {
+    agent.wait_for_log("admin pages on http://", SOON);
+    let log = agent.log();
+    let (_, rest) = log.split_once("admin pages on ").unwrap();
+    rest.lines().next().unwrap().trim().to_owned()
 }
 
 impl Scene {
@@ -51,26 +45,28 @@ impl Scene {
         let agent = home.start();
         endpoint.wait_for_all(&kinesis("well"), &[b"one\n".to_vec()], SOON, || agent.log());
         agent.wait_for_log("destination parked", SOON);
-        agent.wait_for_log("admin pages on http://", SOON);
-        let log = agent.log();
-        let (_, rest) = log.split_once("admin pages on http://").unwrap();
-        let address: SocketAddr = rest.lines().next().unwrap().trim().parse().unwrap();
-        let profile = tempfile::tempdir().unwrap();
-        Self { _endpoint: endpoint, _home: home, agent, url: format!("http://{address}/"), profile }
+        let page = Page::open(&url_of(&agent));
+        let mut scene = Self { endpoint, home, agent, page };
+        scene.wait("Trouble in 1 of 2 flows", "verdict");
+        scene
     }
 
-    fn browser(&self, arguments: &[&str]) -> String {
-        let output = Command::new(BROWSER)
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
-            .args(["--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"])
-            .args(["--virtual-time-budget=6000", "--timeout=20000"])
-            .arg(format!("--user-data-dir={}", self.profile.path().display()))
-            .args(arguments)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}\n{}", self.agent.log());
-        String::from_utf8_lossy(&output.stdout).into_owned()
+    /// Waits until an element has this text in it.
+    fn wait(&mut self, text: &str, id: &str) {
+        let expression =
+            format!("document.getElementById('{id}')?.textContent.includes('{text}') === true");
+        self.page.wait_for(&expression, || self.agent.log());
+    }
+
+    fn wait_for(&mut self, expression: &str) {
+        self.page.wait_for(expression, || self.agent.log());
+    }
+
+    /// Leaves a picture, if somebody wants to look.
+    fn picture(&mut self, name: &str) {
+        if let Some(directory) = std::env::var_os("KINETAIL_SCREENSHOTS") {
+            self.page.picture(&PathBuf::from(directory).join(name));
+        }
     }
 }
 
@@ -79,13 +75,14 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
     if !is_there() {
         return;
     }
-    let scene = Scene::start();
-    let page = scene.browser(&["--dump-dom", &scene.url]);
+    let mut scene = Scene::start();
+    let page = scene.page.eval("document.documentElement.outerHTML");
+    let page = page.as_str().unwrap();
     for part in [
         "Trouble in 1 of 2 flows",
         "<title>(1) kinetail</title>",
         "ResourceNotFoundException",
-        " not found., since 20",
+        " not found, since 20",
         "Fix: ",
         "class=\"pill bad\">parked",
         "class=\"pill ok\">ok",
@@ -101,13 +98,94 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
     for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
         assert!(!page.contains(outside), "something is loaded from elsewhere: {outside}");
     }
-    if let Some(directory) = std::env::var_os("KINETAIL_SCREENSHOTS") {
-        let path =
-            |name: &str| format!("--screenshot={}", Path::new(&directory).join(name).display());
-        let dark = "--blink-settings=preferredColorScheme=0";
-        scene.browser(&["--window-size=1200,800", &path("desktop.png"), &scene.url]);
-        scene.browser(&["--window-size=1200,800", dark, &path("dark.png"), &scene.url]);
-        scene.browser(&["--window-size=500,900", &path("phone.png"), &scene.url]);
-    }
+    let loaded = "performance.getEntriesByType('resource').filter(e => !e.name.startsWith(origin))";
+    assert_eq!(scene.page.eval(&format!("{loaded}.length")), 0);
     assert_eq!(scene.agent.stop(SOON), Some(0));
+}
+
+#[test]
+fn the_page_is_used_by_keyboard_stays_live_and_says_that_the_agent_is_gone() {
+    if !is_there() {
+        return;
+    }
+    let mut scene = Scene::start();
+    scene.page.press("/");
+    assert_eq!(scene.page.eval("document.activeElement.id"), "filter");
+    scene.page.type_in("well");
+    scene.wait("1 of 2 flows", "count");
+    scene.page.press("Escape");
+    scene.wait("2 of 2 flows", "count");
+    // On to the box, and with it only the flow with trouble is left.
+    scene.page.press("Tab");
+    scene.page.press(" ");
+    scene.wait("1 of 2 flows", "count");
+    scene.page.press(" ");
+    scene.wait("2 of 2 flows", "count");
+    // On to the second flow, which opens and stays so while figures come.
+    scene.page.press("Tab");
+    scene.page.press("Tab");
+    let active = "document.activeElement.parentElement";
+    scene.wait_for(&format!("{active}.dataset.flow.startsWith('kinesis:well:')"));
+    scene.page.press("Enter");
+    scene.wait_for(&format!("{active}.open"));
+    append(&scene.home.log("a.log"), b"two\n");
+    let line = [b"two\n".to_vec()];
+    scene.endpoint.wait_for_all(&kinesis("well"), &line, SOON, || scene.agent.log());
+    let told = |text: &str| format!("{active}.open && {active}.textContent.includes('{text}')");
+    scene.wait_for(&told("2 records"));
+    scene.wait_for(&told("byte 8"));
+    scene.agent.signal(rustix::process::Signal::TERM);
+    scene.wait("does not answer", "verdict");
+    scene.picture("gone.png");
+}
+
+#[test]
+fn the_page_fits_a_screen_and_a_phone_in_light_and_dark() {
+    if !is_there() {
+        return;
+    }
+    let mut scene = Scene::start();
+    let mut backgrounds = Vec::new();
+    for scheme in ["light", "dark"] {
+        scene.page.prefer(scheme);
+        let colour = "getComputedStyle(document.body).backgroundColor";
+        backgrounds.push(scene.page.eval(colour).to_string());
+        for (screen, width, height) in [("desktop", 1200, 800), ("phone", 360, 740)] {
+            scene.page.screen(width, height);
+            for open in [false, true] {
+                let all = "document.querySelectorAll('details')";
+                scene.page.eval(&format!("for (const d of {all}) d.open = {open}"));
+                let wide = scene.page.eval("document.documentElement.scrollWidth");
+                assert_eq!(wide, width, "nothing is cut off: {screen}, {scheme}, {open}");
+                let state = if open { "open" } else { "closed" };
+                scene.picture(&format!("{screen}-{scheme}-{state}.png"));
+            }
+        }
+    }
+    assert_ne!(backgrounds[0], backgrounds[1]);
+    assert_eq!(scene.agent.stop(SOON), Some(0));
+}
+
+#[test]
+fn a_flow_of_very_many_files_has_those_that_are_most_behind_on_the_page() {
+    if !is_there() {
+        return;
+    }
+    let mut home = Home::new("http://127.0.0.1:9");
+    home.set("admin.address", json!("127.0.0.1:0"));
+    home.flow("*.log", ("kinesisStream", "s"), &json!({}));
+    for file in 0..FILES {
+        append(&home.log(&format!("{file}.log")), b"one\n");
+    }
+    append(&home.log("busy.log"), &b"one\n".repeat(100));
+    let agent = home.start();
+    let mut page = Page::open(&url_of(&agent));
+    let files = "document.querySelectorAll('tbody tr')";
+    page.wait_for(&format!("{files}.length === 200"), || agent.log());
+    let told = format!("{files}[0].textContent.includes('busy.log')");
+    page.wait_for(&told, || agent.log());
+    let more = format!("document.body.textContent.includes('and {} more files')", FILES + 1 - 200);
+    page.wait_for(&more, || agent.log());
+    agent.signal(rustix::process::Signal::TERM);
+    agent.signal(rustix::process::Signal::TERM);
 }

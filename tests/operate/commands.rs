@@ -68,6 +68,7 @@ fn status_says_at_a_glance_that_all_is_well() {
     let delivered = || {
         let json = scene.text("status", &["--json"], 0);
         let page: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(page["flows"][0]["rotated_names"], "common");
         page["flows"][0]["totals"]["records_delivered"] == 3
     };
     wait_until("figures of the records", SOON, delivered, || scene.agent.log());

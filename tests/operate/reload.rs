@@ -207,6 +207,12 @@ fn keys_that_need_a_restart_are_told() {
     let told = reload_to(&home, &agent, 2);
     assert!(told.contains("changes only with a restart: memoryBudgetBytes"), "{told}");
     agent.wait_for_log("some keys change only with a restart", SOON);
+    // It is not in force because it was read once, and what is in force needs no restart.
+    let told = reload_to(&home, &agent, 2);
+    assert!(told.contains("changes only with a restart: memoryBudgetBytes"), "{told}");
+    home.unset("memoryBudgetBytes");
+    let told = reload_to(&home, &agent, 0);
+    assert!(!told.contains("restart"), "{told}");
     // A signal does the same.
     home.flow("b*.log", ("kinesisStream", "t"), &json!({}));
     home.write_config();

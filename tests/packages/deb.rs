@@ -47,6 +47,11 @@ fn package_ships_a_file_keeps_its_state_through_an_upgrade_and_takes_it_with_a_p
     let alias = "/etc/systemd/system/aws-kinesis-agent.service";
     assert!(machine.has(alias), "the old name leads to it");
 
+    // The first steps of the README need nothing else.
+    let first_steps = "cd /usr/share/kinetail && kinetail check --config config/quickstart.yaml";
+    let said = machine.run("sh", &["-c", first_steps]);
+    assert!(said.contains("samples/readings.csv") && said.contains("samples/access.log"), "{said}");
+
     let config = "/etc/kinetail/kinetail.yaml";
     let group = fs::metadata(machine.path(config)).unwrap().gid();
     let kinetail = machine.run("id", &["-g", "kinetail"]);

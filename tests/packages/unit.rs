@@ -35,7 +35,21 @@ chmod 600 /etc/kinetail/aws-credentials
 systemctl daemon-reload
 systemctl start kinetail.service
 systemctl show --property=ActiveState --property=SubState kinetail.service
-timeout 60 sh -c 'until [ -e /arrived ]; do sleep 0.1; done'
+until_done() { timeout 60 sh -c \"until [ -e /done-$1 ]; do sleep 0.1; done\"; }
+until_done 1
+cp /etc/kinetail/kinetail.yaml /good.yaml
+sed 's/^flows:/flowz:/' /good.yaml > /etc/kinetail/kinetail.yaml
+systemctl reload kinetail.service
+echo \"EXIT OF A RELOAD WITH A MISTAKE: $?\"
+systemctl show --property=ActiveState --property=SubState kinetail.service
+echo 'after the mistake' >> /srv/logs/app.log
+until_done 2
+echo 'in a new flow' > /srv/logs/new.log
+cat /good.yaml /more.yaml > /etc/kinetail/kinetail.yaml
+systemctl reload kinetail.service
+echo \"EXIT OF A RELOAD: $?\"
+until_done 3
+systemctl show --property=ActiveState --property=SubState --property=NRestarts kinetail.service
 systemctl stop kinetail.service
 systemctl show --property=Result --property=ExecMainStatus kinetail.service
 journalctl --unit kinetail.service --no-pager --output cat
@@ -65,8 +79,9 @@ fn unit_is_exposed_no_more_than_its_functions_need() {
     assert!(said.contains("Overall exposure level"), "{said}");
 }
 
-/// Boots the machine until it halts, and gives what its script said.
-fn boot(machine: &Machine, arrived: impl Fn() -> bool) -> Option<String> {
+/// Boots the machine until it halts, and gives what its script said. When the first of these things
+/// is done it is told so by the file `/done-1`, and so on.
+fn boot(machine: &Machine, things: &[&dyn Fn() -> bool]) -> Option<String> {
     let mut child = Command::new("systemd-nspawn")
         .args(["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", "-D"])
         .arg(machine.path("/"))
@@ -76,13 +91,15 @@ fn boot(machine: &Machine, arrived: impl Fn() -> bool) -> Option<String> {
         .spawn()
         .unwrap();
     let mut status = None;
+    let mut done = 0;
     let said = || fs::read_to_string(machine.path("/result")).unwrap_or_default();
     wait_until(
         "end of the machine",
         BOOTS_WITHIN,
         || {
-            if arrived() && !machine.has("/arrived") {
-                machine.write("/arrived", "");
+            if things.get(done).is_some_and(|is_done| is_done()) {
+                done += 1;
+                machine.write(&format!("/done-{done}"), "");
             }
             status = child.try_wait().unwrap();
             status.is_some()
@@ -97,7 +114,7 @@ fn boot(machine: &Machine, arrived: impl Fn() -> bool) -> Option<String> {
 }
 
 #[test]
-fn unit_ships_logs_from_everywhere_under_a_real_systemd() {
+fn unit_ships_logs_from_everywhere_and_reloads_under_a_real_systemd() {
     if !can(&["systemd-nspawn"]) {
         return;
     }
@@ -106,12 +123,13 @@ fn unit_ships_logs_from_everywhere_under_a_real_systemd() {
     fs::copy(package("deb", "0.9.0", made.path()), machine.path("/package.deb")).unwrap();
     let endpoint = Endpoint::healthy();
     let places = ["/tmp", "/var/tmp", "/home/someone", "/root", "/srv/logs"];
-    let flows = places.map(|place| {
+    let flow = |pattern: &str| {
         format!(
-            "  - filePattern: {place}/app.log\n    kinesisStream: s\n    \
+            "  - filePattern: {pattern}\n    kinesisStream: s\n    \
              initialPosition: START_OF_FILE\n"
         )
-    });
+    };
+    let flows = places.map(|place| flow(&format!("{place}/app.log")));
     // A name, so that it is looked up.
     let url = endpoint.handle.url().replace("127.0.0.1", "localhost");
     let text = format!(
@@ -121,6 +139,7 @@ fn unit_ships_logs_from_everywhere_under_a_real_systemd() {
     );
     machine.write("/etc/hosts", "127.0.0.1 localhost\n");
     machine.write("/kinetail.yaml", &text);
+    machine.write("/more.yaml", &flow("/srv/logs/new.log"));
     machine.write("/script", SCRIPT);
     machine.mode("/script", 0o755);
     machine.write("/etc/systemd/system/script.service", SERVICE);
@@ -130,13 +149,25 @@ fn unit_ships_logs_from_everywhere_under_a_real_systemd() {
         .unwrap();
 
     let stream = kinesis("s");
-    let Some(said) = boot(&machine, || endpoint.count(&stream) == places.len()) else { return };
+    let all = |more: usize| endpoint.count(&stream) == places.len() + more;
+    let Some(said) = boot(&machine, &[&|| all(0), &|| all(1), &|| all(2)]) else { return };
     let mut records = endpoint.data(&stream);
     records.sort();
-    let mut wanted = places.map(|place| format!("in {place}\n").into_bytes());
+    let mut wanted: Vec<_> =
+        places.iter().map(|place| format!("in {place}\n").into_bytes()).collect();
+    wanted.extend([b"after the mistake\n".to_vec(), b"in a new flow\n".to_vec()]);
     wanted.sort();
     assert_eq!(records, wanted, "{said}");
-    for line in ["ActiveState=active", "SubState=running", "Result=success", "ExecMainStatus=0"] {
+    for line in [
+        "EXIT OF A RELOAD WITH A MISTAKE: 1",
+        "reload refused; the configuration in force stays",
+        "EXIT OF A RELOAD: 0",
+        "NRestarts=0",
+        "Result=success",
+        "ExecMainStatus=0",
+    ] {
         assert!(said.contains(line), "{line} is not in\n{said}");
     }
+    let active = said.matches("ActiveState=active\nSubState=running").count();
+    assert_eq!(active, 3, "before and after each reload: {said}");
 }

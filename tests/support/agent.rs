@@ -94,10 +94,17 @@ impl Home {
 
     /// Starts the agent with a limit on descriptors that it cannot raise.
     pub fn start_with_descriptors(&self, limit: u32) -> Agent {
+        self.start_with_descriptors_and(limit, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with_descriptors_and(&self, limit: u32, more: &[&str]) -> Agent {
         let mut shell = Command::new("/bin/sh");
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
-        Agent::spawn(configured(shell, "run", &self.write_config()))
+        let mut command = configured(shell, "run", &self.write_config());
+        command.args(more);
+        Agent::spawn(command)
     }
 
     /// Starts the agent as another user.

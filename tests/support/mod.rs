@@ -1,6 +1,7 @@
 //! Helpers that the integration tests share.
 
 pub mod agent;
+pub mod browser;
 pub mod connect_proxy;
 pub mod emulator;
 pub mod endpoint;

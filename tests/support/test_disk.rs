@@ -24,7 +24,9 @@ pub struct Script {
     pub calls: u64,
     /// Calls that fail, by their number; the first call is 1.
     pub fail: BTreeMap<u64, Fault>,
-    /// Which of them did.
+    /// Kinds of calls that fail, all of them.
+    pub refuse: BTreeMap<Call, Fault>,
+    /// Which calls failed.
     pub failed: Vec<DiskError>,
     /// What happens right before a call.
     pub before: BTreeMap<u64, Box<dyn FnOnce()>>,
@@ -61,7 +63,7 @@ impl Script {
         }
         let mut script = script.borrow_mut();
         let number = script.calls;
-        match script.fail.remove(&number) {
+        match script.fail.remove(&number).or_else(|| script.refuse.get(&call).cloned()) {
             Some(fault) => {
                 let error = DiskError { call, fault };
                 script.failed.push(error.clone());

@@ -9,6 +9,7 @@ use super::*;
 use crate::admin::status::tests::{file, snapshot};
 use crate::metrics::destination::Place;
 use crate::process::StepCount;
+use crate::tail::rotated::RotatedNames;
 
 fn page(snapshot: &Snapshot) -> Value {
     serde_json::from_str(&render(snapshot).unwrap()).unwrap()
@@ -89,6 +90,21 @@ fn what_is_wrong_is_on_the_page_with_its_reason() {
     assert_eq!(page["flows"][0]["reason"], "no such stream");
     assert_eq!((&page["healthy"], &page["ready"]), (&json!(false), &json!(false)));
     assert_eq!(page["problems"], json!(["flow f: its thread has ended"]));
+}
+
+#[test]
+fn which_rotated_files_count_is_told_in_words_or_by_the_templates() {
+    let mut snapshot = snapshot(Vec::new());
+    assert!(page(&snapshot)["flows"][0].get("rotated_names").is_none(), "it follows no files");
+    let templates = RotatedNames::from_templates(&["old/{name}-*".into(), "{stem}.*{ext}".into()]);
+    for (names, told) in [
+        (RotatedNames::Common, "common"),
+        (RotatedNames::Off, "none"),
+        (templates.unwrap(), "old/{name}-*, {stem}.*{ext}"),
+    ] {
+        Arc::make_mut(&mut snapshot.flows[0].status).rotated_names = Some(names);
+        assert_eq!(page(&snapshot)["flows"][0]["rotated_names"], told);
+    }
 }
 
 #[test]

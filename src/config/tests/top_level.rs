@@ -129,6 +129,17 @@ fn a_number_that_the_java_agent_takes_is_moved_into_the_range_with_a_warning() {
 }
 
 #[test]
+fn a_path_that_is_too_long_for_a_socket_is_refused() {
+    let path = |bytes: usize| format!("/{}", "x".repeat(bytes - 1));
+    let config = loaded(&top(&format!("\"admin.socket\": \"{}\"", path(107))));
+    assert_eq!(config.admin_socket, crate::config::AdminSocket::At(path(107).into()));
+    let (kind, text, help) = error(&top(&format!("\"admin.socket\": \"{}\"", path(108))));
+    let expected = "'admin.socket' has 108 bytes, and the path of a socket at most 107";
+    assert_eq!((kind, text.as_str()), (Kind::OutOfRange, expected));
+    assert!(help.contains("shorter path"), "{help}");
+}
+
+#[test]
 fn the_last_of_several_keys_counts() {
     let text = top("\"region\": \"us-east-1\", \"region\": \"us-east-2\"");
     let (kind, message, help) = warning(&text);

@@ -68,7 +68,7 @@ fn a_file_that_changed_behind_the_look_gets_its_name_back() {
     scene.write("a.log", "one\ntwo\n");
     // As if it had grown between the look and the renaming.
     let directory = Directory::open(scene.dir.path()).unwrap();
-    let error = directory.delete(OsStr::new("a.log"), inode, size).unwrap_err();
+    let error = directory.hide(OsStr::new("a.log"), inode, size).unwrap_err();
     assert!(matches!(error, DisposalError::Changed), "{error}");
     assert_eq!(scene.names(), ["a.log"]);
     assert_eq!(fs::read(scene.path("a.log")).unwrap(), b"one\ntwo\n");
@@ -86,6 +86,42 @@ fn a_moved_file_replaces_none_and_gets_a_number() {
         assert_eq!(fs::read_to_string(new.unwrap()).unwrap(), expected);
     }
     assert_eq!(scene.names(), ["done"]);
+}
+
+#[test]
+fn what_a_kill_left_under_its_private_name_is_finished() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("done")).unwrap();
+    for how in [Disposal::Delete, Disposal::Move(scene.path("done"))] {
+        let (path, inode, size) = scene.write("a.log", "one\n");
+        let private = scene.dir.path().join(private_name(inode, OsStr::new("a.log")));
+        fs::rename(&path, &private).unwrap();
+        let error = dispose(&private, inode, size - 1, &how).unwrap_err();
+        assert!(matches!(error, DisposalError::Changed), "{error}");
+        dispose(&private, inode, size, &how).unwrap();
+        assert_eq!(scene.names(), ["done"], "{how:?}");
+    }
+    assert_eq!(fs::read(scene.path("done/a.log")).unwrap(), b"one\n");
+    // Where a renaming takes two steps the kill leaves two names.
+    let (path, inode, size) = scene.write("b.log", "one\n");
+    let private = scene.dir.path().join(private_name(inode, OsStr::new("b.log")));
+    fs::hard_link(&path, private).unwrap();
+    dispose(&path, inode, size, &Disposal::Delete).unwrap();
+    assert_eq!(scene.names(), ["done"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_moved_keeps_its_name() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("done")).unwrap();
+    // With a number behind it the name would be too long.
+    let name = "x".repeat(255);
+    fs::write(scene.path("done").join(&name), "another").unwrap();
+    let (path, inode, size) = scene.write(&name, "one\n");
+    let how = Disposal::Move(scene.path("done"));
+    let error = dispose(&path, inode, size, &how).unwrap_err();
+    assert!(matches!(error, DisposalError::Refused(_)), "{error}");
+    assert_eq!(scene.names(), ["done", name.as_str()]);
 }
 
 #[test]

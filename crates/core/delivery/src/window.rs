@@ -37,6 +37,12 @@ impl Window {
         Self { current: 1, max: max.max(1), round_left: 0 }
     }
 
+    /// From now on it may grow to another `max` (at least 1).
+    pub fn limit(&mut self, max: usize) {
+        self.max = max.max(1);
+        self.current = self.current.min(self.max);
+    }
+
     /// How many may be in flight now.
     #[must_use]
     pub fn current(&self) -> usize {
@@ -112,6 +118,18 @@ mod tests {
         assert_eq!(window.current(), 4, "all eight were in flight together");
         window.on_finished(BAD);
         assert_eq!(window.current(), 2);
+    }
+
+    #[test]
+    fn another_maximum_counts_from_now_on() {
+        let mut window = opened(8);
+        window.limit(3);
+        assert_eq!(window.current(), 3);
+        window.on_finished(GOOD);
+        assert_eq!(window.current(), 3);
+        window.limit(4);
+        window.on_finished(GOOD);
+        assert_eq!(window.current(), 4);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::memory::Loss;
 use crate::options::{MOVED_LINGER, Now};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{adopt, identify};
+use crate::{adopt, done, identify};
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -163,10 +163,12 @@ fn follow_outside<D: Disk>(
     // As while the flow runs, what was rotated lately may still be written to.
     let age_nanos = now.wall_nanos - candidate.stat.modified_nanos;
     let lingers = i128::try_from(MOVED_LINGER.as_nanos()).unwrap_or(i128::MAX);
+    // And what was about to be removed is removed, however old it is.
+    let is_due = age_nanos < lingers || done::is_half_removed(candidate.inode, &candidate.path);
     let awaited = content.inode == candidate.inode
         && content.lost.why == Loss::Stopped
         && candidate.stat.links > 0
-        && age_nanos < lingers;
+        && is_due;
     if !rest && !awaited {
         return;
     }

@@ -9,6 +9,7 @@
 mod tag;
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
@@ -39,6 +40,8 @@ pub enum RotatedNames {
 /// A name with places for parts of the live one: `{name}`, or `{stem}` and `{ext}`, and `*`.
 #[derive(Debug, Clone)]
 pub struct Template {
+    /// As the user wrote it.
+    text: String,
     /// The directory, as seen from that of the live file; empty if it is the same.
     directory: String,
     /// The name, once with long and once with short parts where it can be read in two ways.
@@ -117,6 +120,19 @@ impl RotatedNames {
     pub fn directories(&self) -> impl Iterator<Item = &str> {
         let templates = if let Self::Templates(templates) = self { &templates[..] } else { &[] };
         templates.iter().map(|t| t.directory.as_str()).filter(|directory| !directory.is_empty())
+    }
+}
+
+impl fmt::Display for RotatedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Common => f.write_str("common"),
+            Self::Off => f.write_str("none"),
+            Self::Templates(templates) => {
+                let texts: Vec<&str> = templates.iter().map(|t| t.text.as_str()).collect();
+                f.write_str(&texts.join(", "))
+            }
+        }
     }
 }
 
@@ -247,7 +263,7 @@ impl Template {
         }
         let long = expression(name, true)?;
         let short = expression(name, false)?;
-        Ok(Self { directory: directory.to_owned(), readings: [long, short] })
+        Ok(Self { text: text.to_owned(), directory: directory.to_owned(), readings: [long, short] })
     }
 
     fn read(&self, name: &[u8]) -> Vec<Reading> {

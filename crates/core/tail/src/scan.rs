@@ -92,7 +92,12 @@ fn some_refused_file_opens<D: Disk>(tailer: &mut Tailer<D>) -> bool {
     for _ in 0..tailer.directories.refused.len().min(REFUSED_TRIES_MAX) {
         let Some(entry) = tailer.directories.refused.pop_front() else { return false };
         match Candidate::open(&tailer.disk, &entry.path, tailer.options.pattern.follow_links()) {
-            Ok(_) => return true,
+            Ok(_) => {
+                // What was in the way of this one may have been in the way of the others.
+                let others = tailer.directories.refused.len().min(REFUSED_TRIES_MAX);
+                drop(tailer.directories.refused.drain(..others));
+                return true;
+            }
             Err(_) => tailer.directories.refused.push_back(entry),
         }
     }
