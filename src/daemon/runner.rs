@@ -116,7 +116,9 @@ where
                 () = &mut sending => return,
                 () = left.cancelled() => return,
                 () = inbox.changed() => {}
-                written = written(&mut writes) => flow.on_file_writes(&written, clock::now().instant),
+                written = written(&mut writes) => {
+                    flow.on_file_writes(&written, clock::now().instant);
+                }
                 () = until(stepped.wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next

@@ -61,7 +61,7 @@ impl Daemon {
     ///
     /// [`DaemonError`]; then nothing runs.
     pub async fn start(config: Config) -> Result<Self, DaemonError> {
-        Self::start_in_steps(config, &Steps::default()).await
+        Box::pin(Self::start_in_steps(config, &Steps::default())).await
     }
 
     /// As [`Self::start`], on a thread of its own: a disk that does not respond does not block

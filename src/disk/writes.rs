@@ -1,7 +1,7 @@
 //! One-shot notifications of writes to quiet files, for one flow.
 //!
-//! inotify tells of the first change to a file after it was armed and forgets the file then, so that
-//! a busy writer pays for no event. What is armed is the open file itself, through
+//! inotify tells of the first change to a file after it was armed and forgets the file then, so
+//! that a busy writer pays for no event. What is armed is the open file itself, through
 //! `/proc/self/fd`, whatever its name is by now. A notification is a hint: polls find what it
 //! misses.
 
@@ -77,7 +77,8 @@ impl Room {
     }
 
     fn take(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        let less = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     fn give_back(&self, files: usize) {
@@ -108,7 +109,7 @@ impl Writes {
     /// # Errors
     ///
     /// What the system says; mostly that `fs.inotify.max_user_instances` is reached.
-    #[expect(deprecated, reason = "its successor is unsafe; an owned descriptor never changes")]
+    #[expect(deprecated, reason = "sound, because an owned descriptor never changes")]
     pub fn new(room: Room) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Self { inotify: AsyncFd::new(inotify)?, armed: HashMap::new(), room })

@@ -15,7 +15,7 @@ const SHARD_BYTES_PER_SECOND: u64 = 1024 * 1024;
 const DELIVERY_STREAM_RECORDS_PER_SECOND: u64 = 500_000;
 /// Bytes of data a second that one delivery stream takes.
 const DELIVERY_STREAM_BYTES_PER_SECOND: u64 = 5 * 1024 * 1024;
-const NANOS_PER_SECOND: u128 = 1_000_000_000;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// One open shard: a range of hash keys and what is left of its rate.
 #[derive(Debug)]
@@ -142,31 +142,33 @@ pub(super) fn hash_key(partition_key: &str) -> u128 {
 }
 
 /// A token bucket that holds one second's worth. It counts in billionths, so that no refill is
-/// rounded away.
+/// rounded away. What is more than that, as a large record, is let through by a full one, which then
+/// owes the rest.
 #[derive(Debug)]
 struct Bucket {
     per_second: u64,
-    level_nanos: u128,
+    level_nanos: i128,
     refilled_at: Instant,
 }
 
 impl Bucket {
     fn full(per_second: u64, now: Instant) -> Self {
-        let level_nanos = u128::from(per_second) * NANOS_PER_SECOND;
+        let level_nanos = i128::from(per_second) * NANOS_PER_SECOND;
         Self { per_second, level_nanos, refilled_at: now }
     }
 
     fn has(&mut self, amount: u64, now: Instant) -> bool {
-        let rate = u128::from(self.per_second);
+        let rate = i128::from(self.per_second);
         let elapsed = now.saturating_duration_since(self.refilled_at).as_nanos();
-        let refill = rate.saturating_mul(elapsed);
-        self.level_nanos = self.level_nanos.saturating_add(refill).min(rate * NANOS_PER_SECOND);
+        let refill = rate.saturating_mul(i128::try_from(elapsed).unwrap_or(i128::MAX));
+        let full = rate * NANOS_PER_SECOND;
+        self.level_nanos = self.level_nanos.saturating_add(refill).min(full);
         self.refilled_at = self.refilled_at.max(now);
-        u128::from(amount) * NANOS_PER_SECOND <= self.level_nanos
+        (i128::from(amount) * NANOS_PER_SECOND).min(full) <= self.level_nanos
     }
 
     fn take(&mut self, amount: u64) {
-        self.level_nanos = self.level_nanos.saturating_sub(u128::from(amount) * NANOS_PER_SECOND);
+        self.level_nanos = self.level_nanos.saturating_sub(i128::from(amount) * NANOS_PER_SECOND);
     }
 }
 
@@ -199,6 +201,21 @@ mod tests {
         assert!(shard.try_take(1024 * 1024, start));
         assert!(!shard.try_take(1, start));
         assert!(shard.try_take(1024, start + Duration::from_millis(1)));
+    }
+
+    /// A large record takes ten seconds' worth, after which nothing else is taken for as long.
+    #[test]
+    fn a_large_record_empties_a_shard_for_ten_seconds() {
+        let (mut map, start) = kinesis(1);
+        let shard = map.get_mut(0).unwrap();
+        let at = |millis| start + Duration::from_millis(millis);
+        assert!(shard.try_take(1, at(0)));
+        assert!(!shard.try_take(10 * 1024 * 1024, at(0)), "it is not full");
+        assert!(shard.try_take(10 * 1024 * 1024, at(1)));
+        assert!(!shard.try_take(1, at(9_000)));
+        assert!(shard.try_take(1, at(9_002)));
+        assert!(!shard.try_take(1024 * 1024, at(9_500)));
+        assert!(shard.try_take(1024 * 1024, at(10_002)));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! `body` encodes records straight into the bytes that go on the wire and `pack` goes from bytes of
 //! files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
 //! decides what of a batch is sent next, `gate` whether the destination is parked, `rate` when, by
-//! the `pace` of the destination and of each of its `shards` (over `bucket`), `classify` what an
-//! error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
+//! the `pace` of the destination and of each of its `shards` (over `bucket`) and the `request_size`
+//! that its link carries, `classify` what an error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
 //! of each record, `error_answer` what a refusal says, and `ledger` how far each file is
 //! acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
 //! that cannot be delivered. Nothing here knows time, files or the network.
@@ -30,6 +30,7 @@ mod options;
 pub mod pace;
 pub mod pack;
 pub mod rate;
+mod request_size;
 pub mod retry;
 mod shards;
 mod sink;

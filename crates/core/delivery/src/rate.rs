@@ -20,6 +20,7 @@ use super::call::CallError;
 use super::classify::{Verdict, classify, is_throttle};
 use super::delivery::{Choice, Delivery, Progress};
 use super::pace::{self, Pace};
+use super::request_size::RequestSize;
 use super::retry;
 use super::shards::{Portion, Shards};
 use crate::BatchId;
@@ -87,6 +88,8 @@ pub struct Rate {
     waiting: BTreeMap<BatchId, BTreeSet<usize>>,
     record_cap: Option<Bucket>,
     byte_cap: Option<Bucket>,
+    /// What its link carries in time.
+    size: RequestSize,
     /// Nothing got through since.
     failing_since: Option<Instant>,
 }
@@ -104,6 +107,7 @@ impl Rate {
             waiting: BTreeMap::new(),
             record_cap: bucket(caps.records),
             byte_cap: bucket(caps.bytes),
+            size: RequestSize::default(),
             failing_since: None,
         }
     }
@@ -113,6 +117,7 @@ impl Rate {
     pub fn is_free(&self, now: Instant) -> bool {
         self.record_cap.is_none()
             && self.byte_cap.is_none()
+            && self.size.bytes_max().is_none()
             && self.whole.is_free(now)
             && !self.shards.any_limited(now)
     }
@@ -179,6 +184,7 @@ impl Rate {
             max.map_or(records, |max| pace::fitting(records, cost, max))
         };
         fits(pace::cost(records, bytes), Some(self.whole.cost_max()))
+            .min(fits(number(bytes), self.size.bytes_max().map(number)))
             .min(fits(number(records), self.record_cap.as_ref().map(Bucket::piece)))
             .min(fits(number(bytes), self.byte_cap.as_ref().map(Bucket::piece)))
             .max(1)
@@ -264,6 +270,7 @@ impl Rate {
         if answer.failed.len() < sent.records {
             self.failing_since = None;
         }
+        self.size.on_answer(sent.bytes, now.saturating_duration_since(sent.at));
         let refused = answer.failed.iter().filter(|entry| is_throttle(&entry.code)).count();
         let mut nobodys = refused;
         if delivery.is_keyed() && (refused > 0 || self.shards.any_limited(now)) {
@@ -332,7 +339,10 @@ impl Rate {
 
     /// Learns the same from a request that failed as a whole.
     pub fn learn_from_error(&mut self, error: &CallError, sent: Sent, now: Instant) {
-        if classify(error) == Verdict::Throttled {
+        let is_late = matches!(error, CallError::Deadline(_));
+        if is_late && self.size.on_deadline(sent.bytes) {
+            // The link may be slow: whether nothing gets through is seen with less.
+        } else if classify(error) == Verdict::Throttled {
             self.failing_since = None;
             let cost = pace::cost(sent.records, sent.bytes);
             self.whole.on_answer(sent.at, (cost, cost), 0.0, now);

@@ -125,7 +125,8 @@ async fn what_a_service_refuses_is_replaced_long_before_it_ends() {
     let refused = Refused::default();
     let (ask, asked) = mpsc::channel(1);
     let (found, state) = watch::channel(State::default());
-    tokio::spawn(answer(slow.clone(), asked, found, refused.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(answer(slow.clone(), asked, found, refused.clone()));
     let source = Source::new("the test's source");
     let kept = Kept { ask, state, source, patience: PATIENCE, refused: refused.clone() };
     let first = kept.get().await.unwrap();

@@ -461,3 +461,49 @@ fn ten_thousand_agents_make_no_storm_after_an_outage() {
     assert!(share <= 1.5, "{share:.2}");
     assert!(goodput >= 0.9, "{goodput:.2}");
 }
+
+/// A link of one Mbit/s, and batches that take longer on it than a call may: four MiB each.
+#[test]
+fn f62_requests_that_a_slow_link_cannot_carry_in_time_become_smaller() {
+    const LINK: f64 = 125_000.0;
+    const DEADLINE: Duration = Duration::from_secs(30);
+    let start = some_time();
+    let mut rate = Rate::new(Caps::default(), start);
+    let mut rng = fastrand::Rng::with_seed(3);
+    let (mut now, mut delivered, mut attempts) = (start, 0, 0);
+    for batch in 1..=8 {
+        let mut body = Body::new(&Envelope::kinesis("s"));
+        let line = vec![b'x'; 8_000];
+        (0..500).for_each(|number| body.push_with_random_key(&line, RandomKey::of(number)));
+        let mut delivery = Delivery::new(Submission { batch, body });
+        while !delivery.is_done() {
+            match rate.take_turn(&mut delivery, &mut rng, now) {
+                Turn::Now => {}
+                Turn::At(at) => {
+                    now = at;
+                    continue;
+                }
+                Turn::AfterAnother => panic!("there is no other"),
+            }
+            let (records, bytes) = delivery.next_size().expect("not done");
+            let sent = Sent { at: now, records, bytes };
+            let takes = Duration::from_secs_f64(number(bytes) / LINK);
+            attempts += 1;
+            if takes > DEADLINE {
+                now += DEADLINE;
+                let error = CallError::Deadline(DEADLINE);
+                rate.learn_from_error(&error, sent, now);
+                delivery.on_failure(classify(&error));
+            } else {
+                now += takes;
+                rate.learn(&mut delivery, &Answer::default(), sent, (&mut rng, now));
+                delivered += bytes;
+            }
+        }
+        rate.forget(batch);
+    }
+    let time = now.saturating_duration_since(start).as_secs_f64();
+    let share = number(delivered) / time / LINK;
+    println!("{:.0} % of the link, {attempts} requests", share * 100.0);
+    assert!(share >= 0.8, "{delivered} bytes in {time:.0} s");
+}
