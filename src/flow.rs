@@ -216,6 +216,8 @@ pub struct Flow<D: Disk> {
     /// The destination is parked and the flow stops: batches are not sent any more.
     gave_up: bool,
     next_report: Instant,
+    /// What it begins with was told.
+    is_start_told: bool,
     notice: Notice,
     restarts: u64,
     totals: FlowTotals,
@@ -292,6 +294,7 @@ impl<D: Disk> Flow<D> {
             time_is_saved: false,
             gave_up: false,
             next_report: now,
+            is_start_told: false,
             notice: Notice::default(),
             restarts: parts.restarts,
             totals: FlowTotals::default(),

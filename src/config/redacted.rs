@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::diagnostics::Findings;
-use super::secret::HIDDEN;
+use super::secret::{HIDDEN, smells_of_secret};
 use super::source::Source;
 use super::validate::document;
 
@@ -18,7 +18,8 @@ pub fn redacted(text: &str, path: &Path) -> String {
     for line in text.split_inclusive('\n') {
         let span = at..at + line.trim_end().len();
         at += line.len();
-        let hidden = !line.trim().is_empty() && findings.place(&span).is_hidden();
+        let is_secret = findings.place(&span).is_hidden() || comment_tells(line);
+        let hidden = !line.trim().is_empty() && is_secret;
         if hidden {
             out.push_str(HIDDEN);
             out.push('\n');
@@ -28,6 +29,12 @@ pub fn redacted(text: &str, path: &Path) -> String {
     }
     drop(parsed);
     out
+}
+
+/// Whether there is a comment that speaks of a secret, and may tell it.
+fn comment_tells(line: &str) -> bool {
+    let comment = line.split_once('#').or_else(|| line.split_once("//"));
+    comment.is_some_and(|(_, comment)| smells_of_secret(comment))
 }
 
 #[cfg(test)]
@@ -44,6 +51,9 @@ mod tests {
             "region: eu-west-1\nx: [\nawsSecretAccessKey:\n  abc\n".to_owned(),
             "region: eu-west-1\nassumeRoleExternalId: abc\n".to_owned(),
             format!("region: eu-west-1\n# {key}\n"),
+            "region: eu-west-1\nproxy: http://me:abc@proxy.example:3128\n".to_owned(),
+            "region: eu-west-1\n# The proxy's password is abc.\n".to_owned(),
+            "{\n\"region\": \"eu-west-1\",\n\"flows\": [] // Token: abc\n}".to_owned(),
         ] {
             let shown = redacted(&text, Path::new("a"));
             assert!(!shown.contains(key) && !shown.contains("abc"), "{shown}");

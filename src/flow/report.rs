@@ -244,6 +244,7 @@ impl<D: Disk> Flow<D> {
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
         self.metrics.in_flight_window.set(count(self.in_flight.current()));
         let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
+        self.tell_start(total, lag_bytes, problems.total);
         self.count_errors_in_a_row(bytes_behind, now);
         self.totals.requests = self.requests_before.plus(self.metrics.requests.totals());
         let status = FlowStatus {
@@ -274,6 +275,16 @@ impl<D: Disk> Flow<D> {
             holds_deleted: self.draining && self.would_lose_by_giving_up(),
         };
         self.status.send_replace(Arc::new(status));
+    }
+
+    /// Says once what the flow begins with; problems have lines of their own.
+    fn tell_start(&mut self, files: usize, undelivered_bytes: u64, problems: usize) {
+        if self.is_start_told || !self.tailer.has_scanned() {
+            return;
+        }
+        self.is_start_told = true;
+        tracing::info!(flow = %self.config.id, destination = %self.config.destination, files,
+            undelivered_bytes, problems, event = "flow_started", "flow started");
     }
 
     /// The Java agent counts failed rounds of its tailer; this is what comes nearest. A flow that
