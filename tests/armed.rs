@@ -148,6 +148,6 @@ fn a_file_that_is_rotated_and_gone_is_not_armed_any_more() {
     assert_eq!(lines, ["late", "one", "two"]);
     let path = world.path("app.log.1");
     world.files.remove_file(&path);
-    world.run(Duration::from_secs(60));
+    world.run(Duration::from_mins(1));
     assert_eq!(world.shots().len(), 1, "the new file is");
 }
