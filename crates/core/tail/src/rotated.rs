@@ -14,9 +14,7 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 
 use self::tag::{INDEX_DIGITS_MAX, rank_of};
-
-/// Endings of compressed files, those that cannot be unpacked included: they are named at least.
-const PACKED_ENDINGS: &[&[u8]] = &[b".gz", b".zst", b".bz2", b".xz", b".zip", b".lz4", b".Z"];
+use crate::pattern::without_compressed_ending;
 
 /// What stands between a name and its tag.
 const SEPARATORS: &[u8] = b".-_";
@@ -173,8 +171,7 @@ const DATE_PARTS: usize = 3;
 /// The name without the ending of a compressed file, and whether it had one.
 #[must_use]
 pub fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
-    let ending = PACKED_ENDINGS.iter().find(|ending| name.ends_with(ending));
-    match ending.and_then(|ending| name.strip_suffix(*ending)).filter(|base| !base.is_empty()) {
+    match without_compressed_ending(name).filter(|base| !base.is_empty()) {
         Some(base) => (base, true),
         None => (name, false),
     }
