@@ -16,7 +16,7 @@ use crate::options::Now;
 use crate::places::Listed;
 use crate::rotated::Rank;
 use crate::tailer::Tailer;
-use crate::{relocate, trouble, waiting, waiting_tries};
+use crate::{relocate, replaced, trouble, waiting, waiting_tries};
 
 /// What looking at the places of a log came to.
 #[derive(Default)]
@@ -157,7 +157,10 @@ fn is_read_copy<D: Disk>(
         // Rotation copies the live file; backups may be made of any.
         let is_live = *original.path == *live && original.is_listed();
         let copied = is_live || *rank == Rank::Unknown;
-        return copied && is_copied_from(original, candidate, born_nanos);
+        // A backup is older than what took its place.
+        let is_backup = replaced::is_backup_of(&candidate.path, live)
+            && candidate.stat.size <= original.position.offset;
+        return copied && (is_backup || is_copied_from(original, candidate, born_nanos));
     }
     let size = candidate.stat.size;
     tailer.memory.beginning_alike(&candidate.head).into_iter().any(|content| {

@@ -168,6 +168,15 @@ impl Rank {
 /// Year, month and day.
 const DATE_PARTS: usize = 3;
 
+/// Whether editors and rsync give this name to a file that they replace.
+#[must_use]
+pub fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
+    let Some(ending) = name.strip_prefix(live) else { return false };
+    let numbered = ending.strip_prefix(b".~").and_then(|rest| rest.strip_suffix(b"~"));
+    matches!(ending, b"~" | b".bak" | b".orig" | b".save")
+        || numbered.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
 /// The name without the ending of a compressed file, and whether it had one.
 #[must_use]
 pub fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
