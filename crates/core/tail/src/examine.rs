@@ -84,7 +84,9 @@ fn examine_plain<D: Disk>(
             && let Some(rank) = listed.rank.clone()
         {
             let modified_nanos = Some(candidate.stat.modified_nanos);
-            look.mark = Some(Mark { rank, born_nanos, modified_nanos });
+            let was_live = log.is_some_and(|log| log.newest == Some(key));
+            let changed_nanos = was_live.then_some(candidate.stat.changed_nanos);
+            look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
         }
         return relocate::take_back_known(tailer, candidate, key, now);
     }
@@ -139,7 +141,10 @@ fn note_mark<D: Disk>(
         let handle = file.and_then(|file| file.handle.as_ref());
         let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
         let modified_nanos = file.map(|file| file.seen.modified_nanos);
-        look.mark = Some(Mark { rank, born_nanos, modified_nanos });
+        let was_live = log.is_some_and(|log| log.newest == Some(key));
+        let stat = handle.filter(|_| was_live).and_then(|handle| handle.stat().ok());
+        let changed_nanos = stat.map(|stat| stat.changed_nanos);
+        look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
     }
 }
 
