@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::candidate::Candidate;
 use crate::disk::{Disk, OpenFile};
 use crate::file::{self, Tailed};
-use crate::generations::{Found, Mark};
+use crate::generations::{Found, Log, Mark};
 use crate::identify::{self, proven_part};
 use crate::identity::FileKey;
 use crate::memory::Loss;
@@ -23,6 +23,8 @@ use crate::{relocate, replaced, trouble, waiting, waiting_tries};
 pub(crate) struct Look {
     pub(super) found: Vec<Found>,
     pub(super) mark: Option<Mark>,
+    /// The youngest one that is followed now.
+    pub(super) last: Option<FileKey>,
     /// Something changed its name meanwhile.
     pub(super) unsure: bool,
     /// A directory in which generations may lie cannot be listed.
@@ -80,7 +82,8 @@ fn examine_plain<D: Disk>(
 ) {
     let born_nanos = candidate.handle.born().ok().flatten();
     if let Some(key) = identify::proven(tailer, &candidate) {
-        if tailer.history.logs.get(live).is_some_and(|log| log.newest == Some(key))
+        let log = tailer.history.logs.get(live);
+        if log.is_some_and(|log| log.last_known() == Some(key))
             && let Some(rank) = listed.rank.clone()
         {
             let modified_nanos = Some(candidate.stat.modified_nanos);
@@ -135,8 +138,9 @@ fn note_mark<D: Disk>(
     listed: &Listed,
     look: &mut Look,
 ) {
-    let newest = tailer.history.logs.get(live).and_then(|log| log.newest);
-    if let (true, Some(rank)) = (newest == Some(key), listed.rank.clone()) {
+    let log = tailer.history.logs.get(live);
+    let is_last = log.and_then(Log::last_known) == Some(key);
+    if let (true, Some(rank)) = (is_last, listed.rank.clone()) {
         let file = tailer.files.get(key);
         let handle = file.and_then(|file| file.handle.as_ref());
         let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());

@@ -17,21 +17,45 @@ use std::time::Duration;
 
 use super::identity::{FileKey, Inode};
 use super::rotated::Rank;
+use super::snapshot::Stamp;
+use numbers::{number_grows, numbers_go_both_ways};
 
 /// A scan may come later than it should, and file systems stamp files with a clock that lags. What
 /// was born this long before everything was known may still be unknown.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// Logs that are rotated and not written to are known for a while, so many of them.
+const ABSENT_MAX: usize = 256;
 
 /// What is known of the generations of one live name.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
     /// The content that the live name led to when everything was accounted for.
     pub(super) newest: Option<FileKey>,
-    /// When that was, in nanoseconds since 1970. What was born before was seen, or is older than
+    /// The youngest one that is known, where the live name led to nothing.
+    pub(super) last: Option<FileKey>,
+    /// The directory as it was then, where nothing else is to be looked at.
+    pub(super) stamp: Option<Stamp>,
+    /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen, or is older than
     /// the first start.
     pub(super) since_nanos: i128,
     /// The directory changed while it was looked at.
     pub(super) unsure: bool,
+}
+
+impl Log {
+    /// Everything that came and went is known.
+    pub(super) fn accounted(&mut self, newest: Option<FileKey>, stamp: Option<Stamp>, nanos: i128) {
+        self.last = self.newest.filter(|_| newest.is_none()).max(self.last);
+        self.newest = newest;
+        self.stamp = stamp;
+        self.since_nanos = nanos;
+    }
+
+    /// The youngest content that is known.
+    pub(super) fn last_known(&self) -> Option<FileKey> {
+        self.newest.or(self.last)
+    }
 }
 
 /// When files were born, as far as it matters.
@@ -106,7 +130,13 @@ impl Logs {
 
     /// A log of which nothing is known.
     pub(super) fn fresh(&self) -> Log {
-        Log { newest: None, since_nanos: self.horizon.since_nanos, unsure: false }
+        Log {
+            newest: None,
+            last: None,
+            stamp: None,
+            since_nanos: self.horizon.since_nanos,
+            unsure: false,
+        }
     }
 
     pub(super) fn get(&self, live: &Path) -> Option<&Log> {
@@ -149,7 +179,18 @@ impl Logs {
 
     /// Keeps those logs, and of the others the ones whose contents are known best.
     pub(super) fn retain(&mut self, keep: impl Fn(&Arc<Path>, &Log) -> bool) {
-        self.logs.retain(|live, log| keep(&live.0, log));
+        let absent = self.logs.iter().filter(|(live, log)| !keep(&live.0, log));
+        let mut last: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
+        last.sort_unstable_by(|a, b| b.cmp(a));
+        let least = last.get(ABSENT_MAX).copied().flatten();
+        self.logs.retain(|live, log| {
+            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > least)
+        });
+    }
+
+    /// Whether nothing younger is known of a log whose live name leads to nothing.
+    pub(super) fn is_last(&self, key: FileKey) -> bool {
+        self.logs.values().any(|log| log.newest.is_none() && log.last == Some(key))
     }
 
     /// Whether a look at the directories is due whatever their stamps say.
@@ -237,6 +278,24 @@ impl Logs {
 /// A file system may stamp files with a clock that lags or leads a little.
 fn slack_nanos() -> i128 {
     i128::try_from(SLACK.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// The newest known one was renamed after everything was accounted for, whatever the clock said.
+fn renamed_after(mark: Option<&Mark>) -> i128 {
+    let renamed = mark.and_then(|mark| mark.changed_nanos);
+    renamed.map_or(i128::MAX, |nanos| nanos.saturating_sub(slack_nanos()))
+}
+
+/// Whether the clock was set back since everything was accounted for: that lies ahead, or the newest
+/// known content was renamed before it, though its name was the live one then.
+fn was_set_back(log: &Log, mark: Option<&Mark>, now_nanos: i128) -> bool {
+    let since = log.since_nanos.saturating_sub(slack_nanos());
+    !is_past(log.since_nanos, now_nanos)
+        || mark.and_then(|mark| mark.changed_nanos).is_some_and(|renamed| renamed < since)
+}
+
+fn is_index(rank: &Rank) -> bool {
+    matches!(rank, Rank::Index(_) | Rank::Chain(_))
 }
 
 fn is_past(nanos: i128, now_nanos: i128) -> bool {

@@ -9,6 +9,7 @@
 //! All that is asked of a file system goes through [`disk`]; nothing here calls one, or looks at a
 //! clock.
 
+mod absent;
 mod account;
 mod adopt;
 mod ahead;
