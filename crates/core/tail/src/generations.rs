@@ -216,8 +216,7 @@ impl Logs {
             if found.changed {
                 return true;
             }
-            let other = |mark: &Mark| is_of_another_series(&found.rank, &mark.rank);
-            if !found.behind_link && mark.is_some_and(other) {
+            if is_of_another_series(found, mark) {
                 return false;
             }
             let by_name = mark.and_then(|mark| found.rank.age_against(&mark.rank, grows));
@@ -317,22 +316,15 @@ fn has_birth(found: &Found) -> bool {
 
 /// Whether the newest known content got a name of another scheme. A small number in the middle of
 /// a name (`worker-2.log`) then rather is that of another program.
-fn is_of_another_series(rank: &Rank, known: &Rank) -> bool {
-    matches!(rank, Rank::Counter(_)) && *known != Rank::Unknown && !rank.is_like(known)
-}
-
-/// Whether names of this log with a greater number are younger: the times of the files tell, if
-/// they agree. Nothing if they do not.
-fn number_grows(found: &[Found], mark: Option<&Mark>) -> Option<bool> {
-    let known = mark.and_then(|mark| Some((number(&mark.rank)?, mark.born_nanos?)));
-    let (up, down) = directions(found.iter(), known);
-    // Behind the whole name nearly all schemes count down; one pair of times is too little to
-    // believe otherwise, for a tool may compress older files last.
-    let enough = if found.iter().any(|found| matches!(found.rank, Rank::Index(_))) { 2 } else { 1 };
-    match (up, down) {
-        (up, 0) if up >= enough => Some(true),
-        (0, down) if down > 0 => Some(false),
-        _ => None,
+fn is_of_another_series(found: &Found, mark: Option<&Mark>) -> bool {
+    let like = mark.map(|mark| mark.rank.is_like(&found.rank));
+    match found.rank {
+        Rank::Chain(_) => like != Some(true),
+        Rank::Counter(_) => {
+            let known = mark.is_some_and(|mark| mark.rank != Rank::Unknown);
+            known && like == Some(false) && !found.behind_link
+        }
+        Rank::Index(_) | Rank::Date(_) | Rank::Unknown => false,
     }
 }
 

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
-use crate::rotated::{Rank, RotatedNames, unpacked_name};
+use crate::rotated::{Rank, RotatedNames, is_dated_directory, unpacked_name};
 use crate::tailer::Tailer;
 use crate::{file, trouble};
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
 const NEARBY_MAX: usize = 8;
+
+/// Of the directories that are named after a time so many are looked into.
+const DATED_MAX: usize = 4;
 
 /// A directory and the live name whose rotated files lie in it.
 struct Place {
@@ -63,6 +66,8 @@ struct Directory {
     wanted: Vec<usize>,
     /// Those that are followed, or in which a content lay.
     known: Vec<usize>,
+    /// Directories in it that are named after a time and may hold rotated files, too.
+    dated: Vec<PathBuf>,
 }
 
 impl Listings {
@@ -91,6 +96,11 @@ impl Listings {
         found
     }
 
+    /// Directories below one that was listed in which rotated files may lie.
+    fn dated_in(&self, directory: &Path) -> Vec<PathBuf> {
+        self.directories.get(directory).map(|found| found.dated.clone()).unwrap_or_default()
+    }
+
     fn list<D: Disk>(&mut self, tailer: &Tailer<D>, path: &Path) -> Directory {
         let mut directory = Directory::default();
         let disk = &tailer.disk;
@@ -104,10 +114,11 @@ impl Listings {
                 return directory;
             }
         };
+        directory.dated = dated_among(tailer, path, &names);
         for listed in names {
             let Some(inode) = inode_of(disk, path, &listed, stat.inode) else { continue };
             let name = listed.name;
-            let readings = tailer.options.rotated_names.readings(name.as_bytes());
+            let readings = tailer.options.rotated_names.all_readings(name.as_bytes());
             let wanted = !tailer.memory.at_inode(inode).is_empty();
             let known = wanted || tailer.files.by_inode.contains_key(&inode);
             // What was followed is read to its end whatever its name becomes.
@@ -165,6 +176,21 @@ impl Directory {
     }
 }
 
+/// The directories that are named after a time, the youngest ones.
+fn dated_among<D: Disk>(tailer: &Tailer<D>, path: &Path, names: &[DirName]) -> Vec<PathBuf> {
+    if !tailer.options.rotated_names.in_dated_directories() {
+        return Vec::new();
+    }
+    let directories = names.iter().filter(|name| name.kind == Kind::Directory);
+    let mut dated: Vec<PathBuf> = directories
+        .filter(|name| is_dated_directory(name.name.as_bytes()))
+        .map(|name| path.join(&name.name))
+        .collect();
+    dated.sort_unstable_by(|a, b| b.cmp(a));
+    dated.truncate(DATED_MAX);
+    dated
+}
+
 /// The inode of a regular file, or of the one that a link leads to; nothing for what is neither.
 fn inode_of<D: Disk>(disk: &D, directory: &Path, name: &DirName, near: Inode) -> Option<Inode> {
     match name.kind {
@@ -187,6 +213,10 @@ pub(crate) fn list_places<D: Disk>(
     for place in places {
         all.extend(listings.of_log(tailer, &place));
         blocked |= listings.unlisted.contains_key(&place.directory);
+        for directory in listings.dated_in(&place.directory) {
+            let dated = Place { directory, live: place.live.clone(), linked: place.linked };
+            all.extend(listings.of_log(tailer, &dated));
+        }
     }
     all.retain(|listed| *listed.path != *live);
     // Where a file is listed twice its name counts.
@@ -263,5 +293,11 @@ pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<Pa
         // What was rotated has its real path already.
         return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
-    places_of(tailer, path).0.into_iter().map(|place| place.directory).collect()
+    let places = places_of(tailer, path).0.into_iter();
+    let with_dated = places.flat_map(|place| {
+        let names = tailer.disk.list(&place.directory).unwrap_or_default();
+        let dated = dated_among(tailer, &place.directory, &names);
+        std::iter::once(place.directory).chain(dated)
+    });
+    with_dated.collect()
 }

@@ -75,6 +75,9 @@ pub enum Rank {
     Index(u32),
     /// A small number elsewhere (`app-3.log`): some programs count up to the youngest, some down.
     Counter(u32),
+    /// A small number where the live name has a 0 (`app.3.log` of `app.0.log`), a greater one is
+    /// older. Programs that run side by side are numbered in the same way.
+    Chain(u32),
     /// Numbers that begin with a year, or a count of seconds: how many digits, and their value.
     Date(Vec<(usize, u64)>),
     /// Nothing.
@@ -93,9 +96,18 @@ impl RotatedNames {
         Ok(if parsed.is_empty() { Self::Off } else { Self::Templates(parsed.into()) })
     }
 
-    /// Every way to read `name` as that of a rotated file.
+    /// Every way to read `name` as that of a rotated file, but for those that say nothing without
+    /// others ([`Rank::Chain`]).
     #[must_use]
     pub fn readings(&self, name: &[u8]) -> Vec<Reading> {
+        let mut readings = self.all_readings(name);
+        readings.retain(|reading| !matches!(reading.rank, Rank::Chain(_)));
+        readings
+    }
+
+    /// Every way to read `name` as that of a rotated file.
+    #[must_use]
+    pub fn all_readings(&self, name: &[u8]) -> Vec<Reading> {
         match self {
             Self::Common => common_readings(name),
             Self::Off => Vec::new(),
@@ -108,7 +120,13 @@ impl RotatedNames {
     /// How `name` is read as a rotated file of the live name.
     #[must_use]
     pub fn reading_of(&self, live: &[u8], name: &[u8]) -> Option<Reading> {
-        self.readings(name).into_iter().find(|reading| reading.live == live)
+        self.all_readings(name).into_iter().find(|reading| reading.live == live)
+    }
+
+    /// Whether rotated files may lie in directories below that are named after a time.
+    #[must_use]
+    pub fn in_dated_directories(&self) -> bool {
+        matches!(self, Self::Common)
     }
 
     /// Directories next to that of the live file where rotated files may lie, as seen from it.
@@ -128,6 +146,7 @@ impl Rank {
             }
             (Self::Index(_), Self::Index(_))
             | (Self::Counter(_), Self::Counter(_))
+            | (Self::Chain(_), Self::Chain(_))
             | (Self::Unknown, Self::Unknown) => true,
             _ => false,
         }
@@ -146,6 +165,7 @@ impl Rank {
             (Self::Index(a), Self::Index(b)) if a != b => {
                 Some(if grows.unwrap_or(false) { a.cmp(b) } else { b.cmp(a) })
             }
+            (Self::Chain(a), Self::Chain(b)) if a != b => Some(b.cmp(a)),
             (Self::Counter(a), Self::Counter(b)) if a != b => {
                 grows.map(|grows| if grows { a.cmp(b) } else { b.cmp(a) })
             }
@@ -202,8 +222,15 @@ fn common_readings(name: &[u8]) -> Vec<Reading> {
     }
     for (at, _) in separators(base) {
         if let (Some(live), Some(rank)) = (base.get(..at), base.get(at + 1..).and_then(rank_of)) {
-            add(live.to_vec(), rank);
+            add(live.to_vec(), rank.clone());
+            // `app.log.0` is written to, and becomes `app.log.1` (java.util.logging).
+            if matches!(rank, Rank::Index(1..)) && base.get(at) == Some(&b'.') {
+                add([live, b".0"].concat(), rank);
+            }
         }
+    }
+    if let Some(rank) = tag::rank_of_label(base) {
+        add(b"current".to_vec(), rank);
     }
     for end in 1..base.len().min(PREFIX_BYTES_MAX) {
         let (Some(tag), Some(live)) = (base.get(..end), base.get(end..)) else { break };
@@ -227,11 +254,21 @@ fn common_readings(name: &[u8]) -> Vec<Reading> {
             if let (Some(front), Some(rank)) =
                 (stem.get(..at), stem.get(at + 1..).and_then(rank_of))
             {
+                if let Rank::Index(number @ 1..) = rank {
+                    let zero = stem.get(..=at).unwrap_or_default();
+                    add([zero, b"0", ending].concat(), Rank::Chain(number));
+                }
                 add([front, ending].concat(), rank.into_counter());
             }
         }
     }
     found
+}
+
+/// Whether a directory is named after a time: rotated files of one month or day may lie in it.
+#[must_use]
+pub fn is_dated_directory(name: &[u8]) -> bool {
+    matches!(rank_of(name), Some(Rank::Date(_)))
 }
 
 /// No date or time is longer than this.
