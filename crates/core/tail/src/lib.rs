@@ -39,6 +39,7 @@ mod history;
 pub mod hole;
 mod identify;
 mod job;
+mod led_before;
 pub mod life;
 mod lineage;
 pub mod links;

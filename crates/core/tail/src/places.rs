@@ -3,6 +3,7 @@
 //! Part of [`crate::tailer`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
 use crate::rotated::{Rank, RotatedNames, is_dated_directory, unpacked_name};
 use crate::tailer::Tailer;
-use crate::{file, trouble};
+use crate::{file, led_before, trouble};
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
 const NEARBY_MAX: usize = 8;
@@ -209,7 +210,23 @@ pub(crate) fn list_places<D: Disk>(
     listings: &mut Listings,
 ) -> PlacesLook {
     let mut all: Vec<Listed> = Vec::new();
-    let (places, mut blocked) = places_of(tailer, live);
+    let (mut places, mut blocked) = places_of(tailer, live);
+    let linked = places.iter().find(|place| place.linked);
+    let target = linked.map(|place| place.directory.join(OsStr::from_bytes(&place.live)));
+    let before =
+        target.and_then(|target| Some((led_before::file_before(tailer, live, &target)?, target)));
+    if let Some((known, target)) = before {
+        for path in led_before::live_names(&tailer.options.rotated_names, &known, &target) {
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let live = name.as_bytes().to_vec();
+            places.push(Place { directory: directory.to_path_buf(), live, linked: true });
+            // The link led to it.
+            if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
+                let (inode, rank) = (stat.inode, Some(Rank::Unknown));
+                all.push(Listed { path, inode, rank, packed: false, behind_link: true });
+            }
+        }
+    }
     for place in places {
         all.extend(listings.of_log(tailer, &place));
         blocked |= listings.unlisted.contains_key(&place.directory);
