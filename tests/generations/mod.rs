@@ -3,10 +3,14 @@
 //!
 //! `random` draws such histories from a seed; here are the ones that people met.
 
+mod absent;
+mod clocks;
 mod compressing;
 mod hostile;
+mod placed;
 mod random;
 pub mod scheme;
+mod tools;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -21,6 +25,22 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use self::scheme::{Compress, SCHEMES, Scheme};
 use crate::support::scene::Scene;
 use crate::support::world::{World, let_the_clock_tick};
+
+/// Which cases of a table failed: all are tried before a test fails.
+#[derive(Default)]
+struct Failed(Vec<String>);
+
+impl Failed {
+    fn unless(&mut self, fine: bool, case: &dyn Fn() -> String) {
+        if !fine {
+            self.0.push(case());
+        }
+    }
+
+    fn check(self) {
+        assert!(self.0.is_empty(), "{} cases failed:\n{}", self.0.len(), self.0.join("\n"));
+    }
+}
 
 /// Writes a generation and rotates it away.
 fn generation(scene: &mut Scene, scheme: Scheme, name: &str) {

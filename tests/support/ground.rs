@@ -107,6 +107,14 @@ impl Files {
         }
     }
 
+    /// Sets the clock back that stamps files, which nobody can do to the machine's.
+    pub fn set_clock_back(&self, by: Duration) {
+        match self {
+            Self::Os => panic!("the machine's clock is not the test's"),
+            Self::Memory(disk) => disk.set_clock_back(nanos(by)),
+        }
+    }
+
     pub fn create_dir(&self, path: &Path) {
         match self {
             Self::Os => fs::create_dir(path).unwrap(),

@@ -468,6 +468,12 @@ impl World {
         self.now += time;
     }
 
+    /// Lets time pass of which the files know, too.
+    pub fn pass_for_all(&mut self, time: Duration) {
+        self.now += time;
+        self.wall_now();
+    }
+
     /// How many full scans the flow made.
     pub fn scans(&self) -> u64 {
         self.flow.as_ref().expect("the flow runs").full_scans()

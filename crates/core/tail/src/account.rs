@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::compressed::generation;
@@ -18,10 +18,10 @@ use crate::generations::Found;
 use crate::identity::FileKey;
 use crate::options::Now;
 use crate::places::{self, Listings};
-use crate::rotated::{Rank, Reading, unpacked_name};
-use crate::snapshot::Snapshot;
+use crate::rotated::{Rank, unpacked_name};
+use crate::snapshot::{Snapshot, Stamp};
 use crate::tailer::Tailer;
-use crate::{file, turns};
+use crate::{absent, file, turns};
 
 /// After so many scans in a row that something changed under, the next one is made when it is due.
 const UNSURE_SCANS_MAX: u8 = 3;
@@ -40,25 +40,28 @@ pub(crate) fn account<D: Disk>(
     }
     let mut unsure = false;
     let mut listings = Listings::default();
-    for live in live_names(tailer, snapshot) {
+    let absent = absent::absent_logs(&tailer.options, snapshot);
+    for live in live_names(tailer, snapshot, &absent) {
         let newest = content_at(tailer, &live, snapshot);
         let before = tailer.history.logs.get(&live).and_then(|log| log.newest);
         tailer.history.order.note_live(&live, before, newest);
+        let stamp = stamp_of_absent(tailer, &live, snapshot);
         let log = tailer.history.logs.entry(&live);
         // A crash may have come between following a live file and accounting for its log.
-        let same = log.newest == newest && newest.is_some() && tailer.schedule.first_scan_done;
+        let same = log.newest == newest
+            && (newest.is_some() || (stamp.is_some() && stamp == log.stamp))
+            && tailer.schedule.first_scan_done;
         if first_ever || (same && !log.unsure) {
-            log.newest = newest;
-            log.since_nanos = looked_nanos;
+            log.accounted(newest, stamp, looked_nanos);
             continue;
         }
         let look = account_for(tailer, &live, &mut listings, now);
         let log = tailer.history.logs.entry(&live);
         log.unsure = look.unsure || look.blocked;
+        log.last = look.last.or(log.last);
         unsure |= look.unsure;
         if !log.unsure {
-            log.newest = newest;
-            log.since_nanos = looked_nanos;
+            log.accounted(newest, stamp, looked_nanos);
         }
     }
     places::report_places(tailer, &listings);
@@ -72,23 +75,37 @@ pub(crate) fn account<D: Disk>(
     } else if listings.unlisted.is_empty() {
         tailer.history.logs.looked(looked_nanos);
     }
-    forget_old_logs(tailer, snapshot);
+    forget_old_logs(tailer, snapshot, &absent);
+}
+
+/// What tells whether something came or went in the directory of a log that is absent. Where its
+/// files may lie elsewhere, too, nothing does.
+fn stamp_of_absent<D: Disk>(tailer: &Tailer<D>, live: &Path, snapshot: &Snapshot) -> Option<Stamp> {
+    let one_place = tailer.options.rotated_names.directories().next().is_none()
+        && snapshot.listing.at(live).is_none();
+    live.parent().filter(|_| one_place).and_then(|directory| snapshot.settled_stamp(directory))
 }
 
 /// The names in a listing under which logs are written: those that are not rotated names of
 /// another one, and those that were seen before and are not there now.
-fn live_names<D: Disk>(tailer: &Tailer<D>, snapshot: &Snapshot) -> Vec<Arc<Path>> {
+fn live_names<D: Disk>(
+    tailer: &Tailer<D>,
+    snapshot: &Snapshot,
+    absent: &BTreeSet<Arc<Path>>,
+) -> Vec<Arc<Path>> {
     let listed = snapshot.listing.entries.iter().map(|entry| &entry.path);
     let there: BTreeSet<&OsStr> = listed.clone().map(|path| path.as_os_str()).collect();
     let mut lives: Vec<Arc<Path>> =
         listed.filter(|path| !is_rotated_name(tailer, path, &there)).cloned().collect();
     let gone = tailer.history.logs.names().filter(|live| !there.contains(live.as_os_str()));
     lives.extend(gone.cloned());
+    lives.extend(absent.iter().filter(|live| !tailer.history.logs.contains(live)).cloned());
     // A name without wildcards is known before there is a file.
-    let exact =
-        tailer.options.pattern.exact_path().filter(|live| {
-            !there.contains(live.as_os_str()) && !tailer.history.logs.contains(live)
-        });
+    let exact = tailer.options.pattern.exact_path().filter(|live| {
+        !there.contains(live.as_os_str())
+            && !tailer.history.logs.contains(live)
+            && !absent.contains(live.as_path())
+    });
     lives.extend(exact.map(Arc::from));
     lives
 }
@@ -146,6 +163,7 @@ fn account_for<D: Disk>(
             keys.push(key);
         }
     }
+    look.last = keys.last().copied();
     // They are read before what is written now.
     for key in keys.into_iter().rev() {
         tailer.turns.queue.retain(|queued| *queued != key);
@@ -177,7 +195,7 @@ fn accept_lone_archives<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, no
         let stat = match file::stat_path(&tailer.disk, path) {
             Ok(stat) => stat,
             Err(error) => {
-                unsure |= !error.is_missing() && is_of_known_series(tailer, &plain);
+                unsure |= !error.is_missing() && is_of_series(tailer, &plain);
                 continue;
             }
         };
@@ -196,7 +214,7 @@ fn accept_lone_archives<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, no
         let log = tailer.history.logs.fresh();
         if !tailer.history.logs.between(&log, None, vec![found], now_nanos).is_empty()
             && !is_known_name(tailer, &plain)
-            && is_of_known_series(tailer, &plain)
+            && is_of_series(tailer, &plain)
             && !generation::accept_archive(tailer, inode, path)
         {
             unsure = true;
@@ -205,30 +223,14 @@ fn accept_lone_archives<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, no
     unsure
 }
 
-/// Whether a content is known whose name differs from this one in a date or a number alone,
-/// and no live name without them.
-fn is_of_known_series<D: Disk>(tailer: &Tailer<D>, plain: &Path) -> bool {
-    let names = &tailer.options.rotated_names;
-    let dated = |path: &Path| {
-        let readings = path.file_name().map(|name| names.readings(name.as_bytes()));
-        let readings = readings.unwrap_or_default().into_iter();
-        readings.filter(|reading| reading.rank != Rank::Unknown).collect::<Vec<_>>()
-    };
-    let readings = dated(plain);
-    let live = |reading: &Reading| plain.with_file_name(OsStr::from_bytes(&reading.live));
-    if readings.is_empty()
-        || readings.iter().any(|reading| tailer.history.logs.contains(&live(reading)))
-    {
-        return false;
-    }
-    let known = tailer.files.values().map(|file| &file.path);
-    let mut known = known.chain(tailer.memory.iter().map(|content| &content.path));
-    known.any(|path| {
-        path.parent() == plain.parent()
-            && dated(path).iter().any(|other| {
-                readings.iter().any(|r| r.live == other.live && r.rank.is_like(&other.rank))
-            })
-    })
+/// Whether a name that matches has a date or a number in it, and no live name is known that has not.
+fn is_of_series<D: Disk>(tailer: &Tailer<D>, plain: &Path) -> bool {
+    let Some(name) = plain.file_name() else { return false };
+    let readings = tailer.options.rotated_names.readings(name.as_bytes());
+    let dated = readings.iter().filter(|reading| reading.rank != Rank::Unknown);
+    let lives: Vec<PathBuf> =
+        dated.map(|reading| plain.with_file_name(OsStr::from_bytes(&reading.live))).collect();
+    !lives.is_empty() && !lives.iter().any(|live| tailer.history.logs.contains(live))
 }
 
 /// Whether a content is known that had this name.
@@ -238,12 +240,20 @@ fn is_known_name<D: Disk>(tailer: &Tailer<D>, path: &Path) -> bool {
 }
 
 /// Live names that are gone, and with them all that was known of them.
-fn forget_old_logs<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot) {
+fn forget_old_logs<D: Disk>(
+    tailer: &mut Tailer<D>,
+    snapshot: &Snapshot,
+    absent: &BTreeSet<Arc<Path>>,
+) {
     let exact = tailer.options.pattern.exact_path();
     let Tailer { history, files, memory, .. } = tailer;
     history.logs.retain(|live, log| {
         snapshot.listing.at(live).is_some()
             || exact.as_deref() == Some(&**live)
-            || log.newest.is_some_and(|key| files.contains_key(key) || memory.get(key).is_some())
+            || absent.contains(live)
+            || log.unsure
+            || log
+                .last_known()
+                .is_some_and(|key| files.contains_key(key) || memory.get(key).is_some())
     });
 }

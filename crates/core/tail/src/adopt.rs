@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
 use crate::trouble::{self, is_utf16};
-use crate::{descriptors, identify, outbox, turns};
+use crate::{descriptors, identify, log_path, outbox, turns};
 use kinetail_base::checkpoint::Change;
 
 /// How a file that is not followed came to be looked at.
@@ -46,7 +46,8 @@ pub(crate) fn resume<D: Disk>(
     };
     let renamed = content.path != candidate.path;
     let moved = renamed || content.inode != candidate.inode;
-    let rotated = renamed || content.rotated;
+    let live = log_path::is_live_name(tailer, &candidate.path, &content.path);
+    let rotated = !live && (renamed || content.rotated);
     let life = Life::missing().with_rotated(rotated, now.instant);
     let mut file = candidate.into_file(key, life, content.position, now.instant);
     file.progress = Progress::resumed(content.acked, content.trail.clone());

@@ -99,23 +99,30 @@ pub fn end_position<F: OpenFile>(
     candidate: &Candidate<F>,
     header_lines: u64,
 ) -> Result<Position, DiskError> {
-    let mut end = candidate.stat.size;
-    let mut boundary = 0;
-    while end > 0 {
-        let start = end.saturating_sub(BACKWARD_CHUNK_BYTES);
-        let len = usize::try_from(end - start).unwrap_or(0);
-        let chunk = file::read_at(&candidate.handle, start, len)?;
-        let at = last_boundary(&chunk);
-        if at > 0 {
-            boundary = start + at as u64;
-            break;
-        }
-        end = start;
-    }
+    let boundary = last_newline(&candidate.handle, candidate.stat.size)?;
     if header_lines > 0 && !has_lines(&candidate.handle, header_lines)? {
         return Ok(Position::start());
     }
     position_at(&candidate.handle, boundary, &Holes::NONE)
+}
+
+/// Where the last complete line ends in front of an offset.
+///
+/// # Errors
+///
+/// Whatever reading fails with.
+pub(crate) fn last_newline<F: OpenFile>(handle: &F, offset: u64) -> Result<u64, DiskError> {
+    let mut end = offset;
+    while end > 0 {
+        let start = end.saturating_sub(BACKWARD_CHUNK_BYTES);
+        let len = usize::try_from(end - start).unwrap_or(0);
+        let at = last_boundary(&file::read_at(handle, start, len)?);
+        if at > 0 {
+            return Ok(start + at as u64);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// The position at an offset of a file, with the anchor of what stands before it, without holes.

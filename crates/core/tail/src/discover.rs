@@ -31,9 +31,17 @@ pub(crate) fn take_in<D: Disk>(tailer: &mut Tailer<D>, appeared: &[Entry], now: 
         let listed: BTreeSet<Inode> = appeared.iter().map(|entry| entry.inode).collect();
         search_again::search_in_place(tailer, listed, now);
     }
+    // At a start the backup of a file that was replaced is followed by now.
+    let stayed = if tailer.schedule.first_scan_done {
+        HeadIndex::default()
+    } else {
+        identify::live_contents(tailer)
+    };
     for entry in others {
         take_in_one(tailer, entry, |tailer, found| {
-            follow(tailer, found, &live, Came::Listed, now);
+            if let Some(found) = follow_behind_backup(tailer, found, &stayed, now) {
+                follow(tailer, found, &live, Came::Listed, now);
+            }
             true
         });
     }
@@ -87,6 +95,25 @@ fn stay<D: Disk>(
     true
 }
 
+/// Follows a file that took the place of one which is followed under the name of its backup. Gives
+/// it back if it did not.
+fn follow_behind_backup<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    live: &HeadIndex,
+    now: Now,
+) -> Option<Candidate<D::File>> {
+    let alike = live.agreeing(&candidate.head);
+    let known = tailer.files.by_inode.contains_key(&candidate.inode);
+    match replaced::continues_backup(tailer, &candidate, &alike).filter(|_| !known) {
+        Some((backup, position)) => {
+            adopt::begin_behind(tailer, candidate, &backup, position, now);
+            None
+        }
+        None => Some(candidate),
+    }
+}
+
 pub(crate) fn follow<D: Disk>(
     tailer: &mut Tailer<D>,
     candidate: Candidate<D::File>,
@@ -120,6 +147,7 @@ pub(crate) fn follow<D: Disk>(
     if let Some(key) = replaced::replaced_by(tailer, &candidate, &alike) {
         return replaced::take_place(tailer, candidate, key, now);
     }
+    let Some(candidate) = follow_behind_backup(tailer, candidate, live, now) else { return };
     if let Some((key, position)) = replaced::put_back(tailer, &candidate, &alike) {
         return replaced::begin_where_put_back(tailer, candidate, key, position, now);
     }

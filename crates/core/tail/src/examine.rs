@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::candidate::Candidate;
 use crate::disk::{Disk, OpenFile};
 use crate::file::{self, Tailed};
-use crate::generations::{Found, Mark};
+use crate::generations::{Found, Log, Mark};
 use crate::identify::{self, proven_part};
 use crate::identity::FileKey;
 use crate::memory::Loss;
@@ -16,13 +16,15 @@ use crate::options::Now;
 use crate::places::Listed;
 use crate::rotated::Rank;
 use crate::tailer::Tailer;
-use crate::{relocate, trouble, waiting, waiting_tries};
+use crate::{relocate, replaced, trouble, waiting, waiting_tries};
 
 /// What looking at the places of a log came to.
 #[derive(Default)]
 pub(crate) struct Look {
     pub(super) found: Vec<Found>,
     pub(super) mark: Option<Mark>,
+    /// The youngest one that is followed now.
+    pub(super) last: Option<FileKey>,
     /// Something changed its name meanwhile.
     pub(super) unsure: bool,
     /// A directory in which generations may lie cannot be listed.
@@ -80,11 +82,14 @@ fn examine_plain<D: Disk>(
 ) {
     let born_nanos = candidate.handle.born().ok().flatten();
     if let Some(key) = identify::proven(tailer, &candidate) {
-        if tailer.history.logs.get(live).is_some_and(|log| log.newest == Some(key))
+        let log = tailer.history.logs.get(live);
+        if log.is_some_and(|log| log.last_known() == Some(key))
             && let Some(rank) = listed.rank.clone()
         {
             let modified_nanos = Some(candidate.stat.modified_nanos);
-            look.mark = Some(Mark { rank, born_nanos, modified_nanos });
+            let was_live = log.is_some_and(|log| log.newest == Some(key));
+            let changed_nanos = was_live.then_some(candidate.stat.changed_nanos);
+            look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
         }
         return relocate::take_back_known(tailer, candidate, key, now);
     }
@@ -133,13 +138,17 @@ fn note_mark<D: Disk>(
     listed: &Listed,
     look: &mut Look,
 ) {
-    let newest = tailer.history.logs.get(live).and_then(|log| log.newest);
-    if let (true, Some(rank)) = (newest == Some(key), listed.rank.clone()) {
+    let log = tailer.history.logs.get(live);
+    let is_last = log.and_then(Log::last_known) == Some(key);
+    if let (true, Some(rank)) = (is_last, listed.rank.clone()) {
         let file = tailer.files.get(key);
         let handle = file.and_then(|file| file.handle.as_ref());
         let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
         let modified_nanos = file.map(|file| file.seen.modified_nanos);
-        look.mark = Some(Mark { rank, born_nanos, modified_nanos });
+        let was_live = log.is_some_and(|log| log.newest == Some(key));
+        let stat = handle.filter(|_| was_live).and_then(|handle| handle.stat().ok());
+        let changed_nanos = stat.map(|stat| stat.changed_nanos);
+        look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
     }
 }
 
@@ -157,7 +166,10 @@ fn is_read_copy<D: Disk>(
         // Rotation copies the live file; backups may be made of any.
         let is_live = *original.path == *live && original.is_listed();
         let copied = is_live || *rank == Rank::Unknown;
-        return copied && is_copied_from(original, candidate, born_nanos);
+        // A backup is older than what took its place.
+        let is_backup = replaced::is_backup_of(&candidate.path, live)
+            && candidate.stat.size <= original.position.offset;
+        return copied && (is_backup || is_copied_from(original, candidate, born_nanos));
     }
     let size = candidate.stat.size;
     tailer.memory.beginning_alike(&candidate.head).into_iter().any(|content| {

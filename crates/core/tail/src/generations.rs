@@ -5,6 +5,8 @@
 //! the log by their names and are younger than what is known. Unknown age counts as younger, for
 //! repeating is better than losing; what is known by its bytes is never read twice.
 
+mod numbers;
+
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,21 +17,45 @@ use std::time::Duration;
 
 use super::identity::{FileKey, Inode};
 use super::rotated::Rank;
+use super::snapshot::Stamp;
+use numbers::{number_grows, numbers_go_both_ways};
 
 /// A scan may come later than it should, and file systems stamp files with a clock that lags. What
 /// was born this long before everything was known may still be unknown.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// Logs that are rotated and not written to are known for a while, so many of them.
+const ABSENT_MAX: usize = 256;
 
 /// What is known of the generations of one live name.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
     /// The content that the live name led to when everything was accounted for.
     pub(super) newest: Option<FileKey>,
-    /// When that was, in nanoseconds since 1970. What was born before was seen, or is older than
+    /// The youngest one that is known, where the live name led to nothing.
+    pub(super) last: Option<FileKey>,
+    /// The directory as it was then, where nothing else is to be looked at.
+    pub(super) stamp: Option<Stamp>,
+    /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen, or is older than
     /// the first start.
     pub(super) since_nanos: i128,
     /// The directory changed while it was looked at.
     pub(super) unsure: bool,
+}
+
+impl Log {
+    /// Everything that came and went is known.
+    pub(super) fn accounted(&mut self, newest: Option<FileKey>, stamp: Option<Stamp>, nanos: i128) {
+        self.last = self.newest.filter(|_| newest.is_none()).max(self.last);
+        self.newest = newest;
+        self.stamp = stamp;
+        self.since_nanos = nanos;
+    }
+
+    /// The youngest content that is known.
+    pub(super) fn last_known(&self) -> Option<FileKey> {
+        self.newest.or(self.last)
+    }
 }
 
 /// When files were born, as far as it matters.
@@ -93,6 +119,8 @@ pub(crate) struct Mark {
     pub(super) rank: Rank,
     pub(super) born_nanos: Option<i128>,
     pub(super) modified_nanos: Option<i128>,
+    /// When it was last renamed or written to, at the earliest: nobody can set this.
+    pub(super) changed_nanos: Option<i128>,
 }
 
 impl Logs {
@@ -102,7 +130,13 @@ impl Logs {
 
     /// A log of which nothing is known.
     pub(super) fn fresh(&self) -> Log {
-        Log { newest: None, since_nanos: self.horizon.since_nanos, unsure: false }
+        Log {
+            newest: None,
+            last: None,
+            stamp: None,
+            since_nanos: self.horizon.since_nanos,
+            unsure: false,
+        }
     }
 
     pub(super) fn get(&self, live: &Path) -> Option<&Log> {
@@ -131,8 +165,10 @@ impl Logs {
 
     /// A content goes by another number from now on.
     pub(super) fn rename(&mut self, old: FileKey, new: FileKey) {
-        for log in self.logs.values_mut().filter(|log| log.newest == Some(old)) {
-            log.newest = Some(new);
+        for log in self.logs.values_mut() {
+            for key in [&mut log.newest, &mut log.last].into_iter().flatten() {
+                *key = if *key == old { new } else { *key };
+            }
         }
     }
 
@@ -141,8 +177,20 @@ impl Logs {
         self.horizon.since_nanos = nanos;
     }
 
+    /// Keeps those logs, and of the others the ones whose contents are known best.
     pub(super) fn retain(&mut self, keep: impl Fn(&Arc<Path>, &Log) -> bool) {
-        self.logs.retain(|live, log| keep(&live.0, log));
+        let absent = self.logs.iter().filter(|(live, log)| !keep(&live.0, log));
+        let mut last: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
+        last.sort_unstable_by(|a, b| b.cmp(a));
+        let least = last.get(ABSENT_MAX).copied().flatten();
+        self.logs.retain(|live, log| {
+            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > least)
+        });
+    }
+
+    /// Whether nothing younger is known of a log whose live name leads to nothing.
+    pub(super) fn is_last(&self, key: FileKey) -> bool {
+        self.logs.values().any(|log| log.newest.is_none() && log.last == Some(key))
     }
 
     /// Whether a look at the directories is due whatever their stamps say.
@@ -159,25 +207,31 @@ impl Logs {
         now_nanos: i128,
     ) -> Vec<Found> {
         let after = self.threshold(log, mark, now_nanos);
-        let grows = number_grows(&found, mark);
+        // By its times and its dates nothing is older then.
+        let set_back = was_set_back(log, mark, now_nanos);
+        let grows = number_grows(&found, mark).filter(|_| !set_back);
         let floor = self.floor(mark, now_nanos);
         let mixed = numbers_go_both_ways(&found, mark);
         let younger = |found: &Found| {
             if found.changed {
                 return true;
             }
-            let other = |mark: &Mark| is_of_another_series(&found.rank, &mark.rank);
-            if !found.behind_link && mark.is_some_and(other) {
+            if is_of_another_series(found, mark) {
                 return false;
             }
             let by_name = mark.and_then(|mark| found.rank.age_against(&mark.rank, grows));
+            let dated = matches!(found.rank, Rank::Date(_));
+            let by_name = by_name.filter(|order| !(set_back && dated && order.is_lt()));
             // Where the name says that it is younger than what is known its times do not count: a
             // tool may have set them.
-            let named_younger = by_name == Some(Ordering::Greater) && !has_birth(found);
+            let ahead = !is_past(self.horizon.first_start_nanos, now_nanos);
+            let named_younger = by_name == Some(Ordering::Greater) && (ahead || !has_birth(found));
             if !named_younger && !is_after(found, floor) {
                 return false;
             }
             match (found.packed, found.born_nanos, by_name) {
+                // A chain in which the younger one was born earlier: the clock was set back.
+                (false, Some(_), Some(Ordering::Greater)) if is_index(&found.rank) => true,
                 // Nobody can set the birth of a file, and renaming keeps it.
                 (false, Some(born), _) => born >= after,
                 (packed, _, Some(Ordering::Less)) => {
@@ -200,11 +254,13 @@ impl Logs {
     }
 
     fn threshold(&self, log: &Log, mark: Option<&Mark>, now_nanos: i128) -> i128 {
+        let renamed = renamed_after(mark);
         if is_past(log.since_nanos, now_nanos) {
-            return log.since_nanos.saturating_sub(slack_nanos());
+            return log.since_nanos.saturating_sub(slack_nanos()).min(renamed);
         }
         // The clock was set back since then; births compare with each other all the same.
-        mark.and_then(|mark| mark.born_nanos).unwrap_or_else(|| self.floor(mark, now_nanos))
+        let born = mark.and_then(|mark| mark.born_nanos);
+        born.unwrap_or_else(|| self.floor(mark, now_nanos)).min(renamed)
     }
 
     /// What is older was there at the flow's first start.
@@ -213,13 +269,32 @@ impl Logs {
             return self.horizon.first_start_nanos;
         }
         // The clock ran ahead at the first start: what is not known to be older may be younger.
-        mark.and_then(|mark| mark.born_nanos).unwrap_or(i128::MIN)
+        let born = mark.and_then(|mark| mark.born_nanos).unwrap_or(i128::MIN);
+        born.min(renamed_after(mark))
     }
 }
 
 /// A file system may stamp files with a clock that lags or leads a little.
 fn slack_nanos() -> i128 {
     i128::try_from(SLACK.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// The newest known one was renamed after everything was accounted for, whatever the clock said.
+fn renamed_after(mark: Option<&Mark>) -> i128 {
+    let renamed = mark.and_then(|mark| mark.changed_nanos);
+    renamed.map_or(i128::MAX, |nanos| nanos.saturating_sub(slack_nanos()))
+}
+
+/// Whether the clock was set back since everything was accounted for: that lies ahead, or the newest
+/// known content was renamed before it, though its name was the live one then.
+fn was_set_back(log: &Log, mark: Option<&Mark>, now_nanos: i128) -> bool {
+    let since = log.since_nanos.saturating_sub(slack_nanos());
+    !is_past(log.since_nanos, now_nanos)
+        || mark.and_then(|mark| mark.changed_nanos).is_some_and(|renamed| renamed < since)
+}
+
+fn is_index(rank: &Rank) -> bool {
+    matches!(rank, Rank::Index(_) | Rank::Chain(_))
 }
 
 fn is_past(nanos: i128, now_nanos: i128) -> bool {
@@ -241,151 +316,17 @@ fn has_birth(found: &Found) -> bool {
 
 /// Whether the newest known content got a name of another scheme. A small number in the middle of
 /// a name (`worker-2.log`) then rather is that of another program.
-fn is_of_another_series(rank: &Rank, known: &Rank) -> bool {
-    matches!(rank, Rank::Counter(_)) && *known != Rank::Unknown && !rank.is_like(known)
-}
-
-/// Whether names of this log with a greater number are younger: the times of the files tell, if
-/// they agree. Nothing if they do not.
-fn number_grows(found: &[Found], mark: Option<&Mark>) -> Option<bool> {
-    let known = mark.and_then(|mark| Some((number(&mark.rank)?, mark.born_nanos?)));
-    let (up, down) = directions(found.iter(), known);
-    // Behind the whole name nearly all schemes count down; one pair of times is too little to
-    // believe otherwise, for a tool may compress older files last.
-    let enough = if found.iter().any(|found| matches!(found.rank, Rank::Index(_))) { 2 } else { 1 };
-    match (up, down) {
-        (up, 0) if up >= enough => Some(true),
-        (0, down) if down > 0 => Some(false),
-        _ => None,
+fn is_of_another_series(found: &Found, mark: Option<&Mark>) -> bool {
+    let like = mark.map(|mark| mark.rank.is_like(&found.rank));
+    match found.rank {
+        Rank::Chain(_) => like != Some(true),
+        Rank::Counter(_) => {
+            let known = mark.is_some_and(|mark| mark.rank != Rank::Unknown);
+            known && like == Some(false) && !found.behind_link
+        }
+        Rank::Index(_) | Rank::Date(_) | Rank::Unknown => false,
     }
-}
-
-/// Whether the times of plain files say that some numbers count up and others down: a chain of
-/// which the last file gets a name of its own. Then a number says that a file may be younger, and
-/// never that it is older.
-fn numbers_go_both_ways(found: &[Found], mark: Option<&Mark>) -> bool {
-    let time = |mark: &Mark| mark.born_nanos.or(mark.modified_nanos);
-    let known = mark.and_then(|mark| Some((number(&mark.rank)?, time(mark)?)));
-    let (up, down) = directions(found.iter().filter(|found| !found.packed), known);
-    up > 0 && down > 0
-}
-
-pub(crate) fn number(rank: &Rank) -> Option<u32> {
-    match rank {
-        Rank::Index(number) | Rank::Counter(number) => Some(*number),
-        Rank::Date(_) | Rank::Unknown => None,
-    }
-}
-
-/// How often the next greater number has a later time, and how often an earlier one.
-fn directions<'f>(
-    found: impl Iterator<Item = &'f Found>,
-    known: Option<(u32, i128)>,
-) -> (usize, usize) {
-    let files = found.filter_map(|found| {
-        let born = found.born_nanos.filter(|_| !found.packed);
-        Some((number(&found.rank)?, born.unwrap_or(found.modified_nanos)))
-    });
-    let mut numbered: Vec<(u32, i128)> = files.chain(known).collect();
-    numbered.sort_unstable();
-    let pairs = numbered.iter().zip(numbered.iter().skip(1)).filter(|((a, _), (b, _))| a != b);
-    let (mut up, mut down) = (0, 0);
-    for ((_, a), (_, b)) in pairs {
-        up += usize::from(b > a);
-        down += usize::from(b < a);
-    }
-    (up, down)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: i128 = 1_000_000_000;
-
-    fn found(name: &str, number: u32, born: Option<i128>, modified: i128) -> Found {
-        let behind = name.starts_with("app.log.");
-        Found {
-            inode: Inode { device: 1, number: u64::from(number) },
-            path: PathBuf::from(name),
-            rank: if behind { Rank::Index(number) } else { Rank::Counter(number) },
-            packed: name.contains(".gz"),
-            behind_link: false,
-            changed: false,
-            born_nanos: born.map(|born| born * SECOND),
-            modified_nanos: modified * SECOND,
-        }
-    }
-
-    fn between(since: i128, mark: Option<&Mark>, all: Vec<Found>) -> Vec<String> {
-        let horizon = Horizon { first_start_nanos: 100 * SECOND, since_nanos: since * SECOND };
-        let mut logs = Logs::new(horizon);
-        let log = logs.entry(&Arc::from(Path::new("/l/app.log"))).clone();
-        let found = logs.between(&log, mark, all, 2_000 * SECOND);
-        found.into_iter().map(|found| found.path.display().to_string()).collect()
-    }
-
-    #[test]
-    fn what_was_born_since_then_is_read_oldest_first() {
-        let all = vec![
-            found("app.log.1", 1, Some(1_300), 1_400),
-            found("app.log.2", 2, Some(1_200), 1_900),
-            found("app.log.3", 3, Some(900), 1_950),
-        ];
-        assert_eq!(between(1_000, None, all), ["app.log.2", "app.log.1"]);
-    }
-
-    #[test]
-    fn nothing_from_before_the_first_start_is_read() {
-        let all = vec![found("app.log.1", 1, Some(99), 1_500), found("app.log.2.gz", 2, None, 99)];
-        assert!(between(101, None, all).is_empty());
-    }
-
-    #[test]
-    fn names_tell_where_births_do_not() {
-        let mark = Mark { rank: Rank::Index(2), born_nanos: None, modified_nanos: None };
-        let all = vec![
-            // Compressed just now by a tool that does not keep times.
-            found("app.log.3.gz", 3, Some(1_500), 1_500),
-            found("app.log.1.gz", 1, Some(1_490), 1_490),
-        ];
-        assert_eq!(between(1_000, Some(&mark), all), ["app.log.1.gz"]);
-    }
-
-    #[test]
-    fn where_numbers_go_both_ways_none_says_that_a_file_is_old() {
-        // The last of the chain got a name of its own, and so did the one that came behind it.
-        let modified_nanos = Some(1_000 * SECOND);
-        let mark = Mark { rank: Rank::Index(100), born_nanos: None, modified_nanos };
-        let all = vec![
-            found("app.log.1", 1, None, 1_400),
-            found("app.log.2", 2, None, 1_300),
-            found("app.log.101", 101, None, 1_050),
-            found("app.log.102", 102, None, 900),
-        ];
-        assert_eq!(between(1_000, Some(&mark), all).len(), 3);
-    }
-
-    #[test]
-    fn an_index_may_count_up_to_the_youngest() {
-        let mark =
-            Mark { rank: Rank::Counter(7), born_nanos: Some(1_000 * SECOND), modified_nanos: None };
-        let all = vec![
-            found("app-8.log.gz", 8, None, 1_100),
-            found("app-9.log.gz", 9, None, 1_200),
-            found("app-6.log.gz", 6, None, 950),
-        ];
-        assert_eq!(between(1_050, Some(&mark), all), ["app-8.log.gz", "app-9.log.gz"]);
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_loses_nothing() {
-        let mark =
-            Mark { rank: Rank::Index(2), born_nanos: Some(1_200 * SECOND), modified_nanos: None };
-        let all = vec![
-            found("app.log.1", 1, Some(1_300), 1_400),
-            found("app.log.3", 3, Some(1_100), 1_200),
-        ];
-        assert_eq!(between(9_000, Some(&mark), all), ["app.log.1"]);
-    }
-}
+mod tests;

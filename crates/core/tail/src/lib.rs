@@ -9,6 +9,7 @@
 //! All that is asked of a file system goes through [`disk`]; nothing here calls one, or looks at a
 //! clock.
 
+mod absent;
 mod account;
 mod adopt;
 mod ahead;
@@ -39,6 +40,7 @@ mod history;
 pub mod hole;
 mod identify;
 mod job;
+mod led_before;
 pub mod life;
 mod lineage;
 pub mod links;

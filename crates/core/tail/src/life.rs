@@ -34,6 +34,17 @@ enum Naming {
     Lost { since: Instant, rotated: Instant },
 }
 
+/// What a name is that a file gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewName {
+    /// The one that it had before.
+    Same,
+    /// The live one of a log.
+    Live,
+    /// Another one.
+    Rotated,
+}
+
 /// What is done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -143,16 +154,17 @@ impl Life {
         self.change(Fact::FoundInArchive, |life| life.stage = Stage::Unpacked);
     }
 
-    /// It has a name that matches, which is another one than before or the same.
-    pub(crate) fn rename(&mut self, same_path: bool, now: Instant) {
-        let naming = match self.naming {
-            _ if !same_path => Naming::Renamed { since: now },
+    /// It has a name that matches.
+    pub(crate) fn rename(&mut self, name: NewName, now: Instant) {
+        let naming = match (name, self.naming) {
+            (NewName::Rotated, _) => Naming::Renamed { since: now },
+            (NewName::Live, _) => Naming::First,
             // Only its directory was away for a while: it is written to as before.
-            Naming::Lost { since, rotated } if since == rotated => Naming::First,
-            Naming::Lost { rotated, .. } => Naming::Renamed { since: rotated },
-            Naming::First | Naming::Renamed { .. } => self.naming,
+            (NewName::Same, Naming::Lost { since, rotated }) if since == rotated => Naming::First,
+            (NewName::Same, Naming::Lost { rotated, .. }) => Naming::Renamed { since: rotated },
+            (NewName::Same, naming) => naming,
         };
-        let fact = if same_path { Fact::Returned } else { Fact::Renamed };
+        let fact = if name == NewName::Rotated { Fact::Renamed } else { Fact::Returned };
         self.change(fact, |life| life.naming = naming);
     }
 

@@ -204,8 +204,20 @@ fn log_of<D: Disk>(tailer: &Tailer<D>, key: FileKey) -> Option<Arc<Path>> {
             base.filter(|_| inside).and_then(nearby)
         })
     };
+    let dated = || {
+        let up = log_path::above_dated(&tailer.options.rotated_names, directory);
+        up.and_then(nearby)
+    };
+    // What is outside of a pattern without wildcards was found as a generation of its log.
+    let exact = || {
+        let exact = tailer.options.pattern.exact_path()?;
+        let live_name = exact.file_name()?.as_bytes();
+        tailer.options.rotated_names.reading_of(live_name, name.as_bytes())?;
+        (exact.parent() == Some(directory)).then(|| live(&exact)).flatten()
+    };
     // A rotated name that matches may count as a live one, too.
-    let nearby = nearby(directory).or_else(above).or_else(|| live(&path));
+    let nearby = nearby(directory).or_else(above).or_else(dated).or_else(exact);
+    let nearby = nearby.or_else(|| live(&path));
     nearby.or_else(|| log_elsewhere(tailer, name))
 }
 
@@ -285,7 +297,7 @@ fn sorted(mut members: Vec<Member>) -> Vec<Member> {
 /// What a name says about age, the less the older: small numbers behind the whole name count back.
 fn age_by_name(member: &Member) -> Option<Vec<u64>> {
     match member.rank.as_ref()? {
-        Rank::Index(number) => Some(vec![u64::MAX - u64::from(*number)]),
+        Rank::Index(number) | Rank::Chain(number) => Some(vec![u64::MAX - u64::from(*number)]),
         Rank::Date(parts) => Some(parts.iter().map(|(_, value)| *value).collect()),
         Rank::Counter(_) | Rank::Unknown => None,
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::identity::FileKey;
-use crate::rotated::Rank;
+use crate::rotated::{Rank, RotatedNames, is_dated_directory};
 use crate::tailer::Tailer;
 
 /// The path under which the log of a content is matched. It is the same before and after a
@@ -34,7 +34,9 @@ fn live_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Option<PathBuf> {
     for reading in &readings {
         let live_name = OsStr::from_bytes(&reading.live);
         let live = directory.join(live_name);
-        if tailer.history.logs.contains(&live) {
+        let dated = above_dated(names, directory).map(|home| home.join(live_name));
+        let known = |live: &PathBuf| tailer.history.logs.contains(live);
+        if let Some(live) = std::iter::once(live.clone()).chain(dated).find(known) {
             return Some(live);
         }
         let nearby = |log: &&Arc<Path>| {
@@ -55,6 +57,47 @@ fn live_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Option<PathBuf> {
         }
     }
     numbered
+}
+
+/// Words in names that files have until they are ready.
+const UNREADY: &[&[u8]] = &[b"tmp", b"temp", b"new", b"part", b"swp"];
+
+/// Whether a name is a live one, and not that of a rotated file. A file may get its live name by
+/// being renamed, from the name `before`: when it is ready, or when it is put back.
+pub(crate) fn is_live_name<D: Disk>(tailer: &Tailer<D>, path: &Path, before: &Path) -> bool {
+    if tailer.options.pattern.exact_path().as_deref() == Some(path) {
+        return true;
+    }
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return false;
+    };
+    let readings = tailer.options.rotated_names.readings(name.as_bytes());
+    if path == before {
+        return readings.is_empty();
+    }
+    let is_rotated = readings.iter().any(|reading| {
+        let live = directory.join(OsStr::from_bytes(&reading.live));
+        // `app-2.log` may be a log of its own next to `app.log`.
+        let known =
+            !matches!(reading.rank, Rank::Counter(_)) && tailer.history.logs.contains(&live);
+        let numbered = matches!(reading.rank, Rank::Index(_));
+        live == before || known || (numbered && tailer.options.pattern.matches_path(&live))
+    });
+    !is_rotated
+        && (tailer.history.logs.contains(path)
+            || before.file_name().is_some_and(|before| is_unready(before.as_bytes(), name)))
+}
+
+/// Whether a file may have had this name until it was ready, or after it was rotated.
+fn is_unready(before: &[u8], live: &OsStr) -> bool {
+    let has = |part: &[u8]| memchr::memmem::find(before, part).is_some();
+    before.starts_with(b".") || has(live.as_bytes()) || UNREADY.iter().any(|word| has(word))
+}
+
+/// The directory of the logs whose rotated files may lie in one that is named after a time.
+pub(crate) fn above_dated<'p>(names: &RotatedNames, directory: &'p Path) -> Option<&'p Path> {
+    let name = directory.file_name()?.as_bytes();
+    directory.parent().filter(|_| names.in_dated_directories() && is_dated_directory(name))
 }
 
 /// A path without `.` and `..`, as far as its text tells.

@@ -65,7 +65,8 @@ impl MemoryDisk {
     /// A disk with an empty directory.
     #[must_use]
     pub fn with_directory(path: &Path) -> Self {
-        let nodes = Nodes { by_number: BTreeMap::new(), next: ROOT, stamp: FIRST_STAMP_NANOS };
+        let nodes =
+            Nodes { by_number: BTreeMap::new(), next: ROOT, stamp: FIRST_STAMP_NANOS, set_back: 0 };
         let disk = Self(Rc::new(RefCell::new(nodes)));
         let root = disk.0.borrow_mut().add(Body::Directory(BTreeMap::new()), 0o755);
         assert_eq!(root, ROOT);
@@ -179,8 +180,15 @@ impl MemoryDisk {
     #[must_use]
     pub fn pass_until(&self, nanos: i128) -> i128 {
         let mut nodes = self.0.borrow_mut();
-        nodes.stamp = nodes.stamp.max(nanos);
+        nodes.stamp = nodes.stamp.max(nanos - nodes.set_back);
         nodes.stamp
+    }
+
+    /// The clock is set back by so many nanoseconds.
+    pub fn set_clock_back(&self, nanos: i128) {
+        let mut nodes = self.0.borrow_mut();
+        nodes.stamp -= nanos;
+        nodes.set_back += nanos;
     }
 
     /// Whether anybody holds a file open.

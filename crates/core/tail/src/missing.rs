@@ -179,9 +179,12 @@ pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     if tailer.history.logs.is_unsure() && tailer.hunt.finished.iter().count() < FINISHED_KEPT_MAX {
         return;
     }
+    // The last one of a log that is not written to tells that there is such a log.
+    let logs = &tailer.history.logs;
     let old = |content: &&Remembered| {
         content.lost.why == Loss::Finished
             && now.saturating_duration_since(content.lost.since) >= FINISHED_KEPT_FOR
+            && !logs.is_last(content.key)
     };
     let old: Vec<FileKey> = tailer.hunt.finished.iter().filter(old).map(|c| c.key).collect();
     for key in old {

@@ -16,19 +16,24 @@ use super::links::FollowLinks;
 pub use super::glob::{GlobError, NameMatcher};
 
 /// Name endings, in lower case, of files that are copies of logs and never logs. The first three
-/// are the Java agent's.
-pub const IGNORED_EXTENSIONS: &[&str] = &[".gz", ".bz2", ".zip", ".zst", ".xz"];
+/// are the Java agent's; those that cannot be unpacked are named at least.
+pub const IGNORED_EXTENSIONS: &[&str] = &[
+    ".gz", ".bz2", ".zip", ".zst", ".xz", ".lz4", ".z", ".lzma", ".br", ".7z", ".lz", ".lzo",
+    ".sz", ".rar", ".tgz", ".tbz2", ".txz", ".zstd",
+];
 
 /// Whether a name is ignored although it matches, because it ends like a compressed copy. Upper
 /// and lower case are one.
 #[must_use]
 pub fn is_compressed_name(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    IGNORED_EXTENSIONS.iter().any(|extension| {
-        name.len()
-            .checked_sub(extension.len())
-            .and_then(|at| name.get(at..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(extension.as_bytes()))
+    without_compressed_ending(name.as_bytes()).is_some()
+}
+
+/// A name without the ending of a compressed copy, if it has one.
+pub(super) fn without_compressed_ending(name: &[u8]) -> Option<&[u8]> {
+    IGNORED_EXTENSIONS.iter().find_map(|extension| {
+        let (base, end) = name.split_at_checked(name.len().checked_sub(extension.len())?)?;
+        end.eq_ignore_ascii_case(extension.as_bytes()).then_some(base)
     })
 }
 

@@ -132,7 +132,7 @@ pub enum Fact {
     Released,
     /// It has another name, which matches.
     Renamed,
-    /// It has its first name again.
+    /// It has its first name again, or the live one of a log.
     Returned,
     /// A longer file took its place, and begins with all of it.
     Replaced,
@@ -170,7 +170,7 @@ impl Fact {
             Self::ReadToEnd => "it is read and acknowledged to its end, and deleted",
             Self::Released => "its file is closed",
             Self::Renamed => "it has another name that matches",
-            Self::Returned => "it has its name again",
+            Self::Returned => "it has its name again, or a live one",
             Self::Replaced => "a longer file took its place and begins with all of it",
             Self::Resolved => "it is followed under another number",
         }
@@ -215,6 +215,7 @@ pub const TRANSITIONS: &[Transition] = &[
     (P::Live, F::Changed, P::Missing),
     (P::Live, F::InvalidEncoding, P::Ignored),
     (P::Rotated, F::NameLost, P::Unlisted),
+    (P::Rotated, F::Returned, P::Live),
     (P::Rotated, F::ChangedAtEnd, P::AwaitingAcks),
     (P::Rotated, F::Changed, P::Missing),
     (P::Rotated, F::InvalidEncoding, P::Ignored),

@@ -3,17 +3,21 @@
 //! Part of [`crate::tailer`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
-use crate::rotated::{Rank, RotatedNames, unpacked_name};
+use crate::rotated::{Rank, RotatedNames, is_dated_directory, unpacked_name};
 use crate::tailer::Tailer;
-use crate::{file, trouble};
+use crate::{file, led_before, trouble};
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
 const NEARBY_MAX: usize = 8;
+
+/// Of the directories that are named after a time so many are looked into.
+const DATED_MAX: usize = 4;
 
 /// A directory and the live name whose rotated files lie in it.
 struct Place {
@@ -63,6 +67,8 @@ struct Directory {
     wanted: Vec<usize>,
     /// Those that are followed, or in which a content lay.
     known: Vec<usize>,
+    /// Directories in it that are named after a time and may hold rotated files, too.
+    dated: Vec<PathBuf>,
 }
 
 impl Listings {
@@ -91,6 +97,11 @@ impl Listings {
         found
     }
 
+    /// Directories below one that was listed in which rotated files may lie.
+    fn dated_in(&self, directory: &Path) -> Vec<PathBuf> {
+        self.directories.get(directory).map(|found| found.dated.clone()).unwrap_or_default()
+    }
+
     fn list<D: Disk>(&mut self, tailer: &Tailer<D>, path: &Path) -> Directory {
         let mut directory = Directory::default();
         let disk = &tailer.disk;
@@ -104,10 +115,11 @@ impl Listings {
                 return directory;
             }
         };
+        directory.dated = dated_among(tailer, path, &names);
         for listed in names {
             let Some(inode) = inode_of(disk, path, &listed, stat.inode) else { continue };
             let name = listed.name;
-            let readings = tailer.options.rotated_names.readings(name.as_bytes());
+            let readings = tailer.options.rotated_names.all_readings(name.as_bytes());
             let wanted = !tailer.memory.at_inode(inode).is_empty();
             let known = wanted || tailer.files.by_inode.contains_key(&inode);
             // What was followed is read to its end whatever its name becomes.
@@ -165,6 +177,21 @@ impl Directory {
     }
 }
 
+/// The directories that are named after a time, the youngest ones.
+fn dated_among<D: Disk>(tailer: &Tailer<D>, path: &Path, names: &[DirName]) -> Vec<PathBuf> {
+    if !tailer.options.rotated_names.in_dated_directories() {
+        return Vec::new();
+    }
+    let directories = names.iter().filter(|name| name.kind == Kind::Directory);
+    let mut dated: Vec<PathBuf> = directories
+        .filter(|name| is_dated_directory(name.name.as_bytes()))
+        .map(|name| path.join(&name.name))
+        .collect();
+    dated.sort_unstable_by(|a, b| b.cmp(a));
+    dated.truncate(DATED_MAX);
+    dated
+}
+
 /// The inode of a regular file, or of the one that a link leads to; nothing for what is neither.
 fn inode_of<D: Disk>(disk: &D, directory: &Path, name: &DirName, near: Inode) -> Option<Inode> {
     match name.kind {
@@ -183,10 +210,30 @@ pub(crate) fn list_places<D: Disk>(
     listings: &mut Listings,
 ) -> PlacesLook {
     let mut all: Vec<Listed> = Vec::new();
-    let (places, mut blocked) = places_of(tailer, live);
+    let (mut places, mut blocked) = places_of(tailer, live);
+    let linked = places.iter().find(|place| place.linked);
+    let target = linked.map(|place| place.directory.join(OsStr::from_bytes(&place.live)));
+    let before =
+        target.and_then(|target| Some((led_before::file_before(tailer, live, &target)?, target)));
+    if let Some((known, target)) = before {
+        for path in led_before::live_names(&tailer.options.rotated_names, &known, &target) {
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let live = name.as_bytes().to_vec();
+            places.push(Place { directory: directory.to_path_buf(), live, linked: true });
+            // The link led to it.
+            if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
+                let (inode, rank) = (stat.inode, Some(Rank::Unknown));
+                all.push(Listed { path, inode, rank, packed: false, behind_link: true });
+            }
+        }
+    }
     for place in places {
         all.extend(listings.of_log(tailer, &place));
         blocked |= listings.unlisted.contains_key(&place.directory);
+        for directory in listings.dated_in(&place.directory) {
+            let dated = Place { directory, live: place.live.clone(), linked: place.linked };
+            all.extend(listings.of_log(tailer, &dated));
+        }
     }
     all.retain(|listed| *listed.path != *live);
     // Where a file is listed twice its name counts.
@@ -263,5 +310,11 @@ pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<Pa
         // What was rotated has its real path already.
         return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
-    places_of(tailer, path).0.into_iter().map(|place| place.directory).collect()
+    let places = places_of(tailer, path).0.into_iter();
+    let with_dated = places.flat_map(|place| {
+        let names = tailer.disk.list(&place.directory).unwrap_or_default();
+        let dated = dated_among(tailer, &place.directory, &names);
+        std::iter::once(place.directory).chain(dated)
+    });
+    with_dated.collect()
 }

@@ -15,7 +15,7 @@ use crate::memory::Loss;
 use crate::options::{MOVED_LINGER, Now};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{adopt, done, identify};
+use crate::{adopt, done, identify, replaced};
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -110,6 +110,10 @@ fn take_back_from_place<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D:
         return;
     };
     if let Some(content) = tailer.memory.get_mut(key) {
+        // The file that took the place of a backup may go on where that ends.
+        if replaced::is_backup_of(&candidate.path, &content.path) {
+            return;
+        }
         content.located = true;
     }
     follow_outside(tailer, candidate, key, now);

@@ -7,9 +7,10 @@ use std::time::Instant;
 use crate::disk::{Disk, OpenFile};
 use crate::event::EventKind;
 use crate::identity::FileKey;
+use crate::life::NewName;
 use crate::row::checkpoint_at_ack;
 use crate::tailer::Tailer;
-use crate::turns;
+use crate::{log_path, turns};
 use kinetail_base::checkpoint::Change;
 
 pub(crate) fn rename<D: Disk>(
@@ -19,9 +20,15 @@ pub(crate) fn rename<D: Disk>(
     kind: EventKind,
     now: Instant,
 ) {
+    let Some(old) = tailer.files.get(key).map(|file| Arc::clone(&file.path)) else { return };
+    let name = match log_path::is_live_name(tailer, path, &old) {
+        true => NewName::Live,
+        false if old == *path => NewName::Same,
+        false => NewName::Rotated,
+    };
     let Some(file) = tailer.files.get_mut(key) else { return };
-    let old = std::mem::replace(&mut file.path, Arc::clone(path));
-    file.life.rename(old == *path, now);
+    file.path = Arc::clone(path);
+    file.life.rename(name, now);
     let row = checkpoint_at_ack(file);
     tailer.out.changes.extend(row.map(Change::Save));
     tailer.out.event(kind, path, format!("was {}", old.display()));

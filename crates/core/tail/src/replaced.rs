@@ -3,16 +3,22 @@
 //!
 //! Part of [`crate::tailer`].
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::adopt;
-use crate::candidate::{Candidate, end_position};
+use crate::candidate::{Candidate, end_position, last_newline, position_at};
 use crate::disk::{Disk, DiskError, OpenFile};
 use crate::event::EventKind;
 use crate::file::{self, Tailed};
+use crate::holes::Holes;
 use crate::identity::{FileKey, Inode, Position};
 use crate::life::Life;
 use crate::options::Now;
 use crate::phase::Fact;
 use crate::rewritten::BEGINNING_BYTES_MAX;
+use crate::rotated::is_backup_name;
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
 use kinetail_base::checkpoint::Change;
@@ -27,7 +33,7 @@ const COMPARED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// The followed file whose place a new one took, if that begins with all that the old one
-/// held and the old one is deleted.
+/// held and the old one is deleted, or kept as a backup outside of the pattern.
 pub(crate) fn replaced_by<D: Disk>(
     tailer: &Tailer<D>,
     candidate: &Candidate<D::File>,
@@ -36,14 +42,49 @@ pub(crate) fn replaced_by<D: Disk>(
     alike.iter().copied().find(|key| {
         let Some(old) = tailer.files.get(*key) else { return false };
         let Some(handle) = &old.handle else { return false };
-        let Ok(stat) = handle.stat() else { return false };
-        stat.links == 0
-            && old.path == candidate.path
-            && stat.size >= COMMON_BYTES_MIN
-            && candidate.stat.size >= stat.size
-            && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
-            && tells_apart(candidate, old)
+        let kept = || {
+            let name = handle.name_now();
+            !old.is_listed() && name.is_ok_and(|name| is_backup_of(&name, &candidate.path))
+        };
+        old.path == candidate.path
+            && begins_with_all(candidate, old)
+            && (handle.stat().is_ok_and(|stat| stat.links == 0) || kept())
     })
+}
+
+/// The same where the old file is followed under the name of its backup: what lies before the
+/// position is read there.
+pub(crate) fn continues_backup<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+    alike: &[FileKey],
+) -> Option<(Arc<Path>, Position)> {
+    alike.iter().copied().find_map(|key| {
+        let old = tailer.files.get(key)?;
+        let is_it = old.life.is_read()
+            && is_backup_of(&old.path, &candidate.path)
+            && begins_with_all(candidate, old);
+        let size = old.handle.as_ref().filter(|_| is_it)?.stat().ok()?.size;
+        let end = last_newline(&candidate.handle, size).ok()?;
+        let position = position_at(&candidate.handle, end, &Holes::NONE).ok()?;
+        Some((Arc::clone(&old.path), position))
+    })
+}
+
+/// Whether a file is a backup of another one, by its name.
+pub(crate) fn is_backup_of(path: &Path, live: &Path) -> bool {
+    let names = path.file_name().zip(live.file_name());
+    names.is_some_and(|(name, live)| is_backup_name(name.as_bytes(), live.as_bytes()))
+}
+
+/// Whether a file begins with all that a followed one holds, which is no text that repeats itself.
+fn begins_with_all<F: OpenFile>(candidate: &Candidate<F>, old: &Tailed<F>) -> bool {
+    let Some(handle) = &old.handle else { return false };
+    let Ok(stat) = handle.stat() else { return false };
+    stat.size >= COMMON_BYTES_MIN
+        && candidate.stat.size >= stat.size
+        && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
+        && tells_apart(candidate, old)
 }
 
 /// The file is continued as the one that it replaced.
@@ -64,7 +105,7 @@ pub(crate) fn take_place<D: Disk>(
     let mut file = candidate.into_file(key, life, old.position, now.instant);
     file.progress = old.progress.of_replacement();
     file.know_holes(old.gaps.holes().before(old.position.offset));
-    let path = std::sync::Arc::clone(&file.path);
+    let path = Arc::clone(&file.path);
     tailer.out.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
     tailer.out.event(EventKind::CopyRecognized, &path, detail);
     adopt::insert(tailer, file);
@@ -114,7 +155,7 @@ pub(crate) fn begin_where_put_back<D: Disk>(
     let new_key = tailer.files.new_key();
     let mut file = candidate.into_file(new_key, Life::unseen(), position, now.instant);
     file.life.follow(Fact::Distinct);
-    let path = std::sync::Arc::clone(&file.path);
+    let path = Arc::clone(&file.path);
     tailer.out.changes.push(Change::Save(checkpoint(&file, position)));
     tailer.out.event(EventKind::Shortened, &path, detail);
     adopt::insert(tailer, file);

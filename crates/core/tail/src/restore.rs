@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::absent;
 use crate::generations::{Horizon, Logs};
 use crate::identity::{Inode, Position};
 use crate::memory::{Loss, Lost, Memory, Remembered};
@@ -65,11 +66,17 @@ fn remembered(row: Checkpoint, loss: Loss, now: Instant) -> Remembered {
 }
 
 /// The logs whose newest generation is known.
-pub(crate) fn logs_of(options: &TailOptions, memory: &Memory) -> Logs {
+pub(crate) fn logs_of(options: &TailOptions, memory: &Memory, finished: &Memory) -> Logs {
     let mut logs = Logs::new(horizon(options));
     for content in memory.iter().filter(|content| !content.rotated) {
         let log = logs.entry(&content.path);
         log.newest = log.newest.max(Some(content.key));
+    }
+    // A log that is rotated and not written to has no other trace.
+    for content in memory.iter().chain(finished.iter()).filter(|content| content.rotated) {
+        let Some(live) = absent::log_of_rotated(options, &content.path) else { continue };
+        let log = logs.entry(&Arc::from(live));
+        log.last = log.last.max(Some(content.key));
     }
     logs
 }

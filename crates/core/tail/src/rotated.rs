@@ -15,9 +15,7 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 
 use self::tag::{INDEX_DIGITS_MAX, rank_of};
-
-/// Endings of compressed files, those that cannot be unpacked included: they are named at least.
-const PACKED_ENDINGS: &[&[u8]] = &[b".gz", b".zst", b".bz2", b".xz", b".zip", b".lz4", b".Z"];
+use crate::pattern::without_compressed_ending;
 
 /// What stands between a name and its tag.
 const SEPARATORS: &[u8] = b".-_";
@@ -80,6 +78,9 @@ pub enum Rank {
     Index(u32),
     /// A small number elsewhere (`app-3.log`): some programs count up to the youngest, some down.
     Counter(u32),
+    /// A small number where the live name has a 0 (`app.3.log` of `app.0.log`), a greater one is
+    /// older. Programs that run side by side are numbered in the same way.
+    Chain(u32),
     /// Numbers that begin with a year, or a count of seconds: how many digits, and their value.
     Date(Vec<(usize, u64)>),
     /// Nothing.
@@ -98,9 +99,18 @@ impl RotatedNames {
         Ok(if parsed.is_empty() { Self::Off } else { Self::Templates(parsed.into()) })
     }
 
-    /// Every way to read `name` as that of a rotated file.
+    /// Every way to read `name` as that of a rotated file, but for those that say nothing without
+    /// others ([`Rank::Chain`]).
     #[must_use]
     pub fn readings(&self, name: &[u8]) -> Vec<Reading> {
+        let mut readings = self.all_readings(name);
+        readings.retain(|reading| !matches!(reading.rank, Rank::Chain(_)));
+        readings
+    }
+
+    /// Every way to read `name` as that of a rotated file.
+    #[must_use]
+    pub fn all_readings(&self, name: &[u8]) -> Vec<Reading> {
         match self {
             Self::Common => common_readings(name),
             Self::Off => Vec::new(),
@@ -113,7 +123,13 @@ impl RotatedNames {
     /// How `name` is read as a rotated file of the live name.
     #[must_use]
     pub fn reading_of(&self, live: &[u8], name: &[u8]) -> Option<Reading> {
-        self.readings(name).into_iter().find(|reading| reading.live == live)
+        self.all_readings(name).into_iter().find(|reading| reading.live == live)
+    }
+
+    /// Whether rotated files may lie in directories below that are named after a time.
+    #[must_use]
+    pub fn in_dated_directories(&self) -> bool {
+        matches!(self, Self::Common)
     }
 
     /// Directories next to that of the live file where rotated files may lie, as seen from it.
@@ -146,6 +162,7 @@ impl Rank {
             }
             (Self::Index(_), Self::Index(_))
             | (Self::Counter(_), Self::Counter(_))
+            | (Self::Chain(_), Self::Chain(_))
             | (Self::Unknown, Self::Unknown) => true,
             _ => false,
         }
@@ -164,6 +181,7 @@ impl Rank {
             (Self::Index(a), Self::Index(b)) if a != b => {
                 Some(if grows.unwrap_or(false) { a.cmp(b) } else { b.cmp(a) })
             }
+            (Self::Chain(a), Self::Chain(b)) if a != b => Some(b.cmp(a)),
             (Self::Counter(a), Self::Counter(b)) if a != b => {
                 grows.map(|grows| if grows { a.cmp(b) } else { b.cmp(a) })
             }
@@ -186,11 +204,19 @@ impl Rank {
 /// Year, month and day.
 const DATE_PARTS: usize = 3;
 
+/// Whether editors and rsync give this name to a file that they replace.
+#[must_use]
+pub fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
+    let Some(ending) = name.strip_prefix(live) else { return false };
+    let numbered = ending.strip_prefix(b".~").and_then(|rest| rest.strip_suffix(b"~"));
+    matches!(ending, b"~" | b".bak" | b".orig" | b".save")
+        || numbered.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
 /// The name without the ending of a compressed file, and whether it had one.
 #[must_use]
 pub fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
-    let ending = PACKED_ENDINGS.iter().find(|ending| name.ends_with(ending));
-    match ending.and_then(|ending| name.strip_suffix(*ending)).filter(|base| !base.is_empty()) {
+    match without_compressed_ending(name).filter(|base| !base.is_empty()) {
         Some(base) => (base, true),
         None => (name, false),
     }
@@ -212,8 +238,15 @@ fn common_readings(name: &[u8]) -> Vec<Reading> {
     }
     for (at, _) in separators(base) {
         if let (Some(live), Some(rank)) = (base.get(..at), base.get(at + 1..).and_then(rank_of)) {
-            add(live.to_vec(), rank);
+            add(live.to_vec(), rank.clone());
+            // `app.log.0` is written to, and becomes `app.log.1` (java.util.logging).
+            if matches!(rank, Rank::Index(1..)) && base.get(at) == Some(&b'.') {
+                add([live, b".0"].concat(), rank);
+            }
         }
+    }
+    if let Some(rank) = tag::rank_of_label(base) {
+        add(b"current".to_vec(), rank);
     }
     for end in 1..base.len().min(PREFIX_BYTES_MAX) {
         let (Some(tag), Some(live)) = (base.get(..end), base.get(end..)) else { break };
@@ -237,11 +270,21 @@ fn common_readings(name: &[u8]) -> Vec<Reading> {
             if let (Some(front), Some(rank)) =
                 (stem.get(..at), stem.get(at + 1..).and_then(rank_of))
             {
+                if let Rank::Index(number @ 1..) = rank {
+                    let zero = stem.get(..=at).unwrap_or_default();
+                    add([zero, b"0", ending].concat(), Rank::Chain(number));
+                }
                 add([front, ending].concat(), rank.into_counter());
             }
         }
     }
     found
+}
+
+/// Whether a directory is named after a time: rotated files of one month or day may lie in it.
+#[must_use]
+pub fn is_dated_directory(name: &[u8]) -> bool {
+    matches!(rank_of(name), Some(Rank::Date(_)))
 }
 
 /// No date or time is longer than this.

@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub problems: Vec<Problem>,
     /// Compressed files whose names match without the ending.
     pub packed: Vec<PathBuf>,
+    /// Other files next to those that match: some may be rotated ones of logs that would.
+    pub beside: Vec<PathBuf>,
     /// How many names were listed, matching ones and others: what a full look costs.
     pub names_listed: usize,
     /// The names that are symbolic links, and what each led to: that can change without a trace
@@ -103,12 +105,21 @@ impl Snapshot {
         snapshot
     }
 
+    /// The stamp of a directory that was looked into, if it was old enough to tell of changes.
+    pub(super) fn settled_stamp(&self, directory: &Path) -> Option<Stamp> {
+        let stamp = self.directories.get(directory).copied().flatten();
+        stamp.filter(|stamp| self.is_settled(stamp))
+    }
+
+    fn is_settled(&self, stamp: &Stamp) -> bool {
+        self.taken_nanos - stamp.changed_nanos > STAMP_SETTLES_NANOS
+    }
+
     /// Whether a full look would find the same names, as far as a quick one can tell.
     #[must_use]
     pub fn is_current<D: Disk>(&self, disk: &D) -> bool {
         let same = |(path, seen): (&PathBuf, &Option<Stamp>)| {
-            let settled = seen
-                .is_none_or(|stamp| self.taken_nanos - stamp.changed_nanos > STAMP_SETTLES_NANOS);
+            let settled = seen.is_none_or(|stamp| self.is_settled(&stamp));
             settled && stamp_of(disk, path).ok() == *seen
         };
         self.directories.iter().all(same)
@@ -162,15 +173,15 @@ impl<D: Disk> Walk<'_, D> {
         let Some((component, rest)) = components.split_first() else { return };
         for DirName { name, kind, .. } in self.names(dir) {
             let path = dir.join(&name);
-            if rest.is_empty() && is_compressed_name(&name) {
-                let plain = OsStr::from_bytes(unpacked_name(name.as_bytes()).0);
-                let matches = component.matches(plain) && kind == Kind::File;
-                if matches && !self.pattern.excludes(&path) {
-                    self.found.packed.push(path);
+            let is_packed = rest.is_empty() && is_compressed_name(&name);
+            if is_packed || !component.matches(&name) {
+                if rest.is_empty() && kind == Kind::File && !self.pattern.excludes(&path) {
+                    let plain = OsStr::from_bytes(unpacked_name(name.as_bytes()).0);
+                    if is_packed && component.matches(plain) {
+                        self.found.packed.push(path.clone());
+                    }
+                    self.found.beside.push(path);
                 }
-                continue;
-            }
-            if !component.matches(&name) {
                 continue;
             }
             if self.pattern.excludes(&path) {

@@ -76,7 +76,7 @@ impl<D: Disk> Tailer<D> {
         now: Instant,
     ) -> Self {
         let known = restore::known_from(rows, now);
-        let logs = restore::logs_of(&options, &known.memory);
+        let logs = restore::logs_of(&options, &known.memory, &known.finished);
         let mut order = Order::new(next_key);
         order.arrived.extend(known.memory.iter().map(|content| content.key));
         let mut tailer = Self {

@@ -161,6 +161,14 @@ fn examine_accepted<D: Disk>(tailer: &mut Tailer<D>, path: &Path) -> Result<bool
     let count = stream.read_full(&mut head)?;
     head.truncate(count);
     if head.is_empty() {
+        match stream.end() {
+            Some(End::Cut) if found.stat.size > 0 => return Err(FileError::CutShort),
+            Some(End::Damaged(why)) => {
+                let why = format!("the compressed file is damaged ({why}); none of it was read");
+                tailer.out.abandon(&found.path, found.stat.size, &why);
+            }
+            Some(End::Cut | End::Complete) | None => {}
+        }
         tailer.hunt.generations.settle(&found.stat);
         waiting::stop_waiting(tailer, found.inode);
         return Ok(true);

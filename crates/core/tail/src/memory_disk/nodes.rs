@@ -21,8 +21,10 @@ pub(super) const BLOCK_BYTES: usize = 4096;
 pub(super) struct Nodes {
     pub(super) by_number: BTreeMap<u64, Node>,
     pub(super) next: u64,
-    /// Each change is later than the one before.
+    /// Each change is later than the one before, unless the clock is set back.
     pub(super) stamp: i128,
+    /// By how much it was, in nanoseconds.
+    pub(super) set_back: i128,
 }
 
 #[derive(Debug)]

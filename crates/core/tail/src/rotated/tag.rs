@@ -65,6 +65,28 @@ pub(super) fn rank_of(tag: &[u8]) -> Option<Rank> {
     })
 }
 
+/// Endings of the files that multilog and s6-log rotate: finished, and left unfinished.
+const LABEL_ENDINGS: &[&[u8]] = &[b".s", b".u", b".t", b""];
+
+/// The seconds and the nanoseconds of a TAI64N label, in hexadecimal digits.
+const LABEL_DIGITS: [usize; 2] = [16, 8];
+
+/// The age of a file that multilog, s6-log or svlogd rotated: `@400000006749a1c30d1f2c3a.s`.
+pub(super) fn rank_of_label(name: &[u8]) -> Option<Rank> {
+    let label = name.strip_prefix(b"@")?;
+    let digits = label.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let (label, ending) = label.split_at_checked(digits)?;
+    let (seconds, nanos) = label.split_at_checked(LABEL_DIGITS[0])?;
+    if nanos.len() != LABEL_DIGITS[1] || !LABEL_ENDINGS.contains(&ending) {
+        return None;
+    }
+    let value = |digits: &[u8]| {
+        let text = std::str::from_utf8(digits).ok()?;
+        Some((digits.len(), u64::from_str_radix(text, 16).ok()?))
+    };
+    Some(Rank::Date(vec![value(seconds)?, value(nanos)?]))
+}
+
 #[derive(PartialEq, Eq)]
 enum Kind {
     Digit,

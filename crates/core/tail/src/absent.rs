@@ -1,0 +1,76 @@
+//! Logs whose live name leads to nothing: they were rotated, and nothing is written to a new file
+//! yet. Their rotated files, and what is known of them, tell of them.
+//!
+//! Part of [`crate::tailer`]. A name without wildcards is known anyway.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::options::TailOptions;
+use crate::rotated::{Rank, Reading, unpacked_name};
+use crate::snapshot::Snapshot;
+
+/// The live names that match and are not there, of which rotated files are next to those that
+/// match.
+pub(crate) fn absent_logs(options: &TailOptions, snapshot: &Snapshot) -> BTreeSet<Arc<Path>> {
+    let beside = snapshot.beside.iter();
+    let named = beside.flat_map(|path| live_names(options, path, tells_of_log));
+    let absent = named.filter(|live| snapshot.listing.at(live).is_none());
+    absent.map(Arc::from).collect()
+}
+
+/// The live name of the log that a rotated content belongs to, by the path under which it is known.
+pub(crate) fn log_of_rotated(options: &TailOptions, path: &Path) -> Option<PathBuf> {
+    // Of a file that matches a part of its own name is no tag.
+    let matches = options.pattern.matches_path(path);
+    let tells =
+        |name: &[u8], reading: &Reading| !matches || name.starts_with(reading.live.as_slice());
+    let live = live_names(options, path, tells).into_iter().next();
+    let itself = || {
+        let name = path.file_name()?;
+        let rotated = !options.rotated_names.readings(name.as_bytes()).is_empty();
+        (!rotated && matches).then(|| path.to_path_buf())
+    };
+    live.or_else(itself)
+}
+
+/// The live names that match of which a file may have been made, as far as a test of the readings
+/// goes; none that looks like a rotated name of another one.
+fn live_names(
+    options: &TailOptions,
+    path: &Path,
+    tells: impl Fn(&[u8], &Reading) -> bool,
+) -> Vec<PathBuf> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let name = name.as_bytes();
+    let readings = options.rotated_names.readings(name).into_iter();
+    let live = |reading: Reading| directory.join(OsStr::from_bytes(&reading.live));
+    let names = readings.filter(|reading| tells(name, reading)).map(live);
+    names.filter(|live| is_root(options, live)).collect()
+}
+
+/// Whether a file by itself tells that there is a log of that name. A compressed one does only if
+/// it has a number or a date behind the whole name: others may be of anything.
+fn tells_of_log(name: &[u8], reading: &Reading) -> bool {
+    let behind = unpacked_name(name).0.starts_with(&reading.live);
+    match reading.rank {
+        Rank::Index(_) => behind,
+        Rank::Date(_) => behind || !reading.packed,
+        Rank::Unknown => behind && !reading.packed && !name.ends_with(b"~"),
+        Rank::Counter(_) | Rank::Chain(_) => false,
+    }
+}
+
+fn is_root(options: &TailOptions, live: &Path) -> bool {
+    let Some(name) = live.file_name().map(OsStr::as_bytes) else { return false };
+    let shorter = |reading: &Reading| {
+        name.starts_with(&reading.live)
+            && options.pattern.matches_path(&live.with_file_name(OsStr::from_bytes(&reading.live)))
+    };
+    options.pattern.matches_path(live) && !options.rotated_names.readings(name).iter().any(shorter)
+}

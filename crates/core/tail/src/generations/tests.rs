@@ -1,0 +1,92 @@
+//! Which files are younger than what is known.
+
+use super::*;
+
+const SECOND: i128 = 1_000_000_000;
+
+fn found(name: &str, number: u32, born: Option<i128>, modified: i128) -> Found {
+    let behind = name.starts_with("app.log.");
+    Found {
+        inode: Inode { device: 1, number: u64::from(number) },
+        path: PathBuf::from(name),
+        rank: if behind { Rank::Index(number) } else { Rank::Counter(number) },
+        packed: name.contains(".gz"),
+        behind_link: false,
+        changed: false,
+        born_nanos: born.map(|born| born * SECOND),
+        modified_nanos: modified * SECOND,
+    }
+}
+
+fn mark(rank: Rank, born: Option<i128>) -> Mark {
+    let born_nanos = born.map(|born| born * SECOND);
+    Mark { rank, born_nanos, modified_nanos: None, changed_nanos: None }
+}
+
+fn between(since: i128, mark: Option<&Mark>, all: Vec<Found>) -> Vec<String> {
+    let horizon = Horizon { first_start_nanos: 100 * SECOND, since_nanos: since * SECOND };
+    let mut logs = Logs::new(horizon);
+    let log = logs.entry(&Arc::from(Path::new("/l/app.log"))).clone();
+    let found = logs.between(&log, mark, all, 2_000 * SECOND);
+    found.into_iter().map(|found| found.path.display().to_string()).collect()
+}
+
+#[test]
+fn what_was_born_since_then_is_read_oldest_first() {
+    let all = vec![
+        found("app.log.1", 1, Some(1_300), 1_400),
+        found("app.log.2", 2, Some(1_200), 1_900),
+        found("app.log.3", 3, Some(900), 1_950),
+    ];
+    assert_eq!(between(1_000, None, all), ["app.log.2", "app.log.1"]);
+}
+
+#[test]
+fn nothing_from_before_the_first_start_is_read() {
+    let all = vec![found("app.log.1", 1, Some(99), 1_500), found("app.log.2.gz", 2, None, 99)];
+    assert!(between(101, None, all).is_empty());
+}
+
+#[test]
+fn names_tell_where_births_do_not() {
+    let mark = mark(Rank::Index(2), None);
+    let all = vec![
+        // Compressed just now by a tool that does not keep times.
+        found("app.log.3.gz", 3, Some(1_500), 1_500),
+        found("app.log.1.gz", 1, Some(1_490), 1_490),
+    ];
+    assert_eq!(between(1_000, Some(&mark), all), ["app.log.1.gz"]);
+}
+
+#[test]
+fn where_numbers_go_both_ways_none_says_that_a_file_is_old() {
+    // The last of the chain got a name of its own, and so did the one that came behind it.
+    let modified_nanos = Some(1_000 * SECOND);
+    let mark = Mark { modified_nanos, ..mark(Rank::Index(100), None) };
+    let all = vec![
+        found("app.log.1", 1, None, 1_400),
+        found("app.log.2", 2, None, 1_300),
+        found("app.log.101", 101, None, 1_050),
+        found("app.log.102", 102, None, 900),
+    ];
+    assert_eq!(between(1_000, Some(&mark), all).len(), 3);
+}
+
+#[test]
+fn an_index_may_count_up_to_the_youngest() {
+    let mark = mark(Rank::Counter(7), Some(1_000));
+    let all = vec![
+        found("app-8.log.gz", 8, None, 1_100),
+        found("app-9.log.gz", 9, None, 1_200),
+        found("app-6.log.gz", 6, None, 950),
+    ];
+    assert_eq!(between(1_050, Some(&mark), all), ["app-8.log.gz", "app-9.log.gz"]);
+}
+
+#[test]
+fn a_clock_that_was_set_back_loses_nothing() {
+    let mark = mark(Rank::Index(2), Some(1_200));
+    let all =
+        vec![found("app.log.1", 1, Some(1_300), 1_400), found("app.log.3", 3, Some(1_100), 1_200)];
+    assert_eq!(between(9_000, Some(&mark), all), ["app.log.1"]);
+}

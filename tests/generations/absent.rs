@@ -1,0 +1,185 @@
+//! Logs without a live file: rotated, and nothing written to a new one yet.
+
+use std::time::Duration;
+
+use super::Failed;
+use super::scheme::{Compress, SCHEMES, Scheme};
+use crate::support::ground::Ground;
+use crate::support::scene::Scene;
+use crate::support::world::World;
+
+const PATTERNS: [&str; 3] = ["*.log", "app.log", "app.log*"];
+
+/// Longer than what is given to clocks that lag.
+const WHILE: Duration = Duration::from_mins(2);
+
+fn scene(pattern: &str) -> Scene {
+    let mut scene = Scene::of(World::within(Ground::in_memory(), pattern, |_| {}));
+    scene.run(WHILE);
+    scene
+}
+
+fn rotate(scene: &Scene, scheme: Scheme, compress: Compress) {
+    scheme.rotate(&scene.files, &scene.path(""), compress);
+}
+
+/// Tries every scheme, compressed or not.
+fn each_scheme(test: impl Fn(&str, Scheme, Compress, &mut Failed)) {
+    let mut failed = Failed::default();
+    for pattern in PATTERNS {
+        for scheme in SCHEMES {
+            for compress in [Compress::Never, Compress::Now] {
+                test(pattern, scheme, compress, &mut failed);
+            }
+        }
+    }
+    failed.check();
+}
+
+#[test]
+fn a_log_that_is_absent_at_the_stop_or_at_the_start_loses_no_generation() {
+    each_scheme(|pattern, scheme, compress, failed| {
+        for rotated_before in [false, true] {
+            let mut scene = scene(pattern);
+            scene.write("app.log", "a", 60);
+            scene.run(WHILE);
+            if rotated_before {
+                rotate(&scene, scheme, compress);
+                scene.run(WHILE);
+            }
+            scene.stop();
+            scene.pass_for_all(WHILE);
+            if !rotated_before {
+                rotate(&scene, scheme, compress);
+            }
+            scene.write("app.log", "b", 60);
+            scene.pass_for_all(WHILE);
+            rotate(&scene, scheme, compress);
+            scene.start();
+            scene.run(WHILE);
+            scene.write("app.log", "c", 60);
+            scene.run(WHILE);
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_exact(), &|| {
+                format!("{pattern} {scheme:?} {compress:?}, before {rotated_before}: {verdict}")
+            });
+        }
+    });
+}
+
+#[test]
+fn a_log_that_is_absent_while_the_flow_runs_loses_no_generation() {
+    each_scheme(|pattern, scheme, compress, failed| {
+        let mut scene = scene(pattern);
+        scene.write("app.log", "a", 60);
+        scene.run(WHILE);
+        rotate(&scene, scheme, compress);
+        scene.run(WHILE);
+        for generation in ["b", "c"] {
+            scene.write("app.log", generation, 60);
+            rotate(&scene, scheme, compress);
+        }
+        scene.run(WHILE);
+        scene.write("app.log", "d", 60);
+        scene.run(WHILE);
+        let verdict = scene.verdict();
+        failed.unless(verdict.is_exact(), &|| {
+            format!("{pattern} {scheme:?} {compress:?}: {verdict}")
+        });
+    });
+}
+
+#[test]
+fn a_log_that_is_seen_for_the_first_time_when_it_is_rotated_is_read() {
+    each_scheme(|pattern, scheme, compress, failed| {
+        for stopped in [false, true] {
+            let mut scene = scene(pattern);
+            scene.write("other.log", "other", 60);
+            if pattern != "*.log" {
+                scene.written.clear();
+            }
+            scene.run(WHILE);
+            // A flow that never saw anything has no start. Where the name does not match and does
+            // not begin with that of the log nothing says that there is such a log.
+            let tells = matches!(scheme, Scheme::Number | Scheme::Date | Scheme::Seconds);
+            if pattern != "*.log" && (stopped || (pattern != "app.log" && !tells)) {
+                continue;
+            }
+            if stopped {
+                scene.stop();
+                scene.pass_for_all(WHILE);
+            }
+            scene.write("app.log", "b", 60);
+            rotate(&scene, scheme, compress);
+            if stopped {
+                scene.start();
+            }
+            scene.run(WHILE);
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_exact(), &|| {
+                format!("{pattern} {scheme:?} {compress:?}, stopped {stopped}: {verdict}")
+            });
+        }
+    });
+}
+
+#[test]
+fn the_rest_of_a_log_that_is_only_in_an_archive_is_read() {
+    each_scheme(|pattern, scheme, compress, failed| {
+        if compress == Compress::Never {
+            return;
+        }
+        for lines in [5, 400] {
+            for (live, killed) in [(false, false), (false, true), (true, false), (true, true)] {
+                let mut scene = scene(pattern);
+                scene.write("app.log", "a", lines);
+                scene.run(WHILE);
+                if killed {
+                    scene.crash();
+                } else {
+                    scene.stop();
+                }
+                scene.write("app.log", "a", lines);
+                scene.pass_for_all(WHILE);
+                rotate(&scene, scheme, compress);
+                if live {
+                    scene.write("app.log", "b", 5);
+                }
+                scene.start();
+                scene.run(WHILE);
+                scene.write("app.log", "c", 5);
+                scene.run(WHILE);
+                let verdict = scene.verdict();
+                failed.unless(verdict.is_exact(), &|| {
+                    format!("{pattern} {scheme:?} {lines}, live {live}, killed {killed}: {verdict}")
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn generations_that_are_in_archives_alone_are_read_with_the_rest_of_the_one_before() {
+    each_scheme(|pattern, scheme, compress, failed| {
+        for lines in [5, 400] {
+            let mut scene = scene(pattern);
+            scene.write("app.log", "a", lines);
+            scene.run(WHILE);
+            scene.stop();
+            scene.write("app.log", "a", lines);
+            for generation in ["b", "c"] {
+                scene.pass_for_all(WHILE);
+                rotate(&scene, scheme, compress);
+                scene.write("app.log", generation, lines);
+            }
+            scene.pass_for_all(WHILE);
+            rotate(&scene, scheme, compress);
+            scene.start();
+            scene.run(WHILE);
+            let verdict = scene.verdict();
+            failed.unless(verdict.lost.is_empty() && verdict.foreign.is_empty(), &|| {
+                format!("{pattern} {scheme:?} {compress:?} {lines}: {verdict}")
+            });
+        }
+    });
+}
