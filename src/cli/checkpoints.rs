@@ -21,6 +21,8 @@ use crate::shown::{self, Escaped};
 
 /// Options of `checkpoints`.
 #[derive(Debug, Args)]
+// Before and after what is to be done.
+#[command(mut_arg("config", |arg| arg.global(true)), mut_arg("socket", |arg| arg.global(true)))]
 pub(super) struct CheckpointsArgs {
     #[command(flatten)]
     socket: SocketArgs,

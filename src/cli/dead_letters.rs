@@ -24,6 +24,8 @@ const SOME_ARE_LEFT: u8 = 2;
 
 /// Options of `dead-letters`.
 #[derive(Debug, Args)]
+// Before and after what is to be done.
+#[command(mut_arg("config", |arg| arg.global(true)))]
 pub(super) struct DeadLettersArgs {
     #[command(flatten)]
     config: ConfigArgs,

@@ -8,6 +8,8 @@ mod configuration;
 mod control;
 mod dead_letters;
 mod diagnose;
+#[cfg(test)]
+mod documented;
 mod explain;
 mod export;
 mod exposed;

@@ -103,8 +103,8 @@ impl Daemon {
         self.keep_machine_fresh(&config.flows);
     }
 
-    /// Starts, ends and replaces flows. Gives those that are to be waited for. Where it is `crowded`
-    /// no flow starts before another one has ended.
+    /// Starts, ends and replaces flows. Gives those that are to be waited for. Where it is
+    /// `crowded` no flow starts before another one has ended.
     fn change_flows(
         &mut self,
         difference: &Difference,

@@ -110,7 +110,7 @@ pub(super) struct Reloads {
     /// The configuration that was read last.
     pub(super) current: Config,
     /// The one of the start, which is in force where a restart is needed.
-    pub(super) started: Config,
+    pub(super) started: Arc<Config>,
     /// At most one configuration that is being read, and who waits for that.
     preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
     asked_by: Option<oneshot::Sender<Answer>>,
@@ -132,7 +132,7 @@ impl Reloads {
         Self {
             load: None,
             orders: None,
-            started: current.clone(),
+            started: Arc::new(current.clone()),
             current,
             preparing: JoinSet::new(),
             asked_by: None,

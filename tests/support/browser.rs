@@ -1,6 +1,6 @@
 //! A page in Chromium that a test drives as a person would: keys, a screen, a look.
 //!
-//! It speaks the DevTools protocol over two pipes, one JSON message each up to a zero byte.
+//! It speaks the `DevTools` protocol over two pipes, one JSON message each up to a zero byte.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
