@@ -1,1 +1,1 @@
-"""What packaging/build is made of."""
+"""The parts of packaging/build."""

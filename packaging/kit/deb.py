@@ -7,7 +7,7 @@ from .common import DESCRIPTION, ROOT, SUMMARY, Failure, epoch, maintainer, run
 
 SCRIPTS = ("postinst", "prerm", "postrm")
 
-# What a dynamic binary may need beside glibc itself.
+# What a dynamic binary may need in addition to glibc.
 LIBRARIES = {"libgcc_s.so.1": "libgcc-s1 | libgcc1"}
 OF_GLIBC = ("libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "libresolv.so", "ld-linux")
 
@@ -30,7 +30,7 @@ def copyright_file():
         "Files: *\n"
         "Copyright: the kinetail authors\n"
         "License: Apache-2.0\n"
-        " The text is in /usr/share/common-licenses/Apache-2.0. The licenses of what is linked\n"
+        " The text is in /usr/share/common-licenses/Apache-2.0. The licenses of linked code\n"
         " into the binary are in /usr/share/doc/kinetail/THIRD-PARTY-LICENSES.\n"
     )
 

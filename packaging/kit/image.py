@@ -78,9 +78,9 @@ def layer(tree):
 
 
 def config(arch, diff, version):
-    made = datetime.fromtimestamp(epoch(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = datetime.fromtimestamp(epoch(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
-        "created": made,
+        "created": created,
         "architecture": ARCHES[arch].oci,
         "os": "linux",
         "config": {
@@ -103,7 +103,7 @@ def config(arch, diff, version):
             },
         },
         "rootfs": {"type": "layers", "diff_ids": [diff]},
-        "history": [{"created": made, "created_by": "packaging/build", "comment": "kinetail"}],
+        "history": [{"created": created, "created_by": "packaging/build", "comment": "kinetail"}],
     }
 
 

@@ -51,7 +51,7 @@ def build(tree, arch, given):
     target = f"{ARCHES[arch].rpm}-linux"
     run(["rpmbuild", "-bb", "--quiet", "--nodeps", "--target", target, *defines, work / "kinetail.spec"],
         env={"SOURCE_DATE_EPOCH": str(epoch())})
-    made = next((work / "out").glob("*.rpm"))
-    path = given.output / made.name
-    shutil.copy(made, path)
+    built = next((work / "out").glob("*.rpm"))
+    path = given.output / built.name
+    shutil.copy(built, path)
     return path

@@ -25,7 +25,7 @@ const TABLE: &str = "
 const SAVE: &str = "INSERT OR REPLACE INTO details VALUES(?1, ?2, ?3, ?4, ?5)";
 const DELETE: &str = "DELETE FROM details WHERE flow = ?1 AND file = ?2";
 
-/// A place is written down in so many bytes.
+/// A place is checkpointed in so many bytes.
 const PLACE_BYTES: usize = 24;
 
 /// Makes the table if it is missing.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Flow, Outlet};
 use crate::config::WhenDone;
-use crate::repeats::{Pace, Turn};
+use crate::log_throttle::{LogPacer, PacerDecision};
 use crate::tail::disk::Disk;
 use crate::tail::done::DoneFile;
 use crate::tail::identity::FileKey;
@@ -29,7 +29,7 @@ pub(super) struct Disposing {
     durable: BTreeMap<FileKey, u64>,
     /// When to try again, of files that were tried: a removed one is followed until the next scan.
     next_try: BTreeMap<FileKey, Instant>,
-    pace: Pace,
+    pace: LogPacer,
 }
 
 impl Disposing {
@@ -39,7 +39,7 @@ impl Disposing {
             next_look: now,
             durable: BTreeMap::new(),
             next_try: BTreeMap::new(),
-            pace: Pace::default(),
+            pace: LogPacer::default(),
         }
     }
 
@@ -90,7 +90,7 @@ impl<D: Disk> Flow<D> {
             Err(error) => {
                 self.metrics.file_disposed(false);
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);
-                if disposing.pace.turn(now) != Turn::Same {
+                if disposing.pace.turn(now) != PacerDecision::Same {
                     tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
                         event = "file_not_removed",
                         "cannot remove a delivered file (whenDone); retrying, no data lost");

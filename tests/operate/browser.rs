@@ -1,5 +1,5 @@
 //! The page at `/`, in a real browser: what a person sees of an agent with one flow that is well
-//! and one that is parked.
+//! and one that is paused.
 //!
 //! With `KINETAIL_SCREENSHOTS=DIR` pictures are left there, to be looked at.
 
@@ -50,10 +50,10 @@ impl Scene {
         append(&home.log("b<img src=x onerror=document.title='broken'>.log"), b"two\n");
         let agent = home.start();
         endpoint.wait_for_all(&kinesis("well"), &[b"one\n".to_vec()], SOON, || agent.log());
-        agent.wait_for_log("destination parked", SOON);
-        agent.wait_for_log("admin pages on http://", SOON);
+        agent.wait_for_log("delivery paused", SOON);
+        agent.wait_for_log("admin endpoint listening on http://", SOON);
         let log = agent.log();
-        let (_, rest) = log.split_once("admin pages on http://").unwrap();
+        let (_, rest) = log.split_once("admin endpoint listening on http://").unwrap();
         let address: SocketAddr = rest.lines().next().unwrap().trim().parse().unwrap();
         let profile = tempfile::tempdir().unwrap();
         Self { _endpoint: endpoint, _home: home, agent, url: format!("http://{address}/"), profile }
@@ -87,7 +87,7 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
         "ResourceNotFoundException",
         " not found., since 20",
         "Fix: ",
-        "class=\"pill bad\">parked",
+        "class=\"pill bad\">paused",
         "class=\"pill ok\">ok",
         "a.log",
         "2 of 2 flows",

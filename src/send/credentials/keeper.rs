@@ -1,7 +1,7 @@
 //! Credentials that are asked for on a thread of their own, by one task for each role.
 //!
 //! A source may hang: a `credential_process`, an STS that does not answer. A call to it is never
-//! given up and never made a second time beside the first, so that there is one child at most;
+//! given up and never made a second time alongside the first, so that there is one child at most;
 //! whoever needs credentials waits for a moment, is told what does not answer and since when, and
 //! asks again. What a call came to is shared by all who want it.
 
@@ -46,7 +46,7 @@ impl Keepers {
         let handle = runtime.handle().clone();
         let (running, gone) = oneshot::channel::<()>();
         std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
-            // Either way nobody asks any more.
+            // Either way there are no more requests.
             drop(runtime.block_on(gone));
             runtime.shutdown_background();
         })?;
@@ -126,7 +126,7 @@ fn outcome(last: &Result<Credentials, Arc<CredentialsError>>) -> provider::Resul
     })
 }
 
-/// Makes one call after the other, whenever somebody asks.
+/// Makes one call after the other, on request.
 async fn answer(
     provider: impl ProvideCredentials,
     mut asked: mpsc::Receiver<()>,
@@ -170,7 +170,7 @@ impl Kept {
         };
         if self.ask.try_send(()).is_err() {
             // The call was asked for already.
-            tracing::trace!("credentials are being asked for");
+            tracing::trace!("resolving credentials");
         }
         if let Some(good) = good.filter(|good| lasts(good, STILL_GOOD)) {
             return Ok(good);
@@ -181,7 +181,9 @@ impl Kept {
                 Some((_, last)) => outcome(last),
                 None => Err(CredentialsError::unhandled("a call without an outcome")),
             },
-            Ok(Err(_)) => Err(CredentialsError::unhandled("nobody asks for credentials any more")),
+            Ok(Err(_)) => Err(CredentialsError::unhandled(
+                "credentials request discarded: the receiver is gone",
+            )),
             Err(_) => Err(CredentialsError::provider_error(Unanswered {
                 source: self.source.get(),
                 since: self.state.borrow().asking_since.unwrap_or_else(SystemTime::now),
@@ -210,7 +212,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = jiff::Timestamp::try_from(self.since).unwrap_or_default();
         let (source, since) = (&self.source, since.strftime("%Y-%m-%dT%H:%M:%SZ"));
-        write!(f, "no answer from {source} since {since}; it is waited for, nothing is sent")
+        write!(f, "no response from {source} since {since}; waiting, nothing is sent")
     }
 }
 
@@ -297,7 +299,7 @@ mod tests {
             let error = provider.provide_credentials().await.unwrap_err();
             assert!(matches!(error, CredentialsError::ProviderError(_)), "{error:?}");
             let text = error.source().unwrap().to_string();
-            assert!(text.contains("no answer from the test's source since 20"), "{text}");
+            assert!(text.contains("no response from the test's source since 20"), "{text}");
             // Who gives up does not end the call.
             let impatient = timeout(PATIENCE / 5, provider.provide_credentials()).await;
             assert!(impatient.is_err());

@@ -1,5 +1,5 @@
 //! The wire body of one request, written in one pass: a record's bytes go straight into the buffer
-//! that goes on the wire, next to a table of where each record lies in it.
+//! that is sent, next to a table of where each record lies in it.
 //!
 //! It owns the shapes of `PutRecords` and `PutRecordBatch` in `json` (as their API references
 //! give them) and of `PutRecords` in `cbor` (as the Java SDK writes it). In both a choice of the
@@ -49,7 +49,7 @@ impl Encoding {
         known.into_iter().find(|known| essence.eq_ignore_ascii_case(known.content_type()))
     }
 
-    /// What stands behind the last record.
+    /// What follows the last record.
     fn suffix(self) -> &'static [u8] {
         match self {
             Self::Cbor => cbor::SUFFIX,
@@ -65,7 +65,7 @@ impl Encoding {
         }
     }
 
-    /// What stands behind a record's key.
+    /// What follows a record's key.
     fn record_suffix(self) -> &'static [u8] {
         match self {
             Self::Cbor => cbor::RECORD_SUFFIX,
@@ -211,10 +211,10 @@ pub struct Body {
     finished: Option<Bytes>,
     /// Bytes of memory behind them.
     finished_capacity: usize,
-    /// The SHA-256 of the finished bytes, once somebody asked for it.
+    /// The SHA-256 of the finished bytes, once it was requested.
     sha256: Option<Arc<str>>,
     entries: Vec<Entry>,
-    /// Where the records of files are from, in the order of the entries; empty if nobody asks.
+    /// Where the records of files are from, in the order of the entries; empty if not requested.
     origins: Vec<Origin>,
     data_bytes: usize,
     key_bytes: usize,
@@ -437,7 +437,7 @@ impl Body {
     }
 
     /// A complete body of only these records, in this order, by copying their slices. Indexes
-    /// that do not exist are left out.
+    /// that do not exist are skipped.
     #[must_use]
     pub fn subset(&self, indexes: &[usize]) -> Bytes {
         self.subset_with(indexes, |_| None)
@@ -483,7 +483,7 @@ impl Body {
         self.finished.as_deref().unwrap_or(&self.buffer)
     }
 
-    /// An empty body in the same memory, or `None` if somebody still holds the bytes. It spares
+    /// An empty body in the same memory, or `None` if the bytes are still held. It spares
     /// the page faults of a fresh buffer.
     #[must_use]
     pub fn recycle(self) -> Option<Self> {

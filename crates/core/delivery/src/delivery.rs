@@ -5,7 +5,7 @@
 //! Both services refuse a whole request for one unacceptable record, so a refused part is halved
 //! until single records remain that are refused alone: the suspects. Whether a suspect is at
 //! fault, or the stream refuses everything, the answer does not say, and dropping a whole file
-//! over a stream that somebody set up wrongly would be a loss. So a suspect is condemned, which
+//! over a misconfigured stream would be a loss. So a suspect is condemned, which
 //! is to say reported as rejected and never sent again, only on evidence:
 //!
 //! 1. The destination took some other record, of this batch or another, after this batch was
@@ -13,10 +13,10 @@
 //! 2. Nothing else of the batch is left to try, and the destination took something since it was
 //!    last used as an excuse: then one suspect is. This is the lone bad line in a quiet log.
 //! 3. [`DOUBT_PROBES`] probes in a row were refused: then one suspect is, so that no record
-//!    blocks its file for ever.
+//!    blocks its file indefinitely.
 //!
 //! Otherwise the batch is in doubt after [`SUSPECTS_MAX`] suspects, or when nothing is left to
-//! try: the destination is parked, and each probe is one single record, an untried one if there
+//! try: the destination is paused, and each probe is one single record, an untried one if there
 //! is any. As soon as anything is taken, the suspects get one more chance together. A destination
 //! that refuses everything thus costs at most one record each ten minutes, said aloud, and one
 //! bad record costs itself.
@@ -24,10 +24,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::answer::Answer;
 use super::call::Payload;
+use super::circuit_breaker::CircuitBreaker;
 use super::classify::{Verdict, is_throttle};
-use super::gate::Gate;
+use super::response::PutResponse;
 use super::retry;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::BatchId;
@@ -45,11 +45,11 @@ pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
 /// What to do after a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Wait as after this many failures since the last success, then go on.
+    /// Wait as after this many failures since the last success, then continue.
     Backoff(u32),
     /// Every record is accounted for.
     Done,
-    /// Park the destination: nothing of the batch is accepted, for this reason.
+    /// Pause the destination: nothing of the batch is accepted, for this reason.
     Doubt {
         /// The service's code.
         code: String,
@@ -115,7 +115,7 @@ struct Part {
     bytes: usize,
     /// The random keys that are others than the first; empty if none is.
     keys: Vec<Option<RandomKey>>,
-    /// Hashes of the keys, once somebody asked for them.
+    /// Hashes of the keys, once they were requested.
     hashes: Vec<u64>,
     /// Made when it is needed.
     body: Option<Payload>,
@@ -161,7 +161,7 @@ pub struct Delivery {
     /// Records that were refused alone, the oldest first.
     suspects: VecDeque<RejectedRecord>,
     rejected: Vec<RejectedRecord>,
-    /// The gate's count of acceptances when the batch was first refused.
+    /// The circuit's count of acceptances when the batch was first refused.
     refused_at: Option<u64>,
     /// Refused probes since the destination came into doubt, while it is.
     doubt: Option<u32>,
@@ -314,7 +314,7 @@ impl Delivery {
     /// key: its shard is full, and the next one may have room.
     pub fn on_answer(
         &mut self,
-        answer: &Answer,
+        answer: &PutResponse,
         mut new_key: impl FnMut() -> RandomKey,
     ) -> Progress {
         let Some(part) = self.parts.pop() else { return Progress::default() };
@@ -360,7 +360,7 @@ impl Delivery {
         progress
     }
 
-    /// Whether the request is so small that nobody can mean it who refuses it for its size.
+    /// Whether the request is so small that a rejection for its size cannot be meant.
     #[must_use]
     pub fn is_small(&self) -> bool {
         let body = self.parts.last().and_then(|part| part.body.as_ref());
@@ -399,8 +399,8 @@ impl Delivery {
     }
 
     /// The service refused the records of the call.
-    pub fn on_refusal(&mut self, code: &str, message: &str, gate: &Gate) {
-        self.refused_at.get_or_insert_with(|| gate.accepted());
+    pub fn on_refusal(&mut self, code: &str, message: &str, circuit: &CircuitBreaker) {
+        self.refused_at.get_or_insert_with(|| circuit.accepted());
         let Some(part) = self.parts.pop() else { return };
         let mut indexes = part.indexes.into_vec();
         if let [index] = indexes.as_slice() {
@@ -425,9 +425,9 @@ impl Delivery {
         }
     }
 
-    /// Judges the suspects and says how to go on after a call.
-    pub fn next(&mut self, gate: &mut Gate) -> Next {
-        self.judge(gate);
+    /// Judges the suspects and says how to continue after a call.
+    pub fn next(&mut self, circuit: &mut CircuitBreaker) -> Next {
+        self.judge(circuit);
         if self.parts.is_empty() && self.suspects.is_empty() {
             return Next::Done;
         }
@@ -469,8 +469,8 @@ impl Delivery {
     }
 
     /// Applies the three rules of the module's head.
-    fn judge(&mut self, gate: &mut Gate) {
-        let evidence = self.refused_at.is_some_and(|count| gate.accepted() > count);
+    fn judge(&mut self, circuit: &mut CircuitBreaker) {
+        let evidence = self.refused_at.is_some_and(|count| circuit.accepted() > count);
         if evidence && self.doubt.take().is_some() {
             let suspects: Vec<usize> = self.suspects.drain(..).map(|s| s.index).collect();
             if !suspects.is_empty() {
@@ -482,7 +482,7 @@ impl Delivery {
         } else if self.doubt.is_some_and(|probes| probes >= DOUBT_PROBES) {
             self.doubt = Some(0);
             self.rejected.extend(self.suspects.pop_front());
-        } else if self.parts.is_empty() && !self.suspects.is_empty() && gate.take_credit() {
+        } else if self.parts.is_empty() && !self.suspects.is_empty() && circuit.take_credit() {
             self.rejected.extend(self.suspects.pop_front());
         }
     }

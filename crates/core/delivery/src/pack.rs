@@ -61,7 +61,7 @@ pub enum Stop {
     /// The next record is longer than a record may be: see [`Packer::take_cut`].
     Overlong,
     /// The record at the end of the used bytes is the footer of its file: the complete lines that
-    /// stand behind it now are to be left out.
+    /// follow it now are to be skipped.
     Footer,
 }
 
@@ -87,7 +87,7 @@ pub struct Counts {
     pub raw_reason: Option<String>,
     /// Records cut to the service's limit.
     pub truncated: u64,
-    /// Records left out, by reason.
+    /// Records skipped, by reason.
     pub skipped: Vec<(&'static str, u64)>,
     /// Records that are dead letters, by reason.
     pub dead: Vec<(&'static str, u64)>,
@@ -181,13 +181,13 @@ impl Packer {
         self.reads_entries = true;
     }
 
-    /// The greatest length of a line or a multi-line record, in bytes.
+    /// The maximum length of a line or a multi-line record, in bytes.
     #[must_use]
     pub fn raw_record_bytes_max(&self) -> usize {
         self.splitter.record_bytes_max()
     }
 
-    /// The greatest number of data bytes in a batch.
+    /// The largest number of data bytes in a batch.
     #[must_use]
     pub fn batch_bytes_max(&self) -> usize {
         self.filler.batch_bytes_max()
@@ -238,7 +238,7 @@ impl Packer {
         self.filler.allow_aggregates(allowed);
     }
 
-    /// The greatest length of a record with its key, from now on (Kinesis only).
+    /// The maximum length of a record with its key, from now on (Kinesis only).
     pub fn set_record_bytes_max(&mut self, bytes: usize) {
         self.filler.set_record_bytes_max(bytes);
         self.splitter.set_piece_bytes_max(self.filler.piece_bytes_max().min(self.max_line_bytes));
@@ -282,7 +282,7 @@ impl Packer {
     /// What happened to records since the last call.
     pub fn take_counts(&mut self) -> Counts {
         self.counts.without_metadata += self.chain.take_without_metadata();
-        self.counts.not_compared += self.splitter.take_over_limit();
+        self.counts.not_compared += self.splitter.take_limit_exceeded();
         self.counts.keys = self.filler.take_key_counts();
         let (unparsable, reason) = self.chain.take_unparsable();
         if unparsable > 0 {
@@ -383,7 +383,7 @@ impl Packer {
 
     /// Appends the entries that some lines are, or the record that they are if entries do not take
     /// several lines. `false` if there is no room for all of them: those that are in a batch are
-    /// left out the next time. The lines begin with those `earlier`, if there are any.
+    /// skipped the next time. The lines begin with those `earlier`, if there are any.
     fn append_entries(
         &mut self,
         at: (FileKey, u64),
@@ -432,7 +432,7 @@ impl Packer {
         has_room
     }
 
-    /// Whether a record is the footer of its file, which is left out.
+    /// Whether a record is the footer of its file, which is skipped.
     fn is_footer(&mut self, record: &[u8]) -> bool {
         let Some(footer) = &self.footer else { return false };
         let found = footer.matches(record).unwrap_or_else(|_| {
@@ -447,7 +447,7 @@ impl Packer {
     }
 
     /// Takes one record of `len` bytes, more than a record may have, of which only the first are
-    /// at hand; it is cut or left out. Says whether there was room.
+    /// at hand; it is cut or skipped. Says whether there was room.
     pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
         self.chain.set_offset(source.offset);
         let taken = self.append_long(source, 0, (first, len), now);
@@ -503,12 +503,12 @@ impl Packer {
         self.counts.oversize_at = Some((source.file, source.offset + at as u64));
     }
 
-    /// Accounts for bytes that are left out, such as header lines.
+    /// Accounts for bytes that are skipped, such as header lines.
     pub fn skip(&mut self, source: Source, len: usize, now: Instant) {
         self.cover(source.file, source.offset, len, now);
     }
 
-    /// Counts records that were left out.
+    /// Counts records that were skipped.
     pub fn count_skipped(&mut self, reason: &'static str, count: u64) {
         add(&mut self.counts.skipped, reason, count);
     }

@@ -13,7 +13,7 @@ const OVERFLOW_SHOWN: Duration = Duration::from_mins(1);
 
 /// What is known of a flow's hints.
 #[derive(Debug, Default)]
-pub(super) struct Notice {
+pub(super) struct NotifyStatus {
     /// The scan that the watched directories come from.
     scans: u64,
     overflows: u64,
@@ -23,7 +23,7 @@ pub(super) struct Notice {
     told: Option<BTreeSet<Degraded>>,
 }
 
-impl Notice {
+impl NotifyStatus {
     /// Asks for hints about what the last scan went through, and says what is left to the scans.
     pub(super) fn update<D: Disk>(
         &mut self,
@@ -47,13 +47,13 @@ impl Notice {
         let overflow = self.overflow_shown_until.map(|_| Degraded::Overflow);
         let reasons: BTreeSet<Degraded> = self.watching.iter().copied().chain(overflow).collect();
         if self.told.as_ref() != Some(&reasons) {
-            tell(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
+            report_changes(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
             self.told = Some(reasons);
         }
     }
 }
 
-fn tell(
+fn report_changes(
     metrics: &FlowMetrics,
     flow: &str,
     before: &BTreeSet<Degraded>,
@@ -64,10 +64,10 @@ fn tell(
     }
     for reason in reasons.difference(before) {
         tracing::warn!(%flow, reason = reason.label(),
-            "new files are found by scans only: {}", reason.advice());
+            "inotify is incomplete; relying on directory scans: {}", reason.advice());
     }
     for reason in before.difference(reasons) {
         tracing::info!(%flow, reason = reason.label(),
-            "no longer a reason to find new files by scans only");
+            "inotify restored");
     }
 }
