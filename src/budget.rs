@@ -1,6 +1,6 @@
 //! The bytes that batches of all flows may hold together.
 //!
-//! Half of the budget is dealt out in equal shares that nobody else can take, so a flow whose
+//! Half of the budget is dealt out in equal shares that are not lent, so a flow whose
 //! endpoint is dead never starves another one. The other half is lent to flows whose destination
 //! works. The counters are atomic: flows run on threads of their own and never wait here.
 
@@ -108,7 +108,7 @@ impl Account {
     }
 
     /// Borrows memory that is not for batches. What is more than the pool has is lent only while
-    /// nobody borrows anything, so that there is always a moment for it.
+    /// there is no loan, so that there is always a moment for it.
     #[must_use]
     pub fn lend(&self, bytes: usize) -> Option<Loan> {
         let limit = self.budget.pool_bytes;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loan_is_given_from_the_pool_or_while_nobody_else_borrows() {
+    fn a_loan_is_given_from_the_pool_or_without_other_loans() {
         let budget = Budget::new(1000, 1);
         let mut a = budget.account();
         let loan = a.lend(400).unwrap();

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use self::flow_thread::{End, FlowThread, Launch, Shared};
+use self::flow_thread::{End, FlowStart, FlowThread, Shared};
 use self::hung::{HungFlows, HungStore};
 pub use self::outcome::{DaemonError, Stopped};
 pub use self::reload::Loader;
@@ -78,7 +78,7 @@ pub struct Daemon {
     started: Instant,
     feeds: watch::Sender<Vec<FlowFeed>>,
     /// Flows that ended by a bug, and when each starts again.
-    restarts: Vec<(Instant, Launch)>,
+    restarts: Vec<(Instant, FlowStart)>,
     reloads: Reloads,
     /// What keeps the facts about the machine fresh, and for how long they are.
     machine: Option<(Duration, AbortHandle)>,
@@ -115,7 +115,7 @@ impl Daemon {
     }
 
     /// Has a flow started at this time.
-    fn start_at(&mut self, at: Instant, launch: Launch) {
+    fn start_at(&mut self, at: Instant, launch: FlowStart) {
         let behind = self.restarts.partition_point(|(other, _)| *other <= at);
         self.restarts.insert(behind, (at, launch));
     }
@@ -126,8 +126,8 @@ impl Daemon {
         self.feeds.subscribe()
     }
 
-    /// Runs something beside the flows until the daemon ends.
-    pub fn run_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs something alongside the flows until the daemon ends.
+    pub fn spawn_auxiliary(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 
@@ -158,7 +158,7 @@ impl Daemon {
                 Some(flow) = self.ended.recv() => self.on_ended(&flow),
                 () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
                 event = self.reloads.next() => self.on_reload_event(event),
-                _ = watchdog.tick() => self.pat_watchdog(),
+                _ = watchdog.tick() => self.notify_watchdog(),
                 _ = looks.tick() => {
                     let now = clock::now().instant;
                     self.threads().for_each(|flow| hung.look_at(flow, now));
@@ -177,7 +177,7 @@ impl Daemon {
         self.flows.values().chain(self.reloads.leaving.values().map(|leaving| &leaving.thread))
     }
 
-    /// A flow's thread ended although nobody asked it to: there is a bug in it. It starts again
+    /// A flow's thread ended without a request: it panicked. It starts again
     /// from its checkpoints; the others never notice.
     fn on_ended(&mut self, id: &Arc<str>) {
         if self.on_left(id) {
@@ -186,7 +186,7 @@ impl Daemon {
         let Some(thread) = self.flows.remove(id) else { return };
         let End { launch, panic } = thread.join(clock::now().instant);
         tracing::error!(flow = %id, restarts = launch.restarts,
-            "the flow ended by a bug in it and starts again: {panic}");
+            "flow panicked; restarting from its checkpoints: {panic}");
         metrics::counter!(name::FLOW_RESTARTS, "flow" => id.to_string()).increment(1);
         self.start_at(clock::now().instant + launch.pause(), launch);
     }
@@ -209,7 +209,7 @@ impl Daemon {
             }
             Err(error) => {
                 tracing::error!(flow = %again.config.id, %error,
-                    "the flow cannot start again; it is tried again");
+                    "cannot restart flow; will retry");
                 again.failures_in_a_row = again.failures_in_a_row.saturating_add(1);
                 self.start_at(clock::now().instant + again.pause(), again);
             }
@@ -218,7 +218,7 @@ impl Daemon {
 
     /// The service manager restarts us if every flow hangs: what one of them waits for is no reason
     /// to stop the others again and again.
-    fn pat_watchdog(&self) {
+    fn notify_watchdog(&self) {
         if !self.restarts.is_empty()
             || !self.reloads.working.is_empty()
             || self.threads().any(FlowThread::is_alive)
@@ -239,7 +239,7 @@ fn keep_machine_fresh(
     Some((life, tasks.spawn(keep)))
 }
 
-/// Waits until then, or for ever.
+/// Waits until then, or indefinitely.
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,

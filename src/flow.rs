@@ -1,13 +1,14 @@
 //! One flow: a file pattern, a processing chain and a destination, stepped by hand.
 //!
 //! A flow owns all of its state and shares none. [`Flow::step`] looks at the files, reads what
-//! there is room for, closes and submits batches, and writes down what was acknowledged; it never
+//! there is room for, closes and submits batches, and checkpoints what was acknowledged; it never
 //! waits. Time comes in as an argument, outcomes through [`Flow::on_message`]. The thread that
 //! waits and steps is in `daemon`.
 
 mod carry;
+mod checkpointing;
 mod dead_letters;
-mod event_lines;
+mod event_log;
 mod failed_rounds;
 mod feeding;
 pub mod files;
@@ -15,14 +16,13 @@ mod footer;
 mod half_line;
 mod header;
 mod inbox;
-mod notice;
+mod notify_status;
 mod problem_lines;
 mod pump;
+mod record_issues;
 mod report;
 mod stream_facts;
-mod troubles;
 mod when_done;
-mod write_down;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,15 +36,15 @@ pub use feeding::Feeding;
 pub use inbox::{Descriptors, Inbox, Mailbox, Message};
 
 use self::carry::Carried;
+use self::checkpointing::{Handing, Writing};
 use self::dead_letters::DeadLetters;
-use self::event_lines::EventLines;
+use self::event_log::EventLog;
 use self::failed_rounds::FailedRounds;
-use self::notice::Notice;
+use self::notify_status::NotifyStatus;
 use self::problem_lines::ProblemLines;
+use self::record_issues::RecordIssues;
 use self::stream_facts::Stream;
-use self::troubles::Troubles;
 use self::when_done::Disposing;
-use self::write_down::{Handing, Writing};
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
 use crate::batch::BatchId;
@@ -60,8 +60,8 @@ use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::process::{ConvertError, StepCount};
+use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
-use crate::send::window::{Finished, Window as InFlight};
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
 use crate::tail::compressed::UNPACKING_BYTES_MAX;
 use crate::tail::disk::Disk;
@@ -76,7 +76,7 @@ const MEMORY_RETRY: Duration = Duration::from_millis(50);
 /// Takes what a flow hands on. The real one feeds the sender and the store; tests keep it.
 pub trait Outlet {
     /// Takes a batch to send. There is always room: a flow never has more batches unsettled than
-    /// `maxInFlightRequests`. `false` if nobody takes batches any more.
+    /// `maxInFlightRequests`. `false` if the sender is gone.
     fn submit(&mut self, submission: Submission) -> bool;
 
     /// Takes changes for the checkpoints; [`Message::Written`] with the same `token` answers.
@@ -85,9 +85,9 @@ pub trait Outlet {
     /// The changes, if they are not taken: the flow keeps them.
     fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused>;
 
-    /// Nothing that is in flight need wait for a destination that is parked: whoever has such a
+    /// Nothing that is in flight need wait for a destination that is paused: whoever has such a
     /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
-    fn stop_waiting_for_parked(&mut self) {}
+    fn stop_waiting_for_paused(&mut self) {}
 
     /// Removes a file that is delivered completely, if it is still that file; says where it is
     /// now, if it is anywhere.
@@ -134,7 +134,7 @@ pub struct FlowParts<D: Disk> {
 pub struct Stepped {
     /// Step again then, unless a message comes first.
     pub wake_at: Instant,
-    /// The flow was asked to drain, and nothing is left to deliver or to write down.
+    /// The flow was asked to drain, and nothing is left to deliver or to checkpoint.
     pub drained: bool,
 }
 
@@ -171,7 +171,7 @@ pub struct Flow<D: Disk> {
     /// Generations whose last entry ends with them, complete or not.
     uncarriable: BTreeSet<FileKey>,
     ledger: Ledger,
-    in_flight: InFlight,
+    in_flight: InFlightLimit,
     /// Records that are kept because they cannot be delivered.
     dead: Option<DeadLetters>,
     account: Account,
@@ -208,17 +208,17 @@ pub struct Flow<D: Disk> {
     purge_due: bool,
     /// The store has to learn that this flow ran, even before it found a file.
     introduced: bool,
-    /// The store has answered for the first time: where the flow began is written down.
+    /// The store has answered for the first time: where the flow began is checkpointed.
     start_is_kept: bool,
     draining: bool,
     /// A row was saved for its time since the order to drain.
     time_is_saved: bool,
-    /// The destination is parked and the flow stops: batches are not sent any more.
+    /// The destination is paused and the flow stops: batches are not sent any more.
     gave_up: bool,
     next_report: Instant,
     /// What it begins with was told.
     is_start_told: bool,
-    notice: Notice,
+    notify_status: NotifyStatus,
     restarts: u64,
     totals: FlowTotals,
     /// What the flow's requests came to before it was started again.
@@ -226,8 +226,8 @@ pub struct Flow<D: Disk> {
     /// Bytes that were read by the time of the last report.
     read_at_report: u64,
     failed_rounds: FailedRounds,
-    troubles: Troubles,
-    event_lines: EventLines,
+    record_issues: RecordIssues,
+    event_log: EventLog,
     problem_lines: ProblemLines,
     disposing: Option<Disposing>,
     feeding: Option<Feeding>,
@@ -241,7 +241,7 @@ impl<D: Disk> Flow<D> {
             parts.metrics.records_raw_fallback(reason, 0);
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
-        let in_flight = InFlight::new(requests_at_a_time(&parts.config));
+        let in_flight = InFlightLimit::new(requests_at_a_time(&parts.config));
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
         let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
@@ -295,14 +295,14 @@ impl<D: Disk> Flow<D> {
             gave_up: false,
             next_report: now,
             is_start_told: false,
-            notice: Notice::default(),
+            notify_status: NotifyStatus::default(),
             restarts: parts.restarts,
             totals: FlowTotals::default(),
             requests_before: RequestTotals::default(),
             read_at_report: 0,
             failed_rounds: FailedRounds::default(),
-            troubles: Troubles::default(),
-            event_lines: EventLines::default(),
+            record_issues: RecordIssues::default(),
+            event_log: EventLog::default(),
             problem_lines: ProblemLines::default(),
             disposing,
             feeding: parts.feeding,
@@ -320,13 +320,13 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Goes on counting where the flow was before a bug ended it. That it ended is an error.
-    pub fn carry_on(&mut self, before: FlowTotals) {
-        self.take_over(before);
+    pub fn restore_totals(&mut self, before: FlowTotals) {
+        self.adopt(before);
         self.totals.errors_in_a_row = before.errors_in_a_row.saturating_add(1);
     }
 
     /// Goes on counting where the flow was before it was drained.
-    pub fn take_over(&mut self, before: FlowTotals) {
+    pub fn adopt(&mut self, before: FlowTotals) {
         self.totals = before;
         self.requests_before = before.requests;
         self.read_at_report = before.bytes_read;
@@ -334,7 +334,7 @@ impl<D: Disk> Flow<D> {
 
     /// The thread waits for messages now: whatever it does else may hang.
     pub fn rest(&mut self, now: Instant) {
-        self.pulse.go_on(Doing::Nothing);
+        self.pulse.continue_with(Doing::Nothing);
         self.worked += now.saturating_duration_since(self.began);
         self.began = now;
     }
@@ -360,7 +360,7 @@ impl<D: Disk> Flow<D> {
             }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
             Message::Sender(SenderEvent::Outcome(outcome)) => self.on_outcome(outcome, now),
-            Message::Written { token, result } => self.on_written(token, result),
+            Message::Written { token, result } => self.on_checkpoint_result(token, result),
         }
     }
 
@@ -375,7 +375,7 @@ impl<D: Disk> Flow<D> {
             self.tailer.control().lend(self.loan.is_some());
         }
         if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
-            // Within a step, so that no acknowledgement comes between it and what is written down.
+            // Within a step, so that no acknowledgement comes between it and what is checkpointed.
             self.tailer.control().save_time(now.instant);
             self.tailer.control().save_places();
         }
@@ -385,7 +385,7 @@ impl<D: Disk> Flow<D> {
         }
         self.metrics.scans.increment(self.tailer.scans() - scans);
         self.report_events(now.instant);
-        self.pulse.go_on(Doing::Read);
+        self.pulse.continue_with(Doing::Read);
         self.packer.set_time(unix_millis(now));
         if let Some(machine) = &self.machine {
             self.packer.set_facts(machine.known());
@@ -405,18 +405,18 @@ impl<D: Disk> Flow<D> {
             self.report_events(now.instant);
         }
         self.dispose_of_done_files(now.instant, outlet);
-        self.pulse.go_on(Doing::Commit);
-        self.write_down(now.instant, outlet);
+        self.pulse.continue_with(Doing::Commit);
+        self.write_checkpoints(now.instant, outlet);
         if now.instant >= self.next_report {
             self.report(now.instant);
         }
-        if self.draining && !self.would_lose_by_giving_up() {
-            outlet.stop_waiting_for_parked();
+        if self.draining && !self.has_unrecoverable_bytes() {
+            outlet.stop_waiting_for_paused();
         }
         let drained = self.is_drained();
         if drained {
             self.report(now.instant);
-            self.troubles.log_rest(&self.config.id);
+            self.record_issues.log_rest(&self.config.id);
         }
         Stepped { wake_at: self.wake_at(now.instant), drained }
     }
@@ -434,18 +434,18 @@ impl<D: Disk> Flow<D> {
         }
         self.pulse.begin(Doing::Watch, now);
         let told = (&self.tailer, &self.metrics, self.config.id.as_str());
-        self.notice.update(told, watch, hint, now);
+        self.notify_status.update(told, watch, hint, now);
     }
 
-    /// Where a flow began at the end of its files is written down before it reads on: after a crash
+    /// Where a flow began at the end of its files is checkpointed before it reads on: after a crash
     /// it would begin at the end again, behind lines that came meanwhile.
     fn may_read(&self) -> bool {
         (self.start_is_kept || !self.tailer.starts_at_end()) && !self.waits_for_stream()
     }
 
     fn on_health(&mut self, health: DestinationHealth) {
-        let parked = matches!(health, DestinationHealth::Parked { .. });
-        self.metrics.destination_parked.set(f64::from(u8::from(parked)));
+        let paused = matches!(health, DestinationHealth::Paused { .. });
+        self.metrics.destination_paused.set(f64::from(u8::from(paused)));
         self.health = health;
     }
 
@@ -482,16 +482,16 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// Whether one more batch may be submitted: a crash repeats what is not written down, so all of
+    /// Whether one more batch may be submitted: a crash repeats what is not checkpointed, so all of
     /// that together is bounded, too.
     fn has_free_request(&self) -> bool {
         self.ledger.in_flight() < self.in_flight.current()
             && self.ledger.unsettled() < requests_at_a_time(&self.config)
     }
 
-    /// Whether a file that nobody can find again has bytes that are not acknowledged. Everything
+    /// Whether a deleted file still has unacknowledged bytes. Everything
     /// else is read again after the next start.
-    fn would_lose_by_giving_up(&self) -> bool {
+    fn has_unrecoverable_bytes(&self) -> bool {
         self.tailer.files().any(|file| file.lag_bytes() > 0 && self.is_lost_after_stop(file.key()))
     }
 
@@ -500,7 +500,7 @@ impl<D: Disk> Flow<D> {
         // Batches whose letters cannot be written are read again after the next start.
         let stuck = self.dead.as_ref().is_some_and(DeadLetters::is_failing);
         let given_up =
-            (self.gave_up || stuck) && self.submitted.is_empty() && !self.would_lose_by_giving_up();
+            (self.gave_up || stuck) && self.submitted.is_empty() && !self.has_unrecoverable_bytes();
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()
@@ -520,7 +520,7 @@ impl<D: Disk> Flow<D> {
             .map(|batch| batch.opened_at + self.config.max_buffer_age);
         let can_read = self.may_read() && self.can_take_more();
         let more = (self.tailer.has_readable() && can_read).then_some({
-            // Memory is given back by other flows, too, and nobody tells this one.
+            // Other flows return memory without a notification to this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });
         let commit = self.waits_to_commit().then_some(self.gather_until);

@@ -19,7 +19,7 @@ pub mod input;
 pub mod metrics;
 pub mod send;
 
-pub use kinetail_base::{repeats, shown};
+pub use kinetail_base::{log_throttle, shown};
 pub use kinetail_delivery as batch;
 pub use kinetail_records as process;
 pub use kinetail_sandbox as sandbox;

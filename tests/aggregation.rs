@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinetail::batch::answer::ShardNumber;
 use kinetail::batch::hash::{ShardMap, ShardRange, hash_key};
+use kinetail::batch::response::ShardNumber;
 use kinetail::sandbox::{
-    ErrorAnswer, Fault, Operation, SandboxOptions, Scope, StreamId, UserRecord, user_records,
+    ErrorResponse, Fault, Operation, SandboxOptions, Scope, StreamId, UserRecord, user_records,
 };
 use serde_json::{Value, json};
 
@@ -150,17 +150,17 @@ fn a_stream_that_distributes_records_itself_gets_no_aggregates_and_an_error_says
     let endpoint = Endpoint::healthy();
     endpoint.handle.set_auto_distribution(&stream(), true);
     let (home, agent) = start(&endpoint, &json!({ "aggregation": "kpl" }));
-    agent.wait_for_log("aggregation kpl refused", SOON);
+    agent.wait_for_log("aggregation kpl rejected", SOON);
     write_all(&endpoint, &home, &agent);
     assert_eq!(endpoint.count(&stream()), LINES, "each line is a record");
     agent.stop(SOON);
 }
 
 #[test]
-fn without_permission_to_ask_it_goes_on_and_says_what_was_not_checked() {
+fn without_permission_to_ask_it_continues_and_says_what_was_not_checked() {
     let endpoint = Endpoint::healthy();
     let denied =
-        || Fault::Respond(ErrorAnswer::new(400, "AccessDeniedException", "not authorized"));
+        || Fault::Respond(ErrorResponse::new(400, "AccessDeniedException", "not authorized"));
     let scope = Scope::Operation(Operation::DescribeStreamSummary);
     endpoint.handle.script(scope, denied()).unwrap();
     let (home, agent) = start(&endpoint, &json!({ "aggregation": "kpl" }));
@@ -207,11 +207,11 @@ fn list_of_shards_with_a_gap_is_reported_once_and_asked_for_again() {
     }
     let keys = json!({ "aggregation": "kpl", "partitionKey": "{record.k}" });
     let (home, agent) = start(&endpoint, &keys);
-    agent.wait_for_log("the shards that are listed leave gaps or overlap", SOON);
+    agent.wait_for_log("listed shards overlap or have gaps", SOON);
     agent.wait_for_log("shard map updated", SOON);
     write_all(&endpoint, &home, &agent);
     assert_eq!(endpoint.handle.scripted_faults_waiting(), 0);
-    assert_eq!(agent.log().matches("leave gaps or overlap").count(), 1, "{}", agent.log());
+    assert_eq!(agent.log().matches("overlap or have gaps").count(), 1, "{}", agent.log());
     agent.stop(SOON);
 }
 
@@ -225,7 +225,7 @@ fn aggregate_that_is_refused_for_good_counts_as_its_records() {
     append(&home.log("a.log"), &line(0));
     let agent = home.start();
     wait_for(&endpoint, 1, &agent);
-    let refused = ErrorAnswer::new(400, "ValidationException", "not this one");
+    let refused = ErrorResponse::new(400, "ValidationException", "not this one");
     endpoint.handle.script(Scope::Stream(stream()), Fault::Respond(refused)).unwrap();
     let lines: Vec<u8> = (1..=AGGREGATE).flat_map(line).collect();
     append(&home.log("a.log"), &lines);

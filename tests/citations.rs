@@ -35,7 +35,7 @@ fn files(dir: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
 
 /// The forms in which a section is cited.
 struct Forms {
-    /// What is between the lines of a comment: a citation may go on in the next one.
+    /// What is between the lines of a comment: a citation may continue in the next one.
     breaks: Regex,
     words: Regex,
     number: Regex,

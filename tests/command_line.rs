@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use kinetail::sandbox::{ErrorAnswer, Fault, Operation, SandboxOptions, Scope, StreamPolicy};
+use kinetail::sandbox::{ErrorResponse, Fault, Operation, SandboxOptions, Scope, StreamPolicy};
 use serde_json::{Value, json};
 
 use crate::support::endpoint::Endpoint;
@@ -99,16 +99,16 @@ fn check_names_files_destinations_regions_and_credentials() {
     let (code, out, err) = kinetail(directory.path(), &["check", "-c", "agent.json"]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     for part in [
-        "flow kinesis:s:logs/*.log\n  to KinesisStream:s\n",
+        "flow kinesis:s:logs/*.log\n  destination: KinesisStream:s\n",
         "region: eu-north-1 (region of the flow)",
-        "credentials: awsAccessKeyId in the configuration",
-        "files that match now: 12 files, 72 bytes, the newest ",
+        "credentials: static keys in the configuration (awsAccessKeyId)",
+        "matching files: 12 files, 72 bytes; newest ",
         "/logs/09.log (6 bytes)",
-        "and 2 more; --verbose names them",
-        "to DeliveryStream:d",
-        "region: us-east-1, where the Java agent looks if no key says otherwise",
-        "files that match now: none",
-        "nowhere; it is looked for",
+        "and 2 more (--verbose lists all)",
+        "destination: DeliveryStream:d",
+        "region: us-east-1 (the Java agent's default for Firehose",
+        "matching files: none",
+        "nowhere does not exist (yet)",
         "agent.json: no errors",
     ] {
         assert!(out.contains(part), "no {part:?} in\n{out}");
@@ -116,7 +116,7 @@ fn check_names_files_destinations_regions_and_credentials() {
     assert!(!out.contains("/logs/11.log (6 bytes)"), "{out}");
     let (_, out, _) = kinetail(directory.path(), &["check", "-v", "-c", "agent.json"]);
     assert!(out.contains("/logs/11.log (6 bytes)"), "{out}");
-    assert_eq!(sandbox.handle.stats().requests, 0, "nobody was asked");
+    assert_eq!(sandbox.handle.stats().requests, 0, "no request was made");
 }
 
 #[test]
@@ -131,10 +131,10 @@ fn check_aws_describes_the_streams_and_puts_nothing() {
     assert_eq!(code, Some(0), "{out}");
     for part in [
         "ok: stream s in eu-west-1 is ACTIVE, 1 open shards",
-        "ok: records may be put (kinesis:PutRecords, dry run)",
+        "ok: write permission verified (kinesis:PutRecords, dry run)",
         "ok: delivery stream d in us-east-1 is ACTIVE",
-        "note: an empty batch was refused as empty and not as forbidden",
-        "note: whose the credentials are was not asked",
+        "note: write permission is likely (firehose:PutRecordBatch)",
+        "note: caller identity not checked",
     ] {
         assert!(out.contains(part), "no {part:?} in\n{out}");
     }
@@ -155,18 +155,18 @@ fn check_aws_fails_for_what_would_not_arrive() {
 
     let sandbox = Endpoint::healthy();
     let directory = checked(&sandbox, &flows);
-    let denied = || ErrorAnswer::new(400, "AccessDeniedException", "not authorized");
+    let denied = || ErrorResponse::new(400, "AccessDeniedException", "not authorized");
     let script = |operation| {
         sandbox.handle.script(Scope::Operation(operation), Fault::Respond(denied())).unwrap();
     };
     script(Operation::PutRecords);
     let (code, out, _) = kinetail(directory.path(), &args);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("error: records may not be put (kinesis:PutRecords): Access"), "{out}");
+    assert!(out.contains("error: write permission missing (kinesis:PutRecords): Access"), "{out}");
     // Shipping does not need to describe.
     script(Operation::DescribeStreamSummary);
     let (_, out, _) = kinetail(directory.path(), &args);
-    assert!(out.contains("note: in eu-west-1 the stream may not be described"), "{out}");
+    assert!(out.contains("note: cannot describe the stream in eu-west-1"), "{out}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn check_fails_for_a_mistake_and_says_what_is_in_the_way_of_a_file() {
     }
 }
 
-/// What a command says if nobody reads any of it: exit code and standard error.
+/// What a command says if none of it is read: exit code and standard error.
 fn unread(directory: &Path, args: &[&str]) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -239,7 +239,7 @@ fn a_reader_that_leaves_is_no_error_of_any_command() {
     let directory = checked(&sandbox, &json!([]));
     let (code, err) = unread(directory.path(), &["check", "-c", "agent.json"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("there are no flows") && !err.contains("pipe"), "{err}");
+    assert!(err.contains("no flows configured") && !err.contains("pipe"), "{err}");
 }
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "k")];
@@ -282,7 +282,7 @@ fn check_shows_an_endpoint_of_the_environment_and_never_writes_a_record_to_it() 
         assert_eq!(code, Some(0), "{out}{err}");
         let endpoint = format!("  endpoint: {url} ({source})\n");
         assert!(out.contains(&endpoint), "no {endpoint:?} in\n{out}");
-        assert!(out.contains("note: whether records may be put was not asked"), "{out}");
+        assert!(out.contains("note: write permission not checked"), "{out}");
     }
     let directory = plain("s");
     let environment = [("AWS_ENDPOINT_URL", url), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
@@ -317,7 +317,7 @@ fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
     ]);
     let directory = checked(&sandbox, &flows);
     let limit = || {
-        let answer = ErrorAnswer::new(400, "LimitExceededException", "rate exceeded");
+        let answer = ErrorResponse::new(400, "LimitExceededException", "rate exceeded");
         let scope = Scope::Operation(Operation::PutRecords);
         sandbox.handle.script(scope, Fault::Respond(answer)).unwrap();
     };
@@ -325,8 +325,8 @@ fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
     let args = ["check", "--aws", "-c", "agent.json"];
     let (code, out, _) = kinetail(directory.path(), &args);
     assert_eq!(code, Some(0), "{out}");
-    assert_eq!(out.matches("ok: records may be put").count(), 2, "{out}");
-    let same = "asking AWS about kinesis:s:/tmp/none-2\n  as for kinesis:s:/tmp/none-1:";
+    assert_eq!(out.matches("ok: write permission verified").count(), 2, "{out}");
+    let same = "checking kinesis:s:/tmp/none-2 with AWS\n  as for kinesis:s:/tmp/none-1:";
     assert!(out.contains(same), "{out}");
     // One that stays throttled is not known, which is neither right nor wrong.
     for _ in 0..4 {
@@ -334,7 +334,7 @@ fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
     }
     let (code, out, _) = kinetail(directory.path(), &args);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("note: AWS did not say whether records may be put"), "{out}");
+    assert!(out.contains("note: write permission not checked (kinesis:PutRecords)"), "{out}");
     assert_eq!(sandbox.handle.stats().total().records, 0);
 }
 
@@ -349,12 +349,12 @@ fn no_directory_is_called_like_a_home_and_the_sandbox_does_not_feed_on_itself() 
     ] {
         let (code, _, err) = kinetail(directory.path(), args);
         assert_eq!(code, Some(1), "{err}");
-        assert!(err.contains("nothing replaces '~'"), "{err}");
+        assert!(err.contains("'~' is not expanded"), "{err}");
     }
     let args = ["run", "--sandbox", "--sandbox-output", "out", "-c", "agent.json"];
     let (code, _, err) = kinetail(directory.path(), &args);
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("out/kinesis-s.ndjson, which it writes itself"), "{err}");
+    assert!(err.contains("out/kinesis-s.ndjson, which would loop"), "{err}");
     let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(Result::unwrap).collect();
     assert!(names.iter().all(|entry| !entry.path().is_dir()), "{names:?}");
 }

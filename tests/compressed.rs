@@ -47,7 +47,7 @@ fn compressed(format: Format, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Puts a compressed file beside a file and takes that away, as `gzip` does.
+/// Puts a compressed file alongside a file and takes that away, as `gzip` does.
 fn compress(format: Format, path: &Path) {
     let packed = compressed(format, &fs::read(path).unwrap());
     let name = format!("{}.{}", path.display(), format.extension());
@@ -75,7 +75,7 @@ impl Writer {
     }
 }
 
-/// What is rotated while nobody watches: `app.log` becomes `app.log.1` and so on.
+/// What is rotated while kinetail does not run: `app.log` becomes `app.log.1` and so on.
 fn rotate(world: &World) {
     for number in (0..9).rev() {
         let name = |n| if n == 0 { "app.log".to_owned() } else { format!("app.log.{n}") };
@@ -307,13 +307,13 @@ fn a_file_that_begins_like_a_missing_one_and_is_compressed_while_it_is_read_is_s
         world.append("app.log", &beginning);
         world.settle();
         world.crash();
-        // It is written anew and longer, as an editor does, and its old file is gone for good.
+        // It is rewritten and longer, as an editor does, and its old file is gone for good.
         let rest = writer.lines("a", 9);
         world.append("app.log.new", &[beginning.clone(), rest].concat());
         world.rename("app.log.new", "app.log");
         world.start();
         world.settle();
-        // Both begin alike, so the beginning is sent again; nobody can know better.
+        // Both begin alike, so the beginning is sent again; this is undecidable.
         let sent_again = beginning.split_inclusive(|byte| *byte == b'\n');
         writer.written.extend(sent_again.map(<[u8]>::to_vec));
         world.append("app.log", &writer.lines("a", 3));
@@ -464,7 +464,7 @@ fn of_files_that_begin_with_the_same_few_lines_none_is_taken_by_chance() {
         }
         world.start();
         world.settle();
-        // Of two nobody knows which it is, so both are read whole: that repeats the first line.
+        // Two are ambiguous, so both are read whole: that repeats the first line.
         let want = if copies == 1 { 2 } else { 5 };
         assert_eq!(world.stream.len(), want, "{copies} files");
     }

@@ -1,5 +1,5 @@
 //! What stands in lines and how long they are: bytes arrive as they were written, and nothing that
-//! a line holds stands in the way of the next one.
+//! a line holds blocks the next one.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -15,7 +15,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 #[test]
 fn f25_a_line_that_is_written_byte_by_byte_over_a_minute_is_one_record() {
     let mut world = World::new("app.log");
-    let line = b"a line that somebody types, slowly\n";
+    let line = b"a line that a person types, slowly\n";
     for byte in line {
         world.append("app.log", &[*byte]);
         world.run(Duration::from_secs(2));
@@ -118,7 +118,7 @@ fn f28_a_long_line_is_sent_in_pieces_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn f28_a_long_line_is_left_out_and_the_next_one_is_whole() {
+fn f28_a_long_line_is_skipped_and_the_next_one_is_whole() {
     for len in [5_000, 300_000, 20 * MEBIBYTE] {
         assert!(around_a_long_line(OversizeLine::Drop, 4_096, len).is_empty(), "{len}");
     }
@@ -235,7 +235,7 @@ fn f30_multi_line_records_over_reads_pauses_rotations_and_stops() {
 }
 
 #[test]
-fn a_header_longer_than_any_record_is_left_out_to_its_last_line() {
+fn a_header_longer_than_any_record_is_skipped_to_its_last_line() {
     let mut world = World::with("app.log", |config| {
         config.skip_header_lines = 3;
         config.max_line_bytes = 4_096;

@@ -94,7 +94,7 @@ fn credentials_are_taken_in_the_order_of_the_java_agent() {
         assert!(output.status.success(), "{said}");
         assert_eq!(fake.kinesis_key().as_deref(), Some(*key), "{said}");
         assert!(
-            said.contains(&format!("those of arn:aws:sts::123456789012:caller/{key}")),
+            said.contains(&format!("caller identity: arn:aws:sts::123456789012:caller/{key}")),
             "{said}"
         );
         if number == 0 {
@@ -166,24 +166,24 @@ fn a_role_that_is_refused_is_an_error_of_the_check() {
 }
 
 #[test]
-fn a_flow_whose_role_is_refused_parks_and_the_others_run_on() {
+fn a_flow_whose_role_is_refused_pauses_and_the_others_run_on() {
     let fake = FakeAws::start();
     let sandbox = Endpoint::start(SandboxOptions::default());
     let mut home = Home::new(&sandbox.handle.url());
     home.set("sts.endpoint", json!(fake.url()));
     let denied = json!({ "assumeRoleARN": "arn:aws:iam::123456789012:role/denied" });
-    home.flow("a*.log", ("kinesisStream", "parked"), &denied);
+    home.flow("a*.log", ("kinesisStream", "paused"), &denied);
     home.flow("b*.log", ("kinesisStream", "works"), &json!({}));
     append(&home.log("a.log"), b"waits\n");
     append(&home.log("b.log"), b"arrives\n");
     let agent = home.start();
-    agent.wait_for_log("destination parked", SOON);
+    agent.wait_for_log("delivery paused", SOON);
     let lines = vec![b"arrives\n".to_vec()];
     sandbox.wait_for_all(&kinesis("works"), &lines, SOON, || agent.log());
     append(&home.log("b.log"), b"and again\n");
     let lines = vec![b"arrives\n".to_vec(), b"and again\n".to_vec()];
     sandbox.wait_for_all(&kinesis("works"), &lines, SOON, || agent.log());
-    assert_eq!(sandbox.count(&kinesis("parked")), 0);
+    assert_eq!(sandbox.count(&kinesis("paused")), 0);
     assert!(agent.log().contains("sts:AssumeRole"), "{}", agent.log());
 }
 
@@ -217,7 +217,7 @@ fn certificates_that_cannot_be_used_stop_the_start_and_say_why() {
     let output = kinetail(directory.path(), &config(&fake), &environment, &["check", "--aws"]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("AWS_CA_BUNDLE: /nonexistent/ca.pem: cannot be read"), "{said}");
+    assert!(said.contains("(AWS_CA_BUNDLE): cannot read /nonexistent/ca.pem"), "{said}");
 }
 
 /// Keys that are taken away while the agent runs, and a file of them that is written anew: none is

@@ -125,7 +125,7 @@ fn compressed(scene: &mut Scene) {
     scene.run(SOON);
 }
 
-/// A file of a series that came and was compressed while nobody looked.
+/// A file of a series that came and was compressed between two scans.
 fn archived_series(scene: &mut Scene) {
     scene.write("app-1.log", "one", 30);
     scene.run(SOON);
@@ -143,7 +143,7 @@ fn found_elsewhere(scene: &mut Scene) {
     scene.run(SOON);
     scene.stop();
     scene.write("app.log", "a", 10);
-    scene.files.rename(&scene.path("app.log"), &scene.path("saved-by-somebody"));
+    scene.files.rename(&scene.path("app.log"), &scene.path("saved-by-hand"));
     scene.write("app.log", "b", 5);
     scene.start();
     scene.run(SOON);

@@ -19,9 +19,9 @@ const MADE_OF_PARTS: &[&str] = &["{}", "{detail}", "{text}"];
 /// Rows that no call of `tracing` writes with these words: the words that the sources have.
 const OTHERS: &[(&str, &str)] = &[
     ("… kind=\"…\"", "{detail}"),
-    ("kinetail: cannot write the log file …", "cannot write the log file"),
-    ("kinetail: the log goes to … again", "the log goes to {path} again"),
-    ("kinetail: the log file … could not be written for a short time, N times", "for a short time"),
+    ("kinetail: cannot write log file …", "cannot write log file"),
+    ("kinetail: log file … is writable again", "log file {path} is writable again"),
+    ("kinetail: log file … was unwritable for a short time, N times", "for a short time"),
 ];
 
 fn root() -> PathBuf {
@@ -167,7 +167,7 @@ fn constant(line: &str) -> Option<String> {
     let field = Regex::new(r#" (\w+)=("[^"]*"|\S*)"#).unwrap();
     let change = Regex::new(r"\S*/\S*|\d[\d.]*|\bkB\b|\bMB\b|\bbytes\b").unwrap();
     let Some(log) = log.captures(line) else {
-        let told = ["sandbox on ", "  ", "stop with ", "arrived in "];
+        let told = ["sandbox listening on ", "  ", "press Ctrl-C ", "records received, in "];
         let told = told.iter().find(|words| line.starts_with(**words))?;
         return Some((*told).to_owned());
     };
@@ -211,8 +211,8 @@ fn quickstart() -> String {
     let arrived = || {
         streams.iter().all(|name| sandbox.join(format!("{name}.ndjson")).is_file())
             && text().contains("reason=\"no_match\"")
-            && text().contains("admin pages on")
-            && text().contains("nothing is read")
+            && text().contains("admin endpoint listening on")
+            && text().contains("no file is read")
     };
     wait_until("the samples", SOON, arrived, text);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();

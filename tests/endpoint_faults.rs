@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
-use kinetail::sandbox::{ErrorAnswer, Fault, Scope};
+use kinetail::sandbox::{ErrorResponse, Fault, Scope};
 use serde_json::{Value, json};
 
 use crate::seams::{home_with_admin, page};
@@ -82,7 +82,8 @@ fn f53_partial_failures_resend_exactly_the_failed_records() {
 fn f54_lost_responses_repeat_their_batch_at_most_and_are_counted() {
     const BATCH: usize = 100;
     let endpoint = Endpoint::healthy();
-    let faults = [Fault::CommitThenDrop, Fault::CommitThenRespond(ErrorAnswer::internal_failure())];
+    let faults =
+        [Fault::CommitThenDrop, Fault::CommitThenRespond(ErrorResponse::internal_failure())];
     let count = faults.len();
     for fault in faults {
         endpoint.handle.script(Scope::AnyPut, fault).unwrap();
@@ -134,10 +135,10 @@ fn f55_senseless_responses_are_retried_in_bounded_memory() {
         content_type: "text/html".to_owned(),
         body,
     };
-    let unknown = ErrorAnswer::new(400, "SomethingNobodyKnowsException", "?");
-    let faults = (0..20).map(|_| Fault::Respond(ErrorAnswer::internal_failure()));
+    let unknown = ErrorResponse::new(400, "SomethingNobodyKnowsException", "?");
+    let faults = (0..20).map(|_| Fault::Respond(ErrorResponse::internal_failure()));
     let faults = faults.chain([
-        Fault::Respond(ErrorAnswer::new(503, "ServiceUnavailable", "")),
+        Fault::Respond(ErrorResponse::new(503, "ServiceUnavailable", "")),
         raw(502, b"<html>Bad gateway</html>".to_vec()),
         raw(200, b"<html>Log in</html>".to_vec()),
         raw(500, vec![b'x'; HUGE_BYTES]),

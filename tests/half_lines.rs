@@ -1,4 +1,5 @@
-//! Half a line that grows: it is not read anew each time, and nothing that happens to it is missed.
+//! Half a line that grows: it is not read again each time, and nothing that happens to it is
+//! missed.
 
 use std::fs;
 use std::time::Duration;
@@ -63,7 +64,7 @@ fn a_byte_that_is_added_to_half_a_line_costs_what_is_added() {
 }
 
 #[test]
-fn half_a_line_that_was_replaced_is_read_anew() {
+fn half_a_line_that_was_replaced_is_read_again() {
     const HALF: usize = 40_000;
     for is_longer in [false, true] {
         let mut world = World::new("app.log");

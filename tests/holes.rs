@@ -42,7 +42,7 @@ fn slots_that_are_filled_in_any_order_are_sent_once_and_no_hole_is() {
 }
 
 #[test]
-fn a_hole_that_nobody_fills_is_skipped_and_read_when_it_is_filled_after_all() {
+fn a_hole_that_is_not_filled_is_skipped_and_read_when_it_is_filled_after_all() {
     let mut world = World::new("app.log");
     let file = File::create(world.path("app.log")).unwrap();
     file.write_all_at(b"first line of the file\n", 0).unwrap();
@@ -157,7 +157,7 @@ fn a_slot_that_is_filled_close_to_the_end_repeats_nothing() {
 }
 
 #[test]
-fn holes_that_are_filled_while_nobody_looks_are_read_at_the_start() {
+fn holes_that_are_filled_between_scans_are_read_at_the_start() {
     for crash in [false, true] {
         let mut world = World::new("app.log");
         let mut slots = Slots::new(&world, 64);
@@ -213,7 +213,7 @@ fn records_that_are_padded_with_nul_bytes_do_not_wait_for_each_other() {
     world.hint();
     world.run(HOLE_OVER);
     assert_eq!(world.stream.len(), 60);
-    // A writer that goes on: nothing waits for longer than a moment.
+    // A writer that continues: nothing waits for longer than a moment.
     for number in 60..90 {
         world.append("app.log", &padded(number));
         world.run(Duration::from_millis(200));
@@ -221,7 +221,7 @@ fn records_that_are_padded_with_nul_bytes_do_not_wait_for_each_other() {
     world.run(Duration::from_secs(2));
     assert_eq!(world.stream.len(), 90);
     assert!(world.stream.iter().all(|record| !record.contains(&0)));
-    // What nobody has written to for long is not waited for at all.
+    // What was not written to for long is not waited for at all.
     let mut world = World::new("app.log");
     (0..60).for_each(|number| world.append("app.log", &padded(number)));
     let file = File::options().write(true).open(world.path("app.log")).unwrap();

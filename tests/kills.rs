@@ -94,7 +94,7 @@ fn kills_while_answers_get_lost_lose_nothing() {
     }
 }
 
-/// Rotated files lie outside of the pattern, so generations that came and went while nobody looked
+/// Rotated files lie outside of the pattern, so generations that came and went between two scans
 /// have to be looked for.
 #[test]
 fn kills_while_logs_are_rotated_out_of_the_pattern_lose_nothing() {

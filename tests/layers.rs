@@ -24,7 +24,7 @@ const ROOMS: [&str; 14] = [
 ];
 
 /// Other packages under the name of a folder that they were.
-const MOVED: [&str; 6] = ["batch", "process", "repeats", "sandbox", "shown", "tail"];
+const MOVED: [&str; 6] = ["batch", "process", "log_throttle", "sandbox", "shown", "tail"];
 
 /// Arrows that go up and are to be cut. None may be added.
 const TO_CUT: [(&str, &str); 1] = [("flow", "admin")];

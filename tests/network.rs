@@ -229,8 +229,7 @@ fn check_shows_how_requests_leave_and_what_cannot_work() {
     broken["caFile"] = json!("/nonexistent/ca.pem");
     let (works, said) = check(&broken, &[], &[]);
     assert!(!works, "{said}");
-    let wanted =
-        "error: cannot use the certificates of caFile: /nonexistent/ca.pem: cannot be read";
+    let wanted = "error: cannot load CA bundle (caFile): cannot read /nonexistent/ca.pem";
     assert!(said.contains(wanted), "{said}");
 }
 
@@ -248,7 +247,7 @@ fn f58_no_record_and_no_plain_text_is_sent_where_the_certificate_is_wrong() {
         wait_until("more connections", SOON, tried, || agent.log());
         assert_eq!(line.sandbox.count(&kinesis("s")), 0, "{manner:?}\n{}", agent.log());
     }
-    // It is said, as a failure to reach the destination, and retried for ever.
+    // It is said, as a failure to reach the destination, and retried indefinitely.
     assert!(agent.log().contains("code=CannotConnect"), "{}", agent.log());
     line.front.set(Manner::Valid);
     line.arrived(&["1\n"], &agent);

@@ -38,13 +38,13 @@ fn the_path_of_a_log_does_not_change_when_it_is_rotated() {
         ("app.log*", "app.log", "app.log.1", "app.log.2"),
         ("app.log", "app.log", "app.log.1", "app.log.2"),
         ("*", "app.log", "app-2026-11-28.log", "app-2026-11-29.log"),
-        ("app.log", "app.log", "nobodys.name", "another.name"),
+        ("app.log", "app.log", "unattributed.name", "another.name"),
     ] {
         let mut world = World::with(pattern, keyed("{path}|{file}"));
         let key = format!("{}|{live}", world.path(live).display());
         world.append(live, b"1\n");
         world.run(SOON);
-        // Rotated with lines in it that nobody has read.
+        // Rotated with unread lines in it.
         world.endpoint_down = true;
         world.append(live, b"2\n");
         world.rename(live, rotated);

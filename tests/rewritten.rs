@@ -86,7 +86,7 @@ fn a_rotated_file_that_is_shredded_is_not_sent() {
 }
 
 #[test]
-fn a_rotated_file_that_is_shredded_while_nobody_looks_is_not_sent() {
+fn a_rotated_file_that_is_shredded_between_scans_is_not_sent() {
     let mut random = fastrand::Rng::with_seed(11);
     for (pattern, killed, ones) in
         [("app.log*", false, false), ("app.log*", true, true), ("app.log", false, true)]
@@ -104,7 +104,7 @@ fn a_rotated_file_that_is_shredded_while_nobody_looks_is_not_sent() {
                 scene.stop();
             }
             if round == 0 {
-                // What is rotated while nobody looks is destroyed as well.
+                // What is rotated between two scans is destroyed as well.
                 scene.shift(3);
                 scene.write("app.log", "c", 10);
             }
@@ -171,7 +171,7 @@ fn an_older_copy_that_is_put_back_is_not_sent_again_whole() {
 }
 
 #[test]
-fn a_file_that_is_cut_or_whose_end_is_written_anew_while_stopped_is_not_sent_again_whole() {
+fn a_file_that_is_cut_or_whose_end_is_rewritten_while_stopped_is_not_sent_again_whole() {
     for cut in [false, true] {
         let mut scene = Scene::new("app.log");
         scene.write("app.log", "a", 5_000);
@@ -190,7 +190,7 @@ fn a_file_that_is_cut_or_whose_end_is_written_anew_while_stopped_is_not_sent_aga
 
 /// A program that writes the same lines first, each time that it starts.
 #[test]
-fn a_log_that_begins_anew_with_the_same_lines_is_read_from_its_start() {
+fn a_log_that_starts_over_with_the_same_lines_is_read_from_its_start() {
     let setting = |number| format!("setting.{number} = {}", number * 7919);
     let banner = (0..60).map(setting).collect::<Vec<_>>().join("\n") + "\n";
     for stopped in [false, true] {
@@ -233,7 +233,7 @@ fn a_log_that_begins_anew_with_the_same_lines_is_read_from_its_start() {
 }
 
 #[test]
-fn an_array_that_is_added_to_while_nobody_looks_is_not_sent_again_whole() {
+fn an_array_that_is_added_to_between_scans_is_not_sent_again_whole() {
     for killed in [false, true] {
         let mut world = World::new("app.log");
         let row = |number: usize| format!("{{\"n\": {number}, \"pad\": \"{}\"}}", "x".repeat(60));

@@ -1,4 +1,5 @@
-//! Nothing on a shared thread may block: whatever one part of kinetail waits for, the others go on.
+//! Nothing on a shared thread may block: whatever one part of kinetail waits for, the others
+//! continue.
 
 mod admin_port;
 mod admin_socket;

@@ -279,7 +279,7 @@ fn more_files_than_descriptors_leave_some_for_the_connection() {
 }
 
 #[test]
-fn a_long_line_goes_on_after_its_file_was_closed_for_others() {
+fn a_long_line_continues_after_its_file_was_closed_for_others() {
     let mut scene = Scene::new("*.log");
     scene.crash();
     scene.descriptors_max = 1;
@@ -332,7 +332,7 @@ fn a_new_file_that_begins_like_a_truncated_one_is_a_file_of_its_own() {
 }
 
 #[test]
-fn a_new_file_that_equals_one_that_is_truncated_at_once_and_goes_on_is_a_file_of_its_own() {
+fn a_new_file_that_equals_one_that_is_truncated_at_once_and_continues_is_a_file_of_its_own() {
     let mut scene = Scene::new("*.log");
     for name in ["a.log", "b.log"] {
         scene.written.push(b"starting\n".to_vec());
@@ -413,7 +413,7 @@ fn with_the_number_of_an_empty_file(scene: &mut Scene) -> PathBuf {
     let row = scene.rows().values().find(|row| row.offset == 0).unwrap().inode;
     fs::remove_file(scene.path("app.log")).unwrap();
     scene.crash();
-    // Numbers cannot be chosen, but what was written down can be changed.
+    // Numbers cannot be chosen, but what was checkpointed can be changed.
     let name = scene.path("elsewhere/spare");
     fs::create_dir(scene.path("elsewhere")).unwrap();
     let spare = File::create(&name).unwrap().metadata().unwrap();

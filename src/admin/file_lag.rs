@@ -8,7 +8,7 @@ use super::status::{FlowSnapshot, display_path, most_behind};
 use crate::metrics::name;
 use crate::metrics::prometheus::{escape_label, header};
 
-/// Series cost the scraper memory; beyond this many of one flow the least lagging are left out
+/// Series cost the scraper memory; beyond this many of one flow the least lagging are skipped
 /// and counted.
 const FILES_PER_FLOW_MAX: usize = 1_000;
 
@@ -21,14 +21,14 @@ pub(super) fn render(out: &mut String, flows: &[FlowSnapshot]) {
     let mut omitted = BTreeMap::new();
     for flow in flows {
         let id = escape_label(&flow.status.flow);
-        let (files, left_out) = most_behind(&flow.status, FILES_PER_FLOW_MAX);
+        let (files, omitted_files) = most_behind(&flow.status, FILES_PER_FLOW_MAX);
         for file in files {
             let path = escape_label(&display_path(&file.path));
             let (bytes, seconds) = lags.entry((id.clone(), path)).or_default();
             *bytes = bytes.saturating_add(file.lag_bytes);
             *seconds = seconds.max(file.lag_seconds);
         }
-        omitted.insert(id, left_out);
+        omitted.insert(id, omitted_files);
     }
     let labels = |(flow, file): &(String, String)| format!("flow=\"{flow}\",file=\"{file}\"");
     series(out, name::FILE_LAG_BYTES, lags.iter().map(|(key, lag)| (labels(key), lag.0)));
@@ -77,8 +77,8 @@ mod tests {
              acknowledged.\n\
              # TYPE kinetail_file_lag_seconds gauge\n\
              kinetail_file_lag_seconds{labels} 1.5\n\
-             # HELP kinetail_file_series_omitted Files without lag series, being the least \
-             behind.\n\
+             # HELP kinetail_file_series_omitted Files without their own lag series (those with \
+             the least lag).\n\
              # TYPE kinetail_file_series_omitted gauge\n\
              kinetail_file_series_omitted{{flow=\"f\"}} 0\n"
         );
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_files_are_left_out_and_counted() {
+    fn too_many_files_are_skipped_and_counted() {
         let files = (0..FILES_PER_FLOW_MAX as u64 + 3)
             .map(|number| file(format!("/v/{number}").as_bytes(), number))
             .collect();
@@ -101,7 +101,7 @@ mod tests {
         let count = text.lines().filter(|l| l.starts_with("kinetail_file_lag_bytes{")).count();
         assert_eq!(count, FILES_PER_FLOW_MAX);
         assert!(text.ends_with("kinetail_file_series_omitted{flow=\"f\"} 3\n"), "{text}");
-        assert!(!text.contains("\"/v/2\""), "the least behind are left out");
+        assert!(!text.contains("\"/v/2\""), "the least behind are skipped");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) fn of<'a>(
         FlowHealth { word, reason: Some(reason), fix, since }
     };
     match &status.health {
-        DestinationHealth::Parked { reason } => is("parked", Cow::Borrowed(reason), since),
+        DestinationHealth::Paused { reason } => is("paused", Cow::Borrowed(reason), since),
         DestinationHealth::Retrying { reason } => is("retrying", Cow::Borrowed(reason), since),
         DestinationHealth::Ok => {
             if let Some((reason, since)) = waiting(status, view, snapshot.now) {
@@ -91,7 +91,7 @@ fn waiting(status: &FlowStatus, view: &DestinationView, now: Instant) -> Option<
     }
     let place = status.destination_state.place();
     let endpoint = place.map_or("the service", |place| place.endpoint.as_str());
-    Some((format!("no answer from {endpoint} for {} s", time.as_secs()), since))
+    Some((format!("no response from {endpoint} for {} s", time.as_secs()), since))
 }
 
 /// Everything is delivered but a line whose end does not come.
@@ -117,7 +117,7 @@ fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
         more => format!(" (and {more} more, see problems)"),
     };
     let sentence = first.sentence();
-    // What to do is told beside it.
+    // What to do is told alongside it.
     let what = sentence.strip_suffix(&format!("; {}", first.reason.fix())).unwrap_or(&sentence);
     let reason = format!("{}: {what}{more}", display_path(&first.path));
     Some((reason, first))

@@ -20,7 +20,7 @@ const ALL_POINTS_MAX: usize = 100 * POINTS_MAX;
 /// Points that any flow has.
 const POINTS_MIN: usize = 12;
 
-/// A rate is taken over at least this much time, if there is as much.
+/// A rate covers at least this much time, if there is as much.
 const RATE_TIME: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Copy)]

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_somebody_else_can_point_at_us_are_not() {
+    fn names_that_others_can_point_at_us_are_not() {
         for host in [
             "",
             "evil.example",

@@ -43,14 +43,14 @@ impl Outcome {
 
 /// The answer to an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct Reply {
     /// How it ended.
     pub outcome: Outcome,
     /// What happened, one thing a line.
     pub lines: Vec<String>,
 }
 
-impl Answer {
+impl Reply {
     /// Nothing was changed, and why.
     #[must_use]
     pub fn refused(line: impl Into<String>) -> Self {
@@ -74,7 +74,7 @@ pub struct Asked {
     /// The order.
     pub order: Order,
     /// Who waits for the answer.
-    pub reply: Option<oneshot::Sender<Answer>>,
+    pub reply: Option<oneshot::Sender<Reply>>,
 }
 
 /// The way to whoever carries orders out.
@@ -91,23 +91,23 @@ impl Desk {
 
     /// Hands an order over without waiting for anything. Says whether it was taken.
     ///
-    /// `false` if too many orders wait already, or nobody carries them out any more.
+    /// `false` if too many orders wait already, or the executor is gone.
     #[must_use]
     pub fn post(&self, order: Order) -> bool {
         self.0.try_send(Asked { order, reply: None }).is_ok()
     }
 
     /// Hands an order over and waits for the answer.
-    pub async fn ask(&self, order: Order) -> Answer {
+    pub async fn ask(&self, order: Order) -> Reply {
         let (reply, answer) = oneshot::channel();
         if self.0.try_send(Asked { order, reply: Some(reply) }).is_err() {
-            return Answer::refused("too many orders are waiting, or kinetail stops");
+            return Reply::refused("too many orders are queued, or kinetail is stopping");
         }
-        answer.await.unwrap_or_else(|_| Answer {
+        answer.await.unwrap_or_else(|_| Reply {
             outcome: Outcome::Partly,
             lines: vec![
-                "kinetail stops; what was begun may be done: see 'kinetail checkpoints list' after \
-                 the next start"
+                "kinetail is stopping; check whether the change was applied: run `kinetail \
+                 checkpoints list` after the next start"
                     .to_owned(),
             ],
         })
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_nothing_is_called_refused() {
-        let outcome = |result| Answer::of_edit(result).outcome;
+        let outcome = |result| Reply::of_edit(result).outcome;
         assert_eq!(outcome(Ok(Vec::new())), Outcome::Done);
         assert_eq!(outcome(Err(EditError::Store)), Outcome::Refused);
         assert_eq!(outcome(Err(EditError::NoFile)), Outcome::Refused);

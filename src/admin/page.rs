@@ -13,12 +13,13 @@ use crate::send::DestinationHealth;
 use crate::shown;
 use crate::tail::problems::FileProblem;
 
-/// Beyond this many files of one flow the least lagging are left out and counted.
+/// Beyond this many files of one flow the least lagging are skipped and counted.
 const FILES_PER_FLOW_MAX: usize = 1_000;
 
 /// What to do while checkpoints cannot be written.
-const CHECKPOINTS_FIX: &str = "free space on the disk that holds the file, or repair it; until \
-    then do not restart: what was acknowledged meanwhile would be sent again";
+const CHECKPOINTS_FIX: &str = "free or repair the disk of the checkpoint database; do not restart \
+                               before that: records acknowledged in the meantime would be sent \
+                               again";
 
 #[derive(Debug, Serialize)]
 struct Page<'a> {
@@ -127,7 +128,7 @@ struct Totals {
     records_refused: u64,
     dead_letters: u64,
     dead_letters_dropped: u64,
-    bytes_abandoned: u64,
+    bytes_lost: u64,
     retries: u64,
 }
 
@@ -142,7 +143,7 @@ struct Step {
     unparsable: u64,
 }
 
-/// Where requests go, and as whom.
+/// Where requests go, and with which identity.
 #[derive(Debug, Serialize)]
 struct Where<'a> {
     endpoint: &'a str,
@@ -187,7 +188,7 @@ struct File {
 /// # Errors
 /// None that is known: the page holds nothing that JSON cannot.
 pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
-    let problems = health::missing(snapshot);
+    let problems = health::readiness_problems(snapshot);
     let process = &snapshot.process;
     let (health, trouble) = match &process.checkpoints {
         StoreHealth::Closed => ("closed", None),
@@ -206,7 +207,7 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
         pid: std::process::id(),
         user: rustix::process::geteuid().as_raw(),
         uptime_seconds: snapshot.uptime.as_secs(),
-        healthy: health::illnesses(snapshot).is_empty(),
+        healthy: health::liveness_problems(snapshot).is_empty(),
         ready: problems.is_empty(),
         problems,
         reload: process.reload.as_ref().map(|report| Reload {
@@ -230,9 +231,9 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
     let view = status.destination_state.view();
     let health = flow_health::of(status, &view, snapshot);
     let date = |moment| snapshot.date_of(moment);
-    let is_parked = matches!(status.health, DestinationHealth::Parked { .. });
+    let is_paused = matches!(status.health, DestinationHealth::Paused { .. });
     let next = view.next_try.map(date);
-    let (next_probe, next_try) = if is_parked { (next, None) } else { (None, next) };
+    let (next_probe, next_try) = if is_paused { (next, None) } else { (None, next) };
     let problems = status.problems.iter().map(|problem| trouble_of(problem, snapshot)).collect();
     let (files, files_omitted) = most_behind(status, FILES_PER_FLOW_MAX);
     Flow {
@@ -275,7 +276,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
             records_refused: status.totals.records_refused,
             dead_letters: status.totals.dead_letters,
             dead_letters_dropped: status.totals.dead_letters_dropped,
-            bytes_abandoned: status.totals.bytes_abandoned,
+            bytes_lost: status.totals.bytes_lost,
             retries: status.totals.retries,
         },
         rotated_names: status.rotated_names.as_ref().map(ToString::to_string),

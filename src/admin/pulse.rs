@@ -1,7 +1,7 @@
 //! What a flow's thread does at the moment and since when, for those who see to it that it lives.
 //!
-//! A disk may hang, and a flow that waits for its disk can tell nobody. It says what it is about to
-//! do before it does it, in two numbers that others read.
+//! A disk may hang, and a flow that waits for its disk cannot report anything. It says what it is
+//! about to do before it does it, in two numbers that others read.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -49,11 +49,11 @@ impl Doing {
     pub fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
-            Self::Look => "look at files",
+            Self::Look => "poll files",
             Self::Read => "read",
             Self::Commit => "checkpoint store",
             Self::Watch => "watch directories",
-            Self::News => "look at acknowledged files",
+            Self::News => "poll acknowledged files",
             Self::DeadLetters => "write dead letters",
         }
     }
@@ -95,11 +95,11 @@ impl Pulse {
     pub fn begin(&self, doing: Doing, now: Instant) {
         let since = now.saturating_duration_since(self.start).as_millis();
         self.since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.go_on(doing);
+        self.continue_with(doing);
     }
 
-    /// The step goes on with something else.
-    pub fn go_on(&self, doing: Doing) {
+    /// The step continues with something else.
+    pub fn continue_with(&self, doing: Doing) {
         // Who sees what is done sees the time of its step, too.
         self.doing.store(doing as u8, Ordering::Release);
     }
@@ -140,13 +140,13 @@ mod tests {
             assert_eq!(pulse.hung(later + HUNG_AFTER), expected);
         }
         pulse.begin(Doing::Look, later);
-        pulse.go_on(Doing::Read);
+        pulse.continue_with(Doing::Read);
         let hung = pulse.hung(later + Duration::from_secs(62)).unwrap();
         assert_eq!(hung.to_string(), "waits for its disk: read, 62 s");
-        pulse.go_on(Doing::Commit);
+        pulse.continue_with(Doing::Commit);
         let hung = pulse.hung(later + Duration::from_secs(62)).unwrap();
         assert_eq!(hung.to_string(), "waits for checkpoint store, 62 s");
-        pulse.go_on(Doing::Nothing);
+        pulse.continue_with(Doing::Nothing);
         assert_eq!(pulse.hung(later + Duration::from_hours(1)), None);
     }
 }

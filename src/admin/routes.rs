@@ -18,12 +18,12 @@ use crate::metrics::prometheus::escape_label;
 use crate::shown::{self, Escaped};
 
 /// What is served, for whoever asks for something else.
-const PATHS: &str = "/         a page for people\n\
-                     /metrics  what was counted, for Prometheus\n\
-                     /healthz  200 while the process is well, 503 with the reasons otherwise\n\
-                     /readyz   200 once every flow is at work, 503 with the reasons otherwise\n\
-                     /status   everything about flows and files, as JSON\n\
-                     /history  rate and lag of each flow over the last hour, as JSON\n";
+const PATHS: &str = "/         status page (HTML)\n\
+                     /metrics  Prometheus metrics\n\
+                     /healthz  liveness: 200, or 503 with reasons\n\
+                     /readyz   readiness: 200, or 503 with reasons\n\
+                     /status   flow and file status (JSON)\n\
+                     /history  rate and lag of each flow over the last hour (JSON)\n";
 
 /// A page for people, with everything in it that it needs.
 const OVERVIEW: &str = include_str!("overview.html");
@@ -48,7 +48,7 @@ pub(super) fn respond<B: Body>(
     }
     match request.uri().path() {
         "/" => {
-            let mut page = answer(StatusCode::OK, HTML, OVERVIEW.to_owned());
+            let mut page = reply(StatusCode::OK, HTML, OVERVIEW.to_owned());
             page.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
             page
         }
@@ -57,23 +57,23 @@ pub(super) fn respond<B: Body>(
             let flows = state.snapshot(now).flows;
             file_lag::render(&mut text, &flows);
             let text = without_others(&text, &flows);
-            answer(StatusCode::OK, PROMETHEUS, text)
+            reply(StatusCode::OK, PROMETHEUS, text)
         }
-        "/healthz" => verdict(&health::illnesses(&state.snapshot(now))),
-        "/readyz" => verdict(&health::missing(&state.snapshot(now))),
+        "/healthz" => verdict(&health::liveness_problems(&state.snapshot(now))),
+        "/readyz" => verdict(&health::readiness_problems(&state.snapshot(now))),
         "/status" => match page::render(&state.snapshot(now)) {
-            Ok(text) => answer(StatusCode::OK, JSON, text),
+            Ok(text) => reply(StatusCode::OK, JSON, text),
             Err(error) => {
-                answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
+                reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
             }
         },
         "/history" => match serde_json::to_string(&state.history.past(now)) {
-            Ok(text) => answer(StatusCode::OK, JSON, shown::json(&text).into_owned()),
+            Ok(text) => reply(StatusCode::OK, JSON, shown::json(&text).into_owned()),
             Err(error) => {
-                answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
+                reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
             }
         },
-        _ => answer(StatusCode::NOT_FOUND, TEXT, format!("not found; there are:\n{PATHS}")),
+        _ => reply(StatusCode::NOT_FOUND, TEXT, format!("not found; there are:\n{PATHS}")),
     }
 }
 
@@ -93,24 +93,24 @@ fn without_others(text: &str, flows: &[FlowSnapshot]) -> String {
 fn refusal<B: Body>(request: &Request<B>, reach: Reach) -> Option<Response<Full<Bytes>>> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(name), None) = (hosts.next(), hosts.next()) else {
-        let text = "exactly one Host header is needed\n";
-        return Some(answer(StatusCode::BAD_REQUEST, TEXT, text.to_owned()));
+        let text = "exactly one Host header is required\n";
+        return Some(reply(StatusCode::BAD_REQUEST, TEXT, text.to_owned()));
     };
     let target = request.uri().authority().map(Authority::as_str);
     let named = [name.to_str().ok(), target.or(Some("localhost"))];
     if !named.into_iter().all(|name| name.is_some_and(|name| host::is_allowed(name, reach))) {
-        let text = "ask for localhost or an address, not for another name\n";
-        return Some(answer(StatusCode::FORBIDDEN, TEXT, text.to_owned()));
+        let text = "Host must be localhost or an IP address\n";
+        return Some(reply(StatusCode::FORBIDDEN, TEXT, text.to_owned()));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let text = "only GET and HEAD are answered\n".to_owned();
-        let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
+        let text = "method not allowed; use GET or HEAD\n".to_owned();
+        let mut refusal = reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(refusal);
     }
     if !request.body().is_end_stream() {
         let text = "a request must not have a body\n".to_owned();
-        return Some(answer(StatusCode::PAYLOAD_TOO_LARGE, TEXT, text));
+        return Some(reply(StatusCode::PAYLOAD_TOO_LARGE, TEXT, text));
     }
     None
 }
@@ -118,13 +118,13 @@ fn refusal<B: Body>(request: &Request<B>, reach: Reach) -> Option<Response<Full<
 /// 200, or 503 with one reason a line.
 fn verdict(reasons: &[String]) -> Response<Full<Bytes>> {
     if reasons.is_empty() {
-        return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
+        return reply(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
     let lines: Vec<String> = reasons.iter().map(|reason| Escaped(reason).to_string()).collect();
-    answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, lines.join("\n") + "\n")
+    reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, lines.join("\n") + "\n")
 }
 
-fn answer(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+fn reply(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers: [(HeaderName, &'static str); 3] = [

@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::host;
 use super::routes::respond;
 use super::status::AdminState;
-use crate::repeats::Repeats;
+use crate::log_throttle::FailureLog;
 
 /// Connections at a time. One more takes the place of the oldest that has asked for nothing yet:
 /// who asks something is answered, whoever else holds connections open.
@@ -57,8 +57,8 @@ pub enum Reach {
 pub enum AdminError {
     /// The system refused.
     #[error(
-        "cannot listen on {address} for /metrics and /status: {source}; is another kinetail \
-         running? give one of them another admin.address"
+        "cannot bind admin endpoint to {address}: {source}; if another kinetail is running, set a \
+         different admin.address"
     )]
     Bind {
         /// The address.
@@ -69,8 +69,8 @@ pub enum AdminError {
     },
     /// Others than this machine could reach the address.
     #[error(
-        "cannot listen on {address}: other machines could reach it, and it has no password; use \
-         127.0.0.1 or say explicitly that this is wanted"
+        "cannot bind admin endpoint to {address}: not a loopback address, and the endpoint has no \
+         authentication; use 127.0.0.1 or set admin.allowRemote: true"
     )]
     NotLoopback {
         /// The address.
@@ -134,14 +134,14 @@ impl Admin {
         let listener = match TcpListener::from_std(self.listener) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%error, "no admin pages; shipping goes on without");
+                tracing::error!(%error, "admin endpoint disabled; delivery continues");
                 return;
             }
         };
         let state = Arc::new(state);
         let mut shutdown = pin!(shutdown);
         let mut connections = Connections::default();
-        let mut failures = Repeats::default();
+        let mut failures = FailureLog::default();
         loop {
             tokio::select! {
                 () = &mut shutdown => return,
@@ -157,7 +157,7 @@ impl Admin {
                         }
                         Err(error) => {
                             if failures.on_failure("accept", Instant::now()).is_some() {
-                                tracing::warn!(%error, "the admin port cannot take connections");
+                                tracing::warn!(%error, "admin endpoint cannot accept connections");
                             }
                         }
                     }
@@ -190,7 +190,7 @@ async fn converse(stream: TcpStream, state: Arc<AdminState>, reach: Reach, asked
     match timeout(CONNECTION_TIME_MAX, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin connection failed"),
-        Err(_) => tracing::debug!("an admin connection took too long"),
+        Err(_) => tracing::debug!("admin connection timed out"),
     }
 }
 
@@ -224,7 +224,7 @@ impl Connections {
         self.0.push(Connection { asked, talk: Box::pin(talk) });
     }
 
-    /// Drives all of them until one is done; for ever if there is none.
+    /// Drives all of them until one is done; indefinitely if there is none.
     pub(super) async fn any_finished(&mut self) {
         poll_fn(|context| {
             let before = self.0.len();

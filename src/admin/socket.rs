@@ -26,7 +26,7 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::orders::{Answer, Desk, Order, Outcome};
+use super::orders::{Desk, Order, Outcome, Reply};
 use super::routes;
 use super::server::{Connections, Reach};
 use super::status::AdminState;
@@ -51,13 +51,13 @@ const STORE_TIME_MAX: Duration = Duration::from_secs(10);
 /// An order fits into this many bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// The group whose members may connect, beside the socket's own user.
+/// The group whose members may connect, alongside the socket's own user.
 const GROUP: &str = "kinetail";
 
 /// Who owns it may connect, and the group.
 const MODE: u32 = 0o660;
 
-/// Where nobody else belongs to the group.
+/// Where the group has no other member.
 const MODE_ALONE: u32 = 0o600;
 
 /// What the socket answers from.
@@ -75,7 +75,7 @@ pub struct SocketState {
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Something is in the way.
-    #[error("cannot listen on {}: {source}", path.display())]
+    #[error("cannot bind admin socket {}: {source}", path.display())]
     Io {
         /// Where.
         path: PathBuf,
@@ -84,12 +84,12 @@ pub enum SocketError {
     },
     /// Another kinetail is there.
     #[error(
-        "cannot listen on {}: another kinetail does; give one of them another admin.socket",
+        "cannot bind admin socket {}: another kinetail uses it; set a different admin.socket",
         .0.display()
     )]
     Taken(PathBuf),
     /// It is no socket, so it is left alone.
-    #[error("cannot listen on {}: something else is there; move it away", .0.display())]
+    #[error("cannot bind admin socket {}: the path is in use; move it", .0.display())]
     NoSocket(PathBuf),
 }
 
@@ -220,7 +220,7 @@ async fn serve(listener: &UnixListener, state: SocketState, shutdown: impl Futur
                     connections.add(asked, talk);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "the socket cannot take a connection");
+                    tracing::debug!(%error, "admin socket cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -242,26 +242,26 @@ async fn converse(stream: UnixStream, state: Arc<SocketState>, asked: Arc<Atomic
     match timeout(CONNECTION_TIME_MAX, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection to the socket failed"),
-        Err(_) => tracing::debug!("a connection to the socket took too long"),
+        Err(_) => tracing::debug!("admin socket connection timed out"),
     }
 }
 
 async fn respond(request: Request<Incoming>, state: &SocketState) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
-        (&Method::POST, "/reload") => answer(&state.desk.ask(Order::Reload).await),
+        (&Method::POST, "/reload") => to_http(&state.desk.ask(Order::Reload).await),
         (&Method::POST, "/checkpoints") => {
             let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
             let edit = body.ok().map(http_body_util::Collected::to_bytes);
             match edit.and_then(|bytes| serde_json::from_slice::<Edit>(&bytes).ok()) {
-                Some(edit) => answer(&state.desk.ask(Order::Edit(edit)).await),
-                None => answer(&Answer::refused("this is no change of a checkpoint")),
+                Some(edit) => to_http(&state.desk.ask(Order::Edit(edit)).await),
+                None => to_http(&Reply::refused("this is no change of a checkpoint")),
             }
         }
         (&Method::GET, "/checkpoints") => {
             match timeout(STORE_TIME_MAX, state.store.all_async()).await {
                 Ok(Ok(flows)) => json(StatusCode::OK, &rows_of(&flows)),
-                Ok(Err(_)) | Err(_) => answer(&Answer::refused(
-                    "the checkpoint store does not answer: does the disk of checkpointFile?",
+                Ok(Err(_)) | Err(_) => to_http(&Reply::refused(
+                    "checkpoint store does not respond; check the disk of checkpointFile",
                 )),
             }
         }
@@ -269,7 +269,7 @@ async fn respond(request: Request<Incoming>, state: &SocketState) -> Response<Fu
     }
 }
 
-fn answer(answer: &Answer) -> Response<Full<Bytes>> {
+fn to_http(answer: &Reply) -> Response<Full<Bytes>> {
     let status = match answer.outcome {
         Outcome::Done | Outcome::Partly => StatusCode::OK,
         Outcome::Refused => StatusCode::CONFLICT,

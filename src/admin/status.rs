@@ -72,7 +72,7 @@ pub struct FlowStatus {
     pub emit_internal_metrics: bool,
     /// It was told to deliver what it read and to end.
     pub draining: bool,
-    /// It holds bytes of deleted files that nobody could find again.
+    /// It holds bytes of deleted files that could not be found again.
     pub holds_deleted: bool,
 }
 
@@ -247,7 +247,7 @@ pub(super) struct FlowSnapshot {
 }
 
 /// The files that are most behind, at most `max`, in the order of their paths, and how many were
-/// left out.
+/// skipped.
 pub(super) fn most_behind(status: &FlowStatus, max: usize) -> (Vec<&FileStatus>, usize) {
     let mut files: Vec<&FileStatus> = status.files.iter().collect();
     if files.len() > max {

@@ -30,9 +30,9 @@ pub(super) trait Backend: Send + 'static {
 pub(super) enum Remedy {
     /// The file is as it was; a new connection suffices.
     Reopen,
-    /// The disk failed: the file is built anew from memory.
+    /// The disk failed: the file is rebuilt from memory.
     Replace,
-    /// The content is damaged: it is kept as evidence and built anew.
+    /// The content is damaged: it is kept as evidence and rebuilt.
     SetAside,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum WriteError {
     #[error("the database is damaged: {0}")]
     Damaged(String),
     /// Somebody else's database lies there.
-    #[error("another program's database lies in its place")]
+    #[error("replaced by another application's database")]
     Foreign(Maker),
     /// The file system refused.
     #[error("cannot {doing} the database")]
@@ -92,7 +92,7 @@ impl WriteError {
         matches!(self, Self::Damaged(_)) || self.code().is_some_and(|c| corrupt.contains(&c))
     }
 
-    /// Whether it is not the store or the disk that failed, but somebody touched the files.
+    /// Whether it is not the store or the disk that failed, but the files were modified.
     pub(super) fn is_meddling(&self) -> bool {
         matches!(self, Self::Changed(_) | Self::Removed)
     }

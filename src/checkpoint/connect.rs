@@ -20,7 +20,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// The bytes of the header that say "SQLite 3" and which versions may write and read the file.
 const HEADER_BYTES: usize = 20;
 
-/// Opens for writing, checks whose the database is and that it is sound, and reads it.
+/// Opens for writing, checks which program owns the database and that it is sound, and reads it.
 pub(super) fn connect(path: &Path) -> Result<(Connection, Mirror), WriteError> {
     let path = &files::resolved(path);
     check_header(path)?;

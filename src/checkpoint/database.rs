@@ -5,7 +5,7 @@
 //! a failed fsync leaves pages that look clean but are not on disk: the next fsync succeeds and
 //! proves nothing (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020). So
 //! checkpoints are made here, where the error is seen, and after an I/O error the file is not
-//! trusted but built anew from memory.
+//! trusted but rebuilt from memory.
 
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ impl Database {
         WriteError::Changed(what.unwrap_or_else(|| "its files are others".to_owned()))
     }
 
-    /// A directory that was removed took the lock along: a second agent would find nobody.
+    /// A directory that was removed took the lock along: a second agent would find no lock.
     fn lock_again(&mut self) -> Result<(), WriteError> {
         if self.lock.as_ref().is_none_or(|lock| lock.is_at(&self.path)) {
             return Ok(());
@@ -137,14 +137,14 @@ impl Database {
             .query_row(&sql, [], |row| row.get::<_, bool>(0))
             .map_err(sqlite("copy the log into"))?;
         if busy {
-            tracing::debug!(path = %self.path.display(), "somebody reads the checkpoints");
+            tracing::debug!(path = %self.path.display(), "checkpoints have a reader");
         }
         self.note_written()
     }
 }
 
 /// A transaction that is rolled back unless it is committed. The crate's own prepares its two
-/// statements anew each time, which is a good part of what a small one costs.
+/// statements again each time, which is a good part of what a small one costs.
 struct Transaction<'c> {
     conn: &'c Connection,
     open: bool,

@@ -1,5 +1,5 @@
 //! Checkpoints that a person changes: a position that is set or forgotten, and positions that one
-//! flow takes over from another. The flow must not run meanwhile.
+//! flow gets from another. The flow must not run meanwhile.
 //!
 //! A position that is set comes with the proof of the bytes before it, like any other, and begins
 //! a line. Waits for the disk of the file and of the database.
@@ -63,7 +63,7 @@ pub enum EditError {
         source: io::Error,
     },
     /// A position in something that is no plain file of lines.
-    #[error("{} is no regular file; only those have positions", .0.display())]
+    #[error("{} is not a regular file; only regular files have checkpoints", .0.display())]
     NotRegular(PathBuf),
     /// It would be in the middle of a record.
     #[error("byte {offset} is not the first of a line: {}", match start {
@@ -77,7 +77,7 @@ pub enum EditError {
         start: Option<u64>,
     },
     /// It would be behind the file.
-    #[error("byte {offset} is behind the end of the file, which has {size} bytes")]
+    #[error("offset {offset} is past the end of the file ({size} bytes)")]
     BehindTheEnd {
         /// What was asked for.
         offset: u64,
@@ -91,12 +91,12 @@ pub enum EditError {
     #[error("flow {0} never ran, so it has no checkpoints")]
     NeverRan(String),
     /// A position without a file.
-    #[error("name the file whose position is set")]
+    #[error("specify the file whose checkpoint to set")]
     NoFile,
     /// A position for a file that the flow would not read.
     #[error(
-        "flow {flow} does not follow {}, so a position would change nothing; 'kinetail explain' \
-         with the file says why", path.display()
+        "flow {flow} does not follow {}, so a checkpoint would have no effect; run `kinetail \
+         explain` with the file", path.display()
     )]
     NotFollowed {
         /// The flow's id.
@@ -105,12 +105,13 @@ pub enum EditError {
         path: PathBuf,
     },
     /// The store takes nothing: it has ended.
-    #[error("the checkpoint store has ended; nothing was changed")]
+    #[error("checkpoint store exited; nothing was changed")]
     Store,
     /// The store has the change and does not answer.
     #[error(
-        "the checkpoint store did not answer within {} s: it makes the change when the disk of \
-         checkpointFile answers; see 'kinetail checkpoints list' then", COMMIT_TIME_MAX.as_secs()
+        "no response from the checkpoint store within {} s; the change is applied when the disk of \
+         checkpointFile responds; verify with `kinetail checkpoints list`",
+        COMMIT_TIME_MAX.as_secs()
     )]
     Late,
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum StoreError {
     /// The directory of the checkpoint file is missing and cannot be made.
     #[error(
-        "create the directory {} for the checkpoints; make it or change checkpointFile",
+        "create checkpoint directory {}; create it manually or change checkpointFile",
         path.display()
     )]
     Directory {
@@ -22,7 +22,7 @@ pub enum StoreError {
     },
     /// What lies in the place of one of the store's files is not the store's. It is left as it is.
     #[error(
-        "use {}, which {why}; it is left as it is: move it away, or change checkpointFile",
+        "use {}, which {why}; it was not modified: move it, or change checkpointFile",
         path.display()
     )]
     InTheWay {
@@ -33,7 +33,7 @@ pub enum StoreError {
     },
     /// Another running agent holds the instance lock.
     #[error(
-        "take the checkpoint file {}: {} uses it; stop that one, or give this one its own \
+        "lock checkpoint file {}: in use by {}; stop that process or set a different \
          checkpointFile", path.display(), holder(*pid)
     )]
     InUse {
@@ -55,8 +55,8 @@ pub enum StoreError {
     },
     /// The file is the Java Kinesis Agent's database. It is left as it is.
     #[error(
-        "use {} as the checkpoint file: it is the Java Kinesis Agent's database; leave it there \
-         and give kinetail another checkpointFile", path.display()
+        "use {} as checkpoint file: it is the Java Kinesis Agent's database; set a different \
+         checkpointFile", path.display()
     )]
     JavaAgentDatabase {
         /// The checkpoint file.
@@ -73,8 +73,8 @@ pub enum StoreError {
     },
     /// A newer kinetail made the database. It is left as it is.
     #[error(
-        "read the checkpoint file {}: a newer kinetail made it (schema {found}, this one knows \
-         {known}); run that version, or name another checkpointFile", path.display()
+        "read checkpoint file {}: schema {found} is newer than the supported {known}; run the \
+         newer kinetail or set a different checkpointFile", path.display()
     )]
     Newer {
         /// The checkpoint file.
@@ -85,14 +85,14 @@ pub enum StoreError {
         known: i64,
     },
     /// The path names a directory, a device or the like.
-    #[error("use {} as the checkpoint file: it is not a regular file", path.display())]
+    #[error("use {} as checkpoint file: it is not a regular file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
     /// The file is some other program's database. It is left as it is.
     #[error(
-        "use {} as the checkpoint file: it is another program's database; change checkpointFile",
+        "use {} as checkpoint file: it belongs to another application; change checkpointFile",
         path.display()
     )]
     OtherApplication {
@@ -101,8 +101,8 @@ pub enum StoreError {
     },
     /// The file or its directory cannot be written.
     #[error(
-        "write {}: it belongs to uid {owner} and kinetail runs as uid {ours}; give the file and \
-         its directory to that user and make both writable, or change checkpointFile ({detail})",
+        "write {}: owned by uid {owner}, but kinetail runs as uid {ours}; chown the file and its \
+         directory, or change checkpointFile ({detail})",
         path.display()
     )]
     ReadOnly {
@@ -128,7 +128,7 @@ pub enum StoreError {
     },
     /// A database that was made a moment ago is not readable, or is gone.
     #[error(
-        "use the checkpoint file {} just after making it: {detail}; check the disk",
+        "use newly created checkpoint file {}: {detail}; check the disk",
         path.display()
     )]
     Unusable {
@@ -140,7 +140,7 @@ pub enum StoreError {
     /// The store was closed while checkpoints could not be written: what was acknowledged since
     /// then is sent again after the next start.
     #[error(
-        "write the last checkpoints to {}: {detail}; the next start repeats records",
+        "write final checkpoints to {}: {detail}; duplicates possible after the next start",
         path.display()
     )]
     Unwritten {
@@ -153,7 +153,7 @@ pub enum StoreError {
 
 /// The store's thread has ended: nothing can be written any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("reach the checkpoint store: it is closed")]
+#[error("checkpoint store is closed")]
 pub struct StoreClosed;
 
 /// Names the holder of the lock for a person.
@@ -201,7 +201,7 @@ mod tests {
         let path = PathBuf::from("/x/db");
         let known = StoreError::InUse { path: path.clone(), pid: Some(7) }.to_string();
         let unknown = StoreError::InUse { path, pid: None }.to_string();
-        assert!(known.contains("another kinetail (pid 7) uses it"), "{known}");
-        assert!(unknown.contains("another kinetail uses it"), "{unknown}");
+        assert!(known.contains("in use by another kinetail (pid 7);"), "{known}");
+        assert!(unknown.contains("in use by another kinetail;"), "{unknown}");
     }
 }

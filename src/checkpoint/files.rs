@@ -31,12 +31,12 @@ const OWNER_BITS: u32 = 0o700;
 /// So many corrupt databases of one second are told apart; more is a loop somewhere.
 const SET_ASIDE_NAMES_MAX: u32 = 100;
 
-/// What SQLite keeps beside a database. They go first: a log that is left behind would be played
+/// What SQLite keeps alongside a database. They go first: a log that is left behind would be played
 /// into the next database.
 const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// `path` with `suffix` at the end of its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -58,7 +58,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// A link on the way to the directory may be root's, or that of the owner of what it leads to: else
-/// somebody has checkpoints made where they like.
+/// another user chooses where checkpoints are written.
 pub(super) fn check_links(dir: &Path) -> Result<(), StoreError> {
     match links::check(dir, FollowLinks::Owner) {
         Err(source) if links::is_refusal(&source) => {
@@ -107,10 +107,10 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Takes others' rights to an existing database away, and gives it and what belongs to it to those
-/// who shall open it. A file that is somebody else's stays as it is.
+/// who shall open it. A file of another user stays unchanged.
 pub(super) fn make_private(path: &Path) -> io::Result<()> {
     for suffix in SIDECARS.into_iter().chain([""]) {
-        owner::hand_over_existing(&beside(path, suffix))?;
+        owner::hand_over_existing(&sidecar(path, suffix))?;
     }
     let file = strangers::open(path)?;
     let metadata = file.metadata()?;
@@ -147,17 +147,17 @@ pub(super) fn promote(building: &Path, new: &Path) -> io::Result<()> {
 }
 
 /// Moves a database and what belongs to it to `<path>.corrupt-<stamp>`. Returns the new name.
-pub(super) fn set_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
+pub(super) fn move_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
     let aside = free_name(path, stamp)?;
     for suffix in SIDECARS {
-        match rename_to_free(&beside(path, suffix), &beside(&aside, suffix)) {
+        match rename_to_free(&sidecar(path, suffix), &sidecar(&aside, suffix)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
     }
     rename_to_free(path, &aside)?;
     for suffix in SIDECARS.into_iter().chain([""]) {
-        owner::hand_over_existing(&beside(&aside, suffix))?;
+        owner::hand_over_existing(&sidecar(&aside, suffix))?;
     }
     Ok(aside)
 }
@@ -174,7 +174,7 @@ fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
 /// Puts the complete replacement in its place. What was there before is overwritten.
 pub(super) fn install(new: &Path, path: &Path) -> io::Result<()> {
     for suffix in SIDECARS {
-        remove_if_there(&beside(path, suffix))?;
+        remove_if_there(&sidecar(path, suffix))?;
     }
     fs::rename(new, path)?;
     sync_directory(path)
@@ -184,12 +184,15 @@ pub(super) fn install(new: &Path, path: &Path) -> io::Result<()> {
 fn free_name(path: &Path, stamp: &str) -> io::Result<PathBuf> {
     for attempt in 1..=SET_ASIDE_NAMES_MAX {
         let tail = if attempt == 1 { String::new() } else { format!("-{attempt}") };
-        let name = beside(path, &format!(".corrupt-{stamp}{tail}"));
+        let name = sidecar(path, &format!(".corrupt-{stamp}{tail}"));
         if fs::symlink_metadata(&name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
             return Ok(name);
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many corrupt databases of this second"))
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "cannot find a free name for the corrupt database",
+    ))
 }
 
 /// A rename is on disk only when its directory is.
@@ -234,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn setting_aside_takes_the_log_along_and_never_overwrites_an_older_one() {
+    fn moving_aside_takes_the_log_along_and_never_overwrites_an_older_one() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("db");
         for round in ["one", "two"] {
             fs::write(&path, round).unwrap();
-            fs::write(beside(&path, "-wal"), round).unwrap();
-            set_aside(&path, "T").unwrap();
+            fs::write(sidecar(&path, "-wal"), round).unwrap();
+            move_aside(&path, "T").unwrap();
         }
         let read = |name: &str| fs::read_to_string(root.path().join(name)).unwrap();
         assert_eq!((read("db.corrupt-T"), read("db.corrupt-T-wal")), ("one".into(), "one".into()));

@@ -21,12 +21,12 @@ pub(super) struct InstanceLock {
 }
 
 impl InstanceLock {
-    /// Takes the lock beside the checkpoint file and writes this process's id into it.
+    /// Takes the lock alongside the checkpoint file and writes this process's id into it.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] if somebody holds it, otherwise what the system said.
+    /// [`StoreError::InUse`] if it is held, otherwise what the system said.
     pub(super) fn take(checkpoint_file: &Path) -> Result<Self, StoreError> {
-        let path = files::beside(checkpoint_file, ".lock");
+        let path = files::sidecar(checkpoint_file, ".lock");
         let mut file = open(&path).map_err(|e| files::explain("open", &path, e))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -44,15 +44,15 @@ impl InstanceLock {
 
     /// Whether the next agent would meet this lock.
     pub(super) fn is_at(&self, checkpoint_file: &Path) -> bool {
-        let here = files::inode(&files::beside(checkpoint_file, ".lock")).ok().flatten();
+        let here = files::inode(&files::sidecar(checkpoint_file, ".lock")).ok().flatten();
         let ours = self.file.metadata().map(|ours| (ours.dev(), ours.ino())).ok();
         here.is_some() && here == ours
     }
 }
 
-/// Fails if somebody holds the lock of this checkpoint file. Takes no lock and makes no file.
+/// Fails if the lock of this checkpoint file is held. Takes no lock and creates no file.
 pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
-    let Ok(mut file) = strangers::open(&files::beside(checkpoint_file, ".lock")) else {
+    let Ok(mut file) = strangers::open(&files::sidecar(checkpoint_file, ".lock")) else {
         return Ok(());
     };
     if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
@@ -62,7 +62,7 @@ pub(super) fn refuse_holder(checkpoint_file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens the lock file without following a link: a link there is somebody's trap.
+/// Opens the lock file without following a link: a link there may be a trap.
 fn open(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new()

@@ -38,7 +38,7 @@ pub(super) struct Row {
 /// What the next transaction has to write.
 #[derive(Debug)]
 pub(super) enum Dirty {
-    /// All of it: after a failure nobody knows what the file holds.
+    /// All of it: after a failure the content of the file is unknown.
     Everything,
     /// These flows' own rows, and these checkpoints; one that is not in the mirror is deleted.
     Only { flows: BTreeSet<Arc<str>>, rows: BTreeSet<(Arc<str>, FileKey)> },

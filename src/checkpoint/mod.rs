@@ -15,7 +15,7 @@
 
 pub mod edit;
 pub mod error;
-pub mod place;
+pub mod locate;
 pub mod private_copy;
 pub mod store;
 

@@ -134,7 +134,7 @@ mod tests {
     }
 
     /// Opens these bytes: either every row is intact or the file was moved aside unchanged.
-    fn opens_or_is_set_aside(bytes: &[u8], what: &str) -> OpenReport {
+    fn opens_or_is_moved_aside(bytes: &[u8], what: &str) -> OpenReport {
         let dir = scratch();
         let path = dir.path().join("db");
         fs::write(&path, bytes).unwrap();
@@ -161,16 +161,16 @@ mod tests {
     #[test]
     fn a_flipped_byte_in_the_header_loses_nothing() {
         let sound = sound_bytes();
-        let mut set_aside = 0;
+        let mut move_aside = 0;
         for at in 0..100 {
             for mask in [0xff, 0x01] {
                 let mut bytes = sound.clone();
                 bytes[at] ^= mask;
-                let report = opens_or_is_set_aside(&bytes, &format!("header byte {at} ^ {mask}"));
-                set_aside += u32::from(report.fresh_after_corruption());
+                let report = opens_or_is_moved_aside(&bytes, &format!("header byte {at} ^ {mask}"));
+                move_aside += u32::from(report.fresh_after_corruption());
             }
         }
-        assert!(set_aside > 50, "only {set_aside} were noticed");
+        assert!(move_aside > 50, "only {move_aside} were noticed");
     }
 
     #[test]
@@ -181,16 +181,16 @@ mod tests {
             let mut bytes = sound.clone();
             let (at, mask) = (random.usize(..bytes.len()), random.u8(1..));
             bytes[at] ^= mask;
-            opens_or_is_set_aside(&bytes, &format!("round {round}: byte {at} ^ {mask}"));
+            opens_or_is_moved_aside(&bytes, &format!("round {round}: byte {at} ^ {mask}"));
         }
     }
 
     #[test]
-    fn a_truncated_database_is_set_aside() {
+    fn a_truncated_database_is_moved_aside() {
         let sound = sound_bytes();
         let step = sound.len() / 60;
         for len in (0..sound.len()).step_by(step).chain([1, 15, 16, 99, 100, 511, 512, 4096]) {
-            let report = opens_or_is_set_aside(&sound[..len], &format!("{len} bytes"));
+            let report = opens_or_is_moved_aside(&sound[..len], &format!("{len} bytes"));
             assert!(report.fresh_after_corruption(), "{len} bytes");
         }
     }
@@ -206,7 +206,7 @@ mod tests {
             database.write(&mirror).unwrap();
             mirror.mark_clean();
         }
-        let (main, log) = (fs::read(&path).unwrap(), files::beside(&path, "-wal"));
+        let (main, log) = (fs::read(&path).unwrap(), files::sidecar(&path, "-wal"));
         let log = fs::read(log).unwrap();
         let mut random = fastrand::Rng::with_seed(41);
         for _ in 0..100 {
@@ -216,7 +216,7 @@ mod tests {
             let mut bad = log.clone();
             bad[at] ^= 0x40;
             fs::write(&copy, &main).unwrap();
-            fs::write(files::beside(&copy, "-wal"), bad).unwrap();
+            fs::write(files::sidecar(&copy, "-wal"), bad).unwrap();
             let rows = open(&copy).unwrap().0.load("f").rows;
             assert!(rows.iter().all(|row| *row == checkpoint(1, row.offset)), "byte {at}");
         }
@@ -251,7 +251,7 @@ mod tests {
         let names_before = names();
         let error = open(path).unwrap_err();
         assert_eq!(fs::read(path).unwrap(), before, "not a byte changed");
-        assert_eq!(names(), names_before, "nothing was put beside it");
+        assert_eq!(names(), names_before, "nothing was put alongside it");
         error
     }
 
@@ -293,7 +293,7 @@ mod tests {
             .unwrap();
         fs::create_dir(dir.path().join("left")).unwrap();
         fs::copy(&live, &path).unwrap();
-        fs::copy(files::beside(&live, "-wal"), files::beside(&path, "-wal")).unwrap();
+        fs::copy(files::sidecar(&live, "-wal"), files::sidecar(&path, "-wal")).unwrap();
         let error = refused_and_untouched(&path);
         assert!(matches!(error, StoreError::OtherApplication { .. }), "{error}");
     }

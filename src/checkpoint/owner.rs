@@ -1,4 +1,4 @@
-//! Whose the store's files are. Where root makes one in a directory of somebody else, as `sudo
+//! Ownership of the store's files. Where root makes one in a directory of another user, as `sudo
 //! kinetail import` does, it becomes the directory's owner's: the service could not open it later.
 //!
 //! Only a file of root's own is given away, and only through a descriptor: whoever owns the
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::store::{Store, StoreOptions};
 
-    /// A service's user and group; nobody has to be listed under these numbers.
+    /// A service's user and group; the numbers need no entry in a user database.
     const SERVICE: (u32, u32) = (4_711, 4_712);
 
     /// A directory of the service's, or `None`, said aloud, if this is not root.

@@ -2,14 +2,14 @@
 //! left half done (a hot journal, a log) when it opens a database, and that would be a change.
 //!
 //! The copy lies in a directory of its own that only this user can enter, and is gone when it is
-//! dropped. Nothing is ever made beside the original.
+//! dropped. Nothing is ever made alongside the original.
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::files::{self, PRIVATE_FILE_MODE, beside};
+use super::files::{self, PRIVATE_FILE_MODE, sidecar};
 
 /// What belongs to a database and decides what is in it.
 const SIDECARS: [&str; 2] = ["-journal", "-wal"];
@@ -27,7 +27,10 @@ const NAMES_MAX: u32 = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// Somebody writes to the database all the time.
-    #[error("copy {}: it changes all the time; stop the agent that writes to it", path.display())]
+    #[error(
+        "copy {}: database is being written to constantly; stop the agent that writes to it",
+        path.display()
+    )]
     Changing {
         /// The database.
         path: PathBuf,
@@ -42,7 +45,7 @@ pub enum CopyError {
         source: io::Error,
     },
     /// There is no place for the copy.
-    #[error("make a private copy of {} in {}", path.display(), scratch.display())]
+    #[error("copy {} to {}", path.display(), scratch.display())]
     Scratch {
         /// The database.
         path: PathBuf,
@@ -114,7 +117,7 @@ impl PrivateCopy {
             _ => CopyError::Read { path: path.to_owned(), source },
         };
         for suffix in SIDECARS {
-            let (from, to) = (beside(path, suffix), beside(&self.database, suffix));
+            let (from, to) = (sidecar(path, suffix), sidecar(&self.database, suffix));
             match fs::copy(&from, &to) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -135,7 +138,7 @@ impl Drop for PrivateCopy {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             tracing::warn!(path = %self.dir.display(), %error,
-                "cannot remove the copy of a checkpoint database; delete it");
+                "cannot remove temporary copy of a checkpoint database; delete it manually");
         }
     }
 }
@@ -148,13 +151,16 @@ fn new_directory(place: &Path) -> io::Result<PathBuf> {
             made => return made.map(|()| dir),
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many directories of earlier runs"))
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "too many leftover directories from earlier runs",
+    ))
 }
 
 /// What changes with every write to the database or its journal.
 fn state(path: &Path) -> Vec<Option<(u64, u64, i64, i64)>> {
     let of = |meta: &Metadata| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec());
-    let all = SIDECARS.iter().map(|suffix| beside(path, suffix)).chain([path.to_owned()]);
+    let all = SIDECARS.iter().map(|suffix| sidecar(path, suffix)).chain([path.to_owned()]);
     all.map(|path| fs::metadata(path).ok().as_ref().map(of)).collect()
 }
 
@@ -193,7 +199,7 @@ mod tests {
         // A cache of one page makes SQLite write into the database before the commit.
         conn.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN").unwrap();
         conn.execute("UPDATE t SET x = 2", []).unwrap();
-        assert!(beside(&path, "-journal").try_exists().unwrap());
+        assert!(sidecar(&path, "-journal").try_exists().unwrap());
         let before = state(&path);
         let copy = PrivateCopy::of(&path, &[]).unwrap();
         let changed = |path: &Path| -> i64 {
@@ -229,13 +235,13 @@ mod tests {
         let changing = CopyError::Changing { path: "/x/db".into() };
         assert_eq!(
             changing.to_string(),
-            "copy /x/db: it changes all the time; stop the agent that writes to it"
+            "copy /x/db: database is being written to constantly; stop the agent that writes to it"
         );
         let full = CopyError::Scratch {
             path: "/x/db".into(),
             scratch: "/tmp".into(),
             source: io::Error::from(io::ErrorKind::StorageFull),
         };
-        assert_eq!(full.to_string(), "make a private copy of /x/db in /tmp");
+        assert_eq!(full.to_string(), "copy /x/db to /tmp");
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn replace(
     mirror: &Mirror,
     stamp: Option<&str>,
 ) -> Result<Option<PathBuf>, WriteError> {
-    let (building, new) = (files::beside(path, ".building"), files::beside(path, ".new"));
+    let (building, new) = (files::sidecar(path, ".building"), files::sidecar(path, ".new"));
     files::remove_if_there(&building).map_err(io("remove the unfinished copy of"))?;
     if let Err(error) = build(&building, mirror) {
         files::remove_if_there(&building).map_err(io("remove the unfinished copy of"))?;
@@ -25,25 +25,26 @@ pub(super) fn replace(
     }
     files::promote(&building, &new).map_err(io("write a new copy of"))?;
     let aside =
-        stamp.map(|stamp| files::set_aside(path, stamp)).transpose().map_err(io("set aside"))?;
+        stamp.map(|stamp| files::move_aside(path, stamp)).transpose().map_err(io("moved aside"))?;
     files::install(&new, path).map_err(io("replace"))?;
     Ok(aside)
 }
 
 /// Finishes a replacement that a crash interrupted. What lies at `path` is moved aside.
 pub(super) fn finish_replacing(path: &Path, stamp: &str) -> Result<(), WriteError> {
-    let new = files::beside(path, ".new");
+    let new = files::sidecar(path, ".new");
     if files::inode(&new).map_err(io("look at"))?.is_none() {
         return Ok(());
     }
-    tracing::warn!(path = %path.display(), "finishing the interrupted rebuild of the checkpoints");
+    tracing::warn!(path = %path.display(),
+        "resuming interrupted rebuild of the checkpoint database");
     if files::inode(path).map_err(io("look at"))?.is_some() {
-        files::set_aside(path, stamp).map_err(io("set aside"))?;
+        files::move_aside(path, stamp).map_err(io("moved aside"))?;
     }
     files::install(&new, path).map_err(io("replace"))
 }
 
-/// Makes the database in one transaction; nobody looks at it before it is complete.
+/// Makes the database in one transaction; it is not read before it is complete.
 fn build(path: &Path, mirror: &Mirror) -> Result<(), WriteError> {
     files::create_private(path).map_err(io("make"))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -61,7 +62,7 @@ fn build(path: &Path, mirror: &Mirror) -> Result<(), WriteError> {
     conn.close().map_err(|(_, source)| WriteError::Sqlite { doing: "make", source })
 }
 
-/// The time in the name of a database that was set aside.
+/// The time in the name of a database that was moved aside.
 pub(super) fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
@@ -78,21 +79,21 @@ mod tests {
         let dir = scratch();
         let path = dir.path().join("db");
         replace(&path, &Mirror::default(), None).unwrap();
-        let (building, new) = (files::beside(&path, ".building"), files::beside(&path, ".new"));
+        let (building, new) = (files::sidecar(&path, ".building"), files::sidecar(&path, ".new"));
         build(&building, &mirror_of(0..4)).unwrap();
         files::promote(&building, &new).unwrap();
         finish_replacing(&path, "T").unwrap();
         finish_replacing(&path, "T").unwrap();
         assert_eq!(Database::open(&path).unwrap().1.load("f"), mirror_of(0..4).load("f"));
-        assert!(files::beside(&path, ".corrupt-T").try_exists().unwrap());
+        assert!(files::sidecar(&path, ".corrupt-T").try_exists().unwrap());
     }
 
     #[test]
     fn an_unfinished_copy_is_no_obstacle() {
         let dir = scratch();
         let path = dir.path().join("db");
-        std::fs::write(files::beside(&path, ".building"), "half").unwrap();
+        std::fs::write(files::sidecar(&path, ".building"), "half").unwrap();
         replace(&path, &Mirror::default(), None).unwrap();
-        assert!(!files::beside(&path, ".building").try_exists().unwrap());
+        assert!(!files::sidecar(&path, ".building").try_exists().unwrap());
     }
 }

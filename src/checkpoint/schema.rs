@@ -103,10 +103,10 @@ pub(super) fn maker(conn: &Connection) -> Result<Maker, ReadError> {
             match version {
                 SCHEMA_VERSION => Ok(Maker::Ours),
                 newer if newer > SCHEMA_VERSION => Ok(Maker::Newer(newer)),
-                _ => Err(ReadError::Damaged(format!("there is no schema version {version}"))),
+                _ => Err(ReadError::Damaged(format!("unknown schema version {version}"))),
             }
         }
-        _ => Err(ReadError::Damaged("the header and the tables disagree".to_owned())),
+        _ => Err(ReadError::Damaged("header and tables do not match".to_owned())),
     }
 }
 
@@ -157,7 +157,7 @@ fn read_rows(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
         let found = read_row(row)?;
         verify(row, row_digest(&flow, &found))?;
         let Some(known) = mirror.flow_mut(&flow) else {
-            return Err(ReadError::Damaged(format!("a row belongs to no flow: {flow:?}")));
+            return Err(ReadError::Damaged(format!("row references unknown flow {flow:?}")));
         };
         known.rows.insert(found.checkpoint.file, found);
     }
@@ -167,7 +167,7 @@ fn read_rows(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
 fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
     let number = |name| cell::<i64>(row, name).map(i64::cast_unsigned);
     let head_len = u16::try_from(number("head_len")?)
-        .map_err(|_| ReadError::Damaged("a head is longer than a head can be".to_owned()))?;
+        .map_err(|_| ReadError::Damaged("fingerprint length out of range".to_owned()))?;
     let path = OsString::from_vec(cell::<Vec<u8>>(row, "path")?);
     Ok(Row {
         checkpoint: Checkpoint {
@@ -199,7 +199,7 @@ pub(super) fn verify(row: &SqlRow<'_>, expected: Digest128) -> Result<(), ReadEr
     if cell::<[u8; 16]>(row, "row_digest")? == expected.0 {
         return Ok(());
     }
-    Err(ReadError::Damaged("a row does not match its digest".to_owned()))
+    Err(ReadError::Damaged("row digest mismatch".to_owned()))
 }
 
 pub(super) fn save_flow(conn: &Connection, flow: &str, rows: &FlowRows) -> rusqlite::Result<()> {

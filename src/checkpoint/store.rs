@@ -46,7 +46,7 @@ pub type CommitDone = Box<dyn FnOnce(CommitResult) + Send>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitResult {
     /// It could not be written now. The store keeps the latest state of each file in memory and
-    /// writes it as soon as it can; shipping goes on.
+    /// writes it as soon as it can; delivery continues.
     Deferred,
     /// It survives the death of the process. (A power cut may take the last commits back; that
     /// repeats records.)
@@ -78,10 +78,10 @@ pub enum StoreHealth {
     Ok,
 }
 
-/// What [`Store::open`] needs to know beside the path.
+/// What [`Store::open`] needs to know alongside the path.
 #[derive(Debug, Clone, Default)]
 pub struct StoreOptions {
-    /// The ids of the configured flows. If the database has to be made anew because it was
+    /// The ids of the configured flows. If the database has to be recreated because it was
     /// corrupt, these count as flows that have run before, so that existing files are read from
     /// their start: repeats, not loss.
     pub flows: Vec<Arc<str>>,
@@ -158,7 +158,7 @@ impl Store {
     /// See [`StoreError`]. A corrupt database is no error: it is moved aside and reported.
     pub fn open(path: &Path, options: &StoreOptions) -> Result<(Self, OpenReport), StoreError> {
         let path = files::prepare(path)?;
-        // Before anything is made: what is not ours stays without so much as a lock beside it.
+        // Before anything is made: what is not ours stays without so much as a lock alongside it.
         strangers::refuse(&path)?;
         let lock = InstanceLock::take(&path)?;
         let (mut database, mirror, report) = open::open_or_make(&path, options, now_millis())?;
@@ -193,7 +193,7 @@ impl Store {
         let outcome = self.thread.join();
         let detail = match outcome {
             Ok(Ok(())) if reached => return Ok(()),
-            Ok(Ok(())) => "the store ended by itself".to_owned(),
+            Ok(Ok(())) => "checkpoint store exited unexpectedly".to_owned(),
             Ok(Err(detail)) => detail,
             Err(_) => "the store's thread panicked".to_owned(),
         };
@@ -345,7 +345,7 @@ impl StoreHandle {
         let now = Instant::now();
         if let Some(since) = self.hung_since(now) {
             let seconds = now.saturating_duration_since(since).as_secs();
-            let reason = format!("its disk has not answered for {seconds} s");
+            let reason = format!("no response from its disk for {seconds} s");
             return StoreHealth::Failing { reason, since };
         }
         self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()

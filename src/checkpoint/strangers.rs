@@ -1,8 +1,8 @@
 //! What lies already where the store's files go, and whether it may be taken for the store's.
 //!
-//! The configuration may name somebody's file by mistake, and whoever may write to the directory
-//! may put something there on purpose. What is a link, is no regular file, belongs to somebody
-//! else, or holds something else is left as it is, and the store does not open.
+//! The configuration may name another user's file by mistake, and whoever may write to the
+//! directory may put something there on purpose. What is a link, is no regular file, belongs to
+//! another user else, or holds something else is left as it is, and the store does not open.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::error::StoreError;
-use super::files::{self, beside};
+use super::files::{self, sidecar};
 use super::owner::directory;
 
 /// Of a file this much is looked at.
@@ -24,7 +24,7 @@ const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where a database has the number of the program that it belongs to.
 const APPLICATION_ID_AT: usize = 68;
 
-/// kinetail's number, as it stands in the file.
+/// kinetail's number, as is in the file.
 const APPLICATION_ID: [u8; 4] = *b"KTCP";
 
 /// The first bytes of a write-ahead log but the last bit, which says how its checksums are made.
@@ -46,7 +46,7 @@ enum Role {
     SharedMemory,
 }
 
-/// The files beside the database and what each ought to be.
+/// The files alongside the database and what each ought to be.
 const BESIDE: [(&str, Role); 6] = [
     (".lock", Role::Lock),
     (".new", Role::Database),
@@ -67,19 +67,19 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// [`StoreError::InTheWay`], [`StoreError::NotAFile`].
 pub(super) fn refuse(path: &Path) -> Result<(), StoreError> {
-    // A database whose beginning is destroyed has its lock beside it, which is never taken away.
+    // A database whose beginning is destroyed has its lock alongside it, which is never taken away.
     let there = refuse_kind(path, Role::Database, !had_store(path))?;
     for (suffix, role) in BESIDE {
-        // What lies beside a database of SQLite's is SQLite's, damaged or not.
+        // What lies alongside a database of SQLite's is SQLite's, damaged or not.
         let contents = !there || !suffix.starts_with('-');
-        refuse_kind(&beside(path, suffix), role, contents)?;
+        refuse_kind(&sidecar(path, suffix), role, contents)?;
     }
     Ok(())
 }
 
-/// Whether a kinetail wrote its process id into a lock beside this file.
+/// Whether a kinetail wrote its process id into a lock alongside this file.
 fn had_store(path: &Path) -> bool {
-    let lock = beside(path, ".lock");
+    let lock = sidecar(path, ".lock");
     refuse_kind(&lock, Role::Lock, true).is_ok_and(|there| there)
         && fs::metadata(&lock).is_ok_and(|found| found.len() > 0)
 }
@@ -106,7 +106,7 @@ fn refuse_kind(path: &Path, role: Role, contents: bool) -> Result<bool, StoreErr
         return Err(in_the_way(format!("belongs to uid {}", found.uid())));
     }
     if role == Role::Lock && found.nlink() > 1 {
-        return Err(in_the_way("is another name of some file".to_owned()));
+        return Err(in_the_way("is a hard link to another file".to_owned()));
     }
     let mut head = Vec::new();
     match open(path).and_then(|file| file.take(LOOK_BYTES).read_to_end(&mut head)) {
@@ -116,7 +116,7 @@ fn refuse_kind(path: &Path, role: Role, contents: bool) -> Result<bool, StoreErr
         Err(error) => return Err(failed(error)),
     }
     if contents && !is_plausible(&head, role) {
-        return Err(in_the_way("holds something that is not kinetail's".to_owned()));
+        return Err(in_the_way("contains data that is not kinetail's".to_owned()));
     }
     Ok(true)
 }
@@ -158,14 +158,14 @@ pub(super) fn unsafe_directories(path: &Path) -> Vec<String> {
         let shown = crate::shown::shown(dir);
         if mode & 0o1002 == 0o0002 {
             found.push(format!(
-                "everybody may put other files in the place of those in {shown} (mode {:04o}): \
-                 chmod o-w {shown}, or set its sticky bit",
+                "any user can replace files in {shown} (mode {:04o}); run `chmod o-w {shown}`, or \
+                 set its sticky bit",
                 mode & 0o7777
             ));
         } else if is_root && depth > 0 && ![0, heir].contains(&owner) {
             found.push(format!(
-                "uid {owner} owns {shown} and may put another directory in the place of the one \
-                 with the checkpoints; give it to root, or change checkpointFile"
+                "uid {owner} owns {shown} and can replace the checkpoint directory; chown it to \
+                 root, or change checkpointFile"
             ));
         }
     }
@@ -203,7 +203,7 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(why), "{name}: {text}");
         assert_eq!(everything(dir), before, "{name}");
-        let examined = crate::checkpoint::place::examine(&dir.join("c.db"));
+        let examined = crate::checkpoint::locate::examine(&dir.join("c.db"));
         assert_eq!(examined.unwrap_err().to_string(), text, "check says the same");
     }
 
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_somebody_to_a_directory_that_is_not_theirs_leads_nowhere() {
+    fn a_link_of_another_user_to_a_foreign_directory_leads_nowhere() {
         if !rustix::process::geteuid().is_root() {
             return;
         }
@@ -267,7 +267,7 @@ mod tests {
         for path in [link.join("c.db"), link.join("made/c.db")] {
             let error = Store::open(&path, &StoreOptions::default()).unwrap_err();
             assert!(matches!(error, StoreError::Directory { .. }), "{error}");
-            assert!(crate::checkpoint::place::examine(&path).is_err());
+            assert!(crate::checkpoint::locate::examine(&path).is_err());
         }
         assert!(everything(&dir.path().join("private")).is_empty());
         std::os::unix::fs::lchown(&link, Some(0), None).unwrap();
@@ -279,7 +279,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("victim"), "12\n").unwrap();
         fs::hard_link(dir.path().join("victim"), dir.path().join("c.db.lock")).unwrap();
-        is_refused(dir.path(), "c.db.lock", "another name");
+        is_refused(dir.path(), "c.db.lock", "hard link");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What the store left on disk, so that it notices if somebody else changes it.
+//! What the store left on disk, so that it notices if another process changes it.
 //!
-//! SQLite would go on writing to a file that nobody will find again, and would not look at pages
-//! that it has in memory. But nobody else has any business with these files: between two commits
-//! their inodes, sizes and times stay as they are. To look costs three calls, and shows a file that
-//! was removed, replaced, truncated or written to, whatever was written.
+//! SQLite would continue to write to a file that cannot be found again, and would not look at pages
+//! that it has in memory. But no other program has any business with these files: between two
+//! commits their inodes, sizes and times stay as they are. To look costs three calls, and shows a
+//! file that was removed, replaced, truncated or written to, whatever was written.
 
 use std::fs;
 use std::io;
@@ -41,7 +41,7 @@ impl Witness {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let mut seen = [None; FILES.len()];
         for (place, (suffix, kind)) in seen.iter_mut().zip(FILES) {
-            *place = look(&files::beside(path, suffix), kind)?;
+            *place = look(&files::sidecar(path, suffix), kind)?;
         }
         Ok(Self(seen))
     }

@@ -15,8 +15,8 @@ use super::backend::{Backend, Remedy, WriteError};
 use super::error::chain;
 use super::mirror::Mirror;
 use super::store::{CommitDone, CommitResult, StoreHealth};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::metrics::name;
-use crate::repeats::{Line, Repeats};
 
 /// The pause after the first failure.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub(super) struct Writer<B> {
     waiting: Vec<Ticket>,
     trouble: Option<Trouble>,
     check_at: Instant,
-    failures: Repeats,
+    failures: FailureLog,
     health: Arc<Mutex<StoreHealth>>,
     committed: Counter,
     failed: Counter,
@@ -69,7 +69,7 @@ impl<B: Backend> Writer<B> {
             waiting: Vec::new(),
             trouble: None,
             check_at: now + CHECK_EVERY,
-            failures: Repeats::default(),
+            failures: FailureLog::default(),
             health,
             committed: counter!(name::CHECKPOINT_COMMITS, "result" => "ok"),
             failed: counter!(name::CHECKPOINT_COMMITS, "result" => "failed"),
@@ -97,7 +97,7 @@ impl<B: Backend> Writer<B> {
         self.waiting.push(ticket);
     }
 
-    /// When to call [`Self::flush`] again even if nobody commits.
+    /// When to call [`Self::flush`] again even without commits.
     pub(super) fn wake_at(&self) -> Instant {
         self.deadline().unwrap_or(self.check_at)
     }
@@ -151,7 +151,7 @@ impl<B: Backend> Writer<B> {
         }
     }
 
-    /// Writes what there is to write. A database that somebody touched is rebuilt at once: until
+    /// Writes what there is to write. A database that was modified is rebuilt immediately: until
     /// then a kill would repeat what was acknowledged.
     fn attempt(&mut self) -> Result<(), WriteError> {
         self.recover()?;
@@ -174,7 +174,7 @@ impl<B: Backend> Writer<B> {
     fn recover(&mut self) -> Result<(), WriteError> {
         if let Some(trouble) = &mut self.trouble {
             self.backend.recover(&self.mirror, trouble.remedy)?;
-            // What failed is in order again; the next failure decides anew.
+            // What failed is in order again; the next failure decides again.
             trouble.remedy = Remedy::Reopen;
         }
         Ok(())
@@ -191,18 +191,18 @@ impl<B: Backend> Writer<B> {
                     self.report(StoreHealth::Ok);
                 }
                 match self.failures.on_success(now) {
-                    Some(Line::Recovered { failures, lasted, .. }) => tracing::info!(
+                    Some(FailureLine::Recovered { failures, lasted, .. }) => tracing::info!(
                         failures,
                         seconds = lasted.as_secs(),
-                        "checkpoints are written again; none was lost"
+                        "checkpoint writes recovered; no checkpoint was lost"
                     ),
-                    Some(Line::Brief { outages, failures, over, .. }) => tracing::warn!(
+                    Some(FailureLine::Brief { outages, failures, over, .. }) => tracing::warn!(
                         outages,
                         failures,
                         seconds = over.as_secs(),
-                        "checkpoints could not be written now and then; none was lost"
+                        "checkpoint writes failed intermittently; no checkpoint was lost"
                     ),
-                    Some(Line::First | Line::Summary { .. }) | None => {}
+                    Some(FailureLine::First | FailureLine::Summary { .. }) | None => {}
                 }
                 true
             }
@@ -211,19 +211,19 @@ impl<B: Backend> Writer<B> {
                 self.mirror.mark_all_dirty();
                 let reason = chain(&error);
                 match self.failures.on_failure("write", now) {
-                    Some(Line::First) => tracing::error!(
+                    Some(FailureLine::First) => tracing::error!(
                         error = %reason,
-                        "checkpoints cannot be written; shipping goes on, a restart now would \
-                         repeat records"
+                        "cannot write checkpoints; delivery continues, but a restart now would \
+                         cause duplicates"
                     ),
-                    Some(Line::Summary { failures, over, .. }) => tracing::error!(
+                    Some(FailureLine::Summary { failures, over, .. }) => tracing::error!(
                         error = %reason,
                         failures,
                         seconds = over.as_secs(),
-                        "checkpoints still cannot be written; shipping goes on, a restart now \
-                         would repeat records"
+                        "still cannot write checkpoints; delivery continues, but a restart now \
+                         would cause duplicates"
                     ),
-                    Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
+                    Some(FailureLine::Brief { .. } | FailureLine::Recovered { .. }) | None => {}
                 }
                 let since = self.failures.since().unwrap_or(now);
                 self.report(StoreHealth::Failing { reason, since });
@@ -246,7 +246,7 @@ impl<B: Backend> Writer<B> {
 
 impl Trouble {
     /// The next pause. A remedy that is due only gets stronger: an I/O error is not forgotten
-    /// because the attempt to mend it met a full disk.
+    /// because the attempt to fix it met a full disk.
     fn after(before: Option<Self>, error: &WriteError, now: Instant) -> Self {
         let delay =
             before.map_or(RETRY_DELAY_MIN, |trouble| (trouble.delay * 2).min(RETRY_DELAY_MAX));
@@ -277,7 +277,7 @@ impl Ticket {
         let Some(done) = self.0.take() else { return };
         // One flow's bug must not end the thread that all flows share.
         if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("a flow panicked while it was told about its checkpoint");
+            tracing::error!("flow panicked in its checkpoint callback");
         }
     }
 }

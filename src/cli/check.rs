@@ -27,7 +27,7 @@ use clap::Args;
 use super::configuration::{self, ConfigArgs, Configuration};
 use super::terminal::{self, Stream};
 use super::{CliError, output};
-use crate::checkpoint::place;
+use crate::checkpoint::locate;
 use crate::config::site::{Service, Site};
 use crate::config::{Config, Destination, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::send::ambient::Ambient;
@@ -39,11 +39,10 @@ use crate::shown::{Escaped, shown};
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Ask AWS as well: whose the credentials are, whether the streams are there, and whether
-    /// records may be put (by a dry run, so that none is).
+    /// Also verify credentials, streams and write permission with AWS; sends no records.
     #[arg(long)]
     aws: bool,
-    /// Name every file that matches, not only the first ten.
+    /// List all matching files, not just the first ten.
     #[arg(short, long)]
     verbose: bool,
 }
@@ -80,7 +79,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     }
     writeln!(out)?;
     failures += network::describe(&config.aws, &mut out)?;
-    writeln!(out, "checkpoints in {}", shown(&config.checkpoint_file))?;
+    writeln!(out, "checkpoint database: {}", shown(&config.checkpoint_file))?;
     let found = distinct(found);
     tell(&found)?;
     failures += found.iter().filter(|found| found.is_error()).count();
@@ -90,7 +89,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     for text in &configuration.exposed {
         writeln!(out, "warning: {text}")?;
     }
-    match place::examine(&config.checkpoint_file) {
+    match locate::examine(&config.checkpoint_file) {
         Ok(unsafe_about_it) => {
             for text in &unsafe_about_it {
                 writeln!(out, "  warning: {text}")?;
@@ -117,7 +116,7 @@ fn distinct(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.into_iter().filter(|found| seen.insert(found.message.clone())).collect()
 }
 
-/// Writes what was found to standard error, where the mistakes of the file are, too.
+/// Writes findings to standard error, next to the errors of the file.
 fn tell(found: &[Diagnostic]) -> io::Result<()> {
     let text: Vec<String> = found.iter().map(|found| format!("{found}\n\n")).collect();
     let text = text.concat();
@@ -128,12 +127,12 @@ fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Re
     let flows = plural(configuration.config.flows.len(), "flow");
     writeln!(out, "configuration {}: {flows}", shown(&configuration.path))?;
     for path in &configuration.flow_files {
-        writeln!(out, "  with the flows of {}", shown(&path))?;
+        writeln!(out, "  flows from {}", shown(&path))?;
     }
     Ok(())
 }
 
-/// Where the records of a flow go, and as whom.
+/// Where the records of a flow go, and with which identity.
 fn describe_destination(
     config: &Config,
     flow: &FlowConfig,
@@ -145,7 +144,7 @@ fn describe_destination(
     let service = service(&flow.destination);
     let site = Site::of(service, aws, &flow.aws);
     let variable = |name: &str| std::env::var(name).ok();
-    writeln!(out, "  to {}", flow.destination)?;
+    writeln!(out, "  destination: {}", flow.destination)?;
     let profile = ambient.profile_region();
     writeln!(out, "  region: {}", origin::region(service, &site, profile, variable))?;
     let endpoint = endpoint::of(flow, aws, ambient);
@@ -157,7 +156,7 @@ fn describe_destination(
     let credentials = origin::credentials(aws, has_keys, variable, is_file);
     writeln!(out, "  credentials: {credentials}")?;
     if let Some(role) = &flow.aws.role {
-        let id = if role.external_id.is_some() { ", with an external id" } else { "" };
+        let id = if role.external_id.is_some() { ", with external ID" } else { "" };
         writeln!(out, "  role: {}{id}", role.arn)?;
     }
     let is_custom = endpoint.is_some_and(|endpoint| endpoint.is_custom());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{self, ControlError, SocketArgs};
 use super::{CliError, configuration, output, reload};
-use crate::admin::orders::Answer;
+use crate::admin::orders::Reply;
 use crate::admin::socket;
 use crate::checkpoint::edit::{self, Edit, To};
 use crate::checkpoint::store::{Store, StoreOptions};
@@ -32,27 +32,27 @@ pub(super) struct CheckpointsArgs {
 
 #[derive(Debug, Subcommand)]
 enum CheckpointsCommand {
-    /// Write all of them to standard output, as JSON.
+    /// Print all checkpoints as JSON.
     Export,
-    /// Forget positions of a flow: the files are read from their start.
+    /// Delete checkpoints of a flow; its files are re-read from the beginning.
     Forget {
-        /// The flow: its id, or a part that no other has.
+        /// Flow ID, or a unique part of it.
         flow: String,
-        /// One file; without it all of the flow's.
+        /// One file [default: all files of the flow].
         file: Option<PathBuf>,
     },
-    /// List flows, files and how far each is delivered.
+    /// List flows, files and their delivered offsets.
     List {
-        /// Only flows and files with this in their name.
+        /// Only flows and files whose name contains this text.
         filter: Option<String>,
     },
-    /// Set where a file is read from.
+    /// Set the offset from which a file is read.
     Set {
-        /// The flow: its id, or a part that no other has.
+        /// Flow ID, or a unique part of it.
         flow: String,
-        /// The file.
+        /// File path.
         file: PathBuf,
-        /// A byte at which a line begins, or start or end.
+        /// Offset of the beginning of a line, or start or end.
         #[arg(value_parser = position)]
         position: To,
     },
@@ -81,7 +81,7 @@ pub(super) struct Row {
     pub(super) generation: u64,
 }
 
-/// Does what is asked.
+/// Runs the subcommand.
 pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
     let config = || configuration::load(&args.socket.config).map(|loaded| loaded.config);
     let mut out = output::stdout();
@@ -89,7 +89,7 @@ pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
         CheckpointsCommand::Export => {
             let rows = rows(&args.socket, &config()?)?;
             let json = serde_json::to_string_pretty(&rows)
-                .map_err(|error| ControlError::Answer(error.to_string()))?;
+                .map_err(|error| ControlError::Reply(error.to_string()))?;
             writeln!(out, "{}", shown::json(&json))?;
         }
         CheckpointsCommand::List { filter } => {
@@ -115,7 +115,7 @@ pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
 pub(super) fn rows(socket: &SocketArgs, config: &Config) -> Result<Vec<Row>, CliError> {
     match control::get(socket, "/checkpoints") {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)
-            .map_err(|error| ControlError::Answer(error.to_string()))?),
+            .map_err(|error| ControlError::Reply(error.to_string()))?),
         Err(ControlError::NotThere(_) | ControlError::Refused { .. }) => stored(config),
         Err(error) => Err(error.into()),
     }
@@ -142,7 +142,7 @@ fn stored(config: &Config) -> Result<Vec<Row>, CliError> {
     })
 }
 
-/// Works on the database, which nobody else has open meanwhile.
+/// Works on the database, which no other process has open meanwhile.
 fn with_store<T>(
     config: &Config,
     work: impl FnOnce(&Store) -> Result<T, CliError>,
@@ -168,24 +168,23 @@ fn change(
     let ids = config.flows.iter().map(|flow| flow.id.as_str());
     let flow = match only(flow, ids.chain(rows.iter().map(|row| row.flow.as_str()))) {
         Ok(flow) => flow,
-        Err(text) => return reload::tell(&Answer::refused(text), "checkpoints"),
+        Err(text) => return reload::tell(&Reply::refused(text), "checkpoints"),
     };
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     let edit = Edit { flow, file: file.map(|file| cwd.join(file)), to };
-    let body =
-        serde_json::to_vec(&edit).map_err(|error| ControlError::Answer(error.to_string()))?;
-    let answer = match control::order(socket, "/checkpoints", &body) {
-        Ok(answer) => answer,
+    let body = serde_json::to_vec(&edit).map_err(|error| ControlError::Reply(error.to_string()))?;
+    let response = match control::order(socket, "/checkpoints", &body) {
+        Ok(response) => response,
         Err(ControlError::NotThere(_) | ControlError::Refused { .. }) => {
             let flow = config.flows.iter().find(|flow| flow.id == edit.flow);
             let follows = |path: &Path| flow.is_some_and(|flow| flow.pattern.matches_path(path));
             with_store(&config, |store| {
-                Ok(Answer::of_edit(edit::edit(&store.handle(), &edit, &follows)))
+                Ok(Reply::of_edit(edit::edit(&store.handle(), &edit, &follows)))
             })?
         }
         Err(error) => return Err(error.into()),
     };
-    reload::tell(&answer, "checkpoints")
+    reload::tell(&response, "checkpoints")
 }
 
 /// The one flow that is meant.
@@ -194,7 +193,7 @@ fn only<'a>(written: &str, ids: impl Iterator<Item = &'a str>) -> Result<String,
     near.sort_unstable();
     near.dedup();
     match near.as_slice() {
-        [] => Err(format!("no flow has {written:?} in its id")),
+        [] => Err(format!("no flow ID contains {written:?}")),
         [id] => Ok((*id).to_owned()),
         several if several.contains(&written) => Ok(written.to_owned()),
         several => Err(format!("several flows are meant: {}", several.join(", "))),

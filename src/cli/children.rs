@@ -30,7 +30,7 @@ pub(super) fn end_all(inherited: &Inherited) {
         let Some(target) = Pid::from_raw(pid) else { continue };
         match kill_process(target, Signal::KILL) {
             Ok(()) => tracing::info!(pid, "ended a program that kinetail had started"),
-            Err(error) => tracing::debug!(pid, %error, "a child has ended by itself"),
+            Err(error) => tracing::debug!(pid, %error, "child process exited"),
         }
     }
 }
@@ -70,18 +70,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parent_stands_behind_the_name_whatever_that_is() {
+    fn the_parent_follows_the_name_whatever_that_is() {
         assert_eq!(parent_in("12 (a) b) S 7 12 12 0 -1"), Some(7));
         assert_eq!(parent_in("12 (sh) S 7 12"), Some(7));
         assert_eq!(parent_in("nonsense"), None);
     }
 
     #[test]
-    fn children_of_children_are_found_and_nobody_else() {
+    fn only_children_of_children_are_found() {
         let processes = [(1, 0), (5, 1), (6, 5), (7, 6), (8, 5), (9, 1), (10, 9)];
         assert_eq!(beneath(5, &processes), [6, 8, 7]);
         assert_eq!(beneath(7, &processes), Vec::<i32>::new());
-        // One that was there before is left out, with its own.
+        // One that was there before is skipped, with its own.
         let others: Vec<_> = processes.into_iter().filter(|(pid, _)| *pid != 6).collect();
         assert_eq!(beneath(5, &others), [8]);
     }

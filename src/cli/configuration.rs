@@ -11,14 +11,14 @@ use super::{CliError, exposed, output};
 use crate::config::{Config, Environment, Loaded, LogFormat, ReadError, unexpanded};
 use crate::shown::{self, shown};
 
-/// Where the configuration is if nobody says: the Java agent's file, then kinetail's own.
+/// Default paths of the configuration: the Java agent's file, then kinetail's own.
 pub(super) const DEFAULT_FILES: [&str; 2] =
     ["/etc/aws-kinesis/agent.json", "/etc/kinetail/kinetail.yaml"];
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConfigArgs {
-    /// The configuration, JSON or YAML; the Java agent's agent.json works as it stands [default:
+    /// Configuration file (JSON or YAML); accepts the Java agent's agent.json unchanged [default:
     /// /etc/aws-kinesis/agent.json, else /etc/kinetail/kinetail.yaml].
     #[arg(short, long = "config", visible_alias = "configuration", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub(super) enum ParameterError {
     Missing(PathBuf),
     #[error("Parameter -c points to a file that's not accessible: {}", .0.display())]
     NotAccessible(PathBuf),
-    #[error("there is no configuration: neither {first} nor {second} exists; name a file with -c",
+    #[error("no configuration file: neither {first} nor {second} exists; specify one with -c",
         first = DEFAULT_FILES[0], second = DEFAULT_FILES[1])]
     NoDefault,
 }
@@ -54,7 +54,7 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// Tells the log what was read, in the Java agent's words.
+    /// Logs the files that were read, in the Java agent's words.
     pub(super) fn log(&self) {
         tracing::info!("Reading configuration from file: {}", self.path.display());
         for path in &self.flow_files {
@@ -114,8 +114,7 @@ fn load_and_tell(
     let unread = unread(args.config.as_deref(), &path, &DEFAULT_FILES.map(Path::new));
     if let Some(unread) = &unread {
         told.push(format!(
-            "warning: {} is not read, because there is {}; name one of them with -c, or move the \
-             other away",
+            "warning: ignoring {}: {} takes precedence; select one with -c or remove the other",
             shown(unread),
             shown(&path)
         ));
@@ -177,7 +176,7 @@ fn names_json(text: &str) -> bool {
         }
         match bare.as_str() {
             "log:" | "log:{" => in_log = true,
-            // A nested key goes on; anything at the margin ends it.
+            // A nested key continues; anything at the margin ends it.
             _ if line.starts_with([' ', '\t']) && !bare.starts_with('}') => {}
             _ => in_log = false,
         }
@@ -185,10 +184,10 @@ fn names_json(text: &str) -> bool {
     false
 }
 
-/// A directory that is made if it is missing, as an option names it.
+/// A directory of an option; created if missing.
 ///
 /// # Errors
-/// Its name is not what is meant: the shell replaces no `~` behind a `=`.
+/// Its name is not intended: the shell does not expand `~` after `=`.
 pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     match unexpanded::find(text) {
         Some(found) => Err(found.help.to_owned()),
@@ -266,8 +265,8 @@ mod tests {
         );
         assert_eq!(
             ParameterError::NoDefault.to_string(),
-            "there is no configuration: neither /etc/aws-kinesis/agent.json nor \
-             /etc/kinetail/kinetail.yaml exists; name a file with -c"
+            "no configuration file: neither /etc/aws-kinesis/agent.json nor \
+             /etc/kinetail/kinetail.yaml exists; specify one with -c"
         );
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::configuration::{self, ConfigArgs};
-use crate::admin::orders::{Answer, Outcome};
+use crate::admin::orders::{Outcome, Reply};
 use crate::config::{AdminSocket, Config};
 
 /// The socket's name.
@@ -23,7 +23,7 @@ pub(super) const SANDBOX: &str = "sandbox";
 /// What is only looked up is there after this.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// An answer has at most this many bytes.
+/// A response has at most this many bytes.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A configuration of which only the socket is looked for has at most this many bytes.
@@ -34,8 +34,8 @@ const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 pub(super) struct SocketArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    /// The socket of the kinetail that is meant [default: where its configuration says, else in the
-    /// runtime directory].
+    /// Control socket of the running kinetail [default: from the configuration, else in the runtime
+    /// directory].
     #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ pub(super) enum ControlError {
         list(.0)
     )]
     NotThere(Vec<PathBuf>),
-    /// It is there, and may not be used.
+    /// It exists, and permission is denied.
     #[error("cannot reach kinetail at {}: {source}{}", path.display(), fix(source))]
     Refused {
         /// Where.
@@ -57,9 +57,9 @@ pub(super) enum ControlError {
         /// What the system said.
         source: io::Error,
     },
-    /// It says something that is no answer.
-    #[error("kinetail gave no proper answer: {0}")]
-    Answer(String),
+    /// Its response is invalid.
+    #[error("invalid response from kinetail: {0}")]
+    Reply(String),
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -71,7 +71,7 @@ fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "; be root, or a member of the group kinetail",
         io::ErrorKind::ConnectionRefused => "; it does not run any more",
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "; it does not answer",
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "; no response",
         _ => "",
     }
 }
@@ -122,25 +122,25 @@ fn socket_in(path: &Path) -> Option<PathBuf> {
     value.starts_with('/').then(|| PathBuf::from(value))
 }
 
-/// Asks for something that is there at once.
+/// Asks for something that is available immediately.
 pub(super) fn get(args: &SocketArgs, path: &str) -> Result<Vec<u8>, ControlError> {
     let (status, body) = request(args, "GET", path, &[], Some(LOOK_TIME_MAX))?;
     if status == 200 {
         return Ok(body);
     }
-    Err(ControlError::Answer(format!("{status}: {}", String::from_utf8_lossy(&body))))
+    Err(ControlError::Reply(format!("{status}: {}", String::from_utf8_lossy(&body))))
 }
 
 /// Gives an order and waits until it is carried out.
-pub(super) fn order(args: &SocketArgs, path: &str, body: &[u8]) -> Result<Answer, ControlError> {
+pub(super) fn order(args: &SocketArgs, path: &str, body: &[u8]) -> Result<Reply, ControlError> {
     let (_, body) = request(args, "POST", path, body, None)?;
     serde_json::from_slice(&body)
-        .map_err(|_| ControlError::Answer(String::from_utf8_lossy(&body).into_owned()))
+        .map_err(|_| ControlError::Reply(String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// The exit code of an order.
-pub(super) fn exit_code(answer: &Answer) -> u8 {
-    match answer.outcome {
+pub(super) fn exit_code(response: &Reply) -> u8 {
+    match response.outcome {
         Outcome::Done => 0,
         Outcome::Refused => 1,
         Outcome::Partly => 2,
@@ -164,15 +164,15 @@ fn request(
     );
     stream.write_all(head.as_bytes()).map_err(failed)?;
     stream.write_all(body).map_err(failed)?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(failed)?;
-    split(&answer).ok_or_else(|| ControlError::Answer("it ended too early".to_owned()))
+    let mut response = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut response).map_err(failed)?;
+    split(&response).ok_or_else(|| ControlError::Reply("it ended too early".to_owned()))
 }
 
 /// Status and body.
-fn split(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let (head, body) = answer.split_at(end + 4);
+fn split(response: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = response.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, body) = response.split_at(end + 4);
     let head = std::str::from_utf8(head).ok()?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, body.to_vec()))
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn answers_are_taken_apart() {
-        let answer = b"HTTP/1.1 409 Conflict\r\ncontent-length: 2\r\n\r\nhi";
-        assert_eq!(split(answer), Some((409, b"hi".to_vec())));
+        let response = b"HTTP/1.1 409 Conflict\r\ncontent-length: 2\r\n\r\nhi";
+        assert_eq!(split(response), Some((409, b"hi".to_vec())));
         assert_eq!(split(b"HTTP/1.1 200"), None);
     }
 }

@@ -35,26 +35,26 @@ pub(super) struct DeadLettersArgs {
 
 #[derive(Debug, Subcommand)]
 enum DeadLettersCommand {
-    /// List the files of dead letters: how many letters, why, of which flow and log files.
+    /// List dead letter files with count, reason, flow and log files.
     List(Selection),
-    /// Remove dead letters without sending them.
+    /// Delete dead letters without sending them.
     Purge {
         #[command(flatten)]
         selection: Selection,
-        /// Remove all of them. Without this, say which ones by --flow, --reason or --file.
+        /// Delete all. Otherwise select letters with --flow, --reason or --file.
         #[arg(long)]
         all: bool,
     },
-    /// Send dead letters to their flow's destination and remove those that are accepted.
+    /// Send dead letters to their flow's destination and delete those that are accepted.
     ///
-    /// Lines of log files run through the flow's present converters first. What is interrupted is
-    /// sent again the next time.
+    /// Log lines run through the flow's current converters first. Interrupted requests are sent
+    /// again the next time.
     Resend(Selection),
-    /// Print dead letters as JSON, one line each, as they are stored.
+    /// Print dead letters as stored, as JSON lines.
     Show {
         #[command(flatten)]
         selection: Selection,
-        /// Print only the bytes of the records, as they were.
+        /// Print only the original bytes of the records.
         #[arg(long)]
         raw: bool,
     },
@@ -63,13 +63,13 @@ enum DeadLettersCommand {
 /// Which letters are meant; all without an option.
 #[derive(Debug, Clone, Default, Args)]
 struct Selection {
-    /// Only those of flows with this in their id.
+    /// Only flows whose ID contains this text.
     #[arg(long, value_name = "TEXT")]
     flow: Option<String>,
-    /// Only those with this reason, as 'list' prints it.
+    /// Only this reason, as printed by 'list'.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: Option<Reason>,
-    /// Only those in this file of dead letters, as 'list' names it.
+    /// Only this dead letter file, as printed by 'list'.
     #[arg(long, value_name = "NAME", value_parser = file_name)]
     file: Option<LetterFileName>,
 }
@@ -85,7 +85,7 @@ fn reason(text: &str) -> Result<Reason, String> {
 fn file_name(text: &str) -> Result<LetterFileName, String> {
     let name = Path::new(text).file_name().unwrap_or_default();
     LetterFileName::parse(name.as_encoded_bytes())
-        .ok_or_else(|| "expected the name of a file as 'dead-letters list' prints it".to_owned())
+        .ok_or_else(|| "expected a file name as printed by `dead-letters list`".to_owned())
 }
 
 impl Selection {
@@ -107,7 +107,7 @@ impl Selection {
     }
 }
 
-/// Does what is asked.
+/// Runs the subcommand.
 pub(super) fn run(args: &DeadLettersArgs) -> Result<ExitCode, CliError> {
     let config = configuration::load(&args.config)?.config;
     let places = directories(&config)?;

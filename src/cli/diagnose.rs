@@ -1,7 +1,7 @@
 //! `kinetail diagnose`: one archive for a bug report, without secrets: the configuration, what the
 //! running kinetail says, its last log lines, versions and limits.
 //!
-//! What cannot be got is left out, and the archive says why: a report that is not whole is better
+//! What cannot be got is skipped, and the archive says why: a report that is not whole is better
 //! than none.
 
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ const JOURNAL_LINES: &str = "2000";
 /// A file of the system is cut at this many bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Nobody but who made it may read it.
+/// Only its owner can read it.
 const MODE: u32 = 0o600;
 
 /// Options of `diagnose`.
@@ -35,7 +35,7 @@ const MODE: u32 = 0o600;
 pub(super) struct DiagnoseArgs {
     #[command(flatten)]
     socket: SocketArgs,
-    /// Where the archive goes.
+    /// Output file for the archive.
     #[arg(long, short, value_name = "FILE", default_value = "kinetail-diagnose.tar")]
     output: PathBuf,
 }
@@ -84,9 +84,9 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<ExitCode, CliError> {
         writeln!(out, "{} ({} bytes)", shown(name), bytes.len())?;
     }
     for missing in &report.missing {
-        writeln!(out, "left out: {missing}")?;
+        writeln!(out, "omitted: {missing}")?;
     }
-    writeln!(out, "written to {}; look at it before you pass it on", shown(&args.output))?;
+    writeln!(out, "written to {}; review it before sharing", shown(&args.output))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,7 +102,7 @@ fn version() -> String {
     )
 }
 
-/// The configuration files, without secrets, and what is wrong with them.
+/// The configuration files, without secrets, with their problems.
 fn configurations(args: &DiagnoseArgs, report: &mut Report) {
     let mut paths: Vec<PathBuf> = configuration::path_of(&args.socket.config).into_iter().collect();
     if let Ok(entries) = fs::read_dir(FLOW_DIRECTORY) {
@@ -132,7 +132,9 @@ fn system(pid: Option<u64>, report: &mut Report) {
             report.add(&format!("process/{name}.txt"), read(format!("/proc/{pid}/{name}")));
         }
     } else {
-        report.missing.push("process: kinetail does not answer, so its id is not known".to_owned());
+        report
+            .missing
+            .push("process: no response from kinetail, its process id is unknown".to_owned());
     }
     for (name, path) in [
         ("mounts", "/proc/self/mounts"),

@@ -19,7 +19,7 @@ use crate::disk::links;
 use crate::shown::{Escaped, shown};
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 
-/// So many bytes of what comes next are shown.
+/// So many of the next bytes are shown.
 const NEXT_BYTES_MAX: usize = 160;
 
 /// No flow follows it, or it cannot be read.
@@ -30,12 +30,12 @@ const EXIT_NOT_FOLLOWED: u8 = 2;
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     socket: SocketArgs,
-    /// The file.
+    /// File to explain.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// Tells all that is known about a file. Exits with 2 if nobody follows it.
+/// Tells all that is known about a file. Exits with 2 if no flow follows it.
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let config = configuration::load(&args.socket.config)?.config;
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
             let user = uid.map_or_else(String::new, |uid| User::of_process().name_of(uid));
             writeln!(out, "  kinetail runs, as {user} with process id {}", page["pid"])?;
         }
-        None => writeln!(out, "  kinetail cannot be asked; what follows is from its files")?,
+        None => writeln!(out, "  kinetail does not respond; the following is from its files")?,
     }
     let rows = checkpoints::rows(&args.socket, &config);
     let mut followed = false;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
         followed |= about.tell(page.as_ref(), rows.as_deref().ok(), &mut out)?;
     }
     if let Err(error) = &rows {
-        writeln!(out, "  checkpoints cannot be read: {}", super::in_full(error))?;
+        writeln!(out, "  cannot read checkpoints: {}", super::in_full(error))?;
     }
     if !followed {
         writeln!(out, "  no flow follows it")?;
@@ -78,7 +78,7 @@ fn describe(path: &Path, out: &mut dyn Write) -> io::Result<Option<Metadata>> {
         Ok(meta) => meta,
         Err(error) => {
             let why = user.explain(path, &error);
-            writeln!(out, "  cannot be looked at: {}", Escaped(why))?;
+            writeln!(out, "  cannot examine: {}", Escaped(why))?;
             return Ok(None);
         }
     };
@@ -152,7 +152,7 @@ impl About<'_> {
         };
         writeln!(
             out,
-            "    checkpoint: delivered to byte {} ({}, generation {})",
+            "    checkpoint: delivered to offset {} ({}, generation {})",
             row.offset, row.life, row.generation
         )?;
         self.tell_next(row.offset, out)?;
@@ -198,13 +198,13 @@ impl About<'_> {
         };
         if let Some(problem) = find("problems", "file") {
             let (what, since) = (text(&problem["what"]), text(&problem["since"]));
-            writeln!(out, "    it cannot be followed: {}, since {since}", Escaped(what))?;
+            writeln!(out, "    cannot follow: {}, since {since}", Escaped(what))?;
             writeln!(out, "    fix: {}", Escaped(text(&problem["fix"])))?;
         }
         let Some(file) = find("files", "path") else { return Ok(false) };
         writeln!(
             out,
-            "    followed: {}, read to byte {}, delivered to byte {} of {}, {} bytes behind",
+            "    followed: {}, read to offset {}, delivered to offset {} of {}, lag {} bytes",
             text(&file["state"]),
             file["read_offset"],
             file["acked_offset"],
@@ -217,7 +217,7 @@ impl About<'_> {
     fn tell_next(&self, offset: u64, out: &mut dyn Write) -> io::Result<()> {
         let Some(meta) = self.meta.filter(|meta| meta.is_file()) else { return Ok(()) };
         if offset >= meta.len() {
-            return writeln!(out, "    next: what is written from now on");
+            return writeln!(out, "    next: only data written from now on");
         }
         let mut bytes = vec![0; NEXT_BYTES_MAX];
         let Ok(file) = fs::File::open(self.path) else { return Ok(()) };

@@ -24,11 +24,11 @@ const EXIT_WITH_GAPS: u8 = 2;
 pub(super) struct ExportArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The Java agent's database, if it is not where the configuration says, nor in
-    /// /var/run/aws-kinesis-agent.
+    /// Path to the Java agent's checkpoint database [default: from the configuration, else in
+    /// /var/run/aws-kinesis-agent].
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
-    /// Only say what would be handed over; write nothing.
+    /// Show what would be exported without writing anything.
     #[arg(long)]
     dry_run: bool,
 }

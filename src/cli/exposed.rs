@@ -35,7 +35,7 @@ fn profile_files(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     PROFILE_VARIABLES.into_iter().find_map(set).or_else(home).into_iter().collect()
 }
 
-/// A file that is not there, or is no file, has no keys.
+/// A file that is not there, or is not a regular file, has no keys.
 fn warning(file: &Path) -> Option<String> {
     let found = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
     let mode = found.mode() & 0o7777;
@@ -44,10 +44,10 @@ fn warning(file: &Path) -> Option<String> {
     }
     let file = shown(file);
     let able = match (mode & 0o022 != 0, mode & 0o007 != 0) {
-        (true, true) => "everybody may change or read it",
-        (true, false) => "its group may change it",
-        (false, true) => "everybody may read it",
-        (false, false) => "its group may read it",
+        (true, true) => "writable or readable by all users",
+        (true, false) => "writable by its group",
+        (false, true) => "readable by all users",
+        (false, false) => "readable by its group",
     };
     let ours = rustix::process::geteuid().as_raw();
     let first = if found.uid() == ours { String::new() } else { format!("chown {ours} {file}; ") };
@@ -74,10 +74,10 @@ mod tests {
         for (mode, words) in [
             (0o600, None),
             (0o400, None),
-            (0o640, Some("its group may read it")),
-            (0o604, Some("everybody may read it")),
-            (0o620, Some("its group may change it")),
-            (0o646, Some("everybody may change or read it")),
+            (0o640, Some("readable by its group")),
+            (0o604, Some("readable by all users")),
+            (0o620, Some("writable by its group")),
+            (0o646, Some("writable or readable by all users")),
         ] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             for found in [

@@ -1,4 +1,4 @@
-//! `kinetail import`: takes over the Java agent's positions, or says what it would take.
+//! `kinetail import`: imports the checkpoints of the Java agent, or shows what it would import.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -10,13 +10,13 @@ use clap::Args;
 
 use super::configuration::{self, ConfigArgs};
 use super::{CliError, output};
-use crate::checkpoint::place;
+use crate::checkpoint::locate;
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
 use crate::import::{self, Import, ImportError};
 use crate::shown::Escaped;
 
-/// Positions were taken over, and some could not be.
+/// Positions were imported, and some could not be.
 const EXIT_WITH_GAPS: u8 = 2;
 
 /// Options of `import`.
@@ -24,16 +24,16 @@ const EXIT_WITH_GAPS: u8 = 2;
 pub(super) struct ImportArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The Java agent's database, if it is not where the configuration says, nor in
-    /// /var/run/aws-kinesis-agent.
+    /// Path to the Java agent's checkpoint database [default: from the configuration, else in
+    /// /var/run/aws-kinesis-agent].
     #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
-    /// Only say what would be taken over; write nothing.
+    /// Show what would be imported without writing anything.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Takes over what can be taken over and tells about it.
+/// Imports what can be imported and reports it.
 pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let config = configuration::load(&args.config)?.config;
     let databases = match &args.from {
@@ -41,26 +41,26 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode, CliError> {
         None => import::candidates(&config),
     };
     let import =
-        if args.dry_run { look(&config, &databases)? } else { take_over(&config, &databases)? };
+        if args.dry_run { look(&config, &databases)? } else { adopt(&config, &databases)? };
     let mut out = output::stdout();
     write!(out, "{}", import::table(&import, args.dry_run))?;
     if args.dry_run
         && let Err(error) = import::refuse_users(&import)
     {
-        writeln!(out, "now it would be refused: cannot {}", Escaped(error))?;
+        writeln!(out, "importing now would fail: cannot {}", Escaped(error))?;
     }
     Ok(if import.has_gaps() { ExitCode::from(EXIT_WITH_GAPS) } else { ExitCode::SUCCESS })
 }
 
 /// What an import would do. Touches neither database.
 fn look(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
-    place::refuse_user(&config.checkpoint_file)?;
-    let known = place::known_flows(&config.checkpoint_file, &import::scratch(config))
+    locate::refuse_user(&config.checkpoint_file)?;
+    let known = locate::known_flows(&config.checkpoint_file, &import::scratch(config))
         .map_err(ImportError::from)?;
     Ok(import::prepare(config, databases, &known, &|_| ())?)
 }
 
-fn take_over(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
+fn adopt(config: &Config, databases: &[PathBuf]) -> Result<Import, CliError> {
     let flows: Vec<Arc<str>> =
         config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
     let (store, _) = Store::open(&config.checkpoint_file, &StoreOptions { flows: flows.clone() })?;

@@ -1,6 +1,6 @@
 //! A log file with limits on its size, on how many old ones are kept, and on their age.
 //!
-//! Old files stand beside it, with the time at which they were set aside behind the name. A file
+//! Old files are next to it, with the time at which they were rotated behind the name. A file
 //! that cannot be written is never the end of anything: the line goes to standard error, together
 //! with one that says why, and the file is tried again. Nothing here waits for long: compressing
 //! has a thread of its own.
@@ -18,14 +18,14 @@ use rustix::fs::OFlags;
 
 use super::log_place::{self, MODE, Place};
 use crate::config::LogFileConfig;
-use crate::repeats::{Line, Repeats};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::shown::{Escaped, shown};
 
 /// A file that could not be written is tried again after this long. Until then lines go to
 /// standard error.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Whether somebody else moved the file away is looked at this often.
+/// How often to check whether the file was moved away.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The end of the name of a file that is compressed.
@@ -38,7 +38,7 @@ pub(super) struct LogFile {
     open: Option<Open>,
     /// Not before then is a file that failed tried again.
     retry_at: Option<Instant>,
-    failures: Repeats,
+    failures: FailureLog,
     compressing: Option<JoinHandle<()>>,
 }
 
@@ -55,10 +55,16 @@ struct Open {
 impl LogFile {
     /// Nothing is opened before the first line comes.
     pub(super) fn new(config: LogFileConfig) -> Self {
-        Self { config, open: None, retry_at: None, failures: Repeats::default(), compressing: None }
+        Self {
+            config,
+            open: None,
+            retry_at: None,
+            failures: FailureLog::default(),
+            compressing: None,
+        }
     }
 
-    /// Appends a line, with its line end. What cannot be written goes to `instead`, and so does
+    /// Appends a line, with its newline. What cannot be written goes to `instead`, and so does
     /// what there is to say about it.
     pub(super) fn write_line(&mut self, line: &[u8], now: Instant, instead: &mut impl Write) {
         if self.retry_at.is_none_or(|at| now >= at) {
@@ -75,7 +81,7 @@ impl LogFile {
                 }
             }
         }
-        // With standard error closed, too, there is nobody left to tell.
+        // With standard error closed, too, there is nowhere left to report it.
         instead.write_all(line).unwrap_or_default();
     }
 
@@ -94,7 +100,7 @@ impl LogFile {
                 && open.bytes.saturating_add(line.len() as u64) > self.config.bytes_max
         });
         if full {
-            self.set_aside()?;
+            self.rotate()?;
         }
         let mut open = match self.open.take() {
             Some(open) => open,
@@ -125,7 +131,7 @@ impl LogFile {
     }
 
     /// Gives the full file another name and lets those go that are beyond the limits.
-    fn set_aside(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         if !open.is_at(&self.config.path) {
             // Somebody was faster, and what lies there now is not ours to rename.
@@ -146,7 +152,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// `kinetail.log.20261120-101530`; with the next number behind it if there is one of this
+    /// `kinetail.log.20261120-101530`; with the next number after it if there is one of this
     /// second. Names in order are ages in order.
     fn free_name(&self, at: SystemTime) -> PathBuf {
         let stamp = jiff::Timestamp::try_from(at).unwrap_or_default();
@@ -165,7 +171,7 @@ impl LogFile {
         PathBuf::from(name)
     }
 
-    /// Removes the oldest of too many and what is too old. Their names say when they were made.
+    /// Removes excess and expired files. Their names contain their creation time.
     fn prune(&self, now: SystemTime) {
         let mut backups = self.backups();
         backups.sort();
@@ -202,11 +208,11 @@ impl LogFile {
 
     fn say_that_it_fails(&mut self, error: &io::Error, now: Instant, instead: &mut impl Write) {
         let Some(line) = self.failures.on_failure("write", now) else { return };
-        let again = if line == Line::First { "" } else { "still " };
+        let again = if line == FailureLine::First { "" } else { "still " };
         let path = shown(&self.config.path);
         let text = format!(
-            "kinetail: {again}cannot write the log file {path}: {}; the log goes to standard \
-             error until it can be written, shipping goes on\n",
+            "kinetail: {again}cannot write log file {path}: {}; logging to stderr until it is \
+             writable; delivery continues\n",
             Escaped(error)
         );
         instead.write_all(text.as_bytes()).unwrap_or_default();
@@ -216,12 +222,11 @@ impl LogFile {
         let Some(line) = self.failures.on_success(now) else { return };
         let path = shown(&self.config.path);
         let text = match line {
-            Line::Brief { outages, .. } => format!(
-                "kinetail: the log file {path} could not be written for a short time, {outages} \
-                 times\n"
+            FailureLine::Brief { outages, .. } => format!(
+                "kinetail: log file {path} was unwritable for a short time, {outages} times\n"
             ),
-            Line::First | Line::Recovered { .. } | Line::Summary { .. } => {
-                format!("kinetail: the log goes to {path} again\n")
+            FailureLine::First | FailureLine::Recovered { .. } | FailureLine::Summary { .. } => {
+                format!("kinetail: log file {path} is writable again\n")
             }
         };
         instead.write_all(text.as_bytes()).unwrap_or_default();

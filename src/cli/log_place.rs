@@ -16,7 +16,7 @@ use crate::tail::links::FollowLinks;
 /// What kinetail logs names files and streams: the owner and the group may read it.
 pub(super) const MODE: u32 = 0o640;
 
-/// The mode of a directory that is made for it.
+/// The mode of a directory that is created for it.
 const DIRECTORY_MODE: u32 = 0o750;
 
 /// What was opened.
@@ -53,7 +53,7 @@ pub(super) fn open(path: &Path) -> io::Result<Place> {
 }
 
 /// Whether the name is a link that may be followed: one of root or of this user that leads to what
-/// is no file, such as `/dev/stdout`. A link to a file is somebody's trap.
+/// is not a regular file, such as `/dev/stdout`. A link to a file may be a trap.
 fn may_be_followed(path: &Path) -> io::Result<bool> {
     let link = match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => found,
@@ -65,26 +65,26 @@ fn may_be_followed(path: &Path) -> io::Result<bool> {
     if is_of_the_kernel(path) || (is_own(&link) && !target.is_file() && !target.is_dir()) {
         return Ok(true);
     }
-    Err(refused("is a symbolic link, and none to a file is followed; name the file itself"))
+    Err(refused("is a symbolic link, which is not followed; use the path of the file itself"))
 }
 
-/// In `/dev` and `/proc` nobody but root makes names, and what they lead to is not renamed.
+/// In `/dev` and `/proc` only root creates names, and what they lead to is not renamed.
 fn is_of_the_kernel(path: &Path) -> bool {
     let directory = path.parent().and_then(|directory| fs::canonicalize(directory).ok());
     let is_in = |root| directory.as_ref().is_some_and(|directory| directory.starts_with(root));
     (is_in("/dev") && !is_in("/dev/shm")) || is_in("/proc")
 }
 
-/// In a directory of others somebody may have put a file of theirs there, to read the log, or a
+/// In a directory of another user, that user may have put a file there, to read the log, or a
 /// second name of a file of ours, to have the log written into it.
 fn refuse_foreign(found: &Metadata, path: &Path, follows: bool) -> io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let heir = fs::metadata(directory.unwrap_or_else(|| Path::new(".")))?.uid();
     if follows || found.nlink() > 1 {
-        return Err(refused("is another name of some file; take it away"));
+        return Err(refused("is a hard link to another file; remove it"));
     }
     if !is_own(found) && found.uid() != heir {
-        return Err(refused("belongs to another user; take it away"));
+        return Err(refused("belongs to another user; remove it"));
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ mod tests {
     use crate::cli::log_file::LogFile;
     use crate::config::LogFileConfig;
 
-    /// Writes lines until a file of ours would be set aside, and gives what was said instead.
+    /// Writes lines until a file of ours would be rotated, and gives what was said instead.
     fn fill(path: &Path) -> String {
         let mut log = LogFile::new(LogFileConfig {
             path: path.to_owned(),
@@ -134,7 +134,7 @@ mod tests {
         fs::hard_link(at("victim"), at("second")).unwrap();
         for name in ["link", "dangling", "directory", "second"] {
             let told = fill(&at(name));
-            assert!(told.contains("cannot write the log file"), "{name}: {told}");
+            assert!(told.contains("cannot write log file"), "{name}: {told}");
             assert!(fs::symlink_metadata(at(name)).is_ok(), "{name} is where it was");
         }
         assert_eq!(fs::read_to_string(at("victim")).unwrap(), "precious\n");
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_written_to_and_never_set_aside() {
+    fn what_is_no_file_is_written_to_and_never_rotated() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo");
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("fifo", &link).unwrap();
-        // Open for both: nobody waits for the other side.
+        // Open for both: neither side waits for the other.
         let mut reader = File::options().read(true).write(true).open(&fifo).unwrap();
         assert_eq!(fill(&fifo) + &fill(&link), "");
         let mut text = vec![0; 6 * b"a long line\n".len()];
@@ -176,7 +176,7 @@ mod tests {
         std::os::unix::fs::symlink("private", &directory).unwrap();
         std::os::unix::fs::lchown(&directory, Some(12_345), None).unwrap();
         for path in [&file, &link, &directory.join("k.log")] {
-            assert!(fill(path).contains("cannot write the log file"), "{}", path.display());
+            assert!(fill(path).contains("cannot write log file"), "{}", path.display());
         }
         assert_eq!(fs::read(&file).unwrap(), b"");
         assert_eq!(fs::read_dir(&private).unwrap().count(), 0);

@@ -26,7 +26,7 @@ use crate::metrics::name;
 use crate::shown::{self, Escaping};
 
 /// What other crates may say. Their warnings are about single attempts, each of which is told, and
-/// counted, by who made it.
+/// counted, by source.
 const OTHERS_LEVEL: &str = "error";
 
 /// The log of this process, until it is dropped.
@@ -80,12 +80,12 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     }
     // A panic in a flow is reported through the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
-        tracing::error!("a bug: {panic}");
+        tracing::error!("panic: {panic}");
     }));
     Ok(Log { queue })
 }
 
-/// The fields of a line of text: whatever a name or an answer holds, it stays in its line.
+/// The fields of a line of text: whatever a name or a response contains, it stays in its line.
 fn escaping_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
     format::debug_fn(|to: &mut Writer<'_>, field: &Field, value: &dyn Debug| {
         if field.name() == "message" {
@@ -160,7 +160,7 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// Counts a line that nobody will see.
+/// Counts a line that is dropped.
 fn count_loss(why: Loss) {
     let reason = match why {
         Loss::QueueFull => "queue_full",
@@ -262,7 +262,7 @@ impl Sink for LogSink {
 
     fn write_gap(&mut self, lines: u64) -> io::Result<()> {
         CAUGHT.set(Some(Vec::new()));
-        tracing::error!(lines, "log lines were dropped here: nothing took them in time");
+        tracing::error!(lines, "log lines dropped: stderr was not read in time");
         match CAUGHT.take() {
             Some(line) if !line.is_empty() => self.write(&line),
             _ => Ok(()),
@@ -282,7 +282,7 @@ struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Where nobody listens any more (a pipe whose reader is gone) only the metrics can tell.
+        // Without a reader (a pipe whose reader is gone) only the metrics can tell.
         terminal::write(Stream::Stderr, bytes).inspect_err(|_| count_loss(Loss::WriteFailed))?;
         Ok(bytes.len())
     }

@@ -39,48 +39,48 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::configuration::ParameterError;
 use self::terminal::Stream;
-use crate::checkpoint::place;
+use crate::checkpoint::locate;
 use crate::config::{Config, JavaCheckpoints, ReadError};
 use crate::shown::Escaped;
 
 const AFTER_HELP: &str = "\
-First steps, without an AWS account:
+Quick start, no AWS account needed:
   kinetail run --sandbox --config config/quickstart.yaml
 
-Before a start, after a change, when nothing arrives:
+Validate a configuration:
   kinetail check
-      mistakes, files that match, where they would go
+      report errors, matching files and destinations
   kinetail check --aws
-      and whether AWS lets them in
+      also verify streams and permissions with AWS
 
-In the place of the Java agent:
+Replace the Java agent:
   kinetail -c /etc/aws-kinesis/agent.json
-  Files in /etc/aws-kinesis/agent.d add flows.
+  Flows in /etc/aws-kinesis/agent.d are loaded too.
 
 Environment:
   AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID,
-  AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and what else
-  AWS programs know; AWS_CA_BUNDLE; HTTPS_PROXY,
+  AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and the other
+  standard AWS SDK variables; AWS_CA_BUNDLE; HTTPS_PROXY,
   HTTP_PROXY, NO_PROXY.
 
 Signals:
-  SIGTERM and SIGINT deliver what was read and stop;
-  a second one stops at once. SIGHUP reads the
-  configuration again, as 'kinetail reload' does.
+  SIGTERM and SIGINT drain and stop; a second signal
+  stops immediately. SIGHUP reloads the configuration,
+  like 'kinetail reload'.
 
 Exit codes:
-  0 after a clean stop
-  1 if it could not start or could not finish
-  2 'import': it could not take over everything;
-    'reload': a part changes only with a restart
-    'status': something is wrong
-    'explain': nobody follows the file
-    'dead-letters': some are left";
+  0 success, or a normal stop
+  1 startup failed, or a forced stop
+  2 'import': incomplete
+    'reload': some changes require a restart
+    'status': there are problems
+    'explain': no flow follows the file
+    'dead-letters': some were kept";
 
 /// Ships log files to Amazon Kinesis Data Streams and Amazon Data Firehose.
 ///
-/// It follows files through every kind of rotation, turns lines into records and delivers each of
-/// them at least once; after a clean stop none is repeated. Without a subcommand it runs.
+/// Follows files across rotation, converts lines to records and delivers each at least once,
+/// without duplicates after a clean shutdown. Without a subcommand, behaves like `run`.
 #[derive(Debug, Parser)]
 #[command(name = "kinetail", version, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
@@ -93,40 +93,40 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a configuration and say what it would do; changes nothing.
+    /// Validate the configuration and show what it would do; makes no changes.
     Check(check::CheckArgs),
-    /// List, save, set or forget the positions in files.
+    /// List, export, set or delete checkpoints.
     Checkpoints(checkpoints::CheckpointsArgs),
     /// List, show, resend or remove records that could not be delivered.
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// Write an archive for a bug report: configuration without secrets, status, log, limits.
+    /// Create an archive for a bug report: configuration without secrets, status, log, limits.
     Diagnose(diagnose::DiagnoseArgs),
-    /// Say what becomes of one file: who follows it, how far it is delivered, what is in the way.
+    /// Explain the state of one file: its flow, delivered offset and problems.
     Explain(explain::ExplainArgs),
-    /// Hand kinetail's positions to the Java Kinesis Agent, for the way back to it.
+    /// Export kinetail's checkpoints to the Java Kinesis Agent, to switch back to it.
     Export(export::ExportArgs),
-    /// Take over the positions of the Java Kinesis Agent; a first start does the same by itself.
+    /// Import checkpoints from the Java Kinesis Agent (also done automatically on first start).
     Import(import::ImportArgs),
-    /// Say what each flow needs of its stream, and what each way of packing its records costs.
+    /// Estimate the stream capacity that each flow needs, and the cost by aggregation mode.
     Plan(plan::PlanArgs),
-    /// Show what a flow makes of lines on standard input; sends nothing.
+    /// Run a flow's processing steps on lines from standard input; sends nothing.
     Process(process::ProcessArgs),
-    /// Have a running kinetail read its configuration again; says what changed, or why not.
+    /// Reload the configuration of a running kinetail; prints what changed, or why not.
     Reload(reload::ReloadArgs),
-    /// Follow the files and ship their lines (this is also what happens without a subcommand).
+    /// Follow files and ship their lines (the default command).
     Run(run::RunArgs),
-    /// Serve a loopback Kinesis and Firehose, for tests and first steps.
+    /// Run a local Kinesis and Firehose for testing and evaluation.
     Sandbox(sandbox::SandboxArgs),
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
-    /// Show how a running kinetail is: flows, files, how far behind, what is wrong and what to do.
+    /// Show the status of a running kinetail: flows, files, lag, problems and fixes.
     Status(status::StatusArgs),
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
-    #[error("cannot check with AWS: {0}")]
+    #[error("AWS checks failed: {0}")]
     Client(#[from] crate::send::client::ClientError),
     #[error("cannot read the configuration: {0}")]
     Config(#[from] ReadError),
@@ -136,17 +136,19 @@ enum CliError {
     NoDeadLetters,
     #[error("cannot purge: no letters selected; use --flow, --reason, --file or --all")]
     PurgeWhat,
-    #[error("{found} has {wanted:?} as its number or in its id; kinetail check lists the flows")]
+    #[error(
+        "{found} has {wanted:?} as its number or in its ID; run `kinetail check` to list the flows"
+    )]
     Flow { wanted: String, found: &'static str },
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    #[error("cannot find out the working directory: {0}")]
+    #[error("cannot determine working directory: {0}")]
     WorkingDirectory(io::Error),
     #[error("cannot write to the terminal: {0}")]
     Terminal(#[from] io::Error),
     #[error("cannot write {}: {source}", path.display())]
     Write { path: std::path::PathBuf, source: io::Error },
-    #[error("cannot start the runtime: {0}; raise the limit on processes")]
+    #[error("cannot start async runtime: {0}; raise the process limit")]
     Runtime(io::Error),
     #[error("cannot {0}")]
     Import(#[from] crate::import::ImportError),
@@ -193,14 +195,14 @@ pub fn main() -> ExitCode {
                 show_usage();
             }
             let text = format!("{}\n", logging::as_error(&in_full(&error)));
-            // With standard error closed there is nobody left to tell.
+            // With standard error closed there is nowhere left to report it.
             terminal::tell(Stream::Stderr, &text).unwrap_or_default();
             ExitCode::from(1)
         }
     }
 }
 
-/// What to tell about a failure: with every cause that its message leaves out. The mistakes of a
+/// What to tell about a failure: with every cause that its message omits. The errors of a
 /// configuration already say where they are.
 fn in_full(error: &CliError) -> String {
     if let CliError::Config(ReadError::Invalid(report)) = error {
@@ -254,7 +256,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::from(error.use_stderr() || shown.is_err()))
 }
 
-/// What the Java agent says about an argument that is no option.
+/// What the Java agent says about an unexpected argument.
 fn main_parameter(error: &clap::Error) -> Option<String> {
     let context = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg];
     let Some(ContextValue::String(argument)) = context.into_iter().find_map(|kind| error.get(kind))
@@ -276,7 +278,7 @@ fn show_usage() {
 /// is elsewhere.
 fn find_databases(config: &mut Config) {
     let ids: Vec<&str> = config.flows.iter().map(|flow| flow.id.as_str()).collect();
-    let places = place::find(&config.checkpoint_file, &config.checkpoint_file_default, &ids);
+    let places = locate::find(&config.checkpoint_file, &config.checkpoint_file_default, &ids);
     config.checkpoint_file = places.own;
     if let (Some(java), JavaCheckpoints::Usual) = (places.java, &config.java_checkpoints) {
         config.java_checkpoints = JavaCheckpoints::At(java);
@@ -297,13 +299,13 @@ mod tests {
         let output = SandboxError::Output { path: "/out".into(), source: denied() };
         assert_eq!(
             in_full(&CliError::Sandbox(output)),
-            "kinetail: the sandbox failed: cannot make the output directory /out: \
+            "kinetail: the sandbox failed: cannot create output directory /out: \
              permission denied"
         );
         let unreadable = ReadError::NotReadable { path: "/c".into(), source: denied() };
         assert_eq!(
             in_full(&CliError::Config(unreadable)),
-            "kinetail: cannot read the configuration: /c: cannot be read: permission denied"
+            "kinetail: cannot read the configuration: cannot read /c: permission denied"
         );
     }
 

@@ -43,7 +43,7 @@ const FIREHOSE_QUOTA: (f64, f64, f64) = (5_242_880.0, 2_000.0, 500_000.0);
 /// Bytes of an aggregate, and records in it, unless the flow says otherwise.
 const AGGREGATE: (usize, usize) = (51_200, 500);
 
-/// The rate of a file that was made less than this before it was last written says little.
+/// The rate of a file that was created less than this before it was last written says little.
 const RATE_TIME_MIN: Duration = Duration::from_mins(1);
 
 /// Options of `plan`.
@@ -51,14 +51,14 @@ const RATE_TIME_MIN: Duration = Duration::from_mins(1);
 pub(super) struct PlanArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Records a second that each flow will have, in place of what its files say.
+    /// Records per second of each flow [default: estimated from its files].
     #[arg(long, value_name = "NUMBER")]
     records_per_second: Option<u32>,
-    /// Programs that read the Kinesis stream without enhanced fan-out, which share what its shards
-    /// give.
+    /// Consumers of the Kinesis stream that share the read throughput of its shards (no enhanced
+    /// fan-out).
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     consumers: u32,
-    /// All of them read with enhanced fan-out: each has its own share.
+    /// All consumers use enhanced fan-out, with dedicated throughput.
     #[arg(long)]
     fan_out: bool,
 }
@@ -256,7 +256,7 @@ fn tell(
     if rate > 0.0 {
         writeln!(out, "  rate: {rate:.0} records/s, {:.3} MB/s, {why}", rate * line / 1e6)?;
     } else {
-        writeln!(out, "  rate: not known; give --records-per-second; batches are full below")?;
+        writeln!(out, "  rate: unknown; set --records-per-second; full batches are assumed")?;
     }
     let unit = if firehose { "5 KB units" } else { "25 KB units" };
     writeln!(

@@ -16,10 +16,10 @@ use crate::process::splitter::{Ending, Next, Splitter};
 use crate::process::{Chain, Converted, StepCount};
 use crate::shown::Escaped;
 
-/// So many bytes are read at once.
+/// So many bytes are read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-/// So many characters of a record are shown behind a step.
+/// So many characters of a record are shown after a step.
 const SHOWN_CHARS_MAX: usize = 2_000;
 
 /// Options of `process`.
@@ -27,14 +27,13 @@ const SHOWN_CHARS_MAX: usize = 2_000;
 pub(super) struct ProcessArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The flow whose steps are tried: its number in the configuration, from 1, its id, or a part
-    /// of it.
+    /// Flow whose steps to run: its number in the configuration (from 1), its ID, or a part of it.
     #[arg(short, long, value_name = "FLOW", default_value = "1")]
     flow: String,
-    /// Show on standard error what each step makes of each record.
+    /// Print the result of each step for each record on standard error.
     #[arg(long)]
     explain: bool,
-    /// The path of the file that the lines are taken to be from.
+    /// File path to assume for the lines.
     #[arg(long, value_name = "PATH", default_value = "/dev/stdin")]
     path: String,
 }

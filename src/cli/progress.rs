@@ -20,7 +20,7 @@ pub(super) fn is_live() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Shows progress on a terminal until it is dropped, or until nobody watches any more.
+/// Shows progress on a terminal until it is dropped, or until its reader is gone.
 pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>, out: Queue) {
     if !is_live() {
         return;
@@ -34,7 +34,7 @@ pub(super) async fn show(feeds: watch::Receiver<Vec<FlowFeed>>, out: Queue) {
         let elapsed = last_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let line = describe(&sample, &last, elapsed);
         if out.is_broken() {
-            // Whoever watched is gone; the shipping goes on.
+            // Whoever watched is gone; the delivery continues.
             return;
         }
         // What a stopped terminal has not taken yet is older than what comes later.
@@ -78,8 +78,7 @@ fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
         if seconds > 0.0 { approximate(new.saturating_sub(old)) / seconds } else { 0.0 }
     };
     format!(
-        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | {} behind | \
-         {} retries",
+        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | lag {} | {} retries",
         sample.records,
         sample.files,
         rate(sample.records, last.records),
@@ -114,8 +113,7 @@ mod tests {
             Sample { records: 300, bytes: 5_000_000, retries: 2, lag_bytes: 12_345, files: 3 };
         assert_eq!(
             describe(&now, &last, Duration::from_secs(2)),
-            "300 records delivered from 3 files | 100 records/s | 2.00 MB/s | 12 kB behind | \
-             2 retries"
+            "300 records delivered from 3 files | 100 records/s | 2.00 MB/s | lag 12 kB | 2 retries"
         );
     }
 }

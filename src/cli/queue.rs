@@ -1,7 +1,7 @@
 //! A bounded queue of lines with a thread that writes them: whoever has something to say never
 //! waits for who reads it.
 //!
-//! A terminal that was stopped with Ctrl-S, a pager, a pipe that nobody empties and a disk that
+//! A terminal that was stopped with Ctrl-S, a pager, a pipe without a reader and a disk that
 //! hangs all take no more for as long as they like. Lines that find no room are dropped and
 //! counted, and the place where they are missing says how many there were.
 
@@ -16,7 +16,7 @@ pub(super) const LINES_MAX: usize = 4_096;
 /// Bytes that they may have together, that which is being written included.
 pub(super) const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// At the end lines are written for as long as this; what is not taken by then is given up.
+/// At the end lines are written for as long as this; the rest is dropped.
 pub(super) const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Why a text is lost.
@@ -28,7 +28,7 @@ pub(super) enum Loss {
     WriteFailed,
 }
 
-/// Counts what is lost, one by one.
+/// Counts lost lines.
 pub(super) type CountLoss = fn(Loss);
 
 /// Who takes lines. It may block for as long as it likes.
@@ -36,7 +36,7 @@ pub(super) trait Sink: Send + 'static {
     /// Takes one piece of text, most often a line with its end.
     ///
     /// # Errors
-    /// If nobody will ever take more.
+    /// If the reader is gone.
     fn write(&mut self, text: &[u8]) -> io::Result<()>;
 
     /// Says that this many lines are missing here.
@@ -67,7 +67,7 @@ struct Shared {
 struct State {
     texts: VecDeque<Waiting>,
     bytes: usize,
-    /// Lines that were dropped behind the last one that waits.
+    /// Lines that were dropped after the last queued one.
     lost: u64,
     /// The sink failed for good.
     broken: bool,
@@ -144,7 +144,7 @@ impl Queue {
 }
 
 impl io::Write for Queue {
-    /// Takes all of it, unless nobody reads any more.
+    /// Takes all of it, unless the reader is gone.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         if self.is_broken() {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -223,13 +223,13 @@ mod tests {
 
     /// Takes a text only when the test lets it, and tells the test of it.
     struct Stuck {
-        let_go: Receiver<()>,
+        released: Receiver<()>,
         taken: Sender<String>,
     }
 
     impl Sink for Stuck {
         fn write(&mut self, text: &[u8]) -> io::Result<()> {
-            self.let_go.recv().map_err(io::Error::other)?;
+            self.released.recv().map_err(io::Error::other)?;
             let text = String::from_utf8_lossy(text).into_owned();
             self.taken.send(text).map_err(io::Error::other)
         }
@@ -240,8 +240,8 @@ mod tests {
     }
 
     fn stuck() -> (Queue, Sender<()>, Receiver<String>) {
-        let ((go, let_go), (taken, seen)) = (channel(), channel());
-        (Queue::start("test", Stuck { let_go, taken }, ignore).unwrap(), go, seen)
+        let ((go, released), (taken, seen)) = (channel(), channel());
+        (Queue::start("test", Stuck { released, taken }, ignore).unwrap(), go, seen)
     }
 
     fn ignore(_: Loss) {}

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::control::{self, SocketArgs};
 use super::{CliError, output};
-use crate::admin::orders::{Answer, Outcome};
+use crate::admin::orders::{Outcome, Reply};
 use crate::shown::Escaped;
 
 /// Options of `reload`.
@@ -17,22 +17,22 @@ pub(super) struct ReloadArgs {
     socket: SocketArgs,
 }
 
-/// Gives the order and waits for the answer.
+/// Gives the order and waits for the response.
 pub(super) fn run(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     tell(&control::order(&args.socket, "/reload", &[])?, "reload")
 }
 
-/// Shows the answer to an order.
-pub(super) fn tell(answer: &Answer, what: &str) -> Result<ExitCode, CliError> {
+/// Shows the response to an order.
+pub(super) fn tell(response: &Reply, what: &str) -> Result<ExitCode, CliError> {
     let mut out = output::stdout();
-    for line in &answer.lines {
+    for line in &response.lines {
         writeln!(out, "{}", Escaped(line))?;
     }
-    let verdict = match answer.outcome {
+    let verdict = match response.outcome {
         Outcome::Done => "done",
         Outcome::Partly => "done in part; see above",
-        Outcome::Refused => "refused; nothing was changed",
+        Outcome::Refused => "rejected; nothing was changed",
     };
     writeln!(out, "{what}: {verdict}")?;
-    Ok(ExitCode::from(control::exit_code(answer)))
+    Ok(ExitCode::from(control::exit_code(response)))
 }

@@ -24,9 +24,9 @@ const ENTRIES_MAX: usize = 10_000;
 /// The names that count, in words.
 pub(super) fn rule(names: &RotatedNames) -> &'static str {
     match names {
-        RotatedNames::Common => "names of the usual schemes",
+        RotatedNames::Common => "common naming schemes",
         RotatedNames::Off => "none, by rotatedNames",
-        RotatedNames::Templates(_) => "names by the templates of rotatedNames",
+        RotatedNames::Templates(_) => "rotatedNames templates",
     }
 }
 

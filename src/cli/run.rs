@@ -21,8 +21,8 @@ use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
 use crate::shown::shown;
 
-/// Threads for senders and admin pages. One is enough for gigabytes a second, because flows hash
-/// their batches themselves, and it never hands a request over to another one half-way.
+/// Threads for senders and the admin endpoint. One is enough for gigabytes a second, because flows
+/// hash their batches themselves, and it never hands a request over to another one half-way.
 const RUNTIME_THREADS: usize = 1;
 
 /// The sandbox in the same process gets one more.
@@ -33,13 +33,12 @@ const RUNTIME_THREADS_WITH_SANDBOX: usize = 2;
 pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Ship to a sandbox in this process instead of AWS; no account is needed.
+    /// Ship to a built-in sandbox instead of AWS; needs no account.
     ///
-    /// Its checkpoints are kept with what arrives, and the ones in checkpointFile are not touched:
-    /// what went to the sandbox does not count as delivered to AWS.
+    /// Uses separate checkpoints, stored with the sandbox output; checkpointFile is not modified.
     #[arg(long)]
     sandbox: bool,
-    /// Where the sandbox keeps what arrives: one file of JSON lines for each stream.
+    /// Output directory for the sandbox (one NDJSON file per stream).
     #[arg(
         long, value_name = "DIR", default_value = control::SANDBOX, requires = "sandbox",
         value_parser = configuration::directory
@@ -53,8 +52,8 @@ pub(super) enum RunError {
     #[error("cannot start: {0}")]
     Daemon(#[from] DaemonError),
     #[error(
-        "cannot start the sandbox: {pattern} matches {}, which it writes itself, so that every \
-         record would be a line again; name another directory with --sandbox-output",
+        "cannot start the sandbox: {pattern} matches its own output {}, which would loop; set a \
+         different directory with --sandbox-output",
         shown(path)
     )]
     Feedback { pattern: String, path: PathBuf },
@@ -89,28 +88,33 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     runtime.shutdown_background();
     Ok(match stopped {
         Stopped::Drained => {
-            tracing::info!("stopped; everything that was read is delivered");
+            tracing::info!("stopped: all records that were read have been delivered");
             ExitCode::SUCCESS
         }
-        Stopped::Parked => {
+        Stopped::Paused => {
             tracing::warn!(
-                "stopped; a destination does not work, what is for it is delivered after the \
-                 next start; see the lines above"
+                "stopped with undelivered records: a destination is paused (see errors above); \
+                 they will be sent after the next start"
             );
             ExitCode::SUCCESS
         }
-        Stopped::OutOfTime => {
-            tracing::warn!("stopped; the rest is delivered after the next start");
+        Stopped::TimedOut => {
+            tracing::warn!(
+                "stopped at the shutdown timeout with undelivered records; they will be sent after \
+                 the next start"
+            );
             ExitCode::SUCCESS
         }
-        Stopped::AtOnce => {
-            tracing::warn!("stopped at once; the rest is delivered after the next start");
+        Stopped::Forced => {
+            tracing::warn!(
+                "stopped immediately on a second signal; undelivered records will be sent after \
+                 the next start"
+            );
             ExitCode::from(1)
         }
         Stopped::Unwritten => {
             tracing::error!(
-                "stopped; the last checkpoints could not be written, duplicates possible after \
-                 the next start"
+                "stopped: cannot write final checkpoints; duplicates possible after the next start"
             );
             ExitCode::from(1)
         }
@@ -141,7 +145,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
         Started::Stopped(stopped) => return Ok(stopped),
     };
     daemon.take_orders(loader(args, url)?, orders);
-    daemon.run_beside(async move {
+    daemon.spawn_auxiliary(async move {
         counting.await;
     });
     if let Ok(recorder) = recorder {
@@ -149,7 +153,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
         if !sockets.is_empty() {
             daemon.serve_socket(sockets, recorder.clone(), desk);
         }
-        daemon.run_beside(async move { recorder.run_upkeep(std::future::pending()).await });
+        daemon.spawn_auxiliary(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some((sandbox, mut out)) = sandbox else {
         return Ok(daemon.run(stop(1), stop(2)).await);
@@ -157,7 +161,7 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     let handle = sandbox.handle();
     // The sandbox serves until the daemon is done, not only until it is told to stop.
     let (done, is_done) = watch::channel(0);
-    daemon.run_beside(progress::show(daemon.feeds(), out.get_ref().clone()));
+    daemon.spawn_auxiliary(progress::show(daemon.feeds(), out.get_ref().clone()));
     let running = async {
         let stopped = daemon.run(stop(1), stop(2)).await;
         done.send_replace(1);
@@ -202,18 +206,18 @@ async fn start_sandbox(
     let url = sandbox.handle().url();
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     point_at_sandbox(config, &url, &cwd.join(output));
-    writeln!(out, "sandbox on {url}; nothing leaves this host")?;
+    writeln!(out, "sandbox listening on {url} (local only; nothing is sent to AWS)")?;
     for flow in &config.flows {
         let file = output.join(file_name(&flow.destination));
         writeln!(out, "  {} -> {}", flow.pattern.text(), shown(&file))?;
     }
-    writeln!(out, "stop with Ctrl-C; the next run goes on where this one stopped")?;
+    writeln!(out, "press Ctrl-C to stop; the next run resumes from here")?;
     Ok(sandbox)
 }
 
 /// Ships to the sandbox, and keeps positions where what arrives is kept.
 fn point_at_sandbox(config: &mut Config, url: &str, output: &Path) {
-    // It is in nobody's way, and is found from where it was started.
+    // It disturbs nothing, and is found from where it was started.
     if config.admin_socket == AdminSocket::Usual {
         config.admin_socket = AdminSocket::At(output.join(control::NAME));
     }
@@ -239,7 +243,7 @@ fn point_at_sandbox(config: &mut Config, url: &str, output: &Path) {
     }
 }
 
-/// A flow may not follow what the sandbox writes because of it.
+/// A flow must not follow the output of the sandbox.
 fn refuse_feedback(config: &Config, output: &Path) -> Result<(), CliError> {
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     for flow in &config.flows {
@@ -263,7 +267,7 @@ fn file_name(destination: &Destination) -> String {
 /// What arrived, by stream.
 fn summarize(sandbox: &SandboxHandle, output: &Path, out: &mut impl Write) -> Result<(), CliError> {
     let stats = sandbox.stats();
-    writeln!(out, "\narrived in {}:", shown(&output))?;
+    writeln!(out, "\nrecords received, in {}:", shown(&output))?;
     for (stream, counts) in &stats.streams {
         writeln!(out, "  {stream}: {} records, {}", counts.records, progress::bytes(counts.bytes))?;
     }

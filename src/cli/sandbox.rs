@@ -20,87 +20,84 @@ use kinetail_base::limits::KINESIS_LARGE_REQUEST_BYTES_MAX;
 
 /// How often a plain line says what arrived.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the line on a terminal is drawn anew.
+/// How often the line on a terminal is redrawn.
 const LIVE_INTERVAL: Duration = Duration::from_millis(500);
 /// The keys that `--verify-signatures` asks for. They open nothing but the sandbox.
 const DEMO_KEY: &str = "sandbox";
 
-/// Serve Kinesis, Firehose and CloudWatch on a loopback address, with no AWS account.
+/// Run a local Kinesis, Firehose and CloudWatch on a loopback address; needs no AWS account.
 ///
 /// Point kinesis.endpoint, firehose.endpoint and cloudwatch.endpoint of a configuration at it, or
-/// any other AWS client with the environment that it prints. Streams spring up when they are first
-/// used. What arrives is written as one JSON line a record, one file a stream. The service's limits
-/// hold.
+/// any other AWS client with the environment variables that it prints. Streams are created on first
+/// use. Records are written as JSON lines, one file per stream. The limits of the services apply.
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct SandboxArgs {
-    /// What to do instead of serving.
+    /// A command to run instead of the server.
     #[command(subcommand)]
     pub command: Option<SandboxCommand>,
 
-    /// Where to listen; loopback addresses only. Port 0 picks a free one.
+    /// Address to listen on (loopback only; port 0 picks a free port).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4567")]
     pub listen: SocketAddr,
 
-    /// The directory for the records: kinesis-STREAM.ndjson and firehose-STREAM.ndjson. Files that
-    /// exist are appended to.
+    /// Output directory (kinesis-STREAM.ndjson, firehose-STREAM.ndjson; existing files are appended
+    /// to).
     #[arg(
         long, value_name = "DIR", default_value = "./sandbox",
         value_parser = super::configuration::directory
     )]
     pub output: PathBuf,
 
-    /// Count records and keep none: for measuring how fast a sender is.
+    /// Count records without storing them (for benchmarks).
     #[arg(long)]
     pub null: bool,
 
-    /// How many shards a Kinesis stream has.
+    /// Number of shards per Kinesis stream.
     #[arg(long, value_name = "COUNT", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub shards: u32,
 
-    /// Bytes of the largest Kinesis record with its key: streams may be set to up to 10485760.
-    /// Above the default a request takes 10485760.
+    /// Maximum size of a Kinesis record with its key, in bytes, up to 10485760. Above the default,
+    /// the request limit is 10485760 bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 1_048_576,
         value_parser = clap::value_parser!(u64).range(1024..=10_485_760))]
     pub max_record_bytes: u64,
 
-    /// Let shards take 1,000 records/s and 1 MiB/s, as the service does, and throttle the rest.
+    /// Enforce per-shard limits (1,000 records/s, 1 MiB/s) and throttle the excess.
     #[arg(long)]
     pub simulate_shard_limits: bool,
 
-    /// Throttle this share of the records, at random: 0.2 refuses every fifth.
+    /// Throttle a random fraction of records (0.2 = one in five).
     #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
     pub throttle: f64,
 
-    /// Answer this share of the requests with status 500, an internal failure, and store
-    /// nothing.
+    /// Fail this fraction of requests with HTTP 500 without storing them.
     #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
     pub fail_requests: f64,
 
-    /// Store this share of the requests, but close the connection without an answer. A sender
-    /// cannot know that they arrived, so expect duplicates.
+    /// Store this fraction of requests but close the connection without a response (causes
+    /// duplicates).
     #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
-    pub drop_answers: f64,
+    pub drop_responses: f64,
 
-    /// Wait this long before each answer.
+    /// Delay each response by this many milliseconds.
     #[arg(long, value_name = "MILLIS", default_value_t = 0)]
     pub latency_millis: u64,
 
-    /// Start the random faults here: the same requests meet the same faults again.
+    /// Seed for fault injection; the same requests then hit the same faults.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 
-    /// Refuse requests that are not signed with the access key id and secret "sandbox", and clocks
-    /// that are more than five minutes off.
+    /// Require valid signatures (access key and secret "sandbox", clock skew at most 5 minutes).
     #[arg(long)]
     pub verify_signatures: bool,
 
-    /// Append one JSON line for each request, with what was stored and what was answered.
+    /// Append one JSON line per request, with the stored records and the response.
     #[arg(long, value_name = "FILE")]
     pub request_log: Option<PathBuf>,
 
-    /// How to show what arrives. Auto is a live line on a terminal and plain lines elsewhere.
+    /// Progress display.
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
 }
@@ -108,8 +105,8 @@ pub struct SandboxArgs {
 /// What else there is to do with a sandbox.
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
-    /// Print the records that arrived in a Kinesis stream, as a consumer sees them: aggregated
-    /// records of the Kinesis Producer Library are taken apart.
+    /// Print the records of a Kinesis stream as a consumer sees them: aggregated records of the
+    /// Kinesis Producer Library are deaggregated.
     Read(ReadArgs),
 }
 
@@ -126,7 +123,7 @@ pub struct ReadArgs {
     )]
     pub output: PathBuf,
 
-    /// Print JSON with the shard, the partition key and the data, one line a record.
+    /// Print JSON with the shard, the partition key and the data, one line per record.
     #[arg(long)]
     pub json: bool,
 }
@@ -136,9 +133,9 @@ pub struct ReadArgs {
 pub enum Progress {
     /// Live on a terminal, plain elsewhere.
     Auto,
-    /// One line that is drawn over and over.
+    /// A single line, updated in place.
     Live,
-    /// A line every 5 seconds in which something arrived.
+    /// A line every 5 seconds, if records arrived.
     Plain,
 }
 
@@ -166,7 +163,7 @@ impl SandboxArgs {
             faults: FaultPlan {
                 throttle_record_ratio: self.throttle,
                 error_request_ratio: self.fail_requests,
-                commit_then_drop_ratio: self.drop_answers,
+                commit_then_drop_ratio: self.drop_responses,
                 latency_millis: self.latency_millis,
                 ..FaultPlan::default()
             },
@@ -184,7 +181,7 @@ pub enum ReadError {
     /// Nobody can have such a stream.
     #[error(transparent)]
     Name(#[from] InvalidStreamName),
-    /// They cannot be read, or nobody takes them.
+    /// They cannot be read, or the reader is gone.
     #[error(transparent)]
     Read(#[from] sandbox::ReadError),
 }
@@ -192,7 +189,7 @@ pub enum ReadError {
 /// Prints what arrived in a stream.
 ///
 /// # Errors
-/// It cannot be read, or nobody takes what is printed.
+/// It cannot be read, or the reader of the output is gone.
 pub fn read(args: &ReadArgs, out: &mut dyn Write) -> Result<(), ReadError> {
     let stream = StreamId::kinesis(&args.stream)?;
     sandbox::print_records(&args.output, &stream, args.json, out)?;
@@ -232,15 +229,19 @@ pub async fn run(
 
 fn greeting(args: &SandboxArgs, url: &str) -> String {
     let keeps = if args.null {
-        "records are counted and not kept".to_owned()
+        "counting records only; nothing is stored".to_owned()
     } else {
-        format!("records go to {}/<kinesis|firehose>-<stream>.ndjson", shown(&args.output))
+        format!("writing records to {}/<kinesis|firehose>-<stream>.ndjson", shown(&args.output))
     };
-    let keys = if args.verify_signatures { "signed with these keys" } else { "any keys will do" };
+    let keys = if args.verify_signatures {
+        "signed with these keys"
+    } else {
+        "any credentials are accepted"
+    };
     format!(
         "sandbox listening on {url}\n\
          {keeps}\n\
-         to send here ({keys}):\n\
+         to send records here ({keys}):\n\
          \x20 export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1\n\
          \x20 export AWS_ACCESS_KEY_ID={DEMO_KEY} AWS_SECRET_ACCESS_KEY={DEMO_KEY}\n"
     )
@@ -302,7 +303,7 @@ fn progress_text(before: &StreamStats, now: &StreamStats, elapsed: Duration) -> 
 
 fn totals_text(total: &StreamStats) -> String {
     format!(
-        "{} records, {} in {} requests; refused {} records and {} requests, {} unanswered",
+        "{} records, {} in {} requests; {} records and {} requests rejected, {} without response",
         total.records,
         megabytes(total.bytes),
         total.requests,
@@ -312,7 +313,7 @@ fn totals_text(total: &StreamStats) -> String {
     )
 }
 
-/// Bytes as megabytes with one digit behind the point.
+/// Bytes as megabytes with one decimal.
 fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
@@ -320,7 +321,7 @@ fn megabytes(bytes: u64) -> String {
 fn ratio(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
-        Ok(_) | Err(_) => Err("a ratio is a number from 0 to 1, such as 0.2".to_owned()),
+        Ok(_) | Err(_) => Err("expected a ratio between 0 and 1, e.g. 0.2".to_owned()),
     }
 }
 

@@ -14,13 +14,13 @@ use crate::admin::orders::{Desk, Order};
 /// Signals that come this soon after one another are one order.
 const SAME_ORDER: Duration = Duration::from_millis(50);
 
-/// Listens from the moment it is made, so that no signal is missed while the daemon starts.
+/// Listens from its creation on, so that no signal is missed while the daemon starts.
 #[derive(Debug)]
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    /// Whether somebody may sit at a terminal that goes away.
+    /// Whether it runs on a terminal that can hang up.
     on_terminal: bool,
     /// Where the order to read the configuration again goes.
     desk: Option<Desk>,
@@ -38,7 +38,7 @@ impl Signals {
         })
     }
 
-    /// With somebody who reads the configuration again.
+    /// With a desk for reloads of the configuration.
     pub(super) fn reloading(self, desk: Desk) -> Self {
         Self { desk: Some(desk), ..self }
     }
@@ -82,7 +82,7 @@ impl Signals {
                     () = self.next() => {}
                 }
             }
-            tracing::info!("the same signal again stops at once");
+            tracing::info!("draining; send another signal to stop immediately");
         }
     }
 }

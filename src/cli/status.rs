@@ -27,16 +27,16 @@ const COLUMNS_DEFAULT: usize = 120;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     socket: SocketArgs,
-    /// Only flows and files with this in their name.
+    /// Only flows and files whose name contains this text.
     #[arg(value_name = "FILTER")]
     filter: Option<String>,
-    /// Also name files that are not behind.
+    /// Also list files without lag.
     #[arg(long, short)]
     files: bool,
-    /// All of it as JSON, as in /status.
+    /// Print JSON, as in /status.
     #[arg(long, conflicts_with_all = ["watch", "files", "filter"])]
     json: bool,
-    /// Keep the screen up to date, like top; q ends it.
+    /// Update the screen continuously, like top; press q to quit.
     #[arg(long, short)]
     watch: bool,
 }
@@ -65,7 +65,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode, CliError> {
 /// The page, with every text in it as it may be shown: names of files are what others chose.
 fn parse(bytes: &[u8]) -> Result<Page, CliError> {
     let page = serde_json::from_slice(bytes).map(escaped).and_then(serde_json::from_value);
-    page.map_err(|error| ControlError::Answer(error.to_string()).into())
+    page.map_err(|error| ControlError::Reply(error.to_string()).into())
 }
 
 fn escaped(value: Value) -> Value {

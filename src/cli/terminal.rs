@@ -1,5 +1,5 @@
 //! Standard output and standard error, written to without the standard library's locks: whoever
-//! holds one while nobody reads would make all others wait, too.
+//! holds one without a reader would make all others wait, too.
 //!
 //! What runs for long writes through a [`queue`](super::queue). [`tell`] is for what has to be said
 //! before there is one, or after it is gone.
@@ -28,7 +28,7 @@ pub(super) enum Stream {
 /// Writes all of it and waits for as long as that takes.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If the reader is gone.
 pub(super) fn write(stream: Stream, text: &[u8]) -> io::Result<()> {
     match stream {
         Stream::Stderr => write_to(io::stderr().as_fd(), text),
@@ -57,7 +57,7 @@ fn write_to(to: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
 /// still be taken later.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If the reader is gone.
 pub(super) fn tell(stream: Stream, text: &str) -> io::Result<()> {
     let (done, is_done) = mpsc::sync_channel(1);
     let text = shown::lines(text).into_owned();
@@ -98,7 +98,7 @@ pub(super) fn fit(line: &str, columns: usize) -> &str {
     parts.unwrap_or(cut)
 }
 
-/// Standard output behind a queue, line by line: for a program that goes on when nobody reads.
+/// Standard output through a queue, line by line: for a program that continues without a reader.
 ///
 /// # Errors
 /// If there is no thread for it.
@@ -120,7 +120,7 @@ impl Sink for Stdout {
     }
 }
 
-/// Shows what is left in the writer, within a bound.
+/// Flushes the writer, within a time limit.
 pub(super) fn finish(mut out: LineWriter<Queue>) -> io::Result<()> {
     out.flush()?;
     out.get_ref().finish(TELL_TIME_MAX);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_somebody_made_non_blocking_gets_everything() {
+    fn a_pipe_that_was_set_to_non_blocking_gets_everything() {
         let (mut reader, writer) = io::pipe().unwrap();
         let flags = fcntl_getfl(&writer).unwrap();
         fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();

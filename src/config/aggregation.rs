@@ -23,7 +23,7 @@ const AGGREGATE_RECORDS: u64 = 500;
 /// The most that can be asked for.
 const AGGREGATE_RECORDS_MAX: u64 = 100_000;
 
-/// The least `maxRecordBytes`: a record has a key besides its data.
+/// The least `maxRecordBytes`: a record has a key in addition to its data.
 const RECORD_BYTES_MIN: u64 = 4 * 1024;
 
 const FORMATS: &[(&str, Option<Format>)] =
@@ -62,9 +62,9 @@ pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_
             .help("write newline: Firehose writes such records to its destination as they are");
     }
     if format == Format::Kpl && compression == Compression::Gzip {
-        let message = "'compression' gzip cannot be used beside 'aggregation' kpl".to_owned();
+        let message = "'compression' gzip cannot be combined with 'aggregation' kpl".to_owned();
         file.compression.error(findings, Kind::Conflict, message).help(
-            "the Kinesis Client Library does not look into gzip: take compression out, or write \
+            "the Kinesis Client Library does not decompress gzip: remove compression, or set \
              aggregation: newline",
         );
     }
@@ -80,9 +80,9 @@ fn as_in_java(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) 
     let slot = file.aggregated_record_size_bytes;
     let is_zero = || slot.scalar_text().and_then(scalar::integer) == Some(0);
     if !firehose && slot.is_given() && !is_zero() {
-        let message = format!("'{}' has no effect on a Kinesis flow", slot.name());
+        let message = format!("'{}' is ignored in a Kinesis flow", slot.name());
         slot.warn(findings, Kind::NoEffect, message)
-            .help("take it out, or say how with \"aggregation\": kpl or newline");
+            .help("remove it, or set \"aggregation\" to kpl or newline");
     }
     if !firehose {
         return 0;
@@ -93,9 +93,9 @@ fn as_in_java(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) 
     {
         return bytes;
     }
-    let message = format!("'{}' has no effect beside 'multiLineStartPattern'", slot.name());
+    let message = format!("'{}' is ignored: 'multiLineStartPattern' takes precedence", slot.name());
     slot.warn(findings, Kind::NoEffect, message)
-        .help("take it out, or write \"aggregation\": \"newline\", which joins such records too");
+        .help("remove it, or set \"aggregation\": \"newline\", which joins such records too");
     0
 }
 
@@ -113,7 +113,7 @@ impl RecordBytes {
         let slot = file.max_record_bytes;
         let default = Self { bytes: KINESIS_RECORD_BYTES_MAX, auto: false };
         if firehose {
-            without_effect(slot, "on a Firehose flow", findings);
+            without_effect(slot, "in a Firehose flow", findings);
             return default;
         }
         if slot.scalar_text() == Some("auto") {
@@ -132,7 +132,7 @@ impl RecordBytes {
 
 fn without_effect(slot: Slot<'_>, when: &str, findings: &mut Findings<'_>) {
     if slot.is_given() {
-        let message = format!("'{}' has no effect {when}", slot.name());
-        slot.warn(findings, Kind::NoEffect, message).help("take it out");
+        let message = format!("'{}' is ignored {when}", slot.name());
+        slot.warn(findings, Kind::NoEffect, message).help("remove it");
     }
 }

@@ -47,7 +47,7 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[
 const CSV_TO_JSON: &str = "CSVTOJSON";
 
 /// What becomes of records with a converter that cannot work.
-const SENT_RAW: &str = "every record is sent as it is, as in the Java agent; put it right";
+const SENT_RAW: &str = "every record is sent unconverted, as in the Java agent; correct it";
 
 /// `metadataTTL` if it is not given, in seconds, as in the Java agent.
 const METADATA_TTL_SECONDS: i64 = 3600;
@@ -73,7 +73,7 @@ fn converter(
 ) -> Option<ConverterConfig> {
     let Value::Map(entries) = &item.value else {
         let value = findings.quote(item);
-        let message = format!("an item of '{}' has to be a map, not {value}", list.name());
+        let message = format!("'{}': expected a map for each item, found {value}", list.name());
         findings
             .error(Kind::WrongType, &item.span, message)
             .help("write {\"optionName\": \"SINGLELINE\"}");
@@ -83,7 +83,7 @@ fn converter(
     let Some(text) = name.text(findings) else {
         // A name of the wrong type was reported already.
         if name.node().is_none() {
-            missing(item, name.name(), findings).help("it names the converter");
+            missing(item, name.name(), findings).help("it selects the converter");
         }
         return None;
     };
@@ -113,8 +113,8 @@ fn refuse(name: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
     if CONVERTERS.iter().any(|(known, _)| *known == text) {
         let message = format!("the converter {value} is not supported");
         name.error(findings, Kind::Unsupported, message).help(
-            "it would load a Java class, which cannot be done here; if the other converters can \
-             do the work, use them, else keep the Java agent for this flow",
+            "Java classes cannot be loaded; use the built-in converters, or keep the Java agent \
+             for this flow",
         );
         return;
     }
@@ -124,7 +124,7 @@ fn refuse(name: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("write one of {}", supported().collect::<Vec<_>>().join(", ")),
     };
-    let message = format!("'{}' {value} is no converter", name.name());
+    let message = format!("'{}': unknown converter {value}", name.name());
     name.error(findings, Kind::Invalid, message).help(help);
 }
 
@@ -141,9 +141,9 @@ fn add_ec2_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> Converter
     };
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|n| *n > 0);
     if seconds.is_none() {
-        let message = format!("'{}' {} is no time to live", slot.name(), slot.quoted(findings));
+        let message = format!("'{}': invalid TTL {}", slot.name(), slot.quoted(findings));
         slot.warn(findings, Kind::Invalid, message)
-            .help(format!("it is a number of seconds; {METADATA_TTL_SECONDS} is used"));
+            .help(format!("expected a number of seconds; using {METADATA_TTL_SECONDS}"));
     }
     let seconds = seconds.unwrap_or(METADATA_TTL_SECONDS.unsigned_abs());
     ConverterConfig::AddEc2Metadata {
@@ -226,7 +226,7 @@ fn csv_to_json(
         let message = format!("'{}' is null", slot.name());
         slot.warn(findings, Kind::Missing, message).help(SENT_RAW);
     } else if slot.node().is_none() {
-        missing(item, slot.name(), findings).help("list the names of the columns, in order");
+        missing(item, slot.name(), findings).help("list the column names, in order");
     }
     let names = names(slot, findings);
     let delimiter = match delimiter? {
@@ -260,9 +260,10 @@ fn delimiter(
         }
         Err(error @ PatternError::Syntax { .. }) if slot.is_java(findings) => {
             let value = slot.quoted(findings);
-            let message = format!("'{}' {value} is no regular expression: {error}", slot.name());
+            let message =
+                format!("'{}' {value} is not a valid regular expression: {error}", slot.name());
             slot.warn(findings, Kind::Invalid, message).help(SENT_RAW);
-            Some(Err("delimiter is no regular expression"))
+            Some(Err("delimiter is not a valid regular expression"))
         }
         Err(error) => {
             bad_regex(slot, &error, findings);
@@ -285,7 +286,7 @@ fn warn_of_everything(slot: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
     let message = format!("'{}' {value} cuts a line between any two characters", slot.name());
     let sign = if meaning == "or" { "|" } else { text };
     let help = if meaning.is_empty() {
-        "it is a regular expression that also matches where there is nothing".to_owned()
+        "the regular expression also matches the empty string".to_owned()
     } else {
         format!(
             "it is a regular expression, in which '{sign}' means {meaning}: write \\\\{sign} in \
@@ -301,7 +302,7 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
     let format = file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact);
     if file.log_format.node().is_none() {
         missing(item, file.log_format.name(), findings)
-            .help("it is needed with 'matchPattern' as well: it says what '-' means");
+            .help("also required with 'matchPattern': it defines how '-' is converted");
     }
     let log_format = match file.log_format.node() {
         Some(_) => file.log_format.choice(findings, LOG_FORMATS, LogFormat::CommonApacheLog),
@@ -311,7 +312,7 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
     let null_name = names.as_ref().is_some_and(|names| names.has_null);
     let field_names = names.map(|names| names.names);
     let pattern_slot = file.match_pattern;
-    // Beside names an empty pattern is one, for empty lines.
+    // Alongside names an empty pattern is one, for empty lines.
     let given = pattern_slot.text(findings);
     let pattern = given.filter(|text| !text.is_empty() || field_names.is_some()).and_then(|text| {
         compile_match_pattern(text).map_err(|error| bad_regex(pattern_slot, &error, findings)).ok()
@@ -324,7 +325,7 @@ fn log_to_json(item: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> C
             let message = "customFieldNames must be specified when matchPattern is specified";
             pattern_slot
                 .error(findings, Kind::Missing, message.to_owned())
-                .help("give one name for each group of the pattern, in order");
+                .help("specify one name per capture group, in order");
         }
         Some(names) => check_count(&file, names.len(), pattern.as_ref(), log_format, findings),
         None => {}
@@ -360,7 +361,7 @@ fn check_count(
     let message =
         format!("matchPattern has {groups} groups, but customFieldNames has {names} names");
     slot.tolerated(findings, Kind::Conflict, message)
-        .help("every record would be skipped, as in the Java agent; make the numbers equal");
+        .help("every record would be skipped, as in the Java agent; the numbers must be equal");
 }
 
 /// How many fields a built-in format has.
@@ -385,7 +386,7 @@ fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names> {
     let mut names = Names { names: Vec::new(), has_null: false };
     for item in slot.list(findings)? {
         let value = findings.quote(item);
-        let message = format!("an item of '{}' has to be a name, not {value}", slot.name());
+        let message = format!("'{}': expected a string for each item, found {value}", slot.name());
         match &item.value {
             Value::Scalar(_) => {}
             Value::Null => {
@@ -395,7 +396,7 @@ fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names> {
             Value::List(_) | Value::Map(_) => {
                 findings
                     .tolerated(Kind::WrongType, &item.span, message)
-                    .help("write a string; in JSON it is taken as the text that Java makes of it");
+                    .help("write a string; in JSON it is used as Java would print it");
             }
         }
         names.names.push(match &item.value {

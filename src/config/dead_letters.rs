@@ -30,7 +30,7 @@ const AGE_MAX: Duration = Duration::from_hours(AGE_MAX_HOURS);
 /// The most that can be asked for: ten years.
 const AGE_MAX_HOURS_MAX: u64 = 10 * 366 * 24;
 
-const HELP: &str = "name a directory of its own, such as /var/lib/kinetail/dead-letters";
+const HELP: &str = "use a separate directory, such as /var/lib/kinetail/dead-letters";
 
 pub(super) fn of(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option<DeadLetterConfig> {
     let bytes = file.dead_letter_max_bytes;

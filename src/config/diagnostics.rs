@@ -44,7 +44,7 @@ impl fmt::Display for Severity {
 pub enum Kind {
     /// Two values that cannot both hold.
     Conflict,
-    /// A key, or a flow id, that stands twice.
+    /// A key, or a flow id, that appears twice.
     Duplicate,
     /// A value that breaks its key's rules.
     Invalid,
@@ -58,7 +58,7 @@ pub enum Kind {
     OutOfRange,
     /// The text is not a document.
     Syntax,
-    /// A key that nobody knows.
+    /// An unknown key.
     Unknown,
     /// A file that cannot be read.
     Unreadable,
@@ -102,7 +102,7 @@ impl Diagnostic {
 
     /// The same, with a second place.
     #[must_use]
-    pub fn beside(self, label: &str, place: Place) -> Self {
+    pub fn with_note_at(self, label: &str, place: Place) -> Self {
         Self { related: Some((label.to_owned(), place)), ..self }
     }
 
@@ -181,7 +181,7 @@ pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
         .into_iter()
         .flatten()
         .collect();
-    let parts = if parts.is_empty() { "no mistakes".to_owned() } else { parts.join(" and ") };
+    let parts = if parts.is_empty() { "no errors".to_owned() } else { parts.join(" and ") };
     format!("{parts} in {}", shown(path))
 }
 

@@ -1,8 +1,8 @@
 //! A file of `agent.d`: its `flows` are added to those of the main file, nothing else in it counts.
 //!
-//! As in the Java agent, a file that cannot be understood as a whole is left out with a warning.
+//! As in the Java agent, a file that cannot be understood as a whole is skipped with a warning.
 //! One that can be understood and has a wrong flow in it stops the start like the main file: a
-//! flow that somebody wrote and that does not run would be missed only when its lines are.
+//! configured flow that does not run would be missed only when its lines are.
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Severity};
 use super::file::TopLevelFile;
@@ -50,16 +50,16 @@ pub(super) fn add(
 /// The keys of the file, after a warning about each that does not count.
 fn entries<'d>(document: &'d Document, findings: &mut Findings<'_>) -> Option<&'d [Entry]> {
     let Value::Map(entries) = &document.root.value else {
-        let message = "the file has to hold a map with the key 'flows'".to_owned();
+        let message = "expected a map with the key 'flows'".to_owned();
         findings.error(Kind::WrongType, &document.root.span, message);
         return None;
     };
     for entry in entries.iter().filter(|entry| entry.key != FLOWS) {
         let shown = super::unknown::shown(&entry.key);
-        let message = format!("{shown} has no effect here");
+        let message = format!("{shown} is ignored here");
         findings
             .warn(Kind::Misplaced, &entry.key_span, message)
-            .help("of a file in agent.d only \"flows\" is read; put it into the main file");
+            .help("files in agent.d may only contain \"flows\"; move the key to the main file");
     }
     Some(entries)
 }

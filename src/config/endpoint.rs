@@ -9,7 +9,7 @@ use super::slot::Slot;
 const AWS_DOMAIN: &str = ".amazonaws.com";
 
 /// An absolute URL without a slash at its end. Without a scheme it becomes `https`, so plain text
-/// is spoken only where somebody wrote `http://`.
+/// is used only with an explicit `http://`.
 pub(super) fn endpoint(
     slot: Slot<'_>,
     service: Option<Service>,
@@ -26,14 +26,14 @@ pub(super) fn endpoint(
         }
         Err(reason) if slot.is_java(findings) && absolute_url(&used_of_url(text)).is_ok() => {
             let message =
-                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
+                format!("'{}': invalid endpoint {}: {reason}", slot.name(), slot.quoted(findings));
             slot.warn(findings, Kind::Invalid, message)
-                .help("that part has no effect, as in the Java agent; take it out");
+                .help("that part is ignored, as in the Java agent; remove it");
             absolute_url(&used_of_url(text)).ok()
         }
         Err(reason) => {
             let message =
-                format!("'{}' {} is no endpoint: {reason}", slot.name(), slot.quoted(findings));
+                format!("'{}': invalid endpoint {}: {reason}", slot.name(), slot.quoted(findings));
             let help = if text.starts_with("arn:") {
                 "that is an ARN; write a host such as kinesis.us-east-1.amazonaws.com, or a region"
             } else {
@@ -66,7 +66,7 @@ pub(super) fn check_region(
     }
     let message = format!("'{}' is in {there}, but '{}' is {here}", slot.name(), region.name());
     slot.broken(findings, Kind::Conflict, message)
-        .help("AWS refuses what is signed for another region; take one of the two out");
+        .help("AWS rejects requests signed for another region; remove one of the two");
 }
 
 /// Why an endpoint cannot be meant, and what to write.
@@ -78,9 +78,7 @@ fn suspicion(url: &str, service: Option<Service>) -> Option<(String, String)> {
         Some(Service::Kinesis) => "kinesis.us-east-1.amazonaws.com",
         None => "sts.us-east-1.amazonaws.com",
     };
-    let or_none = format!(
-        "write a host such as {usual}, or take the key out and set the region: it has an endpoint"
-    );
+    let or_none = format!("write a host such as {usual}, or omit the key and set the region");
     if is_placeholder(url) {
         return Some(("is a placeholder".to_owned(), or_none));
     }
@@ -143,15 +141,15 @@ fn used_of_url(text: &str) -> String {
 fn absolute_url(text: &str) -> Result<String, &'static str> {
     let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     if text.contains('#') {
-        return Err("it may not have a fragment");
+        return Err("must not contain a fragment");
     }
     let uri: hyper::Uri = url.parse().map_err(|_| "it is not a URL")?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("only http and https are spoken");
+        return Err("scheme must be http or https");
     }
     let authority = uri.authority().ok_or("it has no host")?;
     if authority.as_str().contains('@') {
-        return Err("it may not hold a user name or password");
+        return Err("must not contain credentials");
     }
     if uri.host().is_none_or(|host| matches!(host, "" | "[]")) {
         return Err("it has no host");
@@ -161,7 +159,7 @@ fn absolute_url(text: &str) -> Result<String, &'static str> {
         return Err("the port is not a number from 0 to 65535");
     }
     if uri.query().is_some() {
-        return Err("it may not have a query");
+        return Err("must not contain a query");
     }
     Ok(url.trim_end_matches('/').to_owned())
 }
@@ -189,14 +187,14 @@ mod tests {
     #[test]
     fn what_is_no_endpoint_says_why() {
         for (text, reason) in [
-            ("ftp://x", "only http and https are spoken"),
-            ("https://u:p@x", "it may not hold a user name or password"),
+            ("ftp://x", "scheme must be http or https"),
+            ("https://u:p@x", "must not contain credentials"),
             ("https://", "it is not a URL"),
             ("a b", "it is not a URL"),
             ("x:99999", "the port is not a number from 0 to 65535"),
             ("x:", "the port is not a number from 0 to 65535"),
-            ("x?q=1", "it may not have a query"),
-            ("x#f", "it may not have a fragment"),
+            ("x?q=1", "must not contain a query"),
+            ("x#f", "must not contain a fragment"),
             ("https://:80", "it has no host"),
         ] {
             assert_eq!(absolute_url(text), Err(reason), "{text}");

@@ -93,12 +93,12 @@ impl ExpandError {
         let (message, help) = match self {
             Self::NoEnd => ("'${' has no '}'".to_owned(), "write \"$${\" for a plain \"${\""),
             Self::NoName(_) => (
-                "what stands behind '${' is no name of a variable".to_owned(),
+                "invalid variable name after '${'".to_owned(),
                 "a name has letters, digits and '_'; write \"$${\" for a plain \"${\"",
             ),
             Self::NotSet(name) => (
-                format!("the environment variable {name} is not set"),
-                "set it for the service, or give a default: ${NAME:-default}",
+                format!("environment variable {name} is not set"),
+                "set it for the service, or add a default: ${NAME:-default}",
             ),
         };
         findings.error(Kind::Invalid, span, message).help(help);

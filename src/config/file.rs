@@ -270,37 +270,40 @@ pub(super) type Ignored = (&'static str, &'static str);
 
 /// Top-level keys of the Java agent, its older versions as well, that do nothing here.
 pub(super) const IGNORED_TOP_LEVEL: &[Ignored] = &[
-    ("checkpoints.connectionTimeoutSeconds", "the Java agent never used it either"),
+    ("checkpoints.connectionTimeoutSeconds", "unused by the Java agent as well"),
     ("checkpoints.queryTimeoutSeconds", "checkpoints are written in the background"),
-    ("connectionTTLMillis", "connections are kept for as long as they work"),
-    ("connectionTimeoutMillis", "a connection is made within 3.1 s or tried again"),
-    ("maxConnections", "maxInFlightRequests of each flow bounds the connections"),
-    ("maxSendingThreads", "no thread is spent on a request"),
-    ("maxSendingThreadsPerCore", "no thread is spent on a request"),
-    ("pollPeriodMillis", "scanIntervalMillis of a flow says how often directories are scanned"),
-    ("sendingThreadsKeepAliveMillis", "no thread is spent on a request"),
-    ("sendingThreadsMaxQueueSize", "memoryBudgetBytes bounds what waits"),
-    ("socketTimeoutMillis", "an answer comes within 30 s or the request is made again"),
-    ("useHttpGzip", "answers are small; it never compressed requests"),
-    ("useTcpKeepAlive", "a dead connection is noticed by the time limit of a request"),
+    ("connectionTTLMillis", "connections are reused while they are healthy"),
+    ("connectionTimeoutMillis", "the connect timeout is fixed at 3.1 s"),
+    ("maxConnections", "use maxInFlightRequests (per flow) to limit connections"),
+    ("maxSendingThreads", "kinetail does not use sender threads"),
+    ("maxSendingThreadsPerCore", "kinetail does not use sender threads"),
+    (
+        "pollPeriodMillis",
+        "use scanIntervalMillis (per flow) to set how often directories are scanned",
+    ),
+    ("sendingThreadsKeepAliveMillis", "kinetail does not use sender threads"),
+    ("sendingThreadsMaxQueueSize", "use memoryBudgetBytes to limit buffered data"),
+    ("socketTimeoutMillis", "the request timeout is fixed at 30 s"),
+    ("useHttpGzip", "responses are small; requests were never compressed"),
+    ("useTcpKeepAlive", "dead connections are detected by the request timeout"),
     (
         "userDefinedCredentialsProvider.classname",
-        "a Java class cannot be loaded here; kinetail check names where credentials come from",
+        "Java classes cannot be loaded; `kinetail check` shows the credential source in use",
     ),
-    ("userDefinedCredentialsProvider.location", "a Java class cannot be loaded here"),
+    ("userDefinedCredentialsProvider.location", "Java classes cannot be loaded"),
 ];
 
 /// Flow keys of the Java agent that do nothing here.
 pub(super) const IGNORED_FLOW: &[Ignored] = &[
     (
         "maxTimeBetweenFileTrackerRefreshMillis",
-        "scanIntervalMillis says how often directories are scanned",
+        "use scanIntervalMillis to set how often directories are scanned",
     ),
-    ("minTimeBetweenFilePollsMillis", "how often a file is looked at follows from its traffic"),
-    ("publishQueueCapacity", "memoryBudgetBytes bounds what waits"),
-    ("waitOnEmptyPublishQueueMillis", "there is no such queue"),
-    ("waitOnFullPublishQueueMillis", "there is no such queue"),
-    ("waitOnFullRetryQueueMillis", "there is no such queue"),
+    ("minTimeBetweenFilePollsMillis", "the polling interval adapts to file activity"),
+    ("publishQueueCapacity", "use memoryBudgetBytes to limit buffered data"),
+    ("waitOnEmptyPublishQueueMillis", "kinetail has no such queue"),
+    ("waitOnFullPublishQueueMillis", "kinetail has no such queue"),
+    ("waitOnFullRetryQueueMillis", "kinetail has no such queue"),
 ];
 
 #[cfg(test)]

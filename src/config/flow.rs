@@ -45,7 +45,7 @@ const LINE_BYTES_MIN: u64 = 1024;
 /// The highest cap of what is sent in a second: nothing is faster.
 const CAP_MAX: u64 = u32::MAX as u64;
 
-/// The greatest number that the Java agent's `int` takes.
+/// The largest number that the Java agent's `int` takes.
 const JAVA_INT_MAX: u64 = 2_147_483_647;
 
 const POSITIONS: &[(&str, InitialPosition)] =
@@ -190,7 +190,8 @@ pub(super) fn flow(
 /// The keys of an item of `flows`.
 fn entries_of<'a>(item: &'a Node, findings: &mut Findings<'_>) -> Option<&'a [Entry]> {
     let Value::Map(entries) = &item.value else {
-        let message = format!("an item of 'flows' has to be a map, not {}", findings.quote(item));
+        let message =
+            format!("'flows': expected a map for each item, found {}", findings.quote(item));
         let help = missing_blank(item, findings).unwrap_or_else(|| {
             "write {\"filePattern\": \"…\", \"kinesisStream\": \"…\"}".to_owned()
         });
@@ -238,10 +239,9 @@ fn warn_of_keys_without_order(config: &FlowConfig, slot: Slot<'_>, findings: &mu
     let random = matches!(config.partition_key, PartitionKey::Random);
     let keyed = matches!(config.destination, Destination::Kinesis { .. });
     if config.ordering == Ordering::Strict && random && keyed {
-        let message = "'ordering: strict' keeps no order of records with random partition keys";
-        slot.warn(findings, Kind::NoEffect, message.to_owned()).help(
-            "records of one key arrive in order: say with 'partitionKey' which belong together",
-        );
+        let message = "'ordering: strict' has no effect with random partition keys";
+        slot.warn(findings, Kind::NoEffect, message.to_owned())
+            .help("records with equal keys arrive in order: set 'partitionKey' to group them");
     }
 }
 
@@ -330,10 +330,9 @@ fn file_pattern(
         if !slot.is_not_text() {
             let span = slot.span().unwrap_or(&item.span).clone();
             let help = if slot.is_null() {
-                "nothing stands there: in YAML a value that begins with '#', '&' or '!' has to be \
-                 in quotes"
+                "the value is empty: in YAML, quote values that begin with '#', '&' or '!'"
             } else {
-                "say which files to follow, for example \"/var/log/app.log*\""
+                "specify the files to follow, e.g. \"/var/log/app.log*\""
             };
             findings
                 .error(Kind::Missing, &span, "required value missing: 'filePattern'".to_owned())
@@ -346,17 +345,17 @@ fn file_pattern(
         && slot.is_java(findings)
         && let Ok(literal) = FilePattern::parse_as_java(text)
     {
-        let message = format!("'filePattern' {} is no pattern: {error}", slot.quoted(findings));
+        let message = format!("'filePattern': invalid pattern {}: {error}", slot.quoted(findings));
         slot.warn(findings, Kind::Invalid, message)
-            .help("the directory is taken as it is written, as in the Java agent");
+            .help("the directory is used literally, as in the Java agent");
         parsed = Ok(literal);
     }
     match parsed {
         Ok(pattern) => {
             if is_compressed_name(pattern.name_text().as_ref()) {
-                let message = format!("'filePattern' {} matches nothing", slot.quoted(findings));
+                let message = format!("'filePattern' {} can never match", slot.quoted(findings));
                 slot.warn(findings, Kind::NoEffect, message)
-                    .help("files that end in .gz, .bz2, .zip, .zst or .xz are never followed");
+                    .help("compressed files (.gz, .bz2, .zip, .zst, .xz) are never followed");
             }
             if let Some(odd) = odd_pattern(text) {
                 let message = format!("'filePattern' {} {}", slot.quoted(findings), odd.what);
@@ -370,9 +369,10 @@ fn file_pattern(
             Some(pattern)
         }
         Err(error) => {
-            let message = format!("'filePattern' {} is no pattern: {error}", slot.quoted(findings));
+            let message =
+                format!("'filePattern': invalid pattern {}: {error}", slot.quoted(findings));
             let help = odd_pattern(text).map_or_else(
-                || "write a directory and a name, for example \"/var/log/app.log*\"".to_owned(),
+                || "use a directory and a file name, e.g. \"/var/log/app.log*\"".to_owned(),
                 |odd| odd.help,
             );
             slot.error(findings, Kind::Invalid, message).help(help);
@@ -381,7 +381,7 @@ fn file_pattern(
     }
 }
 
-/// What the pattern matches and the flow leaves out.
+/// What the pattern matches and the flow ignores.
 fn excludes(
     slot: Slot<'_>,
     pattern: Option<FilePattern>,
@@ -391,7 +391,7 @@ fn excludes(
     for item in slot.list(findings).unwrap_or_default() {
         let Value::Scalar(text) = &item.value else {
             let message = format!(
-                "an item of '{}' has to be a string, not {}",
+                "'{}': expected a string for each item, found {}",
                 slot.name(),
                 findings.quote(item)
             );
@@ -405,9 +405,10 @@ fn excludes(
             }
             Err(error) => {
                 let quoted = findings.quote(item);
-                let message = format!("'{}' {quoted} is no pattern: {error}", slot.name());
+                let message = format!("'{}': invalid pattern {quoted}: {error}", slot.name());
                 findings.error(Kind::Invalid, &item.span, message).help(
-                    "write a name such as \"*.tmp\", or a whole path such as \"/var/log/**/old/*\"",
+                    "use a file name such as \"*.tmp\" or a full path such as \
+                     \"/var/log/**/old/*\"",
                 );
             }
         }
@@ -423,13 +424,13 @@ fn warn_of_useless(
 ) {
     let quoted = findings.quote(item);
     if exclude.is_everything() {
-        let message = format!("'excludePatterns' {quoted} leaves nothing of 'filePattern'");
-        findings.warn(Kind::NoEffect, &item.span, message).help("write what is to be left out");
+        let message = format!("'excludePatterns' {quoted} excludes every file");
+        findings.warn(Kind::NoEffect, &item.span, message).help("list the files to ignore");
     } else if pattern.is_some_and(|pattern| !exclude.can_meet(pattern)) {
-        let message = format!("'excludePatterns' {quoted} lies outside of 'filePattern'");
-        findings.warn(Kind::NoEffect, &item.span, message).help(
-            "a pattern with a '/' is compared with whole paths; one without is for names alone",
-        );
+        let message = format!("'excludePatterns' {quoted} matches nothing in 'filePattern'");
+        findings
+            .warn(Kind::NoEffect, &item.span, message)
+            .help("patterns containing '/' match full paths; others match file names");
     }
 }
 
@@ -442,10 +443,11 @@ fn destination(
     let kinesis_name = kinesis.text(findings).is_some();
     if firehose.text(findings).is_some() {
         if kinesis_name {
-            let message = "'kinesisStream' has no effect beside 'deliveryStream'".to_owned();
+            let message =
+                "'kinesisStream' is ignored: 'deliveryStream' takes precedence".to_owned();
             kinesis
                 .warn(findings, Kind::Conflict, message)
-                .help("take one out; to feed both, write two flows");
+                .help("remove one; to ship to both, define two flows");
         }
         let name = stream_name(firehose, DELIVERY_STREAM_NAME_CHARS_MAX, findings)?;
         return Some(Destination::Firehose { delivery_stream: name });
@@ -472,7 +474,7 @@ fn destination(
         let message = "the flow has no destination".to_owned();
         findings
             .error(Kind::Missing, &item.span, message)
-            .help("give \"kinesisStream\" or \"deliveryStream\"");
+            .help("set \"kinesisStream\" or \"deliveryStream\"");
     }
     None
 }
@@ -483,7 +485,7 @@ fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) ->
     if !name.is_empty() && name.len() <= chars_max && name.chars().all(legal) {
         return Some(name.to_owned());
     }
-    let arn_help = "write the name alone, which is the part of the ARN behind the '/'";
+    let arn_help = "use the stream name: the part of the ARN after '/'";
     let last = name.rsplit('/').next().unwrap_or_default();
     let help = if name.starts_with("arn:") && name.contains(":deliverystream/") {
         format!("{arn_help}, of a delivery stream: write \"deliveryStream\": \"{last}\"")
@@ -492,18 +494,19 @@ fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) ->
     } else if name.starts_with("arn:") {
         arn_help.to_owned()
     } else if name.ends_with([',', ';']) {
-        "take the comma out".to_owned()
+        "remove the comma".to_owned()
     } else {
         format!("a name has 1 to {chars_max} letters, digits, '_', '.' and '-'")
     };
-    let message = format!("'{}' {} is no stream name", slot.name(), slot.quoted(findings));
+    let message = format!("'{}': invalid stream name {}", slot.name(), slot.quoted(findings));
     // A thread is called after the stream, which no NUL can be in.
     if name.contains('\0') || !slot.is_java(findings) {
         slot.error(findings, Kind::Invalid, message).help(help);
         return None;
     }
     slot.broken(findings, Kind::Invalid, message).help(format!(
-        "the service will refuse it, and what the flow reads waits, as in the Java agent; {help}"
+        "the service will reject it and delivery of this flow is delayed, as in the Java agent; \
+         {help}"
     ));
     Some(name.to_owned())
 }
@@ -538,7 +541,7 @@ fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>)
     let slot = file.truncated_record_terminator;
     let default = b"\n".to_vec();
     if slot.is_null() {
-        slot.wrong_type(findings, "a string").help("leave the key out to get a line end");
+        slot.wrong_type(findings, "a string").help("omit the key to use a newline");
         return default;
     }
     let Some(text) = slot.text(findings) else {
@@ -550,7 +553,8 @@ fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>)
             slot.name(),
             bounds.record_bytes_max
         );
-        slot.error(findings, Kind::OutOfRange, message).help("it ends a record that was cut");
+        slot.error(findings, Kind::OutOfRange, message)
+            .help("it is appended to truncated records and must be shorter than a record");
     }
     text.as_bytes().to_vec()
 }
@@ -559,7 +563,7 @@ fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wi
     let slot = file.wire;
     let wire = slot.choice(findings, WIRES, Wire::Auto);
     if wire == Wire::Cbor && bounds.firehose {
-        let message = "Firehose does not take CBOR".to_owned();
+        let message = "Firehose does not support CBOR".to_owned();
         slot.error(findings, Kind::Unsupported, message).help("write auto or json");
     }
     wire
@@ -583,8 +587,8 @@ pub(super) fn warn_of_impossible(slot: Slot<'_>, text: &str, findings: &mut Find
         return;
     };
     let help = match impossible {
-        Impossible::BeforeTheStart => "take out what stands before '^', often a blank",
-        Impossible::BehindTheEnd => "take out what stands behind '$', often a blank",
+        Impossible::BeforeTheStart => "remove the characters before '^', often a space",
+        Impossible::BehindTheEnd => "remove the characters after '$', often a space",
     };
     let message = format!("'{}' {} can match no line", slot.name(), slot.quoted(findings));
     slot.broken(findings, Kind::Conflict, message).help(help);
@@ -594,12 +598,12 @@ pub(super) fn warn_of_impossible(slot: Slot<'_>, text: &str, findings: &mut Find
 pub(super) fn bad_pattern(slot: Slot<'_>, error: &PatternError, findings: &mut Findings<'_>) {
     let value = slot.quoted(findings);
     let (kind, what) = match error {
-        PatternError::Syntax { .. } => (Kind::Invalid, "is no regular expression"),
+        PatternError::Syntax { .. } => (Kind::Invalid, "is not a valid regular expression"),
         PatternError::TooLarge { .. } | PatternError::Unsupported { .. } => {
             (Kind::Unsupported, "cannot be used")
         }
     };
     let message = format!("'{}' {value} {what}: {error}", slot.name());
     slot.error(findings, kind, message)
-        .help("it is a regular expression of Java; in JSON a backslash is written twice");
+        .help("expects Java regular expression syntax; in JSON, write each backslash twice");
 }

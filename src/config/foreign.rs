@@ -16,13 +16,13 @@ const FOREIGN: &[(&[&str], &str)] = &[
     // Forks of the Java agent.
     (
         &["partitionKeyField", "partition_key", "partition_key_field"],
-        "another program's key: \"partitionKey\" of a flow makes a key of each record, for example \
-         \"{record.user.id}\" of one that is JSON",
+        "another program's key: use the flow key \"partitionKey\" to derive a key from each \
+         record, for example \"{record.user.id}\" for JSON",
     ),
     (
         &["metadataFields", "tagFields", "add_fields", "labels", "tags"],
-        "another agent's key: the converter ADDMETADATA adds fixed \"metadata\", ADDEC2METADATA \
-         what is known about the instance",
+        "another agent's key: use the converter ADDMETADATA for fixed \"metadata\", ADDEC2METADATA \
+         for instance metadata",
     ),
     (
         &["dataType", "parser", "codec"],
@@ -31,7 +31,7 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["converterClass", "plugin", "className"],
-        "another agent's key: no class can be loaded here; use the converters of \
+        "another agent's key: Java classes cannot be loaded; use the converters of \
          \"dataProcessingOptions\"",
     ),
     // Where from.
@@ -51,11 +51,11 @@ const FOREIGN: &[(&[&str], &str)] = &[
             "paths",
             "pattern",
         ],
-        "another program's key: \"filePattern\" of a flow says which files are followed",
+        "another program's key: use the flow key \"filePattern\" to select files",
     ),
     (
         &["exclude", "exclude_files", "exclude_path", "excludes", "ignore"],
-        "another program's key: \"excludePatterns\" of a flow is the list of what is left out",
+        "another program's key: use the flow key \"excludePatterns\" to ignore files",
     ),
     (
         &["beginning", "readFrom", "read_from", "read_from_head", "start_at", "start_position"],
@@ -64,8 +64,8 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["data_dir", "db", "pos_file", "positions", "registry", "sincedb_path", "state_file"],
-        "another program's key: \"checkpointFile\" at the top level names the database of \
-         checkpoints",
+        "another program's key: use the top-level key \"checkpointFile\" for the checkpoint \
+         database",
     ),
     (
         &["multiline.parser", "multiline.pattern", "multiline_start"],
@@ -83,14 +83,14 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["pollInterval", "poll_interval", "refresh_interval", "scan_frequency", "interval"],
-        "another program's key: \"scanIntervalMillis\" of a flow says how often directories are \
-         scanned",
+        "another program's key: use the flow key \"scanIntervalMillis\" to set how often \
+         directories are scanned",
     ),
     // Where to.
     (
         &["stream", "streamName", "stream_name", "kinesisStreamName", "kinesis_stream_name"],
-        "another program's key: write \"kinesisStream\" or \"deliveryStream\" into the flow, with \
-         the name of the stream",
+        "another program's key: set \"kinesisStream\" or \"deliveryStream\" of the flow to the \
+         stream name",
     ),
     (
         &[
@@ -100,17 +100,16 @@ const FOREIGN: &[(&[&str], &str)] = &[
             "firehoseStream",
             "firehose_stream",
         ],
-        "another program's key: write \"deliveryStream\" into the flow, with the name of the \
-         delivery stream",
+        "another program's key: set \"deliveryStream\" of the flow to the delivery stream name",
     ),
     (
         &["streamArn", "stream_arn", "deliveryStreamArn"],
-        "streams go by their names here: write \"kinesisStream\" or \"deliveryStream\", and the \
+        "streams are specified by name: set \"kinesisStream\" or \"deliveryStream\", and \
          \"region\"",
     ),
     (
         &["roleArn", "role_arn", "assumeRole", "assume_role", "iamRole"],
-        "another program's key: \"assumeRoleARN\" names the role, at the top level or in a flow",
+        "another program's key: use \"assumeRoleARN\", at the top level or in a flow",
     ),
     (
         &["endpointUrl", "endpoint_url", "kinesisEndpoint", "kinesis_endpoint"],
@@ -124,8 +123,8 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["flush", "flushInterval", "flush_interval", "batch_timeout", "timeout_secs", "linger"],
-        "another program's key: \"maxBufferAgeMillis\" of a flow says when a batch is sent at the \
-         latest",
+        "another program's key: use the flow key \"maxBufferAgeMillis\" to limit the age of a \
+         batch",
     ),
     (
         &["concurrency", "threads", "worker", "workers", "numThreads"],
@@ -133,8 +132,7 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["compress", "gzip", "simple_aggregation"],
-        "another program's key: \"aggregation\" of a flow puts several records into one, and \
-         \"compression\" says gzip",
+        "another program's key: use the flow keys \"aggregation\" and \"compression\"",
     ),
     (
         &["data_keys", "log_key", "time_key", "time_key_format", "include_tag_key"],
@@ -144,8 +142,8 @@ const FOREIGN: &[(&[&str], &str)] = &[
     // As whom.
     (
         &["awsSessionToken", "aws_session_token", "sessionToken", "session_token"],
-        "temporary keys have no place in the file, for they expire: set AWS_SESSION_TOKEN beside \
-         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or use a role",
+        "temporary keys expire and are not supported in the file: set AWS_ACCESS_KEY_ID, \
+         AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment, or use a role",
     ),
     (
         &["awsProfile", "aws_profile", "profile", "profileName"],
@@ -153,18 +151,15 @@ const FOREIGN: &[(&[&str], &str)] = &[
     ),
     (
         &["httpProxy", "http_proxy", "httpsProxy", "https_proxy", "proxyHost"],
-        "write \"proxy\": \"http://HOST:PORT\" at the top of the file, or set HTTPS_PROXY in the \
+        "set \"proxy\": \"http://HOST:PORT\" at the top level, or set HTTPS_PROXY in the \
          environment of kinetail",
     ),
     // Comments, where JSON has no place for them.
     (
         &["#", "$comment", "$schema", "//", "_comment", "comment", "comments", "description"],
-        "it is ignored; a comment begins with // in JSON and with # in YAML",
+        "ignored; comments begin with // in JSON and with # in YAML",
     ),
-    (
-        &["disabled", "enable", "enabled"],
-        "it is ignored: a flow that is not to run is taken out, or made a comment",
-    ),
+    (&["disabled", "enable", "enabled"], "ignored: to disable a flow, remove it or comment it out"),
     // Whole configurations of others.
     (
         &["customConfig", "sinks", "sources", "transforms"],
@@ -209,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_of_ours_is_foreign_and_none_stands_twice() {
+    fn no_key_of_ours_is_foreign_and_none_appears_twice() {
         let all: Vec<&str> = FOREIGN.iter().flat_map(|(keys, _)| keys.iter().copied()).collect();
         for (at, key) in all.iter().enumerate() {
             let again = all.iter().skip(at + 1).any(|other| other.eq_ignore_ascii_case(key));

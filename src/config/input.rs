@@ -134,8 +134,8 @@ pub(super) fn of(
     let journal = journal(file, findings);
     if word != Word::Journald {
         for slot in journal_keys(file).into_iter().filter(|slot| slot.is_given()) {
-            let message = format!("'{}' has no effect without 'input: journald'", slot.name());
-            slot.warn(findings, Kind::NoEffect, message).help("add it, or take this out");
+            let message = format!("'{}' is ignored without 'input: journald'", slot.name());
+            slot.warn(findings, Kind::NoEffect, message).help("add it, or remove this key");
         }
     }
     let input = match word {
@@ -146,7 +146,7 @@ pub(super) fn of(
     refuse_keys_of_files(file, word, findings);
     if Chain::new(converters).framing().is_some() {
         let message = "'PARSECRI' and 'PARSEDOCKER' read files of containers".to_owned();
-        slot.error(findings, Kind::Unsupported, message).help("take the converter or 'input' out");
+        slot.error(findings, Kind::Unsupported, message).help("remove the converter or 'input'");
     }
     input
 }
@@ -176,7 +176,7 @@ fn refuse_keys_of_files(file: &FlowFile<'_>, word: Word, findings: &mut Findings
     let position = Some(file.initial_position).filter(|_| word == Word::Stdin);
     for slot in of_files.into_iter().chain(position).filter(|slot| slot.is_given()) {
         let message = format!("'{}' cannot be used with this 'input'", slot.name());
-        slot.error(findings, Kind::Conflict, message).help("it is for files: take it out");
+        slot.error(findings, Kind::Conflict, message).help("it applies to files only: remove it");
     }
 }
 
@@ -229,9 +229,11 @@ fn shape(slot: Slot<'_>, findings: &mut Findings<'_>) -> Shape {
     let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     for name in &names {
         if name.len() > FIELD_NAME_BYTES_MAX || !name.bytes().all(legal) {
-            let message = format!("'{}': no field is called \"{name}\"", slot.name());
-            slot.error(findings, Kind::Invalid, message)
-                .help("names are of A to Z, 0 to 9 and _, such as MESSAGE; \"*\" is all fields");
+            let message = format!("'{}': invalid field name \"{name}\"", slot.name());
+            slot.error(findings, Kind::Invalid, message).help(
+                "names consist of A to Z, 0 to 9 and _, such as MESSAGE; \"*\" means all \
+                     fields",
+            );
         }
     }
     if names.is_empty() { Shape::Message } else { Shape::Fields(names) }

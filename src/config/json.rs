@@ -3,7 +3,7 @@
 //! A YAML parser takes JSON, but would fold such a comment into the next key without a word. So
 //! comments become spaces before it sees them, and everything keeps its place. What is not JSON
 //! is refused here, because blanking comments in anything else would change what it says, and
-//! because YAML's words for a missing comma help nobody who writes JSON.
+//! because YAML's words for a missing comma do not help authors of JSON.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,17 +15,17 @@ use super::json_grammar::{Grammar, JsonError, Token};
 pub(super) fn looks_like_json(text: &str) -> bool {
     let mut rest = text.trim_start();
     loop {
-        let behind = if let Some(comment) = rest.strip_prefix("//") {
+        let remainder = if let Some(comment) = rest.strip_prefix("//") {
             comment.split_once('\n')
         } else if let Some(comment) = rest.strip_prefix("/*") {
             comment.split_once("*/")
         } else {
             return rest.starts_with('{');
         };
-        let Some((_, behind)) = behind else {
+        let Some((_, remainder)) = remainder else {
             return false;
         };
-        rest = behind.trim_start();
+        rest = remainder.trim_start();
     }
 }
 
@@ -36,10 +36,10 @@ pub(super) struct Blanked<'t> {
     pub(super) text: Cow<'t, str>,
     /// What stood behind the end of the map, if that was more than comments. The Java agent never
     /// reads so far.
-    pub(super) behind: Option<Range<usize>>,
+    pub(super) remainder: Option<Range<usize>>,
 }
 
-/// Replaces every comment, and whatever stands behind the map, with as many spaces as it has bytes;
+/// Replaces every comment, and whatever follows the map, with as many spaces as it has bytes;
 /// line ends stay.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub(super) struct Blanked<'t> {
 pub(super) fn blank_comments(text: &str) -> Result<Blanked<'_>, (JsonError, Range<usize>)> {
     let mut blanked: Vec<u8> = Vec::new();
     let mut grammar = Grammar::default();
-    let mut behind = None;
+    let mut remainder = None;
     let mut at = 0;
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
@@ -78,18 +78,18 @@ pub(super) fn blank_comments(text: &str) -> Result<Blanked<'_>, (JsonError, Rang
         }
         at += length;
         if grammar.is_complete() {
-            behind = rest_behind(text, at);
+            remainder = rest_behind(text, at);
             blank(&mut blanked, bytes, at..bytes.len());
             break;
         }
     }
     grammar.finish()?;
     if blanked.is_empty() {
-        return Ok(Blanked { text: Cow::Borrowed(text), behind });
+        return Ok(Blanked { text: Cow::Borrowed(text), remainder });
     }
     // Whole comments were replaced, and they begin and end with ASCII: it is UTF-8 still.
     let text = Cow::Owned(String::from_utf8_lossy(&blanked).into_owned());
-    Ok(Blanked { text, behind })
+    Ok(Blanked { text, remainder })
 }
 
 /// What is wrong with a word that is none of JSON's.
@@ -220,23 +220,23 @@ mod tests {
                 "{\"a\": [true, false, null, -1.5e+3, 0x1F]}",
             ),
         ] {
-            let Blanked { text: blanked, behind } = blank_comments(text).unwrap();
+            let Blanked { text: blanked, remainder } = blank_comments(text).unwrap();
             assert_eq!(blanked, expected, "{text}");
             assert_eq!(blanked.len(), text.len(), "{text}");
-            assert_eq!(behind, None, "{text}");
+            assert_eq!(remainder, None, "{text}");
         }
     }
 
     #[test]
-    fn what_stands_behind_the_map_is_blanked_and_pointed_at() {
+    fn what_follows_the_map_is_blanked_and_pointed_at() {
         for (text, expected, place) in [
             ("{}}", "{} ", 2..3),
             ("{\"a\": [{}]} /* x */ é \n]", "{\"a\": [{}]}            \n ", 20..22),
             ("{} // x\n'y' z", "{}     \n     ", 8..11),
             ("{} /* x", "{}     ", 3..5),
         ] {
-            let Blanked { text: blanked, behind } = blank_comments(text).unwrap();
-            assert_eq!((&*blanked, behind), (expected, Some(place)), "{text}");
+            let Blanked { text: blanked, remainder } = blank_comments(text).unwrap();
+            assert_eq!((&*blanked, remainder), (expected, Some(place)), "{text}");
         }
     }
 

@@ -9,28 +9,28 @@ pub(super) enum JsonError {
     #[error("this is no escape in a string of JSON")]
     BadEscape(Option<char>),
     /// A `#`.
-    #[error("'#' begins no comment in JSON; write '//'")]
+    #[error("'#' does not start a comment in JSON; use '//'")]
     HashComment,
     /// A character that cannot be seen.
-    #[error("an invisible character, U+{:04X}, stands here", u32::from(*.0))]
+    #[error("unexpected invisible character U+{:04X}", u32::from(*.0))]
     Invisible(char),
     /// A bare word.
-    #[error("keys and strings stand in double quotes in JSON")]
+    #[error("JSON keys and strings require double quotes")]
     NotQuoted,
     /// Something in the place of `:`.
-    #[error("a ':' has to stand between a key and its value")]
+    #[error("missing ':' between key and value")]
     NoColon,
     /// Two entries with nothing between them.
-    #[error("a comma is missing here")]
+    #[error("missing comma")]
     NoComma,
     /// Something in the place of a key.
-    #[error("a key in double quotes has to stand here")]
+    #[error("expected a key in double quotes")]
     NoKey,
     /// A `,` or a bracket in the place of a value.
-    #[error("a value is missing here")]
+    #[error("missing value")]
     NoValue,
     /// A comma with nothing behind it.
-    #[error("a comma too many: nothing follows it in this list or map")]
+    #[error("trailing comma")]
     TrailingComma,
     /// A bracket without its other half.
     #[error("this '{0}' is never closed")]
@@ -38,7 +38,7 @@ pub(super) enum JsonError {
     /// `/*` without `*/`.
     #[error("the comment is never closed; '*/' is missing")]
     UnclosedComment,
-    /// A string that goes on past its line.
+    /// A string that continues past its line.
     #[error("the string is not closed on its line")]
     UnclosedString,
     /// A bracket of the wrong kind.
@@ -53,7 +53,7 @@ pub(super) enum JsonError {
     #[error("JSON has true, false and null, in small letters, and no other words")]
     WrongCase,
     /// Quotes of another kind.
-    #[error("keys and strings stand in double quotes (\") in JSON, and in no others")]
+    #[error("JSON keys and strings require double quotes (\")")]
     WrongQuotes,
 }
 
@@ -65,27 +65,26 @@ impl JsonError {
                 format!("write the backslash twice: \\\\{char} in the file means \\{char}")
             }
             Self::BadEscape(None) => "write the backslash twice".to_owned(),
-            Self::HashComment => "write // or /* */, or take the comment out".to_owned(),
-            Self::Invisible(_) => "take it out, or write a plain blank".to_owned(),
+            Self::HashComment => "use // or /* */, or remove the comment".to_owned(),
+            Self::Invisible(_) => "remove it, or replace it with a space".to_owned(),
             Self::NoColon => "write \"key\": value".to_owned(),
-            Self::NoComma => "put a comma between this entry and the next one".to_owned(),
+            Self::NoComma => "add a comma between this entry and the next one".to_owned(),
             Self::NoKey => "write \"key\": value; a list has [ ] around it".to_owned(),
-            Self::NoValue => {
-                "write one; a key that is not wanted is taken out with its colon".to_owned()
-            }
+            Self::NoValue => "add one, or remove the key and its colon".to_owned(),
             Self::NotQuoted => "write \"…\" around it".to_owned(),
-            Self::TrailingComma => "take the comma out".to_owned(),
+            Self::TrailingComma => "remove the comma".to_owned(),
             Self::Unclosed(open) => {
                 format!("write '{}' where it ends; count the brackets", closing(open))
             }
             Self::UnclosedComment => "write */ where it ends".to_owned(),
             Self::UnclosedString => {
-                "write \" where it ends; a line end within a string is \\n, a quote \\\"".to_owned()
+                "write \" where it ends; in a string, a newline is \\n and a quote is \\\""
+                    .to_owned()
             }
             Self::WrongBracket { expected, .. } => {
                 format!("write '{expected}', or count the brackets before it")
             }
-            Self::WrongCase => "write true, false or null; as a text put it into quotes".to_owned(),
+            Self::WrongCase => "use true, false or null, or quote it".to_owned(),
             Self::WrongQuotes => "replace them by \"".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! JSON as a tree in which every key and value knows where it stands.
 //!
-//! YAML takes most of JSON and not all: keys have a greatest length there, `<<` merges maps, and
+//! YAML takes most of JSON and not all: keys have a maximum length there, `<<` merges maps, and
 //! some characters may not stand in a string. The Java agent reads JSON, so JSON is read as such.
 //! `json` has taken the comments out before.
 
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
     let mut root = reader.value()?;
     reader.skip_blanks();
     if reader.at < text.len() {
-        return Err(reader.error("nothing can stand behind the end of the document"));
+        return Err(reader.error("unexpected content after the end of the document"));
     }
     let mut duplicates = Vec::new();
     keep_last(&mut root, &mut duplicates);
@@ -105,7 +105,7 @@ impl<'t> Reader<'t> {
                 return Ok(Some(Value::Map(entries)));
             }
             if self.next() != Some(b'"') {
-                return Err(self.error("a key has to be a string in double quotes"));
+                return Err(self.error("keys must be strings in double quotes"));
             }
             let start = self.at;
             let key = self.string()?;
@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
             self.skip_blanks();
             match self.next() {
                 Some(b':') => self.at += 1,
-                Some(_) => return Err(self.error("a colon is missing behind the key")),
+                Some(_) => return Err(self.error("missing ':' after the key")),
                 None => return Ok(None),
             }
             self.skip_blanks();
@@ -150,7 +150,7 @@ impl<'t> Reader<'t> {
         let word = self.rest();
         let word = word.get(..word.find(ends).unwrap_or(word.len())).unwrap_or_default();
         if word.is_empty() {
-            return Err(self.error("a value is missing here"));
+            return Err(self.error("missing value"));
         }
         let value = if word == "null" { Value::Null } else { Value::Scalar(word.to_owned()) };
         self.at += word.len();
@@ -173,7 +173,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What stands behind a backslash.
+    /// What follows a backslash.
     fn escape(&mut self) -> Result<char, SyntaxError> {
         let letter = self.next();
         let char = match letter {
@@ -188,7 +188,7 @@ impl<'t> Reader<'t> {
             Some(b'u') => return self.unicode(),
             _ => {
                 self.at -= 1;
-                let message = "unknown escape: in JSON a backslash is written twice";
+                let message = "unknown escape: in JSON, write each backslash twice";
                 return Err(self.error(message));
             }
         };
@@ -204,7 +204,8 @@ impl<'t> Reader<'t> {
             let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             is_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
         };
-        let first = unit(self.rest()).ok_or_else(|| self.error("four digits belong behind \\u"))?;
+        let first =
+            unit(self.rest()).ok_or_else(|| self.error("\\u requires four hexadecimal digits"))?;
         self.at += 5;
         let second = self.rest().strip_prefix('\\').and_then(unit);
         let pair = second.map(|second| [first, second]);
@@ -231,12 +232,12 @@ mod tests {
             ("{\"a\":", "unclosed bracket '{'", 0),
             ("{\"a\": 1 \"b\": 2}", "a comma is missing in front of this", 8),
             ("[1 2]", "a comma is missing in front of this", 3),
-            ("{\"a\" 1}", "a colon is missing behind the key", 5),
-            ("{1: 2}", "a key has to be a string in double quotes", 1),
-            ("{\"a\": }", "a value is missing here", 6),
-            ("{\"a\": \"\\d\"}", "unknown escape: in JSON a backslash is written twice", 7),
-            ("{\"a\": \"\\u12\"}", "four digits belong behind \\u", 8),
-            ("{} x", "nothing can stand behind the end of the document", 3),
+            ("{\"a\" 1}", "missing ':' after the key", 5),
+            ("{1: 2}", "keys must be strings in double quotes", 1),
+            ("{\"a\": }", "missing value", 6),
+            ("{\"a\": \"\\d\"}", "unknown escape: in JSON, write each backslash twice", 7),
+            ("{\"a\": \"\\u12\"}", "\\u requires four hexadecimal digits", 8),
+            ("{} x", "unexpected content after the end of the document", 3),
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!((error.message.as_str(), error.at), (message, at), "{text}");

@@ -95,11 +95,11 @@ pub struct Config {
     pub checkpoint_file: PathBuf,
     /// Where the checkpoints go if `checkpoint_file` turns out to be the Java agent's database.
     pub checkpoint_file_default: PathBuf,
-    /// Where the Java agent's checkpoints are looked for, to be taken over.
+    /// Where the Java agent's checkpoints are looked for, to be imported.
     pub java_checkpoints: JavaCheckpoints,
     /// Rows of files that are gone are kept this long.
     pub checkpoint_ttl: Duration,
-    /// Where and as whom to talk to AWS.
+    /// AWS endpoint and identity.
     pub aws: AwsConfig,
     /// The other end of all connections is in this process, too.
     pub sandbox: bool,
@@ -113,7 +113,7 @@ pub struct Config {
     pub admin_socket: AdminSocket,
     /// All bytes that batches of all flows may hold together.
     pub memory_budget_bytes: usize,
-    /// Deleted files that are read are let go at once when their file system has less than this
+    /// Deleted files that are read are released at once when their file system has less than this
     /// per cent free, unread ones below a fifth of it; 0 for never.
     pub min_free_disk_percent: u8,
     /// Whether inotify is used; without it new names are found by scans only.
@@ -184,7 +184,7 @@ pub struct FlowConfig {
     pub rotated_names: RotatedNames,
     /// Where the records go.
     pub destination: Destination,
-    /// Where and as whom this flow talks to AWS.
+    /// AWS endpoint and identity of this flow.
     pub aws: FlowAwsConfig,
     /// Where to begin in files that exist at the very first start.
     pub initial_position: InitialPosition,
@@ -210,7 +210,7 @@ pub struct FlowConfig {
     pub oversize_line: OversizeLine,
     /// Lines to skip at the start of each file.
     pub skip_header_lines: u64,
-    /// A record that this matches is left out, and with it what stands behind it at that moment.
+    /// A record that this matches is skipped, and with it what follows it at that moment.
     pub file_footer: Option<Footer>,
     /// Lines are joined into records of at most this many bytes (Firehose only); 0: they are not.
     pub aggregated_record_bytes: usize,
@@ -218,7 +218,7 @@ pub struct FlowConfig {
     pub aggregation: Option<Aggregation>,
     /// What is done to the data of each record of the service.
     pub compression: Compression,
-    /// The greatest length of a record with its key (Kinesis only).
+    /// The maximum length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,
     /// That is learned from the stream.
     pub max_record_bytes_auto: bool,
@@ -226,7 +226,7 @@ pub struct FlowConfig {
     pub truncated_record_terminator: Vec<u8>,
     /// The processing chain, in order; empty means bytes pass untouched.
     pub converters: Vec<ConverterConfig>,
-    /// First and greatest delay between two attempts.
+    /// First and maximum delay between two attempts.
     pub retry: RetryConfig,
     /// How many requests may be unacknowledged at a time, at most. They start at one and open up
     /// only while the network is what holds the flow back.
@@ -313,7 +313,7 @@ pub enum Encoding {
 /// How far the order of records is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordering {
-    /// They are read in order; what fails is sent again while others go on.
+    /// They are read in order; what fails is sent again while others continue.
     Relaxed,
     /// Of one partition key none arrives before the one in front of it.
     Strict,
@@ -368,7 +368,7 @@ pub struct AwsConfig {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Where and as whom one flow talks to AWS. What is `None` is as in [`AwsConfig`].
+/// AWS endpoint and identity of one flow. What is `None` is as in [`AwsConfig`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FlowAwsConfig {
     /// `region` of the flow.
@@ -480,9 +480,9 @@ pub struct LogConfig {
 pub struct LogFileConfig {
     /// `log.file`.
     pub path: PathBuf,
-    /// `log.maxFileSize`: a file of this many bytes is set aside and a new one begun.
+    /// `log.maxFileSize`: a file of this many bytes is rotated and a new one begun.
     pub bytes_max: u64,
-    /// `log.maxBackupIndex`: so many files that were set aside are kept.
+    /// `log.maxBackupIndex`: so many files that were rotated are kept.
     pub backups_max: usize,
     /// `log.maxBackupAgeDays`: and none that is older than this.
     pub backup_age_max: Duration,

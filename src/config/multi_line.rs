@@ -17,7 +17,7 @@ mirror! {
     }
 }
 
-/// Lines that go on with the record before them, by what writes them. A blank line does, too, but
+/// Lines that continue the record before them, by what writes them. A blank line does, too, but
 /// in `indented`.
 const PRESETS: &[(&str, &str)] = &[
     ("dotnet", r"\s|--- |---> "),
@@ -62,8 +62,8 @@ pub(super) fn start(
     let Some(node) = slot.node() else { return pattern };
     let framing = Chain::new(converters).framing();
     if pattern.is_some() {
-        let message = "'multiline' and 'multiLineStartPattern' cannot both be given".to_owned();
-        slot.error(findings, Kind::Conflict, message).help("take one out");
+        let message = "'multiline' and 'multiLineStartPattern' are mutually exclusive".to_owned();
+        slot.error(findings, Kind::Conflict, message).help("remove one");
         return None;
     }
     if framing == Some(Framing::Docker) {
@@ -94,7 +94,7 @@ fn rule(
     let file = RuleFile::of(entries);
     let parts = [file.start, file.continues, file.end];
     if parts.iter().all(|part| part.node().is_none()) {
-        let message = "'multiline' has neither 'start' nor 'continue' nor 'end'".to_owned();
+        let message = "'multiline' requires 'start', 'continue' or 'end'".to_owned();
         slot.error(findings, Kind::Missing, message)
             .help("write a preset such as java, or {\"start\": \"\\\\d{4}-\"}");
         return None;

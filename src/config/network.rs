@@ -116,7 +116,7 @@ impl Variants {
         Self { fips: given(fips), dual_stack: given(dual_stack) }
     }
 
-    /// The endpoint rules of the SDK refuse an endpoint that is set beside either of the keys.
+    /// The endpoint rules of the SDK refuse an endpoint that is set alongside either of the keys.
     fn conflict(self, endpoint: Slot<'_>, findings: &mut Findings<'_>) {
         let set = [("useFipsEndpoint", self.fips), ("useDualStackEndpoint", self.dual_stack)];
         let set = set.into_iter().find(|(_, value)| *value == Some(true));
@@ -160,10 +160,10 @@ fn role_of(
             // A role that is wrong was reported already.
             if arn.node().is_none() {
                 let message =
-                    format!("'{}' has no effect without '{}'", external_id.name(), arn.name());
+                    format!("'{}' is ignored without '{}'", external_id.name(), arn.name());
                 external_id
                     .warn(findings, Kind::NoEffect, message)
-                    .help("name the role, or take it out");
+                    .help("set the role ARN, or remove the key");
             }
             None
         }
@@ -183,7 +183,7 @@ fn role_arn(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<String> {
     if is_role && !text.contains(char::is_whitespace) {
         return Some(text.to_owned());
     }
-    let message = format!("'{}' {} is no role", slot.name(), slot.quoted(findings));
+    let message = format!("'{}': invalid role ARN {}", slot.name(), slot.quoted(findings));
     slot.hopeless(findings, Kind::Invalid, message).help(
         "write the ARN, for example arn:aws:iam::123456789012:role/ship-logs; until then there are \
          no credentials",
@@ -195,9 +195,9 @@ fn external_role_id(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Strin
     let text = slot.text_not_empty(findings)?;
     let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
     if !EXTERNAL_ID_CHARS.contains(&text.len()) || !text.chars().all(legal) {
-        let message = format!("'{}' is no external id", slot.name());
+        let message = format!("'{}': invalid external ID", slot.name());
         slot.hopeless(findings, Kind::Invalid, message)
-            .help("STS takes 2 to 1224 letters, digits and _+=,.@:/-");
+            .help("expected 2 to 1224 letters, digits and _+=,.@:/-");
     }
     Some(text.to_owned())
 }
@@ -208,9 +208,10 @@ fn user_agent(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> UserAgent
         let legal = |char: &char| char.is_ascii_graphic() || *char == ' ';
         let printable: String = text.chars().filter(legal).collect();
         if printable != text {
-            let message = format!("'{}' {} is no header", slot.name(), slot.quoted(findings));
+            let message =
+                format!("'{}': invalid header value {}", slot.name(), slot.quoted(findings));
             slot.tolerated(findings, Kind::Invalid, message)
-                .help("write printable ASCII characters; the others are left out");
+                .help("use printable ASCII characters; others are omitted");
         }
         let printable = printable.trim();
         (!printable.is_empty()).then(|| printable.to_owned())
@@ -260,10 +261,10 @@ fn wrong_key(id: &str) -> Option<(&'static str, &'static str)> {
 fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Option<StaticKeys> {
     // A value of the wrong type was reported already.
     if !other.is_not_text() {
-        let message = format!("'{}' has no effect without '{}'", given.name(), other.name());
+        let message = format!("'{}' is ignored without '{}'", given.name(), other.name());
         given
             .warn(findings, Kind::NoEffect, message)
-            .help("give both, or neither; the usual AWS credential chain is used");
+            .help("set both or neither; using the default AWS credential chain");
     }
     None
 }
@@ -273,7 +274,7 @@ fn lonely(given: Slot<'_>, other: Slot<'_>, findings: &mut Findings<'_>) -> Opti
 fn region(slot: Slot<'_>, is_custom: bool, findings: &mut Findings<'_>) -> Option<String> {
     let text = slot.text_not_empty(findings)?;
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let message = format!("'{}' {} is no region", slot.name(), slot.quoted(findings));
+    let message = format!("'{}': invalid region {}", slot.name(), slot.quoted(findings));
     // The Java agent starts with whatever can stand in the name of a host.
     let host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let in_host = text.len() <= REGION_CHARS_MAX && text.bytes().all(host);
@@ -290,7 +291,7 @@ fn region(slot: Slot<'_>, is_custom: bool, findings: &mut Findings<'_>) -> Optio
             slot.broken(findings, Kind::Invalid, message).help(help);
         }
         Name::Unknown { help } => {
-            let message = format!("'{}' {} is not known", slot.name(), slot.quoted(findings));
+            let message = format!("'{}': unknown value {}", slot.name(), slot.quoted(findings));
             slot.warn(findings, Kind::Invalid, message)
                 .help(format!("{help} A new region can be right all the same"));
         }
@@ -314,17 +315,17 @@ pub(super) fn admin(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Opt
     };
     let Ok(address) = numeric.parse::<SocketAddr>() else {
         let value = slot.quoted(findings);
-        let message = format!("'{}' {value} is no address with a port", slot.name());
+        let message = format!("'{}': invalid socket address {value}", slot.name());
         slot.error(findings, Kind::Invalid, message).help(format!(
             "write an address such as {ADMIN_ADDRESS_DEFAULT} or [::1]:9470, or off"
         ));
         return Some(ADMIN_ADDRESS_DEFAULT);
     };
     if !address.ip().is_loopback() && !allow_remote {
-        let message = format!("'{}' {address} can be reached from other hosts", slot.name());
+        let message = format!("'{}': {address} is reachable from other hosts", slot.name());
         slot.error(findings, Kind::Conflict, message).help(
-            "use a loopback address, or set \"admin.allowRemote\" to true if everybody who can \
-             reach it may see file names and metrics",
+            "use a loopback address, or set \"admin.allowRemote\": true to expose file names and \
+             metrics to the network",
         );
     }
     Some(address)

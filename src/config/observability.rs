@@ -51,10 +51,10 @@ pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -
     let namespace = slot.text_not_empty(findings).unwrap_or("AWSKinesisAgent");
     let legal = namespace.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if namespace.len() > NAMESPACE_CHARS_MAX || namespace.starts_with("AWS/") || !legal {
-        let message = format!("'{}' {} is no namespace", slot.name(), slot.quoted(findings));
+        let message = format!("'{}': invalid namespace {}", slot.name(), slot.quoted(findings));
         slot.hopeless(findings, Kind::Invalid, message).help(format!(
-            "CloudWatch takes 1 to {NAMESPACE_CHARS_MAX} ASCII characters that do not begin with \
-             AWS/; until then it refuses the metrics"
+            "expected 1 to {NAMESPACE_CHARS_MAX} ASCII characters that do not begin with AWS/; \
+             until then CloudWatch rejects the metrics"
         ));
     }
     CloudWatchConfig {
@@ -95,7 +95,7 @@ pub(super) fn log(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> LogCo
     }
 }
 
-/// The keys beside `log.file` are checked whether there is a file or not.
+/// The keys alongside `log.file` are checked whether there is a file or not.
 fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogFileConfig> {
     let days = file.log_max_backup_age_days.integer(
         findings,
@@ -115,7 +115,7 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
     };
     let slot = file.log_file;
     if slot.is_not_text() && slot.is_java(findings) {
-        return nowhere(slot, "has to be a string", findings);
+        return nowhere(slot, "must be a string", findings);
     }
     let path = slot.text_not_empty(findings)?;
     if let Some(odd) = odd_path(path) {
@@ -131,10 +131,8 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
 /// The Java agent takes no notice of `log.file`, so whatever it is does not stop the start.
 fn nowhere(slot: Slot<'_>, why: &str, findings: &mut Findings<'_>) -> Option<LogFileConfig> {
     let message = format!("'{}' {} {why}", slot.name(), slot.quoted(findings));
-    slot.tolerated(findings, Kind::Invalid, message).help(
-        "add the name of the file, for example kinetail.log; until then the log goes to standard \
-         error",
-    );
+    slot.tolerated(findings, Kind::Invalid, message)
+        .help("append a file name, e.g. kinetail.log; logging to stderr until then");
     None
 }
 
@@ -146,13 +144,11 @@ fn log_file_bytes(slot: Slot<'_>, findings: &mut Findings<'_>) -> u64 {
         Some(bytes) if range.contains(&bytes) => bytes,
         Some(bytes) => {
             let message = format!(
-                "'{}' value {bytes} is outside of the valid range {LOG_FILE_BYTES_MIN} to \
-                 {LOG_FILE_BYTES_MAX}",
+                "'{}': {bytes} is out of range ({LOG_FILE_BYTES_MIN} to {LOG_FILE_BYTES_MAX})",
                 slot.name()
             );
-            slot.tolerated(findings, Kind::OutOfRange, message).help(format!(
-                "the default is {LOG_FILE_BYTES_DEFAULT}; leave the key out to get it"
-            ));
+            slot.tolerated(findings, Kind::OutOfRange, message)
+                .help(format!("omit the key to use the default ({LOG_FILE_BYTES_DEFAULT})"));
             LOG_FILE_BYTES_DEFAULT
         }
         None => slot.late_integer(findings, range, LOG_FILE_BYTES_DEFAULT),
@@ -198,7 +194,7 @@ fn log_level(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> String {
     if let Some(directives) = directives {
         return directives.join(",");
     }
-    let message = format!("'{}' {} is no level", slot.name(), slot.quoted(findings));
+    let message = format!("'{}': invalid log level {}", slot.name(), slot.quoted(findings));
     let meant = LOG4J_LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     let near = meant.map(|(_, level)| *level);
     let help = match near.or_else(|| nearest(text, LOG_LEVELS.iter().copied())) {

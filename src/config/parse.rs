@@ -107,12 +107,12 @@ pub(super) struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Duplicate {
     pub(super) key: String,
-    /// The key before it, whose value is left out of the tree, if it is known.
+    /// The key before it, whose value is not in the tree, if it is known.
     pub(super) first: Option<Span>,
     /// The key whose value counts, unless there is a later one still.
     pub(super) again: Span,
-    /// The value that is left out of the tree.
-    pub(super) left_out: Option<Node>,
+    /// The value that is not in the tree.
+    pub(super) discarded: Option<Node>,
 }
 
 /// The text is not a document.
@@ -139,7 +139,7 @@ pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
             keep_last(&mut root, &mut duplicates);
             if duplicates.is_empty() {
                 // It collapsed them after all.
-                duplicates.push(Duplicate { key, first: None, again, left_out: None });
+                duplicates.push(Duplicate { key, first: None, again, discarded: None });
             }
             Ok(Document { root, duplicates })
         }
@@ -163,7 +163,7 @@ pub(super) fn keep_last(node: &mut Node, duplicates: &mut Vec<Duplicate>) {
                         key: before.key,
                         first: Some(before.key_span),
                         again: other.key_span.clone(),
-                        left_out: Some(before.node),
+                        discarded: Some(before.node),
                     });
                 } else {
                     places.insert(entry.key.clone(), kept.len());
@@ -185,7 +185,7 @@ impl Fault {
     fn into_syntax(self) -> SyntaxError {
         match self {
             Self::Duplicate { again, .. } => {
-                SyntaxError { message: "a key stands more than once".to_owned(), at: again.start }
+                SyntaxError { message: "duplicate key".to_owned(), at: again.start }
             }
             Self::Syntax(error) => error,
         }
@@ -212,12 +212,10 @@ fn fault(text: &str, error: &serde_yaml::Error) -> Fault {
             let key = key.clone().unwrap_or_default();
             return Fault::Duplicate { key, again: span_of(text, *location) };
         }
-        serde_yaml::Error::MultipleDocuments { .. } => {
-            "the file has to be one document; there is a second one".to_owned()
-        }
-        serde_yaml::Error::NullIntoString { .. } => "a key may not be empty".to_owned(),
+        serde_yaml::Error::MultipleDocuments { .. } => "expected a single YAML document".to_owned(),
+        serde_yaml::Error::NullIntoString { .. } => "keys must not be empty".to_owned(),
         serde_yaml::Error::Unexpected { expected: "string scalar", .. } => {
-            "a key has to be a string".to_owned()
+            "keys must be strings".to_owned()
         }
         error => first_line(&error.to_string()),
     };

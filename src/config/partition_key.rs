@@ -40,7 +40,7 @@ pub(super) fn of(
     let (option, template) = (file.partition_key_option, file.partition_key);
     if firehose {
         for slot in [option, template] {
-            without_effect(slot, "on a Firehose flow", findings);
+            without_effect(slot, "in a Firehose flow", findings);
         }
         warn_of_helpers(file, findings);
         return PartitionKey::Random;
@@ -54,10 +54,10 @@ pub(super) fn of(
         };
     };
     if option.is_given() && !option.is_null() {
-        let message = "'partitionKey' and 'partitionKeyOption' cannot both be given".to_owned();
+        let message = "'partitionKey' and 'partitionKeyOption' are mutually exclusive".to_owned();
         template.error(findings, Kind::Conflict, message).help(
-            "take one out: partitionKey makes a key of each record, partitionKeyOption says RANDOM \
-             or DETERMINISTIC",
+            "remove one: partitionKey derives a key from each record, partitionKeyOption selects \
+             RANDOM or DETERMINISTIC",
         );
     }
     let pattern = pattern(file.partition_key_pattern, findings);
@@ -76,9 +76,7 @@ pub(super) fn of(
     let parsed = KeyTemplate::parse(text, pattern.as_ref(), missing, surroundings);
     if let Some(name) = secret.take() {
         let message = format!("{{env.{name}}} would put a secret into partition keys");
-        template
-            .error(findings, Kind::Invalid, message)
-            .help("use a variable that holds no secret");
+        template.error(findings, Kind::Invalid, message).help("use a variable without a secret");
         return PartitionKey::Random;
     }
     match parsed {
@@ -163,7 +161,7 @@ fn warn_of_helpers(file: &FlowFile<'_>, findings: &mut Findings<'_>) {
 
 fn without_effect(slot: Slot<'_>, when: &str, findings: &mut Findings<'_>) {
     if slot.is_given() {
-        let message = format!("'{}' has no effect {when}", slot.name());
-        slot.warn(findings, Kind::NoEffect, message).help("take it out");
+        let message = format!("'{}' is ignored {when}", slot.name());
+        slot.warn(findings, Kind::NoEffect, message).help("remove it");
     }
 }

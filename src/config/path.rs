@@ -19,7 +19,7 @@ pub(super) fn odd_path(text: &str) -> Option<Odd> {
             return if scheme == "file" {
                 odd("is a URL", &format!("write the path alone: {rest}"))
             } else {
-                odd("is a URL", "only files of this machine are read and written; write a path")
+                odd("is a URL", "only local files are supported; use a path")
             };
         }
     }
@@ -33,18 +33,15 @@ pub(super) fn odd_path(text: &str) -> Option<Odd> {
         );
     }
     if text.starts_with(char::is_whitespace) {
-        return odd("begins with a blank", "take the blank out: it would be a part of the name");
+        return odd("begins with a blank", "remove the space: it would be part of the name");
     }
     if text.ends_with(char::is_whitespace) {
-        let help = "take the blank out: it would be a part of the name";
+        let help = "remove the space: it would be part of the name";
         return Some(Odd { what: "ends with a blank", help: help.to_owned(), may_work: true });
     }
     let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if quoted('"') || quoted('\'') {
-        return odd(
-            "has quotes in it",
-            "take the inner quotes out: they would be a part of the name",
-        );
+        return odd("has quotes in it", "remove the inner quotes: they would be part of the name");
     }
     None
 }
@@ -60,11 +57,11 @@ pub(super) fn odd_pattern(text: &str) -> Option<Odd> {
     if [",/", ", /", ";/", "; /", ":/", " /", "|/"].iter().any(|between| rest.contains(between)) {
         return may(
             "looks like several patterns",
-            "one flow has one pattern: write {a,b} for names in one directory, or more flows",
+            "a flow has one pattern: use {a,b} for names in one directory, or define more flows",
         );
     }
     if text.ends_with([',', ';']) {
-        return may("ends with a comma", "take it out: it would be a part of the name");
+        return may("ends with a comma", "remove it: it would be part of the name");
     }
     let regex = [r"\.", r"\d", r"\w", r"\s", ".*\\", ".+"];
     if regex.iter().any(|part| text.contains(part)) || text.starts_with('^') || text.ends_with('$')

@@ -59,7 +59,7 @@ pub(super) fn proxy(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Pro
     let slot = file.proxy;
     let Some(text) = slot.text_not_empty(findings) else {
         if except.is_some() {
-            let message = "'noProxy' has no effect without 'proxy'".to_owned();
+            let message = "'noProxy' is ignored without 'proxy'".to_owned();
             file.no_proxy
                 .warn(findings, Kind::NoEffect, message)
                 .help("set 'proxy' too, or set NO_PROXY in the environment of kinetail");

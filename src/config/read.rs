@@ -1,6 +1,6 @@
 //! Reading a configuration from disk: the only part of this module that looks at anything.
 //!
-//! The main file, and beside it every regular file of [`FLOW_DIRECTORY`], whatever its name, as
+//! The main file, and alongside it every regular file of [`FLOW_DIRECTORY`], whatever its name, as
 //! the Java agent does it, but in the order of their names.
 
 use std::fs::File;
@@ -23,7 +23,7 @@ pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The path is a directory.
-    #[error("{path}: is a directory; give the path of a file")]
+    #[error("{path}: is a directory; specify a file")]
     Directory {
         /// The path.
         path: PathBuf,
@@ -32,13 +32,13 @@ pub enum ReadError {
     #[error(transparent)]
     Invalid(#[from] Report),
     /// There is no such file.
-    #[error("{path}: no such file; name another one with -c")]
+    #[error("{path}: no such file; specify another with -c")]
     NotFound {
         /// The path.
         path: PathBuf,
     },
     /// The system does not let the file be read.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("cannot read {path}: {source}")]
     NotReadable {
         /// The path.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The file is not text.
-    #[error("{path}: is not UTF-8; the first bad byte is number {at}; {help}",
+    #[error("{path}: not valid UTF-8 at byte {at}; {help}",
         help = if *is_utf16 { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" })]
     NotUtf8 {
         /// The path.
@@ -84,7 +84,7 @@ pub struct Loaded {
     pub config: Config,
     /// What may not be as it is meant.
     pub warnings: Vec<Diagnostic>,
-    /// The files beside the main one, in the order in which they were read.
+    /// The files alongside the main one, in the order in which they were read.
     pub flow_files: Vec<PathBuf>,
 }
 
@@ -153,7 +153,9 @@ fn ignoring(path: &Path, what: &str) -> Diagnostic {
         place: Place { path: path.into(), line: 1, column: 1, excerpt: None },
         related: None,
         others: 0,
-        help: Some("its flows do not run; let kinetail's user read it, or take it away".to_owned()),
+        help: Some(
+            "its flows will not run; make it readable for kinetail's user, or remove it".to_owned(),
+        ),
     }
 }
 

@@ -158,7 +158,7 @@ fn plain(words: &str) -> String {
     let mut rest = words;
     while let Some((before, after)) = rest.split_once("](") {
         out.push_str(&before.replace('[', ""));
-        rest = after.split_once(')').map_or("", |(_, behind)| behind);
+        rest = after.split_once(')').map_or("", |(_, remainder)| remainder);
     }
     out.push_str(rest);
     out.replace('`', "")

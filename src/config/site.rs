@@ -103,7 +103,7 @@ impl<'c> Site<'c> {
     }
 
     /// Whether requests go to something that is not AWS's own: an emulator, or a name that
-    /// somebody gave to an endpoint.
+    /// the configuration gave to an endpoint.
     #[must_use]
     pub fn is_custom(&self) -> bool {
         self.endpoint.is_some_and(|url| !is_aws(url))

@@ -1,6 +1,6 @@
 //! One key of a map and typed looks at its value.
 //!
-//! Each look notes what is wrong and goes on with the default, so that one run finds every
+//! Each look notes what is wrong and continues with the default, so that one run finds every
 //! mistake. A default that stands in for a mistake never gets out: with an error among the
 //! findings there is no configuration.
 
@@ -85,13 +85,12 @@ impl<'a> Slot<'a> {
             Value::Scalar(text) => Some(text),
             Value::List(_) | Value::Map(_) => {
                 let help = if is_java {
-                    "it is taken as the text that Java makes of it, as in the Java agent; write \
-                     one string"
+                    "it is used as Java would print it, as in the Java agent; write one string"
                 } else {
                     "write one string"
                 };
                 let value = self.quoted(findings);
-                let message = format!("'{}' has to be a string, not {value}", self.name);
+                let message = format!("'{}': expected a string, found {value}", self.name);
                 self.tolerated(findings, Kind::WrongType, message).help(help);
                 is_java.then(|| entry.java_text())
             }
@@ -143,12 +142,12 @@ impl<'a> Slot<'a> {
         let names = choices.iter().map(|(name, _)| *name);
         let help = match nearest(&text, names.clone()) {
             Some(name) => format!("did you mean {name}?"),
-            None => "upper and lower case count".to_owned(),
+            None => "values are case-sensitive".to_owned(),
         };
         let names: Vec<&str> = names.collect();
         let value = self.quoted(findings);
         let message =
-            format!("'{}' cannot be {value}; legal values are {}", self.name, names.join(", "));
+            format!("'{}': invalid value {value}; expected one of {}", self.name, names.join(", "));
         self.error(findings, Kind::Invalid, message).help(help);
         default
     }
@@ -159,9 +158,8 @@ impl<'a> Slot<'a> {
         match &self.node()?.value {
             Value::List(items) => Some(items),
             Value::Map(_) | Value::Null | Value::Scalar(_) => {
-                self.wrong_type(findings, "a list").help(
-                    "put the value into [ ]; in YAML each entry may begin with \"- \" instead",
-                );
+                self.wrong_type(findings, "a list")
+                    .help("use [ ]; in YAML, a \"- \" list also works");
                 None
             }
         }
@@ -172,9 +170,9 @@ impl<'a> Slot<'a> {
         schema::note(self.name, || Shape::List);
         if !matches!(self.node()?.value, Value::List(_)) && self.is_java(findings) {
             let value = self.quoted(findings);
-            let message = format!("'{}' has to be a list, not {value}", self.name);
+            let message = format!("'{}': expected a list, found {value}", self.name);
             self.tolerated(findings, Kind::WrongType, message)
-                .help("it has no effect, as in the Java agent; put the value into [ ]");
+                .help("ignored, as in the Java agent; use [ ]");
             return None;
         }
         self.list(findings)
@@ -187,7 +185,7 @@ impl<'a> Slot<'a> {
         wanted: &str,
     ) -> Finding<'f, 't> {
         let value = self.quoted(findings);
-        let message = format!("'{}' has to be {wanted}, not {value}", self.name);
+        let message = format!("'{}': expected {wanted}, found {value}", self.name);
         self.error(findings, Kind::WrongType, message)
     }
 
@@ -226,7 +224,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// As [`Self::tolerated`], of what cannot work: the start goes on, and a check fails.
+    /// As [`Self::tolerated`], of what cannot work: the start continues, and a check fails.
     pub(super) fn hopeless<'f, 't>(
         self,
         findings: &'f mut Findings<'t>,
@@ -269,11 +267,11 @@ impl<'a> Slot<'a> {
         };
         if value.is_none() && when == Read::Late && self.is_java(findings) {
             let value = self.quoted(findings);
-            let message = format!("'{}' has to be {wanted}, not {value}", self.name);
+            let message = format!("'{}': expected {wanted}, found {value}", self.name);
             self.tolerated(findings, Kind::WrongType, message).help("the default is used");
         } else if value.is_none() {
             let help = if self.is_null() {
-                "leave the key out to get the default".to_owned()
+                "omit the key to use the default".to_owned()
             } else {
                 format!("write {wanted}")
             };

@@ -89,19 +89,19 @@ impl<'t> Source<'t> {
     pub(super) fn learn_secrets(&mut self, document: &Document) {
         self.structured = true;
         collect_secrets(&document.root, false, &mut self.secrets);
-        for Duplicate { key, again, left_out, .. } in &document.duplicates {
+        for Duplicate { key, again, discarded, .. } in &document.duplicates {
             let secret = smells_of_secret(key);
             if secret {
                 self.secrets.push(again.clone());
             }
-            if let Some(node) = left_out {
+            if let Some(node) = discarded {
                 collect_secrets(node, secret, &mut self.secrets);
             }
         }
         self.merge_secrets();
     }
 
-    /// Learns that nobody looked at the text from here on: it is hidden if it may hold secrets.
+    /// Learns that the text was not examined from here on: it is hidden if it may hold secrets.
     pub(super) fn learn_unread(&mut self, from: usize) {
         if self.text.get(from..).is_some_and(smells_of_secret) {
             self.secrets.push(from..self.text.len());

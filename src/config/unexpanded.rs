@@ -1,4 +1,4 @@
-//! Values that are taken as they stand although nobody can mean that: a variable, a home directory,
+//! Values that are used literally, which is probably a mistake: a variable, a home directory,
 //! a template or a placeholder that something should have replaced before kinetail reads the file.
 
 use super::diagnostics::{Findings, Kind, quote};
@@ -20,10 +20,10 @@ const PLAIN: &[&str] = &[
     "truncatedRecordTerminator",
 ];
 
-/// What is made if it is not there: a directory with such a name helps nobody.
+/// What is made if it is not there: a directory with such a name is useless.
 const MADE: &[&str] = &["checkpointFile", "log.file"];
 
-/// What may be meant as it stands.
+/// What may be meant as is.
 const FREE: &[&str] = &[
     "cloudwatch.namespace",
     "customFieldNames",
@@ -44,11 +44,11 @@ pub(crate) struct Unexpanded {
     pub(crate) help: &'static str,
 }
 
-const HOME: &str = "nothing replaces '~': write the whole path, such as /home/user/app.log";
+const HOME: &str = "'~' is not expanded: use the full path, such as /home/user/app.log";
 const VARIABLE: &str = "variables are not replaced: write the value, or ${NAME} and \
                         \"expandEnvironment\": true";
-const TEMPLATE: &str = "a template that nobody filled in: write the value";
-const TAG: &str = "a placeholder that nobody replaced: write the value";
+const TEMPLATE: &str = "unfilled template placeholder: write the value";
+const TAG: &str = "unreplaced placeholder: write the value";
 
 /// Finds such a part in a value.
 pub(crate) fn find(text: &str) -> Option<Unexpanded> {
@@ -187,7 +187,7 @@ fn tell(key: &str, node: &Node, found: &Unexpanded, findings: &mut Findings<'_>)
     } else {
         quote(&found.part)
     };
-    let message = format!("'{key}': {part} is taken as it stands");
+    let message = format!("'{key}': {part} is used literally");
     let finding = if MADE.contains(&key) {
         findings.error(Kind::Invalid, &node.span, message)
     } else if FREE.contains(&key) {

@@ -60,7 +60,10 @@ pub(super) const FLOW: Level<'static> = Level {
 
 /// Where else a key may belong that stands in an item of `dataProcessingOptions`.
 pub(super) const OUTSIDE_OF_A_CONVERTER: &[Elsewhere] = &[
-    Elsewhere { place: "one level up, in the flow, beside \"dataProcessingOptions\"", ..IN_A_FLOW },
+    Elsewhere {
+        place: "one level up, in the flow, next to \"dataProcessingOptions\"",
+        ..IN_A_FLOW
+    },
     IN_THE_FILE,
     Elsewhere { place: "in another converter", ..IN_A_CONVERTER },
 ];
@@ -71,11 +74,15 @@ pub(super) fn warn(entries: &[Entry], level: &Level<'_>, findings: &mut Findings
         let key = entry.key.as_str();
         if let Some((_, reason)) = level.ignored.iter().find(|(name, _)| *name == key) {
             findings
-                .warn(Kind::NoEffect, &entry.key_span, format!("'{key}' has no effect here"))
+                .warn(Kind::NoEffect, &entry.key_span, format!("'{key}' is ignored"))
                 .help(*reason);
         } else if let Some(other) = level.elsewhere.iter().find(|other| other.has(key)) {
             findings
-                .warn(Kind::Misplaced, &entry.key_span, format!("'{key}' has no effect here"))
+                .warn(
+                    Kind::Misplaced,
+                    &entry.key_span,
+                    format!("'{key}' is in the wrong place and is ignored"),
+                )
                 .help(format!("it belongs {}", other.place));
         } else if !nested(entry, level, findings) {
             unknown(entry, level, findings);
@@ -127,9 +134,9 @@ fn nested(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) -> bool
         }
         let flat = format!("{prefix}{}", inner.key);
         let flat = nearest(&flat, known.iter().copied()).map_or(flat, str::to_owned);
-        let message = format!("{} inside of '{key}' has no effect", single_quoted(&inner.key));
+        let message = format!("{} inside '{key}' is ignored", single_quoted(&inner.key));
         findings.warn(Kind::Misplaced, &inner.key_span, message).help(format!(
-            "keys are flat; write {} {}",
+            "keys are flat: use {} {}",
             quote(&flat),
             level.flat_place(&flat)
         ));
@@ -161,7 +168,7 @@ fn unknown(entry: &Entry, level: &Level<'_>, findings: &mut Findings<'_>) {
     let help = match guess {
         Some((name, None)) => format!("did you mean \"{name}\"?"),
         Some((name, Some(place))) => format!("did you mean \"{name}\"? it belongs {place}"),
-        None => "it is ignored; docs/configuration.md has every key".to_owned(),
+        None => "ignored; see docs/configuration.md for all keys".to_owned(),
     };
     findings.warn(Kind::Unknown, &entry.key_span, format!("unknown key {shown}")).help(help);
 }

@@ -124,7 +124,7 @@ pub fn load_all(
     }
     let fails = |found: &Diagnostic| found.severity == Severity::Error;
     if checked.flows.is_empty() && !findings.has_errors() && !elsewhere.iter().any(fails) {
-        no_flows(&(0..0), "there are no flows in any file", &mut findings);
+        no_flows(&(0..0), "no flows configured", &mut findings);
     }
     let path = findings.path();
     let mut diagnostics = findings.finish();
@@ -152,7 +152,7 @@ fn with_flows(mut config: Config, checked: CheckedFlows) -> Config {
 }
 
 pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
-    let json::Blanked { text: blanked, behind } = if json::looks_like_json(text) {
+    let json::Blanked { text: blanked, remainder } = if json::looks_like_json(text) {
         match json::blank_comments(text) {
             Ok(blanked) => blanked,
             Err((error, span)) => {
@@ -161,26 +161,26 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
             }
         }
     } else {
-        json::Blanked { text: text.into(), behind: None }
+        json::Blanked { text: text.into(), remainder: None }
     };
     let parse = if findings.is_json() { json_tree::parse } else { parse };
     match parse(&blanked) {
         Ok(document) => {
             findings.source_mut().learn_secrets(&document);
-            if let Some(behind) = behind {
-                findings.source_mut().learn_unread(behind.start);
-                let message = "what stands behind the end of the map has no effect".to_owned();
+            if let Some(remainder) = remainder {
+                findings.source_mut().learn_unread(remainder.start);
+                let message = "content after the end of the document is ignored".to_owned();
                 findings
-                    .warn(Kind::NoEffect, &behind, message)
-                    .help("take it out, or count the braces");
+                    .warn(Kind::NoEffect, &remainder, message)
+                    .help("remove it, or check the braces");
             }
             for duplicate in &document.duplicates {
-                let message = format!("'{}' stands twice", duplicate.key);
+                let message = format!("duplicate key '{}'", duplicate.key);
                 let finding = findings
                     .warn(Kind::Duplicate, &duplicate.again, message)
-                    .help("the last one counts; take the others out");
+                    .help("the last value is used; remove the others");
                 if let Some(first) = &duplicate.first {
-                    finding.related(first, "this one has no effect");
+                    finding.related(first, "this value is ignored");
                 }
             }
             Some(document)
@@ -215,11 +215,11 @@ fn config(
         Value::Null => {
             findings
                 .error(Kind::Missing, &root.span, "the file is empty".to_owned())
-                .help("config/kinetail.reference.yaml shows what can be in it");
+                .help("see config/kinetail.reference.yaml for all keys");
             return None;
         }
         Value::List(_) | Value::Scalar(_) => {
-            let message = "the file has to hold a map of keys and values".to_owned();
+            let message = "expected a map at the top level".to_owned();
             let help = missing_blank(root, findings)
                 .unwrap_or_else(|| "begin with \"flows:\" in YAML, with '{' in JSON".to_owned());
             findings.error(Kind::WrongType, &root.span, message).help(help);
@@ -314,7 +314,7 @@ fn flow_items<'a>(
     };
     if items.is_empty() && alone {
         let span = slot.span().cloned().unwrap_or(0..0);
-        no_flows(&span, "there are no flows in 'flows'", findings);
+        no_flows(&span, "no flows configured in 'flows'", findings);
     }
     Some(items)
 }
@@ -343,18 +343,18 @@ pub(super) fn add_flows(
             findings
                 .error(Kind::Duplicate, &flow.pattern_span, message)
                 .related_place(first.pattern_place.clone(), "the first one")
-                .help("there is one standard input, and what is read of it goes to one stream");
+                .help("standard input can be used by one flow only");
             continue;
         }
         match checked.with_id(&flow.config.id) {
             Some(first) => {
                 let message = format!("duplicate flow: {}", flow.config.id);
-                let label = "the same pattern and stream stand here first";
+                let label = "first defined here";
                 let span = flow.pattern_span;
                 findings
                     .error(Kind::Duplicate, &span, message)
                     .related_place(first.pattern_place.clone(), label)
-                    .help("take one out; every line would be delivered twice");
+                    .help("remove one, or every line will be delivered twice");
             }
             None => checked.push(flow),
         }
@@ -379,7 +379,7 @@ fn checkpoint_file(
             );
             file.checkpoint_file
                 .tolerated(findings, Kind::Invalid, message)
-                .help("add the name of the database, for example checkpoints.db");
+                .help("append a file name, e.g. checkpoints.db");
         }
         // A slash at the end means nothing to Java.
         let trimmed = text.trim_end_matches('/');

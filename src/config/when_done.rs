@@ -78,7 +78,7 @@ fn directory(slot: Slot<'_>, entries: &[Entry], findings: &mut Findings<'_>) -> 
     if !directory.is_absolute() {
         let message = format!("'move': expected an absolute path, found {}", to.quoted(findings));
         to.error(findings, Kind::Invalid, message)
-            .help("name a directory that exists, on the file system of the logs");
+            .help("use an existing directory on the file system of the logs");
         return None;
     }
     if let Some(odd) = path::odd_path(text) {

@@ -5,14 +5,13 @@ use std::ops::Range;
 
 use super::parse::SyntaxError;
 
-/// So many lines before the place are searched for what led there: a value may go on over lines.
+/// So many lines before the place are searched for what led there: a value may span lines.
 const LINES_BEFORE: usize = 3;
 
 /// So many characters of a value are shown with quotes around it.
 const SHOWN_CHARS_MAX: usize = 60;
 
-const GENERAL: &str = "indent with blanks and no tabs, entries of one list or map alike; put a \
-                       value that holds ': ' into quotes";
+const GENERAL: &str = "indent with spaces, consistently; quote values that contain ': '";
 
 /// What is wrong, where, and what to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,8 +42,8 @@ pub(super) fn explain(text: &str, error: SyntaxError) -> Explained {
     if let Some(found) = with_next.iter().find_map(|line| tab(*line)) {
         return found;
     }
-    if message.contains("one document") {
-        return as_it_is(message, "take out the line '---' before it".to_owned());
+    if message.contains("single YAML document") {
+        return as_it_is(message, "remove the line '---' before it".to_owned());
     }
     let special = lines.iter().rev().find_map(|line| special_value(*line));
     if message.contains("anchor") || message.contains("alias") || message.contains("tag") {
@@ -64,7 +63,7 @@ pub(super) fn explain(text: &str, error: SyntaxError) -> Explained {
         return as_it_is(message, help.to_owned());
     }
     if message.contains("unclosed") {
-        let help = "close it, or put a value that begins with this character into quotes";
+        let help = "close it, or quote values that begin with this character";
         return as_it_is(message, help.to_owned());
     }
     if let Some(found) = lines.iter().rev().find_map(|line| no_sign(*line)) {
@@ -132,8 +131,8 @@ fn special_value(line: Line<'_>) -> Option<Explained> {
     let (value, start) = value(line)?;
     let meaning = match value.chars().next()? {
         '*' => "a value that begins with '*' refers to another place in YAML",
-        '&' => "a value that begins with '&' is given a name in YAML",
-        '!' => "a value that begins with '!' is given a type in YAML",
+        '&' => "in YAML, '&' at the start of a value defines an anchor",
+        '!' => "in YAML, '!' at the start of a value defines a type",
         '%' | '@' | '`' => "a value cannot begin with this character in YAML",
         '[' | '{' if is_glob(value) => {
             "a value that begins with this character is a list or a map in YAML"
@@ -144,7 +143,7 @@ fn special_value(line: Line<'_>) -> Option<Explained> {
     Some(Explained {
         message: meaning.to_owned(),
         at: start..start + value.len(),
-        help: format!("put it into quotes: {quote}{}{quote}", short(value)),
+        help: format!("quote it: {quote}{}{quote}", short(value)),
     })
 }
 
@@ -169,7 +168,7 @@ fn no_blank(line: Line<'_>) -> Option<Explained> {
     }
     let colon = start + key.len();
     Some(Explained {
-        message: "a blank is missing behind the ':'".to_owned(),
+        message: "missing space after ':'".to_owned(),
         at: colon..colon + 1,
         help: format!("write {key}: {}", short(rest)),
     })
@@ -182,13 +181,13 @@ fn no_sign(line: Line<'_>) -> Option<Explained> {
         && rest.starts_with(|c: char| c.is_ascii_alphabetic())
     {
         return Some(Explained {
-            message: "a blank is missing behind the '-'".to_owned(),
+            message: "missing space after '-'".to_owned(),
             at: start..start + 1,
             help: format!("write - {}", short(rest)),
         });
     }
     is_ours(entry).then(|| Explained {
-        message: format!("a ':' is missing behind '{entry}'"),
+        message: format!("missing ':' after '{entry}'"),
         at: start..start + entry.len(),
         help: format!("write {entry}:"),
     })
@@ -200,7 +199,7 @@ fn open_quote(line: Line<'_>) -> Option<Explained> {
     let quote = value.chars().next().filter(|char| matches!(char, '"' | '\''))?;
     let rest = value.get(1..).unwrap_or_default();
     (!rest.contains(quote)).then(|| Explained {
-        message: "the quote that begins here is not closed on its line".to_owned(),
+        message: "unclosed quote".to_owned(),
         at: start..start + value.len(),
         help: format!("write {quote} where the value ends"),
     })
@@ -243,7 +242,7 @@ pub(super) fn scalar_help(text: &str) -> Option<String> {
     let sign = text.find([':', '='])?;
     let (key, rest) = text.split_at(sign);
     let (key, rest) = (key.trim(), rest.get(1..)?.trim());
-    is_ours(key).then(|| format!("write {key}: {}, with a blank behind the ':'", short(rest)))
+    is_ours(key).then(|| format!("write {key}: {}, with a space after ':'", short(rest)))
 }
 
 /// A value with `: ` in it.
@@ -254,8 +253,7 @@ fn colon_in_value(line: Line<'_>) -> Option<(Range<usize>, String)> {
     }
     let quote = if value.contains('\'') { '"' } else { '\'' };
     let help = format!(
-        "a value that holds ': ' stands in quotes: {quote}{}{quote}; or the line is indented too \
-         far",
+        "quote values that contain ': ': {quote}{}{quote}; or the line is indented too far",
         short(value)
     );
     Some((start..start + value.len(), help))
@@ -270,7 +268,7 @@ fn entry(line: Line<'_>) -> (&str, usize) {
     (entry.trim_end(), line.start + line.text.len() - entry.len())
 }
 
-/// What stands behind the key of a line, or behind the dash of an item.
+/// What follows the key of a line, or behind the dash of an item.
 fn value(line: Line<'_>) -> Option<(&str, usize)> {
     let (entry, start) = entry(line);
     if entry.starts_with('#') {

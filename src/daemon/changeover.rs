@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 
 use super::descriptors::Shares;
 use super::difference::{Difference, restart_keys};
-use super::flow_thread::{Launch, Shared};
+use super::flow_thread::{FlowStart, Shared};
 use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
 use super::{Daemon, clock, descriptors};
-use crate::admin::orders::{Answer, Outcome};
+use crate::admin::orders::{Outcome, Reply};
 use crate::checkpoint::edit;
 use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig};
@@ -34,7 +34,7 @@ impl Daemon {
     }
 
     /// Changes what differs.
-    pub(super) fn go_over(&mut self, prepared: Prepared, reply: Option<oneshot::Sender<Answer>>) {
+    pub(super) fn go_over(&mut self, prepared: Prepared, reply: Option<oneshot::Sender<Reply>>) {
         let Prepared { config: as_read, aws } = prepared;
         if self.is_handing_on() {
             let error = "flows of an earlier order still wait for others that drain; reload again \
@@ -125,7 +125,7 @@ impl Daemon {
             self.replace(id, None, old_aws, now);
             let heir = difference.successors.get(id).and_then(|heir| flows.remove(heir));
             if let Some(flow) = heir {
-                self.hand_on(id, Launch::first(flow));
+                self.hand_on(id, FlowStart::first(flow));
             }
         }
         for id in &difference.added {
@@ -134,7 +134,7 @@ impl Daemon {
             match self.reloads.leaving.get_mut(id) {
                 Some(leaving) => leaving.then = Some(flow),
                 None if crowded => self.start_after_another(flow, now),
-                None => self.start_at(now, Launch::first(flow)),
+                None => self.start_at(now, FlowStart::first(flow)),
             }
         }
         // What an earlier order has not brought to its end is a part of this one.
@@ -149,9 +149,9 @@ impl Daemon {
             Some(leaving) => {
                 tracing::info!(flow = %flow.id, after = %leaving.thread.id(),
                     "descriptors are short; the flow starts after another one has ended");
-                leaving.waiting.push(Launch::first(flow));
+                leaving.waiting.push(FlowStart::first(flow));
             }
-            None => self.start_at(now, Launch::first(flow)),
+            None => self.start_at(now, FlowStart::first(flow)),
         }
     }
 
@@ -176,10 +176,9 @@ impl Daemon {
     ) {
         if let Some(thread) = self.flows.remove(id) {
             if then.is_some() {
-                tracing::info!(flow = %id, "flow changed; delivering what was read before it \
-                    starts again");
+                tracing::info!(flow = %id, "flow changed; draining it before it restarts");
             } else {
-                tracing::info!(flow = %id, "flow removed; delivering what was read");
+                tracing::info!(flow = %id, "flow removed; draining it");
             }
             thread.tell(Message::Drain);
             let leaving = Leaving {
@@ -202,12 +201,12 @@ impl Daemon {
                 self.start_at(at, launch.with_config(flow));
             }
         } else if let Some(flow) = then {
-            self.start_at(now, Launch::first(flow));
+            self.start_at(now, FlowStart::first(flow));
         }
     }
 
     /// The positions of a flow that leaves go to another, which starts then.
-    pub(super) fn hand_on(&mut self, id: &Arc<str>, launch: Launch) {
+    pub(super) fn hand_on(&mut self, id: &Arc<str>, launch: FlowStart) {
         let heir: Arc<str> = Arc::from(launch.config.id.as_str());
         let comes_back = self.reloads.lineage.comes_back(id, &heir);
         self.reloads.lineage.hand_on(id, &heir);
@@ -245,8 +244,8 @@ impl Daemon {
         true
     }
 
-    /// Changes checkpoints where waiting for a disk holds nobody up.
-    pub(super) fn work(&mut self, flow: Arc<str>, work: Work, next: Option<Launch>) {
+    /// Changes checkpoints where waiting for a disk blocks nothing else.
+    pub(super) fn work(&mut self, flow: Arc<str>, work: Work, next: Option<FlowStart>) {
         let store = self.shared.store.clone();
         self.reloads.working.spawn_blocking(move || do_work(&store, flow, work, next));
     }
@@ -256,7 +255,7 @@ impl Daemon {
         if let Err(error) = &result {
             tracing::error!(%flow, %error, "cannot change checkpoints");
         }
-        let Answer { outcome, mut lines } = Answer::of_edit(result);
+        let Reply { outcome, mut lines } = Reply::of_edit(result);
         let waits = |pending: &&mut Pending| !pending.is_reload && pending.left.contains(&flow);
         if let Some(pending) = self.reloads.pending.iter_mut().find(waits) {
             pending.outcome = outcome;
@@ -282,13 +281,12 @@ impl Daemon {
             let holds_deleted = leaving.thread.status().borrow().holds_deleted;
             if !holds_deleted {
                 tracing::warn!(flow = %id,
-                    "flow did not drain in time; what is in flight is sent again");
+                    "flow did not drain in time; records in flight will be resent");
                 leaving.thread.abandon();
                 leaving.abandoned = true;
             } else if !std::mem::replace(&mut leaving.told, true) {
                 tracing::warn!(flow = %id,
-                    "flow still drains: it holds the only way to deleted files that are not \
-                     delivered");
+                    "flow still draining: it holds deleted files that are not delivered yet");
             }
         }
         let late: Vec<Pending> =
@@ -318,8 +316,8 @@ impl Daemon {
     }
 }
 
-fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<Launch>) -> Worked {
-    let mut launches: Vec<Launch> = next.into_iter().collect();
+fn do_work(store: &StoreHandle, flow: Arc<str>, work: Work, next: Option<FlowStart>) -> Worked {
+    let mut launches: Vec<FlowStart> = next.into_iter().collect();
     let result = match work {
         Work::Edit(order) => {
             let flow = launches.first().map(|launch| &launch.config);
@@ -347,9 +345,11 @@ fn told(difference: &Difference, restart: &str, lineage: &Lineage) -> (Outcome, 
     }
     for (from, to) in &difference.successors {
         lines.push(if lineage.comes_back(from, to) {
-            format!("{to} goes on at the positions of {from}, which had its own")
+            format!("{to} resumes from the checkpoints of {from}, replacing its own")
         } else {
-            format!("{to} goes on at its own positions if it has any, else at those of {from}")
+            format!(
+                "{to} resumes from its own checkpoints if it has any, else from those of {from}"
+            )
         });
     }
     lines.push(format!("unchanged flows: {}", difference.unchanged.len()));

@@ -13,10 +13,10 @@ const PROCESS: usize = 32;
 /// Connections of a flow. With `maxInFlightRequests` more it gets more, if there are enough.
 const SOCKETS_A_FLOW: usize = 8;
 
-/// A flow needs two at least: one is made anew while the other is being closed.
+/// A flow needs two at least: one is created again while the other is being closed.
 const SOCKETS_A_FLOW_MIN: usize = 2;
 
-/// For moments a flow has a directory and a file open beside those that it follows.
+/// For moments a flow has a directory and a file open alongside those that it follows.
 const LOOKS_A_FLOW: usize = 2;
 
 /// Of a flow's event loop: a poll and its double, a waker, and its end of the signals.
@@ -105,7 +105,7 @@ fn limit_of_process() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "cannot raise the limit on open files");
+        tracing::warn!(%error, "cannot raise open-file limit; fewer files will be kept open");
     }
     let limit = getrlimit(Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))

@@ -18,9 +18,9 @@ pub(super) struct Difference {
     /// Flows to which nothing happens.
     pub(super) unchanged: Vec<Arc<str>>,
     /// An added flow that follows the files of a removed one: the same pattern, another
-    /// destination. It takes over the positions.
+    /// destination. It takes the checkpoints.
     pub(super) successors: BTreeMap<Arc<str>, Arc<str>>,
-    /// Where and as whom to talk to AWS is another.
+    /// AWS endpoint and identity is another.
     pub(super) aws: bool,
 }
 
@@ -50,7 +50,7 @@ impl Difference {
                 })
             };
             let mut heirs = difference.added.iter().filter(same);
-            // Of two nobody knows which is meant.
+            // Two are ambiguous.
             if let (Some(heir), None) = (heirs.next(), heirs.next())
                 && !difference.successors.values().any(|taken| taken == heir)
             {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn another_destination_for_the_same_files_takes_over() {
+    fn another_destination_for_the_same_files_gets_the_checkpoints() {
         let old = format!("flows:\n{}", flow("a", "s", ""));
         let new = format!("flows:\n{}", flow("a", "t", ""));
         let difference = Difference::between(&config(&old), &config(&new));

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::inputs::{Inputs, Source};
-use super::runner::{Farewell, FlowOutlet, Reactor, Runner};
+use super::runner::{ExitGuard, FlowOutlet, Reactor, Runner};
 use super::sending::{events, sender_config, wire_for};
 use super::surveying::Surveying;
 use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
@@ -65,7 +65,7 @@ pub(super) struct Shared {
 
 /// What it takes to start a flow, the first time or again.
 #[derive(Debug, Clone)]
-pub(super) struct Launch {
+pub(super) struct FlowStart {
     pub(super) config: FlowConfig,
     pub(super) restarts: u64,
     /// Restarts that followed one another soon.
@@ -76,7 +76,7 @@ pub(super) struct Launch {
     after_bug: bool,
 }
 
-impl Launch {
+impl FlowStart {
     /// The first start.
     pub(super) fn first(config: FlowConfig) -> Self {
         Self { config, restarts: 0, failures_in_a_row: 0, totals: None, after_bug: false }
@@ -87,11 +87,11 @@ impl Launch {
         Self { config, ..self }
     }
 
-    /// The flow goes on counting where it was.
+    /// The flow continues its counters.
     fn give_totals<D: Disk>(&self, flow: &mut Flow<D>) {
         match self.totals {
-            Some(totals) if self.after_bug => flow.carry_on(totals),
-            Some(totals) => flow.take_over(totals),
+            Some(totals) if self.after_bug => flow.restore_totals(totals),
+            Some(totals) => flow.adopt(totals),
             None => {}
         }
     }
@@ -112,7 +112,7 @@ impl Launch {
 /// How a thread ended.
 #[derive(Debug)]
 pub(super) struct End {
-    pub(super) launch: Launch,
+    pub(super) launch: FlowStart,
     /// What the panic said.
     pub(super) panic: String,
 }
@@ -121,14 +121,14 @@ pub(super) struct End {
 #[derive(Debug)]
 pub(super) struct FlowThread {
     id: Arc<str>,
-    launch: Launch,
+    launch: FlowStart,
     started: Instant,
     status: FlowFeed,
     mailbox: Mailbox,
     thread: JoinHandle<()>,
-    /// Cancelled when nobody waits for the thread any more: it ends as soon as it can.
+    /// Cancelled when the thread is no longer awaited: it ends as soon as it can.
     left: CancellationToken,
-    /// Without a `FlowThread` nobody waits, either.
+    /// Without a `FlowThread` nothing waits, either.
     _left_when_dropped: DropGuard,
     /// Who asks about its stream, if anybody does.
     survey: Surveying,
@@ -138,7 +138,7 @@ impl FlowThread {
     /// Loads the flow's checkpoints and starts its thread.
     pub(super) async fn start(
         shared: &Arc<Shared>,
-        launch: Launch,
+        launch: FlowStart,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, DaemonError> {
         let id: Arc<str> = Arc::from(launch.config.id.as_str());
@@ -246,7 +246,7 @@ impl FlowThread {
         let status = self.status.borrow();
         if status.in_flight > 0 {
             tracing::warn!(flow = %self.id, batches = status.in_flight,
-                "not delivered before the stop; sent after the next start");
+                "batches not acknowledged before shutdown; they will be sent after the next start");
         }
         status.in_flight > 0
     }
@@ -261,7 +261,7 @@ impl FlowThread {
         };
         let again_soon = now.saturating_duration_since(self.started) < RAN_WELL_AFTER;
         let before = if again_soon { self.launch.failures_in_a_row } else { 0 };
-        let launch = Launch {
+        let launch = FlowStart {
             restarts: self.launch.restarts + 1,
             failures_in_a_row: before.saturating_add(1),
             totals: Some(totals),
@@ -272,14 +272,14 @@ impl FlowThread {
     }
 
     /// As [`Self::join`], of a flow that was told to drain: what it takes to start it again.
-    pub(super) fn join_drained(self) -> Launch {
+    pub(super) fn join_drained(self) -> FlowStart {
         self.survey.abort();
         let totals = Some(self.status.borrow().totals);
         if let Err(payload) = self.thread.join() {
             let panic = panic_text(payload.as_ref());
-            tracing::error!(flow = %self.id, "the flow ended by a bug while it drained: {panic}");
+            tracing::error!(flow = %self.id, "flow panicked while draining: {panic}");
         }
-        Launch { totals, after_bug: false, failures_in_a_row: 0, ..self.launch }
+        FlowStart { totals, after_bug: false, failures_in_a_row: 0, ..self.launch }
     }
 
     /// Leaves what is in flight to the next start: the thread ends soon.
@@ -291,7 +291,7 @@ impl FlowThread {
 
 /// What a flow is made of, whatever it reads.
 struct Parts<'s> {
-    launch: &'s Launch,
+    launch: &'s FlowStart,
     beginning: Beginning,
     metrics: FlowMetrics,
     status: watch::Sender<Arc<FlowStatus>>,
@@ -321,7 +321,7 @@ impl Parts<'_> {
     }
 }
 
-/// What its thread runs beside the flow.
+/// What its thread runs alongside the flow.
 struct Rest<S> {
     inbox: Inbox,
     outlet: FlowOutlet,
@@ -372,7 +372,7 @@ where
 {
     let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
     let reactor = Reactor::new().map_err(no_thread)?;
-    let farewell = Farewell { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
+    let farewell = ExitGuard { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
     let machine = machine_for(shared, config);
     let body = move || {
         let _farewell = farewell;

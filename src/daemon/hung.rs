@@ -1,5 +1,5 @@
 //! What hangs, flows and the store of checkpoints: named, counted and told again and again, while
-//! everything else goes on.
+//! everything else continues.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use super::flow_thread::FlowThread;
 use crate::admin::pulse::Hung;
 use crate::checkpoint::store::{StoreHandle, StoreHealth};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::metrics::name;
-use crate::repeats::{Line, Repeats};
 
 /// Flows are looked at this often.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is told about the flows that hang.
 #[derive(Debug, Default)]
-pub(super) struct HungFlows(BTreeMap<Arc<str>, Repeats>);
+pub(super) struct HungFlows(BTreeMap<Arc<str>, FailureLog>);
 
 impl HungFlows {
     /// Looks at a flow.
@@ -27,11 +27,11 @@ impl HungFlows {
         let Some(hung) = hung else { return self.on_step(&id, now) };
         let repeats = self.0.entry(Arc::clone(&id)).or_default();
         match repeats.on_failure(hung.doing.name(), now) {
-            Some(Line::First) => tracing::error!(flow = %id,
-                "flow {hung}; the other flows go on: does its file system answer?"),
-            Some(Line::Summary { .. }) => tracing::error!(flow = %id,
-                "flow still {hung}; the other flows go on"),
-            Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
+            Some(FailureLine::First) => tracing::error!(flow = %id,
+                "flow {hung}; other flows continue; check that its file system responds"),
+            Some(FailureLine::Summary { .. }) => tracing::error!(flow = %id,
+                "flow still {hung}; other flows continue"),
+            Some(FailureLine::Brief { .. } | FailureLine::Recovered { .. }) | None => {}
         }
     }
 
@@ -44,21 +44,21 @@ impl HungFlows {
     fn on_step(&mut self, id: &Arc<str>, now: Instant) {
         let line = self.0.get_mut(id).and_then(|repeats| repeats.on_success(now));
         match line {
-            Some(Line::Recovered { lasted, .. }) => {
-                tracing::info!(flow = %id, seconds = lasted.as_secs(), "flow goes on");
+            Some(FailureLine::Recovered { lasted, .. }) => {
+                tracing::info!(flow = %id, seconds = lasted.as_secs(), "flow resumed");
             }
-            Some(Line::Brief { outages, over, .. }) => {
+            Some(FailureLine::Brief { outages, over, .. }) => {
                 tracing::warn!(flow = %id, times = outages, seconds = over.as_secs(),
-                    "flow waited for its disk and goes on");
+                    "flow resumed after waiting for its disk");
             }
-            Some(Line::First | Line::Summary { .. }) | None => {}
+            Some(FailureLine::First | FailureLine::Summary { .. }) | None => {}
         }
     }
 }
 
 /// What is told about the disk of the checkpoints.
 #[derive(Debug, Default)]
-pub(super) struct HungStore(Repeats);
+pub(super) struct HungStore(FailureLog);
 
 impl HungStore {
     /// Looks at the store.
@@ -66,17 +66,19 @@ impl HungStore {
         let is_ok = store.health() == StoreHealth::Ok;
         metrics::gauge!(name::CHECKPOINT_FAILING).set(f64::from(u8::from(!is_ok)));
         let Some(since) = store.hung_since(now) else {
-            if let Some(Line::Recovered { .. } | Line::Brief { .. }) = self.0.on_success(now) {
-                tracing::info!("the disk of checkpointFile answers again");
+            if let Some(FailureLine::Recovered { .. } | FailureLine::Brief { .. }) =
+                self.0.on_success(now)
+            {
+                tracing::info!("disk of checkpointFile responds again");
             }
             return;
         };
         let line = self.0.on_failure("disk", now);
-        if let Some(Line::First | Line::Summary { .. }) = line {
+        if let Some(FailureLine::First | FailureLine::Summary { .. }) = line {
             tracing::error!(
                 seconds = now.saturating_duration_since(since).as_secs(),
-                "the disk of checkpointFile does not answer; shipping goes on, a restart now would \
-                 repeat records"
+                "no response from the disk of checkpointFile; delivery continues, but a restart \
+                 now would cause duplicates"
             );
         }
     }
@@ -85,6 +87,6 @@ impl HungStore {
 /// Says what keeps a flow from stopping, if it hangs.
 pub(super) fn report_at_stop(flow: &FlowThread, hung: Hung) {
     tracing::error!(flow = %flow.id(),
-        "flow {hung}, and is left behind by the stop; what it read and could not write down is \
-         sent again after the next start");
+        "flow {hung} at the shutdown timeout and was abandoned; records without a checkpoint will \
+         be resent after the next start");
 }

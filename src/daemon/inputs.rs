@@ -15,7 +15,7 @@ use crate::input::journal::{Begin, JournalReader};
 use crate::input::standard;
 use crate::metrics::FlowMetrics;
 
-/// The flow's very first start may have been this long before it was written down.
+/// The flow's very first start may have been this long before it was checkpointed.
 const FIRST_START_SLACK: Duration = Duration::from_secs(5);
 
 /// A little more than a line may have is kept of an entry, so that it is seen to be too long.
@@ -111,7 +111,7 @@ impl Inputs {
         let Some((flow, feed)) = stdin.as_ref() else { return };
         let bytes = feed.unacknowledged();
         if bytes > 0 {
-            FlowMetrics::new(flow).bytes_abandoned(STDIN_LOST, bytes);
+            FlowMetrics::new(flow).bytes_lost(STDIN_LOST, bytes);
             tracing::error!(flow = %flow, bytes,
                 "lines of standard input were not delivered before shutdown; data lost");
         }

@@ -1,5 +1,5 @@
 //! Whose positions a flow continues, for as long as the program runs: a flow whose positions were
-//! handed on goes on at those of its heir when it comes back, and not where it was itself.
+//! handed on resumes at those of its heir when it comes back, and not where it was itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) struct Lineage(BTreeMap<Arc<str>, BTreeSet<Arc<str>>>);
 
 impl Lineage {
-    /// Whether `to` had the positions that `from` goes on with.
+    /// Whether `to` had the positions that `from` continues with.
     pub(super) fn comes_back(&self, from: &str, to: &str) -> bool {
         self.0.get(from).is_some_and(|origins| origins.contains(to))
     }

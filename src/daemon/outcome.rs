@@ -16,19 +16,19 @@ pub enum DaemonError {
     /// There are too few descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
-    /// The Java agent's positions are there and cannot be taken over.
+    /// The Java agent's positions are there and cannot be imported.
     #[error("cannot {0}")]
     Import(#[from] ImportError),
     /// The checkpoint database cannot be used.
     #[error("cannot {0}")]
     Store(#[from] StoreError),
     /// The checkpoint store does not answer.
-    #[error("the checkpoint store does not answer: does the disk of checkpointFile?")]
+    #[error("checkpoint store does not respond; check the disk of checkpointFile")]
     StoreHangs,
     /// A thread cannot be started.
     #[error(
-        "cannot start a thread for flow {flow}: {error}; raise the limits on processes and on \
-         open files"
+        "cannot start thread for flow {flow}: {error}; raise the process limit (TasksMax= or \
+         ulimit -u) and the open-file limit"
     )]
     Thread {
         /// Which flow.
@@ -41,16 +41,16 @@ pub enum DaemonError {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Everything that was read is delivered and written down.
+    /// Everything that was read is delivered and checkpointed.
     Drained,
     /// The time to stop was over before everything was delivered; the rest is sent after the
     /// next start.
-    OutOfTime,
+    TimedOut,
     /// A second order to stop came.
-    AtOnce,
-    /// Whatever can be delivered is; destinations are parked, and what is for them is sent after
+    Forced,
+    /// Whatever can be delivered is; destinations are paused, and what is for them is sent after
     /// the next start.
-    Parked,
+    Paused,
     /// However much was delivered, the last checkpoints are not written: the next start repeats
     /// records.
     Unwritten,

@@ -15,11 +15,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::difference::Difference;
-use super::flow_thread::{FlowThread, Launch};
+use super::flow_thread::{FlowStart, FlowThread};
 use super::lineage::Lineage;
 use super::service_manager::State;
 use super::{Daemon, clock};
-use crate::admin::orders::{Answer, Asked, Order, Outcome};
+use crate::admin::orders::{Asked, Order, Outcome, Reply};
 use crate::admin::status::ReloadReport;
 use crate::checkpoint::edit::{Edit, EditError};
 use crate::checkpoint::store::StoreHandle;
@@ -42,7 +42,7 @@ pub(super) const FLOWS_MAX: usize = 4_096;
 /// A new configuration and what it needs.
 pub(super) struct Prepared {
     pub(super) config: Config,
-    /// If where or as whom to talk to AWS changed.
+    /// If the AWS endpoint or identity changed.
     pub(super) aws: Option<Arc<Aws>>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Leaving {
     /// What is done to checkpoints between.
     pub(super) work: Option<Work>,
     /// Other flows that start then, because descriptors are short.
-    pub(super) waiting: Vec<Launch>,
+    pub(super) waiting: Vec<FlowStart>,
     pub(super) abandoned: bool,
     pub(super) told: bool,
     /// The credentials of its requests are looked after here.
@@ -69,7 +69,7 @@ pub(super) enum Work {
     Edit(Box<Edit>),
     /// The positions go to a flow that starts then.
     CarryOver {
-        launch: Box<Launch>,
+        launch: Box<FlowStart>,
         /// It had them before, and its own are from then.
         comes_back: bool,
     },
@@ -78,7 +78,7 @@ pub(super) enum Work {
 /// Work on checkpoints that is done.
 pub(super) struct Worked {
     pub(super) flow: Arc<str>,
-    pub(super) launches: Vec<Launch>,
+    pub(super) launches: Vec<FlowStart>,
     pub(super) result: Result<Vec<String>, EditError>,
 }
 
@@ -89,14 +89,14 @@ pub(super) struct Pending {
     pub(super) deadline: Instant,
     pub(super) outcome: Outcome,
     pub(super) lines: Vec<String>,
-    pub(super) reply: Option<oneshot::Sender<Answer>>,
+    pub(super) reply: Option<oneshot::Sender<Reply>>,
     pub(super) is_reload: bool,
 }
 
 /// What came up.
 pub(super) enum Event {
     Asked(Asked),
-    Prepared(Result<Box<PreparedOrder>, String>, Option<oneshot::Sender<Answer>>),
+    Prepared(Result<Box<PreparedOrder>, String>, Option<oneshot::Sender<Reply>>),
     Worked(Box<Result<Worked, tokio::task::JoinError>>),
 }
 
@@ -113,7 +113,7 @@ pub(super) struct Reloads {
     pub(super) started: Arc<Config>,
     /// At most one configuration that is being read, and who waits for that.
     preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
-    asked_by: Option<oneshot::Sender<Answer>>,
+    asked_by: Option<oneshot::Sender<Reply>>,
     pub(super) leaving: BTreeMap<Arc<str>, Leaving>,
     pub(super) lineage: Lineage,
     pub(super) pending: Vec<Pending>,
@@ -214,21 +214,20 @@ async fn prepare(
         } else {
             None
         };
-        // As at a start: flows that the Java agent ran go on where it stopped.
-        let taken_over = {
+        // As at a start: flows that the Java agent ran resume where it stopped.
+        let imported = {
             let config = config.clone();
             tokio::task::spawn_blocking(move || import::at_start(&config, &store, &|_| ()))
         };
-        let taken_over = taken_over.await.map_err(|bug| format!("a bug: {bug}"))?;
-        taken_over.map_err(|error| format!("cannot {error}"))?;
+        let imported = imported.await.map_err(|bug| format!("a bug: {bug}"))?;
+        imported.map_err(|error| format!("cannot {error}"))?;
         Ok(Box::new(PreparedOrder(Prepared { config, aws })))
     };
     tokio::time::timeout(PREPARE_TIME_MAX, work).await.unwrap_or_else(|_| {
         let seconds = PREPARE_TIME_MAX.as_secs();
         Err(format!(
-            "the reload was not prepared within {seconds} s: does the disk of the configuration, \
-             of the logs or of the Java agent's checkpoints hang, or whoever gives credentials? \
-             Mend that and reload again"
+            "reload timed out after {seconds} s: check the disks of the configuration, of the logs \
+             and of the Java agent's checkpoints, and the credentials source; then reload again"
         ))
     })
 }
@@ -242,12 +241,12 @@ impl Daemon {
             Event::Prepared(Err(error), reply) => self.refuse_reload(&error, reply),
             Event::Worked(worked) => match *worked {
                 Ok(worked) => self.on_worked(worked),
-                Err(bug) => tracing::error!(%bug, "a bug while checkpoints were changed"),
+                Err(bug) => tracing::error!(%bug, "panic while changing checkpoints"),
             },
         }
     }
 
-    fn prepare_reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
+    fn prepare_reload(&mut self, reply: Option<oneshot::Sender<Reply>>) {
         let Some(load) = self.reloads.load.clone() else { return };
         self.service_manager.tell(State::Reloading);
         tracing::info!("reloading the configuration");
@@ -257,11 +256,11 @@ impl Daemon {
         self.reloads.asked_by = reply;
     }
 
-    pub(super) fn refuse_reload(&mut self, error: &str, reply: Option<oneshot::Sender<Answer>>) {
+    pub(super) fn refuse_reload(&mut self, error: &str, reply: Option<oneshot::Sender<Reply>>) {
         // What is wrong, in one line; the excerpts of the file are for the answer.
         let wrong: Vec<&str> = error.lines().filter(|line| line.contains("error: ")).collect();
         let brief = if wrong.is_empty() { error.replace('\n', " ") } else { wrong.join("; ") };
-        tracing::error!(error = %brief, "reload refused; the configuration in force stays");
+        tracing::error!(error = %brief, "reload rejected; keeping the active configuration");
         let lines = error.lines().map(str::to_owned).collect();
         self.finish(Pending {
             left: BTreeSet::new(),
@@ -274,10 +273,10 @@ impl Daemon {
     }
 
     /// Changes checkpoints of a flow: it is drained for that and starts again.
-    fn on_edit(&mut self, edit: Edit, reply: Option<oneshot::Sender<Answer>>) {
-        let refuse = |reply: Option<oneshot::Sender<Answer>>, text: String| {
+    fn on_edit(&mut self, edit: Edit, reply: Option<oneshot::Sender<Reply>>) {
+        let refuse = |reply: Option<oneshot::Sender<Reply>>, text: String| {
             // Who asked may have gone.
-            reply.map(|reply| reply.send(Answer::refused(text)).is_ok())
+            reply.map(|reply| reply.send(Reply::refused(text)).is_ok())
         };
         let id: Arc<str> = Arc::from(edit.flow.as_str());
         if self.is_leaving(&id) || self.restarts.iter().any(|(_, it)| *it.config.id == *id) {
@@ -323,9 +322,9 @@ impl Daemon {
             self.service_manager.tell(State::Ready);
         }
         if let Some(reply) = reply
-            && reply.send(Answer { outcome, lines }).is_err()
+            && reply.send(Reply { outcome, lines }).is_err()
         {
-            tracing::debug!("nobody waits for the answer to an order any more");
+            tracing::debug!("control response discarded: the client is gone");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The loop of a flow's thread: it steps the flow and makes its requests, side by side on one
-//! thread, so that a batch is handed to nobody.
+//! thread, so that a batch is never handed over.
 //!
 //! A step blocks the thread, for its disk as long as that takes. Requests in flight wait for it,
 //! and a deadline counts only after the socket was looked at (`send::deadline`).
@@ -30,16 +30,16 @@ use crate::tail::identity::FileKey;
 const LOOKUPS_MAX: usize = 2;
 
 /// Tells the daemon that the thread ends, however it ends.
-pub(super) struct Farewell {
+pub(super) struct ExitGuard {
     pub(super) flow: Arc<str>,
     pub(super) ended: mpsc::Sender<Arc<str>>,
 }
 
-impl Drop for Farewell {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
-        // The queue has room for every flow; without a daemon nobody needs to know.
+        // The queue has room for every flow; without a daemon there is no receiver.
         if self.ended.try_send(Arc::clone(&self.flow)).is_err() {
-            tracing::debug!(flow = %self.flow, "the daemon is gone");
+            tracing::debug!(flow = %self.flow, "the daemon has exited");
         }
     }
 }
@@ -178,7 +178,7 @@ impl Outlet for FlowOutlet {
         self.store.try_commit(&self.flow, changes, done)
     }
 
-    fn stop_waiting_for_parked(&mut self) {
+    fn stop_waiting_for_paused(&mut self) {
         self.stopping.cancel();
     }
 

@@ -30,7 +30,7 @@ pub(super) enum State {
 pub(super) struct ServiceManager(Option<SyncSender<State>>);
 
 impl ServiceManager {
-    /// Without a service manager there is nobody to tell, and that is fine.
+    /// Without a service manager there is nothing to do.
     pub(super) fn of_process() -> Self {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
             return Self(None);
@@ -40,7 +40,7 @@ impl ServiceManager {
         match thread.spawn(move || tell_all(&states)) {
             Ok(_) => Self(Some(sender)),
             Err(error) => {
-                tracing::warn!(%error, "the service manager is not told anything: no thread");
+                tracing::warn!(%error, "cannot start the service manager thread");
                 Self(None)
             }
         }
@@ -50,7 +50,7 @@ impl ServiceManager {
     pub(super) fn tell(&self, state: State) {
         let Some(sender) = &self.0 else { return };
         if sender.try_send(state).is_err() {
-            tracing::debug!(?state, "the service manager takes nothing");
+            tracing::debug!(?state, "cannot notify the service manager");
         }
     }
 }

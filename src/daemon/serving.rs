@@ -27,10 +27,10 @@ impl Daemon {
         });
         match serving {
             Ok((on, address)) => {
-                tracing::info!("admin pages on http://{address}");
+                tracing::info!("admin endpoint listening on http://{address}");
                 self.admin_pages = Some(on);
             }
-            Err(error) => tracing::error!(%error, "no admin pages; shipping goes on without"),
+            Err(error) => tracing::error!(%error, "admin endpoint disabled; delivery continues"),
         }
     }
 

@@ -14,20 +14,20 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::flow_thread::{FlowThread, Launch, Shared};
+use super::flow_thread::{FlowStart, FlowThread, Shared};
 use super::reload::{FLOWS_MAX, Reloads};
 use super::service_manager::ServiceManager;
 use super::watchers::{self, Watchers};
 use super::{Daemon, DaemonError, Stopped, clock, descriptors, hung, keep_machine_fresh};
 use crate::budget::Budget;
 use crate::checkpoint::error::StoreError;
-use crate::checkpoint::place;
+use crate::checkpoint::locate;
 use crate::checkpoint::store::{OpenReport, Store, StoreOptions};
 use crate::config::Config;
 use crate::disk::watch::Watch;
 use crate::ec2::MachineFacts;
 use crate::import;
-use crate::repeats::{Line, Repeats};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::send::client::Aws;
 use crate::shown::shown;
 use crate::tail::space::SpaceGuard;
@@ -84,8 +84,8 @@ impl Daemon {
         let out_of_patience = async {
             stop.await;
             tokio::select! {
-                () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
-                () = stop_now => Stopped::AtOnce,
+                () = tokio::time::sleep(timeout) => Stopped::TimedOut,
+                () = stop_now => Stopped::Forced,
             }
         };
         tokio::select! {
@@ -93,7 +93,7 @@ impl Daemon {
                 Ok(started) => started.map(|daemon| Started::Runs(Box::new(daemon))),
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
                 // Only where the runtime ends.
-                Err(Err(_)) => Ok(Started::Stopped(Stopped::AtOnce)),
+                Err(Err(_)) => Ok(Started::Stopped(Stopped::Forced)),
             },
             stopped = out_of_patience => {
                 let doing = doing.borrow().clone();
@@ -141,7 +141,7 @@ impl Daemon {
         for flow in &config.flows {
             tracing::info!("Agent: Starting tailer for file {}", flow.id);
             steps.begin(&format!("the positions of flow {}", flow.id));
-            let launch = Launch::first(flow.clone());
+            let launch = FlowStart::first(flow.clone());
             let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
             flows.insert(thread.id(), thread);
         }
@@ -180,7 +180,7 @@ impl Daemon {
 /// Logs steps that take long, less and less often.
 async fn tell_while_slow(doing: &watch::Receiver<String>) -> Infallible {
     let mut doing = doing.clone();
-    let mut repeats = Repeats::default();
+    let mut repeats = FailureLog::default();
     loop {
         let step = doing.borrow_and_update().clone();
         let begun = clock::now().instant;
@@ -196,7 +196,9 @@ async fn tell_while_slow(doing: &watch::Receiver<String>) -> Infallible {
             if time < SLOW_AFTER {
                 continue;
             }
-            if let Some(Line::First | Line::Summary { .. }) = repeats.on_failure(&step, now) {
+            if let Some(FailureLine::First | FailureLine::Summary { .. }) =
+                repeats.on_failure(&step, now)
+            {
                 tracing::error!(
                     seconds = time.as_secs(),
                     "startup is waiting for {step}; check that its disk responds"
@@ -211,7 +213,7 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
     let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
     report_store(&config.checkpoint_file, &report);
     // It was opened: nothing is in its way.
-    for text in place::examine(&config.checkpoint_file).unwrap_or_default() {
+    for text in locate::examine(&config.checkpoint_file).unwrap_or_default() {
         tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
     }
     Ok(store)
@@ -220,15 +222,15 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
 fn report_store(path: &Path, report: &OpenReport) {
     match report {
         OpenReport::Created => {
-            tracing::info!(path = %path.display(), "made a new checkpoint database");
+            tracing::info!(path = %path.display(), "created checkpoint database");
         }
         OpenReport::Opened => {
-            tracing::info!(path = %path.display(), "opened the checkpoint database");
+            tracing::info!(path = %path.display(), "opened checkpoint database");
         }
         OpenReport::SetAside { moved_to, reason } => {
             tracing::error!(path = %path.display(), moved_to = %moved_to.display(),
-                "the checkpoint database is corrupt and was set aside; existing files are read \
-                 from their start, so records are repeated and none is lost: {reason}");
+                "checkpoint database is corrupt; moved it aside and created a new one; re-reading \
+                 existing files from the beginning (duplicates possible, no data lost): {reason}");
         }
     }
 }

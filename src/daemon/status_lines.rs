@@ -141,7 +141,7 @@ fn figures_of(status: &FlowStatus) -> Map<String, Value> {
         ("FileTailer.RecordsTruncated".to_owned(), totals.records_truncated),
         ("FileTailer.ConsecutiveProcessingErrors".to_owned(), totals.errors_in_a_row),
         (format!("{parser}.TotalBytesConsumed"), totals.bytes_read),
-        (format!("{parser}.TotalBytesDiscarded"), totals.bytes_abandoned),
+        (format!("{parser}.TotalBytesDiscarded"), totals.bytes_lost),
         (format!("{parser}.TotalRecordsParsed"), totals.records_parsed),
         (format!("{parser}.TotalRecordsProcessed"), totals.records_transformed),
         (format!("{parser}.TotalRecordsSkipped"), totals.records_skipped),

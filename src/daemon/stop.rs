@@ -1,4 +1,4 @@
-//! The stop: flows drain until a deadline, then what they did is written down.
+//! The stop: flows drain until a deadline, then what they did is checkpointed.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Daemon {
         let asked = clock::now().instant;
         tracing::info!("Agent: Shutting down...");
         tracing::info!(
-            "stopping: delivering what was read, for at most {} ms",
+            "draining: delivering records already read, for at most {} ms",
             timeout.as_millis()
         );
         self.service_manager.tell(State::Stopping);
@@ -37,8 +37,8 @@ impl Daemon {
         let count = self.threads().count();
         let mut stopped = tokio::select! {
             () = all_ended(&mut self.ended, count) => Stopped::Drained,
-            () = tokio::time::sleep(timeout) => Stopped::OutOfTime,
-            () = stop_now => Stopped::AtOnce,
+            () = tokio::time::sleep(timeout) => Stopped::TimedOut,
+            () = stop_now => Stopped::Forced,
         };
         let now = clock::now().instant;
         for flow in self.threads() {
@@ -49,13 +49,13 @@ impl Daemon {
         self.shared.inputs.report_lost();
         let undelivered = self.threads().filter(|flow| flow.report_undelivered()).count();
         if stopped == Stopped::Drained && undelivered > 0 {
-            stopped = Stopped::Parked;
+            stopped = Stopped::Paused;
         }
         self.finish_work(LAST_COMMIT_TIME_MAX).await;
         let left = timeout.saturating_sub(clock::now().instant.saturating_duration_since(asked));
         let time = match stopped {
-            Stopped::AtOnce => Duration::ZERO,
-            Stopped::Drained | Stopped::OutOfTime | Stopped::Parked | Stopped::Unwritten => {
+            Stopped::Forced => Duration::ZERO,
+            Stopped::Drained | Stopped::TimedOut | Stopped::Paused | Stopped::Unwritten => {
                 left.clamp(LAST_METRICS_TIME_MIN, LAST_METRICS_TIME_MAX)
             }
         };
@@ -81,15 +81,19 @@ async fn close(store: Store) -> Result<(), Stopped> {
     match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
         Ok(Ok(Ok(()))) => return Ok(()),
         Ok(Ok(Err(error))) => {
-            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+            tracing::error!(%error,
+                "cannot close checkpoint database cleanly; duplicates possible after the next \
+                 start");
         }
         Ok(Err(error)) => {
-            tracing::error!(%error, "the checkpoint database was not closed cleanly");
+            tracing::error!(%error,
+                "cannot close checkpoint database cleanly; duplicates possible after the next \
+                 start");
         }
         Err(_) => tracing::error!(
             seconds = LAST_COMMIT_TIME_MAX.as_secs(),
-            "the disk of the checkpoint database does not answer; the last checkpoints may not be \
-             written, and the next start repeats records"
+            "no response from the disk of the checkpoint database; final checkpoints might not be \
+             written, duplicates possible after the next start"
         ),
     }
     Err(Stopped::Unwritten)

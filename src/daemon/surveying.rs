@@ -67,7 +67,7 @@ impl Surveying {
 }
 
 impl Drop for Surveying {
-    /// A flow that could not be started has nobody to ask for.
+    /// A flow that could not be started has no stream to ask for.
     fn drop(&mut self) {
         self.abort();
     }

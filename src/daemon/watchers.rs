@@ -1,4 +1,4 @@
-//! What runs beside the flows to tell of them: the periodic status lines and CloudWatch.
+//! What runs alongside the flows to tell of them: the periodic status lines and CloudWatch.
 //!
 //! Neither can reach the data path. At a stop the lines are written once more and what CloudWatch
 //! has not got is sent, within a bound.
@@ -80,12 +80,12 @@ impl Watchers {
         let (stop, mut task) = self.lines;
         let ended = timeout(LAST_LINES_TIME_MAX, task.join_next());
         if stop.send(()).is_err() || ended.await.is_err() {
-            tracing::warn!("the last status lines could not be written");
+            tracing::warn!("cannot write final status report");
         }
         let Some((stop, mut task)) = self.cloudwatch else { return };
         let ended = timeout(time + LAST_FLUSH_GRACE, task.join_next());
         if stop.send(time).is_err() || ended.await.is_err() {
-            tracing::warn!("CloudWatch did not get the last metrics");
+            tracing::warn!("final metrics were not published to CloudWatch");
         }
     }
 }
@@ -100,11 +100,11 @@ async fn publish(
     let region = client.config().region().map_or("unknown", AsRef::as_ref).to_owned();
     let (namespace, flush_interval) = (config.namespace.clone(), config.flush_interval);
     if region == REGION_OF_THE_JAVA_AGENT {
-        tracing::info!(%region, %namespace, "metrics go to CloudWatch");
+        tracing::info!(%region, %namespace, "publishing metrics to CloudWatch");
     } else {
         tracing::info!(%region, %namespace,
-            "metrics go to CloudWatch; the Java agent's went to us-east-1, and do again with \
-             cloudwatch.region");
+            "publishing metrics to CloudWatch; the Java agent used us-east-1: set \
+             cloudwatch.region to keep that");
     }
     let tag_instance = config.tag_instance;
     let (stop, stopped) = oneshot::channel();
@@ -116,7 +116,7 @@ async fn publish(
         let shutdown = async { stopped.await.unwrap_or_default() };
         let publish = async {
             if tag_instance {
-                // Some name comes at once or after the first question. Without any it goes on.
+                // Some name comes at once or after the first question. Without any it continues.
                 instance.changed().await.unwrap_or_default();
             }
             cloudwatch::run(client, options, reports, shutdown).await;

@@ -50,8 +50,9 @@ impl Directory {
     pub fn create(path: &Path) -> Result<Self, DeadLetterError> {
         match Self::open(path) {
             Err(DeadLetterError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
-                made.map_err(|error| DeadLetterError::io("create the directory", path, error))?;
+                let created = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
+                created
+                    .map_err(|error| DeadLetterError::io("create the directory", path, error))?;
                 Self::open(path)
             }
             opened => opened,
@@ -189,11 +190,11 @@ fn judge(path: &Path, stat: &Stat) -> Result<(), DeadLetterError> {
     let unsafe_for = |why, fix| Err(DeadLetterError::Unsafe { path: path.to_owned(), why, fix });
     if !user.is_root() && stat.st_uid != user.as_raw() && stat.st_uid != 0 {
         let why = format!("it belongs to user {}", stat.st_uid);
-        return unsafe_for(why, "name a directory of kinetail's user");
+        return unsafe_for(why, "use a directory owned by kinetail's user");
     }
     if Mode::from_raw_mode(stat.st_mode).intersects(OTHERS_WRITE) {
         let why = format!("others may write to it (mode {:04o})", stat.st_mode & 0o7777);
-        return unsafe_for(why, "name a directory of its own, or run chmod go-w on it");
+        return unsafe_for(why, "use a separate directory, or run chmod go-w on it");
     }
     Ok(())
 }

@@ -50,12 +50,12 @@ pub enum DisposalError {
     Full(PathBuf),
     /// The directory is on another file system.
     #[error(
-        "{} is on another file system; name a directory on the file system of the logs",
+        "{} is on another file system; use a directory on the file system of the logs",
         .0.display()
     )]
     OtherFileSystem(PathBuf),
     /// The file has a private name now, because its own was taken.
-    #[error("its name was taken in the meantime; it is now called {}", .0.display())]
+    #[error("its name was reused in the meantime; renamed to {}", .0.display())]
     Renamed(PathBuf),
     /// The kernel refuses.
     #[error(transparent)]

@@ -102,7 +102,7 @@ impl Disk for OsDisk {
         nanos(now.tv_sec.into(), now.tv_nsec.into())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the kernel tells of no event to wait for")]
+    #[expect(clippy::disallowed_methods, reason = "no event to wait for")]
     fn let_stamps_settle(&self) {
         std::thread::sleep(STAMP_PAUSE);
     }

@@ -68,21 +68,16 @@ impl Degraded {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NetworkFileSystem => {
-                "a directory lies on a network or FUSE file system, where inotify does not see \
-                 what other hosts write"
+                "network or FUSE file system: inotify does not report writes by other hosts"
             }
             Self::Off => "notify is off in the configuration",
-            Self::Overflow => {
-                "the kernel dropped events because too many came at once; the directories are \
-                 scanned now, and hints go on"
-            }
+            Self::Overflow => "inotify queue overflowed; rescanning all directories",
             Self::Unavailable => {
-                "inotify cannot be used; raise fs.inotify.max_user_instances if it is exhausted"
+                "inotify is unavailable; if the instance limit is reached, raise \
+                 fs.inotify.max_user_instances"
             }
-            Self::WatchFailed => "a directory cannot be watched; it is tried again",
-            Self::WatchLimit => {
-                "the limit on watches is reached; raise fs.inotify.max_user_watches"
-            }
+            Self::WatchFailed => "cannot watch a directory; will retry",
+            Self::WatchLimit => "inotify watch limit reached; raise fs.inotify.max_user_watches",
         }
     }
 }
@@ -91,7 +86,7 @@ impl Degraded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
     /// It is gone, or something else failed.
-    #[error("the directory cannot be watched")]
+    #[error("cannot watch directory")]
     Failed,
     /// [`Degraded::WatchLimit`].
     #[error("the limit on watches is reached")]
@@ -170,7 +165,7 @@ type WeakHint = Weak<dyn Fn(Option<&Renamed>) + Send + Sync>;
 struct Routes {
     by_path: Mutex<BTreeMap<PathBuf, Vec<WeakHint>>>,
     /// Watched directories that something happened to themselves: they may have been deleted and
-    /// made anew, even with the same inode number.
+    /// created again, even with the same inode number.
     doubtful: Mutex<BTreeSet<PathBuf>>,
     overflows: AtomicU64,
 }
@@ -319,7 +314,7 @@ impl State {
         }
     }
 
-    /// Gives watches back that nobody wants any more.
+    /// Removes watches that are no longer wanted.
     fn drop_unwanted(&mut self) {
         let Self { notifier, watched, interests } = self;
         watched.retain(|directory, _| {

@@ -6,23 +6,24 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Ec2Error {
     /// Nobody gives credentials for EC2.
-    #[error("no credentials to ask EC2 for the tags: {0}; give the instance a role")]
+    #[error("no credentials for ec2:DescribeTags: {0}; attach an instance role")]
     Credentials(String),
     /// The environment forbids to ask the metadata service.
-    #[error("AWS_EC2_METADATA_DISABLED is set; take it out, or take ADDEC2METADATA out")]
+    #[error("AWS_EC2_METADATA_DISABLED is set; unset it or remove ADDEC2METADATA")]
     Disabled,
     /// The identity document is not what it should be.
     #[error("the instance identity document is not JSON: {0}")]
     Document(String),
     /// The metadata service did not answer.
     #[error(
-        "the instance metadata service does not answer: {0}; in a container its hop limit has to \
-         be 2"
+        "no response from the instance metadata service: {0}; in a container, set its hop limit to \
+         2"
     )]
     Metadata(String),
     /// EC2 said no.
     #[error(
-        "EC2 refused DescribeTags with status {status}: {reason}; the role needs ec2:DescribeTags"
+        "ec2:DescribeTags failed with status {status}: {reason}; grant ec2:DescribeTags to the \
+         instance role"
     )]
     Refused {
         /// The HTTP status.
@@ -31,12 +32,12 @@ pub enum Ec2Error {
         reason: String,
     },
     /// EC2 was not reached, or the request could not be made.
-    #[error("cannot ask EC2 for the tags: {0}")]
+    #[error("cannot call ec2:DescribeTags: {0}")]
     Request(String),
     /// It took too long.
-    #[error("EC2 did not answer DescribeTags within {} s", .0.as_secs())]
+    #[error("no response from ec2:DescribeTags within {} s", .0.as_secs())]
     Timeout(Duration),
     /// EC2's answer is not what it should be.
-    #[error("EC2's answer to DescribeTags is not the XML it should be: {0}")]
+    #[error("cannot parse the ec2:DescribeTags response: {0}")]
     Xml(String),
 }

@@ -18,10 +18,10 @@ use super::{METADATA_TIMEOUT, chain_of};
 /// The version of the API ("Amazon EC2 API Reference").
 const VERSION: &str = "2016-11-15";
 
-/// More than fifty tags of the greatest length take.
+/// More than fifty tags of the maximum length take.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// Of an answer that says no, this much is told.
+/// Of an response that says no, this much is told.
 const REASON_CHARS_MAX: usize = 200;
 
 /// A call.
@@ -35,7 +35,7 @@ pub(super) struct Query<'q> {
 }
 
 impl Query<'_> {
-    /// Sends it and gives the body of a good answer.
+    /// Sends it and gives the body of a good response.
     pub(super) async fn send(
         &self,
         credentials: &SharedCredentialsProvider,
@@ -125,15 +125,15 @@ fn encoded(byte: u8) -> String {
 }
 
 /// `<Code>` and `<Message>` of an error, or the beginning of whatever came.
-fn reason_in(answer: &str) -> String {
+fn reason_in(response: &str) -> String {
     let element = |name: &str| {
-        let (_, rest) = answer.split_once(&format!("<{name}>"))?;
+        let (_, rest) = response.split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
     };
     let text = match (element("Code"), element("Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        (None, _) => answer.to_owned(),
+        (None, _) => response.to_owned(),
     };
     text.chars().take(REASON_CHARS_MAX).collect()
 }
@@ -165,9 +165,9 @@ mod tests {
 
     #[test]
     fn the_reason_is_the_code_if_there_is_one() {
-        let answer = "<Response><Errors><Error><Code>UnauthorizedOperation</Code>\
+        let response = "<Response><Errors><Error><Code>UnauthorizedOperation</Code>\
                       <Message>You may not</Message></Error></Errors></Response>";
-        assert_eq!(reason_in(answer), "UnauthorizedOperation: You may not");
+        assert_eq!(reason_in(response), "UnauthorizedOperation: You may not");
         assert_eq!(reason_in("<Code>X</Code>"), "X");
         assert_eq!(reason_in(&"y".repeat(300)).len(), REASON_CHARS_MAX);
     }

@@ -80,7 +80,7 @@ impl ProvideCredentials for Nobody {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody is here")))
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no provider")))
     }
 }
 
@@ -157,7 +157,9 @@ async fn section_2_6_without_tags_the_rest_is_kept_and_so_are_the_tags_of_the_la
 
 #[tokio::test]
 async fn section_2_6_without_a_document_nothing_is_known() {
-    for (document, kind) in [((404, ""), "does not answer"), ((200, "no json"), "is not JSON")] {
+    for (document, kind) in
+        [((404, ""), "no response from the instance metadata"), ((200, "no json"), "is not JSON")]
+    {
         let (address, asked) = serve(script(document, (200, TAGS)));
         let (facts, errors) = sources(&address).collect().await;
         assert!(facts.is_none());
@@ -190,7 +192,7 @@ async fn an_ec2_that_is_silent_is_waited_for_for_a_while() {
     sources.ec2_endpoint = Some(format!("http://{}", silent.local_addr().unwrap()));
     let error = sources.describe_tags("eu-west-1", "i-1").await.unwrap_err();
     assert_eq!(error, Ec2Error::Timeout(TAGS_TIMEOUT));
-    assert_eq!(error.to_string(), "EC2 did not answer DescribeTags within 10 s");
+    assert_eq!(error.to_string(), "no response from ec2:DescribeTags within 10 s");
 }
 
 #[test]

@@ -29,10 +29,10 @@ impl Carried {
 }
 
 impl<D: Disk> Flow<D> {
-    /// Where in the bytes of the window an entry begins that goes on in the younger generation.
+    /// Where in the bytes of the window an entry begins that continues in the younger generation.
     pub(super) fn carried_from(&self, source: Source, bytes: &[u8]) -> Option<usize> {
         let framing = self.packer.framing()?;
-        if source.ending == Ending::Open || !self.goes_on_in_younger(source.file) {
+        if source.ending == Ending::Open || !self.continues_in_younger(source.file) {
             return None;
         }
         let start = framing.open_tail(bytes)?;
@@ -40,7 +40,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Whether the younger generation is there and was not begun.
-    fn goes_on_in_younger(&self, key: FileKey) -> bool {
+    fn continues_in_younger(&self, key: FileKey) -> bool {
         let younger = self.tailer.younger_generation(key);
         let younger = younger.and_then(|younger| self.tailer.file(younger));
         younger.is_some_and(|file| file.position().offset == 0 && !file.is_never_read())
@@ -106,8 +106,8 @@ impl<D: Disk> Flow<D> {
         let mut bytes = carried.bytes.clone();
         let carried_bytes = bytes.len();
         bytes.extend_from_slice(self.window.from(source.file, source.offset).unwrap_or_default());
-        let goes_on = self.carried_from(source, &bytes) == Some(0);
-        if goes_on {
+        let continues = self.carried_from(source, &bytes) == Some(0);
+        if continues {
             source.ending = Ending::Open;
         }
         let taken = self.packer.take_joined(source, &before, &bytes, now.instant);
@@ -123,7 +123,7 @@ impl<D: Disk> Flow<D> {
                 None
             }
             Stop::NeedMore if taken.used == 0 => {
-                if goes_on && ending == Ending::Final {
+                if continues && ending == Ending::Final {
                     self.carry(source.file, source.offset, Some(older));
                 }
                 self.need_more(source.file, source.offset, ending, now.instant)
@@ -150,7 +150,7 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// Sends what is carried as it is where no younger generation will go on with it.
+    /// Sends what is carried as it is where no younger generation will continue it.
     pub(super) fn look_after_carried(&mut self, now: Now) {
         let hopeless = |key: &FileKey| {
             let lost = self.draining && self.tailer.is_lost_after_stop(*key);

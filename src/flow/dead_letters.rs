@@ -15,7 +15,7 @@ use crate::batch::dead_letter::{Origin, Place, Reason, Stage, Undelivered, encod
 use crate::batch::{BatchId, Span};
 use crate::config::{Compression, FlowConfig};
 use crate::dead_letters::{Dropped, Moment, Writer};
-use crate::repeats::{Line, Repeats};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::send::RejectedRecord;
 use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
@@ -81,7 +81,7 @@ pub(super) struct DeadLetters {
     failures: u32,
     next_try: Option<Instant>,
     failing: Option<(String, Instant)>,
-    repeats: Repeats,
+    repeats: FailureLog,
 }
 
 /// What became of letters.
@@ -91,7 +91,7 @@ struct Done {
     /// The letters of each reason and the files that they are from.
     written: Vec<(Reason, FileKey)>,
     dropped: Vec<Dropped>,
-    told: Vec<(Line, String)>,
+    told: Vec<(FailureLine, String)>,
 }
 
 impl DeadLetters {
@@ -107,7 +107,7 @@ impl DeadLetters {
             failures: 0,
             next_try: None,
             failing: None,
-            repeats: Repeats::default(),
+            repeats: FailureLog::default(),
         })
     }
 
@@ -285,7 +285,7 @@ impl<D: Disk> Flow<D> {
         if now.instant < dead.wake_at(now.instant) {
             return;
         }
-        self.pulse.go_on(Doing::DeadLetters);
+        self.pulse.continue_with(Doing::DeadLetters);
         let wall = u64::try_from(now.wall_nanos).map_or(Duration::ZERO, Duration::from_nanos);
         let done = dead.write(Moment { instant: now.instant, wall });
         self.metrics.dead_letters_failing.set(f64::from(u8::from(dead.failing.is_some())));
@@ -299,9 +299,9 @@ impl<D: Disk> Flow<D> {
     fn tell_of_letters(&mut self, done: &Done) {
         let flow = &self.config.id;
         for (line, error) in &done.told {
-            if matches!(line, Line::Recovered { .. }) {
+            if matches!(line, FailureLine::Recovered { .. }) {
                 tracing::info!(%flow, event = "dead_letters_recovered",
-                    "dead letters are written again");
+                    "dead letter writes recovered");
             } else {
                 tracing::warn!(%flow, event = "dead_letters_failing", %error,
                     "cannot write dead letters; their batches are retried, no data lost");
@@ -310,7 +310,7 @@ impl<D: Disk> Flow<D> {
         for (reason, file) in &done.written {
             self.metrics.dead_letters(reason.label(), 1);
             let path = self.tailer.path_of(*file).map(|path| &**path);
-            self.troubles.add_dead(reason.label(), path);
+            self.record_issues.add_dead(reason.label(), path);
         }
         self.totals.dead_letters += done.written.len() as u64;
         for dropped in &done.dropped {

@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_works_counts_nothing_and_a_new_failure_begins_anew() {
+    fn what_works_counts_nothing_and_a_new_failure_starts_over() {
         let (mut rounds, start) = (FailedRounds::default(), Instant::now());
         let after = |millis| start + Duration::from_millis(millis);
         assert_eq!(rounds.count(false, start), 0);

@@ -1,10 +1,10 @@
-//! What stands behind the footer of a file when the footer is read.
+//! What follows the footer of a file when the footer is read.
 //!
 //! `fileFooterPattern` says that a file is over. The Java agent then drops whatever is in its read
 //! buffer, which is more or less, as it happens. Here it is exactly the complete lines that the
 //! file had when its footer was read. What is written later is read as ever, and so is a line
-//! that was not complete yet: it is being written now. Where the file ended is not written down:
-//! if the process dies in between, what was not left out yet is sent.
+//! that was not complete yet: it is being written now. Where the file ended is not checkpointed:
+//! if the process dies in between, what was not skipped yet is sent.
 
 use memchr::{memchr_iter, memrchr};
 
@@ -22,7 +22,7 @@ impl<D: Disk> Flow<D> {
         let Some(file) = self.tailer.file(key) else { return };
         let end = file.seen().size.max(read_to);
         tracing::info!(flow = %self.config.id, file = %file.path().display(), offset,
-            "the file footer pattern matched; {} bytes stand behind it", end - offset);
+            "fileFooterPattern matched; {} bytes follow it", end - offset);
         // Files that are gone need no entry any more.
         self.footers.retain(|key, _| self.tailer.file(*key).is_some());
         if end > offset {
@@ -31,12 +31,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Leaves out the complete lines in front of `end`.
-    pub(super) fn skip_behind_footer(
-        &mut self,
-        source: Source,
-        end: u64,
-        now: Now,
-    ) -> Option<Turn> {
+    pub(super) fn skip_after_footer(&mut self, source: Source, end: u64, now: Now) -> Option<Turn> {
         let (key, offset) = (source.file, source.offset);
         let held = self.window.from(key, offset).unwrap_or_default();
         let room = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
@@ -46,7 +41,7 @@ impl<D: Disk> Flow<D> {
         let reaches_end = room <= held.len() || source.at_end;
         if complete > 0 {
             self.packer.skip(source, complete, now.instant);
-            self.packer.count_skipped("behind_footer", lines);
+            self.packer.count_skipped("after_footer", lines);
             self.advance(key, offset, complete);
             let Some(file) = self.tailer.file(key) else { return Some(Turn::Done) };
             // In the Java agent's words.
@@ -66,7 +61,7 @@ impl<D: Disk> Flow<D> {
             return None;
         }
         if complete == 0 {
-            // One line fills the window and goes on behind it.
+            // One line fills the window and continues after it.
             return self.need_more(key, offset, source.ending, now.instant);
         }
         None

@@ -1,5 +1,5 @@
 //! Lines that say what the columns of a file are called, found again where reading begins behind
-//! them: after a restart, or where nobody has seen them.
+//! them: after a restart, or where they were not seen.
 
 use super::Flow;
 use crate::process::steps::Header;

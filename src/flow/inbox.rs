@@ -129,7 +129,7 @@ impl Drop for Inbox {
 }
 
 impl Mailbox {
-    /// Puts a message into the inbox. Nobody needs to know if the flow is gone: then nobody waits
+    /// Puts a message into the inbox. Errors are ignored if the flow is gone: then nothing waits
     /// for what the message says.
     pub fn send(&self, message: Message) {
         self.put(|waiting| match message {
@@ -138,7 +138,7 @@ impl Mailbox {
             Message::Renamed(renamed) => push_rename(waiting, renamed),
             Message::Sender(SenderEvent::Health(health)) => waiting.health = Some(health),
             Message::Drain | Message::Sender(_) | Message::Written { .. } => {
-                debug_assert!(waiting.news.len() < NEWS_MAX, "the flow allowed itself too much");
+                debug_assert!(waiting.news.len() < NEWS_MAX, "a flow exceeded its own limit");
                 waiting.news.push_back(message);
             }
         });

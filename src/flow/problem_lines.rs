@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Flow;
-use crate::repeats::{Pace, Turn};
+use crate::log_throttle::{LogPacer, PacerDecision};
 use crate::tail::disk::Disk;
 use crate::tail::problems::{FileProblem, Reason};
 
@@ -16,7 +16,7 @@ const PROBLEMS_SHOWN_MAX: usize = 100;
 /// What was told so far.
 #[derive(Debug, Default)]
 pub(super) struct ProblemLines {
-    pace: Pace,
+    pace: LogPacer,
     /// Whether it was told that nothing matches.
     no_match: bool,
     /// Reasons whose gauges are set; none before the first report.
@@ -83,7 +83,7 @@ impl<D: Disk> Flow<D> {
         let turn = lines.pace.turn(now);
         let (what, fix) = (&oldest.what, oldest.reason.fix());
         match turn {
-            Turn::Next { .. } => {
+            PacerDecision::Next { .. } => {
                 let seconds = now.saturating_duration_since(oldest.since).as_secs();
                 let problems: usize = degrading(counts).map(|(_, count)| count).sum();
                 let reasons: Vec<String> = degrading(counts)
@@ -91,12 +91,12 @@ impl<D: Disk> Flow<D> {
                     .collect();
                 tracing::warn!(%flow, problems, reasons = %reasons.join(", "),
                     file = %oldest.path.display(), seconds, %what, %fix,
-                    "files still cannot be followed; the oldest is named");
+                    "files still cannot be followed; showing the oldest");
             }
-            Turn::First | Turn::Same if newly_unmatched => {
-                tracing::warn!(%flow, %pattern, %fix, "nothing is read: {what}");
+            PacerDecision::First | PacerDecision::Same if newly_unmatched => {
+                tracing::warn!(%flow, %pattern, %fix, "no file is read: {what}");
             }
-            Turn::First | Turn::Same => {}
+            PacerDecision::First | PacerDecision::Same => {}
         }
     }
 }

@@ -22,7 +22,7 @@ const BATCH_START_BYTES: usize = 64 * 1024;
 /// A file gives way to the next one after this many bytes.
 const TURN_BYTES: u64 = WINDOW_BYTES as u64;
 
-/// Whether a file can go on.
+/// Whether reading a file can continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     /// There is no room for more now; a file that got nothing keeps its place.
@@ -42,7 +42,7 @@ struct Shown {
     held: usize,
     /// Whether more may follow those.
     ending: Ending,
-    /// Where an entry begins that goes on in the younger generation; it was not shown.
+    /// Where an entry begins that continues in the younger generation; it was not shown.
     carried: Option<usize>,
     /// There is a hole behind what was shown.
     has_gap: bool,
@@ -171,7 +171,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// A window that was kept while there was no room may end where the file ended long ago. What
-    /// was completed since must not be taken for a line that nobody will complete.
+    /// was completed since must not be taken for a line that is never completed.
     fn renew_end(&mut self, key: FileKey, offset: u64, now: Instant) {
         let held = self.window.from(key, offset).map_or(0, <[u8]>::len) as u64;
         let seen = self.tailer.file(key).map_or(0, |file| file.seen().size);
@@ -198,7 +198,7 @@ impl<D: Disk> Flow<D> {
         let at_end = self.window.at_end();
         let source = Source { file: key, offset, ending, at_end };
         if let Some(&end) = self.footers.get(&key) {
-            return self.skip_behind_footer(source, end, now);
+            return self.skip_after_footer(source, end, now);
         }
         let already = self.tailer.already_from(key);
         if already.is_some_and(|from| offset >= from) {
@@ -244,11 +244,11 @@ impl<D: Disk> Flow<D> {
         self.advance(key, offset, taken.used);
         let shown =
             Shown { held, ending, carried, has_gap: gap.is_some(), is_filled: filled.is_some() };
-        self.went_on(source, (taken, shown), now.instant, outlet)
+        self.continued(source, (taken, shown), now.instant, outlet)
     }
 
     /// Does what a stop asks for. `None` if there is more to do for this file.
-    fn went_on(
+    fn continued(
         &mut self,
         source: Source,
         (taken, shown): (Taken, Shown),
@@ -316,7 +316,7 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// A hole reaches to the end of the file: somebody may still write there, unless it is rotated.
+    /// A hole reaches to the end of the file: it may still be written, unless it is rotated.
     fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
         let size = self.tailer.file(source.file)?.seen().size;
         let ending = self.ending(source.file, size, now);
@@ -328,7 +328,7 @@ impl<D: Disk> Flow<D> {
         Some(Turn::Done)
     }
 
-    /// Space that somebody reserved stands in front of other bytes: it is waited for, but not for
+    /// Reserved space precedes other bytes: it is waited for, but not for
     /// long.
     fn wait_in_reserved(&mut self, source: Source, data: u64, now: Now) -> Option<Turn> {
         let size = self.tailer.file(source.file)?.seen().size;
@@ -346,7 +346,7 @@ impl<D: Disk> Flow<D> {
     fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
         let to = self.tailer.already_from(source.file).map_or(to, |from| to.min(from));
         self.tailer.reader().keep_hole(source.file, source.offset, to);
-        let turn = self.leave_out(source, to, now);
+        let turn = self.skip_to(source, to, now);
         if turn.is_none() {
             self.tailer.reader().note_hole(source.file, source.offset, to);
         }
@@ -368,7 +368,7 @@ impl<D: Disk> Flow<D> {
     /// Behind what was filled in lies what was handed on before.
     fn pass_already(&mut self, source: Source, now: Instant) -> Option<Turn> {
         let to = self.tailer.reader().pass_already(source.file).filter(|to| *to > source.offset);
-        let turn = to.and_then(|to| self.leave_out(source, to, now));
+        let turn = to.and_then(|to| self.skip_to(source, to, now));
         // What the window shows of holes is what they were.
         self.window.clear();
         turn
@@ -376,7 +376,7 @@ impl<D: Disk> Flow<D> {
 
     /// Accounts for everything up to an offset that the window need not hold. `None` if that is
     /// done, and there is more to do for this file.
-    fn leave_out(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
+    fn skip_to(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
         let behind = match self.window.anchor_at(source.file, to) {
             Some(anchor) => Position { offset: to, anchor },
             None => match self.tailer.reader().position_at(source.file, to) {
@@ -437,7 +437,7 @@ impl<D: Disk> Flow<D> {
         true
     }
 
-    /// Header lines are left out as a whole: until the last of them is complete nothing is taken.
+    /// Header lines are skipped as a whole: until the last of them is complete nothing is taken.
     fn take_header(&mut self, source: Source, now: Now) -> Option<Turn> {
         let key = source.file;
         let lines = self.config.skip_header_lines;
@@ -463,7 +463,7 @@ impl<D: Disk> Flow<D> {
     }
 
     fn leave_header(&mut self, source: Source, end: u64, now: Instant) -> Option<Turn> {
-        let turn = self.leave_out(source, end, now);
+        let turn = self.skip_to(source, end, now);
         if turn.is_none() {
             self.packer.count_skipped("header", self.config.skip_header_lines);
             self.metrics.bytes_read.increment(end - source.offset);
@@ -582,7 +582,7 @@ impl<D: Disk> Flow<D> {
         let may_borrow = self.health == DestinationHealth::Ok;
         let mut granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
         if !granted {
-            // What is held for nothing must not stand in the way: a flow that holds nothing at all
+            // What is held for nothing must not block: a flow that holds nothing at all
             // gets one batch whatever the others hold.
             self.packer.drop_spare();
             self.release_memory();

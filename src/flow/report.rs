@@ -27,10 +27,10 @@ const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
 /// The longest time between two reports.
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Header lines are left out and are no records.
+/// Header lines are skipped and are no records.
 const REASON_HEADER: &str = "header";
 
-/// The status page names this many files a flow, those with the greatest lag first.
+/// The status page names this many files a flow, those with the most lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 
 impl<D: Disk> Flow<D> {
@@ -46,21 +46,21 @@ impl<D: Disk> Flow<D> {
                 self.metrics.file_error("cannot_be_followed");
             }
             if event.bytes > 0 {
-                self.metrics.bytes_abandoned("file_gone", event.bytes);
-                self.totals.bytes_abandoned += event.bytes;
+                self.metrics.bytes_lost("file_gone", event.bytes);
+                self.totals.bytes_lost += event.bytes;
             }
-            if self.event_lines.is_told(event.kind, now) {
+            if self.event_log.should_log(event.kind, now) {
                 self.log_event(event);
             }
         }
-        self.log_events_held_back(now);
+        self.log_suppressed_events(now);
         self.metrics.files.set(count(self.tailer.file_count()));
         self.metrics.files_open.set(count(self.tailer.open_count()));
     }
 
-    fn log_events_held_back(&mut self, now: Instant) {
-        for (kind, more) in self.event_lines.held_back(now) {
-            tracing::info!(flow = %self.config.id, kind, "and {more} more files likewise");
+    fn log_suppressed_events(&mut self, now: Instant) {
+        for (kind, more) in self.event_log.take_suppressed(now) {
+            tracing::info!(flow = %self.config.id, kind, "{more} similar file events suppressed");
         }
     }
 
@@ -69,7 +69,8 @@ impl<D: Disk> Flow<D> {
         let kind = event.kind.label();
         match event.kind {
             EventKind::Abandoned => {
-                tracing::error!(%flow, %file, kind, "bytes are lost: {detail}");
+                tracing::error!(%flow, %file, kind,
+                    "data lost: file disappeared before it was fully read: {detail}");
             }
             EventKind::HoleSkipped
             | EventKind::HoleFilled
@@ -122,7 +123,7 @@ impl<D: Disk> Flow<D> {
         self.metrics.records_read.increment(counts.read);
         self.metrics.records_converted.increment(counts.converted);
         self.metrics.records_without_metadata.increment(counts.without_metadata);
-        self.metrics.lines_not_compared.increment(counts.not_compared);
+        self.metrics.pattern_limit_exceeded.increment(counts.not_compared);
         for (reason, raw) in &counts.raw {
             self.metrics.records_raw_fallback(reason, *raw);
         }
@@ -148,7 +149,11 @@ impl<D: Disk> Flow<D> {
             let policy = self.config.oversize_line.label();
             self.metrics.lines_oversize(policy, counts.oversize);
             let path = self.tailer.path_of(file).cloned();
-            self.troubles.add_oversize(counts.oversize, policy, path.map(|path| (path, offset)));
+            self.record_issues.add_oversize(
+                counts.oversize,
+                policy,
+                path.map(|path| (path, offset)),
+            );
         }
         for (place, count) in counts.steps.iter().enumerate() {
             self.count_step(place, *count);
@@ -158,7 +163,7 @@ impl<D: Disk> Flow<D> {
         self.totals.records_raw += counts.raw.iter().map(|(_, count)| count).sum::<u64>();
         self.totals.records_truncated += counts.truncated;
         let path = self.tailer.file(key).map(|file| &**file.path());
-        self.troubles.add(&counts, path);
+        self.record_issues.add(&counts, path);
     }
 
     /// Counts what a converter did with records.
@@ -207,7 +212,7 @@ impl<D: Disk> Flow<D> {
                 records = record.records,
                 code = %record.code,
                 dead_letter = self.dead.is_some(),
-                "the service refuses a record for good and it is left out: {}",
+                "dropped record: permanently rejected by the service: {}",
                 record.message
             );
         }
@@ -218,8 +223,8 @@ impl<D: Disk> Flow<D> {
         let files = u32::try_from(self.tailer.file_count()).unwrap_or(u32::MAX);
         let every = REPORT_EVERY_PER_FILE.saturating_mul(files);
         self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
-        self.troubles.log(&self.config.id, now);
-        self.log_events_held_back(now);
+        self.record_issues.log(&self.config.id, now);
+        self.log_suppressed_events(now);
         let problems = self.report_problems(now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
@@ -242,7 +247,7 @@ impl<D: Disk> Flow<D> {
         self.metrics.lag_bytes.set(approximate(lag_bytes));
         self.metrics.lag_seconds.set(lag_seconds);
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
-        self.metrics.in_flight_window.set(count(self.in_flight.current()));
+        self.metrics.in_flight_limit.set(count(self.in_flight.current()));
         let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
         self.tell_start(total, lag_bytes, problems.total);
         self.count_errors_in_a_row(bytes_behind, now);
@@ -272,7 +277,7 @@ impl<D: Disk> Flow<D> {
             emit_internal_metrics: self.config.emit_internal_metrics,
             dead_letters: self.dead.as_ref().map(DeadLetters::status).unwrap_or_default(),
             draining: self.draining,
-            holds_deleted: self.draining && self.would_lose_by_giving_up(),
+            holds_deleted: self.draining && self.has_unrecoverable_bytes(),
         };
         self.status.send_replace(Arc::new(status));
     }

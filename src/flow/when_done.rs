@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Flow, Outlet};
 use crate::config::WhenDone;
-use crate::repeats::{Pace, Turn};
+use crate::log_throttle::{LogPacer, PacerDecision};
 use crate::tail::disk::Disk;
 use crate::tail::done::{DoneFile, own_name};
 use crate::tail::identity::FileKey;
@@ -31,7 +31,7 @@ pub(super) struct Disposing {
     next_try: BTreeMap<FileKey, Instant>,
     /// What is removed. A file whose removal a kill had interrupted is in no scan that would tell.
     removed: BTreeSet<FileKey>,
-    pace: Pace,
+    pace: LogPacer,
 }
 
 impl Disposing {
@@ -42,7 +42,7 @@ impl Disposing {
             durable: BTreeMap::new(),
             next_try: BTreeMap::new(),
             removed: BTreeSet::new(),
-            pace: Pace::default(),
+            pace: LogPacer::default(),
         }
     }
 
@@ -99,7 +99,7 @@ impl<D: Disk> Flow<D> {
             Err(error) => {
                 self.metrics.file_disposed(false);
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);
-                if disposing.pace.turn(now) != Turn::Same {
+                if disposing.pace.turn(now) != PacerDecision::Same {
                     tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
                         event = "file_not_removed",
                         "cannot remove a delivered file (whenDone); retrying, no data lost");

@@ -18,7 +18,7 @@ impl<D: Disk> Flow<D> {
 
     /// Arms the files that fell quiet, and forgets those that are not followed any more.
     pub fn arm(&mut self, watch: &mut impl WriteWatch<D::File>, now: Now) {
-        if self.notice.has_new_scan_to_arm(self.tailer.scans()) {
+        if self.notify_status.has_new_scan_to_arm(self.tailer.scans()) {
             watch.retain(|key| self.tailer.file(key).is_some());
         }
         for (key, file) in self.tailer.control().offered(ARMED_PER_STEP_MAX) {

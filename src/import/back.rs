@@ -1,8 +1,8 @@
 //! The way back: kinetail's positions as rows of the Java agent's database, with the true size and
-//! time of each file, so that the Java agent goes on at kinetail's byte and a later import judges
+//! time of each file, so that the Java agent resumes at kinetail's offset and a later import judges
 //! right.
 //!
-//! That agent goes on with the row of a flow that was written last, then with files that were
+//! That agent resumes with the row of a flow that was written last, then with files that were
 //! modified later; the other rows are history to it. So the file that was modified last gets the
 //! newest row.
 
@@ -19,7 +19,7 @@ use rusqlite::{Connection, params};
 use super::error::ImportError;
 use super::{java, running};
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::place;
+use crate::checkpoint::locate;
 use crate::checkpoint::private_copy::CopyError;
 
 /// The Java agent's table, as that agent makes it.
@@ -45,7 +45,7 @@ pub struct Position {
     modified_millis: i64,
 }
 
-/// The positions of a flow that can be handed back, the one where the Java agent goes on last.
+/// The positions of a flow that can be handed back, the one where the Java agent resumes last.
 #[must_use]
 pub fn positions(rows: &[Checkpoint]) -> Vec<Position> {
     let mut positions: Vec<Position> = rows.iter().filter_map(position).collect();
@@ -113,7 +113,7 @@ pub fn write(
         transaction.commit()
     };
     write().map_err(|error| failed(error.to_string()))?;
-    place::hand_over(database).map_err(|error| failed(error.to_string()))
+    locate::hand_over(database).map_err(|error| failed(error.to_string()))
 }
 
 /// `YYYY-MM-DD HH:MM:SS.mmm` in UTC.

@@ -1,10 +1,10 @@
-//! Why the Java agent's positions cannot be taken over, in words that say what to do.
+//! Why the Java agent's positions cannot be imported, in words that say what to do.
 
 use std::path::PathBuf;
 
 use crate::checkpoint::private_copy::CopyError;
 
-/// Why nothing was taken over. Each reads well behind "cannot".
+/// Why nothing was imported. Each reads well behind "cannot".
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The database cannot be copied, which is how it is read.
@@ -12,8 +12,8 @@ pub enum ImportError {
     Copy(#[from] CopyError),
     /// The file is no sound database.
     #[error(
-        "read {}: the database is damaged ({detail}); restore it, or move it away (or set \
-         javaCheckpointFile to off) to begin where initialPosition says", path.display()
+        "read {}: database is corrupt ({detail}); restore it, or set javaCheckpointFile: off to \
+         start at initialPosition", path.display()
     )]
     Damaged {
         /// The database.
@@ -23,7 +23,7 @@ pub enum ImportError {
     },
     /// Somebody has the database open.
     #[error(
-        "take over {}: {name} (pid {pid}) has it open; stop the Java agent first (and its cron job \
+        "import {}: in use by {name} (pid {pid}); stop the Java agent first (and its cron job \
          aws-kinesis-agent-babysit), or both would send the same lines", path.display()
     )]
     InUse {
@@ -36,8 +36,8 @@ pub enum ImportError {
     },
     /// A Java agent runs and it cannot be told whether it uses this database.
     #[error(
-        "take over {}: a Java Kinesis Agent runs (pid {pid}), and only its user and root can see \
-         whether it uses this database; stop it, or run `kinetail import` as root", path.display()
+        "import {}: a Java Kinesis Agent is running (pid {pid}), and kinetail cannot see whether \
+         it uses this database; stop it, or run `kinetail import` as root", path.display()
     )]
     MayBeInUse {
         /// The database.
@@ -46,20 +46,20 @@ pub enum ImportError {
         pid: u32,
     },
     /// No database of the Java agent is there.
-    #[error("find the Java agent's checkpoint database{}; name it with --from", places(looked))]
+    #[error("find the Java agent's checkpoint database{}; specify it with --from", places(looked))]
     NotFound {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
     /// There is no database of kinetail's to take positions from.
-    #[error("hand positions back: kinetail has none at {}; name the configuration with -c",
+    #[error("export checkpoints: kinetail has none at {}; specify the configuration with -c",
         path.display())]
     NothingOwn {
         /// Where it was looked for.
         path: PathBuf,
     },
     /// Nothing says where the Java agent's database is.
-    #[error("find the Java agent's checkpoint database; name it with --to")]
+    #[error("find the Java agent's checkpoint database; specify it with --to")]
     NoTarget,
     /// The database is not the Java agent's.
     #[error(
@@ -72,7 +72,7 @@ pub enum ImportError {
         detail: String,
     },
     /// The Java agent's database cannot be written.
-    #[error("write {}: {detail}; nothing of it was changed", path.display())]
+    #[error("write {}: {detail}; it was not modified", path.display())]
     Write {
         /// The database.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum ImportError {
         detail: String,
     },
     /// The store has ended.
-    #[error("write the positions down: the checkpoint store has ended")]
+    #[error("save imported checkpoints: checkpoint store exited")]
     StoreClosed,
 }
 
@@ -97,15 +97,15 @@ mod tests {
     fn each_error_says_what_to_do() {
         let path = || PathBuf::from("/x/db");
         for (error, text) in [
-            (ImportError::NotFound { looked: vec![path()] }, "at /x/db; name it with --from"),
-            (ImportError::NotFound { looked: Vec::new() }, "database; name it with --from"),
+            (ImportError::NotFound { looked: vec![path()] }, "at /x/db; specify it with --from"),
+            (ImportError::NotFound { looked: Vec::new() }, "database; specify it with --from"),
             (ImportError::InUse { path: path(), pid: 7, name: "java".into() }, "java (pid 7)"),
             (ImportError::MayBeInUse { path: path(), pid: 7 }, "as root"),
-            (ImportError::Damaged { path: path(), detail: "bad".into() }, "damaged (bad); restore"),
+            (ImportError::Damaged { path: path(), detail: "bad".into() }, "corrupt (bad); restore"),
             (ImportError::NotJava { path: path(), detail: "no table".into() }, "(no table)"),
-            (ImportError::StoreClosed, "has ended"),
+            (ImportError::StoreClosed, "exited"),
             (ImportError::NoTarget, "--to"),
-            (ImportError::NothingOwn { path: path() }, "at /x/db; name the configuration"),
+            (ImportError::NothingOwn { path: path() }, "at /x/db; specify the configuration"),
             (ImportError::Write { path: path(), detail: "full".into() }, "write /x/db: full"),
         ] {
             assert!(error.to_string().contains(text), "{error}");

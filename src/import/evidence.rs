@@ -28,15 +28,15 @@ pub(super) struct Facts {
 /// Why a file is not taken for the one of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Doubt {
-    #[error("it was made after that agent read it: another file with the same inode number")]
+    #[error("inode reused: the file was created after the Java agent's checkpoint")]
     BornLater,
-    #[error("that agent's row has no offset")]
+    #[error("the Java agent's checkpoint has no offset")]
     NoOffset,
-    #[error("no line ends before that agent's offset")]
+    #[error("no newline before the Java agent's offset")]
     NoLineEnd,
-    #[error("its time was set back")]
+    #[error("modification time moved backwards")]
     SetBack,
-    #[error("it is shorter than what that agent saw of it: it was truncated")]
+    #[error("truncated since the Java agent's checkpoint")]
     Shorter,
 }
 
@@ -57,10 +57,10 @@ pub(super) fn doubt(row: &Row, facts: &Facts) -> Option<Doubt> {
     (offset > 0 && facts.before_offset != Some(b'\n')).then_some(Doubt::NoLineEnd)
 }
 
-/// What became of the rest of a file that the Java agent left before it went on with another one.
+/// What became of the rest of a file that the Java agent left before it continued with another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// It was written after that agent last wrote a position, or so shortly before that nobody
+    /// It was written after that agent last wrote a position, or so shortly before that it cannot
     /// can tell: it is sent, perhaps for a second time.
     Open,
     /// It was sent together with the beginning of the next file, whose position tells.

@@ -36,7 +36,7 @@ pub(super) struct Found {
     pub(super) matches: bool,
 }
 
-/// Everything in the pattern, and everything beside it where the rows' files lay.
+/// Everything in the pattern, and everything alongside it where the rows' files lay.
 #[derive(Debug)]
 pub(super) struct Listing {
     /// Names that match come first.
@@ -59,7 +59,7 @@ impl Listing {
         dirs.dedup();
         let wanted: HashSet<u64> = rows.iter().filter_map(|row| Some(row.inode?.number)).collect();
         for dir in dirs {
-            files.extend(beside(dir, pattern));
+            files.extend(files_outside(dir, pattern));
             below(dir, &wanted, &mut files);
         }
         Self { files }
@@ -113,7 +113,7 @@ fn stem_of(path: &Path) -> &[u8] {
 
 /// The regular files of a directory that the pattern does not match. A directory that cannot be
 /// listed has none: the plan reports what it cannot find.
-fn beside(dir: &Path, pattern: &FilePattern) -> Vec<Found> {
+fn files_outside(dir: &Path, pattern: &FilePattern) -> Vec<Found> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let mut found: Vec<Found> = entries
         .flatten()
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_found_by_its_inode_under_any_name_beside_the_pattern() {
+    fn a_file_is_found_by_its_inode_under_any_name_alongside_the_pattern() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         for name in ["app.log", "app.log.1", "other", "app.log.2.gz"] {

@@ -2,7 +2,7 @@
 //!
 //! A row says where a file was acknowledged under a path: its device and inode as text, its size
 //! and time when it was listed, and the offset behind the last record. The row of a flow that was
-//! written last is where that agent would go on; the others are files that it left before. (Schema
+//! written last is where that agent would resume; the others are files that it left before. (Schema
 //! and meaning: `SQLiteFileCheckpointStore` of amazon-kinesis-agent 2.0.13.) Rows that are older
 //! than a week are read like all others; only the Java agent deletes them.
 
@@ -152,7 +152,7 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
     Ok(Rows { flows: sorted.collect() })
 }
 
-/// Text as it stands; other types have none.
+/// Text as is; other types have none.
 fn bytes(value: ValueRef<'_>) -> &[u8] {
     match value {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,

@@ -1,10 +1,10 @@
 //! Taking over from the Java Kinesis Agent: its checkpoint database is read, each of its positions
-//! is brought together with the file that it was taken in, and kinetail goes on there.
+//! is brought together with the file that it was taken in, and kinetail resumes there.
 //!
-//! `java` reads the rows, `running` sees whether somebody still writes them, `files` looks at the
+//! `java` reads the rows, `running` sees whether they are still written, `files` looks at the
 //! log files, `evidence`* says whether a file is the one of a row, `compressed` looks into
 //! compressed ones, `plan` decides for one flow, `report` says it to people. The old database is
-//! never written to, but by `back`, which hands positions back when somebody asks for it. In doubt
+//! never written to, but by `back`, which hands positions back on request. In doubt
 //! a file is read from byte 0, which repeats and does not lose.
 //! `evidence` is pure: no clock and no I/O.
 
@@ -33,7 +33,7 @@ use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig, JAVA_CHECKPOINT_FILE_DEFAULT, JavaCheckpoints};
 use crate::shown::{Escaped, shown};
 
-/// What is taken over, or would be.
+/// What is imported, or would be.
 #[derive(Debug)]
 pub struct Import {
     /// The Java agent's database.
@@ -60,7 +60,7 @@ pub enum FlowState {
     Known,
     /// The Java agent left no position; `initialPosition` says where to begin.
     NoRows,
-    /// These positions are taken over.
+    /// These positions are imported.
     Taken(FlowPlan),
 }
 
@@ -74,7 +74,7 @@ pub fn candidates(config: &Config) -> Vec<PathBuf> {
     }
 }
 
-/// Reads the first of the databases that is there and works out what to take over from it.
+/// Reads the first of the databases that is there and works out what to import from it.
 /// `known` are the flows that have run with kinetail already. Changes nothing. `looking` is told at
 /// what it looks, which may take a while.
 ///
@@ -100,13 +100,13 @@ pub fn prepare(
         };
         flows.push(FlowImport { flow: flow.id.clone(), state });
     }
-    Ok(Import { not_configured: rows.flows_beside(&config.flows), database, flows })
+    Ok(Import { not_configured: rows.unconfigured_flows(&config.flows), database, flows })
 }
 
-/// Whether what was prepared may be taken over: two agents would send the same lines.
+/// Whether what was prepared may be imported: two agents would send the same lines.
 ///
 /// # Errors
-/// [`ImportError::InUse`] or [`ImportError::MayBeInUse`] if somebody still uses the old database.
+/// [`ImportError::InUse`] or [`ImportError::MayBeInUse`] if the old database is still in use.
 pub fn refuse_users(import: &Import) -> Result<(), ImportError> {
     if import.takes_something() { running::refuse_users(&import.database) } else { Ok(()) }
 }
@@ -123,7 +123,7 @@ pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
         let (tell, told) = sync_channel(1);
         let done = Box::new(move |result| {
             if tell.send(result).is_err() {
-                tracing::debug!("nobody waits for the import any more");
+                tracing::debug!("import result discarded: the receiver is gone");
             }
         });
         let flow: Arc<str> = Arc::from(flow.flow.as_str());
@@ -133,7 +133,7 @@ pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// At the start: takes over what no flow of this store has yet, and says so in the log. Without
+/// At the start: imports what no flow of this store has yet, and says so in the log. Without
 /// a database of the Java agent nothing happens.
 ///
 /// # Errors
@@ -206,7 +206,7 @@ pub fn scratch(config: &Config) -> Vec<PathBuf> {
 }
 
 impl java::Rows {
-    fn flows_beside(&self, configured: &[FlowConfig]) -> Vec<String> {
+    fn unconfigured_flows(&self, configured: &[FlowConfig]) -> Vec<String> {
         let is_configured = |id: &&str| configured.iter().any(|flow| flow.id == **id);
         self.flows().filter(|id| !is_configured(id)).map(str::to_owned).collect()
     }

@@ -6,7 +6,7 @@
 //! by their time. `elsewhere` looks for a content that is not in its file any more.
 //! `docs/migrating.md` has the rules for people.
 
-mod elsewhere;
+mod copies;
 #[cfg(test)]
 mod tests;
 
@@ -71,7 +71,7 @@ pub struct Line {
     pub note: String,
 }
 
-/// What is taken over for a flow.
+/// What is imported for a flow.
 #[derive(Debug, Default)]
 pub struct FlowPlan {
     /// One line a file.
@@ -155,7 +155,7 @@ impl Planner<'_> {
             Ok(Ok(opened)) => {
                 let offset = last.offset.unwrap_or(0);
                 let decision = Decision { kind: Kind::Continued, offset, note: String::new() };
-                self.go_on(last, &opened, decision);
+                self.continue_with(last, &opened, decision);
             }
             Ok(Err(reason)) => {
                 self.find_elsewhere(Some(reason));
@@ -168,7 +168,7 @@ impl Planner<'_> {
     }
 
     /// Another content lies in the file that the Java agent was reading. Outside of the pattern
-    /// that is somebody else's, unless it was truncated and then rotated.
+    /// that is a different file's, unless it was truncated and then rotated.
     fn start_over(&mut self, found: &Found, reason: Doubt) {
         if !found.matches {
             let rotated =
@@ -190,7 +190,7 @@ impl Planner<'_> {
     /// A file that the Java agent had left for another one.
     fn older(&mut self, row: &Row) {
         let Some(found) = self.listing.at(row).cloned() else {
-            let note = "the Java agent had gone on with another file";
+            let note = "the Java agent had moved on to a newer file";
             return self.line(Kind::Vanished, &row.path, row.offset.unwrap_or(0), note);
         };
         if self.settled.contains(&found.inode) {
@@ -212,13 +212,13 @@ impl Planner<'_> {
             Decision { kind: Kind::Finished, offset, note: String::new() }
         } else if rest == Rest::Sent {
             let end = end_position(&opened.candidate, 0).map_or(offset, |end| end.offset);
-            let note = "the Java agent sent its end together with the next file".to_owned();
+            let note = "its tail was already sent together with the next file".to_owned();
             Decision { kind: Kind::Finished, offset: end.max(offset), note }
         } else {
-            let note = "the Java agent may have sent some of the rest; it is sent again".to_owned();
+            let note = "the Java agent may have sent part of the rest; resending it".to_owned();
             Decision { kind: Kind::Continued, offset, note }
         };
-        self.go_on(row, opened, decision);
+        self.continue_with(row, opened, decision);
     }
 
     /// The files that match and have no row that fits.
@@ -233,12 +233,12 @@ impl Planner<'_> {
             });
             match looked {
                 Ok((true, end, opened)) => {
-                    let note = "older than the file that the Java agent read last";
+                    let note = "older than the last file the Java agent read";
                     self.keep(&opened, end, false);
                     self.line(Kind::Passed, &found.path, end.offset, note);
                 }
                 Ok((false, _, opened)) => {
-                    let note = if opened.size() == 0 { "it is empty" } else { "" };
+                    let note = if opened.size() == 0 { "empty" } else { "" };
                     self.line(Kind::New, &found.path, 0, note);
                 }
                 Err(error) => self.unreadable(&found, &error),
@@ -247,7 +247,7 @@ impl Planner<'_> {
     }
 
     /// Takes a position over.
-    fn go_on(&mut self, row: &Row, opened: &Opened, decision: Decision) {
+    fn continue_with(&mut self, row: &Row, opened: &Opened, decision: Decision) {
         let Decision { kind, offset, note } = decision;
         let path = opened.candidate.path.to_path_buf();
         self.settled.insert(opened.candidate.inode);
@@ -258,7 +258,7 @@ impl Planner<'_> {
         match behind.and_then(at) {
             Ok(position) => {
                 let moved = path != row.path;
-                // Outside of the pattern nobody looks for more than what is there now.
+                // Outside of the pattern only existing files are considered.
                 let matches = self.flow.pattern.matches_path(&path);
                 if matches || position.offset < opened.size() {
                     self.keep(opened, position, moved);
@@ -309,7 +309,7 @@ impl Planner<'_> {
 
     fn unreadable(&mut self, found: &Found, error: &io::Error) {
         self.settled.insert(found.inode);
-        let note = format!("{error}; once it can be read, it is read from byte 0");
+        let note = format!("{error}; once readable, it will be read from the beginning");
         self.line(Kind::Unreadable, &found.path, 0, &note);
     }
 

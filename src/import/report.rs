@@ -1,4 +1,4 @@
-//! What was taken over and what was not: as a table for a terminal and as log lines.
+//! What was imported and what was not: as a table for a terminal and as log lines.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ impl Kind {
             Self::New => "new",
             Self::NotFound => "NOT FOUND",
             Self::NotRead => "NOT READ",
-            Self::Passed => "passed over",
+            Self::Passed => "skipped",
             Self::StartedOver => "STARTS OVER",
             Self::Unreadable => "UNREADABLE",
             Self::Vanished => "vanished",
@@ -34,15 +34,18 @@ impl Line {
     fn place(&self) -> String {
         let Self { offset, size, .. } = self;
         match self.kind {
-            Kind::NotFound | Kind::Vanished => format!("known up to byte {offset}"),
-            Kind::Compressed => format!("from byte {offset} of what it holds"),
+            Kind::NotFound | Kind::Vanished => format!("checkpointed up to offset {offset}"),
+            Kind::Compressed => format!("resume at decompressed offset {offset}"),
             Kind::Continued | Kind::Copy => {
-                format!("from byte {offset} of {size}, {} to send", size.saturating_sub(*offset))
+                format!(
+                    "resume at offset {offset} of {size} ({} bytes to send)",
+                    size.saturating_sub(*offset)
+                )
             }
-            Kind::New | Kind::StartedOver => format!("from byte 0 of {size}"),
-            Kind::Finished => format!("read up to byte {offset} of {size}"),
-            Kind::Passed => format!("nothing of its {size} bytes is sent"),
-            Kind::NotRead => format!("nothing of its {size} compressed bytes is sent"),
+            Kind::New | Kind::StartedOver => format!("read from the beginning ({size} bytes)"),
+            Kind::Finished => format!("already read ({offset} of {size} bytes)"),
+            Kind::Passed => format!("existing {size} bytes will not be sent"),
+            Kind::NotRead => format!("{size} compressed bytes will not be sent"),
             Kind::Unreadable => format!("{size} bytes"),
         }
     }
@@ -51,14 +54,14 @@ impl Line {
 /// The report for a terminal. `dry_run` says that nothing was written.
 #[must_use]
 pub fn table(import: &Import, dry_run: bool) -> String {
-    let mut text = format!("the Java agent's checkpoints in {}\n", shown(&import.database));
+    let mut text = format!("Java agent checkpoint database: {}\n", shown(&import.database));
     // Writing to a String cannot fail; the results are a formality of the trait.
     let written = write_flows(&mut text, import);
     debug_assert!(written.is_ok(), "a String takes everything");
     text.push_str(match (import.takes_something(), dry_run) {
-        (false, _) => "nothing to take over; nothing was changed\n",
-        (true, true) => "this was a dry run: nothing was written\n",
-        (true, false) => "taken over; the old database is as it was\n",
+        (false, _) => "nothing to import; nothing was changed\n",
+        (true, true) => "dry run: nothing was written\n",
+        (true, false) => "import complete; the Java agent's database was not modified\n",
     });
     text
 }
@@ -68,10 +71,13 @@ fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
         writeln!(text, "flow {}", Escaped(&flow.flow))?;
         match &flow.state {
             FlowState::Known => {
-                writeln!(text, "  kinetail has its own positions already; they stay")?;
+                writeln!(text, "  kinetail already has checkpoints for this flow; keeping them")?;
             }
             FlowState::NoRows => {
-                writeln!(text, "  the Java agent left no position; initialPosition applies")?;
+                writeln!(
+                    text,
+                    "  no Java agent checkpoint for this flow; applying initialPosition"
+                )?;
             }
             FlowState::Taken(plan) => {
                 for line in &plan.lines {
@@ -87,7 +93,7 @@ fn write_flows(text: &mut String, import: &Import) -> std::fmt::Result {
     }
     for flow in &import.not_configured {
         let flow = Escaped(flow);
-        writeln!(text, "not configured here: flow {flow}; its position is not taken over")?;
+        writeln!(text, "flow {flow} is not configured; its checkpoint is not imported")?;
     }
     Ok(())
 }
@@ -101,11 +107,11 @@ pub fn log(import: &Import) {
             FlowState::Known => {}
             FlowState::NoRows => {
                 tracing::info!(flow = %id, %database,
-                    "the Java agent left no position; initialPosition applies");
+                    "no Java agent checkpoint for this flow; applying initialPosition");
             }
             FlowState::Taken(plan) => {
                 tracing::info!(flow = %id, %database, files = plan.checkpoints.len(),
-                    "took over the Java agent's positions");
+                    "imported Java agent checkpoints");
                 for line in &plan.lines {
                     log_line(id, line);
                 }
@@ -114,7 +120,7 @@ pub fn log(import: &Import) {
     }
     for flow in &import.not_configured {
         tracing::warn!(%database,
-            "the Java agent has a position of a flow that is not configured here: {flow}");
+            "Java agent checkpoint for an unconfigured flow; not imported: {flow}");
     }
 }
 
@@ -132,9 +138,9 @@ fn log_line(flow: &str, line: &Line) {
     }
     match line.kind {
         Kind::NotFound | Kind::NotRead | Kind::StartedOver | Kind::Unreadable => {
-            tracing::warn!(%flow, %file, kind, "taking over: {text}");
+            tracing::warn!(%flow, %file, kind, "import: {text}");
         }
-        _ => tracing::info!(%flow, %file, kind, "taking over: {text}"),
+        _ => tracing::info!(%flow, %file, kind, "import: {text}"),
     }
 }
 
@@ -165,20 +171,27 @@ mod tests {
             not_configured: vec!["i".to_owned()],
         };
         let text = table(&import, true);
-        let expected = "the Java agent's checkpoints in /var/db\n\
-            flow f\n  \
-              continued   /l/a: from byte 10 of 30, 20 to send (was /l/b)\n  \
-              NOT FOUND   /l/a: known up to byte 10 (no file is there)\n  \
-              passed over /l/a: nothing of its 30 bytes is sent\n\
-            flow g\n  kinetail has its own positions already; they stay\n\
-            flow h\n  the Java agent left no position; initialPosition applies\n\
-            not configured here: flow i; its position is not taken over\n\
-            this was a dry run: nothing was written\n";
+        let expected = "\
+Java agent checkpoint database: /var/db
+flow f
+  continued   /l/a: resume at offset 10 of 30 (20 bytes to send) (was /l/b)
+  NOT FOUND   /l/a: checkpointed up to offset 10 (no file is there)
+  skipped     /l/a: existing 30 bytes will not be sent
+flow g
+  kinetail already has checkpoints for this flow; keeping them
+flow h
+  no Java agent checkpoint for this flow; applying initialPosition
+flow i is not configured; its checkpoint is not imported
+dry run: nothing was written
+";
         assert_eq!(text, expected);
         assert!(import.has_gaps());
-        assert!(table(&import, false).contains("taken over; the old database is as it was"));
+        assert!(
+            table(&import, false)
+                .contains("import complete; the Java agent's database was not modified")
+        );
         import.flows.remove(0);
         assert!(!import.has_gaps());
-        assert!(table(&import, false).contains("nothing to take over; nothing was changed"));
+        assert!(table(&import, false).contains("nothing to import; nothing was changed"));
     }
 }

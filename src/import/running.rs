@@ -1,4 +1,4 @@
-//! Whether somebody still uses the Java agent's database: two agents would send each line twice.
+//! Whether the Java agent's database is still in use: two agents would send each line twice.
 //!
 //! That agent takes no lock that lasts, so its open files are looked at, as far as the system lets
 //! this process see them. Under the packaged systemd unit it sees no other user's.

@@ -20,8 +20,8 @@ use super::child::Reader;
 use super::feed::{Feed, Order};
 use super::wait::wait;
 use crate::config::{JournalConfig, OversizeLine};
+use crate::log_throttle::{LogPacer, PacerDecision};
 use crate::metrics::{FlowMetrics, name};
-use crate::repeats::{Pace, Turn};
 use kinetail_records::entry_line;
 use kinetail_records::journal::{Entry, Export};
 
@@ -97,7 +97,7 @@ impl std::fmt::Display for Ended {
             Self::Closed => f.write_str("it ended"),
             Self::NoEntries => f.write_str("its output is not in export format"),
             Self::Incomplete => {
-                write!(f, "the rest of an entry did not come for {} s", ENTRY_TIME_MAX.as_secs())
+                write!(f, "incomplete entry: no more data for {} s", ENTRY_TIME_MAX.as_secs())
             }
             Self::Silent => write!(f, "it was silent for {} s", SILENCE_MAX.as_secs()),
             Self::Left => f.write_str("the flow ends"),
@@ -115,7 +115,7 @@ impl JournalReader {
     pub fn run(mut self) {
         self.count(name::JOURNAL_RESTARTS, 0);
         self.count(name::JOURNAL_CURSORS_LOST, 0);
-        let (mut pace, mut failures) = (Pace::default(), 0_u32);
+        let (mut pace, mut failures) = (LogPacer::default(), 0_u32);
         while self.feed.order() == Order::Read {
             let began = Instant::now();
             let (why, status, complaint) = self.read_once();
@@ -127,7 +127,7 @@ impl JournalReader {
             self.count(name::JOURNAL_RESTARTS, 1);
             let ran_well = began.elapsed() >= RAN_WELL_AFTER;
             failures = if ran_well { 0 } else { failures.saturating_add(1) };
-            if pace.turn(Instant::now()) != Turn::Same {
+            if pace.turn(Instant::now()) != PacerDecision::Same {
                 let status = status.map(|status| status.to_string());
                 tracing::warn!(flow = %self.flow, cause = %why, status, complaint,
                     "journalctl ended and is restarted; no data lost");

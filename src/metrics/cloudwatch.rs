@@ -1,5 +1,5 @@
 //! CloudWatch: the Java agent's metrics, under the same names, dimensions and units, so that
-//! dashboards and alarms made for it go on working, and beside them the few that its users missed.
+//! existing dashboards and alarms keep working, and the few that its users missed.
 //!
 //! Nothing here can slow a flow: reports go into a bounded queue or are dropped and counted,
 //! what CloudWatch does not take is dropped and counted, and memory stays below 2 MiB. `aggregate`
@@ -52,7 +52,7 @@ pub struct RequestReport {
 pub struct FlowReport {
     /// Looks and starts in a row that failed while there was something to do.
     pub errors_in_a_row: u64,
-    /// What kinetail says beside the Java agent's metrics, if that is wanted.
+    /// What kinetail says alongside the Java agent's metrics, if that is wanted.
     pub extra: Option<ExtraReport>,
 }
 
@@ -65,10 +65,10 @@ pub struct ExtraReport {
     pub lag_seconds: f64,
     /// Records cut since the last report.
     pub records_truncated: u64,
-    /// Records left out since the last report, by the chain or because the service refused them.
+    /// Records skipped since the last report, by the chain or because the service refused them.
     pub records_skipped: u64,
     /// Bytes gone before they could be read since the last report.
-    pub bytes_abandoned: u64,
+    pub bytes_lost: u64,
 }
 
 impl ExtraReport {
@@ -81,7 +81,7 @@ impl ExtraReport {
             lag_seconds: lag.1,
             records_truncated: now.records_truncated.saturating_sub(before.records_truncated),
             records_skipped: skipped(now).saturating_sub(skipped(before)),
-            bytes_abandoned: now.bytes_abandoned.saturating_sub(before.bytes_abandoned),
+            bytes_lost: now.bytes_lost.saturating_sub(before.bytes_lost),
         }
     }
 }
@@ -194,14 +194,14 @@ mod tests {
             records_truncated: 1,
             records_skipped: 2,
             records_refused: 3,
-            bytes_abandoned: 4,
+            bytes_lost: 4,
             ..FlowTotals::default()
         };
         let now = FlowTotals {
             records_truncated: 11,
             records_skipped: 22,
             records_refused: 33,
-            bytes_abandoned: 44,
+            bytes_lost: 44,
             ..FlowTotals::default()
         };
         let expected = ExtraReport {
@@ -209,7 +209,7 @@ mod tests {
             lag_seconds: 1.5,
             records_truncated: 10,
             records_skipped: 50,
-            bytes_abandoned: 40,
+            bytes_lost: 40,
         };
         assert_eq!(ExtraReport::between(&before, &now, (5, 1.5)), expected);
         let nothing = ExtraReport::between(&now, &before, (0, 0.0));

@@ -1,4 +1,4 @@
-//! What the status page tells of a flow's destination beside its health: where it is, who asks,
+//! What the status page tells of a flow's destination alongside its health: where it is, who asks,
 //! and when what happened last. The sender writes, the admin port reads.
 //!
 //! One lock, held for a few assignments a request and never across a wait.
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// Where requests go, and as whom. No secret is in it.
+/// Where requests go, and with which identity. No secret is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
     /// The URL, with the port.
@@ -81,7 +81,7 @@ impl DestinationState {
         state.waiting.insert(batch, now);
     }
 
-    /// A request of a batch is over: an answer, an error, or nobody waits for it any more.
+    /// A request of a batch is over: a response, an error, or it is no longer awaited.
     pub fn on_end(&self, batch: u64) {
         self.lock().waiting.remove(&batch);
     }

@@ -28,9 +28,9 @@ pub mod name {
     pub const RECORDS_READ: &str = "kinetail_records_read_total";
     /// Records that a converter changed (counter; label `flow`).
     pub const RECORDS_CONVERTED: &str = "kinetail_records_converted_total";
-    /// Records left out on purpose or of need (counter; labels `flow`, `reason`).
+    /// Records skipped on purpose or of need (counter; labels `flow`, `reason`).
     pub const RECORDS_SKIPPED: &str = "kinetail_records_skipped_total";
-    /// Records that one converter left out (counter; labels `flow`, `step`).
+    /// Records that one converter skipped (counter; labels `flow`, `step`).
     pub const STEP_SKIPPED: &str = "kinetail_step_skipped_total";
     /// Records that a converter could not read and that were sent raw (counter; labels `flow`,
     /// `reason`).
@@ -38,7 +38,7 @@ pub mod name {
     /// Records that went without the metadata of the machine (counter; label `flow`).
     pub const RECORDS_WITHOUT_METADATA: &str = "kinetail_records_without_metadata_total";
     /// Lines that took too long to compare with a pattern (counter; label `flow`).
-    pub const LINES_NOT_COMPARED: &str = "kinetail_lines_not_compared_total";
+    pub const PATTERN_LIMIT_EXCEEDED: &str = "kinetail_pattern_limit_exceeded_total";
     /// Partition keys that were not what `partitionKey` makes (counter; labels `flow`, `reason`:
     /// `missing`, `too_long`).
     pub const PARTITION_KEYS_REPLACED: &str = "kinetail_partition_keys_replaced_total";
@@ -67,7 +67,7 @@ pub mod name {
     pub const RECORDS_MAYBE_DUPLICATED: &str = "kinetail_records_maybe_duplicated_total";
     /// Bytes of files that could not be read before they were gone (counter; labels `flow`,
     /// `reason`). It must stay 0.
-    pub const BYTES_ABANDONED: &str = "kinetail_bytes_abandoned_total";
+    pub const BYTES_LOST: &str = "kinetail_bytes_lost_total";
     /// Requests by outcome (counter; labels `flow`, `outcome`: `ok`, `partial`, or an error code).
     pub const REQUESTS: &str = "kinetail_requests_total";
     /// Seconds from a batch's first attempt to its last answer (summary; label `flow`).
@@ -75,7 +75,7 @@ pub mod name {
     /// Batches that are not yet acknowledged and checkpointed (gauge; label `flow`).
     pub const BATCHES_IN_FLIGHT: &str = "kinetail_batches_in_flight";
     /// How many batches may be in flight now (gauge; label `flow`).
-    pub const IN_FLIGHT_WINDOW: &str = "kinetail_in_flight_window";
+    pub const IN_FLIGHT_LIMIT: &str = "kinetail_in_flight_limit";
     /// Files that are followed (gauge; label `flow`).
     pub const FILES: &str = "kinetail_files";
     /// Delivered files that `whenDone` removed, or could not remove (counter; labels `flow`,
@@ -97,8 +97,8 @@ pub mod name {
     pub const FILE_LAG_BYTES: &str = "kinetail_file_lag_bytes";
     /// The same for one file (gauge; labels `flow`, `file`).
     pub const FILE_LAG_SECONDS: &str = "kinetail_file_lag_seconds";
-    /// 1 while the destination is parked (gauge; label `flow`).
-    pub const DESTINATION_PARKED: &str = "kinetail_destination_parked";
+    /// 1 while the destination is paused (gauge; label `flow`).
+    pub const DESTINATION_PAUSED: &str = "kinetail_destination_paused";
     /// 1 while the flow waits for memory (gauge; label `flow`).
     pub const WAITING_FOR_MEMORY: &str = "kinetail_waiting_for_memory";
     /// 1 while only scans find some files (gauge; labels `flow`, `reason`).
@@ -118,7 +118,7 @@ pub mod name {
     pub const CHECKPOINT_COMMITS: &str = "kinetail_checkpoint_commits_total";
     /// 1 while checkpoints cannot be written (gauge).
     pub const CHECKPOINT_FAILING: &str = "kinetail_checkpoint_failing";
-    /// Times the database was written anew from memory.
+    /// Times the database was rewritten from memory.
     pub const CHECKPOINT_REBUILDS: &str = "kinetail_checkpoint_rebuilds_total";
     /// Bytes that batches hold (gauge).
     pub const MEMORY_USED_BYTES: &str = "kinetail_memory_used_bytes";
@@ -128,7 +128,7 @@ pub mod name {
     pub const CLOUDWATCH_PUBLISHES: &str = "kinetail_cloudwatch_publishes_total";
     /// Reports that never reached CloudWatch (counter; label `reason`).
     pub const CLOUDWATCH_DROPPED: &str = "kinetail_cloudwatch_reports_dropped_total";
-    /// Lines of the daemon's own log that nobody will see (counter; label `reason`: `queue_full`,
+    /// Lines of the daemon's own log that were dropped (counter; label `reason`: `queue_full`,
     /// `write_failed`).
     pub const LOG_LINES_LOST: &str = "kinetail_log_lines_lost_total";
     /// Always 1 (gauge; label `version`).
@@ -164,8 +164,8 @@ pub struct FlowMetrics {
     pub records_converted: Counter,
     /// [`name::RECORDS_WITHOUT_METADATA`].
     pub records_without_metadata: Counter,
-    /// [`name::LINES_NOT_COMPARED`].
-    pub lines_not_compared: Counter,
+    /// [`name::PATTERN_LIMIT_EXCEEDED`].
+    pub pattern_limit_exceeded: Counter,
     /// [`name::RECORDS_TRUNCATED`].
     pub records_truncated: Counter,
     /// [`name::RECORDS_UNTERMINATED`].
@@ -182,8 +182,8 @@ pub struct FlowMetrics {
     pub batch_seconds: Histogram,
     /// [`name::BATCHES_IN_FLIGHT`].
     pub batches_in_flight: Gauge,
-    /// [`name::IN_FLIGHT_WINDOW`].
-    pub in_flight_window: Gauge,
+    /// [`name::IN_FLIGHT_LIMIT`].
+    pub in_flight_limit: Gauge,
     /// [`name::FILES`].
     pub files: Gauge,
     /// [`name::FILES_OPEN`].
@@ -192,8 +192,8 @@ pub struct FlowMetrics {
     pub lag_bytes: Gauge,
     /// [`name::LAG_SECONDS`].
     pub lag_seconds: Gauge,
-    /// [`name::DESTINATION_PARKED`].
-    pub destination_parked: Gauge,
+    /// [`name::DESTINATION_PAUSED`].
+    pub destination_paused: Gauge,
     /// [`name::WAITING_FOR_MEMORY`].
     pub waiting_for_memory: Gauge,
     /// [`name::DEAD_LETTERS_FAILING`].
@@ -217,7 +217,7 @@ impl FlowMetrics {
             records_read: c(name::RECORDS_READ),
             records_converted: c(name::RECORDS_CONVERTED),
             records_without_metadata: c(name::RECORDS_WITHOUT_METADATA),
-            lines_not_compared: c(name::LINES_NOT_COMPARED),
+            pattern_limit_exceeded: c(name::PATTERN_LIMIT_EXCEEDED),
             records_truncated: c(name::RECORDS_TRUNCATED),
             records_unterminated: c(name::RECORDS_UNTERMINATED),
             records_delivered: c(name::RECORDS_DELIVERED),
@@ -226,12 +226,12 @@ impl FlowMetrics {
             records_maybe_duplicated: c(name::RECORDS_MAYBE_DUPLICATED),
             batch_seconds: histogram!(name::BATCH_SECONDS, "flow" => flow.to_owned()),
             batches_in_flight: g(name::BATCHES_IN_FLIGHT),
-            in_flight_window: g(name::IN_FLIGHT_WINDOW),
+            in_flight_limit: g(name::IN_FLIGHT_LIMIT),
             files: g(name::FILES),
             files_open: g(name::FILES_OPEN),
             lag_bytes: g(name::LAG_BYTES),
             lag_seconds: g(name::LAG_SECONDS),
-            destination_parked: g(name::DESTINATION_PARKED),
+            destination_paused: g(name::DESTINATION_PAUSED),
             waiting_for_memory: g(name::WAITING_FOR_MEMORY),
             dead_letters_failing: g(name::DEAD_LETTERS_FAILING),
             scans: c(name::SCANS),
@@ -240,12 +240,12 @@ impl FlowMetrics {
             requests_ok: counter!(name::REQUESTS, "flow" => flow.to_owned(), "outcome" => OK),
             flow: flow.to_owned(),
         };
-        // What somebody is woken up for is there from the start: a series that begins with its
+        // What alerts depend on exists from the start: a series that begins with its
         // first loss has not grown, and no alert sees it.
         c(name::FLOW_RESTARTS).increment(0);
-        // A flow that is started again does not know that it was parked before.
-        metrics.destination_parked.set(0.0);
-        metrics.bytes_abandoned("file_gone", 0);
+        // A flow that is started again does not know that it was paused before.
+        metrics.destination_paused.set(0.0);
+        metrics.bytes_lost("file_gone", 0);
         metrics.records_skipped("refused_by_service", 0);
         metrics.dead_letters_failing.set(0.0);
         for reason in Reason::ALL {
@@ -264,7 +264,7 @@ impl FlowMetrics {
             .increment(1);
     }
 
-    /// Counts records that were left out, with the reason. Not for the hot path.
+    /// Counts records that were skipped, with the reason. Not for the hot path.
     pub fn records_skipped(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
@@ -282,7 +282,7 @@ impl FlowMetrics {
             .increment(count);
     }
 
-    /// Counts records that a converter left out, with its place and its name. Not for the hot path.
+    /// Counts records that a converter skipped, with its place and its name. Not for the hot path.
     pub fn step_skipped(&self, step: &str, count: u64) {
         if count > 0 {
             counter!(name::STEP_SKIPPED, "flow" => self.flow.clone(), "step" => step.to_owned())
@@ -309,8 +309,8 @@ impl FlowMetrics {
     }
 
     /// Counts bytes that were gone before they could be read.
-    pub fn bytes_abandoned(&self, reason: &'static str, count: u64) {
-        counter!(name::BYTES_ABANDONED, "flow" => self.flow.clone(), "reason" => reason)
+    pub fn bytes_lost(&self, reason: &'static str, count: u64) {
+        counter!(name::BYTES_LOST, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 

@@ -1,5 +1,5 @@
-//! What the kernel knows about this process, read at the moment somebody asks. What cannot be
-//! read is left out: inside a hardened service parts of /proc are hidden.
+//! What the kernel knows about this process, read on request. What cannot be
+//! read is skipped: inside a hardened service parts of /proc are hidden.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -38,7 +38,7 @@ fn put(out: &mut String, name: &str, value: Option<f64>) {
 
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(path)
-        .inspect_err(|error| tracing::debug!(path, %error, "a process metric is left out"))
+        .inspect_err(|error| tracing::debug!(path, %error, "process metric omitted"))
         .ok()
 }
 

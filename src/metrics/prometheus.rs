@@ -9,8 +9,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use super::{describe, name, process};
 
-/// Summaries keep every value until somebody asks or this time is over: without it they would
-/// grow for as long as nobody scrapes.
+/// Summaries keep every value until a scrape or this time is over: without it they would
+/// grow without scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Another recorder was installed in this process before.
@@ -35,7 +35,7 @@ impl Prometheus {
         Ok(prometheus)
     }
 
-    /// A recorder that nobody uses yet, for `metrics::with_local_recorder`.
+    /// A recorder that is not installed, for `metrics::with_local_recorder`.
     #[must_use]
     pub fn detached() -> (Self, PrometheusRecorder) {
         let recorder = PrometheusBuilder::new().build_recorder();
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn series_that_wake_somebody_are_there_before_anything_is_lost() {
+    fn series_of_alerts_are_there_before_anything_is_lost() {
         let (prometheus, recorder) = Prometheus::detached();
         metrics::with_local_recorder(&recorder, || drop(FlowMetrics::new("f")));
         let text = prometheus.render();
         for line in [
-            "kinetail_bytes_abandoned_total{flow=\"f\",reason=\"file_gone\"} 0",
+            "kinetail_bytes_lost_total{flow=\"f\",reason=\"file_gone\"} 0",
             "kinetail_records_skipped_total{flow=\"f\",reason=\"refused_by_service\"} 0",
             "kinetail_flow_restarts_total{flow=\"f\"} 0",
         ] {

@@ -10,13 +10,13 @@ use super::cloudwatch::RequestReport;
 pub struct FlowTotals {
     /// Bytes read from files.
     pub bytes_read: u64,
-    /// Records found in files, those that were left out included.
+    /// Records found in files, those that were skipped included.
     pub records_parsed: u64,
     /// Records that a converter changed.
     pub records_transformed: u64,
     /// Records that no converter could read and that were sent as they were.
     pub records_raw: u64,
-    /// Records that the chain left out; header lines are no records.
+    /// Records that the chain skipped; header lines are no records.
     pub records_skipped: u64,
     /// Records cut to the service's limit.
     pub records_truncated: u64,
@@ -35,7 +35,7 @@ pub struct FlowTotals {
     /// Requests that were made again.
     pub retries: u64,
     /// Bytes that were gone before they could be read.
-    pub bytes_abandoned: u64,
+    pub bytes_lost: u64,
     /// Looks and starts in a row that failed while there was something to do; 0 when bytes flow.
     pub errors_in_a_row: u64,
     /// What its requests came to.

@@ -8,17 +8,16 @@ use super::classify::{Group, group};
 #[must_use]
 pub fn fix(code: &str) -> &'static str {
     match code {
-        "AnswerLost" | "Deadline" => {
-            "check the network, proxy (or HTTPS_PROXY) and who answers at the endpoint; it is \
-             retried"
+        "ResponseLost" | "Deadline" => {
+            "check the network, proxy (or HTTPS_PROXY) and the endpoint; retrying"
         }
         "CannotConnect" => {
             "check the network, name resolution, proxy (or HTTPS_PROXY), caFile and the endpoint; \
-             it is retried"
+             retrying"
         }
-        CBOR_REFUSED => "set wire of the flow to auto or json: the endpoint does not take CBOR",
+        CBOR_REFUSED => "set wire of the flow to auto or json: the endpoint does not support CBOR",
         "Credentials" => {
-            "give the host a role, or correct the profile, the keys or the role to assume"
+            "attach a role to the host, or correct the profile, the keys or the role to assume"
         }
         "ResourceNotFoundException" => {
             "create the stream, or correct its name or the region; no restart is needed"
@@ -38,8 +37,8 @@ pub fn fix(code: &str) -> &'static str {
                  the same shard, other partition keys"
             }
             Some(Group::Internal) => "wait; see the AWS Health Dashboard",
-            Some(Group::Poison) => "see the log: a record or the whole request is refused",
-            None => "see who answers at the endpoint: a proxy or another service",
+            Some(Group::Poison) => "see the log: a record or the complete request is rejected",
+            None => "check whether a proxy or another service responds at the endpoint",
         },
     }
 }
@@ -53,7 +52,7 @@ mod tests {
         let cases = [
             ("CannotConnect", "endpoint"),
             ("CborRefused", "json"),
-            ("Deadline", "who answers"),
+            ("Deadline", "endpoint"),
             ("Credentials", "role"),
             ("ResourceNotFoundException", "create the stream"),
             ("KMSDisabledException", "key"),
@@ -61,7 +60,7 @@ mod tests {
             ("ExpiredTokenException", "clock"),
             ("ProvisionedThroughputExceededException", "shards"),
             ("InternalFailure", "wait"),
-            ("ValidationException", "refused"),
+            ("ValidationException", "rejected"),
             ("Http302", "proxy"),
         ];
         for (code, words) in cases {

@@ -2,7 +2,7 @@
 //! `AWS_ENDPOINT_URL_KINESIS` and its like, `endpoint_url` and `services` of the profile, unless
 //! `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is set. They count where the configuration names none.
 //!
-//! Beside them a wire-tap that lets nothing out to what is not AWS's own.
+//! Alongside them a wire-tap that lets nothing out to what is not AWS's own.
 
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;

@@ -11,9 +11,9 @@ use crate::batch::body::{Body, Encoding, Envelope};
 use crate::config::{FlowAwsConfig, Wire as Speak};
 
 async fn wire(url: &str, speak: Speak) -> Wire {
-    let nobody = FlowAwsConfig::default();
+    let defaults = FlowAwsConfig::default();
     let aws = aws(&config(url)).await;
-    aws.wire(Operation::PutRecords, &nobody, speak).await.expect("a region")
+    aws.wire(Operation::PutRecords, &defaults, speak).await.expect("a region")
 }
 
 fn body(encoding: Encoding, records: &[&[u8]]) -> Payload {
@@ -39,7 +39,7 @@ const RECORDS: [&[u8]; 3] = [b"one\n", b"\xff\x00\xbf", b""];
 async fn both_encodings_bring_the_same_records() {
     let handle = sandbox().await;
     let wire = wire(&handle.url(), Speak::Auto).await;
-    assert_eq!(wire.encoding(), Encoding::Json, "nobody said yet that CBOR is taken");
+    assert_eq!(wire.encoding(), Encoding::Json, "no response said yet that CBOR is supported");
     let json = wire.put(body(Encoding::Json, &RECORDS), 3).await.expect("it is taken");
     assert!(json.takes_cbor && json.failed.is_empty());
     let cbor = wire.put(body(Encoding::Cbor, &RECORDS), 3).await.expect("it is taken");
@@ -85,12 +85,12 @@ async fn refused(speak: Speak, reply: Reply) -> CallError {
     let wire = wire(&server.url(), speak).await;
     tokio::select! {
         result = wire.put(body(Encoding::Cbor, &RECORDS), 3) => result.expect_err("refused"),
-        () = server.serve(vec![reply]) => unreachable!("it serves for ever"),
+        () = server.serve(vec![reply]) => unreachable!("it serves indefinitely"),
     }
 }
 
 fn answer(status: u16, headers: &'static str, body: &str) -> Reply {
-    Reply::Answer { status, headers, body: body.as_bytes().to_vec() }
+    Reply::PutResponse { status, headers, body: body.as_bytes().to_vec() }
 }
 
 const UNREAD: &str = r#"{"__type":"SerializationException","message":"no JSON"}"#;
@@ -132,7 +132,7 @@ async fn who_refused_cbor_once_is_not_asked_again() {
     };
     tokio::select! {
         () = puts => {}
-        () = server.serve(replies) => unreachable!("it serves for ever"),
+        () = server.serve(replies) => unreachable!("it serves indefinitely"),
     }
     let requests = server.requests.into_inner().expect("no panic");
     let types: Vec<_> =
@@ -143,7 +143,7 @@ async fn who_refused_cbor_once_is_not_asked_again() {
 
 #[tokio::test]
 async fn on_endpoints_of_aws_it_is_cbor_from_the_start() {
-    let nobody = FlowAwsConfig::default();
+    let defaults = FlowAwsConfig::default();
     let own = "https://vpce-1-abc.kinesis.eu-west-1.vpce.amazonaws.com";
     for (url, speak, encoding) in [
         (own, Speak::Auto, Encoding::Cbor),
@@ -152,9 +152,9 @@ async fn on_endpoints_of_aws_it_is_cbor_from_the_start() {
         ("http://127.0.0.1:1", Speak::Cbor, Encoding::Cbor),
     ] {
         let aws = aws(&config(url)).await;
-        let kinesis = aws.wire(Operation::PutRecords, &nobody, speak).await.expect("a region");
+        let kinesis = aws.wire(Operation::PutRecords, &defaults, speak).await.expect("a region");
         assert_eq!(kinesis.encoding(), encoding, "{url} {speak:?}");
-        let firehose = aws.wire(Operation::PutRecordBatch, &nobody, speak).await;
+        let firehose = aws.wire(Operation::PutRecordBatch, &defaults, speak).await;
         assert_eq!(firehose.expect("a region").encoding(), Encoding::Json);
     }
 }

@@ -63,16 +63,15 @@ pub enum ClientError {
     )]
     NoCertificates(String),
     /// Nobody could be asked for credentials.
-    #[error("there is nobody to ask for credentials")]
+    #[error("no credentials provider is configured")]
     NoCredentials,
     /// The system has no thread for credentials.
-    #[error("cannot start the thread for credentials: {0}; raise the limit on processes")]
+    #[error(
+        "cannot start credentials thread: {0}; raise the process limit (TasksMax= or ulimit -u)"
+    )]
     Thread(io::Error),
     /// Nothing says which region it is.
-    #[error(
-        "cannot tell the region of {service}: set `region` or `{key}` in the configuration, or \
-         AWS_REGION in the environment"
-    )]
+    #[error("no region for {service}; set `region` or `{key}` in the configuration, or AWS_REGION")]
     NoRegion {
         /// The service's name.
         service: &'static str,
@@ -234,9 +233,9 @@ impl Aws {
         let is_same = machine.is_some_and(|region| region.as_ref() == REGION_DEFAULT);
         if !site.is_custom() && !is_same {
             tracing::warn!(
-                "Firehose is looked for in {REGION_DEFAULT}, as the Java agent does when no key \
-                 says where it is, whatever the environment and the instance say: set \
-                 firehose.region to settle it"
+                "using {REGION_DEFAULT} for Firehose, as the Java agent does: no region is \
+                 configured, and AWS_REGION and the instance are not consulted; set \
+                 firehose.region"
             );
         }
         Region::from_static(REGION_DEFAULT)

@@ -42,7 +42,7 @@ const ROLE_SESSION_LENGTH: Duration = Duration::from_hours(1);
 /// Where STS is asked if nothing says where.
 const STS_REGION_DEFAULT: &str = "us-east-1";
 
-/// The variables that the Java SDK takes beside the usual ones.
+/// The variables that the Java SDK takes alongside the usual ones.
 const JAVA_KEY_ID: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"];
 const JAVA_SECRET: [&str; 2] = ["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"];
 

@@ -50,7 +50,7 @@ const CREDENTIAL_ADDRESSES: [&str; 5] =
 pub enum HttpError {
     /// There is no certificate in the file, or one that cannot be parsed.
     #[error(
-        "cannot use the certificates of {key}: {path}: is no file of PEM certificates: {reason}"
+        "cannot load CA bundle ({key}): {path} is not a valid PEM certificate bundle: {reason}"
     )]
     Certificates {
         /// What names the file.
@@ -61,7 +61,7 @@ pub enum HttpError {
         reason: String,
     },
     /// The system does not let the file be read.
-    #[error("cannot use the certificates of {key}: {path}: cannot be read: {source}")]
+    #[error("cannot load CA bundle ({key}): cannot read {path}: {source}")]
     NotReadable {
         /// What names the file.
         key: &'static str,
@@ -79,7 +79,7 @@ pub enum HttpError {
 pub(super) struct Http {
     trust: TrustStore,
     /// Whether there is any certificate to trust.
-    trusts_somebody: bool,
+    has_trust: bool,
     /// `None` if requests go directly.
     proxy: Option<ProxyConfig>,
 }
@@ -88,7 +88,7 @@ pub(super) struct Http {
 impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http")
-            .field("trusts_somebody", &self.trusts_somebody)
+            .field("has_trust", &self.has_trust)
             .field("has_proxy", &self.proxy.is_some())
             .finish_non_exhaustive()
     }
@@ -100,11 +100,11 @@ impl Http {
     /// # Errors
     /// [`HttpError`] if what is set cannot be used.
     pub(super) fn of(config: &AwsConfig) -> Result<Self, HttpError> {
-        let (trust, trusts_somebody) = match CaFile::of(config) {
+        let (trust, has_trust) = match CaFile::of(config) {
             Some(file) => (file.trust()?, true),
             None => of_the_system(load_native_certs().certs),
         };
-        Ok(Self { trust, trusts_somebody, proxy: proxy_of(&config.proxy)? })
+        Ok(Self { trust, has_trust, proxy: proxy_of(&config.proxy)? })
     }
 
     /// Whether a connection to this URL could ever be made: one that is encrypted needs
@@ -112,7 +112,7 @@ impl Http {
     pub(super) fn can_reach(&self, url: &str) -> bool {
         let is_plain =
             url.get(..PLAIN.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(PLAIN));
-        self.trusts_somebody || is_plain
+        self.has_trust || is_plain
     }
 
     /// The client that all typed clients share.
@@ -254,8 +254,8 @@ mod tests {
     fn without_certificates_only_what_is_plain_can_be_reached() {
         let broken = CertificateDer::from(b"no certificate".to_vec());
         for certificates in [Vec::new(), vec![broken]] {
-            let (trust, trusts_somebody) = of_the_system(certificates);
-            let http = Http { trust, trusts_somebody, proxy: None };
+            let (trust, has_trust) = of_the_system(certificates);
+            let http = Http { trust, has_trust, proxy: None };
             assert!(http.can_reach("http://127.0.0.1:4566") && http.can_reach("HTTP://x"));
             assert!(!http.can_reach("https://kinesis.eu-west-1.amazonaws.com"));
             // To make one is no panic.

@@ -1,11 +1,11 @@
 //! Sending: from a finished body to one outcome a batch, however often it takes.
 //!
-//! `sender` keeps a bounded number of requests in flight and retries for ever what can be
+//! `sender` keeps a bounded number of requests in flight and retries indefinitely what can be
 //! retried. What it decides is decided without clock and I/O: `delivery` (what of a batch to send
-//! next), `gate` (whether the destination is parked), `rate` (how fast, and to which shards),
-//! `classify`, `advice`, `retry`, `window`, `answer` and `ledger`. `wire` is
-//! the one way to a service, made of the AWS SDK's parts by `client` (with `credentials`, `http`,
-//! `origin` and `user_agent`). A sender never drops a record without saying so in the [`Outcome`].
+//! next), `circuit_breaker` (whether it is paused), `rate` (how fast, and to which shards),
+//! `classify`, `advice`, `retry`, `in_flight_limit`, `response` and `ledger`. `wire` is the one way
+//! to a service, made of the AWS SDK's parts by `client` (with `credentials`, `http`, `origin` and
+//! `user_agent`). A sender never drops a record without saying so in the [`Outcome`].
 
 pub mod advice;
 pub mod ambient;
@@ -27,6 +27,6 @@ mod cbor_tests;
 mod wire_tests;
 
 pub use kinetail_delivery::{
-    DestinationHealth, Outcome, RejectedRecord, SenderEvent, Submission, answer, classify,
-    delivery, error_answer, gate, ledger, rate, retry, window,
+    DestinationHealth, Outcome, RejectedRecord, SenderEvent, Submission, circuit_breaker, classify,
+    delivery, error_response, in_flight_limit, ledger, rate, response, retry,
 };

@@ -12,7 +12,7 @@ use crate::shown::shown;
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// How [`credentials`] begins where there are none.
-const NO_CREDENTIALS: &str = "nothing";
+const NO_CREDENTIALS: &str = "none";
 
 /// The instance is not asked if this is true.
 const NO_INSTANCE: &str = "AWS_EC2_METADATA_DISABLED";
@@ -44,16 +44,16 @@ pub(crate) fn no_region(
     let named = named.or_else(|| Some((profile?.to_owned(), "the region of the profile")));
     let Some((region, name)) = named else {
         let may_work = !is_instance_off(&variable);
-        let elsewhere = if may_work { "; only an EC2 instance knows its own" } else { "" };
+        let elsewhere = if may_work { "; only EC2 instances detect it" } else { "" };
         return Some(Missing {
-            message: format!("nothing says in which region the stream is{elsewhere}"),
+            message: format!("no region configured for the stream{elsewhere}"),
             help: format!("set \"region\" or \"{}\", or AWS_REGION", service.region_key()),
             may_work,
         });
     };
     match look(&region) {
         Name::Malformed { help } => Some(Missing {
-            message: format!("{name} is {region:?}, which is no region"),
+            message: format!("{name} is {region:?}, which is not a valid region"),
             help,
             may_work: false,
         }),
@@ -66,7 +66,7 @@ pub(crate) fn no_credentials(said: &str) -> Option<Missing> {
     said.starts_with(NO_CREDENTIALS).then(|| Missing {
         message: "there are no credentials to sign requests with".to_owned(),
         help: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of kinetail, \
-               write a profile, or run where there is a role"
+               configure a profile, or run with a role"
             .to_owned(),
         may_work: false,
     })
@@ -88,8 +88,7 @@ pub(crate) fn region(
     }
     if service == Service::Firehose {
         return format!(
-            "{REGION_DEFAULT}, where the Java agent looks if no key says otherwise: set {} to \
-             settle it",
+            "{REGION_DEFAULT} (the Java agent's default for Firehose; set {} explicitly)",
             service.region_key()
         );
     }
@@ -108,7 +107,7 @@ pub(crate) fn region(
     if is_instance_off(&variable) {
         return "none".to_owned();
     }
-    "that of the profile or the instance, asked at the start".to_owned()
+    "from the AWS profile or instance metadata (resolved at startup)".to_owned()
 }
 
 /// The first place in the chain that is likely to have credentials. `has_keys` is whether the
@@ -121,17 +120,17 @@ pub(crate) fn credentials(
 ) -> String {
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     if config.static_keys.is_some() {
-        return "awsAccessKeyId in the configuration".to_owned();
+        return "static keys in the configuration (awsAccessKeyId)".to_owned();
     }
     let secret = ["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"].into_iter().any(|n| set(n).is_some());
     if let Some(name) =
         ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"].into_iter().find(|n| set(n).is_some())
         && secret
     {
-        return format!("{name} in the environment");
+        return format!("environment ({name})");
     }
     if let (Some(file), Some(role)) = (set("AWS_WEB_IDENTITY_TOKEN_FILE"), set("AWS_ROLE_ARN")) {
-        return format!("web identity of {file}, as {role}");
+        return format!("web identity token {file}, role {role}");
     }
     let container =
         ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
@@ -139,7 +138,7 @@ pub(crate) fn credentials(
         return format!("the container's role ({name})");
     }
     let instance = if is_instance_off(&variable) {
-        "nothing, because AWS_EC2_METADATA_DISABLED is true"
+        "none (AWS_EC2_METADATA_DISABLED=true)"
     } else {
         "the role of the EC2 instance"
     };
@@ -156,10 +155,10 @@ pub(crate) fn credentials(
         }
         (Some(file), profile) => {
             let profile = profile.unwrap_or_else(|| "default".to_owned());
-            format!("profile {profile} of {}; if it has none, {instance}", shown(&file))
+            format!("profile {profile} in {}, else {instance}", shown(&file))
         }
         (None, Some(profile)) => {
-            format!("{instance}; there is no file with the profile {profile}")
+            format!("{instance} (profile {profile} not found)")
         }
         (None, None) => instance.to_owned(),
     }
@@ -223,30 +222,30 @@ mod tests {
         assert_eq!(source(&[home], "/none"), "the role of the EC2 instance");
         assert_eq!(
             source(&[home, ("AWS_EC2_METADATA_DISABLED", "true")], "/none"),
-            "nothing, because AWS_EC2_METADATA_DISABLED is true"
+            "none (AWS_EC2_METADATA_DISABLED=true)"
         );
         assert_eq!(
             source(&[home], "/h/.aws/config"),
-            "profile default of /h/.aws/config; if it has none, the role of the EC2 instance"
+            "profile default in /h/.aws/config, else the role of the EC2 instance"
         );
         assert_eq!(
             source(&[("AWS_SHARED_CREDENTIALS_FILE", "/c"), ("AWS_PROFILE", "p")], "/c"),
-            "profile p of /c; if it has none, the role of the EC2 instance"
+            "profile p in /c, else the role of the EC2 instance"
         );
         assert_eq!(
             source(&[("AWS_CREDENTIAL_PROFILES_FILE", "/j")], "/j"),
-            "profile default of /j; if it has none, the role of the EC2 instance"
+            "profile default in /j, else the role of the EC2 instance"
         );
         assert_eq!(
             source(&[("AWS_PROFILE", "p")], ""),
-            "the role of the EC2 instance; there is no file with the profile p"
+            "the role of the EC2 instance (profile p not found)"
         );
         let container = "the container's role (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
         assert_eq!(source(&[home, full], "/h/.aws/config"), container);
         let set = [home, full, web[0], web[1]];
-        assert_eq!(source(&set, "/h/.aws/config"), "web identity of /t, as arn:r");
+        assert_eq!(source(&set, "/h/.aws/config"), "web identity token /t, role arn:r");
         let set = [full, web[0], web[1], keys[0], keys[1]];
-        assert_eq!(source(&set, ""), "AWS_ACCESS_KEY_ID in the environment");
+        assert_eq!(source(&set, ""), "environment (AWS_ACCESS_KEY_ID)");
         let set = [("AWS_ACCESS_KEY_ID", " "), keys[1], full];
         assert_eq!(source(&set, ""), container);
         let static_keys = Some(StaticKeys {
@@ -255,7 +254,7 @@ mod tests {
         });
         let config = AwsConfig { static_keys, ..AwsConfig::default() };
         let source = credentials(&config, None, variables(&keys), |_| true);
-        assert_eq!(source, "awsAccessKeyId in the configuration");
+        assert_eq!(source, "static keys in the configuration (awsAccessKeyId)");
     }
 
     #[test]
@@ -294,7 +293,7 @@ mod tests {
         let set = [("AWS_REGION", "eu-west-2"), ("AWS_DEFAULT_REGION", "x")];
         assert_eq!(text(Service::Kinesis, &none, &set), "eu-west-2 (AWS_REGION)");
         let firehose = text(Service::Firehose, &none, &set);
-        assert!(firehose.starts_with("us-east-1, where the Java agent looks"), "{firehose}");
+        assert!(firehose.starts_with("us-east-1 (the Java agent's default"), "{firehose}");
         assert!(firehose.contains("firehose.region"), "{firehose}");
         assert_eq!(text(Service::Firehose, &config, &set), "eu-west-1 (region)");
         assert!(!text(Service::Kinesis, &none, &[]).contains("us-east-1"));
@@ -311,14 +310,14 @@ mod tests {
             missing.map(|missing| (missing.message, missing.may_work))
         };
         let none = AwsConfig::default();
-        let nothing = "nothing says in which region the stream is".to_owned();
+        let nothing = "no region configured for the stream".to_owned();
         assert_eq!(found(&none, None, &[off]), Some((nothing.clone(), false)));
-        let on_ec2 = format!("{nothing}; only an EC2 instance knows its own");
+        let on_ec2 = format!("{nothing}; only EC2 instances detect it");
         assert_eq!(found(&none, None, &[]), Some((on_ec2, true)));
         assert_eq!(found(&none, Some("eu-west-1"), &[off]), None);
         assert_eq!(found(&none, None, &[off, ("AWS_REGION", "eu-west-1")]), None);
         let wrong = found(&none, None, &[("AWS_REGION", "eu-west1")]).unwrap();
-        assert_eq!(wrong.0, "AWS_REGION is \"eu-west1\", which is no region");
+        assert_eq!(wrong.0, "AWS_REGION is \"eu-west1\", which is not a valid region");
         let kinesis_endpoint = Some("http://127.0.0.1:1".to_owned());
         let emulator = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
         assert_eq!(found(&emulator, None, &[off]), None);

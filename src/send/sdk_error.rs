@@ -23,7 +23,7 @@ const RETRY_AFTER_HEADER: &str = "x-amz-retry-after";
 /// The same of everybody else, in seconds or as a date (RFC 9110, section 10.2.3).
 const RETRY_AFTER_HEADER_HTTP: &str = "retry-after";
 
-/// The forms of a date in HTTP, the last two of which nobody should send any more (RFC 9110,
+/// The forms of a date in HTTP, the last two of which are obsolete (RFC 9110,
 /// section 5.6.7).
 const HTTP_DATES: [&str; 3] =
     ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
@@ -33,13 +33,13 @@ const TEXT_CHARS_MAX: usize = 500;
 
 /// Turns the SDK's error into ours.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "it is meant for `map_err`")]
 pub fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match &error {
-        SdkError::ServiceError(failure) => answered(
+        SdkError::ServiceError(failure) => http_error(
             failure.raw(),
             failure.err().code(),
             failure.err().message().unwrap_or_default(),
@@ -48,7 +48,9 @@ where
             CallError::Lost { reason: reason(&error) }
         }
         // The error answer of a proxy, or of a service that is in pieces.
-        SdkError::ResponseError(failure) => answered(failure.raw(), None, "no readable error"),
+        SdkError::ResponseError(failure) => {
+            http_error(failure.raw(), None, "unparseable error response")
+        }
         SdkError::TimeoutError(_) => CallError::Deadline(ATTEMPT_TIMEOUT),
         SdkError::ConstructionFailure(_) => CallError::NotSent { reason: reason(&error) },
         SdkError::DispatchFailure(_) => not_answered(&error),
@@ -57,7 +59,7 @@ where
 }
 
 /// What the service said in an answer that is no success.
-pub(super) fn answered(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
+pub(super) fn http_error(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
     let status = raw.status().as_u16();
     let header = |name| raw.headers().get(name);
     let millis = header(RETRY_AFTER_HEADER).and_then(|millis| millis.trim().parse().ok());
@@ -136,7 +138,7 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     if causes.is_empty() { cut(&error.to_string()) } else { cut(&causes.join(": ")) }
 }
 
-/// At most so many characters, in one line: nobody outside may begin a new line of the log. A text
+/// At most so many characters, in one line: foreign text cannot begin a new line of the log. A text
 /// that is longer ends between two words, with an ellipsis.
 pub(super) fn cut(text: &str) -> String {
     let mut one_line = text.chars().map(|char| if char.is_control() { ' ' } else { char });

@@ -1,9 +1,9 @@
 //! The sender of one flow: an async task that makes the calls which `delivery` asks for, when
-//! `gate` and `retry` allow, and tells the flow what became of each batch.
+//! `circuit` and `retry` allow, and tells the flow what became of each batch.
 //!
 //! It owns the clock, the calls and the log lines, and decides nothing. It holds at most
-//! `max_in_flight` batches, retries for ever, and stops at once when its future is dropped; what
-//! was in flight then is for the flow to send again after the next start.
+//! `max_in_flight` batches, retries indefinitely, and stops at once when its future is dropped;
+//! what was in flight then is for the flow to send again after the next start.
 
 mod lines;
 mod state;
@@ -19,12 +19,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::state::State;
-use super::answer::Answer;
-use super::classify::{BARE_TOO_LARGE, PARK_PROBE, Verdict, classify, label};
+use super::circuit_breaker::Permit;
+use super::classify::{BARE_TOO_LARGE, PAUSE_PROBE, Verdict, classify, label};
 use super::deadline::deadline;
 use super::delivery::{Delivery, Next, Progress, Request};
-use super::gate::Permit;
 use super::rate::{Caps, Sent, Turn};
+use super::response::PutResponse;
 use super::retry;
 use super::sdk_error::cut;
 use super::survey::StreamFacts;
@@ -48,7 +48,7 @@ pub trait Observer: Send + Sync {
     fn on_request(&self, _report: RequestReport) {}
 
     /// An answer says that records failed, and names shards.
-    fn on_answer(&self, _answer: &Answer) {}
+    fn on_answer(&self, _answer: &PutResponse) {}
 }
 
 /// Nobody.
@@ -77,7 +77,7 @@ pub struct SenderConfig {
     pub metrics: FlowMetrics,
     /// Is told of each request.
     pub observer: Arc<dyn Observer>,
-    /// Cancelled when the flow stops: from then on nothing waits for a destination that is parked.
+    /// Cancelled when the flow stops: from then on nothing waits for a destination that is paused.
     pub stopping: CancellationToken,
 }
 
@@ -127,7 +127,7 @@ struct Sender<T> {
     transport: T,
     events: EventSink,
     state: Mutex<State>,
-    /// Wakes the batches that wait at the gate, or for their turn.
+    /// Wakes the batches that wait at the circuit, or for their turn.
     gate_changed: Notify,
     config: SenderConfig,
 }
@@ -172,14 +172,14 @@ impl<T: Transport> Sender<T> {
         self.gate_changed.notify_waiters();
     }
 
-    /// Returns when the gate lets this batch make one request; `false` if the destination is
-    /// parked, nobody is finding out whether it works again, and the flow stops.
+    /// Returns when the circuit lets this batch make one request; `false` if the destination is
+    /// paused, there is no probe, and the flow stops.
     async fn wait_for_permit(&self, delivery: &Delivery) -> bool {
         loop {
-            // Made before the look at the gate, so that no change is missed in between.
+            // Made before the look at the circuit, so that no change is missed in between.
             let changed = self.gate_changed.notified();
             let now = Instant::now().into_std();
-            let permit = self.lock().gate.permit(delivery.batch(), now);
+            let permit = self.lock().circuit.permit(delivery.batch(), now);
             match permit {
                 Permit::Go => return true,
                 Permit::WaitUntil(_) if self.config.stopping.is_cancelled() => return false,
@@ -233,18 +233,18 @@ impl<T: Transport> Sender<T> {
         &self.config.metrics.destination
     }
 
-    /// Takes in how a call went: counts, logs, moves the gate and the delivery on.
+    /// Takes in how a call went: counts, logs, moves the circuit and the delivery on.
     fn absorb(
         &self,
         delivery: &mut Delivery,
         request: Request,
         made_at: Instant,
-        result: Result<Answer, CallError>,
+        result: Result<PutResponse, CallError>,
     ) -> Next {
         let now = Instant::now().into_std();
         let Request { records, bytes, .. } = request;
         let sent = Sent { at: made_at.into_std(), records, bytes };
-        // The body's buffer can be used again only if nobody holds the bytes any more.
+        // The body's buffer can be used again only if the bytes are no longer held.
         drop(request);
         let mut state = self.lock();
         self.learn_of_shards(&mut state, now);
@@ -263,16 +263,16 @@ impl<T: Transport> Sender<T> {
                 self.absorb_error(&mut state, delivery, &error, now)
             }
         };
-        let mut next = delivery.next(&mut state.gate);
-        if state.gate.is_parked() && matches!(next, Next::Backoff(_)) {
-            // The gate's probes have their own rhythm.
+        let mut next = delivery.next(&mut state.circuit);
+        if state.circuit.is_paused() && matches!(next, Next::Backoff(_)) {
+            // The circuit's probes have their own rhythm.
             next = Next::Now;
         }
         let doubt = match &next {
-            Next::Doubt { code, message } => state.gate.park(PARK_PROBE, code, message, now),
+            Next::Doubt { code, message } => state.circuit.pause(PAUSE_PROBE, code, message, now),
             Next::Backoff(_) | Next::Done | Next::Now => None,
         };
-        let reopened = state.gate.reopened();
+        let reopened = state.circuit.reopened();
         drop(state);
         self.gate_changed.notify_waiters();
         for health in health.into_iter().chain(doubt).chain(reopened) {
@@ -295,7 +295,7 @@ impl<T: Transport> Sender<T> {
     fn absorb_answer(
         &self,
         state: &mut State,
-        answer: &Answer,
+        answer: &PutResponse,
         progress: Progress,
         now: std::time::Instant,
     ) -> Option<DestinationHealth> {
@@ -308,7 +308,7 @@ impl<T: Transport> Sender<T> {
             if let Some(line) = state.records.on_success(now) {
                 self.log(&line, "", "", false);
             }
-            return state.gate.on_accepted();
+            return state.circuit.on_accepted();
         };
         let (code, message) = (cut(&first.code), cut(&first.message));
         self.destination().on_record_errors(&code, &message, now);
@@ -316,10 +316,10 @@ impl<T: Transport> Sender<T> {
             self.log(&line, &code, &message, false);
         }
         if progress.delivered > 0 {
-            state.gate.on_accepted()
+            state.circuit.on_accepted()
         } else {
             // However its records failed, the request was let in.
-            state.gate.on_failure(Verdict::Throttled, &code, &message, now).1
+            state.circuit.on_failure(Verdict::Throttled, &code, &message, now).1
         }
     }
 
@@ -344,8 +344,8 @@ impl<T: Transport> Sender<T> {
             self.log(&line, code, &message, alarm);
         }
         if verdict == Verdict::Poison {
-            delivery.on_refusal(code, &message, &state.gate);
-            state.gate.on_refused();
+            delivery.on_refusal(code, &message, &state.circuit);
+            state.circuit.on_refused();
             return None;
         }
         if matches!(error, CallError::CborRefused { .. }) {
@@ -353,7 +353,7 @@ impl<T: Transport> Sender<T> {
         }
         let doubtful = delivery.on_failure(verdict);
         self.config.metrics.records_maybe_duplicated.increment(doubtful as u64);
-        state.gate.on_failure(verdict, code, &message, now).1
+        state.circuit.on_failure(verdict, code, &message, now).1
     }
 
     fn count_answer(&self, records: usize, progress: Progress) {

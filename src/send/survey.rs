@@ -1,5 +1,5 @@
-//! What a flow has to know of its Kinesis stream besides what answers to its puts say: how the
-//! stream distributes records, how large they may be, and which shards it has.
+//! What a flow has to know of its Kinesis stream in addition to what answers to its puts say: how
+//! the stream distributes records, how large they may be, and which shards it has.
 //!
 //! A task of the daemon asks, off the way of the records: when the flow starts, when an answer
 //! names a shard that is not on the map, and now and then. What is not known stops nothing but
@@ -15,15 +15,15 @@ use tokio::time::{Instant, sleep, timeout};
 
 use kinetail_base::limits::{KINESIS_LARGE_RECORD_BYTES_MAX, KINESIS_RECORD_BYTES_MAX};
 
-use super::answer::{Answer, ShardNumber};
 use super::classify::is_throttle;
+use super::response::{PutResponse, ShardNumber};
 use super::sdk_error::call_error;
 use super::sender::{Observer, RequestReport};
 use super::transport::CallError;
 use crate::batch::hash::{ShardMap, ShardRange};
 use crate::config::{Aggregation, Destination, FlowConfig, Format, PartitionKey};
 
-/// Shards are listed again after this long, more or less: a split that nobody meets is found so.
+/// Shards are listed again after this long, more or less: unnoticed splits are found so.
 const LIST_EVERY: Duration = Duration::from_mins(1);
 
 /// Streams are described again after this long, more or less. An account may ask 20 times a second,
@@ -61,7 +61,7 @@ pub struct StreamFacts {
     pub asked: bool,
     /// Consumers find the records in aggregates of the Kinesis Producer Library.
     pub takes_aggregates: bool,
-    /// The greatest length of a record with its key, in bytes.
+    /// The maximum length of a record with its key, in bytes.
     pub record_bytes_max: Option<usize>,
     /// The open shards.
     pub shards: Option<Arc<ShardMap>>,
@@ -136,7 +136,7 @@ struct Topic {
     due_in: Duration,
     /// Failures since the last answer.
     failures: u32,
-    /// What was told of that nobody answers: whether nobody will.
+    /// What was reported of missing responses: whether there will be none.
     told: Option<bool>,
     /// The newest problem with what was answered.
     problem: Option<&'static str>,
@@ -198,7 +198,7 @@ impl Asking {
             Ok(output) => output,
             Err(error) => {
                 let unknown = self.not_described(&error);
-                // What was found out before counts for more than that nobody answers now.
+                // What was found out before counts for more than a missing response now.
                 facts.takes_aggregates |= unknown && self.described.problem.is_none();
                 return;
             }
@@ -207,7 +207,7 @@ impl Asking {
         let Some(summary) = output.stream_description_summary() else {
             self.described.due_in = RETRY_MAX;
             tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
-                "the description of the stream is empty; asking again");
+                "stream description is empty; retrying");
             return;
         };
         let is_auto =
@@ -220,13 +220,13 @@ impl Asking {
         let problem = (is_auto && self.survey.aggregates).then_some("AUTO");
         if self.described.is_news(problem) {
             tracing::error!(flow = %self.survey.flow, stream = %self.survey.stream,
-                "aggregation kpl refused: the stream has RecordDistributionStrategy AUTO, and \
+                "aggregation kpl rejected: the stream has RecordDistributionStrategy AUTO, and \
                  consumers would drop aggregated records; sending them one by one; set aggregation \
                  to newline or none, or the stream to another strategy");
         }
     }
 
-    /// Takes in a failure; `true` if nobody will answer, so that it goes on without.
+    /// Takes in a failure; `true` if there will be no response, so that it continues without.
     fn not_described(&mut self, error: &CallError) -> bool {
         self.described.failed();
         let code = error.code();
@@ -265,8 +265,8 @@ impl Asking {
                 self.listed.failed();
                 if self.listed.is_news(Some("no map")) {
                     tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
-                        "the shards that are listed leave gaps or overlap; going on with what was \
-                         known before, and asking again");
+                        "listed shards overlap or have gaps; using the previous shard map, \
+                         retrying");
                 }
             }
             Err(error) => {
@@ -353,7 +353,7 @@ impl Observer for ShardWatcher {
         self.others.on_request(report);
     }
 
-    fn on_answer(&self, answer: &Answer) {
+    fn on_answer(&self, answer: &PutResponse) {
         let facts = self.facts.borrow();
         let Some(map) = &facts.shards else {
             if answer.failed.iter().any(|entry| is_throttle(&entry.code)) {

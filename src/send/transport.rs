@@ -2,8 +2,8 @@
 //!
 //! `kinesis` and `firehose` implement it over the AWS SDK; tests implement it with a script.
 
-use kinetail_delivery::answer::Answer;
 pub use kinetail_delivery::call::{CallError, CredentialFault, Payload};
+use kinetail_delivery::response::PutResponse;
 
 /// A service that takes finished bodies.
 pub trait Transport: Send + Sync {
@@ -16,5 +16,5 @@ pub trait Transport: Send + Sync {
         &self,
         body: Payload,
         records: usize,
-    ) -> impl Future<Output = Result<Answer, CallError>> + Send;
+    ) -> impl Future<Output = Result<PutResponse, CallError>> + Send;
 }

@@ -4,10 +4,10 @@
 //! Its parts are the SDK's: the endpoint comes from the service's own resolver, the credentials
 //! from the providers of `aws-config`, the transport is the SDK's connector, and the signature is
 //! calculated by `aws-sigv4` over what is prepared in `sign` for it. What the SDK's orchestrator
-//! would do for each call beside (build a configuration, run some twenty interceptors, compose the
-//! same headers) is done once for each flow. What it does silently is done here in the open: the
-//! clock is corrected by `skew`, a connection on which a server failed is not used again, an answer
-//! may be only so long, and a deadline has three meanings: no credentials, nothing sent, no
+//! would do for each call alongside (build a configuration, run some twenty interceptors, compose
+//! the same headers) is done once for each flow. What it does silently is done here in the open:
+//! the clock is corrected by `skew`, a connection on which a server failed is not used again, an
+//! answer may be only so long, and a deadline has three meanings: no credentials, nothing sent, no
 //! answer.
 
 mod keys;
@@ -39,12 +39,12 @@ use self::sign::{Signable, Signer};
 use self::skew::Skew;
 pub(super) use self::target::Site;
 use self::target::Target;
-use super::answer::{self, Answer};
 use super::client::ATTEMPT_TIMEOUT;
 use super::credentials::Refused;
 use super::deadline::deadline;
-use super::error_answer::{self, ERROR_TYPE_HEADER};
-use super::sdk_error::{answered, dispatch_failure, lost};
+use super::error_response::{self, ERROR_TYPE_HEADER};
+use super::response::{self, PutResponse};
+use super::sdk_error::{dispatch_failure, http_error, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::Encoding;
 use crate::config::Wire as Speak;
@@ -59,7 +59,7 @@ const ACCEPT_HEADER: &str = "accept-post";
 /// Turns CBOR off, as for the Java SDK, where the configuration leaves it open.
 const CBOR_OFF_VARIABLE: &str = "AWS_CBOR_DISABLE";
 
-/// Codes with which the service refuses credentials: the next call asks for them anew.
+/// Codes with which the service refuses credentials: the next call asks for them again.
 const KEYS_REFUSED: [&str; 6] = [
     "ExpiredToken",
     "ExpiredTokenException",
@@ -180,7 +180,7 @@ impl Wire {
     }
 
     /// How bodies are to be written at first: in CBOR on AWS's own endpoints of Kinesis, unless
-    /// somebody says otherwise.
+    /// configured otherwise.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         let endpoint = self.site.endpoint.as_deref();
@@ -246,13 +246,13 @@ impl Wire {
             connection.poison();
         }
         let body = body.unwrap_or_default();
-        let said = error_answer::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
+        let said = error_response::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
             self.keys.refuse(&credentials);
         }
-        let silent = if said.code.is_some() { "" } else { "no readable error" };
+        let silent = if said.code.is_some() { "" } else { "unparseable error response" };
         let message = said.message.as_deref().unwrap_or(silent);
-        let error = answered(&response, said.code.as_deref(), message);
+        let error = http_error(&response, said.code.as_deref(), message);
         let is_refused = sent_in == Encoding::Cbor && said_in != Some(Encoding::Cbor);
         Err(if is_refused { self.cbor_refused(error) } else { error })
     }
@@ -281,7 +281,9 @@ impl Wire {
         CallError::Service {
             status: *status,
             code: CBOR_REFUSED.to_owned(),
-            message: format!("the endpoint does not take CBOR ({error}); set wire to auto or json"),
+            message: format!(
+                "the endpoint does not support CBOR ({error}); set wire to auto or json"
+            ),
             retry_after: *retry_after,
         }
     }
@@ -337,10 +339,10 @@ impl Wire {
 }
 
 impl Transport for Wire {
-    async fn put(&self, body: Payload, records: usize) -> Result<Answer, CallError> {
+    async fn put(&self, body: Payload, records: usize) -> Result<PutResponse, CallError> {
         let Reply { body, encoding, takes_cbor } = self.call(body).await?;
-        let answer = answer::read_as(encoding, &body, records)?;
-        Ok(Answer { takes_cbor, ..answer })
+        let answer = response::read_as(encoding, &body, records)?;
+        Ok(PutResponse { takes_cbor, ..answer })
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use self::server::{ONE_TAKEN, Request, error, ok, serve_kept};
 pub(super) use self::server::{Reply, Server};
 use self::signature::{sign, signature};
-use super::answer::Answer;
 use super::client::Aws;
+use super::response::PutResponse;
 use super::transport::{CallError, Payload, Transport};
 use super::wire::{Operation, Wire};
 use crate::batch::body::{Body, Envelope};
@@ -39,8 +39,8 @@ pub(super) async fn aws(config: &AwsConfig) -> Aws {
 }
 
 async fn wire(config: &AwsConfig) -> Wire {
-    let nobody = FlowAwsConfig::default();
-    aws(config).await.wire(Operation::PutRecords, &nobody, Speak::Auto).await.expect("a region")
+    let defaults = FlowAwsConfig::default();
+    aws(config).await.wire(Operation::PutRecords, &defaults, Speak::Auto).await.expect("a region")
 }
 
 fn kinesis_body(records: usize) -> Body {
@@ -51,7 +51,7 @@ fn kinesis_body(records: usize) -> Body {
 
 /// One call to Kinesis against this reply, as the first and as the second of its wire, which must
 /// make the same of it. The request of the second, and what the wire made of it.
-async fn call(records: usize, reply: Reply) -> (Request, Result<Answer, CallError>) {
+async fn call(records: usize, reply: Reply) -> (Request, Result<PutResponse, CallError>) {
     let (_, mut first) = calls(records, vec![reply.clone()]).await;
     let (mut requests, mut second) = calls(records, vec![ok(ONE_TAKEN), reply]).await;
     let (first, second) = (first.remove(0), second.remove(1));
@@ -68,7 +68,7 @@ async fn call(records: usize, reply: Reply) -> (Request, Result<Answer, CallErro
 async fn calls(
     records: usize,
     replies: Vec<Reply>,
-) -> (Vec<Request>, Vec<Result<Answer, CallError>>) {
+) -> (Vec<Request>, Vec<Result<PutResponse, CallError>>) {
     let server = Server::start().await;
     let transport = wire(&config(&server.url())).await;
     let count = replies.len();
@@ -85,7 +85,7 @@ async fn calls(
     };
     let results = tokio::select! {
         results = puts => results,
-        () = server.serve(replies) => unreachable!("it serves for ever"),
+        () = server.serve(replies) => unreachable!("it serves indefinitely"),
     };
     (server.requests.into_inner().expect("no panic"), results)
 }
@@ -102,7 +102,7 @@ async fn kinesis_gets_exactly_the_finished_body_signed() {
         r#"{"SequenceNumber":"2","ShardId":"s"}]}"#
     );
     let (request, result) = call(2, ok(reply)).await;
-    assert_eq!(result.expect("delivered"), Answer::default());
+    assert_eq!(result.expect("delivered"), PutResponse::default());
     assert!(request.head.starts_with("POST / HTTP/1.1\r\n"), "{}", request.head);
     assert_eq!(request.header("content-type"), Some("application/x-amz-json-1.1"));
     assert_eq!(request.header("x-amz-target"), Some("Kinesis_20131202.PutRecords"));
@@ -151,18 +151,18 @@ async fn the_headers_are_those_of_the_sdk() {
 
     let server = Server::start().await;
     let aws = aws(&config(&server.url())).await;
-    let nobody = FlowAwsConfig::default();
+    let defaults = FlowAwsConfig::default();
     let puts = async {
-        let client = aws.kinesis(&nobody).await.expect("a region");
+        let client = aws.kinesis(&defaults).await.expect("a region");
         let record = PutRecordsRequestEntry::builder().data(Blob::new("line 0\n"));
         let record = record.partition_key("key").build().expect("it has all");
         let put = client.put_records().stream_name("orders").records(record).send();
         put.await.expect("it is taken");
-        let client = aws.firehose(&nobody).await;
+        let client = aws.firehose(&defaults).await;
         let put = client.put_record_batch().delivery_stream_name("orders");
         put.set_records(Some(Vec::new())).send().await.expect("it is taken");
         for operation in [Operation::PutRecords, Operation::PutRecordBatch] {
-            let wire = aws.wire(operation, &nobody, Speak::Auto).await.expect("a region");
+            let wire = aws.wire(operation, &defaults, Speak::Auto).await.expect("a region");
             wire.call(kinesis_body(1).finish().into()).await.expect("it is taken");
         }
     };
@@ -170,7 +170,7 @@ async fn the_headers_are_those_of_the_sdk() {
     let replies = vec![ok(ONE_TAKEN), ok(batch), ok(ONE_TAKEN), ok(batch)];
     tokio::select! {
         () = puts => {}
-        () = server.serve(replies) => unreachable!("it serves for ever"),
+        () = server.serve(replies) => unreachable!("it serves indefinitely"),
     }
     let requests = server.requests.into_inner().expect("no panic");
     let [kinesis, firehose, our_kinesis, our_firehose] = requests.as_slice() else {
@@ -202,7 +202,7 @@ async fn the_user_agent_is_as_configured() {
     };
     tokio::select! {
         () = puts => {}
-        () = server.serve(vec![ok(ONE_TAKEN); 2]) => unreachable!("it serves for ever"),
+        () = server.serve(vec![ok(ONE_TAKEN); 2]) => unreachable!("it serves indefinitely"),
     }
     let requests = server.requests.into_inner().expect("no panic");
     let [prefixed, replaced] = requests.as_slice() else { panic!("two requests") };
@@ -274,12 +274,12 @@ async fn firehose_gets_its_own_operation_and_its_answer_is_read() {
         r#"{"FailedPutCount":1,"RequestResponses":[{"RecordId":"1"},"#,
         r#"{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#
     );
-    let nobody = FlowAwsConfig::default();
+    let defaults = FlowAwsConfig::default();
     let transport =
-        aws.wire(Operation::PutRecordBatch, &nobody, Speak::Auto).await.expect("a region");
+        aws.wire(Operation::PutRecordBatch, &defaults, Speak::Auto).await.expect("a region");
     let answer = tokio::select! {
         result = transport.put(body.finish().into(), 2) => result.expect("an answer"),
-        () = server.serve(vec![ok(reply)]) => unreachable!("it serves for ever"),
+        () = server.serve(vec![ok(reply)]) => unreachable!("it serves indefinitely"),
     };
     assert_eq!(answer.failed.len(), 1);
     assert_eq!((answer.failed[0].index, answer.failed[0].message.as_str()), (1, "Slow down."));
@@ -300,11 +300,11 @@ async fn a_body_can_be_used_again_after_its_call() {
             let mut body = kinesis_body(500);
             let result = transport.put(sealed(&mut body), 0).await;
             assert!(result.is_ok(), "{result:?}");
-            assert!(body.recycle().is_some(), "{way}: the SDK and the connection let go of it");
+            assert!(body.recycle().is_some(), "{way}: the SDK and the connection released it");
         }
     };
     tokio::select! {
         () = puts => {}
-        () = server.serve(vec![answer(), answer()]) => unreachable!("it serves for ever"),
+        () = server.serve(vec![answer(), answer()]) => unreachable!("it serves indefinitely"),
     };
 }

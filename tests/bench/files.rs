@@ -29,7 +29,7 @@ pub(crate) fn large(directory: &Path, megabytes: u64) -> Result<Large, BenchErro
     let folder = directory.join("large");
     fs::create_dir_all(&folder).map_err(BenchError::io("make a directory"))?;
     let path = folder.join(format!("{megabytes}mb.log"));
-    // The last request is as full as the others, so that nobody waits for it to grow old.
+    // The last request is as full as the others, so that it is not awaited to grow old.
     let records = (megabytes * 1_000_000 / LINE_BYTES / BATCH_RECORDS).max(1) * BATCH_RECORDS;
     let bytes = records * LINE_BYTES;
     if !fs::metadata(&path).is_ok_and(|meta| meta.len() == bytes) {

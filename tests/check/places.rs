@@ -62,7 +62,7 @@ fn which_files_count_as_rotated_ones_is_told() {
         home.write(&format!("logs/{name}"), "");
     }
     let out = home.passes().out;
-    assert!(out.contains("  rotated files: names of the usual schemes\n"), "{out}");
+    assert!(out.contains("  rotated files: common naming schemes\n"), "{out}");
     assert!(out.contains("    of app.log: app.log.1, app.log.2.gz; searched in /"), "{out}");
     // Another rule, with another directory.
     let mut home = home;
@@ -70,10 +70,7 @@ fn which_files_count_as_rotated_ones_is_told() {
     fs::create_dir(home.directory.path().join("logs/old")).unwrap();
     home.write("logs/old/app.log-x", "");
     let out = home.passes().out;
-    assert!(
-        out.contains("names by the templates of rotatedNames\n    of app.log: app.log-x;"),
-        "{out}"
-    );
+    assert!(out.contains("rotatedNames templates\n    of app.log: app.log-x;"), "{out}");
     assert!(out.contains("/logs/old\n"), "{out}");
     home.config["flows"][0]["rotatedNames"] = json!([]);
     let out = home.passes().out;
@@ -92,14 +89,14 @@ fn which_files_count_as_rotated_ones_is_told() {
 #[test]
 fn what_cannot_be_meant_makes_check_fail() {
     let pattern = |text: &str| Home::new(json!([flow(text)]));
-    pattern("~/logs/*.log").fails(&["\"~\" is taken as it stands"]);
-    pattern("${LOGDIR}/*.log").fails(&["\"${LOGDIR}\" is taken as it stands"]);
+    pattern("~/logs/*.log").fails(&["\"~\" is used literally"]);
+    pattern("${LOGDIR}/*.log").fails(&["\"${LOGDIR}\" is used literally"]);
     pattern("HOME/logs/*.log")
         .set("kinesis.endpoint", json!("$KINESIS_ENDPOINT"))
         .fails(&["variables are not replaced"]);
     pattern("HOME/logs/*.log")
         .set("checkpointFile", json!("~/c.db"))
-        .fails(&["nothing replaces '~'"]);
+        .fails(&["'~' is not expanded"]);
     let with = |options: Value| {
         let mut flow = flow("HOME/logs/*.log");
         flow["dataProcessingOptions"] = json!([options]);
@@ -156,7 +153,7 @@ fn own_files_within_a_pattern_are_found_through_links() {
     let link = |home: &Home, to: &str, from: &str| {
         std::os::unix::fs::symlink(to, home.directory.path().join(from)).unwrap();
     };
-    let of_log = ["'filePattern' matches kinetail's own log", "it is named here"];
+    let of_log = ["'filePattern' matches kinetail's own log", "defined here"];
     let linked = home().set("log.file", json!("HOME/other/kinetail.log"));
     linked.passes();
     link(&linked, "logs", "other");

@@ -54,7 +54,7 @@ fn unparsable_records_are_kept_with_their_place_and_the_others_are_delivered() {
     assert_eq!((second.data.as_slice(), second.offset), (b"\xff\xfe\n".as_slice(), 20));
     assert_eq!((first.reason, first.stage), (Reason::Unparsable, Stage::Line));
     assert_eq!((first.code.as_str(), first.is_cut()), ("PARSEJSON", false));
-    assert_eq!(first.message, "it is not JSON at byte 0");
+    assert_eq!(first.message, "invalid JSON at byte 0");
     assert_eq!(first.file, world.path("app.log").as_os_str().as_bytes());
     assert_eq!(first.flow, world.config.id);
     assert_eq!(acknowledged(&world), 23);

@@ -97,6 +97,6 @@ fn a_full_disk_holds_its_flow_and_no_other_and_loses_nothing() {
     assert_eq!(letters_in(&inside).len(), 0, "{}", agent.log());
     fs::remove_file(inside.join("filler")).unwrap();
     wait_until("letters", SOON, || letters_in(&inside).len() == 100, || agent.log());
-    agent.wait_for_log("dead letters are written again", SOON);
+    agent.wait_for_log("dead letter writes recovered", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }

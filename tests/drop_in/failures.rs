@@ -50,8 +50,8 @@ fn a_kill_while_one_batch_is_blocked_loses_nothing() {
     let later = behind.filter(|line| arrived.contains(*line)).count();
     assert!(later >= 1000, "{later} lines behind the first missing one arrived");
     let acknowledged: usize = lines.written.iter().take(first_missing).map(Vec::len).sum();
-    let written_down = checkpoint(&home);
-    assert!(written_down <= acknowledged, "{written_down} is beyond {acknowledged}");
+    let checkpointed = checkpoint(&home);
+    assert!(checkpointed <= acknowledged, "{checkpointed} is beyond {acknowledged}");
     let agent = home.start();
     endpoint.wait_for_all(&stream, &lines.written, SOON, || agent.log());
     assert_eq!(agent.stop(SOON), Some(0));
@@ -288,7 +288,7 @@ fn a_multi_line_record_that_is_written_in_two_parts_is_one_record() {
 
 /// There, header lines that arrive later are sent as data.
 #[test]
-fn a_header_that_is_written_in_two_parts_is_left_out() {
+fn a_header_that_is_written_in_two_parts_is_skipped() {
     for position in ["START_OF_FILE", "END_OF_FILE"] {
         let keys = json!({ "skipHeaderLines": 3, "initialPosition": position });
         let wanted = world_with("unused", &keys).config;
@@ -350,10 +350,10 @@ fn a_restart_repeats_nothing_behind_add_brackets() {
     assert_eq!(text(&world.stream), expected);
 }
 
-/// The same after the process is killed, at whatever moment: what was written down before is not
+/// The same after the process is killed, at whatever moment: what was checkpointed before is not
 /// sent again, and what was not is sent in its brackets.
 #[test]
-fn a_kill_repeats_nothing_that_was_written_down_behind_add_brackets() {
+fn a_kill_repeats_nothing_that_was_checkpointed_behind_add_brackets() {
     let endpoint = Endpoint::healthy();
     let stream = kinesis("s");
     let mut home = Home::new(&endpoint.handle.url());

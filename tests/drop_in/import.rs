@@ -1,4 +1,4 @@
-//! A Java agent stopped at some byte, things happened to its files, and kinetail goes on: every
+//! A Java agent stopped at some byte, things happened to its files, and kinetail resumes: every
 //! line that it had not sent arrives once, and none that it had sent arrives again.
 //!
 //! The databases are made here, in that agent's schema; the files are real, and so is the binary.
@@ -24,8 +24,8 @@ fn a_file_that_was_left_alone_is_not_sent_again() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 500);
     scene.checkpoint("app.log");
-    let log = scene.goes_on();
-    assert!(log.contains("took over the Java agent's positions"), "{log}");
+    let log = scene.continues();
+    assert!(log.contains("imported Java agent checkpoints"), "{log}");
     assert!(log.contains("kind=\"continued\""), "{log}");
 }
 
@@ -36,7 +36,7 @@ fn lines_that_were_appended_are_sent_from_the_exact_byte_with_either_initial_pos
         scene.sent("app.log", 300);
         scene.checkpoint("app.log");
         scene.unsent("app.log", 200);
-        scene.goes_on();
+        scene.continues();
     }
 }
 
@@ -47,7 +47,7 @@ fn a_row_in_the_middle_of_a_file_is_continued_there() {
     let offset = fs::metadata(scene.path("app.log")).unwrap().len();
     scene.unsent("app.log", 100);
     scene.java.save(&scene.flow, &Row::of(&scene.path("app.log"), offset));
-    scene.goes_on();
+    scene.continues();
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_renamed_file_is_continued_inside_and_outside_of_the_pattern() {
         scene.unsent("app.log", 50);
         fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
         scene.unsent("app.log", 20);
-        let log = scene.goes_on();
+        let log = scene.continues();
         assert!(log.contains("was ") && log.contains("kind=\"new\""), "{log}");
     }
 }
@@ -74,13 +74,13 @@ fn a_file_that_was_moved_into_a_subdirectory_is_continued_there() {
         fs::create_dir_all(scene.path("old/2026")).unwrap();
         fs::rename(scene.path("app.log"), scene.path("old/2026/app.log-1")).unwrap();
         scene.unsent("app.log", 20);
-        let log = scene.goes_on();
+        let log = scene.continues();
         assert!(!log.contains("NOT FOUND") && log.contains("old/2026/app.log-1"), "{log}");
     }
 }
 
 #[test]
-fn rotated_twice_while_nobody_ran_every_generation_arrives() {
+fn rotated_twice_while_no_agent_ran_every_generation_arrives() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 300);
     scene.checkpoint("app.log");
@@ -89,7 +89,7 @@ fn rotated_twice_while_nobody_ran_every_generation_arrives() {
     scene.unsent("app.log", 50);
     fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
     scene.unsent("app.log", 50);
-    scene.goes_on();
+    scene.continues();
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_gzipped_file_is_known_by_what_it_holds() {
     set_modified(&scene.path("app.log.1.gz"), modified);
     fs::remove_file(scene.path("app.log")).unwrap();
     scene.unsent("app.log", 20);
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"finished\""), "nothing of it was left to send: {log}");
 }
 
@@ -138,15 +138,15 @@ fn the_rest_of_a_gzipped_file_is_found_by_its_position() {
         let gz = scene.path("app.log.1.gz");
         let expected = format!("compressed  {}: from byte {offset}", gz.display());
         assert!(said.contains(&expected), "{said}");
-        let log = scene.goes_on();
+        let log = scene.continues();
         assert!(log.contains("kind=\"compressed\""), "{log}");
     }
 }
 
 /// Of two compressed files the older one is the one that the Java agent was reading; the other
-/// one came after it, and nobody read it.
+/// one came after it, and it was not read.
 #[test]
-fn a_compressed_file_that_nobody_read_is_named() {
+fn an_unread_compressed_file_is_named() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 300);
     let path = scene.path("app.log");
@@ -157,7 +157,7 @@ fn a_compressed_file_that_nobody_read_is_named() {
     let mut content = fs::read(&path).unwrap();
     content.extend(scene.unsent.one("to gz", 10));
     gzip(&scene.path("app.log.2.gz"), &content);
-    gzip(&scene.path("app.log.1.gz"), b"nobody read this\n");
+    gzip(&scene.path("app.log.1.gz"), b"never read\n");
     gzip(&scene.path("app.log.3.gz"), b"the Java agent left this long ago\n");
     set_modified(&scene.path("app.log.3.gz"), modified - HOUR_MILLIS);
     set_modified(&scene.path("app.log.2.gz"), modified + HOUR_MILLIS);
@@ -170,7 +170,7 @@ fn a_compressed_file_that_nobody_read_is_named() {
     let said = text(&output.stdout);
     let unread = format!("NOT READ    {}: ", scene.path("app.log.1.gz").display());
     assert!(said.contains(&unread) && !said.contains("app.log.3.gz"), "{said}");
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"NOT READ\""), "{log}");
 }
 
@@ -188,7 +188,7 @@ fn a_truncated_file_is_read_from_its_start() {
     scene.checkpoint("app.log");
     File::create(scene.path("app.log")).unwrap();
     scene.unsent("app.log", 50);
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"STARTS OVER\"") && log.contains("kind=\"NOT FOUND\""), "{log}");
 }
 
@@ -204,7 +204,7 @@ fn a_truncated_file_is_continued_in_its_copy_and_read_from_its_start() {
         fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
         File::create(scene.path("app.log")).unwrap();
         scene.unsent("app.log", 40);
-        let log = scene.goes_on();
+        let log = scene.continues();
         assert!(log.contains("kind=\"copy\""), "{log}");
     }
 }
@@ -219,7 +219,7 @@ fn a_truncated_file_that_grew_again_is_continued_in_its_copy() {
     fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
     File::create(scene.path("app.log")).unwrap();
     append(&scene.path("app.log"), &scene.unsent.one("long", 4_000));
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"copy\""), "{log}");
 }
 
@@ -235,7 +235,7 @@ fn a_file_that_was_truncated_and_then_rotated_out_of_the_pattern_is_read_from_it
     scene.unsent("app.log", 20);
     fs::rename(scene.path("app.log"), scene.path("app.log.1")).unwrap();
     scene.unsent("app.log", 30);
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"copy\"") && log.contains("kind=\"STARTS OVER\""), "{log}");
 }
 
@@ -254,8 +254,8 @@ fn a_deleted_file_is_named_and_what_follows_it_is_sent() {
             && said.contains("no file in its directory or below it has its inode"),
         "{said}"
     );
-    let log = scene.goes_on();
-    assert!(log.contains("what was written behind the offset is not read"), "{log}");
+    let log = scene.continues();
+    assert!(log.contains("data after the offset will not be sent"), "{log}");
 }
 
 /// The inode number of a deleted file is given to the next one: here the row claims so.
@@ -269,7 +269,7 @@ fn another_file_with_the_same_inode_is_read_from_its_start() {
     let hour_ago = row.updated_millis - HOUR_MILLIS;
     let longer = Row { size: size + 1, offset: size + 1, modified_millis: hour_ago, ..row.clone() };
     scene.java.save(&scene.flow, &longer.updated(hour_ago));
-    let log = scene.goes_on();
+    let log = scene.continues();
     assert!(log.contains("kind=\"STARTS OVER\""), "{log}");
 
     let mut scene = Scene::new("app.log*");
@@ -277,8 +277,8 @@ fn another_file_with_the_same_inode_is_read_from_its_start() {
     let path = scene.path("app.log");
     let row = Row::of(&path, fs::metadata(&path).unwrap().len() - 3);
     scene.java.save(&scene.flow, &row);
-    let log = scene.goes_on();
-    assert!(log.contains("no line ends before"), "{log}");
+    let log = scene.continues();
+    assert!(log.contains("no newline before"), "{log}");
 
     let mut scene = Scene::new("app.log*");
     scene.unsent("app.log", 100);
@@ -287,8 +287,11 @@ fn another_file_with_the_same_inode_is_read_from_its_start() {
         let size = fs::metadata(&path).unwrap().len();
         let row = Row { modified_millis: hour_ago, ..Row::of(&path, size) };
         scene.java.save(&scene.flow, &row.updated(hour_ago));
-        let log = scene.goes_on();
-        assert!(log.contains("it was made after that agent read it"), "{log}");
+        let log = scene.continues();
+        assert!(
+            log.contains("inode reused: the file was created after the Java agent's checkpoint"),
+            "{log}"
+        );
     }
 }
 
@@ -317,8 +320,8 @@ fn files_that_the_java_agent_had_left_are_continued_or_finished() {
     scene.java.save(&scene.flow, &last);
     scene.unsent("app.log", 50);
     set_modified(&scene.path("app.log"), now + 3 * HOUR_MILLIS + 1);
-    let log = scene.goes_on();
-    for kind in ["continued", "finished", "passed over"] {
+    let log = scene.continues();
+    for kind in ["continued", "finished", "skipped"] {
         assert!(log.contains(&format!("kind=\"{kind}\"")), "{kind}: {log}");
     }
 }
@@ -338,7 +341,7 @@ fn lines_that_came_late_to_a_file_that_the_java_agent_had_left_are_sent() {
     scene.java.save(&scene.flow, &last);
     scene.unsent("app.log.1", 20);
     scene.unsent("app.log", 20);
-    scene.goes_on();
+    scene.continues();
 }
 
 #[test]
@@ -353,7 +356,7 @@ fn each_flow_has_its_own_position_in_the_same_file() {
     let firehose = scene.flow.replacen("kinesis:", "fh:", 1);
     scene.java.save(&scene.flow, &Row::of(&path, half));
     scene.java.save(&firehose, &Row::of(&path, whole));
-    scene.goes_on();
+    scene.continues();
     let moved = StreamId::firehose("moved").unwrap();
     // What was appended after the restart, and nothing that came before.
     let later = scene.unsent.written.split_off(100);

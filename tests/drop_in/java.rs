@@ -76,7 +76,7 @@ impl JavaDatabase {
         Connection::open(&self.path).unwrap().execute(&sql, values).unwrap();
     }
 
-    /// Path, file and offset of the row from which the Java agent would go on.
+    /// Path, file and offset of the row from which the Java agent would resume.
     pub(super) fn last(&self, flow: &str) -> (PathBuf, String, u64) {
         let sql = "SELECT path, fileId, offset FROM FILE_CHECKPOINTS WHERE flow = ?1
             ORDER BY lastUpdated DESC LIMIT 1";
@@ -100,15 +100,15 @@ impl JavaDatabase {
         .unwrap()
     }
 
-    /// Everything that tells whether somebody wrote to it, and what lies beside it.
+    /// Everything that shows whether it was written to, and the files next to it.
     pub(super) fn state(&self) -> (Vec<u8>, SystemTime, Vec<PathBuf>) {
         let dir = fs::read_dir(self.path.parent().unwrap()).unwrap();
         let name = self.path.file_name().unwrap().to_str().unwrap();
-        let mut beside: Vec<_> = dir.map(|entry| entry.unwrap().path()).collect();
-        beside.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name));
-        beside.sort();
+        let mut sidecars: Vec<_> = dir.map(|entry| entry.unwrap().path()).collect();
+        sidecars.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name));
+        sidecars.sort();
         let modified = fs::metadata(&self.path).unwrap().modified().unwrap();
-        (fs::read(&self.path).unwrap(), modified, beside)
+        (fs::read(&self.path).unwrap(), modified, sidecars)
     }
 }
 

@@ -75,7 +75,7 @@ fn the_commands_of_the_guide_do_what_it_says() {
     let back = commands(BACK);
     let [export] = back.as_slice() else { panic!("{back:?}") };
     let said = run(&home, &java, &config, export);
-    assert!(said.contains("the Java agent goes on in"), "{said}");
+    assert!(said.contains("the Java agent resumes in"), "{said}");
     for row in &ends {
         assert_eq!(
             java.row(&flow, &row.path),
@@ -119,7 +119,7 @@ fn a_row_without_a_time_does_not_make_old_files_new() {
     java.save(&flow, &Row { modified_millis: 0, ..Row::of(&home.log("app.log"), end) });
     let output = home.command("import").arg("--dry-run").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("passed over") && !said.contains("NOT READ"), "{said}");
+    assert!(said.contains("skipped") && !said.contains("NOT READ"), "{said}");
     assert!(output.status.success(), "{said}");
 }
 
@@ -135,7 +135,10 @@ fn an_export_says_what_it_cannot_do() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let nowhere = home.command("export").output().unwrap();
-    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("name it with --to"), "{nowhere:?}");
+    assert!(
+        String::from_utf8_lossy(&nowhere.stderr).contains("specify it with --to"),
+        "{nowhere:?}"
+    );
     let said = export(&home, home.root().join("java").to_str().unwrap());
     assert!(said.contains("kinetail has none at"), "{said}");
     let notes = home.root().join("notes.txt");
@@ -168,12 +171,7 @@ fn run(home: &Home, java: &JavaDatabase, config: &Path, command: &[&str]) -> Str
 fn the_steps_of_the_guide_are_in_an_order_that_can_be_followed() {
     for steps in [
         ["**Install kinetail**", "kinetail check", "aws-kinesis-agent.cron\n", "disable --now aws"],
-        [
-            "disable --now aws",
-            "cp -a /var/run/aws",
-            "enable --now kinetail\n",
-            "grep 'taking over'",
-        ],
+        ["disable --now aws", "cp -a /var/run/aws", "enable --now kinetail\n", "grep ' import: '"],
         [
             "disable --now kinetail",
             "sudo kinetail export",

@@ -56,10 +56,10 @@ pub(super) fn some(lines: &mut Lines, generation: &str, count: usize) -> Vec<u8>
     (0..count).flat_map(|n| lines.one(generation, n % 60)).collect()
 }
 
-/// Nine lines of an access log, two of which do not fit: those are left out, the others arrive in
+/// Nine lines of an access log, two of which do not fit: those are skipped, the others arrive in
 /// order.
 #[test]
-fn an_access_log_becomes_json_and_lines_that_do_not_fit_are_left_out() {
+fn an_access_log_becomes_json_and_lines_that_do_not_fit_are_skipped() {
     let options = json!([{ "optionName": "LOGTOJSON", "logFormat": "COMMONAPACHELOG" }]);
     let mut world = world_with("access.log", &json!({ "dataProcessingOptions": options }));
     let mut log = String::new();
@@ -244,7 +244,7 @@ fn records_larger_than_any_buffer_are_cut_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn header_lines_are_left_out_of_each_new_file_and_of_none_that_is_continued() {
+fn header_lines_are_skipped_in_each_new_file_and_of_none_that_is_continued() {
     let mut world = world_with("app.log*", &json!({ "skipHeaderLines": 2 }));
     let mut lines = Lines::default();
     let header = b"# version\n# fields\n";
@@ -264,7 +264,7 @@ fn header_lines_are_left_out_of_each_new_file_and_of_none_that_is_continued() {
 /// The rest of what the Java agent's parser is asked about headers: longer than what is read at a
 /// time, the whole file, line by line, and at the end of a file that is shorter or empty.
 #[test]
-fn headers_of_every_kind_are_left_out() {
+fn headers_of_every_kind_are_skipped() {
     let long = "h".repeat(700_000);
     for position in ["START_OF_FILE", "END_OF_FILE"] {
         for before_start in ["", "# one\n", "# one\n# two\n", "# one\n# tw"] {

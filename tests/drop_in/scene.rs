@@ -69,28 +69,28 @@ impl Scene {
         append(&self.path(name), &bytes);
     }
 
-    /// The Java agent writes down that it sent everything that is in the file now.
+    /// The Java agent stores that it sent everything that is in the file now.
     pub(super) fn checkpoint(&self, name: &str) {
         let size = fs::metadata(self.path(name)).unwrap().len();
         self.java.save(&self.flow, &Row::of(&self.path(name), size));
     }
 
     /// Starts kinetail and sees to it that exactly the lines that were not sent arrive; then once
-    /// more after a restart, which has nothing to take over any more. Gives what it logged first.
-    pub(super) fn goes_on(&mut self) -> String {
+    /// more after a restart, which has nothing to import any more. Gives what it logged first.
+    pub(super) fn continues(&mut self) -> String {
         let before = self.java.state();
         let agent = self.home.start();
-        agent.wait_for_log("taking over: ", SOON);
+        agent.wait_for_log("import: ", SOON);
         let log = self.delivers(&agent);
         assert_eq!(agent.stop(SOON), Some(0));
         let agent = self.home.start();
-        agent.wait_for_log("opened the checkpoint database", SOON);
+        agent.wait_for_log("opened checkpoint database", SOON);
         let newest = self.newest();
         self.unsent(&newest, 5);
         self.delivers(&agent);
-        assert!(!agent.log().contains("took over"), "{}", agent.log());
+        assert!(!agent.log().contains("imported Java agent"), "{}", agent.log());
         assert_eq!(agent.stop(SOON), Some(0));
-        assert_eq!(self.java.state(), before, "the old database is as it was");
+        assert_eq!(self.java.state(), before, "the Java agent's database was not modified");
         log
     }
 

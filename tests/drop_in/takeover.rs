@@ -13,19 +13,19 @@ use super::scene::{Scene, text};
 use crate::support::agent::SOON;
 
 #[test]
-fn a_configuration_that_names_the_java_agents_database_works_as_it_stands() {
+fn a_configuration_that_names_the_java_agents_database_works_unchanged() {
     let mut scene = Scene::new("app.log*");
     scene.home.unset("javaCheckpointFile");
     scene.home.set("checkpointFile", json!(scene.java.path));
     scene.sent("app.log", 100);
     scene.checkpoint("app.log");
     scene.unsent("app.log", 100);
-    scene.goes_on();
+    scene.continues();
     assert!(scene.home.database().is_file(), "its own is in the state directory");
     // The Java agent's goes away, as it does with a reboot.
     fs::remove_file(&scene.java.path).unwrap();
     let agent = scene.home.start();
-    agent.wait_for_log("opened the checkpoint database", SOON);
+    agent.wait_for_log("opened checkpoint database", SOON);
     scene.unsent("app.log", 10);
     scene.delivers(&agent);
     assert_eq!(agent.stop(SOON), Some(0));
@@ -46,28 +46,28 @@ fn an_import_by_hand_says_what_it_does_and_does_it_once() {
     assert_eq!(dry.status.code(), Some(0), "{}", text(&dry.stderr));
     let said = text(&dry.stdout);
     assert!(said.contains("continued ") && said.contains("to send"), "{said}");
-    assert!(said.contains("not configured here: flow fh:gone:/x/y"), "{said}");
+    assert!(said.contains("flow fh:gone:/x/y is not configured"), "{said}");
     assert!(said.contains("nothing was written") && !scene.home.database().is_file(), "{said}");
 
     let first = scene.import(&["--from", &from]);
     assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
-    assert!(text(&first.stdout).contains("taken over"), "{}", text(&first.stdout));
+    assert!(text(&first.stdout).contains("imported"), "{}", text(&first.stdout));
     let rows = |scene: &Scene| -> Vec<u8> { fs::read(scene.home.database()).unwrap() };
     let after_first = rows(&scene);
     let second = scene.import(&["--from", &from]);
     assert_eq!(second.status.code(), Some(0));
     let said = text(&second.stdout);
-    assert!(said.contains("kinetail has its own positions already"), "{said}");
+    assert!(said.contains("kinetail already has checkpoints for this flow"), "{said}");
     assert!(said.contains("nothing was changed"), "{said}");
     assert_eq!(rows(&scene), after_first);
     let agent = scene.home.start();
     let log = scene.delivers(&agent);
-    assert!(!log.contains("took over"), "{log}");
+    assert!(!log.contains("imported Java agent"), "{log}");
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
 #[test]
-fn a_database_that_somebody_uses_is_not_taken_over() {
+fn a_database_in_use_is_not_imported() {
     let mut scene = Scene::new("app.log*");
     scene.sent("app.log", 10);
     scene.checkpoint("app.log");
@@ -76,16 +76,16 @@ fn a_database_that_somebody_uses_is_not_taken_over() {
     let refused = scene.import(&[]);
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
-    assert!(said.contains("has it open; stop the Java agent first"), "{said}");
+    assert!(said.contains("stop the Java agent first"), "{said}");
     let looked = scene.import(&["--dry-run"]);
     assert_eq!(looked.status.code(), Some(0), "to look is harmless");
-    assert!(text(&looked.stdout).contains("now it would be refused"), "{looked:?}");
+    assert!(text(&looked.stdout).contains("importing now would fail"), "{looked:?}");
     let (code, log) = scene.home.start().outcome(SOON);
     assert_eq!(code, Some(1));
-    assert!(log.contains("has it open; stop the Java agent first"), "{log}");
+    assert!(log.contains("stop the Java agent first"), "{log}");
     drop(open);
     scene.unsent("app.log", 10);
-    scene.goes_on();
+    scene.continues();
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn what_cannot_be_read_is_told_and_nothing_starts() {
     fs::remove_file(&path).unwrap();
     let missing = scene.import(&[]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(text(&missing.stderr).contains("name it with --from"), "{}", text(&missing.stderr));
-    // Without a database there is nothing to take over, and that is no reason not to start.
+    assert!(text(&missing.stderr).contains("specify it with --from"), "{}", text(&missing.stderr));
+    // Without a database there is nothing to import, and that is no reason not to start.
     let agent = scene.home.start();
     agent.wait_for_log("the checkpoint database", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
@@ -165,6 +165,6 @@ fn a_hot_journal_is_honoured_and_left_alone() {
     assert_eq!(uncommitted.cast_unsigned(), whole + 7, "without its journal it tells a lie");
     scene.java.path = killed;
     scene.home.set("javaCheckpointFile", json!(scene.java.path));
-    scene.goes_on();
+    scene.continues();
     assert!(journal(&scene.java.path).is_file());
 }

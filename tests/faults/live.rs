@@ -16,7 +16,7 @@ use crate::support::shipment::{QUIET, Shipment};
 use crate::support::wait::pace;
 use crate::support::world::{append, copy_truncate};
 
-/// F01. Rename and create, with the exact name as the pattern and nobody waiting for the agent:
+/// F01. Rename and create, with the exact name as the pattern and no writer waiting for the agent:
 /// nothing lost, nothing repeated, each generation in order. 1,000 rotations within seconds.
 #[test]
 fn f01_a_thousand_rotations_within_seconds() {
@@ -31,7 +31,7 @@ fn f01_a_thousand_rotations_within_seconds() {
         open.write_all(&shipment.lines.some(&generation, 10, &mut shipment.rng)).unwrap();
         pace(Duration::from_millis(shipment.rng.u64(1..8)));
         fs::rename(&path, shipment.home.log(&format!("app.log.{round}"))).unwrap();
-        // The application goes on writing to the file that it has open.
+        // The application keeps writing to the file that it has open.
         open.write_all(&shipment.lines.some(&generation, 3, &mut shipment.rng)).unwrap();
     }
     shipment.check();
@@ -155,7 +155,7 @@ fn f28_very_long_lines_need_no_memory() {
     assert!(grown <= 2 * KEPT_BYTES_MAX, "memory grew by {grown} bytes");
 }
 
-/// F33. One record of 500 is larger than the service takes: it is left out, counted and named, and
+/// F33. One record of 500 is larger than the service takes: it is skipped, counted and named, and
 /// the other 499 are delivered once.
 #[test]
 fn f33_one_record_too_large_costs_no_other() {
@@ -173,7 +173,7 @@ fn f33_one_record_too_large_costs_no_other() {
     let agent = home.start();
     let large = lines.written.remove(250);
     endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
-    agent.wait_for_log("the service refuses a record for good and it is left out", SOON);
+    agent.wait_for_log("dropped record: permanently rejected by the service", SOON);
     append(&home.log("app.log"), &lines.one("a", 50));
     endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
     assert_eq!(agent.stop(SOON), Some(0));

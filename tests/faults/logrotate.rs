@@ -38,7 +38,7 @@ impl Logrotate {
                 std::env::var_os("KINETAIL_REQUIRE_LOGROTATE").is_none_or(|set| set != "1"),
                 "no logrotate: apt-get install logrotate"
             );
-            // Past the capture of the test harness: nobody shall take this for a pass.
+            // Past the capture of the test harness: this must not look like a pass.
             let message = "\n*** NOT TESTED with logrotate, which is not installed\n\n";
             std::io::stderr().write_all(message.as_bytes()).unwrap();
             return None;
@@ -102,7 +102,7 @@ fn find() -> Option<PathBuf> {
     places.map(|place| place.join("logrotate")).find(|program| program.is_file())
 }
 
-/// Appends lines to a log until somebody says stop. It opens the log anew for each write, as a
+/// Appends lines to a log until told to stop. It reopens the log for each write, as a
 /// shell script does; a line's generation is the file that it went to.
 struct Writer {
     stop: SyncSender<()>,

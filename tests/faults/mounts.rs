@@ -1,5 +1,5 @@
 //! F18 with real mounts, where the test may make them: in a mount namespace of its own, so that
-//! nobody else sees any of it.
+//! no other process sees any of it.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -40,7 +40,7 @@ fn ship(kind: &str, lines: u64, deleted_min: usize) {
             std::env::var_os("KINETAIL_REQUIRE_EMULATOR").is_none_or(|set| set != "1"),
             "no python3"
         );
-        // Past the capture of the test harness: nobody shall take this for a pass.
+        // Past the capture of the test harness: this must not look like a pass.
         let message = b"\n*** NOT TESTED with Python's handlers: no python3\n\n";
         return std::io::stderr().write_all(message).unwrap();
     };

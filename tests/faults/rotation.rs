@@ -23,7 +23,7 @@ fn f01_rename_and_create_a_thousand_times() {
         scene.run(Duration::from_secs_f64(0.01 * 100f64.powf(rng.f64())));
         scene.write_to(&open, &generation, rng.usize(..20));
         scene.shift(1);
-        // The application goes on writing to the file that it has open.
+        // The application keeps writing to the file that it has open.
         scene.write_to(&open, &generation, 3);
         if rng.bool() {
             scene.step();

@@ -9,9 +9,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::support::scene::Scene;
 
 /// F24. A FIFO, a socket, a device, a directory and a file that the kernel makes up match: none
-/// blocks the flow, each is named once, and the files beside them are followed.
+/// blocks the flow, each is named once, and the files alongside them are followed.
 #[test]
-fn f24_what_is_no_regular_file_is_left_out_and_named_once() {
+fn f24_what_is_no_regular_file_is_skipped_and_named_once() {
     let mut scene = Scene::new("*.log");
     mknodat(CWD, scene.path("fifo.log"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     let _socket = UnixListener::bind(scene.path("socket.log")).unwrap();

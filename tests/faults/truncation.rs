@@ -1,4 +1,4 @@
-//! F06 to F08, F11, F20 and F21: files that are emptied, cut, or written anew under the same name.
+//! F06 to F08, F11, F20 and F21: files that are emptied, cut, or rewritten under the same name.
 
 use std::fs::{self, File};
 use std::io::Write as _;

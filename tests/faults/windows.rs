@@ -1,5 +1,5 @@
 //! Where a line can be missed or is repeated: the rows of the tables in `docs/tailing.md`, each
-//! with what it says about counting. A row that gets better here is to be mended there.
+//! with what it says about counting. A row that gets better here is to be fixed there.
 
 use std::fs;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn window_emptied_without_a_copy() {
     assert_eq!(verdict.lost.len(), 2000, "{verdict}");
     assert!(verdict.repeated.is_empty() && verdict.foreign.is_empty(), "{verdict}");
     assert_eq!(scene.transitions("abandoned"), 1);
-    assert_eq!(scene.counted(name::BYTES_ABANDONED, "file_gone"), lost as u64);
+    assert_eq!(scene.counted(name::BYTES_LOST, "file_gone"), lost as u64);
 }
 
 /// Created, renamed out of the pattern and never opened: followed if inotify tells of the rename,
@@ -112,7 +112,7 @@ fn window_a_closed_file_is_deleted() {
     let verdict = scene.verdict();
     let lost: usize = verdict.lost.iter().map(String::len).sum();
     assert!(lost > 0 && verdict.lost.iter().all(|line| line.starts_with("a|")), "{verdict}");
-    assert_eq!(scene.counted(name::BYTES_ABANDONED, "file_gone"), lost as u64);
+    assert_eq!(scene.counted(name::BYTES_LOST, "file_gone"), lost as u64);
 }
 
 /// Rotated and deleted while the agent is stopped: the unread rest is missed, and the start says
@@ -161,8 +161,8 @@ fn window_killed_while_only_a_descriptor_held_the_file() {
     }
 }
 
-/// A copy that stays beside an original that is not truncated, or whose original is deleted, is a
-/// file of its own: both are sent.
+/// A copy that stays alongside an original that is not truncated, or whose original is deleted, is
+/// a file of its own: both are sent.
 #[test]
 fn repeats_a_copy_of_a_file_that_was_not_truncated() {
     for deleted in [false, true] {

@@ -1,4 +1,4 @@
-//! Directories that are renamed, deleted, made anew, unmounted and mounted again: nothing lost,
+//! Directories that are renamed, deleted, created again, unmounted and mounted again: nothing lost,
 //! nothing sent again, and a new tree is seen by the next scan.
 
 use std::fs;
@@ -41,7 +41,7 @@ fn a_directory_that_is_renamed_away_and_back_again_and_again() {
 }
 
 #[test]
-fn a_directory_that_is_deleted_and_made_anew_is_seen_by_the_next_scan() {
+fn a_directory_that_is_deleted_and_created_again_is_seen_by_the_next_scan() {
     for pattern in PATTERNS {
         let (mut world, mut lines) = (World::new(pattern), Lines::default());
         for round in 0..100 {
@@ -63,7 +63,7 @@ fn a_directory_that_is_deleted_and_made_anew_is_seen_by_the_next_scan() {
 }
 
 #[test]
-fn a_directory_that_takes_the_place_of_another_one_is_followed_beside_it() {
+fn a_directory_that_takes_the_place_of_another_one_is_followed_alongside_it() {
     let (mut world, mut lines) = (World::new("current/*.log"), Lines::default());
     for round in 0..50 {
         let (dir, generation) = (format!("release-{round}"), format!("g{round}"));
@@ -95,7 +95,7 @@ fn half_a_line_in_a_directory_that_was_away_waits_for_its_end_when_it_is_back() 
     world.run(ONE_SCAN);
     world.rename("away", "sub");
     world.run(Duration::from_secs(10));
-    assert!(world.stream.is_empty(), "the file is not rotated, so its line may go on");
+    assert!(world.stream.is_empty(), "the file is not rotated, so its line may continue");
     world.append("sub/a.log", rest);
     world.settle();
     lines.assert_exact(&world);

@@ -1,4 +1,4 @@
-//! Turns: a huge backlog does not hold the others up, and thousands of busy files go on alike.
+//! Turns: a huge backlog does not hold the others up, and thousands of busy files progress alike.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn lines_of_small_files_overtake_a_backlog_of_fifty_megabytes() {
     assert_eq!(small, 100, "each small file had its turn");
     assert!(world.stream.len() < 250_000, "the backlog is not done, or this shows nothing");
     let of_backlog = world.stream.len() - 100;
-    assert!(of_backlog > at_append - before, "and it went on, too");
+    assert!(of_backlog > at_append - before, "and it continued, too");
 }
 
 /// What the least and the most advanced file have in the stream, by the name before the first `|`.
@@ -44,7 +44,7 @@ fn progress(world: &World) -> (usize, usize, usize) {
 }
 
 #[test]
-fn files_with_large_backlogs_go_on_alike() {
+fn files_with_large_backlogs_progress_alike() {
     let mut world = World::new("*.log");
     world.stop();
     let (files, lines_each) = (12, 12_500);
@@ -64,7 +64,7 @@ fn files_with_large_backlogs_go_on_alike() {
 }
 
 #[test]
-fn a_thousand_files_that_are_all_written_to_go_on_alike() {
+fn a_thousand_files_that_are_all_written_to_progress_alike() {
     let (mut world, mut lines) = (World::new("*.log"), Lines::default());
     let files = 1000;
     for round in 1..=20 {

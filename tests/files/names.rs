@@ -81,7 +81,7 @@ fn what_is_excluded_is_not_followed() {
         fs::create_dir(world.path(dir)).unwrap();
     }
     for name in ["a.tmp", "archive/a.log", "sub/archive/b.log", "sub/c.tmp"] {
-        world.append(name, b"nobody wants this\n");
+        world.append(name, b"unwanted\n");
     }
     for name in ["a.log", "sub/b.log", "sub/archives"] {
         world.append(name, &lines.some(name, 3));
@@ -91,7 +91,7 @@ fn what_is_excluded_is_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_is_left_out_and_blocks_nobody() {
+fn non_regular_files_are_ignored_without_blocking() {
     let (mut world, mut lines) = (World::new("**/*.log"), Lines::default());
     for (name, kind) in [("fifo.log", FileType::Fifo), ("device.log", FileType::CharacterDevice)] {
         let made = rustix::fs::mknodat(
@@ -121,7 +121,7 @@ fn what_is_no_file_is_left_out_and_blocks_nobody() {
 }
 
 #[test]
-fn links_that_lead_nowhere_or_to_themselves_cost_no_scans_and_are_seen_when_they_are_mended() {
+fn links_that_lead_nowhere_or_to_themselves_cost_no_scans_and_are_seen_when_they_are_fixed() {
     let (mut world, mut lines) = (World::new("**/*.log"), Lines::default());
     world.wall_nanos = Some(i128::MAX / 2);
     // Nothing in the directories that are listed changes with what lies here.

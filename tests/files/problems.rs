@@ -155,7 +155,7 @@ fn an_hour_of_a_problem_is_a_few_lines_with_what_to_do_and_one_when_it_is_over()
         assert_eq!(world.stream, [b"a\n".to_vec()]);
     });
     let lines = |words: &str| text.lines().filter(|line| line.contains(words)).count();
-    assert_eq!(lines("nothing is read: no file matches"), 1, "{text}");
+    assert_eq!(lines("no file is read: no file matches"), 1, "{text}");
     assert_eq!(lines("files match filePattern again"), 1, "the link is there: {text}");
     assert_eq!(lines("kind=\"problem\""), 1, "{text}");
     let again = "files still cannot be followed";

@@ -11,7 +11,7 @@ use kinetail_base::checkpoint::{Checkpoint, Life};
 use crate::support::world::World;
 
 #[test]
-fn nothing_is_read_before_it_is_written_down_where_the_flow_began() {
+fn nothing_is_read_before_it_is_checkpointed_where_the_flow_began() {
     let mut world = World::with("*.log", |config| {
         config.initial_position = InitialPosition::EndOfFile;
     });

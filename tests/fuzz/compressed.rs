@@ -39,7 +39,7 @@ fn zstandard() -> Vec<u8> {
     )
 }
 
-/// A log is rotated and compressed while nobody watches, and damaged on the way. What can be
+/// A log is rotated and compressed between two scans, and damaged on the way. What can be
 /// unpacked and is something else is another generation, which is read from its start.
 fn check(extension: &str, packed: &[u8], may_be_other: bool) {
     let mut world = World::new("app.log");
@@ -55,7 +55,7 @@ fn check(extension: &str, packed: &[u8], may_be_other: bool) {
     written.extend(lines("b", 0..20));
     for record in &world.stream {
         let text = record.escape_ascii();
-        assert!(written.contains(record) || may_be_other, "nobody wrote {text}");
+        assert!(written.contains(record) || may_be_other, "never written: {text}");
         let count = world.stream.iter().filter(|other| *other == record).count();
         assert!(count == 1 || may_be_other, "{text} arrives {count} times");
     }

@@ -1,6 +1,6 @@
 //! Responses of the services.
 
-use kinetail::batch::answer;
+use kinetail::batch::response;
 use serde_json::Value;
 
 use super::fuzz;
@@ -53,7 +53,7 @@ fn accepted(body: &[u8]) -> Option<Vec<bool>> {
 #[test]
 fn no_record_counts_as_accepted_that_its_entry_does_not_name() {
     fuzz(SEEDS, WORDS, |body| {
-        let Ok(read) = answer::read(body, SENT) else { return };
+        let Ok(read) = response::read(body, SENT) else { return };
         let failed: Vec<usize> = read.failed.iter().map(|entry| entry.index).collect();
         assert!(failed.is_sorted() && failed.iter().all(|index| *index < SENT), "{failed:?}");
         for (index, _) in &read.shards {

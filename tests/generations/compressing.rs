@@ -82,7 +82,7 @@ struct Rotation {
     /// Steps that the flow is still down for.
     down: Option<usize>,
     packed: Vec<u8>,
-    /// What was acknowledged and not yet written down when the flow was killed.
+    /// What was acknowledged and not yet checkpointed when the flow was killed.
     may_repeat: Vec<Vec<u8>>,
 }
 
@@ -119,7 +119,7 @@ impl Rotation {
         }
     }
 
-    /// What an application writes to a file that it has open. Where nobody sees it, it is lost with
+    /// What an application writes to a file that it has open. Unseen, it is lost with
     /// the file, so it only writes while the flow runs.
     fn write_late(&mut self) {
         let count = match self.case.late {
@@ -166,7 +166,7 @@ impl Rotation {
         let mut verdict = self.scene.verdict();
         let may_repeat = |line: &String| self.may_repeat.iter().any(|may| may == line.as_bytes());
         verdict.repeated.retain(|line| !may_repeat(line));
-        // Of a copy that is a small part of what was read nobody knows that it is.
+        // A copy that is a small part of what was read cannot be identified.
         let may_repeat = self.case.late == Late::Many;
         let exact = verdict.is_complete() && (may_repeat || verdict.repeated.is_empty());
         if exact { Ok(()) } else { Err(format!("{:?}: {verdict}", self.case)) }

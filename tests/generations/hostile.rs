@@ -196,7 +196,7 @@ fn names_of_usual_tools_belong_to_their_log() {
 }
 
 #[test]
-fn a_generation_whose_name_is_excluded_is_left_out() {
+fn a_generation_whose_name_is_excluded_is_skipped() {
     let mut scene = Scene::with("app.log", |config| {
         let excludes = vec![Exclude::parse("*.1").unwrap()];
         config.pattern = config.pattern.clone().excluding(excludes);
@@ -205,7 +205,7 @@ fn a_generation_whose_name_is_excluded_is_left_out() {
     scene.settle();
     scene.stop();
     scene.rename("app.log", "app.log.2");
-    fs::write(scene.path("app.log.1"), "left out\n".repeat(100)).unwrap();
+    fs::write(scene.path("app.log.1"), "skipped\n".repeat(100)).unwrap();
     scene.write("app.log", "c", 30);
     scene.start();
     scene.settle_and_check();

@@ -1,5 +1,5 @@
-//! Generations of a log that nobody opened while they were live: they came and went while the flow
-//! was stopped, killed or paused, or between two looks.
+//! Generations of a log that were not opened while they were live: they came and went while the
+//! flow was stopped, killed or paused, or between two looks.
 //!
 //! `random` draws such histories from a seed; here are the ones that people met.
 

@@ -165,8 +165,8 @@ fn a_longer_file_that_replaces_a_log_is_continued_also_where_the_old_one_is_kept
 fn a_log_that_begins_anew_with_the_same_lines_is_no_replacement() {
     for pattern in ["app.log", "app.log*"] {
         let mut scene = scene(pattern);
-        let banner: String =
-            (0..40).map(|line| format!("setting {line} of the program\n")).collect();
+        let banner: String = (0..40)
+            .fold(String::new(), |text, line| text + &format!("setting {line} of the program\n"));
         scene.write_text("app.log", banner.as_bytes());
         scene.settle();
         scene.rename("app.log", "app.log.1");

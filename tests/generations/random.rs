@@ -41,7 +41,7 @@ fn random_histories_in_memory_lose_repeat_and_pull_in_nothing() {
 #[test]
 fn random_histories_on_a_disk_lose_repeat_and_pull_in_nothing() {
     let count = number("KINETAIL_HISTORIES_ON_DISK").unwrap_or(HISTORIES_ON_DISK);
-    // What time it is beside the stamps of files depends on the machine here, so what a kill
+    // What time it is alongside the stamps of files depends on the machine here, so what a kill
     // repeats may be something else than in memory.
     for seed in 1..=count {
         history(seed, tempfile::tempdir().unwrap().into()).unwrap();
@@ -103,7 +103,7 @@ fn history(seed: u64, ground: Ground) -> Result<(), String> {
     history.scene.settle();
     let verdict = history.scene.verdict();
     let fine = if history.killed { verdict.is_complete() } else { verdict.is_exact() };
-    // Old lines would be records that nobody wrote.
+    // Old lines would be records that were never written.
     if fine { Ok(()) } else { Err(format!("{text}: {verdict}")) }
 }
 

@@ -21,7 +21,7 @@ pub enum Scheme {
     Prefix,
     /// `app-2026-11-29.log`.
     BeforeExtension,
-    /// `app-7.log`, the greatest is the youngest, as log4j2 counts.
+    /// `app-7.log`, the largest is the youngest, as log4j2 counts.
     CountsUp,
 }
 

@@ -124,7 +124,7 @@ fn a_line_that_is_longer_than_a_feed_is_cut() {
     assert_eq!(code, Some(0), "{log}");
     let cut = [vec![b'x'; 1999], b"\n".to_vec()].concat();
     assert_eq!(endpoint.data(&stream()), [b"one\n".to_vec(), cut, b"two\n".to_vec()]);
-    assert!(log.contains("longer than maxLineBytes"), "{log}");
+    assert!(log.contains("lines exceeded maxLineBytes"), "{log}");
 }
 
 #[test]

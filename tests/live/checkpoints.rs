@@ -17,7 +17,7 @@ use crate::support::world::append;
 /// Some time of the store's looks at its files, with room for a busy machine.
 const NOTICED: Duration = Duration::from_secs(30);
 
-fn beside(database: &Path, suffix: &str) -> std::path::PathBuf {
+fn sidecar(database: &Path, suffix: &str) -> std::path::PathBuf {
     format!("{}{suffix}", database.display()).into()
 }
 
@@ -25,7 +25,7 @@ fn beside(database: &Path, suffix: &str) -> std::path::PathBuf {
 fn offset(database: &Path) -> u64 {
     let copy = tempfile::tempdir().unwrap();
     for suffix in ["", "-wal"] {
-        if fs::copy(beside(database, suffix), copy.path().join(format!("db{suffix}"))).is_err() {
+        if fs::copy(sidecar(database, suffix), copy.path().join(format!("db{suffix}"))).is_err() {
             return 0;
         }
     }
@@ -37,13 +37,13 @@ fn offset(database: &Path) -> u64 {
 
 const OFFSET: &str = "SELECT max(offset) FROM checkpoints";
 
-/// What somebody does to the files of a database, and whether by a kill or a stop the agent ends.
+/// What happens to the files of a database, and whether by a kill or a stop the agent ends.
 type Case = (&'static str, fn(&Path), bool);
 
 #[test]
 fn nothing_is_repeated_whatever_happened_to_the_database_before_the_end() {
     let cases: [Case; 4] = [
-        ("log removed, killed", |db| fs::remove_file(beside(db, "-wal")).unwrap(), true),
+        ("log removed, killed", |db| fs::remove_file(sidecar(db, "-wal")).unwrap(), true),
         ("emptied, killed", |db| fs::File::create(db).map(drop).unwrap(), true),
         ("directory removed, killed", |db| fs::remove_dir_all(db.parent().unwrap()).unwrap(), true),
         (
@@ -74,7 +74,10 @@ fn nothing_is_repeated_whatever_happened_to_the_database_before_the_end() {
             agent.signal(Signal::TERM);
             let (code, text) = agent.outcome(SOON);
             assert_eq!(code, Some(0), "{what}: {text}");
-            assert!(text.contains("everything that was read is delivered"), "{what}: {text}");
+            assert!(
+                text.contains("all records that were read have been delivered"),
+                "{what}: {text}"
+            );
         }
         let agent = home.start();
         append(&log, &lines.one("a", 50));
@@ -104,5 +107,5 @@ fn a_stop_that_could_not_write_the_last_checkpoints_says_so() {
     assert_eq!(code, Some(1), "{text}");
     let last = text.lines().last().unwrap_or_default();
     assert!(last.contains("duplicates possible after the next start"), "{text}");
-    assert!(!text.contains("everything that was read is delivered"), "{text}");
+    assert!(!text.contains("all records that were read have been delivered"), "{text}");
 }

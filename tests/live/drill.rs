@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
-use kinetail::sandbox::{ErrorAnswer, FaultPlan, SandboxOptions, StreamPolicy};
+use kinetail::sandbox::{ErrorResponse, FaultPlan, SandboxOptions, StreamPolicy};
 use serde_json::{Value, json};
 
 use crate::support::agent::{Agent, Home, SOON};
@@ -75,7 +75,7 @@ fn assert_tells(flow: &Value, reason: &str, fix: &str) {
     let age = jiff::Timestamp::now().duration_since(since);
     assert!(age.as_secs() < 120, "{flow:#}");
     assert_eq!(text("region"), "us-east-1");
-    assert_eq!(text("credentials"), "awsAccessKeyId in the configuration");
+    assert_eq!(text("credentials"), "static keys in the configuration (awsAccessKeyId)");
     assert!(!flow.to_string().contains("test-key"), "no secret: {flow:#}");
 }
 
@@ -110,11 +110,11 @@ fn an_endpoint_that_hangs_is_no_ok_for_long() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (home, admin) = drill_with_a_line(&url);
-    // The kernel accepts; nobody reads.
+    // The kernel accepts; there is no reader.
     let agent = home.start();
     let page = wait_for_health(&agent, admin, "waiting");
     let flow = &page["flows"][0];
-    assert_tells(flow, &format!("no answer from {url}"), "who answers");
+    assert_tells(flow, &format!("no response from {url}"), "who answers");
     assert_endpoint(flow, &url);
     assert!(flow["last_error"].is_null(), "nothing failed yet: {flow:#}");
     agent.kill();
@@ -129,21 +129,21 @@ fn a_wrong_role_is_named_with_the_credentials_and_when_it_is_probed() {
         .handle
         .set_faults(FaultPlan {
             error_request_ratio: 1.0,
-            error_request: ErrorAnswer::new(400, "AccessDeniedException", denied),
+            error_request: ErrorResponse::new(400, "AccessDeniedException", denied),
             ..FaultPlan::default()
         })
         .unwrap();
     let (home, admin) = drill_with_a_line(&endpoint.handle.url());
     let agent = home.start();
-    let page = wait_for_health(&agent, admin, "parked");
+    let page = wait_for_health(&agent, admin, "paused");
     let flow = &page["flows"][0];
     assert_tells(flow, "assumed-role/web", "kinesis:PutRecords");
     assert_endpoint(flow, &endpoint.handle.url());
     let probe: jiff::Timestamp = flow["next_probe"].as_str().unwrap().parse().unwrap();
     assert!(probe > jiff::Timestamp::now(), "{flow:#}");
-    agent.wait_for_log("destination parked", SOON);
+    agent.wait_for_log("delivery paused", SOON);
     let log = agent.log();
-    let line = log.lines().find(|line| line.contains("destination parked")).unwrap();
+    let line = log.lines().find(|line| line.contains("delivery paused")).unwrap();
     assert!(line.contains("endpoint=http://127.0.0.1:"), "{line}");
     assert_eq!(agent.stop(SOON), Some(0));
 }
@@ -154,7 +154,7 @@ fn a_stream_that_does_not_exist_is_named() {
     let endpoint = Endpoint::start(SandboxOptions { streams, ..SandboxOptions::default() });
     let (home, admin) = drill_with_a_line(&endpoint.handle.url());
     let agent = home.start();
-    let page = wait_for_health(&agent, admin, "parked");
+    let page = wait_for_health(&agent, admin, "paused");
     let flow = &page["flows"][0];
     assert_tells(flow, "ResourceNotFoundException", "create the stream");
     assert_eq!(flow["destination"], "KinesisStream:s");
@@ -175,7 +175,7 @@ fn throttling_is_named_while_it_lasts_although_some_records_get_through() {
     let flow = &page["flows"][0];
     assert!(flow["last_success"].is_string() && flow["fix"].is_null(), "{flow:#}");
     assert_eq!(flow["last_error"]["code"], "ProvisionedThroughputExceededException");
-    agent.wait_for_log("requests succeed again", SOON);
+    agent.wait_for_log("delivery recovered", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
@@ -225,7 +225,7 @@ fn a_pattern_that_matches_nothing_is_named() {
     let page = wait_for_health(&agent, admin, "degraded");
     let directory = home.log("nowhere").display().to_string();
     assert_tells(&page["flows"][0], &format!("there is no directory {directory}"), "filePattern");
-    agent.wait_for_log("nothing is read: no file matches", SOON);
+    agent.wait_for_log("no file is read: no file matches", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
@@ -259,7 +259,7 @@ fn a_full_disk_for_checkpoints_is_named_with_the_file() {
     let checkpoints = &page["checkpoints"];
     assert_eq!(checkpoints["file"], home.database().to_str().unwrap());
     assert!(checkpoints["reason"].as_str().unwrap().contains("full"), "{checkpoints:#}");
-    assert!(checkpoints["fix"].as_str().unwrap().contains("free space"), "{checkpoints:#}");
+    assert!(checkpoints["fix"].as_str().unwrap().contains("free or repair"), "{checkpoints:#}");
     assert!(checkpoints["since"].is_string(), "{checkpoints:#}");
     agent.kill();
 }

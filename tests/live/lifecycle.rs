@@ -104,8 +104,8 @@ fn a_stop_while_nothing_answers_keeps_its_deadline_and_loses_nothing() {
         };
         assert_eq!(code, Some(0), "{log}");
         assert!(start.elapsed() >= timeout, "it gave up early: {log}");
-        assert!(log.contains("not delivered before the stop"), "{log}");
-        assert!(log.contains("the rest is delivered after the next start"), "{log}");
+        assert!(log.contains("batches not acknowledged before shutdown"), "{log}");
+        assert!(log.contains("they will be sent after the next start"), "{log}");
         assert_eq!(endpoint.count(&stream), 0);
         // What was written while it was down is not forgotten either.
         append(&home.log("app.log"), &lines.some("a", 100, &mut rng));
@@ -144,15 +144,15 @@ fn a_second_signal_stops_at_once() {
     let agent = home.start();
     wait_until("request", SOON, || endpoint.handle.stats().requests > 0, || agent.log());
     agent.signal(Signal::TERM);
-    agent.wait_for_log("again stops at once", SOON);
+    agent.wait_for_log("another signal to stop immediately", SOON);
     agent.signal(Signal::INT);
     let (code, log) = agent.outcome(Duration::from_secs(3));
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("stopped at once"), "{log}");
+    assert!(log.contains("stopped immediately"), "{log}");
 }
 
 #[test]
-fn a_service_that_is_told_to_reload_does_and_goes_on() {
+fn a_service_that_is_told_to_reload_does_and_continues() {
     let endpoint = Endpoint::healthy();
     let home = one_flow(&endpoint);
     append(&home.log("app.log"), b"before\n");

@@ -65,7 +65,7 @@ fn the_four_periodic_lines_are_the_java_agents_also_at_the_stop() {
     for line in [of_a.as_str(), of_b.as_str(), of_all] {
         assert_eq!(at_stop.matches(line).count(), 1, "once at the stop: {line}\n{log}");
     }
-    assert!(!log.contains(" behind."), "nobody is behind: {log}");
+    assert!(!log.contains(" behind."), "there is no lag: {log}");
     for line in [
         r"INFO Agent: Starting up\.\.\.$",
         r"INFO Agent: Startup completed in \d+ ms\.$",
@@ -98,13 +98,13 @@ fn who_is_behind_says_by_how_much_and_figures_come_as_json_if_wanted() {
     .unwrap();
     let seen = || behind.is_match(&agent.log()) && agent.log().contains("WARN Agent: Tailing is ");
     wait_until("behind lines", SOON, seen, || agent.log());
-    // The destination is parked: a stop has nothing to wait for, however long it may take.
-    agent.wait_for_log("destination parked", SOON);
+    // The destination is paused: a stop has nothing to wait for, however long it may take.
+    agent.wait_for_log("delivery paused", SOON);
     agent.signal(Signal::TERM);
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("a destination does not work"), "{log}");
-    assert!(!log.contains("everything that was read is delivered"), "{log}");
+    assert!(log.contains("a destination is paused"), "{log}");
+    assert!(!log.contains("all records that were read have been delivered"), "{log}");
     let status = log.lines().filter_map(|line| line.split_once("Agent: Status: ")).next_back();
     let figures: Value = serde_json::from_str(status.expect("figures").1).unwrap();
     assert!(figures["Agent"]["TotalBytesBehind"].as_u64() > Some(40_000_000), "{figures}");
@@ -151,7 +151,7 @@ fn the_log_can_go_to_a_file_with_limits() {
         assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
         assert!(line["fields"]["message"].is_string(), "{line}");
     }
-    assert!(text().contains("everything that was read is delivered"), "to the last line");
+    assert!(text().contains("all records that were read have been delivered"), "to the last line");
 }
 
 #[test]
@@ -162,16 +162,16 @@ fn a_log_file_that_cannot_be_written_is_loud_and_stops_nothing() {
     write_some(&home);
     let agent = home.start();
     endpoint.wait_for_all(&kinesis("s"), &[b"x\n".to_vec()], SOON, || agent.log());
-    agent.wait_for_log("cannot write the log file /dev/full: No space left on device", SOON);
+    agent.wait_for_log("cannot write log file /dev/full: No space left on device", SOON);
     agent.wait_for_log("Agent: Progress: 6", SOON);
     agent.signal(Signal::TERM);
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(log.matches("cannot write the log file").count(), 1, "once: {log}");
+    assert_eq!(log.matches("cannot write log file").count(), 1, "once: {log}");
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_stops_nothing_and_is_counted() {
+fn a_log_without_a_reader_stops_nothing_and_is_counted() {
     let endpoint = Endpoint::healthy();
     let mut home = home(&endpoint);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -271,7 +271,7 @@ fn what_cloudwatch_has_not_got_is_sent_at_the_stop() {
     ] {
         assert!(calls[0].contains(word), "{word} is not in {}", calls[0]);
     }
-    assert!(!calls[0].contains("BytesAbandoned"), "what did not happen costs nothing");
+    assert!(!calls[0].contains("BytesLost"), "what did not happen costs nothing");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::support::world::{append, copy_truncate};
 const ROTATIONS: usize = 200;
 
 #[test]
-fn renamed_and_created_anew_two_hundred_times() {
+fn renamed_and_recreated_two_hundred_times() {
     let mut shipment = Shipment::start("app.log*");
     for round in 0..ROTATIONS {
         let generation = format!("g{round}");
@@ -21,7 +21,7 @@ fn renamed_and_created_anew_two_hundred_times() {
         let path = shipment.home.log("app.log");
         let mut open = fs::File::options().append(true).open(&path).unwrap();
         fs::rename(&path, shipment.home.log(&format!("app.log.{round}"))).unwrap();
-        // The application goes on writing to the file that it has open.
+        // The application keeps writing to the file that it has open.
         open.write_all(&shipment.lines.some(&generation, 5, &mut shipment.rng)).unwrap();
     }
     shipment.check();
@@ -79,7 +79,7 @@ fn copied_and_truncated_two_hundred_times_with_the_exact_name() {
 /// A file that was renamed out of the pattern before it was opened is one of the windows that
 /// docs/tailing.md names, so each generation is rotated when the agent is known to have it open.
 #[test]
-fn renamed_and_created_anew_two_hundred_times_with_the_exact_name() {
+fn renamed_and_recreated_two_hundred_times_with_the_exact_name() {
     let mut shipment = Shipment::start("app.log");
     for round in 0..ROTATIONS {
         let generation = format!("g{round}");

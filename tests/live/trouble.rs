@@ -24,7 +24,7 @@ fn some_lines(generation: &str, count: usize) -> Lines {
 }
 
 #[test]
-fn a_stream_that_does_not_exist_parks_its_flow_and_no_other() {
+fn a_stream_that_does_not_exist_pauses_its_flow_and_no_other() {
     let streams = StreamPolicy::Only(vec![kinesis("there"), firehose("there")]);
     let endpoint = Endpoint::start(SandboxOptions { streams, ..SandboxOptions::default() });
     let mut home = Home::new(&endpoint.handle.url());
@@ -33,7 +33,7 @@ fn a_stream_that_does_not_exist_parks_its_flow_and_no_other() {
     home.flow("c*.log", ("deliveryStream", "missing"), &json!({}));
     home.flow("d*.log", ("deliveryStream", "there"), &json!({}));
     home.set("shutdownTimeoutMillis", json!(500));
-    // More than the memory of all flows together holds: a parked flow must not keep it.
+    // More than the memory of all flows together holds: a paused flow must not keep it.
     home.set("memoryBudgetBytes", json!(4 * 1024 * 1024));
     let lines = some_lines("a", 60_000);
     for name in ["a1.log", "b1.log", "c1.log", "d1.log"] {
@@ -48,9 +48,9 @@ fn a_stream_that_does_not_exist_parks_its_flow_and_no_other() {
     agent.signal(Signal::TERM);
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
-    let parked: Vec<&str> = log.lines().filter(|line| line.contains("parked")).collect();
-    assert_eq!(parked.len(), 2, "each flow says it once: {log}");
-    assert!(parked.iter().all(|line| line.contains("ResourceNotFoundException")), "{log}");
+    let paused: Vec<&str> = log.lines().filter(|line| line.contains("paused")).collect();
+    assert_eq!(paused.len(), 2, "each flow says it once: {log}");
+    assert!(paused.iter().all(|line| line.contains("ResourceNotFoundException")), "{log}");
     // A probe is made once a minute; a restart asks at once.
     for missing in [kinesis("missing"), firehose("missing")] {
         assert_eq!(endpoint.count(&missing), 0);
@@ -91,7 +91,7 @@ fn every_mistake_of_a_configuration_is_told_and_nothing_starts() {
 }
 
 #[test]
-fn a_corrupt_checkpoint_database_is_set_aside_and_files_are_read_from_their_start() {
+fn a_corrupt_checkpoint_database_is_moved_aside_and_files_are_read_from_their_start() {
     let endpoint = Endpoint::healthy();
     let stream = kinesis("s");
     let mut home = Home::new(&endpoint.handle.url());
@@ -113,7 +113,7 @@ fn a_corrupt_checkpoint_database_is_set_aside_and_files_are_read_from_their_star
     let twice = || endpoint.count(&stream) == 2 * lines.written.len();
     wait_until("arrival of all lines again", SOON, twice, || agent.log());
     agent.wait_for_log("ERROR", SOON);
-    agent.wait_for_log("the checkpoint database is corrupt and was set aside", SOON);
+    agent.wait_for_log("checkpoint database is corrupt; moved it aside", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
     let state = home.database();
     let aside: Vec<String> = fs::read_dir(state.parent().unwrap())
@@ -124,7 +124,7 @@ fn a_corrupt_checkpoint_database_is_set_aside_and_files_are_read_from_their_star
     assert_eq!(aside.len(), 1, "the evidence is kept, with the time: {aside:?}");
     // From then on it is an ordinary database.
     let agent = home.start();
-    agent.wait_for_log("opened the checkpoint database", SOON);
+    agent.wait_for_log("opened checkpoint database", SOON);
     append(&home.log("a.log"), b"a|5000|\n");
     endpoint.wait_for_all(&stream, &[b"a|5000|\n".to_vec()], SOON, || agent.log());
     assert_eq!(agent.stop(SOON), Some(0));
@@ -141,11 +141,11 @@ fn a_second_instance_on_the_same_checkpoints_refuses_and_names_the_first() {
     let (code, log) = home.start().outcome(SOON);
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains(&format!("another kinetail (pid {})", first.pid())), "{log}");
-    // The first one goes on, and after a SIGKILL of it nothing has to be cleaned up.
+    // The first one continues, and after a SIGKILL of it nothing has to be cleaned up.
     append(&home.log("a.log"), b"a|1|\n");
     endpoint.wait_for_all(&kinesis("s"), &[b"a|1|\n".to_vec()], SOON, || first.log());
     first.kill();
     let third = home.start();
-    third.wait_for_log("opened the checkpoint database", Duration::from_secs(5));
+    third.wait_for_log("opened checkpoint database", Duration::from_secs(5));
     assert_eq!(third.stop(SOON), Some(0));
 }

@@ -1,5 +1,5 @@
 //! The page at `/`, in a real browser: what a person sees of an agent with one flow that is well
-//! and one that is parked, and does with it by keyboard, on a screen and on a phone.
+//! and one that is paused, and does with it by keyboard, on a screen and on a phone.
 //!
 //! With `KINETAIL_SCREENSHOTS=DIR` pictures are left there, to be looked at.
 
@@ -44,7 +44,7 @@ impl Scene {
         append(&home.log("b<img src=x onerror=document.title='broken'>.log"), b"two\n");
         let agent = home.start();
         endpoint.wait_for_all(&kinesis("well"), &[b"one\n".to_vec()], SOON, || agent.log());
-        agent.wait_for_log("destination parked", SOON);
+        agent.wait_for_log("destination paused", SOON);
         let page = Page::open(&url_of(&agent));
         let mut scene = Self { endpoint, home, agent, page };
         scene.wait("Trouble in 1 of 2 flows", "verdict");
@@ -84,7 +84,7 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
         "ResourceNotFoundException",
         " not found, since 20",
         "Fix: ",
-        "class=\"pill bad\">parked",
+        "class=\"pill bad\">paused",
         "class=\"pill ok\">ok",
         "a.log",
         "2 of 2 flows",

@@ -73,9 +73,9 @@ fn status_says_at_a_glance_that_all_is_well() {
     };
     wait_until("figures of the records", SOON, delivered, || scene.agent.log());
     let text = scene.text("status", &["--files"], 0);
-    assert!(text.contains("a.log: 0 B behind, delivered to byte 14"), "{text}");
+    assert!(text.contains("a.log: lag 0 B, delivered to offset 14"), "{text}");
     assert_eq!(scene.agent.stop(SOON), Some(0));
-    // It is gone: nobody can say that all is well.
+    // It is gone: its health is unknown.
     let output = scene.home.command("status").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -85,9 +85,9 @@ fn status_says_at_a_glance_that_all_is_well() {
 #[test]
 fn status_says_what_is_wrong_since_when_and_what_to_do() {
     let scene = Scene::start(false);
-    scene.agent.wait_for_log("destination parked", SOON);
+    scene.agent.wait_for_log("delivery paused", SOON);
     let text = scene.text("status", &[], 2);
-    for part in ["trouble in 1 of 1 flows", "parked", "ResourceNotFound", "since 20", "fix: "] {
+    for part in ["trouble in 1 of 1 flows", "paused", "ResourceNotFound", "since 20", "fix: "] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     scene.agent.signal(Signal::TERM);
@@ -104,10 +104,7 @@ fn explain_tells_all_about_a_file() {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     // Which files count as rotated ones of it is told, and of which log one of them is.
-    assert!(
-        text.contains("rotated files: names of the usual schemes; of a.log: none now"),
-        "{text}"
-    );
+    assert!(text.contains("rotated files: common naming schemes; of a.log: none now"), "{text}");
     let rotated = scene.home.log("a.log.1");
     append(&rotated, b"old\n");
     let text = scene.text("explain", &[path.to_str().unwrap()], 0);
@@ -123,8 +120,8 @@ fn explain_tells_all_about_a_file() {
     // Without a daemon the database is asked.
     let output = scene.home.command("explain").arg(&path).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("checkpoint: delivered to byte 14"), "{text}");
-    assert!(text.contains("next: what is written from now on"), "{text}");
+    assert!(text.contains("checkpoint: delivered to offset 14"), "{text}");
+    assert!(text.contains("next: only data written from now on"), "{text}");
 }
 
 #[test]
@@ -187,7 +184,7 @@ fn diagnose_writes_an_archive_without_secrets() {
     let all = String::from_utf8_lossy(&bytes);
     assert!(all.contains("kinesis:s:") && all.contains("(hidden)"));
     assert!(!all.contains("test-key"), "a key is in the archive");
-    // The contents of log files are nobody's business.
+    // The contents of log files are private.
     assert!(!all.contains("three"), "a line is in the archive");
     let mode = std::os::unix::fs::PermissionsExt::mode(&archive.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use kinetail::sandbox::{ErrorAnswer, FaultPlan, SandboxOptions};
+use kinetail::sandbox::{ErrorResponse, FaultPlan, SandboxOptions};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -63,7 +63,7 @@ fn an_endpoint_that_is_down_is_named() {
 fn a_role_that_may_not_put_records_is_named() {
     let faults = FaultPlan {
         error_request_ratio: 1.0,
-        error_request: ErrorAnswer::new(
+        error_request: ErrorResponse::new(
             400,
             "AccessDeniedException",
             "User: arn:aws:sts::111122223333:assumed-role/app/i-1 is not authorized to perform: \
@@ -77,7 +77,7 @@ fn a_role_that_may_not_put_records_is_named() {
     append(&home.log("a.log"), b"1\n");
     let agent = home.start();
     let parts = [
-        "parked",
+        "paused",
         "AccessDeniedException",
         "as awsAccessKeyId",
         "since 20",
@@ -176,7 +176,7 @@ fn a_writer_that_is_stuck_in_a_line_is_named() {
     endpoint.wait_for_all(&kinesis("s"), &[b"1\n".to_vec()], SOON, || agent.log());
     // After a minute of this the flow counts as degraded.
     let parts =
-        ["a.log: 9 B", "delivered to byte 2 of 11 B", "since 20", "its last line has no end"];
+        ["a.log: 9 B", "delivered to offset 2 of 11 B", "since 20", "its last line has no end"];
     status_says(&home, &agent, 0, &parts);
     append(&home.log("a.log"), b"ne\n");
     let rest = [b"half a line\n".to_vec()];

@@ -62,9 +62,9 @@ fn page_of_an_agent() -> String {
     append(&home.log("b.log"), b"two\n");
     let agent = home.start();
     endpoint.wait_for_all(&kinesis("s"), &[b"one\n".to_vec()], SOON, || agent.log());
-    agent.wait_for_log("admin pages on http://", SOON);
+    agent.wait_for_log("admin endpoint listening on http://", SOON);
     let log = agent.log();
-    let (_, rest) = log.split_once("admin pages on http://").unwrap();
+    let (_, rest) = log.split_once("admin endpoint listening on http://").unwrap();
     let address: SocketAddr = rest.lines().next().unwrap().trim().parse().unwrap();
     let mut page = String::new();
     let settled = || {
@@ -209,14 +209,14 @@ fn every_alert_fires_and_stops_and_every_query_of_the_dashboard_has_data() {
     let skipped = ("kinetail_records_skipped_total", "reason=\"refused_by_service\"");
     for (alert, (name, label), value) in [
         ("KinetailLagGrows", ("kinetail_lag_seconds", ""), 400),
-        ("KinetailFlowParked", ("kinetail_destination_parked", ""), 1),
+        ("KinetailFlowPaused", ("kinetail_destination_paused", ""), 1),
         ("KinetailCheckpointsFail", ("kinetail_checkpoint_failing", ""), 1),
         ("KinetailRecordsRefused", skipped, 3),
         ("KinetailDeadLettered", ("kinetail_dead_letters_total", "reason=\"refused\""), 3),
         ("KinetailDeadLettersFail", ("kinetail_dead_letters_failing", ""), 1),
         ("KinetailDeadLettersDropped", ("kinetail_dead_letters_dropped_total", ""), 3),
         ("KinetailFlowStuck", ("kinetail_flow_hung", ""), 1),
-        ("KinetailFileAbandoned", ("kinetail_bytes_abandoned_total", ""), 1000),
+        ("KinetailBytesLost", ("kinetail_bytes_lost_total", ""), 1000),
         ("KinetailFilesUnreadable", ("kinetail_file_problems", ""), 1),
         ("KinetailFlowRestarts", ("kinetail_flow_restarts_total", ""), 9),
     ] {

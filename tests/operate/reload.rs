@@ -80,11 +80,11 @@ fn flows_come_change_and_go_and_those_that_stay_are_not_touched() {
     endpoint.wait_for_all(&kinesis("new"), &[b"new 2\n".to_vec()], SOON, || agent.log());
     endpoint.wait_for_all(&kinesis("change"), &[b"change 2\n".to_vec()], SOON, || agent.log());
     endpoint.wait_for_all(&kinesis("stay"), &[b"stay 2\n".to_vec()], SOON, || agent.log());
-    assert_eq!(endpoint.count(&kinesis("change")), 2, "it went on where it was: {}", agent.log());
+    assert_eq!(endpoint.count(&kinesis("change")), 2, "it resumed where it was: {}", agent.log());
     assert_eq!(endpoint.count(&kinesis("go")), 1, "{}", agent.log());
     assert_eq!(open_files(&agent, "stay.log"), kept, "its descriptor was touched");
     assert_eq!(open_files(&agent, "go.log"), Vec::<String>::new());
-    // What was removed goes on where it stopped when it comes back.
+    // What was removed resumes where it stopped when it comes back.
     home.flow("go*.log", ("kinesisStream", "go"), &json!({}));
     reload_to(&home, &agent, 0);
     endpoint.wait_for_all(&kinesis("go"), &[b"go 2\n".to_vec()], SOON, || agent.log());
@@ -106,7 +106,7 @@ fn open_files(agent: &Agent, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn another_stream_for_the_same_files_goes_on_where_the_other_stopped() {
+fn another_stream_for_the_same_files_continues_where_the_other_stopped() {
     let endpoint = Endpoint::healthy();
     let mut home = home(&endpoint);
     home.flow("a*.log", ("kinesisStream", "first"), &json!({"initialPosition": "END_OF_FILE"}));
@@ -127,7 +127,7 @@ fn another_stream_for_the_same_files_goes_on_where_the_other_stopped() {
     home.set("flows", json!([]));
     home.flow("a*.log", ("kinesisStream", "first"), &json!({"initialPosition": "END_OF_FILE"}));
     let told = reload_to(&home, &agent, 0);
-    assert!(told.contains("which had its own"), "{told}");
+    assert!(told.contains("replacing its own"), "{told}");
     append(&home.log("a.log"), b"four\n");
     endpoint.wait_for_all(&kinesis("first"), &[b"four\n".to_vec()], SOON, || agent.log());
     let mut both = [endpoint.data(&kinesis("first")), endpoint.data(&kinesis("second"))].concat();
@@ -176,7 +176,7 @@ fn a_bad_file_changes_nothing_and_says_so() {
     let status = status(&home);
     assert_eq!(status["reload"]["outcome"], "refused", "{status}");
     assert!(!status["reload"]["lines"][0].as_str().unwrap().is_empty());
-    agent.wait_for_log("reload refused; the configuration in force stays", SOON);
+    agent.wait_for_log("reload rejected; keeping the active configuration", SOON);
     fs::write(&config, &good).unwrap();
     append(&home.log("a.log"), b"2\n");
     endpoint.wait_for_all(&kinesis("s"), &[b"2\n".to_vec()], SOON, || agent.log());

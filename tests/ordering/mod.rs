@@ -1,5 +1,5 @@
 //! The generations of one log arrive in the order in which they were written, and no live file
-//! waits for ever for an older one.
+//! waits indefinitely for an older one.
 //!
 //! All lines of a log have one tag here, so the judge compares their order over all rotations.
 
@@ -139,7 +139,7 @@ fn a_stack_trace_cut_by_a_rotation_is_two_records_the_first_half_first() {
 
 /// Half a line may never get its end, and nothing is behind it.
 #[test]
-fn nobody_waits_for_the_end_of_half_a_line() {
+fn the_end_of_half_a_line_blocks_nothing() {
     let mut scene = Scene::new("app.log*");
     scene.append("app.log", b"a|1|\na|2|half");
     scene.hint();
@@ -165,7 +165,7 @@ fn with_strict_order_half_a_line_of_a_rotated_file_is_waited_for() {
 
 /// What a program writes to a rotated file does not hold up the live one, however much it is.
 #[test]
-fn a_rotated_file_that_grows_for_ever_does_not_starve_the_live_one() {
+fn a_rotated_file_that_grows_indefinitely_does_not_starve_the_live_one() {
     let mut scene = Scene::new("app.log*");
     let old = scene.open("app.log");
     scene.write_to(&old, "old", 100);
@@ -186,7 +186,7 @@ fn a_rotated_file_that_grows_for_ever_does_not_starve_the_live_one() {
 }
 
 #[test]
-fn an_older_generation_that_cannot_be_read_holds_nobody_up() {
+fn an_older_generation_that_cannot_be_read_blocks_nothing() {
     // Root reads whatever its permissions.
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -238,7 +238,7 @@ fn the_backlog_of_one_log_does_not_starve_another() {
     assert!(before < 2 * LINES_OF_TWO_TURNS, "the last line of the other log came at {before}");
 }
 
-/// A file that is read for ten minutes and is not at its end yet is read beside the live one.
+/// A file that is read for ten minutes and is not at its end yet is read alongside the live one.
 #[test]
 fn hours_of_backlog_are_overtaken_in_the_end() {
     // A request of ten records a second.

@@ -77,7 +77,7 @@ fn package_ships_a_file_keeps_its_state_through_an_upgrade_and_takes_it_with_a_p
     assert!(!machine.has("/usr/bin/kinetail") && !machine.has(alias));
     assert!(machine.has("/var/lib/kinetail/checkpoints.db") && machine.has(config));
 
-    // A second installation goes on where the first one ended.
+    // A second installation continues where the first one ended.
     append(&machine.path(LOG), b"third\n");
     machine.install(&package("deb", "0.9.1", made.path()));
     ship(&machine, &endpoint, 3);
@@ -89,7 +89,7 @@ fn package_ships_a_file_keeps_its_state_through_an_upgrade_and_takes_it_with_a_p
 }
 
 #[test]
-fn package_takes_over_from_the_java_agent_at_its_byte() {
+fn package_replaces_the_java_agent_at_its_byte() {
     let Some(machine) = Machine::new() else { return };
     let made = tempfile::tempdir().unwrap();
     let endpoint = Endpoint::healthy();

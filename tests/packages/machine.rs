@@ -22,7 +22,7 @@ pub(super) struct Machine {
     dir: tempfile::TempDir,
 }
 
-/// What a tree has beside what every Debian has.
+/// What a tree has alongside what every Debian has.
 const PACKAGES: &str = "ca-certificates,passwd";
 
 /// The same, of one that boots.
@@ -128,7 +128,7 @@ impl Machine {
         run(self.command(program).args(arguments))
     }
 
-    /// Installs or upgrades a Debian package, as dpkg does it where nobody answers questions.
+    /// Installs or upgrades a Debian package, as dpkg does it without interaction.
     pub(super) fn install(&self, package: &Path) -> String {
         fs::copy(package, self.path("/package.deb")).unwrap();
         self.run("dpkg", &["--install", "/package.deb"])

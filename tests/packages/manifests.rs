@@ -15,7 +15,7 @@ const PACKAGES: [&str; 2] = ["kubernetes-validate==1.37.0", "botocore==1.44.8"];
 /// A stop takes `shutdownTimeoutMillis`, and CloudWatch may get three seconds more.
 const STOP_SECONDS: u64 = 13;
 
-/// `memoryBudgetBytes`, and what comes beside it, in MiB.
+/// `memoryBudgetBytes`, and what comes alongside it, in MiB.
 const MEMORY_MIB: u64 = 32 + 48;
 
 /// Every manifest by the name of its file, if this machine can check them.

@@ -40,7 +40,7 @@ fn skip(what: &str) {
         std::env::var_os("KINETAIL_REQUIRE_PACKAGES").is_none_or(|set| set != "1"),
         "not tested: {what}"
     );
-    // Past the capture of the test harness: nobody shall take this for a pass.
+    // Past the capture of the test harness: this must not look like a pass.
     let message = format!("\n*** NOT TESTED, packages: {what}\n\n");
     std::io::stderr().write_all(message.as_bytes()).unwrap();
 }

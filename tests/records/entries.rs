@@ -93,7 +93,7 @@ impl Log {
 }
 
 #[test]
-fn an_entry_goes_on_in_the_next_generation() {
+fn an_entry_continues_in_the_next_generation() {
     for pattern in ["0.log", "0.log*"] {
         let mut log = Log::new(pattern, cri());
         log.write(&line("stdout", "F", "before"));
@@ -147,7 +147,7 @@ fn an_entry_is_read_again_from_its_beginning_after_a_crash() {
 }
 
 #[test]
-fn what_nobody_will_end_is_sent_as_it_is() {
+fn what_is_never_ended_is_sent_as_it_is() {
     // The container died, and its files go.
     let mut log = Log::new("0.log", cri());
     log.write(&line("stdout", "P", "one "));
@@ -273,7 +273,7 @@ fn play(acts: &[Act]) -> (Vec<String>, Vec<[String; 1]>) {
         config.max_in_flight_requests = 3;
         config.max_buffer_records = 3;
     });
-    // Rotated files of a log that nobody has seen are none of this flow.
+    // Rotated files of a log that were never seen are none of this flow.
     log.write("");
     log.scene.settle();
     let (mut want, mut number) = (Vec::new(), 0);

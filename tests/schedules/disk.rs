@@ -1,11 +1,11 @@
 //! Files whose inode numbers and stamps depend on the schedule alone, on every file system.
 //!
 //! Some file systems give the number of a deleted file to the next one, others never do, and what
-//! other programs do beside it decides. Here the schedule decides. A number is kept from being
+//! other programs do alongside it decides. Here the schedule decides. A number is kept from being
 //! used again by keeping the file; a new file gets an old number by being that old file, emptied
 //! and under its new name. A tailer that did not hold the old file open cannot tell the two ways
 //! apart. One that held it open cannot see its number again before it is down; then the number
-//! that was written down is replaced with one that the next file can get.
+//! that was checkpointed is replaced with one that the next file can get.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Disk {
         let disk = Self {
             files: world.files.clone(),
             seen: world.disk.clone(),
-            attic: world.dir.beside(),
+            attic: world.dir.sibling(),
             births,
             free: Vec::new(),
             held: Vec::new(),
@@ -118,7 +118,7 @@ impl Disk {
 
     /// Gives a file the name of another one, which is gone then.
     pub fn replace(&mut self, from: &Path, to: &Path) {
-        // In one step for who looks: nobody does in between.
+        // In one step for observers: there is no look in between.
         self.remove(to);
         self.rename(from, to);
     }
@@ -156,7 +156,7 @@ impl Disk {
     }
 
     /// The flow is down: nothing holds deleted files any more. Their numbers are free where
-    /// somebody knows them.
+    /// they are known.
     pub fn release(&mut self, world: &mut World) {
         for file in std::mem::take(&mut self.held) {
             let old = file.inode();

@@ -40,7 +40,7 @@ impl Judge {
         complain("came too often", self.lines.iter(), |line, wanted| {
             times(line) > wanted.written + wanted.repeats_allowed
         })?;
-        complain("arrived and nobody wrote them", arrived.iter(), |line, _| {
+        complain("arrived and were never written", arrived.iter(), |line, _| {
             self.lines.get(*line).is_none_or(|wanted| wanted.written == 0)
         })
     }

@@ -4,7 +4,7 @@
 //! read it through a name or an open descriptor at any moment while it ran, or if it lies in a
 //! file with a matching name when the flow is back. The model makes sure of one of them before it
 //! destroys anything, and so needs no excuses: every line must arrive. Only lines whose
-//! acknowledgement was not written down before a crash, and those that `docs/tailing.md` names,
+//! acknowledgement was not checkpointed before a crash, and those that `docs/tailing.md` names,
 //! may arrive again.
 
 use std::path::PathBuf;

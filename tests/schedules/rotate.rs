@@ -75,7 +75,7 @@ impl Model {
         self.next_file();
     }
 
-    /// Generations come and go and nobody looks: the flow is paused, stopped or between two looks.
+    /// Generations come and go without a scan: the flow is paused, stopped or between two looks.
     pub fn rotate_unseen(&mut self, rotations: usize) {
         for _ in 0..rotations {
             self.append(3);
@@ -154,9 +154,9 @@ impl Model {
         if !self.is_whole() || self.options.linked {
             return;
         }
-        // A copy that is made while the flow is down is known by its original beside it.
+        // A copy that is made while the flow is down is known by its original alongside it.
         self.start();
-        // In a directory that the pattern does not cover nobody looks for it after a start.
+        // In a directory that the pattern does not cover it is not looked for after a start.
         if !self.options.covers_directories() && !self.arrive() {
             return;
         }

@@ -35,7 +35,7 @@ fn start(home: &Home) -> Agent {
     let file = home.root().join("aws");
     let path = ("PATH", "/usr/local/bin:/usr/bin:/bin");
     let agent = home.start_with(&[("AWS_CONFIG_FILE", file.to_str().unwrap()), path]);
-    agent.wait_for_log("admin pages on", SOON);
+    agent.wait_for_log("admin endpoint listening on", SOON);
     agent
 }
 
@@ -58,7 +58,7 @@ fn is_retrying(flow: &Value, source: &str) -> bool {
     flow["health"] == "retrying" && reason.contains(source) && reason.contains(" since 20")
 }
 
-/// Whether a process is gone, or waits only for somebody to ask how it ended.
+/// Whether a process is gone, or is a zombie.
 fn is_gone(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
@@ -152,7 +152,7 @@ fn a_role_that_hangs_stops_its_flows_and_no_other() {
     append(&home.log("a.log"), b"x\n");
     append(&home.log("b.log"), b"x\n");
     let agent = home.start();
-    agent.wait_for_log("admin pages on", SOON);
+    agent.wait_for_log("admin endpoint listening on", SOON);
     let named = || is_retrying(&flow(admin, "waits"), "arn:aws:iam::123456789012:role/slow");
     wait_until("health that names the role", SOON, named, || agent.log());
     append(&home.log("b.log"), b"y\n");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::world::{StoreState, World};
 
-/// Longer than a flow waits for the store before it goes on without.
+/// Longer than a flow waits for the store before it continues without.
 const LATE: Duration = Duration::from_secs(11);
 
 fn lines(world: &World) -> usize {

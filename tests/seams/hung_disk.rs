@@ -67,7 +67,7 @@ impl Scene {
     }
 
     /// The other flow delivers, the admin port answers, the service manager hears from it.
-    fn the_others_go_on(&self, round: usize) {
+    fn the_others_continue(&self, round: usize) {
         let line = format!("line {round}\n").into_bytes();
         append(&self.home.log("well/a.log"), &line);
         let log = || self.agent.log();
@@ -101,18 +101,18 @@ fn metric(scene: &Scene, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_flow_whose_disk_hangs_is_named_and_the_others_go_on_and_the_stop_keeps_its_deadline() {
+fn a_flow_whose_disk_hangs_is_named_and_the_others_continue_and_the_stop_keeps_its_deadline() {
     let scene = Scene::start();
     let Some(disk) = HungDisk::over(&scene.home.log("sick")) else { return };
     for round in 0..3 {
         scene.rename_often();
-        scene.the_others_go_on(round);
+        scene.the_others_continue(round);
     }
     let hung = || metric(&scene, "kinetail_flow_hung{").as_deref() == Some("1");
     wait_until("gauge of the flow that hangs", HUNG_SOON, hung, || scene.agent.log());
     scene.agent.wait_for_log("flow waits for its disk: ", SOON);
     scene.rename_often();
-    scene.the_others_go_on(3);
+    scene.the_others_continue(3);
     let (status, reasons) = page(scene.admin, "/readyz").unwrap();
     assert_eq!(status, 503);
     assert!(reasons.contains("waits for its disk"), "{reasons}");
@@ -123,31 +123,32 @@ fn a_flow_whose_disk_hangs_is_named_and_the_others_go_on_and_the_stop_keeps_its_
     let (code, log) = scene.agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
     assert!(start.elapsed() >= Duration::from_secs(2), "{log}");
-    let names_it =
-        |line: &str| line.contains("is left behind by the stop") && line.contains("kinesis:sick:");
+    let names_it = |line: &str| {
+        line.contains("at the shutdown timeout and was abandoned") && line.contains("kinesis:sick:")
+    };
     assert!(log.lines().any(names_it), "{log}");
     assert_eq!(log.matches("flow waits for its disk").count(), 2, "once, and at the stop: {log}");
     drop(disk);
 }
 
 #[test]
-fn a_disk_of_the_checkpoints_that_hangs_is_named_and_the_flows_go_on() {
+fn a_disk_of_the_checkpoints_that_hangs_is_named_and_the_flows_continue_with() {
     let scene = Scene::start();
     let directory = scene.home.database();
     let Some(disk) = HungDisk::over(directory.parent().unwrap()) else { return };
-    let wanted = "the disk of checkpointFile does not answer; shipping goes on";
+    let wanted = "no response from the disk of checkpointFile; delivery continues";
     scene.agent.wait_for_log(wanted, HUNG_SOON);
-    scene.the_others_go_on(0);
+    scene.the_others_continue(0);
     let (_, status) = page(scene.admin, "/status").unwrap();
-    assert!(status.contains("its disk has not answered for "), "{status}");
+    assert!(status.contains("no response from its disk for "), "{status}");
     let (_, text) = page(scene.admin, "/metrics").unwrap();
     assert!(text.contains("kinetail_checkpoint_failing 1"), "{text}");
     drop(disk);
-    scene.agent.wait_for_log("the disk of checkpointFile answers again", SOON);
+    scene.agent.wait_for_log("disk of checkpointFile responds again", SOON);
     let well =
         || page(scene.admin, "/metrics").unwrap().1.contains("kinetail_checkpoint_failing 0");
     wait_until("checkpoints that are well", SOON, well, || scene.agent.log());
-    scene.the_others_go_on(1);
+    scene.the_others_continue(1);
     assert_eq!(scene.agent.stop(SOON), Some(0));
     let delivered = scene.endpoint.count(&kinesis("well"));
     assert_eq!(delivered, 3, "nothing is repeated");
@@ -170,19 +171,19 @@ fn a_service_manager_that_takes_nothing_stops_nothing() {
 }
 
 #[test]
-fn a_flow_whose_disk_answers_again_goes_on_and_loses_nothing() {
+fn a_flow_whose_disk_answers_again_continues_and_loses_nothing() {
     let scene = Scene::start();
     let Some(disk) = HungDisk::over(&scene.home.log("sick")) else { return };
     scene.rename_often();
     scene.agent.wait_for_log("flow waits for its disk: ", HUNG_SOON);
     drop(disk);
     append(&scene.home.log("sick/a.log"), b"after\n");
-    scene.agent.wait_for_log("flow goes on", SOON);
+    scene.agent.wait_for_log("flow resumed", SOON);
     let lines = [b"before\n".to_vec(), b"after\n".to_vec()];
     scene.endpoint.wait_for_all(&kinesis("sick"), &lines, SOON, || scene.agent.log());
     assert_eq!(metric(&scene, "kinetail_flow_hung{").as_deref(), Some("0"));
     assert_eq!(page(scene.admin, "/readyz").unwrap().0, 200);
-    scene.the_others_go_on(0);
+    scene.the_others_continue(0);
     assert_eq!(scene.agent.stop(SOON), Some(0));
     assert_eq!(scene.endpoint.count(&kinesis("sick")), 2, "nothing is repeated");
 }

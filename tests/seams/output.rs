@@ -1,4 +1,4 @@
-//! What kinetail says, and nobody takes: standard error, the log file, the progress line.
+//! Output without a reader: standard error, the log file, the progress line.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -83,7 +83,7 @@ fn home(endpoint: &Endpoint) -> (Home, SocketAddr) {
     (home, admin)
 }
 
-/// Ships lines in many pieces, looks at the admin port, and stops: all as if somebody listened.
+/// Ships lines in many pieces, looks at the admin port, and stops: all as with a reader.
 fn nothing_notices(home: &Home, admin: SocketAddr, endpoint: &Endpoint, command: Command) {
     let agent = Running::start(command);
     let mut lines = Lines::default();
@@ -136,14 +136,15 @@ fn a_standard_error_that_takes_lines_again_gets_those_that_waited() {
     agent.stop();
     let text = listener.join().unwrap();
     let text = text.trim_start_matches('.');
-    for line in ["Agent: Starting up...", "stopped; everything that was read is delivered"] {
+    for line in ["Agent: Starting up...", "stopped: all records that were read have been delivered"]
+    {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("dropped"), "{text}");
 }
 
 #[test]
-fn warnings_of_the_configuration_that_nobody_takes_do_not_keep_it_from_starting() {
+fn warnings_of_the_configuration_without_a_reader_do_not_keep_it_from_starting() {
     let endpoint = endpoint();
     let (mut home, admin) = home(&endpoint);
     home.set("checkpointFiel", json!("a warning"));
@@ -154,7 +155,7 @@ fn warnings_of_the_configuration_that_nobody_takes_do_not_keep_it_from_starting(
 }
 
 #[test]
-fn a_start_that_fails_ends_though_nobody_takes_the_reason() {
+fn a_start_that_fails_ends_without_a_reader_of_the_reason() {
     let endpoint = endpoint();
     let (mut home, _) = home(&endpoint);
     home.set("admin.address", json!("0.0.0.0:9470"));
@@ -192,7 +193,7 @@ fn a_log_file_that_is_a_pipe_without_a_reader_stops_nothing() {
 }
 
 #[test]
-fn a_progress_line_that_nobody_takes_stops_nothing() {
+fn a_progress_line_without_a_reader_stops_nothing() {
     let endpoint = endpoint();
     let (home, admin) = home(&endpoint);
     let (_person, terminal) = stopped_terminal();
@@ -215,7 +216,7 @@ fn a_progress_line_that_nobody_takes_stops_nothing() {
 }
 
 #[test]
-fn a_sandbox_whose_terminal_was_stopped_goes_on_serving() {
+fn a_sandbox_whose_terminal_was_stopped_continues_serving() {
     let (_person, terminal) = stopped_terminal();
     let directory = tempfile::tempdir().unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -63,7 +63,7 @@ fn commands(home: &Home, seed: u64) {
         tame(command)
     };
     let status = run("status", &["--files"]);
-    let forged = r"\nkinetail 9, up 9 d: all is well: 2 B";
+    let forged = r"\nkinetail 9, up 9 d: all is well: lag 2 B";
     assert!(status.contains(forged), "{status}");
     has_names(&run("status", &["--json"]), "path");
     let listed = run("checkpoints", &["list"]);
@@ -142,7 +142,7 @@ fn a_takeover_of_files_with_such_names_is_told_in_lines_of_its_own() {
     let mut import = home.command("import");
     import.arg("--dry-run");
     let text = tame(import);
-    assert!(text.contains(r"\nother; its position is not taken over"), "{text}");
+    assert!(text.contains(r"\nother is not configured; its checkpoint is not imported"), "{text}");
     assert!(text.contains(r"\nkinetail 9, up 9 d"), "{text}");
 }
 

@@ -38,7 +38,7 @@ fn keys_in_a_file_that_others_may_read_are_warned_of_at_the_start_and_by_check()
     home.flow("*.log", ("kinesisStream", "s"), &json!({}));
     let config = home.write_config();
     for (mode, warned) in [(0o644, true), (0o600, false)] {
-        // The file keeps its mode when it is written anew.
+        // The file keeps its mode when it is rewritten.
         fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
         let advice = format!("mode {mode:04o}");
         let told = String::from_utf8(check(&home).stdout).unwrap();

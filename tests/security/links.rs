@@ -20,7 +20,7 @@ const MALLORY: u32 = 12_345;
 /// Somebody else with one.
 const ALICE: u32 = 12_346;
 
-/// Makes a link that belongs to somebody.
+/// Makes a link that belongs to another user.
 fn link(target: &str, path: &Path, owner: u32) {
     symlink(target, path).unwrap();
     lchown(path, Some(owner), Some(owner)).unwrap();

@@ -1,4 +1,4 @@
-//! What somebody with an account on the machine can try, and what comes of it.
+//! What a local user can try, and what comes of it.
 
 mod commands;
 mod keys;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::agent::{Home, SOON};
 
-/// Names that are made for each test, besides those that are chosen.
+/// Names that are made for each test, in addition to those that are chosen.
 const RANDOM_NAMES: usize = 40;
 
 /// The longest of them, in bytes.

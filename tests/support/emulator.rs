@@ -50,7 +50,7 @@ impl Emulator {
                     std::env::var_os("KINETAIL_REQUIRE_EMULATOR").is_none_or(|set| set != "1"),
                     "no emulator: {why}"
                 );
-                // Past the capture of the test harness: nobody shall take this for a pass.
+                // Past the capture of the test harness: this must not look like a pass.
                 let message = format!("\n*** NOT TESTED against an emulator: {why}\n\n");
                 std::io::stderr().write_all(message.as_bytes()).unwrap();
                 return None;
@@ -174,7 +174,7 @@ impl Drop for Emulator {
     }
 }
 
-/// A port that nobody listens on a moment ago.
+/// A port that was free a moment ago.
 fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }

@@ -22,7 +22,7 @@ pub struct Ground {
     kind: GroundKind,
     files: Files,
     /// A second directory, if there is one.
-    beside: Option<tempfile::TempDir>,
+    sibling: Option<tempfile::TempDir>,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub enum Writer {
 
 impl From<tempfile::TempDir> for Ground {
     fn from(directory: tempfile::TempDir) -> Self {
-        Self { kind: GroundKind::Os(directory), files: Files::Os, beside: None }
+        Self { kind: GroundKind::Os(directory), files: Files::Os, sibling: None }
     }
 }
 
@@ -56,7 +56,7 @@ impl Ground {
     pub fn in_memory() -> Self {
         let path = PathBuf::from(MEMORY_DIRECTORY);
         let files = Files::Memory(MemoryDisk::with_directory(&path));
-        Self { kind: GroundKind::Memory(path), files, beside: None }
+        Self { kind: GroundKind::Memory(path), files, sibling: None }
     }
 
     /// The directory.
@@ -67,18 +67,18 @@ impl Ground {
         }
     }
 
-    /// Makes a second directory beside this one.
-    pub fn beside(&mut self) -> PathBuf {
+    /// Makes a second directory alongside this one.
+    pub fn sibling(&mut self) -> PathBuf {
         let parent = self.path().parent().unwrap().to_owned();
         match self.kind {
             GroundKind::Os(_) => {
-                let beside = self.beside.insert(tempfile::tempdir_in(parent).unwrap());
-                beside.path().to_owned()
+                let sibling = self.sibling.insert(tempfile::tempdir_in(parent).unwrap());
+                sibling.path().to_owned()
             }
             GroundKind::Memory(_) => {
-                let beside = parent.join("beside");
-                self.files.create_dir(&beside);
-                beside
+                let sibling = parent.join("sibling");
+                self.files.create_dir(&sibling);
+                sibling
             }
         }
     }

@@ -27,7 +27,7 @@ pub fn logged(run: impl FnOnce()) -> String {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let log = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Listener).finish();
-        tracing::subscriber::set_global_default(log).expect("nobody else does");
+        tracing::subscriber::set_global_default(log).expect("it is set once");
     });
     tracing::callsite::rebuild_interest_cache();
     LOG.set(Some(Vec::new()));

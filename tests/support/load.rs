@@ -47,7 +47,7 @@ impl Lines {
     }
 }
 
-/// Files that are written to and rotated by renaming until somebody says stop.
+/// Files that are written to and rotated by renaming until told to stop.
 pub struct RotatingLoad {
     stop: SyncSender<()>,
     thread: JoinHandle<Vec<Vec<u8>>>,

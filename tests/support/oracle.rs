@@ -10,7 +10,7 @@ pub struct Verdict {
     pub lost: Vec<String>,
     /// Lines that arrived more often than they were written.
     pub repeated: Vec<String>,
-    /// Records that nobody wrote.
+    /// Records that were never written.
     pub foreign: Vec<String>,
     /// Lines of one writer that arrived behind a later one.
     pub reordered: Vec<String>,

@@ -93,7 +93,7 @@ impl Shipment {
         assert_eq!(agent.stop(SOON), Some(0));
         self.agent = Some(self.home.start());
         let agent = self.agent.as_ref().unwrap();
-        agent.wait_for_log("opened the checkpoint database", SOON);
+        agent.wait_for_log("opened checkpoint database", SOON);
         self.wait_for_quiet(QUIET_AFTER_START);
         self.assert_exact();
     }

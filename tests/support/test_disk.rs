@@ -2,7 +2,7 @@
 //!
 //! Of every call the script may say that it fails, that the world changes right before it, or that
 //! calls of its kind are slow: then the flow's clock moves. Births, free space and the clock of the
-//! files are the script's, too, where it says so: nobody can set those of a real disk.
+//! files are the script's, too, where it says so: those of a real disk cannot be set.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,11 +32,11 @@ pub struct Script {
     pub before: BTreeMap<u64, Box<dyn FnOnce()>>,
     /// How long calls take.
     pub slow: BTreeMap<Call, Duration>,
-    /// How long they took since somebody asked.
+    /// How long they took since the last query.
     pub took: Duration,
     /// When files were born, by their numbers, in nanoseconds since 1970.
     pub births: Option<BTreeMap<u64, i128>>,
-    /// What time it is beside the stamps of files.
+    /// What time it is alongside the stamps of files.
     pub now_nanos: Option<i128>,
     /// How full the disk is.
     pub space: Option<Space>,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How often a condition that nobody announces is looked at.
+/// How often a condition without a notification is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Waits until `met` holds.

@@ -1,6 +1,6 @@
 //! A whole flow on real files, or on files in memory, with a clock that only the test moves.
 //!
-//! The world keeps what a store and a stream would keep: checkpoints that were written down, and
+//! The world keeps what a store and a stream would keep: checkpoints that were checkpointed, and
 //! records of batches that were acknowledged. A crash throws everything else away.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -71,7 +71,7 @@ pub struct World {
     rows: BTreeMap<FileKey, Checkpoint>,
     next_key: u64,
     known_flow: bool,
-    /// Records that were acknowledged and whose checkpoint may not be written down yet.
+    /// Records that were acknowledged and whose checkpoint may not be checkpointed yet.
     unwritten: Vec<Vec<u8>>,
     /// A wall clock for the flow instead of the real one.
     pub wall_nanos: Option<i128>,
@@ -101,7 +101,7 @@ pub struct World {
 /// Says whether the service refuses a record.
 pub type Refusal = Box<dyn Fn(&[u8]) -> bool>;
 
-/// What the flow handed on and nobody answered yet.
+/// What the flow submitted without an outcome yet.
 #[derive(Default)]
 struct Kept {
     submissions: VecDeque<Submission>,
@@ -244,7 +244,7 @@ impl World {
         world
     }
 
-    /// Starts the flow from what was written down.
+    /// Starts the flow from what was checkpointed.
     pub fn start(&mut self) {
         let beginning = Beginning {
             known_flow: self.known_flow,
@@ -285,7 +285,7 @@ impl World {
         &mut self.shots
     }
 
-    /// The process dies: what was not written down and not acknowledged is gone.
+    /// The process dies: what was not checkpointed and not acknowledged is gone.
     pub fn crash(&mut self) {
         self.flow = None;
         self.outlet = Kept::default();
@@ -506,7 +506,7 @@ impl World {
         self.files.rename(&self.path(from), &self.path(to));
     }
 
-    /// Gives a file another inode number in what is written down.
+    /// Gives a file another inode number in what is checkpointed.
     pub fn change_inode(&mut self, from: Inode, to: Inode) {
         self.rows.values_mut().filter(|row| row.inode == from).for_each(|row| row.inode = to);
     }
@@ -605,7 +605,7 @@ pub fn let_the_clock_tick() {
     }
 }
 
-/// Waits until the clock that stamps files went on by this much: longer than the slack that is
+/// Waits until the clock that stamps files advanced by this much: longer than the slack that is
 /// given to it.
 pub fn let_the_clock_pass(time: Duration) {
     let until = OsDisk.now_nanos(0) + i128::try_from(time.as_nanos()).unwrap();

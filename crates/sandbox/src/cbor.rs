@@ -1,21 +1,21 @@
-//! CBOR, as Kinesis speaks it beside JSON: a request becomes what it would have been in JSON, and
-//! an answer in JSON becomes the same in CBOR, so that both are judged by the same rules. Pure.
+//! CBOR, as Kinesis speaks it alongside JSON: a request becomes what it would have been in JSON,
+//! and an answer in JSON becomes the same in CBOR, so that both are judged by the same rules. Pure.
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use serde_json::{Map, Number, Value};
 
-use super::answer::ErrorAnswer;
+use super::response::ErrorResponse;
 
 /// Values within values, at most.
 const DEPTH_MAX: u32 = 16;
 
 /// Reads a body that has to be one well-formed value and nothing behind it. Bytes become base64.
-pub(super) fn to_json(body: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
+pub(super) fn to_json(body: &[u8]) -> Result<Vec<u8>, ErrorResponse> {
     let mut decoder = Decoder::new(body);
     let value = value(&mut decoder, 0)?;
     if decoder.position() != body.len() {
-        return Err(malformed("there is more behind its end"));
+        return Err(malformed("trailing data"));
     }
     serde_json::to_vec(&value).map_err(|error| malformed(&error.to_string()))
 }
@@ -31,11 +31,11 @@ pub(super) fn from_json(body: &[u8]) -> Vec<u8> {
     }
 }
 
-fn malformed(reason: &str) -> ErrorAnswer {
-    ErrorAnswer::serialization(&format!("the body is not CBOR: {reason}"))
+fn malformed(reason: &str) -> ErrorResponse {
+    ErrorResponse::serialization(&format!("the body is not CBOR: {reason}"))
 }
 
-fn value(from: &mut Decoder<'_>, depth: u32) -> Result<Value, ErrorAnswer> {
+fn value(from: &mut Decoder<'_>, depth: u32) -> Result<Value, ErrorResponse> {
     let wrong = |error: minicbor::decode::Error| malformed(&error.to_string());
     if depth > DEPTH_MAX {
         return Err(malformed(&format!("it is nested deeper than {DEPTH_MAX}")));
@@ -81,14 +81,14 @@ fn value(from: &mut Decoder<'_>, depth: u32) -> Result<Value, ErrorAnswer> {
     })
 }
 
-fn text(from: &mut Decoder<'_>) -> Result<String, ErrorAnswer> {
+fn text(from: &mut Decoder<'_>) -> Result<String, ErrorResponse> {
     let wrong = |error: minicbor::decode::Error| malformed(&error.to_string());
     let pieces: Result<Vec<&str>, _> = from.str_iter().map_err(wrong)?.collect();
     Ok(pieces.map_err(wrong)?.concat())
 }
 
 /// Whether another value follows; goes past the break behind the last.
-fn more(from: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, ErrorAnswer> {
+fn more(from: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, ErrorResponse> {
     match left {
         Some(0) => Ok(false),
         Some(left) => {

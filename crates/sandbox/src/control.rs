@@ -1,14 +1,14 @@
-//! The calls beside the puts: create, describe, list. Each answers what a producer looks at, and
+//! The calls alongside the puts: create, describe, list. Each answers what a producer looks at, and
 //! no more.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::ErrorAnswer;
 use super::decode::{Text, decode, stream_id};
 use super::lock;
 use super::names::{ACCOUNT, Operation, REGION, Service, StreamId};
+use super::response::ErrorResponse;
 use super::streams::{Moment, SHARDS_MAX, Stream, Streams};
 
 #[derive(Deserialize)]
@@ -33,20 +33,20 @@ struct ControlBody<'a> {
 
 /// The body that answers `operation`, which puts nothing. `create_shards` is the number of shards
 /// for a stream that is created without one; `record_bytes_max` is what a record may have.
-pub(super) fn answer(
+pub(super) fn respond(
     operation: Operation,
     body: &[u8],
     streams: &mut Streams,
     (create_shards, record_bytes_max): (u32, usize),
     moment: Moment,
-) -> Result<Vec<u8>, ErrorAnswer> {
+) -> Result<Vec<u8>, ErrorResponse> {
     let body: ControlBody<'_> = decode(body)?;
     let value = match operation {
         Operation::CreateStream => {
             let shards = body.shard_count.unwrap_or(create_shards);
             if !(1..=SHARDS_MAX).contains(&shards) {
                 let message = format!("A stream has 1 to {SHARDS_MAX} shards here.");
-                return Err(ErrorAnswer::new(400, "LimitExceededException", &message));
+                return Err(ErrorResponse::new(400, "LimitExceededException", &message));
             }
             streams.create(&kinesis_id(&body)?, shards, moment)?;
             return Ok(Vec::new());
@@ -97,11 +97,11 @@ fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
 }
 
 /// What answers a change of shards.
-fn resharded(done: bool, why_not: &str) -> Result<Vec<u8>, ErrorAnswer> {
-    if done { Ok(Vec::new()) } else { Err(ErrorAnswer::invalid_argument(why_not)) }
+fn resharded(done: bool, why_not: &str) -> Result<Vec<u8>, ErrorResponse> {
+    if done { Ok(Vec::new()) } else { Err(ErrorResponse::invalid_argument(why_not)) }
 }
 
-fn kinesis_id(body: &ControlBody<'_>) -> Result<StreamId, ErrorAnswer> {
+fn kinesis_id(body: &ControlBody<'_>) -> Result<StreamId, ErrorResponse> {
     let (name, arn) = (body.stream_name.as_ref(), body.stream_arn.as_ref());
     stream_id(Service::Kinesis, "streamName", name, arn)
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::answer::{AnswerShape, ErrorAnswer};
 use super::fault::{Fault, FaultError, FaultPlan, SCRIPT_MAX, Scope};
 use super::names::{Operation, Service, StreamId};
+use super::response::{ErrorResponse, ResponseShape};
 
 /// An answer that breaks off.
 const GARBAGE: &[u8] = b"{\"FailedRecordCount\":0,\"Records\":[{\"Sequ";
@@ -23,7 +23,7 @@ pub(super) enum RecordFault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
     Close,
-    Error(ErrorAnswer),
+    Error(ErrorResponse),
     Hang,
     Honest,
     Raw { status: u16, content_type: String, body: Vec<u8> },
@@ -56,13 +56,13 @@ pub(super) struct Decision {
     /// One entry a record; empty when none is at fault.
     pub(super) records: Vec<Option<RecordFault>>,
     pub(super) reply: Reply,
-    pub(super) shape: AnswerShape,
+    pub(super) shape: ResponseShape,
     pub(super) latency: Duration,
 }
 
 impl Decision {
     fn new(stores: bool, reply: Reply) -> Self {
-        let (shape, latency) = (AnswerShape::default(), Duration::ZERO);
+        let (shape, latency) = (ResponseShape::default(), Duration::ZERO);
         Self { stores, records: Vec::new(), reply, shape, latency }
     }
 
@@ -74,7 +74,7 @@ impl Decision {
         Self::new(false, reply)
     }
 
-    fn store_in_shape(shape: AnswerShape) -> Self {
+    fn store_in_shape(shape: ResponseShape) -> Self {
         Self { shape, ..Self::store(Reply::Honest) }
     }
 
@@ -89,17 +89,18 @@ impl Decision {
             Fault::CommitThenRespond(error) => Self::store(Reply::Error(error)),
             Fault::Delay(latency) => Self { latency, ..Self::store(Reply::Honest) },
             Fault::DropBeforeAnswer | Fault::DropBeforeRead => Self::refuse(Reply::Close),
-            Fault::ExplicitNulls => {
-                Self::store_in_shape(AnswerShape { explicit_nulls: true, ..AnswerShape::default() })
-            }
+            Fault::ExplicitNulls => Self::store_in_shape(ResponseShape {
+                explicit_nulls: true,
+                ..ResponseShape::default()
+            }),
             Fault::FailRecords(places) => Self::store_except(count, |place| {
                 places.contains(&place).then_some(RecordFault::Failed)
             }),
             Fault::GarbageAnswer(body) => Self::store(Reply::garbage(body)),
             Fault::Hang => Self::refuse(Reply::Hang),
-            Fault::LyingFailedCount(failed) => Self::store_in_shape(AnswerShape {
+            Fault::LyingFailedCount(failed) => Self::store_in_shape(ResponseShape {
                 failed_count: Some(failed),
-                ..AnswerShape::default()
+                ..ResponseShape::default()
             }),
             Fault::RawAnswer { status, content_type, body } => {
                 Self::refuse(Reply::Raw { status, content_type, body })
@@ -117,9 +118,9 @@ impl Decision {
                 places.contains(&place).then_some(RecordFault::Throttled)
             }),
             Fault::TruncateAnswer => Self::store(Reply::Truncated),
-            Fault::WrongEntryCount(entries) => Self::store_in_shape(AnswerShape {
+            Fault::WrongEntryCount(entries) => Self::store_in_shape(ResponseShape {
                 entries: Some(entries),
-                ..AnswerShape::default()
+                ..ResponseShape::default()
             }),
         }
     }
@@ -232,11 +233,11 @@ fn draw_request(plan: &FaultPlan, rng: &mut fastrand::Rng, service: Service) -> 
         draw < bound
     });
     match hit {
-        Some(0) => Decision::refuse(Reply::Error(ErrorAnswer::throttled(service))),
+        Some(0) => Decision::refuse(Reply::Error(ErrorResponse::throttled(service))),
         Some(1) => Decision::refuse(Reply::Error(plan.error_request.clone())),
         Some(2) => Decision::refuse(Reply::Close),
         Some(3) => Decision::store(Reply::Close),
-        Some(4) => Decision::store(Reply::Error(ErrorAnswer::internal_failure())),
+        Some(4) => Decision::store(Reply::Error(ErrorResponse::internal_failure())),
         Some(_) => Decision::store(Reply::garbage(GARBAGE.to_vec())),
         None => Decision::store(Reply::Honest),
     }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::answer::ErrorAnswer;
 use super::names::{Service, StreamId};
+use super::response::ErrorResponse;
 
 /// How a body is encoded, from its `content-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// The encoding that a `content-type` names.
-    pub(super) fn of(content_type: &str) -> Result<Self, ErrorAnswer> {
+    pub(super) fn of(content_type: &str) -> Result<Self, ErrorResponse> {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/x-amz-json-1.1") {
             Ok(Self::Json)
         } else if essence.eq_ignore_ascii_case("application/x-amz-cbor-1.1") {
             Ok(Self::Cbor)
         } else {
-            Err(ErrorAnswer::serialization(
+            Err(ErrorResponse::serialization(
                 "the content-type is neither application/x-amz-json-1.1 nor \
                  application/x-amz-cbor-1.1",
             ))
@@ -43,8 +43,8 @@ impl Encoding {
 }
 
 /// Reads `body` as a `T`; what came in CBOR is in JSON by then.
-pub(super) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ErrorAnswer> {
-    serde_json::from_slice(body).map_err(|error| ErrorAnswer::serialization(&error.to_string()))
+pub(super) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ErrorResponse> {
+    serde_json::from_slice(body).map_err(|error| ErrorResponse::serialization(&error.to_string()))
 }
 
 /// A put that kept every limit.
@@ -83,24 +83,24 @@ pub(super) fn stream_id(
     member: &str,
     name: Option<&Text<'_>>,
     arn: Option<&Text<'_>>,
-) -> Result<StreamId, ErrorAnswer> {
+) -> Result<StreamId, ErrorResponse> {
     let from_arn = || arn.and_then(|Text(arn)| arn.rsplit_once('/')).map(|(_, name)| name);
     let name = name.map(|Text(name)| name.as_ref()).or_else(from_arn);
     let Some(name) = name else { return Err(missing(member)) };
     StreamId::new(service, name).map_err(|error| {
-        ErrorAnswer::validation(&format!(
+        ErrorResponse::validation(&format!(
             "Value at '{member}' failed to satisfy constraint: {error}"
         ))
     })
 }
 
 /// Decodes base64 `data` of the record at `place`.
-pub(super) fn decode_data(place: usize, data: Option<&Text<'_>>) -> Result<Vec<u8>, ErrorAnswer> {
+pub(super) fn decode_data(place: usize, data: Option<&Text<'_>>) -> Result<Vec<u8>, ErrorResponse> {
     let Some(Text(data)) = data else {
         return Err(missing(&record_member(place, "data")));
     };
     base64_simd::STANDARD.decode_to_vec(data.as_bytes()).map_err(|_| {
-        ErrorAnswer::serialization(&format!("the data of record {place} is not base64"))
+        ErrorResponse::serialization(&format!("the data of record {place} is not base64"))
     })
 }
 
@@ -110,8 +110,8 @@ pub(super) fn record_member(place: usize, member: &str) -> String {
 }
 
 /// The refusal of a request without a member that it must have.
-pub(super) fn missing(member: &str) -> ErrorAnswer {
-    ErrorAnswer::validation(&format!(
+pub(super) fn missing(member: &str) -> ErrorResponse {
+    ErrorResponse::validation(&format!(
         "Value null at '{member}' failed to satisfy constraint: Member must not be null"
     ))
 }
@@ -122,13 +122,13 @@ pub(super) fn check_length(
     length: usize,
     min: usize,
     max: usize,
-) -> Result<(), ErrorAnswer> {
+) -> Result<(), ErrorResponse> {
     let (bound, limit) = match length {
         short if short < min => ("greater", min),
         long if long > max => ("less", max),
         _ => return Ok(()),
     };
-    Err(ErrorAnswer::validation(&format!(
+    Err(ErrorResponse::validation(&format!(
         "Value at '{}' failed to satisfy constraint: Member must have length {bound} than or \
          equal to {limit}",
         member()

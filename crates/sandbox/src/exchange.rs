@@ -1,4 +1,4 @@
-//! One request, from its head to its answer: who asks, what for, what is stored, what goes wrong.
+//! One request, from its head to its response: who asks, what for, what is stored, what goes wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,6 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 
-use super::answer::ErrorAnswer;
 use super::cbor::from_json;
 use super::decision::{Decision, Reply};
 use super::decode::Encoding;
@@ -16,6 +15,7 @@ use super::http::{Answer, AnswerBody, BodyError, BrokenOff, CBOR, read_body};
 use super::names::{Operation, Service};
 use super::null::EntryScan;
 use super::put::{Batch, PutJob, Received};
+use super::response::ErrorResponse;
 use super::shared::{LogLine, Room, Shared};
 use super::signature::{Authorization, SignedRequest};
 use super::store::Arrival;
@@ -34,28 +34,28 @@ pub(super) async fn respond(
     let exchange = Exchange { number: shared.next_request(), moment: shared.moment(), shared };
     let outcome = exchange.run(&parts, body).await;
     let (shared, number) = (&exchange.shared, exchange.number);
-    let answer = match outcome {
-        Ok(answer) => answer,
+    let response = match outcome {
+        Ok(response) => response,
         Err(Unanswered::Broken) => return Err(BrokenOff),
         Err(Unanswered::Refused(error)) => {
             shared.count(|stats| stats.refused_requests += 1);
             let operation = Operation::of(parts.uri.path(), header(&parts, "x-amz-target"));
-            exchange.log(LogLine { operation, answer: &error.code, ..LogLine::default() });
-            error_answer(operation, encoding_of(&parts), &error)
+            exchange.log(LogLine { operation, response: &error.code, ..LogLine::default() });
+            error_response(operation, encoding_of(&parts), &error)
         }
     };
-    Ok(answer.into_response(number, shared.moment().at))
+    Ok(response.into_response(number, shared.moment().at))
 }
 
-/// Why a request has no ordinary answer.
+/// Why a request has no ordinary response.
 enum Unanswered {
     /// The connection is over.
     Broken,
     /// It never got as far as a stream.
-    Refused(ErrorAnswer),
+    Refused(ErrorResponse),
 }
 
-impl<E: Into<ErrorAnswer>> From<E> for Unanswered {
+impl<E: Into<ErrorResponse>> From<E> for Unanswered {
     fn from(error: E) -> Self {
         Self::Refused(error.into())
     }
@@ -75,16 +75,16 @@ impl Exchange {
         let early_end = |operation| lock(&self.shared.faults).drops_before_read(operation);
         if operation.is_some_and(early_end) {
             self.shared.count(|stats| stats.broken_requests += 1);
-            let answer = "closed before the body";
-            self.log(LogLine { operation, answer, ..LogLine::default() });
+            let response = "closed before the body";
+            self.log(LogLine { operation, response, ..LogLine::default() });
             return Err(Unanswered::Broken);
         }
         // The body is read even if it will be refused: a client that is still sending may never
-        // see an answer that comes before it is done.
+        // see an response that comes before it is done.
         let mut room = Room::new(&self.shared);
         let received = self.receive(parts, operation, body, &mut room).await?;
         let Some(operation) = operation.filter(|_| parts.method == Method::POST) else {
-            return Err(ErrorAnswer::new(400, "UnknownOperationException", "").into());
+            return Err(ErrorResponse::new(400, "UnknownOperationException", "").into());
         };
         let encoding = encoding_of(parts);
         match operation.puts_to() {
@@ -92,7 +92,7 @@ impl Exchange {
                 Encoding::of(header(parts, "content-type"))?;
                 if encoding == Encoding::Cbor && service == Service::Firehose {
                     let message = "Firehose does not read CBOR";
-                    return Err(ErrorAnswer::serialization(message).into());
+                    return Err(ErrorResponse::serialization(message).into());
                 }
                 let received = received.in_json(encoding)?;
                 let batch = Batch::decode(service, received, &self.shared.limits)?;
@@ -134,8 +134,8 @@ impl Exchange {
         .await;
         self.body_result(read)?;
         if !fits {
-            let message = "The sandbox holds too many requests at a time; try again.";
-            return Err(ErrorAnswer::new(503, "ServiceUnavailableException", message).into());
+            let message = "The sandbox has too many concurrent requests; try again.";
+            return Err(ErrorResponse::new(503, "ServiceUnavailableException", message).into());
         }
         let authorization = authorization?;
         if let Some(keys) = keys {
@@ -164,7 +164,7 @@ impl Exchange {
             }
             BodyError::TooLong(_) => {
                 let message = error.to_string();
-                ErrorAnswer::new(413, "RequestEntityTooLargeException", &message).into()
+                ErrorResponse::new(413, "RequestEntityTooLargeException", &message).into()
             }
         })
     }
@@ -204,12 +204,12 @@ impl Exchange {
         Decision { reply, latency, .. }: Decision,
     ) -> Result<Answer, Unanswered> {
         let reply = match reply {
-            Reply::Honest => Reply::Error(ErrorAnswer::dry_run()),
+            Reply::Honest => Reply::Error(ErrorResponse::dry_run()),
             other => other,
         };
         self.log(LogLine {
             operation: Some(operation),
-            answer: reply.name(),
+            response: reply.name(),
             ..LogLine::default()
         });
         let honest = Answer::ok(encoding.content_type(), Bytes::new());
@@ -230,7 +230,7 @@ impl Exchange {
             let Received::Whole(body) = received else { return Err(Unanswered::Broken) };
             let mut streams = lock(&self.shared.streams);
             let settings = (self.shared.shards, self.shared.limits.record_bytes_max);
-            let body = control::answer(operation, &body, &mut streams, settings, self.moment)?;
+            let body = control::respond(operation, &body, &mut streams, settings, self.moment)?;
             drop(streams);
             self.shared.count(|stats| stats.control_requests += 1);
             let body = match encoding {
@@ -241,7 +241,7 @@ impl Exchange {
         };
         self.log(LogLine {
             operation: Some(operation),
-            answer: reply.name(),
+            response: reply.name(),
             ..LogLine::default()
         });
         self.reply((operation, encoding), latency, reply, honest).await
@@ -260,7 +260,7 @@ impl Exchange {
         }
         match reply {
             Reply::Close => Err(Unanswered::Broken),
-            Reply::Error(error) => Ok(error_answer(Some(operation), encoding, &error)),
+            Reply::Error(error) => Ok(error_response(Some(operation), encoding, &error)),
             Reply::Hang => std::future::pending().await,
             Reply::Honest => Ok(honest),
             Reply::Raw { status, content_type, body } => {
@@ -280,10 +280,14 @@ impl Exchange {
     }
 }
 
-/// A map without members, which is what `PutMetricData` answers.
+/// A map without members, which is what `PutMetricData` responses.
 const EMPTY_CBOR_MAP: &[u8] = &[0xbf, 0xff];
 
-fn error_answer(operation: Option<Operation>, encoding: Encoding, error: &ErrorAnswer) -> Answer {
+fn error_response(
+    operation: Option<Operation>,
+    encoding: Encoding,
+    error: &ErrorResponse,
+) -> Answer {
     let (content_type, body) = match (operation, encoding) {
         (Some(Operation::PutMetricData), _) => (CBOR, error.cbor_body()),
         (_, Encoding::Cbor) => (encoding.content_type(), error.cbor_body()),

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::answer::ErrorAnswer;
 use super::names::{Operation, StreamId};
+use super::response::ErrorResponse;
 
 /// Scripted faults that may wait at a time.
 pub const SCRIPT_MAX: usize = 10_000;
@@ -22,7 +22,7 @@ pub struct FaultPlan {
     /// Requests refused with [`FaultPlan::error_request`]; nothing is stored.
     pub error_request_ratio: f64,
     /// What [`FaultPlan::error_request_ratio`] answers.
-    pub error_request: ErrorAnswer,
+    pub error_request: ErrorResponse,
     /// Requests that store nothing and whose connection closes without an answer.
     pub drop_connection_before_answer_ratio: f64,
     /// Requests that are stored and whose connection closes without an answer.
@@ -42,7 +42,7 @@ impl Default for FaultPlan {
             fail_record_ratio: 0.0,
             whole_request_throttle_ratio: 0.0,
             error_request_ratio: 0.0,
-            error_request: ErrorAnswer::internal_failure(),
+            error_request: ErrorResponse::internal_failure(),
             drop_connection_before_answer_ratio: 0.0,
             commit_then_drop_ratio: 0.0,
             commit_then_500_ratio: 0.0,
@@ -89,7 +89,7 @@ pub enum Fault {
     /// Store, then never answer.
     CommitThenHang,
     /// Store, then answer with an error.
-    CommitThenRespond(ErrorAnswer),
+    CommitThenRespond(ErrorResponse),
     /// Store, but only answer after this long.
     Delay(Duration),
     /// Read the request, store nothing, close the connection without an answer.
@@ -119,7 +119,7 @@ pub enum Fault {
     /// These records fail with any code and message; the others are stored.
     RecordErrors(Vec<(usize, String, String)>),
     /// Store nothing and answer with an error.
-    Respond(ErrorAnswer),
+    Respond(ErrorResponse),
     /// All records are throttled but these, which are stored.
     ThrottleAllBut(Vec<usize>),
     /// These records are throttled; the others are stored.
@@ -145,10 +145,10 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
     /// A ratio that is none, or ratios that make more than a whole.
-    #[error("fault ratios lie between 0 and 1 and make at most 1 together")]
+    #[error("fault ratios must be between 0 and 1 and add up to at most 1")]
     Ratio,
     /// Nobody takes the scripted faults.
-    #[error("{SCRIPT_MAX} scripted faults are waiting already")]
+    #[error("scripted fault queue is full ({SCRIPT_MAX})")]
     ScriptFull,
 }
 

@@ -5,12 +5,12 @@
 
 use serde::Deserialize;
 
-use super::answer::ErrorAnswer;
 use super::decode::{
     IncomingRecord, PutRequest, Text, check_length, decode, decode_data, missing, record_member,
     stream_id,
 };
 use super::names::Service;
+use super::response::ErrorResponse;
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
@@ -32,7 +32,7 @@ struct RecordBody<'a> {
 }
 
 /// Reads a `PutRecordBatch` body.
-pub(super) fn decode_put_record_batch(body: &[u8]) -> Result<PutRequest, ErrorAnswer> {
+pub(super) fn decode_put_record_batch(body: &[u8]) -> Result<PutRequest, ErrorResponse> {
     let body: PutRecordBatchBody<'_> = decode(body)?;
     let name = body.delivery_stream_name.as_ref();
     let stream = stream_id(Service::Firehose, "deliveryStreamName", name, None)?;
@@ -48,7 +48,7 @@ pub(super) fn decode_put_record_batch(body: &[u8]) -> Result<PutRequest, ErrorAn
         records.push(IncomingRecord { data, ..IncomingRecord::default() });
     }
     if request_bytes > FIREHOSE_REQUEST_BYTES_MAX {
-        return Err(ErrorAnswer::invalid_argument("Records size exceeds 4 MB limit"));
+        return Err(ErrorResponse::invalid_argument("Records size exceeds 4 MB limit"));
     }
     Ok(PutRequest { stream, records, dry_run: false })
 }
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    fn decode(body: &Value) -> Result<PutRequest, ErrorAnswer> {
+    fn decode(body: &Value) -> Result<PutRequest, ErrorResponse> {
         decode_put_record_batch(body.to_string().as_bytes())
     }
 

@@ -161,7 +161,7 @@ impl SandboxHandle {
     }
 }
 
-/// The sandbox did not come to count what somebody waited for.
+/// The sandbox did not count what was awaited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not reached within {timeout:?}: {stats:?}")]
 pub struct WaitError {

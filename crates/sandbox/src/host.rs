@@ -7,11 +7,11 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 
-use super::answer::ErrorAnswer;
+use super::response::ErrorResponse;
 
 /// Whether a request was meant for this host: it says so once in its head, and, if its target is
 /// absolute, there as well.
-pub(super) fn check(parts: &Parts) -> Result<(), ErrorAnswer> {
+pub(super) fn check(parts: &Parts) -> Result<(), ErrorResponse> {
     let mut named = parts.headers.get_all(HOST).iter();
     let host = named.next().and_then(|host| host.to_str().ok());
     let only = named.next().is_none();
@@ -22,9 +22,9 @@ pub(super) fn check(parts: &Parts) -> Result<(), ErrorAnswer> {
     if ours {
         return Ok(());
     }
-    let message = "The sandbox answers only requests for 127.0.0.1, localhost and [::1]; the Host \
-                   header of this one names another host, or none.";
-    Err(ErrorAnswer::new(421, "MisdirectedRequestException", message))
+    let message = "The sandbox accepts only requests for 127.0.0.1, localhost and [::1]; this Host \
+                   header has a different host, or none.";
+    Err(ErrorResponse::new(421, "MisdirectedRequestException", message))
 }
 
 /// `host` is a name or an address, with or without a port.

@@ -28,7 +28,7 @@ pub fn is_request_id(id: &str) -> bool {
 /// A body that did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the request body did not arrive whole")]
+    #[error("the request body is incomplete")]
     Broken(#[source] hyper::Error),
     #[error("the request body is longer than {0} bytes")]
     TooLong(usize),
@@ -101,7 +101,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
         Ok(value) => {
             headers.insert(name, value);
         }
-        Err(error) => tracing::warn!(%name, %error, "a scripted answer has a bad header"),
+        Err(error) => tracing::warn!(%name, %error, "scripted response has an invalid header"),
     }
 }
 

@@ -5,12 +5,12 @@
 
 use serde::Deserialize;
 
-use super::answer::ErrorAnswer;
 use super::decode::{
     IncomingRecord, PutRequest, Text, check_length, decode, decode_data, missing, record_member,
     stream_id,
 };
 use super::names::Service;
+use super::response::ErrorResponse;
 use super::shard::hash_key;
 use kinetail_base::limits::{PARTITION_KEY_CHARS_MAX, REQUEST_RECORDS_MAX};
 
@@ -51,7 +51,7 @@ struct EntryBody<'a> {
 pub(super) fn decode_put_records(
     body: &[u8],
     limits: &KinesisLimits,
-) -> Result<PutRequest, ErrorAnswer> {
+) -> Result<PutRequest, ErrorResponse> {
     let body: PutRecordsBody<'_> = decode(body)?;
     let stream = stream_id(
         Service::Kinesis,
@@ -67,7 +67,7 @@ pub(super) fn decode_put_records(
         let record = decode_entry(place, entry)?;
         let record_bytes = record.billed_bytes();
         if record_bytes > limits.record_bytes_max {
-            return Err(ErrorAnswer::invalid_argument(&format!(
+            return Err(ErrorResponse::invalid_argument(&format!(
                 "The record at index {place} is {record_bytes} bytes with its partition key, \
                  more than the stream's maximum record size of {} bytes.",
                 limits.record_bytes_max
@@ -78,14 +78,14 @@ pub(super) fn decode_put_records(
     }
     if request_bytes > limits.request_bytes_max {
         let mebibytes = limits.request_bytes_max / (1024 * 1024);
-        return Err(ErrorAnswer::invalid_argument(&format!(
+        return Err(ErrorResponse::invalid_argument(&format!(
             "Records size exceeds {mebibytes} MB limit"
         )));
     }
     Ok(PutRequest { stream, records, dry_run: body.dry_run == Some(true) })
 }
 
-fn decode_entry(place: usize, entry: &EntryBody<'_>) -> Result<IncomingRecord, ErrorAnswer> {
+fn decode_entry(place: usize, entry: &EntryBody<'_>) -> Result<IncomingRecord, ErrorResponse> {
     let key_member = || record_member(place, "partitionKey");
     let Some(Text(partition_key)) = &entry.partition_key else {
         return Err(missing(&key_member()));
@@ -100,12 +100,12 @@ fn decode_entry(place: usize, entry: &EntryBody<'_>) -> Result<IncomingRecord, E
 }
 
 /// An explicit hash key is a decimal number below 2^128 without a leading zero.
-fn parse_hash_key(place: usize, text: &str) -> Result<u128, ErrorAnswer> {
+fn parse_hash_key(place: usize, text: &str) -> Result<u128, ErrorResponse> {
     let digits_only = text.bytes().all(|b| b.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
     match text.parse() {
         Ok(number) if digits_only && !leading_zero => Ok(number),
-        Ok(_) | Err(_) => Err(ErrorAnswer::validation(&format!(
+        Ok(_) | Err(_) => Err(ErrorResponse::validation(&format!(
             "Value at '{}' failed to satisfy constraint: Member must satisfy regular expression \
              pattern: 0|([1-9]\\d{{0,38}})",
             record_member(place, "explicitHashKey")
@@ -123,7 +123,7 @@ mod tests {
     const LIMITS: KinesisLimits =
         KinesisLimits { record_bytes_max: 100, request_bytes_max: 1024 * 1024 };
 
-    fn decode(body: &Value) -> Result<PutRequest, ErrorAnswer> {
+    fn decode(body: &Value) -> Result<PutRequest, ErrorResponse> {
         decode_put_records(body.to_string().as_bytes(), &LIMITS)
     }
 

@@ -8,7 +8,7 @@
 //!
 //! `names` says what can be asked; `kinesis`, `firehose`, `decode` and `null` read requests;
 //! `fault` names what can go wrong; `decision`, `shard` and `signature` decide; `streams` and
-//! `store` keep records; `output` opens its files; `answer` and `control` write bodies; `host`,
+//! `store` keep records; `output` opens its files; `response` and `control` write bodies; `host`,
 //! `server`, `exchange`, `put`, `http` and `shared` are the shell around them; `stats` counts;
 //! `handle` is the remote control.
 //!
@@ -16,7 +16,6 @@
 //! Rust was seen to send.
 
 mod aggregate;
-mod answer;
 mod cbor;
 mod control;
 mod decision;
@@ -33,6 +32,7 @@ mod null;
 mod output;
 mod put;
 mod read;
+mod response;
 mod server;
 mod shard;
 mod shared;
@@ -51,12 +51,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 pub use aggregate::{UserRecord, user_records};
-pub use answer::ErrorAnswer;
 pub use fault::{Fault, FaultError, FaultPlan, SCRIPT_MAX, Scope};
 pub use handle::{SandboxHandle, WaitError};
 pub use http::is_request_id;
 pub use names::{InvalidStreamName, Operation, Service, StreamId};
 pub use read::{ReadError, print_records};
+pub use response::ErrorResponse;
 pub use server::Sandbox;
 pub use stats::{Stats, StreamStats};
 pub use store::{Store, StoredRecord};
@@ -129,11 +129,11 @@ impl Default for SandboxOptions {
     }
 }
 
-/// Why a sandbox does not start or goes on no longer.
+/// Why a sandbox does not start or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}; is another sandbox running? choose another --listen")]
+    #[error("cannot listen on {address}; if another sandbox is running, pass a different --listen")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -150,7 +150,7 @@ pub enum SandboxError {
         address: SocketAddr,
     },
     /// The directory for the records cannot be made.
-    #[error("cannot make the output directory {}", path.display())]
+    #[error("cannot create output directory {}", path.display())]
     Output {
         /// The directory.
         path: PathBuf,

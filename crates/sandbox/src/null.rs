@@ -12,10 +12,10 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use self::cbor::CborScan;
-use super::answer::{AnswerShape, Entry, ErrorAnswer, SequenceNumber, put_body};
 use super::cbor::from_json;
 use super::decode::{Encoding, check_length, missing};
 use super::names::{Service, StreamId};
+use super::response::{Entry, ErrorResponse, ResponseShape, SequenceNumber, put_body};
 use kinetail_base::limits::REQUEST_RECORDS_MAX;
 
 const DATA_MEMBER: &[u8] = b"\"Data\":";
@@ -68,13 +68,13 @@ impl EntryScan {
     }
 
     /// The stream and the number of records.
-    pub(super) fn finish(&self, service: Service) -> Result<(StreamId, usize), ErrorAnswer> {
+    pub(super) fn finish(&self, service: Service) -> Result<(StreamId, usize), ErrorResponse> {
         let (member, spoken) = match service {
             Service::Firehose => (&b"\"DeliveryStreamName\""[..], "deliveryStreamName"),
             Service::Kinesis => (&b"\"StreamName\""[..], "streamName"),
         };
         let (name, records) = if let Some(cbor) = &self.cbor {
-            let malformed = || ErrorAnswer::serialization("the body is not CBOR, or not whole");
+            let malformed = || ErrorResponse::serialization("the body is not CBOR, or incomplete");
             cbor.finish().ok_or_else(malformed)?
         } else {
             let at_head = || text_member(&self.head, member);
@@ -82,7 +82,7 @@ impl EntryScan {
         };
         let Some(name) = name else { return Err(missing(spoken)) };
         let stream = StreamId::new(service, name)
-            .map_err(|error| ErrorAnswer::validation(&error.to_string()))?;
+            .map_err(|error| ErrorResponse::validation(&error.to_string()))?;
         check_length(|| "records".to_owned(), records, 1, REQUEST_RECORDS_MAX)?;
         Ok((stream, records))
     }
@@ -139,7 +139,7 @@ impl CannedBodies {
             };
             let entries: Vec<Entry> = (0_u64..).take(records).map(entry).collect();
             let shard_ids = ["shardId-000000000000".to_owned()];
-            Bytes::from(put_body(service, &entries, &shard_ids, &AnswerShape::default()))
+            Bytes::from(put_body(service, &entries, &shard_ids, &ResponseShape::default()))
         };
         bodies.get(records).map_or_else(build, |body| body.get_or_init(build).clone())
     }

@@ -20,13 +20,13 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
         && found.is_symlink()
         && ![0, own_uid()].contains(&found.uid())
     {
-        return Err(foreign("it is a link that another user made"));
+        return Err(foreign("it is a symbolic link of another user"));
     }
     fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
 }
 
 /// Opens a file to append to it, made if it is not there. What is there has to be a regular file
-/// with one name that this user owns: in a directory of others somebody else may have put a link,
+/// with one name that this user owns: in a directory of another user that user may have put a link,
 /// a FIFO, or a second name of another file there.
 pub(super) fn append_to(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
@@ -51,7 +51,7 @@ pub(super) fn append_to(path: &Path) -> io::Result<File> {
         return Err(foreign("another user owns it"));
     }
     if found.nlink() != 1 {
-        return Err(foreign("it has another name, too"));
+        return Err(foreign("it is a hard link"));
     }
     Ok(file)
 }
@@ -61,7 +61,7 @@ fn own_uid() -> u32 {
 }
 
 fn foreign(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("{what}; take it away"))
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{what}; remove it"))
 }
 
 #[cfg(test)]

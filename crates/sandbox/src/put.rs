@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::answer::{AnswerShape, Entry, ErrorAnswer, put_body};
 use super::cbor::{self, from_json};
 use super::decision::{Decision, Reply};
 use super::decode::{Encoding, PutRequest};
@@ -14,6 +13,7 @@ use super::kinesis::{KinesisLimits, decode_put_records};
 use super::lock;
 use super::names::{Operation, Service, StreamId};
 use super::null::{CannedBodies, EntryScan};
+use super::response::{Entry, ErrorResponse, ResponseShape, put_body};
 use super::shared::{LogLine, Shared};
 use super::store::{Arrival, StoreError};
 use super::streams::Stream;
@@ -27,7 +27,7 @@ pub(super) enum Received {
 
 impl Received {
     /// The same, in JSON if it was in CBOR and is whole.
-    pub(super) fn in_json(self, encoding: Encoding) -> Result<Self, ErrorAnswer> {
+    pub(super) fn in_json(self, encoding: Encoding) -> Result<Self, ErrorResponse> {
         match (self, encoding) {
             (Self::Whole(body), Encoding::Cbor) => {
                 Ok(Self::Whole(Bytes::from(cbor::to_json(&body)?)))
@@ -54,7 +54,7 @@ impl Batch {
         service: Service,
         received: Received,
         limits: &KinesisLimits,
-    ) -> Result<Self, ErrorAnswer> {
+    ) -> Result<Self, ErrorResponse> {
         match (received, service) {
             (Received::Scanned(scan), _) => {
                 let (stream, records) = scan.finish(service)?;
@@ -112,7 +112,7 @@ impl PutJob {
         match tokio::task::spawn_blocking(move || self.run_now()).await {
             Ok(done) => done,
             Err(error) => {
-                tracing::error!(%error, "the sandbox stopped in the middle of a request");
+                tracing::error!(%error, "sandbox stopped while handling a request");
                 Done::failed()
             }
         }
@@ -129,9 +129,10 @@ impl PutJob {
                     let line = lock(&self.shared.store_failures)
                         .on_failure(&error.to_string(), Instant::now());
                     if line.is_some() {
-                        tracing::error!(%error, cause, "records are not stored, the answer is 500");
+                        tracing::error!(%error, cause,
+                            "cannot store records; responding with HTTP 500");
                     }
-                    self.decision.reply = Reply::Error(ErrorAnswer::internal_failure());
+                    self.decision.reply = Reply::Error(ErrorResponse::internal_failure());
                 }
             }
         }
@@ -149,7 +150,7 @@ impl PutJob {
         let Decision { records: faults, shape, .. } = &self.decision;
         match &self.batch {
             Batch::Counted { records, body_bytes, .. }
-                if faults.is_empty() && *shape == AnswerShape::default() =>
+                if faults.is_empty() && *shape == ResponseShape::default() =>
             {
                 Ok(Committed::all(*records, *body_bytes))
             }
@@ -187,7 +188,7 @@ impl PutJob {
             stream: Some(self.batch.stream()),
             records: self.batch.records(),
             stored: committed.map_or(0, |committed| committed.records),
-            answer: reply.name(),
+            response: reply.name(),
         });
     }
 }
@@ -202,14 +203,14 @@ pub(super) struct Done {
 
 impl Done {
     fn failed() -> Self {
-        let reply = Reply::Error(ErrorAnswer::internal_failure());
+        let reply = Reply::Error(ErrorResponse::internal_failure());
         Self { body: Bytes::new(), latency: Duration::ZERO, reply }
     }
 }
 
 /// What was stored of a put.
 struct Committed {
-    /// What became of each record; empty when all were taken and nobody looked into them.
+    /// What became of each record; empty when all were accepted without being examined.
     entries: Vec<Entry>,
     /// Records stored.
     records: u64,
@@ -230,7 +231,7 @@ impl Committed {
         Self { entries, records, data_bytes, shard_ids }
     }
 
-    /// All of `count` records, which nobody looked into.
+    /// All of `count` records, which were not examined.
     fn all(count: usize, body_bytes: u64) -> Self {
         let (entries, shard_ids) = (Vec::new(), Vec::new());
         Self { entries, records: count as u64, data_bytes: body_bytes, shard_ids }
@@ -248,7 +249,7 @@ impl Committed {
         &self,
         (service, encoding): (Service, Encoding),
         count: usize,
-        shape: &AnswerShape,
+        shape: &ResponseShape,
         canned: &CannedBodies,
     ) -> Bytes {
         if self.entries.is_empty() {

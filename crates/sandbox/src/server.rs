@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::respond;
 use super::shared::Shared;
 use super::{SandboxError, SandboxHandle, SandboxOptions, Store};
-use kinetail_base::repeats::Repeats;
+use kinetail_base::log_throttle::FailureLog;
 
 /// Connections that are served at a time; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;
@@ -72,7 +72,7 @@ impl Sandbox {
         let Self { listener, shared, .. } = self;
         let stop = CancellationToken::new();
         let mut connections = JoinSet::new();
-        let mut failures = Repeats::default();
+        let mut failures = FailureLog::default();
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -99,7 +99,7 @@ impl Sandbox {
     }
 }
 
-async fn accept(listener: &TcpListener, failures: &mut Repeats) -> TcpStream {
+async fn accept(listener: &TcpListener, failures: &mut FailureLog) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -108,7 +108,7 @@ async fn accept(listener: &TcpListener, failures: &mut Repeats) -> TcpStream {
             }
             Err(error) => {
                 if failures.on_failure("accept", Instant::now()).is_some() {
-                    tracing::warn!(%error, "the sandbox cannot accept connections; it tries again");
+                    tracing::warn!(%error, "sandbox cannot accept connections; retrying");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }

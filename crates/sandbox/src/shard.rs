@@ -59,7 +59,7 @@ impl ShardMap {
     /// Replaces the shards by `count` new ones with new ids.
     pub(super) fn reshard(&mut self, service: Service, count: u32, now: Instant) {
         let count = u128::from(count.max(1));
-        // The hash keys are 2^128, one more than the greatest number there is. With one shard the
+        // The hash keys are 2^128, one more than the largest number there is. With one shard the
         // width does not fit, and is not needed.
         let width = ((u128::MAX - (count - 1)) / count).saturating_add(1);
         self.shards.clear();
@@ -85,7 +85,7 @@ impl ShardMap {
         true
     }
 
-    /// Makes one shard of two that lie beside each other. `false` if they do not.
+    /// Makes one shard of two that are adjacent. `false` if they do not.
     pub(super) fn merge(&mut self, id: &str, other: &str, now: Instant) -> bool {
         let place = |id: &str| self.shards.iter().position(|shard| shard.id == id);
         let (Some(one), Some(two)) = (place(id), place(other)) else { return false };

@@ -22,7 +22,7 @@ use super::store::{Arrival, Store};
 use super::streams::{Moment, Streams};
 use super::{SandboxError, SandboxOptions};
 use crate::SigningKeys;
-use kinetail_base::repeats::Repeats;
+use kinetail_base::log_throttle::FailureLog;
 
 /// Bytes of request bodies that are held at a time, for all connections together. What a request
 /// is decoded into, and the lines that it becomes, take a few times as much, one after the other.
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     changed: watch::Sender<()>,
     request_log: Option<RequestLog>,
     /// Records that could not be stored.
-    pub(super) store_failures: Mutex<Repeats>,
+    pub(super) store_failures: Mutex<FailureLog>,
     requests: AtomicU64,
     /// Bytes of request bodies that are held now.
     bodies_bytes: AtomicUsize,
@@ -156,20 +156,20 @@ pub(super) struct LogLine<'a> {
     /// Records that were stored.
     pub(super) stored: u64,
     /// `ok`, an error code, or what the fault made of the answer.
-    pub(super) answer: &'a str,
+    pub(super) response: &'a str,
 }
 
 /// A file with one line for each answered request, written before the answer goes out.
 #[derive(Debug)]
 struct RequestLog {
     path: PathBuf,
-    file: Mutex<(File, Repeats)>,
+    file: Mutex<(File, FailureLog)>,
 }
 
 impl RequestLog {
     fn open(path: PathBuf) -> Result<Self, SandboxError> {
         match output::append_to(&path) {
-            Ok(file) => Ok(Self { path, file: Mutex::new((file, Repeats::default())) }),
+            Ok(file) => Ok(Self { path, file: Mutex::new((file, FailureLog::default())) }),
             Err(source) => Err(SandboxError::RequestLog { path, source }),
         }
     }
@@ -184,7 +184,7 @@ impl RequestLog {
             "stream": line.stream.map(StreamId::label),
             "records": line.records,
             "stored": line.stored,
-            "answer": line.answer,
+            "response": line.response,
         });
         let line = format!("{entry}\n");
         let mut guard = lock(&self.file);

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::answer::ErrorAnswer;
+use super::response::ErrorResponse;
 use crate::SigningKeys;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -57,7 +57,7 @@ pub(super) enum SignatureFault {
     Malformed(&'static str),
     #[error("Missing Authentication Token")]
     Missing,
-    #[error("The signature that was calculated here is not the one that was sent.")]
+    #[error("The calculated signature does not match the one that was sent.")]
     Mismatch,
     #[error(
         "Signature not yet current: {signed} is still later than {bound} \
@@ -68,7 +68,7 @@ pub(super) enum SignatureFault {
     UnknownKey,
 }
 
-impl From<SignatureFault> for ErrorAnswer {
+impl From<SignatureFault> for ErrorResponse {
     fn from(fault: SignatureFault) -> Self {
         let code = match fault {
             SignatureFault::Expired { .. }
@@ -348,7 +348,7 @@ mod tests {
         );
         let early = at("2026-11-20T20:54:59Z").unwrap_err();
         assert!(matches!(early, SignatureFault::NotYetCurrent { .. }), "{early}");
-        assert_eq!(ErrorAnswer::from(early).code, "InvalidSignatureException");
+        assert_eq!(ErrorResponse::from(early).code, "InvalidSignatureException");
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
         let text = headers["authorization"].to_str().unwrap().replace("AKID", "OTHER");
         set(&mut headers, "authorization", &text);
         let fault = verify(&headers, BODY, now()).unwrap_err();
-        assert_eq!(ErrorAnswer::from(fault).code, "UnrecognizedClientException");
+        assert_eq!(ErrorResponse::from(fault).code, "UnrecognizedClientException");
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
         let code = |change: &dyn Fn(&mut HeaderMap)| {
             let mut headers = signed("/");
             change(&mut headers);
-            ErrorAnswer::from(verify(&headers, BODY, now()).unwrap_err()).code
+            ErrorResponse::from(verify(&headers, BODY, now()).unwrap_err()).code
         };
         let edit = |from: &'static str, to: &'static str| {
             move |headers: &mut HeaderMap| {

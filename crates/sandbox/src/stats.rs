@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::Entry;
 use super::names::StreamId;
+use super::response::Entry;
 
 /// Everything counted since the start, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct StreamStats {
     pub failed_records: u64,
     /// Requests answered with an error.
     pub failed_requests: u64,
-    /// Requests that got no answer, or one that nobody can read.
+    /// Requests that got no answer, or an unreadable one.
     pub unanswered_requests: u64,
 }
 

@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
-use super::answer::{SequenceNumber, push_json_string};
 use super::decode::IncomingRecord;
 use super::names::StreamId;
 use super::output;
+use super::response::{SequenceNumber, push_json_string};
 
 /// Bytes that the memory store takes for all streams.
 pub(super) const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
@@ -25,7 +25,7 @@ pub(super) const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 const REPAIR_BLOCK_BYTES: usize = 64 * 1024;
 /// Room for lines that a file keeps from one request to the next.
 const LINES_KEPT_BYTES: usize = 64 * 1024;
-/// What a record takes in memory besides its data and its partition key.
+/// What a record takes in memory in addition to its data and its partition key.
 const STORED_RECORD_BYTES: usize = 256;
 
 /// Where the sandbox keeps the records that it takes.
@@ -61,7 +61,7 @@ pub struct StoredRecord {
 /// A store that does not take records.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
-    #[error("the memory store holds {MEMORY_BYTES_MAX} bytes, use files instead")]
+    #[error("in-memory store is limited to {MEMORY_BYTES_MAX} bytes; use file output")]
     MemoryFull,
     #[error("cannot open {}", path.display())]
     Open { path: PathBuf, source: io::Error },
@@ -209,7 +209,7 @@ impl NdjsonFile {
 }
 
 /// Opens `path` for appending. A last line without its end comes from a process that died while
-/// it wrote; nobody was told that it arrived, and it would spoil the next line, so it goes.
+/// it wrote; it was never acknowledged, and it would spoil the next line, so it goes.
 fn open_repaired(path: &Path) -> io::Result<OpenFile> {
     let file = output::append_to(path)?;
     let found = file.metadata()?.len();
@@ -219,7 +219,7 @@ fn open_repaired(path: &Path) -> io::Result<OpenFile> {
         tracing::warn!(
             file = %path.display(),
             bytes = found - len,
-            "the last line had no end, it was cut off"
+            "truncated incomplete last line"
         );
     }
     Ok(OpenFile { file, len })

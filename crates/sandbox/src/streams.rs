@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::answer::{Entry, ErrorAnswer, SequenceNumber};
 use super::decision::RecordFault;
 use super::decode::IncomingRecord;
 use super::lock;
 use super::names::{ACCOUNT, Service, StreamId};
+use super::response::{Entry, ErrorResponse, SequenceNumber};
 use super::shard::ShardMap;
 use super::store::{Accepted, Arrival, MEMORY_BYTES_MAX, Sink, Store, StoreError, StoredRecord};
 
@@ -68,7 +68,7 @@ impl Streams {
         shards: u32,
         policy: &StreamPolicy,
         moment: Moment,
-    ) -> Result<Self, ErrorAnswer> {
+    ) -> Result<Self, ErrorResponse> {
         let springs_up = matches!(policy, StreamPolicy::AnyName);
         let memory = Arc::new(AtomicUsize::new(MEMORY_BYTES_MAX));
         let mut streams = Self { store, shards, springs_up, slots: BTreeMap::new(), memory };
@@ -85,11 +85,11 @@ impl Streams {
         &mut self,
         id: &StreamId,
         moment: Moment,
-    ) -> Result<Arc<Mutex<Stream>>, ErrorAnswer> {
+    ) -> Result<Arc<Mutex<Stream>>, ErrorResponse> {
         match self.slots.get(id) {
             Some(slot) if !slot.deleted => Ok(Arc::clone(&slot.stream)),
             None if self.springs_up => self.insert(id, self.shards, moment),
-            Some(_) | None => Err(ErrorAnswer::no_such_stream(id)),
+            Some(_) | None => Err(ErrorResponse::no_such_stream(id)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Streams {
         id: &StreamId,
         shards: u32,
         moment: Moment,
-    ) -> Result<(), ErrorAnswer> {
+    ) -> Result<(), ErrorResponse> {
         let room = self.shards_left(Some(id));
         match self.slots.get_mut(id) {
             Some(slot) if slot.deleted => {
@@ -110,7 +110,7 @@ impl Streams {
                 lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
                 Ok(())
             }
-            Some(_) => Err(ErrorAnswer::new(
+            Some(_) => Err(ErrorResponse::new(
                 400,
                 "ResourceInUseException",
                 &format!("Stream {} under account {ACCOUNT} already exists.", id.name()),
@@ -148,9 +148,9 @@ impl Streams {
         of_service.map(|(id, _)| id.name().to_owned()).collect()
     }
 
-    /// How many shards may be made, those of `besides` left out. Removed streams keep theirs.
-    fn shards_left(&self, besides: Option<&StreamId>) -> usize {
-        let others = self.slots.iter().filter(|(id, _)| Some(*id) != besides);
+    /// How many shards may be made, those of `excluded` skipped. Removed streams keep theirs.
+    fn shards_left(&self, excluded: Option<&StreamId>) -> usize {
+        let others = self.slots.iter().filter(|(id, _)| Some(*id) != excluded);
         let taken: usize = others.map(|(_, slot)| lock(&slot.stream).shards.all().len()).sum();
         SHARDS_TOTAL_MAX.saturating_sub(taken)
     }
@@ -160,10 +160,10 @@ impl Streams {
         id: &StreamId,
         shards: u32,
         moment: Moment,
-    ) -> Result<Arc<Mutex<Stream>>, ErrorAnswer> {
+    ) -> Result<Arc<Mutex<Stream>>, ErrorResponse> {
         if self.slots.len() >= STREAMS_MAX {
-            let message = format!("This sandbox holds {STREAMS_MAX} streams at most.");
-            return Err(ErrorAnswer::new(400, "LimitExceededException", &message));
+            let message = format!("This sandbox supports {STREAMS_MAX} streams at most.");
+            return Err(ErrorResponse::new(400, "LimitExceededException", &message));
         }
         let shards = shard_count(id.service(), shards);
         check_room(shards, self.shards_left(None))?;
@@ -180,15 +180,15 @@ impl Streams {
     }
 }
 
-fn check_room(shards: u32, room: usize) -> Result<(), ErrorAnswer> {
+fn check_room(shards: u32, room: usize) -> Result<(), ErrorResponse> {
     if usize::try_from(shards).is_ok_and(|shards| shards <= room) {
         return Ok(());
     }
     let message = format!(
         "This sandbox holds {SHARDS_TOTAL_MAX} shards at most, of all streams together; {room} are \
-         left, and {shards} were asked for."
+         left, and {shards} were requested."
     );
-    Err(ErrorAnswer::new(400, "LimitExceededException", &message))
+    Err(ErrorResponse::new(400, "LimitExceededException", &message))
 }
 
 /// A delivery stream has no shards: its one place carries the rate of the whole.
@@ -245,7 +245,7 @@ impl Stream {
         Ok(entries)
     }
 
-    /// As [`Stream::commit`] for `count` records that nobody looked into.
+    /// As [`Stream::commit`] for `count` records that were not examined.
     pub(super) fn count(&mut self, count: usize, faults: &[Option<RecordFault>]) -> Vec<Entry> {
         (0..count).map(|at| self.judge(0, 0, faults.get(at), None)).collect()
     }

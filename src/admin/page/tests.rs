@@ -51,7 +51,7 @@ fn the_page_says_everything_about_a_sound_process() {
                     "records_refused": 0,
                     "dead_letters": 0,
                     "dead_letters_dropped": 0,
-                    "bytes_abandoned": 0,
+                    "bytes_lost": 0,
                     "retries": 0,
                 },
                 "files_total": 1,
@@ -78,18 +78,21 @@ fn what_is_wrong_is_on_the_page_with_its_reason() {
     let mut snapshot = snapshot(Vec::new());
     snapshot.process.checkpoints =
         StoreHealth::Failing { reason: "disk full".to_owned(), since: snapshot.now };
-    let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
-    Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
+    let paused = DestinationHealth::Paused { reason: "no such stream".to_owned() };
+    Arc::make_mut(&mut snapshot.flows[0].status).health = paused;
     snapshot.flows[0].alive = false;
     let page = page(&snapshot);
     assert_eq!(page["checkpoints"]["health"], "failing");
     assert_eq!(page["checkpoints"]["reason"], "disk full");
     assert_eq!(page["checkpoints"]["since"], "2026-11-18T11:06:40Z");
-    assert!(page["checkpoints"]["fix"].as_str().unwrap().contains("free space"), "{page}");
-    assert_eq!(page["flows"][0]["health"], "parked");
+    assert!(
+        page["checkpoints"]["fix"].as_str().unwrap().contains("free or repair the disk"),
+        "{page}"
+    );
+    assert_eq!(page["flows"][0]["health"], "paused");
     assert_eq!(page["flows"][0]["reason"], "no such stream");
     assert_eq!((&page["healthy"], &page["ready"]), (&json!(false), &json!(false)));
-    assert_eq!(page["problems"], json!(["flow f: its thread has ended"]));
+    assert_eq!(page["problems"], json!(["flow f: thread exited"]));
 }
 
 #[test]
@@ -137,9 +140,9 @@ fn what_is_in_the_way_of_files_is_named_and_degrades_a_flow_that_is_otherwise_we
     assert_eq!(second["reason"], "permission_denied");
     assert_eq!(second["since"], "2026-11-18T11:06:20Z");
     assert!(second["fix"].as_str().unwrap().contains("chmod"), "{second}");
-    let parked = DestinationHealth::Parked { reason: "no such stream".to_owned() };
-    Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
-    assert_eq!(page(&snapshot)["flows"][0]["health"], "parked", "the worse one is told");
+    let paused = DestinationHealth::Paused { reason: "no such stream".to_owned() };
+    Arc::make_mut(&mut snapshot.flows[0].status).health = paused;
+    assert_eq!(page(&snapshot)["flows"][0]["health"], "paused", "the worse one is told");
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn a_destination_is_told_with_where_it_is_and_what_happened_there_last() {
     let stalled = page(&snapshot);
     let flow = &stalled["flows"][0];
     assert_eq!(flow["health"], "waiting");
-    let reason = "no answer from https://kinesis.eu-west-1.amazonaws.com:443 for 10 s";
+    let reason = "no response from https://kinesis.eu-west-1.amazonaws.com:443 for 10 s";
     assert_eq!(flow["reason"], reason);
     assert_eq!(
         (&flow["since"], &flow["region"]),
@@ -179,11 +182,11 @@ fn a_destination_is_told_with_where_it_is_and_what_happened_there_last() {
     );
     assert_eq!(flow["last_error"]["code"], "SlowDown");
     assert_eq!(flow["next_try"], "2026-11-18T11:06:45Z");
-    let parked = DestinationHealth::Parked { reason: "denied".to_owned() };
-    Arc::make_mut(&mut snapshot.flows[0].status).health = parked;
+    let paused = DestinationHealth::Paused { reason: "denied".to_owned() };
+    Arc::make_mut(&mut snapshot.flows[0].status).health = paused;
     state.on_health(after(20));
-    let parked = page(&snapshot);
-    let flow = &parked["flows"][0];
+    let paused = page(&snapshot);
+    let flow = &paused["flows"][0];
     assert_eq!(
         (&flow["next_probe"], &flow["next_try"]),
         (&json!("2026-11-18T11:06:45Z"), &Value::Null)

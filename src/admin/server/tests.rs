@@ -171,7 +171,7 @@ async fn a_dead_flow_turns_the_probes_red_with_the_reason() {
         drop(publish);
         for path in ["/healthz", "/readyz"] {
             let (status, _, body) = ask(address, "GET", path).await;
-            assert_eq!((status, body.as_str()), (503, "flow f: its thread has ended\n"));
+            assert_eq!((status, body.as_str()), (503, "flow f: thread exited\n"));
         }
     })
     .await;

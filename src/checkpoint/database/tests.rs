@@ -27,9 +27,9 @@ pub(in crate::checkpoint) fn after_a_kill(path: &Path) -> Mirror {
     let dir = scratch();
     let copy = dir.path().join("db");
     std::fs::copy(path, &copy).unwrap();
-    let log = files::beside(path, "-wal");
+    let log = files::sidecar(path, "-wal");
     if log.try_exists().unwrap() {
-        std::fs::copy(log, files::beside(&copy, "-wal")).unwrap();
+        std::fs::copy(log, files::sidecar(&copy, "-wal")).unwrap();
     }
     Database::open(&copy).unwrap().1
 }
@@ -59,7 +59,7 @@ fn a_write_survives_a_kill_and_a_finish_leaves_everything_in_one_file() {
     database.write(&mirror).unwrap();
     assert_eq!(after_a_kill(&path).load("f"), mirror.load("f"));
     database.finish(&mirror).unwrap();
-    let log = std::fs::metadata(files::beside(&path, "-wal")).map_or(0, |log| log.len());
+    let log = std::fs::metadata(files::sidecar(&path, "-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "the log was copied into the database");
     assert_eq!(Database::open(&path).unwrap().1.load("f"), mirror.load("f"));
 }
@@ -75,12 +75,12 @@ fn the_log_does_not_grow_without_bound() {
         database.write(&mirror).unwrap();
         mirror.mark_clean();
     }
-    let log = std::fs::metadata(files::beside(&path, "-wal")).unwrap().len();
+    let log = std::fs::metadata(files::sidecar(&path, "-wal")).unwrap().len();
     assert!(log < 16 * 1024 * 1024, "{log} bytes");
 }
 
 #[test]
-fn a_database_that_was_deleted_is_noticed_and_built_anew() {
+fn a_database_that_was_deleted_is_noticed_and_rebuilt() {
     let dir = scratch();
     let path = dir.path().join("db");
     let mut database = fresh(&path);

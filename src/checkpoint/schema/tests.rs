@@ -98,7 +98,7 @@ fn details_go_with_their_row_and_when_there_are_none() {
 fn a_row_without_its_flow_is_damage() {
     let (conn, _) = database();
     let why = damage(&conn, "DELETE FROM flows");
-    assert!(why.contains("belongs to no flow"), "{why}");
+    assert!(why.contains("references unknown flow"), "{why}");
 }
 
 #[test]

@@ -158,10 +158,10 @@ fn files_that_only_root_may_write_are_refused_with_the_owner() {
     chmod(0o400, &path);
     let error = without_privileges();
     assert!(matches!(&error, StoreError::ReadOnly { path, .. } if path.ends_with("db")));
-    assert!(error.to_string().contains("belongs to uid"), "{error}");
+    assert!(error.to_string().contains("owned by uid"), "{error}");
     chmod(0o600, &path);
-    std::fs::remove_file(files::beside(&path, "-wal")).unwrap();
-    std::fs::remove_file(files::beside(&path, "-shm")).unwrap();
+    std::fs::remove_file(files::sidecar(&path, "-wal")).unwrap();
+    std::fs::remove_file(files::sidecar(&path, "-shm")).unwrap();
     chmod(0o500, dir.path());
     let error = without_privileges();
     assert!(matches!(&error, StoreError::ReadOnly { path, .. } if path == dir.path()), "{error:?}");
@@ -176,15 +176,15 @@ fn drop_privileges() {
     set_capabilities(None, sets).unwrap();
 }
 
-/// A backend that waits at its first write until the test lets it go on.
+/// A backend that waits at its first write until the test releases it.
 struct Gated {
-    gate: Receiver<()>,
+    circuit: Receiver<()>,
     writes: SyncSender<()>,
 }
 
 impl Backend for Gated {
     fn write(&mut self, _: &Mirror) -> Result<(), WriteError> {
-        self.gate.recv_timeout(PATIENCE).unwrap();
+        self.circuit.recv_timeout(PATIENCE).unwrap();
         self.writes.send(()).unwrap();
         Ok(())
     }
@@ -201,9 +201,9 @@ impl Backend for Gated {
 
 #[test]
 fn a_disk_that_does_not_answer_is_named() {
-    let (open_gate, gate) = mpsc::sync_channel(100);
+    let (open_gate, circuit) = mpsc::sync_channel(100);
     let (writes, written) = mpsc::sync_channel(100);
-    let store = Store::start("x".into(), Gated { gate, writes }, Mirror::default()).unwrap();
+    let store = Store::start("x".into(), Gated { circuit, writes }, Mirror::default()).unwrap();
     let handle = store.handle();
     let (done, told) = answer();
     handle.commit(&flow(), vec![Change::Save(checkpoint(1, 1))], done).unwrap();
@@ -224,9 +224,9 @@ fn a_disk_that_does_not_answer_is_named() {
 
 #[test]
 fn commits_that_wait_together_share_one_transaction() {
-    let (open_gate, gate) = mpsc::sync_channel(100);
+    let (open_gate, circuit) = mpsc::sync_channel(100);
     let (writes, written) = mpsc::sync_channel(100);
-    let backend = Gated { gate, writes };
+    let backend = Gated { circuit, writes };
     let store = Store::start("x".into(), backend, Mirror::default()).unwrap();
     let handle = store.handle();
     let told: Vec<_> = (0..51)
@@ -241,16 +241,16 @@ fn commits_that_wait_together_share_one_transaction() {
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), CommitResult::Durable);
     }
     let count = written.try_iter().count();
-    // The thread may have taken any number of them before it met the gate.
+    // The thread may have taken any number of them before it met the circuit.
     assert!(count <= 2, "{count} transactions for 51 commits");
     store.close().unwrap();
 }
 
 #[test]
 fn commit_of_a_flow_never_waits_for_a_full_queue() {
-    let (open_gate, gate) = mpsc::sync_channel(10_000);
+    let (open_gate, circuit) = mpsc::sync_channel(10_000);
     let (writes, _written) = mpsc::sync_channel(10_000);
-    let store = Store::start("x".into(), Gated { gate, writes }, Mirror::default()).unwrap();
+    let store = Store::start("x".into(), Gated { circuit, writes }, Mirror::default()).unwrap();
     let handle = store.handle();
     let mut taken = Vec::new();
     let changes = |file| vec![Change::Save(checkpoint(file, 1))];

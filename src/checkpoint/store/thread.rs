@@ -15,7 +15,7 @@ use kinetail_base::identity::FileKey;
 /// Requests in one transaction.
 const GROUP_REQUESTS_MAX: usize = 256;
 
-/// How somebody is told what a flow resumes from.
+/// Where the reply with a flow's checkpoints goes.
 #[derive(Debug)]
 pub(super) enum Reply {
     Task(oneshot::Sender<Loaded>),
@@ -23,7 +23,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    /// Whether somebody still waited.
+    /// Whether the receiver still waited.
     fn send(self, loaded: Loaded) -> bool {
         match self {
             Self::Task(task) => task.send(loaded).is_ok(),
@@ -65,7 +65,7 @@ impl Drop for ClosedAtEnd {
     }
 }
 
-/// The thread: until somebody closes the store or the last handle is gone.
+/// The thread: until the store is closed or the last handle is gone.
 pub(super) fn run<B: Backend>(
     mut writer: Writer<B>,
     inbox: &Receiver<Request>,
@@ -107,7 +107,7 @@ fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
             let flows = writer.mirror().flows();
             let rows = flows.map(|(flow, _)| (Arc::clone(flow), writer.mirror().load(flow).rows));
             if reply.send(rows.collect()).is_err() {
-                tracing::debug!("nobody waits for the checkpoints any more");
+                tracing::debug!("checkpoint reply discarded: the receiver is gone");
             }
         }
         Request::Close => return false,
@@ -116,7 +116,7 @@ fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
         }
         Request::Load { flow, reply } => {
             if !reply.send(writer.mirror().load(&flow)) {
-                tracing::debug!(%flow, "nobody waits for the checkpoints any more");
+                tracing::debug!(%flow, "checkpoint reply discarded: the receiver is gone");
             }
         }
         Request::Purge { flow, keep, older_than } => {
@@ -124,7 +124,7 @@ fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
             let cutoff = now_millis().saturating_sub(ttl);
             let count = writer.mirror_mut().purge(&flow, &keep, cutoff);
             if count > 0 {
-                tracing::info!(%flow, count, "deleted the checkpoints of files that are gone");
+                tracing::info!(%flow, count, "expired checkpoints of missing files");
             }
         }
     }

@@ -11,7 +11,7 @@ use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_FSYNC};
 use super::*;
 use crate::checkpoint::database::Database;
 use crate::checkpoint::database::tests::after_a_kill;
-use crate::checkpoint::files::beside;
+use crate::checkpoint::files::sidecar;
 use crate::checkpoint::lock::InstanceLock;
 use crate::checkpoint::mirror::tests::{checkpoint, scratch};
 use crate::checkpoint::rebuild::replace;
@@ -209,7 +209,7 @@ fn a_database_that_went_back_in_time_gets_every_row_again() {
     let now = Instant::now();
     assert_eq!(commit(&mut writer, 1, 5, now), CommitResult::Durable);
     std::fs::rename(&old, &path).unwrap();
-    std::fs::remove_file(beside(&path, "-wal")).unwrap();
+    std::fs::remove_file(sidecar(&path, "-wal")).unwrap();
     assert_eq!(commit(&mut writer, 2, 6, now), CommitResult::Durable);
     assert_eq!(writer.mirror().load("f").rows.len(), 2);
     assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
@@ -219,10 +219,10 @@ fn a_database_that_went_back_in_time_gets_every_row_again() {
 type Meddling = fn(&Path);
 
 const MEDDLING: [(&str, Meddling); 10] = [
-    ("log removed", |path| std::fs::remove_file(beside(path, "-wal")).unwrap()),
-    ("log truncated", |path| truncate(&beside(path, "-wal"), 0)),
-    ("log scribbled on", |path| scribble(&beside(path, "-wal"), 40)),
-    ("index removed", |path| std::fs::remove_file(beside(path, "-shm")).unwrap()),
+    ("log removed", |path| std::fs::remove_file(sidecar(path, "-wal")).unwrap()),
+    ("log truncated", |path| truncate(&sidecar(path, "-wal"), 0)),
+    ("log scribbled on", |path| scribble(&sidecar(path, "-wal"), 40)),
+    ("index removed", |path| std::fs::remove_file(sidecar(path, "-shm")).unwrap()),
     ("database removed", |path| std::fs::remove_file(path).unwrap()),
     ("database emptied", |path| truncate(path, 0)),
     ("database cut", |path| truncate(path, 5_000)),
@@ -274,7 +274,7 @@ fn whatever_happens_to_the_files_the_next_commit_is_durable_again() {
 }
 
 #[test]
-fn it_is_noticed_though_nobody_commits() {
+fn it_is_noticed_without_commits() {
     for (what, meddle) in MEDDLING {
         let dir = scratch();
         let (path, mut writer) = written(dir.path());
@@ -302,7 +302,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// For all orders of commits, looks and meddling: what was answered with durable is there
-    /// after a kill, unless somebody touched the files since; and after the next commit or look
+    /// after a kill, unless the files were modified since; and after the next commit or look
     /// all of it is.
     #[test]
     fn what_is_durable_survives_meddling(
@@ -312,7 +312,7 @@ proptest! {
         let (path, mut writer) = written(dir.path());
         for (offset, (choice, file)) in schedule.into_iter().enumerate() {
             if let Some((_, meddle)) = MEDDLING.get(choice) {
-                let is_there = |suffix| beside(&path, suffix).try_exists().unwrap();
+                let is_there = |suffix| sidecar(&path, suffix).try_exists().unwrap();
                 if ["", "-wal", "-shm"].into_iter().all(is_there) {
                     meddle(&path);
                 }
@@ -339,13 +339,13 @@ fn a_removed_lock_is_taken_again() {
     let mut database = new_database(&path);
     database.hold(InstanceLock::take(&path).unwrap());
     let (mut writer, _) = writer(database);
-    std::fs::remove_file(beside(&path, ".lock")).unwrap();
+    std::fs::remove_file(sidecar(&path, ".lock")).unwrap();
     writer.flush(writer.wake_at());
     assert!(InstanceLock::take(&path).is_err());
 }
 
 #[test]
-fn a_panicking_requester_hurts_nobody_and_a_lost_ticket_is_answered() {
+fn a_panicking_requester_does_no_harm_and_a_lost_ticket_is_answered() {
     Ticket::new(Box::new(|_| panic!("a bug in a flow"))).settle(CommitResult::Durable);
     let (tell, told) = mpsc::sync_channel(1);
     drop(Ticket::new(Box::new(move |result| tell.send(result).unwrap())));

@@ -78,19 +78,19 @@ impl User {
             if *is_directory { ("directory", 0o010, "x") } else { ("file", 0o040, "r") };
         let owners = format!("{}:{}", self.users.of(*owner), self.groups.of(*group));
         let what = format!(
-            "{me} may not {} {path} ({kind}, {owners}, mode {mode:04o})",
+            "permission denied: user {me} cannot {} {path} ({kind}, {owners}, mode {mode:04o})",
             if *is_directory { "enter" } else { "read" }
         );
         let acl = format!("setfacl -m u:{me}:{needed} {path}");
         if mode & bit != 0 && *group != 0 {
             let group = self.groups.of(*group);
-            return format!("{what}; usermod -aG {group} {me} and restart, or {acl}");
+            return format!("{what}; run `usermod -aG {group} {me}` and restart, or `{acl}`");
         }
         format!("{what}; {acl}")
     }
 }
 
-/// What does not let somebody through.
+/// What denies access.
 #[derive(Debug)]
 struct Obstacle {
     path: PathBuf,
@@ -112,7 +112,7 @@ impl Obstacle {
     }
 }
 
-/// The first part of the path that is in the way: what lies in a directory that cannot be entered
+/// The first part of the path that is in the way: content of a directory that cannot be entered
 /// cannot be examined.
 fn obstacle(path: &Path) -> Option<Obstacle> {
     let mut parts: Vec<&Path> = path.ancestors().filter(|part| part.is_absolute()).collect();
@@ -149,23 +149,25 @@ mod tests {
         for (obstacle, text) in [
             (
                 obstacle(false, 4, 0o640),
-                "kinetail may not read /var/log/a (file, root:adm, mode 0640); usermod -aG adm \
-                 kinetail and restart, or setfacl -m u:kinetail:r /var/log/a",
+                "permission denied: user kinetail cannot read /var/log/a (file, root:adm, mode \
+                 0640); run `usermod -aG adm kinetail` and restart, or `setfacl -m u:kinetail:r \
+                 /var/log/a`",
             ),
             (
                 obstacle(false, 0, 0o640),
-                "kinetail may not read /var/log/a (file, root:root, mode 0640); setfacl -m \
-                 u:kinetail:r /var/log/a",
+                "permission denied: user kinetail cannot read /var/log/a (file, root:root, mode \
+                 0640); setfacl -m u:kinetail:r /var/log/a",
             ),
             (
                 obstacle(true, 4, 0o700),
-                "kinetail may not enter /var/log/a (directory, root:adm, mode 0700); setfacl -m \
-                 u:kinetail:x /var/log/a",
+                "permission denied: user kinetail cannot enter /var/log/a (directory, root:adm, \
+                 mode 0700); setfacl -m u:kinetail:x /var/log/a",
             ),
             (
                 obstacle(true, 12, 0o750),
-                "kinetail may not enter /var/log/a (directory, root:12, mode 0750); usermod -aG \
-                 12 kinetail and restart, or setfacl -m u:kinetail:x /var/log/a",
+                "permission denied: user kinetail cannot enter /var/log/a (directory, root:12, \
+                 mode 0750); run `usermod -aG 12 kinetail` and restart, or `setfacl -m \
+                 u:kinetail:x /var/log/a`",
             ),
         ] {
             assert_eq!(user().advise(&obstacle), text);

@@ -15,7 +15,7 @@ use crate::shown::{Escaped, shown};
 use crate::tail::links::FollowLinks;
 use crate::tail::snapshot::Snapshot;
 
-/// So many files are named if nobody asks for all.
+/// How many files are listed by default.
 const NAMES_MAX: usize = 10;
 
 /// A file that matches and can be read.
@@ -26,7 +26,7 @@ struct Found<'s> {
 }
 
 /// Lists the files that match now. Gives how many files and directories are there and cannot be
-/// read: what is written to them is not sent, and nobody hears of it elsewhere.
+/// read: data in them is not sent, and is reported nowhere else.
 pub(super) fn describe(
     flow: &FlowConfig,
     user: &User,
@@ -51,7 +51,7 @@ pub(super) fn describe(
         writeln!(out, "    {} ({})", shown(&file.path), progress::bytes(file.bytes))?;
     }
     if found.len() > named {
-        writeln!(out, "    and {} more; --verbose names them", found.len() - named)?;
+        writeln!(out, "    and {} more (--verbose lists all)", found.len() - named)?;
     }
     let problems = snapshot.problems.iter();
     let problems = problems.map(|problem| (problem.path.as_path(), problem.error.clone().into()));
@@ -67,7 +67,11 @@ pub(super) fn describe(
     for path in
         snapshot.directories.iter().filter_map(|(path, seen)| seen.is_none().then_some(path))
     {
-        writeln!(out, "    no directory {}; it is looked for again and again", shown(&path))?;
+        writeln!(
+            out,
+            "    directory {} does not exist (yet); will be picked up when created",
+            shown(&path)
+        )?;
     }
     found.sort_by_key(|file| std::cmp::Reverse(file.modified));
     let newest: Vec<&Path> = found.iter().map(|file| file.path).collect();
@@ -75,8 +79,8 @@ pub(super) fn describe(
     Ok(unreadable + sample::describe(flow, &newest, out)?)
 }
 
-/// Whether there may be lines that nobody can read. A link that leads nowhere, a file that was
-/// deleted meanwhile and what is no file have none; one that is not followed may.
+/// Whether there may be unreadable lines. A link that leads nowhere, a file that was
+/// deleted meanwhile and non-regular files have none; one that is not followed may.
 fn hides_lines(error: &io::Error) -> bool {
     links::is_refusal(error)
         || !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput)
@@ -94,13 +98,13 @@ fn summarize(found: &[Found<'_>], others: usize, out: &mut dyn Write) -> io::Res
     let count = plural(found.len(), "file");
     let newest = found.iter().max_by_key(|file| file.modified);
     match newest {
-        None if others == 0 => writeln!(out, "  files that match now: none"),
-        None => writeln!(out, "  files that match now: none that can be read"),
+        None if others == 0 => writeln!(out, "  matching files: none"),
+        None => writeln!(out, "  matching files: none readable"),
         Some(newest) => {
             let when = newest.modified.map(|time| time.strftime(", %F %T UTC").to_string());
             writeln!(
                 out,
-                "  files that match now: {count}, {}, the newest {}{}",
+                "  matching files: {count}, {}; newest {}{}",
                 progress::bytes(bytes),
                 shown(&newest.path),
                 when.unwrap_or_default()

@@ -61,9 +61,9 @@ impl Keys {
         if self.records == 0 {
             return Ok(0);
         }
-        let (made, records) = (self.records - self.missing, self.records);
-        let word = if made == 0 { "error: partitionKey" } else { "partitionKey" };
-        write!(out, "  {word} makes a key of {made} of {records} records")?;
+        let (keyed, records) = (self.records - self.missing, self.records);
+        let word = if keyed == 0 { "error: partitionKey" } else { "partitionKey" };
+        write!(out, "  {word} yields a key for {keyed} of {records} records")?;
         let mut found: Vec<(&String, &u64)> = self.found.iter().collect();
         found.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for (index, (key, count)) in found.iter().take(KEYS_SHOWN_MAX).enumerate() {
@@ -77,6 +77,6 @@ impl Keys {
         if self.too_long > 0 {
             writeln!(out, "  {} keys are cut at 256 characters", self.too_long)?;
         }
-        Ok(usize::from(made == 0))
+        Ok(usize::from(keyed == 0))
     }
 }

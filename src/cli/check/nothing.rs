@@ -39,15 +39,17 @@ fn reasons(pattern: &FilePattern, base: &Path) -> Vec<String> {
         if there != base {
             let wanted = base.strip_prefix(there).unwrap_or(base).iter().next();
             let wanted = wanted.unwrap_or_default().to_string_lossy();
-            let mut reasons =
-                vec![format!("no directory {}; it is looked for again and again", base.display())];
+            let mut reasons = vec![format!(
+                "directory {} does not exist (yet); will be picked up when created",
+                base.display()
+            )];
             let names = names(there);
             let near = nearest(&wanted, names.iter().map(String::as_str));
             reasons.push(match near {
                 Some(near) if near != wanted => {
-                    format!("the nearest that is there is {}, with {}", shown(there), quote(near))
+                    format!("nearest existing directory: {}, with {}", shown(there), quote(near))
                 }
-                _ => format!("the nearest that is there is {}", shown(there)),
+                _ => format!("nearest existing directory: {}", shown(there)),
             });
             return reasons;
         }
@@ -72,7 +74,7 @@ fn reasons(pattern: &FilePattern, base: &Path) -> Vec<String> {
     }
     let near = near(pattern, &names);
     if !near.is_empty() {
-        reasons.push(format!("names that are near: {}", near.join(", ")));
+        reasons.push(format!("similar names: {}", near.join(", ")));
     }
     reasons
 }
@@ -121,12 +123,15 @@ mod tests {
             reasons(&pattern, pattern.base_dir()).join("\n")
         };
         let found = reasons("logs/app/*.log");
-        assert!(found.contains("logs/app; it is looked for again and again"), "{found}");
+        assert!(
+            found.contains("logs/app does not exist (yet); will be picked up when created"),
+            "{found}"
+        );
         assert!(found.contains("with \"log\""), "{found}");
         let found = reasons("log/app*.txt");
         assert!(found.contains("none of the 3 names in "), "{found}");
         assert!(found.contains("1 of them are compressed"), "{found}");
-        assert!(found.contains("names that are near: \"App.txt\""), "{found}");
+        assert!(found.contains("similar names: \"App.txt\""), "{found}");
         let found = reasons("log/other/x");
         assert!(found.contains("other\" is no directory"), "{found}");
     }

@@ -2,9 +2,9 @@
 //!
 //! Whose the credentials are (STS `GetCallerIdentity`, which needs no permission), whether the
 //! streams are there (`DescribeStreamSummary`, `DescribeDeliveryStream`), and whether records may
-//! be put. Kinesis answers that to a `PutRecords` with `DryRun`, which puts nothing. Firehose has
+//! be put. Kinesis results that to a `PutRecords` with `DryRun`, which puts nothing. Firehose has
 //! no such flag; it gets a batch without records, which cannot be put either: if it is refused as
-//! forbidden that is an answer, if it is refused as empty it is not quite one, and that is said.
+//! forbidden that is an result, if it is refused as empty it is not quite one, and that is said.
 //!
 //! What is not AWS's own may not know the flag and put the record: such an endpoint is not asked,
 //! whoever names it. Each stream is asked about once for each role and region, because AWS allows
@@ -41,18 +41,18 @@ const ASKS_MAX: usize = 4;
 /// The key that AWS keeps for everybody in the account.
 const AWS_OWN_KEY: &str = "alias/aws/kinesis";
 
-/// What Kinesis answers to a dry run that would have worked.
+/// The response of Kinesis to a dry run that would have worked.
 const DRY_RUN_OK: &str = "DryRunOperationException";
 
 /// One thing that AWS was asked.
-enum Answer {
+enum CheckResult {
     Good(String),
-    /// Nothing to worry about, but not an answer either.
+    /// Nothing to worry about, but not a result either.
     Open(String),
     Bad(String),
 }
 
-/// What the answers depend on: who asks whom about what.
+/// What the results depend on: credentials, endpoint and stream.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Subject {
     role: Option<RoleConfig>,
@@ -63,7 +63,7 @@ struct Subject {
     variants: [Option<bool>; 2],
 }
 
-/// Asks for every flow. Gives the number of answers that mean that records would not arrive.
+/// Asks for every flow. Gives the number of results that mean that records would not arrive.
 pub(super) async fn all(
     config: &Config,
     ambient: &Ambient,
@@ -83,20 +83,20 @@ pub(super) async fn all(
             endpoint: endpoint.as_ref().map(|endpoint| endpoint.url.clone()),
             variants: [site.fips, site.dual_stack],
         };
-        writeln!(out, "asking AWS about {}", Escaped(&flow.id))?;
+        writeln!(out, "checking {} with AWS", Escaped(&flow.id))?;
         if let Some(first) = asked.get(&subject) {
             writeln!(out, "  as for {}: the same stream, endpoint and role", Escaped(first))?;
             continue;
         }
         asked.insert(subject, flow.id.clone());
         if !identities.contains_key(&flow.aws.role) {
-            let answer = Box::pin(identity(&aws, config, ambient, flow)).await;
-            identities.insert(flow.aws.role.clone(), answer);
+            let result = Box::pin(identity(&aws, config, ambient, flow)).await;
+            identities.insert(flow.aws.role.clone(), result);
         }
-        if let Some(answer) = identities.get(&flow.aws.role) {
-            failures += show(answer, out)?;
+        if let Some(result) = identities.get(&flow.aws.role) {
+            failures += show(result, out)?;
         }
-        let answers = match &flow.destination {
+        let results = match &flow.destination {
             Destination::Firehose { delivery_stream } => {
                 Box::pin(firehose(&aws, flow, delivery_stream)).await
             }
@@ -104,8 +104,8 @@ pub(super) async fn all(
                 Box::pin(kinesis(&aws, endpoint.as_ref(), flow, stream)).await
             }
         };
-        for answer in &answers {
-            failures += show(answer, out)?;
+        for result in &results {
+            failures += show(result, out)?;
         }
     }
     Ok(failures)
@@ -129,38 +129,37 @@ fn is_throttled(error: &CallError) -> bool {
     matches!(error, CallError::Service { .. }) && classify(error) == Verdict::Throttled
 }
 
-fn show(answer: &Answer, out: &mut dyn Write) -> io::Result<usize> {
-    let (word, text) = match answer {
-        Answer::Good(text) => ("ok", text),
-        Answer::Open(text) => ("note", text),
-        Answer::Bad(text) => ("error", text),
+fn show(result: &CheckResult, out: &mut dyn Write) -> io::Result<usize> {
+    let (word, text) = match result {
+        CheckResult::Good(text) => ("ok", text),
+        CheckResult::Open(text) => ("note", text),
+        CheckResult::Bad(text) => ("error", text),
     };
     writeln!(out, "  {word}: {}", Escaped(text))?;
-    Ok(usize::from(matches!(answer, Answer::Bad(_))))
+    Ok(usize::from(matches!(result, CheckResult::Bad(_))))
 }
 
 /// Whose the credentials are.
-async fn identity(aws: &Aws, config: &Config, ambient: &Ambient, flow: &FlowConfig) -> Answer {
+async fn identity(aws: &Aws, config: &Config, ambient: &Ambient, flow: &FlowConfig) -> CheckResult {
     let is_custom =
         endpoint::of(flow, &config.aws, ambient).is_some_and(|endpoint| endpoint.is_custom());
     let named = config.aws.sts_endpoint.is_some() || ambient.sts_endpoint().is_some();
     if is_custom && !named {
-        let text = "whose the credentials are was not asked: the endpoint is not AWS's own; set \
-                    sts.endpoint to ask there";
-        return Answer::Open(text.to_owned());
+        let text = "caller identity not checked: custom endpoint; set sts.endpoint to check it";
+        return CheckResult::Open(text.to_owned());
     }
     match aws.sts(&flow.aws).await.get_caller_identity().send().await {
         Ok(identity) => {
-            Answer::Good(format!("the credentials are those of {}", identity.arn().unwrap_or("?")))
+            CheckResult::Good(format!("caller identity: {}", identity.arn().unwrap_or("?")))
         }
         Err(error) => {
             let error = call_error(error);
             match error {
-                CallError::Credentials { .. } => Answer::Bad(error.to_string()),
+                CallError::Credentials { .. } => CheckResult::Bad(error.to_string()),
                 // Shipping does not need STS to be within reach unless a role is assumed.
-                error => {
-                    Answer::Open(format!("STS does not say whose the credentials are: {error}"))
-                }
+                error => CheckResult::Open(format!(
+                    "cannot determine caller identity (sts:GetCallerIdentity): {error}"
+                )),
             }
         }
     }
@@ -171,77 +170,78 @@ async fn kinesis(
     endpoint: Option<&Endpoint>,
     flow: &FlowConfig,
     stream: &str,
-) -> Vec<Answer> {
+) -> Vec<CheckResult> {
     let client = match aws.kinesis(&flow.aws).await {
         Ok(client) => client,
-        Err(error) => return vec![Answer::Bad(error.to_string())],
+        Err(error) => return vec![CheckResult::Bad(error.to_string())],
     };
     let region = region_text(client.config().region());
     let describe = || async {
         client.describe_stream_summary().stream_name(stream).send().await.map_err(call_error)
     };
     let mut is_sandbox = false;
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     match patiently(describe).await {
         Ok(output) => {
             // Only who wrote its address into the configuration can mean the sandbox.
             is_sandbox = endpoint.is_some_and(|endpoint| !endpoint.is_ambient)
                 && output.request_id().is_some_and(sandbox::is_request_id);
             let Some(summary) = output.stream_description_summary() else {
-                return vec![Answer::Bad(format!("{region}: an answer without a stream"))];
+                return vec![CheckResult::Bad(format!(
+                    "{region}: response contains no stream description"
+                ))];
             };
-            answers.push(Answer::Good(format!(
+            results.push(CheckResult::Good(format!(
                 "stream {stream} in {region} is {}, {} open shards",
                 summary.stream_status().as_str(),
                 summary.open_shard_count()
             )));
-            answers.extend(key(summary));
+            results.extend(key(summary));
         }
         Err(error) => {
-            let answer = undescribed("kinesis:DescribeStreamSummary", &region, &error);
-            let ends = matches!(answer, Answer::Bad(_));
-            answers.push(answer);
+            let result = undescribed("kinesis:DescribeStreamSummary", &region, &error);
+            let ends = matches!(result, CheckResult::Bad(_));
+            results.push(result);
             if ends {
-                return answers;
+                return results;
             }
         }
     }
     if endpoint.is_some_and(|endpoint| !is_endpoint_of(&endpoint.url, Service::Kinesis))
         && !is_sandbox
     {
-        let text = "whether records may be put was not asked: the endpoint is not AWS's own, and \
-                    might not know what a dry run is";
-        answers.push(Answer::Open(text.to_owned()));
-        return answers;
+        let text = "write permission not checked: a custom endpoint might not support DryRun";
+        results.push(CheckResult::Open(text.to_owned()));
+        return results;
     }
-    answers.push(dry_run(&client, stream, is_sandbox).await);
-    answers
+    results.push(dry_run(&client, stream, is_sandbox).await);
+    results
 }
 
 /// A dry run does not try the key that a stream is encrypted with.
-fn key(stream: &StreamDescriptionSummary) -> Option<Answer> {
+fn key(stream: &StreamDescriptionSummary) -> Option<CheckResult> {
     let key = stream.key_id()?;
     let text = if key == AWS_OWN_KEY || key.ends_with(&format!(":{AWS_OWN_KEY}")) {
         format!("the stream is encrypted with AWS's own key ({key}), which needs no permission")
     } else {
         format!(
-            "the stream is encrypted with {key}; whether the credentials may use it \
-             (kms:GenerateDataKey) is not known, because a dry run does not try it"
+            "the stream is encrypted with {key}; kms:GenerateDataKey permission not checked, \
+             because a dry run does not use it"
         )
     };
-    Some(Answer::Open(text))
+    Some(CheckResult::Open(text))
 }
 
 /// The sandbox knows the flag; everything else but AWS is not spoken to, whatever was thought of
 /// the endpoint.
-async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str, is_sandbox: bool) -> Answer {
+async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str, is_sandbox: bool) -> CheckResult {
     let record = PutRecordsRequestEntry::builder()
         .data(Blob::new("kinetail check\n"))
         .partition_key("kinetail-check")
         .build();
     let record = match record {
         Ok(record) => record,
-        Err(error) => return Answer::Bad(error.to_string()),
+        Err(error) => return CheckResult::Bad(error.to_string()),
     };
     let ask = || async {
         let call = client.put_records().stream_name(stream).records(record.clone()).dry_run(true);
@@ -250,27 +250,30 @@ async fn dry_run(client: &aws_sdk_kinesis::Client, stream: &str, is_sandbox: boo
         }
         call.customize().interceptor(OnlyToKinesis).send().await.map_err(call_error)
     };
-    let may = || Answer::Good("records may be put (kinesis:PutRecords, dry run)".to_owned());
+    let may =
+        || CheckResult::Good("write permission verified (kinesis:PutRecords, dry run)".to_owned());
     match patiently(ask).await {
         Ok(_) => may(),
         Err(CallError::Service { code, .. }) if code == DRY_RUN_OK => may(),
         Err(error) if is_throttled(&error) => throttled("kinesis:PutRecords", &error),
-        Err(error) => Answer::Bad(format!("records may not be put (kinesis:PutRecords): {error}")),
+        Err(error) => {
+            CheckResult::Bad(format!("write permission missing (kinesis:PutRecords): {error}"))
+        }
     }
 }
 
 /// AWS did not say, however often it was asked.
-fn throttled(action: &str, error: &CallError) -> Answer {
-    Answer::Open(format!(
-        "AWS did not say whether records may be put ({action}): it throttled {ASKS_MAX} questions \
-         ({error}); try again later"
+fn throttled(action: &str, error: &CallError) -> CheckResult {
+    CheckResult::Open(format!(
+        "write permission not checked ({action}): AWS throttled {ASKS_MAX} requests ({error}); try \
+         again later"
     ))
 }
 
-async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
+async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<CheckResult> {
     let client = aws.firehose(&flow.aws).await;
     let region = region_text(client.config().region());
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     let describe = || async {
         let call = client.describe_delivery_stream().delivery_stream_name(stream);
         call.send().await.map_err(call_error)
@@ -278,63 +281,69 @@ async fn firehose(aws: &Aws, flow: &FlowConfig, stream: &str) -> Vec<Answer> {
     match patiently(describe).await {
         Ok(output) => {
             let Some(found) = output.delivery_stream_description() else {
-                return vec![Answer::Bad(format!("{region}: an answer without a stream"))];
+                return vec![CheckResult::Bad(format!(
+                    "{region}: response contains no stream description"
+                ))];
             };
             let status = found.delivery_stream_status().as_str();
-            answers.push(Answer::Good(format!("delivery stream {stream} in {region} is {status}")));
+            results.push(CheckResult::Good(format!(
+                "delivery stream {stream} in {region} is {status}"
+            )));
             if *found.delivery_stream_type() != DeliveryStreamType::DirectPut {
                 let kind = found.delivery_stream_type().as_str();
-                let text = format!("it takes no records from here: its source is {kind}");
-                answers.push(Answer::Bad(text));
+                let text =
+                    format!("delivery stream does not accept direct puts: its source is {kind}");
+                results.push(CheckResult::Bad(text));
             }
         }
         Err(error) => {
-            let answer = undescribed("firehose:DescribeDeliveryStream", &region, &error);
-            let ends = matches!(answer, Answer::Bad(_));
-            answers.push(answer);
+            let result = undescribed("firehose:DescribeDeliveryStream", &region, &error);
+            let ends = matches!(result, CheckResult::Bad(_));
+            results.push(result);
             if ends {
-                return answers;
+                return results;
             }
         }
     }
-    answers.push(empty_batch(&client, stream).await);
-    answers
+    results.push(empty_batch(&client, stream).await);
+    results
 }
 
-async fn empty_batch(client: &aws_sdk_firehose::Client, stream: &str) -> Answer {
+async fn empty_batch(client: &aws_sdk_firehose::Client, stream: &str) -> CheckResult {
     let ask = || async {
         let call = client.put_record_batch().delivery_stream_name(stream);
         call.set_records(Some(Vec::new())).send().await.map_err(call_error)
     };
     let action = "firehose:PutRecordBatch";
     let error = match patiently(ask).await {
-        Ok(_) => return Answer::Good(format!("records may be put ({action})")),
+        Ok(_) => return CheckResult::Good(format!("write permission verified ({action})")),
         Err(error) if is_throttled(&error) => return throttled(action, &error),
         Err(error) => error,
     };
     match classify(&error) {
-        Verdict::Poison => Answer::Open(format!(
-            "an empty batch was refused as empty and not as forbidden ({action}); more cannot be \
-             asked without putting a record"
+        Verdict::Poison => CheckResult::Open(format!(
+            "write permission is likely ({action}): an empty batch was rejected as empty, not as \
+             forbidden"
         )),
         Verdict::Fault { .. } | Verdict::Throttled | Verdict::Transient { .. } => {
-            Answer::Bad(format!("records may not be put ({action}): {error}"))
+            CheckResult::Bad(format!("write permission missing ({action}): {error}"))
         }
     }
 }
 
-/// A stream that may not be described may be put to all the same.
-fn undescribed(action: &str, region: &str, error: &CallError) -> Answer {
+/// A stream that cannot be described can still accept records.
+fn undescribed(action: &str, region: &str, error: &CallError) -> CheckResult {
     match error {
         CallError::Service { code, .. } if code.starts_with("AccessDenied") => {
-            Answer::Open(format!(
-                "in {region} the stream may not be described ({action}); shipping does not need it"
+            CheckResult::Open(format!(
+                "cannot describe the stream in {region}: no {action} permission (not needed for \
+                 delivery)"
             ))
         }
         error if is_throttled(error) => {
-            Answer::Open(format!("in {region} AWS throttled the question ({action}): {error}"))
+            CheckResult::Open(format!("in {region} AWS throttled the question ({action}): {error}"))
         }
-        error => Answer::Bad(format!("in {region}: {error}")),
+        error => CheckResult::Bad(format!("in {region}: {error}")),
     }
 }
 

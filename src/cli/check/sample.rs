@@ -22,7 +22,7 @@ const BYTES_MAX: u64 = 256 * 1024;
 /// So many lines are tried, of all files together.
 const LINES_MAX: usize = 500;
 
-/// Reasons for which steps skip records because somebody wants them to.
+/// Reasons for which steps skip records by configuration.
 const BY_RULE: [&str; 4] = [COMMENT, FILTERED, HEADER, SAMPLED];
 
 /// What was tried.
@@ -36,8 +36,8 @@ struct Sample {
     converted: usize,
     /// The first record that is not converted: where, what and why.
     first_failure: Option<String>,
-    /// Records that the flow leaves out by a rule.
-    left_out: usize,
+    /// Records that the flow skips by a rule.
+    skipped: usize,
     /// How many files were looked into.
     files: u64,
     /// The first line of a file that may be a header.
@@ -106,7 +106,7 @@ impl Sample {
         self.records_of(flow, path, bytes.get(..shown).unwrap_or(bytes), chain);
     }
 
-    /// Tries the records behind the header lines.
+    /// Tries the records after the header lines.
     fn records_of(&mut self, flow: &FlowConfig, path: &Path, bytes: &[u8], chain: &mut Chain) {
         let splitter = flow.splitter();
         let header = usize::try_from(flow.skip_header_lines).unwrap_or(usize::MAX);
@@ -150,7 +150,7 @@ impl Sample {
             }
             // That is what these steps are for.
             Converted::Skipped { reason } if BY_RULE.contains(&reason) => {
-                self.left_out += 1;
+                self.skipped += 1;
                 return;
             }
             Converted::Raw { record, converter, reason } => {
@@ -175,7 +175,7 @@ impl Sample {
         }
         if self.header_lines == self.lines {
             let lines = self.lines;
-            writeln!(out, "  skipHeaderLines leaves nothing of the first {lines} lines")?;
+            writeln!(out, "  skipHeaderLines skips all of the first {lines} lines")?;
         }
         if flow.multi_line_start.is_some() && self.header_lines < self.lines {
             let (starts, lines) = (self.starts, self.lines - self.header_lines);
@@ -192,7 +192,7 @@ impl Sample {
         }
         if self.records > 0 {
             let (converted, records) = (self.converted, self.records);
-            let nothing = converted == 0 && self.left_out < records;
+            let nothing = converted == 0 && self.skipped < records;
             let word = if nothing { "  error: converters" } else { "  converters" };
             failures += usize::from(nothing);
             write!(out, "{word} matched {converted} of {records}")?;
@@ -200,9 +200,9 @@ impl Sample {
                 Some(first) => writeln!(out, ", first that did not: {first}")?,
                 None => writeln!(out)?,
             }
-            if self.left_out > 0 {
-                let left_out = self.left_out;
-                writeln!(out, "  filters and rules would leave out {left_out} of {records}")?;
+            if self.skipped > 0 {
+                let skipped = self.skipped;
+                writeln!(out, "  filters and rules would skip {skipped} of {records}")?;
             }
         }
         if let Some(keys) = &self.keys {

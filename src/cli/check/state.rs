@@ -26,7 +26,7 @@ pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
     let severity = if given.is_some() { Severity::Broken } else { Severity::Warning };
     let place = given.unwrap_or(&places.file);
     if let Some((what, help)) = obstacle(path, user) {
-        let message = format!("the checkpoint database cannot be written: {what}");
+        let message = format!("cannot write checkpoint database: {what}");
         found.push(Diagnostic::new(severity, Kind::Invalid, place.clone(), message).helped(help));
     } else if given.is_some() && VOLATILE.iter().any(|volatile| path.starts_with(volatile)) {
         found.push(volatile(path, place));
@@ -34,7 +34,7 @@ pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
     if let (Some(file), Some(place)) = (&config.log.file, &places.log_file)
         && let Some((what, help)) = obstacle(&file.path, user)
     {
-        let message = format!("the log file cannot be written: {what}");
+        let message = format!("cannot write log file: {what}");
         let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
         found.push(broken.helped(help));
     }
@@ -53,9 +53,9 @@ fn dead_letters(flow: &FlowConfig, place: &Place, user: &User) -> Option<Diagnos
         Err(DeadLetterError::Io { source, .. }) if is_missing(&source) => {
             directory_obstacle(directory, user)?
         }
-        Err(error) => (error.to_string(), "name a directory of its own".to_owned()),
+        Err(error) => (error.to_string(), "use a separate directory".to_owned()),
     };
-    let message = format!("dead letters cannot be written: {what}");
+    let message = format!("cannot write dead letters: {what}");
     let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
     Some(broken.helped(help))
 }
@@ -63,7 +63,7 @@ fn dead_letters(flow: &FlowConfig, place: &Place, user: &User) -> Option<Diagnos
 fn volatile(path: &Path, place: &Place) -> Diagnostic {
     let message = format!("a reboot empties the directory of {}", path.display());
     Diagnostic::new(Severity::Warning, Kind::Invalid, place.clone(), message)
-        .helped("put checkpointFile where files stay, such as /var/lib/kinetail")
+        .helped("set checkpointFile to a persistent location such as /var/lib/kinetail")
 }
 
 /// What is in the way of writing a file, and what to do about it.
@@ -72,7 +72,7 @@ fn obstacle(path: &Path, user: &User) -> Option<(String, String)> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Some((
             format!("{shown} is a directory"),
-            "add the name of the file, which is made".to_owned(),
+            "append a file name; the file is created".to_owned(),
         )),
         Ok(metadata) if !metadata.is_file() => Some((
             format!("{shown} is {}, and no file", kind(metadata.file_type())),
@@ -83,14 +83,14 @@ fn obstacle(path: &Path, user: &User) -> Option<(String, String)> {
     }
 }
 
-/// What is in the way of making a file in a directory, which is made if it is missing.
+/// Why a file cannot be created in a directory, which is created if missing.
 fn directory_obstacle(directory: &Path, user: &User) -> Option<(String, String)> {
     for ancestor in directory.ancestors() {
         match fs::metadata(ancestor) {
             Ok(metadata) if !metadata.is_dir() => {
                 return Some((
                     format!("{} is no directory", ancestor.display()),
-                    "name a file in a directory".to_owned(),
+                    "use a path with a directory and a file name".to_owned(),
                 ));
             }
             Ok(_) if !may(ancestor, Access::WRITE_OK | Access::EXEC_OK) => {
@@ -99,7 +99,8 @@ fn directory_obstacle(directory: &Path, user: &User) -> Option<(String, String)>
             Ok(_) => return None,
             Err(error) if is_missing(&error) => {}
             Err(error) => {
-                let help = "name another file, or let kinetail's user through".to_owned();
+                let help = "use another file, or grant kinetail's user access to the directories"
+                    .to_owned();
                 return Some((user.explain(ancestor, &error), help));
             }
         }
@@ -114,8 +115,8 @@ fn is_missing(error: &io::Error) -> bool {
 
 fn refused(path: &Path, what: &str, user: &User) -> (String, String) {
     (
-        format!("{} may not {what} {}", user.name(), path.display()),
-        "let the user that kinetail runs as own it, or name another file".to_owned(),
+        format!("{} cannot {what} {}", user.name(), path.display()),
+        "chown it to kinetail's user, or use another file".to_owned(),
     )
 }
 
@@ -136,19 +137,19 @@ fn kind(of: FileType) -> &'static str {
 /// The files of the checkpoint database, and `log.file` with a name that it gets when it is set
 /// aside: each with what it is called and where that is said.
 pub(super) fn own_files(config: &Config) -> Vec<(&'static str, PathBuf, Option<&Place>)> {
-    let beside = |path: &Path, ending: &str| {
+    let sidecar = |path: &Path, ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
         PathBuf::from(name)
     };
     let mut files = Vec::new();
     for ending in ["", "-wal"] {
-        let path = beside(&config.checkpoint_file, ending);
+        let path = sidecar(&config.checkpoint_file, ending);
         files.push(("the checkpoint database", path, config.places.checkpoint_file.as_ref()));
     }
     if let Some(log) = &config.log.file {
         for ending in ["", ".1"] {
-            let path = beside(&log.path, ending);
+            let path = sidecar(&log.path, ending);
             files.push(("kinetail's own log", path, config.places.log_file.as_ref()));
         }
     }

@@ -17,7 +17,7 @@ use crate::tail::snapshot::Snapshot;
 /// So many pairs of flows are compared; after that it is left at that.
 const PAIRS_MAX: usize = 100_000;
 
-/// So many findings of one sort are enough to see what is wrong.
+/// So many findings of one sort are enough.
 const FINDINGS_MAX: usize = 20;
 
 /// Looks at all flows.
@@ -74,12 +74,10 @@ fn feedback(
     let own = state::own_files(config);
     let (what, path, where_it_is) = own.into_iter().find(|(_, path, _)| is_followed(path))?;
     let message = format!("'filePattern' matches {what}, {}", path.display());
-    let found = Diagnostic::new(Severity::Broken, Kind::Conflict, place.clone(), message).helped(
-        "what is written because of a line would be a line again: add it to excludePatterns, or \
-         put it elsewhere",
-    );
+    let found = Diagnostic::new(Severity::Broken, Kind::Conflict, place.clone(), message)
+        .helped("kinetail would follow its own output; add it to excludePatterns, or move it");
     Some(match where_it_is {
-        Some(place) => found.beside("it is named here", place.clone()),
+        Some(place) => found.with_note_at("defined here", place.clone()),
         None => found,
     })
 }
@@ -189,7 +187,7 @@ impl<'p> Ground<'p> {
         Self { pattern, base: real_directory(pattern.base_dir()) }
     }
 
-    /// Whether the pattern matches what is at this place, which has no links in it.
+    /// Whether the pattern matches this path, which has no links in it.
     fn has(&self, place: &Path) -> bool {
         let below = place.strip_prefix(&self.base);
         below.is_ok_and(|rest| self.pattern.matches_path(&self.pattern.base_dir().join(rest)))
@@ -210,7 +208,7 @@ fn overlap(config: &Config, (first, second): (usize, usize), example: &Path) -> 
     let found = Diagnostic::new(severity, Kind::Conflict, place.clone(), message)
         .helped("its lines would be sent twice; narrow a pattern, or use excludePatterns");
     Some(match config.places.patterns.get(first) {
-        Some(other) => found.beside("the other flow", other.clone()),
+        Some(other) => found.with_note_at("the other flow", other.clone()),
         None => found,
     })
 }
@@ -242,11 +240,11 @@ fn samples(ground: &Ground<'_>, other: &FilePattern) -> Vec<PathBuf> {
     samples
 }
 
-/// How many parts of the text stand behind the leading directories.
+/// How many parts of the text follow the leading directories.
 fn parts(pattern: &FilePattern) -> usize {
-    let behind = pattern.components().len();
+    let remainder = pattern.components().len();
     // `**` at the end stands for two.
-    if pattern.name_text() == "**" { behind - 1 } else { behind }
+    if pattern.name_text() == "**" { remainder - 1 } else { remainder }
 }
 
 /// A name that the glob matches, with its stars filled in.

@@ -195,7 +195,7 @@ async fn send(aws: &Aws, flow: &FlowConfig, letters: &[&Letter]) -> Result<Vec<F
     for event in events {
         match event {
             SenderEvent::Health(
-                DestinationHealth::Parked { reason } | DestinationHealth::Retrying { reason },
+                DestinationHealth::Paused { reason } | DestinationHealth::Retrying { reason },
             ) => paused = reason,
             SenderEvent::Health(DestinationHealth::Ok) | SenderEvent::GivenUp(_) => {}
             SenderEvent::Outcome(outcome) => {
@@ -316,7 +316,7 @@ impl Packed {
             let file = key_of(place);
             if letter.is_cut() {
                 let kept = letter.data.len();
-                let reason = format!("only {kept} of {} bytes were kept of it", letter.len);
+                let reason = format!("only {kept} of its {} bytes were kept", letter.len);
                 set(&mut self.fates, file, Fate::Kept(reason));
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Files that grow, are set aside, cannot be written, or are taken away.
+//! Files that grow, are rotated, cannot be written, or are taken away.
 
 use std::io::Read as _;
 
@@ -25,7 +25,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_full_file_is_set_aside_and_only_so_many_are_kept() {
+fn a_full_file_is_rotated_and_only_so_many_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = log_in(dir.path(), 10, 2);
     let (now, mut stderr) = (Instant::now(), Vec::new());
@@ -54,7 +54,7 @@ fn a_line_longer_than_the_limit_has_a_file_of_its_own() {
 }
 
 #[test]
-fn without_backups_the_file_begins_anew() {
+fn without_backups_the_file_starts_over() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = log_in(dir.path(), 10, 0);
     for line in ["first\n", "second\n"] {
@@ -114,8 +114,8 @@ fn a_file_that_cannot_be_written_is_told_once_and_the_lines_go_elsewhere() {
     }
     let text = String::from_utf8(stderr).unwrap();
     assert_eq!(text.matches("line\n").count(), 12, "{text}");
-    assert_eq!(text.matches("cannot write the log file").count(), 1, "{text}");
-    assert!(text.starts_with("kinetail: cannot write the log file "), "loud, and first: {text}");
+    assert_eq!(text.matches("cannot write log file").count(), 1, "{text}");
+    assert!(text.starts_with("kinetail: cannot write log file "), "loud, and first: {text}");
     fs::remove_file(dir.path().join("logs")).unwrap();
     let mut stderr = Vec::new();
     log.write_line(b"works\n", start + Duration::from_mins(1), &mut stderr);
@@ -140,7 +140,7 @@ fn a_full_disk_is_survived() {
 }
 
 #[test]
-fn a_file_that_somebody_moved_away_is_made_anew() {
+fn a_file_that_was_moved_away_is_created_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = log_in(dir.path(), 1_000, 2);
     let start = Instant::now();

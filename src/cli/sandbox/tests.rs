@@ -31,7 +31,7 @@ fn arguments_become_options() {
         "--shards=4",
         "--throttle=0.2",
         "--fail-requests=0.05",
-        "--drop-answers=0.1",
+        "--drop-responses=0.1",
         "--latency-millis=7",
         "--seed=9",
         "--verify-signatures",
@@ -52,7 +52,7 @@ fn arguments_become_options() {
 
 #[test]
 fn ratios_and_counts_outside_their_range_are_refused() {
-    for arg in ["--throttle=1.5", "--throttle=-1", "--fail-requests=x", "--drop-answers=NaN"] {
+    for arg in ["--throttle=1.5", "--throttle=-1", "--fail-requests=x", "--drop-responses=NaN"] {
         assert!(parse(&[arg]).is_err(), "{arg}");
     }
     assert!(parse(&["--shards=0"]).is_err());
@@ -72,8 +72,8 @@ fn progress_gives_rates_and_totals() {
     };
     assert_eq!(
         progress_text(&before, &now, Duration::from_secs(5)),
-        "1000 records/s, 2.5 MB/s | 6000 records, 13.5 MB in 12 requests; \
-         refused 4 records and 2 requests, 1 unanswered"
+        "1000 records/s, 2.5 MB/s | 6000 records, 13.5 MB in 12 requests; 4 records and 2 requests \
+         rejected, 1 without response"
     );
 }
 

@@ -92,7 +92,7 @@ pub(super) struct Totals {
     pub(super) records_refused: u64,
     pub(super) dead_letters: u64,
     pub(super) dead_letters_dropped: u64,
-    pub(super) bytes_abandoned: u64,
+    pub(super) bytes_lost: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -248,11 +248,11 @@ mod tests {
         };
         assert!(page.is_well());
         assert_eq!(page.verdict(), "all is well");
-        page.flows.push(flow("parked"));
+        page.flows.push(flow("paused"));
         page.checkpoints.health = "failing".to_owned();
         assert!(!page.is_well());
         assert_eq!(page.verdict(), "trouble in 1 of 3 flows; checkpoints: failing");
-        assert_eq!(page.matching("")[0].id, "parked", "trouble comes first");
-        assert_eq!(page.matching("park").len(), 1);
+        assert_eq!(page.matching("")[0].id, "paused", "trouble comes first");
+        assert_eq!(page.matching("pause").len(), 1);
     }
 }

@@ -165,7 +165,7 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, flow: Option<&Flow>) {
         return;
     };
     let mut lines: Vec<Line<'static>> = vec![Line::raw(format!(
-        "to {}; {} records delivered, {} skipped; {} batches under way",
+        "to {}; {} records delivered, {} skipped; {} batches in flight",
         flow.destination,
         flow.totals.records_delivered,
         flow.totals.records_skipped,
@@ -185,7 +185,7 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, flow: Option<&Flow>) {
             .as_ref()
             .map_or_else(String::new, |since| format!("; since {since} its last line has no end"));
         let (state, path) = (&file.state, &file.path);
-        lines.push(Line::raw(format!("{lag:>9} behind  {state:<10} {path}{half}")));
+        lines.push(Line::raw(format!("lag {lag:>9}  {state:<10} {path}{half}")));
     }
     let title = format!(" {} ", text::cut(&flow.id, usize::from(area.width.saturating_sub(4))));
     let block = Block::new().borders(Borders::TOP).title(title);
@@ -209,7 +209,7 @@ mod tests {
             reason: (health != "ok").then(|| "no such stream".to_owned()),
             ..Flow::default()
         };
-        Page { flows: vec![flow("a", "ok", 9), flow("b", "parked", 5)], ..Page::default() }
+        Page { flows: vec![flow("a", "ok", 9), flow("b", "paused", 5)], ..Page::default() }
     }
 
     fn drawn(width: u16, height: u16, choice: &Choice, trouble: Option<&str>) -> String {
@@ -226,7 +226,7 @@ mod tests {
     fn trouble_is_seen_at_any_size() {
         for (width, height) in [(120, 40), (80, 24), (60, 20), (40, 12)] {
             let screen = drawn(width, height, &Choice::default(), None);
-            assert!(screen.contains("parked"), "{width}x{height}:\n{screen}");
+            assert!(screen.contains("paused"), "{width}x{height}:\n{screen}");
             assert!(screen.contains("no such stream"), "{width}x{height}:\n{screen}");
         }
         // There is hardly any room, and nothing breaks.

@@ -2,13 +2,13 @@
 
 use super::model::{Flow, Page, bytes, time};
 
-/// Files of a flow that are named without being asked for: those that are furthest behind.
+/// Files of a flow that are named without being asked for: those with the most lag.
 const FILES_MAX: usize = 5;
 
 /// A flow's name is not cut below this width.
 const NAME_MIN: usize = 24;
 
-/// The columns beside the name: word, lag, oldest, rate and files, with blanks between.
+/// The columns alongside the name: word, lag, oldest, rate and files, with blanks between.
 const OTHERS: usize = 9 + 9 + 12 + 22 + 7;
 
 /// The lines, at a width.
@@ -41,7 +41,7 @@ pub(super) fn head(page: &Page) -> Vec<String> {
     lines.extend(page.problems.iter().map(|problem| format!("  {problem}")));
     if let Some(reload) = page.reload.as_ref().filter(|reload| reload.outcome != "done") {
         let what = if reload.outcome == "refused" {
-            "the last reload was refused; the configuration before it is in force"
+            "the last reload was rejected; the previous configuration is active"
         } else {
             "the last reload is done in part"
         };
@@ -102,7 +102,7 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
         lines.push(format!("next try at {next}"));
     }
     // What is wrong with files is not the destination's.
-    let is_far = matches!(flow.health.as_str(), "parked" | "retrying" | "waiting");
+    let is_far = matches!(flow.health.as_str(), "paused" | "retrying" | "waiting");
     if let Some(endpoint) = flow.endpoint.as_ref().filter(|_| is_far) {
         let region = flow.region.as_deref().unwrap_or_default();
         let credentials = flow.credentials.as_deref().unwrap_or_default();
@@ -116,7 +116,7 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     }
     let totals = &flow.totals;
     if totals.records_refused > 0 {
-        lines.push(format!("{} records were refused by the service", totals.records_refused));
+        lines.push(format!("{} records were rejected by the service", totals.records_refused));
     }
     if totals.dead_letters > 0 {
         let letters = totals.dead_letters;
@@ -128,11 +128,11 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     }
     if flow.dead_letters_waiting > 0 {
         let waiting = flow.dead_letters_waiting;
-        lines.push(format!("{waiting} dead letters wait to be written"));
+        lines.push(format!("{waiting} dead letters are pending"));
     }
-    if totals.bytes_abandoned > 0 {
-        let lost = bytes(totals.bytes_abandoned);
-        lines.push(format!("{lost} were gone before they could be read"));
+    if totals.bytes_lost > 0 {
+        let lost = bytes(totals.bytes_lost);
+        lines.push(format!("{lost} were lost before they could be read"));
     }
     // The first of them is the reason already.
     let is_told = |file: &str| flow.reason.as_ref().is_some_and(|told| told.starts_with(file));
@@ -170,13 +170,11 @@ fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
             let half = file.half_line_since.as_ref().map_or_else(String::new, |since| {
                 format!("; since {since} its last line has no end")
             });
-            format!(
-                "    {path}: {lag}{old} behind, delivered to byte {at} of {size}, {state}{half}"
-            )
+            format!("    {path}: lag {lag}{old}, delivered to offset {at} of {size}, {state}{half}")
         })
         .collect();
     if more > 0 {
-        lines.push(format!("    and {more} more files are behind; --files names them"));
+        lines.push(format!("    and {more} more files lag; --files lists them"));
     }
     lines
 }
@@ -197,10 +195,10 @@ mod tests {
     use crate::cli::status::model::{File, Trouble};
 
     #[test]
-    fn a_parked_flow_says_why_since_when_and_what_to_do() {
+    fn a_paused_flow_says_why_since_when_and_what_to_do() {
         let flow = Flow {
             id: "kinesis:app:/var/log/app/*.log".to_owned(),
-            health: "parked".to_owned(),
+            health: "paused".to_owned(),
             alive: true,
             reason: Some("ResourceNotFoundException: no stream app".to_owned()),
             since: "2026-11-18T11:05:10Z".to_owned(),
@@ -231,14 +229,14 @@ mod tests {
             let lines = lines(&page, "", false, columns);
             let all = lines.join("\n");
             for part in [
-                "parked",
+                "paused",
                 "12.3 kB",
                 "90 s",
                 "no stream app, since 2026-11-18T11:05:10Z",
                 "fix: make the stream",
                 "b.log: Permission denied",
                 "fix: chmod",
-                "a.log: 12.3 kB, 90 s behind, delivered to byte 7655 of 20.0 kB, live",
+                "a.log: lag 12.3 kB, 90 s, delivered to offset 7655 of 20.0 kB, live",
             ] {
                 assert!(all.contains(part), "{part} is missing at {columns}:\n{all}");
             }

@@ -1,4 +1,4 @@
-//! `status --watch`: the screen, kept up to date until somebody has seen enough.
+//! `status --watch`: the screen, kept up to date until the user quits.
 
 use std::io::{self, Stdout};
 use std::time::{Duration, Instant};
@@ -36,14 +36,14 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // If the terminal is gone nobody sees it.
+        // If the terminal is gone this is not visible.
         execute!(io::stdout(), LeaveAlternateScreen, cursor::Show).unwrap_or_default();
         disable_raw_mode().unwrap_or_default();
     }
 }
 
-/// Runs until somebody quits. That kinetail cannot be reached is shown, and it is tried again:
-/// somebody may be watching a restart.
+/// Runs until the user quits. That kinetail cannot be reached is shown, and it is tried again:
+/// the user may be watching a restart.
 pub(super) fn run(socket: &SocketArgs, filter: String) -> Result<(), CliError> {
     // Before the screen is taken: a mistake on the command line should stay to be read.
     let mut page = look(socket)?;

@@ -45,7 +45,7 @@ fn warnings_alone_are_no_report() {
     let warnings = findings.finish();
     assert_eq!(warnings.len(), 1);
     assert_eq!(tally(&warnings, Path::new("f")), "1 warning in f");
-    assert_eq!(tally(&[], Path::new("f")), "no mistakes in f");
+    assert_eq!(tally(&[], Path::new("f")), "no errors in f");
 }
 
 #[test]

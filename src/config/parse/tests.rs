@@ -90,9 +90,9 @@ fn broken_text_is_an_error_with_a_place() {
         ("a: [1\nb", "unclosed bracket '['", 3),
         ("x: 1\na: b: c", "mapping values are not allowed in this context", 9),
         ("é: *x", "alias references unknown anchor", 4),
-        ("a: 1\n? [1]\n: 2", "a key has to be a string", 7),
-        ("--- 1\n--- 2\n", "the file has to be one document; there is a second one", 10),
-        ("~: 1", "a key may not be empty", 0),
+        ("a: 1\n? [1]\n: 2", "keys must be strings", 7),
+        ("--- 1\n--- 2\n", "expected a single YAML document", 10),
+        ("~: 1", "keys must not be empty", 0),
     ] {
         assert_eq!(
             parse(text).unwrap_err(),

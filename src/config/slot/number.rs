@@ -23,17 +23,16 @@ impl Slot<'_> {
     ) -> u64 {
         self.note_number(&range, default);
         let read = scalar::integer;
-        let Some(number) = self.scalar(findings, "a whole number", Read::AtStart, read) else {
+        let Some(number) = self.scalar(findings, "an integer", Read::AtStart, read) else {
             return default;
         };
         if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
             return number;
         }
         let (from, to) = (range.start(), range.end());
-        let message =
-            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
         self.error(findings, Kind::OutOfRange, message)
-            .help(format!("the default is {default}; leave the key out to get it"));
+            .help(format!("omit the key to use the default ({default})"));
         default
     }
 
@@ -68,15 +67,14 @@ impl Slot<'_> {
     ) -> u64 {
         self.note_number(&range, default);
         let read = scalar::integer;
-        let Some(number) = self.scalar(findings, "a whole number", Read::Late, read) else {
+        let Some(number) = self.scalar(findings, "an integer", Read::Late, read) else {
             return default;
         };
         if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
             return number;
         }
         let (from, to) = (range.start(), range.end());
-        let message =
-            format!("'{}' value {number} is outside of the valid range {from} to {to}", self.name);
+        let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
         self.tolerated(findings, Kind::OutOfRange, message).help(format!("{default} is used"));
         default
     }
@@ -99,16 +97,13 @@ impl Slot<'_> {
         default: u64,
     ) -> u64 {
         self.note_number(&range, default);
-        let Some(number) = self.scalar(findings, "a whole number", when, scalar::integer) else {
+        let Some(number) = self.scalar(findings, "an integer", when, scalar::integer) else {
             return default;
         };
         let (from, to) = (*range.start(), *range.end());
         let used = u64::try_from(number).unwrap_or(0).clamp(from, to);
         if u64::try_from(number) != Ok(used) {
-            let message = format!(
-                "'{}' value {number} is outside of the valid range {from} to {to}",
-                self.name
-            );
+            let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
             self.warn(findings, Kind::OutOfRange, message).help(format!("{used} is used"));
         }
         used
@@ -116,14 +111,11 @@ impl Slot<'_> {
 
     /// Looks whether there is a whole number in a range, and has no use for it.
     pub(in crate::config) fn fits(self, findings: &mut Findings<'_>, range: RangeInclusive<i64>) {
-        let number = self.scalar(findings, "a whole number", Read::AtStart, scalar::integer);
+        let number = self.scalar(findings, "an integer", Read::AtStart, scalar::integer);
         if let Some(number) = number.filter(|number| !range.contains(number)) {
             let (from, to) = (range.start(), range.end());
-            let message = format!(
-                "'{}' value {number} is outside of the valid range {from} to {to}",
-                self.name
-            );
-            self.error(findings, Kind::OutOfRange, message).help("take the key out");
+            let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
+            self.error(findings, Kind::OutOfRange, message).help("remove the key");
         }
     }
 

@@ -57,7 +57,7 @@ fn warn_of_templates(node: &Node, findings: &mut Findings<'_>) {
         Value::Scalar(text) if text.starts_with('{') && text.ends_with('}') => {
             let value = findings.quote(node);
             findings
-                .warn(Kind::NoEffect, &node.span, format!("{value} is not filled in here"))
+                .warn(Kind::NoEffect, &node.span, format!("{value} is not expanded here"))
                 .help("write the template as a value of 'fields' itself");
             return;
         }
@@ -81,20 +81,20 @@ fn template(
     while let Some(at) = rest.find(['{', '}']) {
         let (before, brace) = rest.split_at(at);
         plain.push_str(before);
-        if let Some(behind) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
+        if let Some(remainder) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
             plain.push_str(brace.get(..1).unwrap_or_default());
-            rest = behind;
+            rest = remainder;
             continue;
         }
         let inner = brace.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let Some((name, behind)) = inner else {
+        let Some((name, remainder)) = inner else {
             let message = format!("a brace is not closed in {}", findings.quote(node));
             findings
                 .error(Kind::Invalid, &node.span, message)
-                .help("write {{ and }} for braces that stand for themselves");
+                .help("write {{ and }} for literal braces");
             return parts;
         };
-        rest = behind;
+        rest = remainder;
         match part(name, node, environment, findings) {
             Some(Part::Text(text)) => plain.push_str(&text),
             Some(part) => {
@@ -149,16 +149,16 @@ fn named(
             let message = format!("{{{name}}} would put a secret into records");
             findings
                 .error(Kind::Invalid, &node.span, message)
-                .help("use a variable that holds no secret");
+                .help("use a variable without a secret");
             None
         }
         ("env", inner) if !inner.is_empty() => {
             let value = environment.variables.get(inner);
             if value.is_none() {
-                let message = format!("there is no environment variable {inner}");
+                let message = format!("environment variable {inner} is not set");
                 findings
                     .warn(Kind::Missing, &node.span, message)
-                    .help("the member is left out of records; set the variable");
+                    .help("records are sent without this member; set the variable");
             }
             Some(value.map_or(Part::Unknown, |value| Part::Text(value.to_owned())))
         }
@@ -167,8 +167,8 @@ fn named(
         }
         ("ecs", _) => {
             findings
-                .error(Kind::Unsupported, &node.span, format!("{{{name}}} is not known here"))
-                .help("put it into an environment variable and write {env.NAME}");
+                .error(Kind::Unsupported, &node.span, format!("unknown placeholder {{{name}}}"))
+                .help("set an environment variable and use {env.NAME}");
             None
         }
         _ => {
@@ -176,7 +176,7 @@ fn named(
                 Some(near) => format!("did you mean {{{near}}}?"),
                 None => format!("write one of {{{}}}, or {{{{ for a brace", PARTS.join("}, {")),
             };
-            let message = format!("{{{name}}} is not known in {}", findings.quote(node));
+            let message = format!("unknown placeholder {{{name}}} in {}", findings.quote(node));
             findings.error(Kind::Invalid, &node.span, message).help(help);
             None
         }

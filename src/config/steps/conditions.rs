@@ -50,7 +50,7 @@ fn condition(slot: Slot<'_>, node: &Node, findings: &mut Findings<'_>) -> Option
         Value::Map(entries) => of_map(node, entries, findings),
         Value::List(_) | Value::Null => {
             let value = findings.quote(node);
-            let message = format!("a condition has to be a pattern or a map, not {value}");
+            let message = format!("expected a pattern or a map as condition, found {value}");
             findings
                 .error(Kind::WrongType, &node.span, message)
                 .help("write {\"field\": \"status\", \"atLeast\": 500}");
@@ -111,7 +111,7 @@ fn of_map(node: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> Option
         return None;
     }
     if tests.is_empty() {
-        findings.error(Kind::Missing, &node.span, "a condition asks for nothing".to_owned()).help(
+        findings.error(Kind::Missing, &node.span, "empty condition".to_owned()).help(
             "add pattern, equals, in, exists, above, atLeast, below, atMost or severityAtLeast",
         );
         return None;
@@ -119,7 +119,7 @@ fn of_map(node: &Node, entries: &[Entry], findings: &mut Findings<'_>) -> Option
     if field.is_none() && !only_patterns {
         findings
             .error(Kind::Missing, &node.span, "a condition has no 'field'".to_owned())
-            .help("say which member is compared; a pattern alone may do without");
+            .help("specify the member to compare; only a bare pattern works without");
         return None;
     }
     Some(Condition { field, tests })

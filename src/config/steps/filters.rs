@@ -32,19 +32,17 @@ pub(super) fn filter(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<
             item,
             file.include,
             findings,
-            "say what is kept with include, or what goes with exclude",
+            "set include (records to keep) or exclude (records to skip)",
         );
     }
-    for (slot, effect) in
-        [(file.include, "keeps every record"), (file.exclude, "takes no record out")]
+    for (slot, effect) in [(file.include, "keeps every record"), (file.exclude, "skips no record")]
     {
         if let Some(Value::List(items)) = slot.node().map(|node| &node.value)
             && items.is_empty()
         {
             // A list that a template left empty would turn the filter off.
             let message = format!("'{}' is an empty list, which {effect}", slot.name());
-            slot.error(findings, Kind::Invalid, message)
-                .help("give it a condition, or take the key out");
+            slot.error(findings, Kind::Invalid, message).help("add a condition, or remove the key");
         }
     }
     let include = conditions(file.include, findings);

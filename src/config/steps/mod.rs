@@ -143,7 +143,7 @@ fn list_of_names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<Stri
             Value::List(_) | Value::Map(_) | Value::Null => {
                 let value = findings.quote(item);
                 let message =
-                    format!("an item of '{}' has to be a string, not {value}", slot.name());
+                    format!("'{}': expected a string for each item, found {value}", slot.name());
                 findings.error(Kind::WrongType, &item.span, message).help("write one string each");
             }
         }
@@ -169,7 +169,7 @@ fn map_of_texts<'i>(
             Value::List(_) | Value::Map(_) | Value::Null => {
                 let value = findings.quote(&entry.node);
                 let message =
-                    format!("an item of '{}' has to be a string, not {value}", slot.name());
+                    format!("'{}': expected a string for each item, found {value}", slot.name());
                 findings.error(Kind::WrongType, &entry.node.span, message).help("write a string");
             }
         }

@@ -102,10 +102,10 @@ pub(super) fn regex(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
         .ok()?;
     warn_of_impossible(file.pattern, text, findings);
     if pattern.names().is_empty() {
-        let message = format!("'{}' has no group with a name", file.pattern.name());
+        let message = format!("'{}' has no named group", file.pattern.name());
         file.pattern
             .error(findings, Kind::Missing, message)
-            .help("write (?<name>…) around each part that is to be a member");
+            .help("use (?<name>…) around each part that becomes a member");
     }
     let types = types(file.types, Types::Strings, findings);
     Some(parse(ParseRegex::new(&pattern), file.field, types, findings))
@@ -130,7 +130,7 @@ pub(super) fn csv(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
         Some(&[byte]) if byte.is_ascii() && byte != b'"' => byte,
         Some(_) => {
             let message = format!(
-                "'{}' has to be one ASCII character, not {}",
+                "'{}': expected one ASCII character, found {}",
                 file.separator.name(),
                 file.separator.quoted(findings)
             );
@@ -145,7 +145,7 @@ pub(super) fn csv(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
             let message = format!("'{}': item {} is there twice", file.names.name(), place + 1);
             file.names
                 .error(findings, Kind::Duplicate, message)
-                .help("an object has each name once");
+                .help("names in an object must be unique");
         }
     }
     let types = types(file.types, Types::Strings, findings);
@@ -176,10 +176,10 @@ pub(super) fn docker(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
 /// What puts lines together has to see them as they are in the file.
 fn container(item: Item<'_>, name: &str, findings: &mut Findings<'_>) -> Shape {
     if item.around.place > 0 {
-        let message = format!("{name} has to be the first step");
+        let message = format!("{name} must be the first step");
         findings
             .error(Kind::Conflict, &item.node.span, message)
-            .help("it puts entries together that take several lines of the file; move it up");
+            .help("it joins entries that span several lines; move it up");
     }
     Shape::new(ContainerFile::of(item.entries).fields.boolean(findings, false))
 }

@@ -40,7 +40,7 @@ enum With {
 const WITH: &[(&str, With)] = &[("hash", With::Hash), ("mask", With::Mask), ("text", With::Text)];
 
 /// What is missing where nothing says it.
-const SAY_WHAT: &str = "say what is a secret with kinds, patterns or fields";
+const SAY_WHAT: &str = "define the secrets with kinds, patterns or fields";
 
 /// The text, unless another is given.
 const REPLACEMENT: &str = "[redacted]";
@@ -84,7 +84,7 @@ pub(super) fn build(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<d
     } else if has_empty_lists {
         // A list that a template left empty would send every secret.
         let given = slots.into_iter().find(|slot| slot.node().is_some()).unwrap_or(file.kinds);
-        let message = "REDACT takes nothing out: its lists are empty".to_owned();
+        let message = "REDACT redacts nothing: its lists are empty".to_owned();
         given.error(findings, Kind::Invalid, message).help(SAY_WHAT);
     }
     let with = replacement(&file, findings)?;
@@ -98,7 +98,7 @@ fn replacement(file: &RedactFile<'_>, findings: &mut Findings<'_>) -> Option<Rep
         [(file.hash_key, With::Hash), (file.keep_last, With::Mask), (file.replacement, With::Text)]
     {
         if slot.is_given() && with != wanted {
-            let message = format!("'{}' has no effect here", slot.name());
+            let message = format!("'{}' is ignored here", slot.name());
             let (word, _) = WITH.iter().find(|(_, kind)| *kind == wanted).copied()?;
             slot.warn(findings, Kind::NoEffect, message).help(format!("it is for with: {word}"));
         }

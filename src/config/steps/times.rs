@@ -48,7 +48,7 @@ fn format(text: &str, slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Tim
         _ => {
             let message = format!("'{}' {} is no format", slot.name(), slot.quoted(findings));
             slot.error(findings, Kind::Invalid, message).help(
-                "write rfc3339, unixSeconds, unixMillis, or what strptime takes, such as \
+                "use rfc3339, unixSeconds, unixMillis, or a strptime format such as \
                  %d/%b/%Y:%H:%M:%S %z",
             );
             None
@@ -64,7 +64,7 @@ fn zone(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<TimeZone> {
         None => TimeZone::get(text).ok(),
     };
     if zone.is_none() {
-        let message = format!("'{}' {} is no time zone", slot.name(), slot.quoted(findings));
+        let message = format!("'{}': invalid time zone {}", slot.name(), slot.quoted(findings));
         slot.error(findings, Kind::Invalid, message)
             .help("write a name such as Europe/Berlin, or an offset such as +02:00");
     }

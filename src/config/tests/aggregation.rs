@@ -29,10 +29,10 @@ fn what_cannot_be_together_is_an_error() {
         (firehose(r#""aggregation": "kpl""#), "is for Kinesis data streams"),
         (
             kinesis(r#""aggregation": "kpl", "compression": "gzip""#),
-            "'compression' gzip cannot be used beside 'aggregation' kpl",
+            "'compression' gzip cannot be combined with 'aggregation' kpl",
         ),
-        (kinesis(r#""aggregation": "json""#), "legal values are none, kpl, newline"),
-        (kinesis(r#""compression": "zstd""#), "legal values are none, gzip"),
+        (kinesis(r#""aggregation": "json""#), "expected one of none, kpl, newline"),
+        (kinesis(r#""compression": "zstd""#), "expected one of none, gzip"),
         (
             kinesis(r#""aggregation": "kpl", "aggregatedRecordSizeBytes": 0"#),
             "'aggregatedRecordSizeBytes'",
@@ -51,16 +51,13 @@ fn keys_that_do_nothing_are_told() {
     for (text, message) in [
         (
             kinesis(r#""aggregatedRecordsMax": 5"#),
-            "'aggregatedRecordsMax' has no effect without 'aggregation'",
+            "'aggregatedRecordsMax' is ignored without 'aggregation'",
         ),
         (
             firehose(r#""aggregation": "none", "aggregatedRecordSizeBytes": 5000"#),
-            "'aggregatedRecordSizeBytes' has no effect without 'aggregation'",
+            "'aggregatedRecordSizeBytes' is ignored without 'aggregation'",
         ),
-        (
-            firehose(r#""maxRecordBytes": "auto""#),
-            "'maxRecordBytes' has no effect on a Firehose flow",
-        ),
+        (firehose(r#""maxRecordBytes": "auto""#), "'maxRecordBytes' is ignored in a Firehose flow"),
     ] {
         assert_eq!(warning(&text).1, message);
     }

@@ -119,19 +119,19 @@ fn a_chain_of_the_wrong_shape_says_so() {
         (
             "{optionName: SINGLELINE}",
             Kind::WrongType,
-            "'dataProcessingOptions' has to be a list, not a map",
+            "'dataProcessingOptions': expected a list, found a map",
         ),
         (
             "[SINGLELINE]",
             Kind::WrongType,
-            "an item of 'dataProcessingOptions' has to be a map, not \"SINGLELINE\"",
+            "'dataProcessingOptions': expected a map for each item, found \"SINGLELINE\"",
         ),
         ("[{}]", Kind::Missing, "required value missing: 'optionName'"),
-        ("[{optionName: [1]}]", Kind::WrongType, "'optionName' has to be a string, not a list"),
+        ("[{optionName: [1]}]", Kind::WrongType, "'optionName': expected a string, found a list"),
         (
             "[{optionName: SINGLE_LINE}]",
             Kind::Invalid,
-            "'optionName' \"SINGLE_LINE\" is no converter",
+            "'optionName': unknown converter \"SINGLE_LINE\"",
         ),
         (
             "[{optionName: USINGPLUGGIN}]",
@@ -141,12 +141,12 @@ fn a_chain_of_the_wrong_shape_says_so() {
         (
             "[{optionName: ADDMETADATA, timestamp: [1]}]",
             Kind::WrongType,
-            "'timestamp' has to be a string, not a list",
+            "'timestamp': expected a string, found a list",
         ),
         (
             "[{optionName: SINGLELINE, parseOptions: NO_TRIM}]",
             Kind::WrongType,
-            "'parseOptions' has to be a list, not \"NO_TRIM\"",
+            "'parseOptions': expected a list, found \"NO_TRIM\"",
         ),
     ] {
         assert_eq!(yaml_error(items), (kind, message.to_owned()), "{items}");
@@ -160,22 +160,22 @@ fn wrong_options_of_csv_to_json_say_so() {
         (
             ", customFieldNames: 'a,b'",
             Kind::WrongType,
-            "'customFieldNames' has to be a list, not \"a,b\"",
+            "'customFieldNames': expected a list, found \"a,b\"",
         ),
         (
             ", customFieldNames: [a, null]",
             Kind::WrongType,
-            "an item of 'customFieldNames' has to be a name, not null",
+            "'customFieldNames': expected a string for each item, found null",
         ),
         (
             ", customFieldNames: [a], delimiter: '('",
             Kind::Invalid,
-            "'delimiter' \"(\" is no regular expression: unclosed group at position 1",
+            "'delimiter' \"(\" is not a valid regular expression: unclosed group at position 1",
         ),
         (
             ", customFieldNames: [a], jsonFormat: PRETTY",
             Kind::Invalid,
-            "'jsonFormat' cannot be \"PRETTY\"; legal values are COMPACT, PRETTYPRINT",
+            "'jsonFormat': invalid value \"PRETTY\"; expected one of COMPACT, PRETTYPRINT",
         ),
     ] {
         let items = format!("[{{optionName: CSVTOJSON{entries}}}]");
@@ -190,7 +190,7 @@ fn wrong_options_of_log_to_json_say_so() {
         (
             ", logFormat: NGINX",
             Kind::Invalid,
-            "'logFormat' cannot be \"NGINX\"; legal values are COMMONAPACHELOG, \
+            "'logFormat': invalid value \"NGINX\"; expected one of COMMONAPACHELOG, \
              COMBINEDAPACHELOG, APACHEERRORLOG, SYSLOG, RFC3339SYSLOG",
         ),
         (
@@ -201,7 +201,7 @@ fn wrong_options_of_log_to_json_say_so() {
         (
             ", logFormat: SYSLOG, matchPattern: '(', customFieldNames: [a]",
             Kind::Invalid,
-            "'matchPattern' \"(\" is no regular expression: unclosed group at position 1",
+            "'matchPattern' \"(\" is not a valid regular expression: unclosed group at position 1",
         ),
         (
             ", logFormat: SYSLOG, matchPattern: '(a)(b)', customFieldNames: [a]",
@@ -262,5 +262,5 @@ fn a_time_to_live_that_is_no_number_warns_and_is_ignored() {
     assert_eq!((seconds(""), seconds(", \"metadataTTL\": \"60\"")), (3600, 60));
     let (kind, message, _) = warning(&item(", \"metadataTTL\": \"soon\""));
     assert_eq!(kind, Kind::Invalid);
-    assert_eq!(message, "'metadataTTL' \"soon\" is no time to live");
+    assert_eq!(message, "'metadataTTL': invalid TTL \"soon\"");
 }

@@ -9,7 +9,7 @@ const PAGE: &str = include_str!("../../../docs/cookbook.md");
 /// A configuration of a task has at most so many lines.
 const LINES_MAX: usize = 10;
 
-/// A block of the page: what stands behind its quotes, and its text.
+/// A block of the page: what follows its quotes, and its text.
 fn blocks(task: &str) -> Vec<(&str, String)> {
     let mut blocks = Vec::new();
     let mut lines = task.lines();

@@ -73,7 +73,7 @@ fn the_main_file_may_leave_all_flows_to_the_others() {
     for main in ["{}", "{\"flows\": []}"] {
         assert_eq!(Files::new(main, &[("x", &one("a"))]).loaded().0, [id("a")], "{main}");
         let nothing = Files::new(main, &[("x", "{\"flows\": []}")]);
-        assert_eq!(nothing.errors(), ["there are no flows in any file"], "{main}");
+        assert_eq!(nothing.errors(), ["no flows configured"], "{main}");
         assert_eq!(Files::new(main, &[]).errors().len(), 1, "{main}");
     }
 }
@@ -91,7 +91,7 @@ fn directories_in_it_are_not_looked_into_and_no_directory_is_fine() {
 }
 
 #[test]
-fn a_file_that_cannot_be_understood_is_left_out_with_a_warning() {
+fn a_file_that_cannot_be_understood_is_skipped_with_a_warning() {
     let files = Files::new(
         &one("main"),
         &[
@@ -117,17 +117,14 @@ fn a_file_that_cannot_be_understood_is_left_out_with_a_warning() {
 }
 
 #[test]
-fn keys_beside_the_flows_have_no_effect_and_say_so() {
+fn keys_alongside_the_flows_have_no_effect_and_say_so() {
     let text = one("a").replacen('{', "{\"kinesis.region\": \"eu-west-1\",\n\"x\": 1, ", 1);
     let files = Files::new(&one("main"), &[("x.json", &text)]);
     let (ids, warnings) = files.loaded();
     assert_eq!(ids, [id("main"), id("a")]);
     assert_eq!(
         warnings,
-        [
-            "x.json:1:2: \"kinesis.region\" has no effect here",
-            "x.json:2:1: \"x\" has no effect here"
-        ]
+        ["x.json:1:2: \"kinesis.region\" is ignored here", "x.json:2:1: \"x\" is ignored here"]
     );
     assert_eq!(files.read().unwrap().config.aws.kinesis_region, None);
 }

@@ -98,11 +98,11 @@ fn a_number_out_of_range_names_the_range() {
         ("partialLineMillis", "3600001", "0 to 3600000"),
     ] {
         let (kind, message, _) = error(&kinesis(&format!("\"{key}\": {value}")));
-        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        let expected = format!("'{key}': {value} is out of range ({range})");
         assert_eq!((kind, message), (Kind::OutOfRange, expected));
     }
     let (_, message, _) = error(&firehose("\"maxBufferSizeBytes\": 4194305"));
-    assert!(message.ends_with("range 1 to 4194304"), "{message}");
+    assert!(message.ends_with("range (1 to 4194304)"), "{message}");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_number_that_the_java_agent_takes_is_moved_into_the_range_with_a_warning() {
         ("retryMaxBackoffMillis", "86400001", "1 to 86400000", "86400000"),
     ] {
         let (kind, message, help) = warning(&kinesis(&format!("\"{key}\": {value}")));
-        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        let expected = format!("'{key}': {value} is out of range ({range})");
         assert_eq!((kind, message), (Kind::OutOfRange, expected));
         assert_eq!(help, format!("{used} is used"));
     }
@@ -126,15 +126,16 @@ fn words_count_in_upper_and_lower_case() {
     assert_eq!(kind, Kind::Invalid);
     assert_eq!(
         message,
-        "'initialPosition' cannot be \"start_of_file\"; legal values are END_OF_FILE, START_OF_FILE"
+        "'initialPosition': invalid value \"start_of_file\"; expected one of END_OF_FILE, \
+         START_OF_FILE"
     );
     assert_eq!(help, "did you mean START_OF_FILE?");
     let (_, message, help) = error(&kinesis("\"partitionKeyOption\": \"MD5\""));
     assert_eq!(
         message,
-        "'partitionKeyOption' cannot be \"MD5\"; legal values are RANDOM, DETERMINISTIC"
+        "'partitionKeyOption': invalid value \"MD5\"; expected one of RANDOM, DETERMINISTIC"
     );
-    assert_eq!(help, "upper and lower case count");
+    assert_eq!(help, "values are case-sensitive");
     assert_eq!(error(&kinesis("\"wire\": null")).0, Kind::WrongType);
 }
 
@@ -151,22 +152,22 @@ fn a_pattern_and_a_destination_are_needed() {
         (
             "kinesisStream: s, filePattern: [a]",
             Kind::WrongType,
-            "'filePattern' has to be a string, not a list",
+            "'filePattern': expected a string, found a list",
         ),
         (
             "kinesisStream: s, filePattern: app.log",
             Kind::Invalid,
-            "'filePattern' \"app.log\" is no pattern: no directory part",
+            "'filePattern': invalid pattern \"app.log\": no directory part",
         ),
         (
             "kinesisStream: s, filePattern: /a/",
             Kind::Invalid,
-            "'filePattern' \"/a/\" is no pattern: no file name after the last '/'",
+            "'filePattern': invalid pattern \"/a/\": no file name after the last '/'",
         ),
         (
             "kinesisStream: s, filePattern: '/a/[x'",
             Kind::Invalid,
-            "'filePattern' \"/a/[x\" is no pattern: in \"[x\": the '[' is never closed; write \
+            "'filePattern': invalid pattern \"/a/[x\": in \"[x\": the '[' is never closed; write \
              '\\[' if the name has a bracket",
         ),
         ("filePattern: /a/b", Kind::Missing, "the flow has no destination"),
@@ -174,17 +175,17 @@ fn a_pattern_and_a_destination_are_needed() {
         (
             "filePattern: /a/b, kinesisStream: [s]",
             Kind::WrongType,
-            "'kinesisStream' has to be a string, not a list",
+            "'kinesisStream': expected a string, found a list",
         ),
         (
             "filePattern: /a/b, kinesisStream: 'a b'",
             Kind::Invalid,
-            "'kinesisStream' \"a b\" is no stream name",
+            "'kinesisStream': invalid stream name \"a b\"",
         ),
         (
             "filePattern: /a/b, deliveryStream: ''",
             Kind::Invalid,
-            "'deliveryStream' \"\" is no stream name",
+            "'deliveryStream': invalid stream name \"\"",
         ),
     ] {
         let found = error(&format!("flows: [{{{flow}}}]"));
@@ -193,7 +194,7 @@ fn a_pattern_and_a_destination_are_needed() {
 }
 
 #[test]
-fn stream_names_have_a_greatest_length() {
+fn stream_names_have_a_maximum_length() {
     for (key, length) in [("kinesisStream", 128), ("deliveryStream", 64)] {
         let text = |length: usize| {
             format!("flows: [{{filePattern: /a/b, {key}: '{}'}}]", "x".repeat(length))
@@ -204,7 +205,7 @@ fn stream_names_have_a_greatest_length() {
     }
     let arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s";
     let (_, _, help) = error(&format!("flows: [{{filePattern: /a/b, kinesisStream: '{arn}'}}]"));
-    assert!(help.starts_with("write the name alone"), "{help}");
+    assert!(help.starts_with("use the stream name"), "{help}");
 }
 
 #[test]
@@ -214,16 +215,16 @@ fn with_two_destinations_firehose_wins_and_says_so() {
     assert_eq!(config.flows.first().unwrap().id, "fh:d:/a/b");
     let [found] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(found.kind, Kind::Conflict);
-    assert_eq!(found.message, "'kinesisStream' has no effect beside 'deliveryStream'");
+    assert_eq!(found.message, "'kinesisStream' is ignored: 'deliveryStream' takes precedence");
 }
 
 #[test]
 fn what_only_kinesis_has_is_pointed_out_on_a_firehose_flow() {
     let (kind, message, _) = warning(&firehose("\"partitionKeyOption\": \"RANDOM\""));
     assert_eq!(kind, Kind::NoEffect);
-    assert_eq!(message, "'partitionKeyOption' has no effect on a Firehose flow");
+    assert_eq!(message, "'partitionKeyOption' is ignored in a Firehose flow");
     let (kind, message, _) = error(&firehose("\"wire\": \"cbor\""));
-    assert_eq!((kind, message.as_str()), (Kind::Unsupported, "Firehose does not take CBOR"));
+    assert_eq!((kind, message.as_str()), (Kind::Unsupported, "Firehose does not support CBOR"));
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn the_terminator_has_to_fit_into_a_record() {
     );
     let (kind, message, _) = error(&kinesis("\"truncatedRecordTerminator\": null"));
     assert_eq!(kind, Kind::WrongType);
-    assert_eq!(message, "'truncatedRecordTerminator' has to be a string, not null");
+    assert_eq!(message, "'truncatedRecordTerminator': expected a string, found null");
     let empty = flow(&kinesis("\"truncatedRecordTerminator\": \"\""));
     assert!(empty.truncated_record_terminator.is_empty());
 }
@@ -283,11 +284,8 @@ fn a_start_pattern_that_is_no_regular_expression_says_why() {
         );
     }
     for (pattern, reason) in [
-        ("(", "is no regular expression: unclosed group at position 1"),
-        (
-            "a)|(b",
-            "is no regular expression: closing parenthesis without an opening one at position 2",
-        ),
+        ("(", "is not a valid regular expression: unclosed group at position 1"),
+        ("a)|(b", "is not a valid regular expression: unmatched closing parenthesis at position 2"),
         ("a\\\\Xb", "cannot be used: a grapheme cluster `\\X` at position 3 is not supported"),
     ] {
         let (kind, message, help) =
@@ -303,11 +301,11 @@ fn a_start_pattern_that_is_no_regular_expression_says_why() {
 fn a_pattern_for_compressed_copies_is_pointed_out() {
     let (kind, message, _) = warning("flows: [{filePattern: /a/*.GZ, kinesisStream: s}]");
     assert_eq!(kind, Kind::NoEffect);
-    assert_eq!(message, "'filePattern' \"/a/*.GZ\" matches nothing");
+    assert_eq!(message, "'filePattern' \"/a/*.GZ\" can never match");
 }
 
 #[test]
-fn what_is_excluded_is_left_out_of_the_pattern() {
+fn what_is_excluded_is_excluded_from_the_pattern() {
     let flow = flow(
         r#"{"flows": [{"filePattern": "/tmp/**/*.log", "kinesisStream": "s",
         "excludePatterns": ["old", "/tmp/*/debug.log"]}]}"#,
@@ -322,9 +320,9 @@ fn what_is_excluded_is_left_out_of_the_pattern() {
 #[test]
 fn excludes_that_are_no_patterns_or_do_nothing_are_told() {
     for (item, kind, expected) in [
-        ("[1, 2]", Kind::WrongType, "'excludePatterns' has to be a string"),
-        ("\"[a\"", Kind::Invalid, "'excludePatterns' \"[a\" is no pattern: in \"[a\""),
-        ("\"\"", Kind::Invalid, "'excludePatterns' \"\" is no pattern: no file name"),
+        ("[1, 2]", Kind::WrongType, "'excludePatterns': expected a string"),
+        ("\"[a\"", Kind::Invalid, "'excludePatterns': invalid pattern \"[a\": in \"[a\""),
+        ("\"\"", Kind::Invalid, "'excludePatterns': invalid pattern \"\": no file name"),
     ] {
         let (found, message, help) = error(&kinesis(&format!("\"excludePatterns\": [{item}]")));
         assert_eq!(found, kind, "{message}");
@@ -382,13 +380,16 @@ fn a_role_is_an_arn_and_an_external_id_needs_one() {
     for bad in ["ship-logs", "arn:aws:iam::1:user/x", "arn:aws:iam::1:role/", "arn:aws:s3:::role/x"]
     {
         let (kind, message, _) = warning(&kinesis(&format!("\"assumeRoleARN\": \"{bad}\"")));
-        assert_eq!((kind, message), (Kind::Invalid, format!("'assumeRoleARN' {bad:?} is no role")));
+        assert_eq!(
+            (kind, message),
+            (Kind::Invalid, format!("'assumeRoleARN': invalid role ARN {bad:?}"))
+        );
     }
     let (kind, message, _) = warning(&kinesis("\"assumeRoleExternalId\": \"x-1\""));
     assert_eq!(kind, Kind::NoEffect);
-    assert_eq!(message, "'assumeRoleExternalId' has no effect without 'assumeRoleARN'");
+    assert_eq!(message, "'assumeRoleExternalId' is ignored without 'assumeRoleARN'");
     let (_, message, _) = warning(&kinesis(
         "\"assumeRoleARN\": \"arn:aws:iam::1:role/x\", \"assumeRoleExternalId\": \"a b\"",
     ));
-    assert_eq!(message, "'assumeRoleExternalId' is no external id");
+    assert_eq!(message, "'assumeRoleExternalId': invalid external ID");
 }

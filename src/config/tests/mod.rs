@@ -70,7 +70,7 @@ fn warning(text: &str) -> (Kind, String, String) {
     (diagnostic.kind, diagnostic.message.clone(), diagnostic.help.clone().unwrap_or_default())
 }
 
-/// A file with top-level entries beside a flow that is right.
+/// A file with top-level entries alongside a flow that is right.
 fn top(entries: &str) -> String {
     format!("{{{entries}, \"flows\": [{FLOW}]}}")
 }

@@ -23,7 +23,7 @@ fn endpoint_variants_come_from_the_flow_then_the_file() {
 }
 
 #[test]
-fn endpoint_variant_beside_an_endpoint_is_an_error() {
+fn endpoint_variant_alongside_an_endpoint_is_an_error() {
     for (key, endpoint) in [
         ("useFipsEndpoint", "kinesis.endpoint"),
         ("useDualStackEndpoint", "firehose.endpoint"),
@@ -63,7 +63,7 @@ fn proxy_is_a_url_or_off() {
         server("https://u:w@p", Some("10.0.0.0/8,.example"))
     );
     let (kind, message, _) = warning(&top(r#""noProxy": "x""#));
-    assert_eq!((kind, &*message), (Kind::NoEffect, "'noProxy' has no effect without 'proxy'"));
+    assert_eq!((kind, &*message), (Kind::NoEffect, "'noProxy' is ignored without 'proxy'"));
     let (kind, message, _) = error(&top(r#""proxy": "p:1", "noProxy": "http://x""#));
     assert_eq!((kind, &*message), (Kind::Invalid, "'noProxy': expected hosts, found a URL"));
     let (_, message, _) = error(&top(r#""caFile": "https://x/ca.pem""#));

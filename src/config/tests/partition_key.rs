@@ -17,9 +17,9 @@ fn a_template_makes_keys() {
     assert_eq!((random.len(), random.starts_with("u-")), (8, false), "random where it is missing");
     let constant = kinesis(
         r#""partitionKey": "{record.user}", "partitionKeyMissing": "constant",
-           "partitionKeyMissingValue": "nobody""#,
+           "partitionKeyMissingValue": "fallback""#,
     );
-    assert_eq!(key_of(&constant, "no json"), "nobody");
+    assert_eq!(key_of(&constant, "no json"), "fallback");
     let constant = kinesis(r#""partitionKey": "{record.u}", "partitionKeyMissing": "constant""#);
     assert_eq!(key_of(&constant, "no json"), "missing");
     let group = kinesis(r#""partitionKey": "{match.1}", "partitionKeyPattern": "user=(\\w+)""#);
@@ -51,8 +51,8 @@ fn a_template_and_an_option_are_one_too_many() {
     let (kind, message, help) =
         error(&kinesis(r#""partitionKey": "x", "partitionKeyOption": "RANDOM""#));
     assert_eq!(kind, Kind::Conflict);
-    assert_eq!(message, "'partitionKey' and 'partitionKeyOption' cannot both be given");
-    assert!(help.starts_with("take one out"));
+    assert_eq!(message, "'partitionKey' and 'partitionKeyOption' are mutually exclusive");
+    assert!(help.starts_with("remove one"));
     let null = kinesis(r#""partitionKey": "x", "partitionKeyOption": null"#);
     assert!(matches!(flow(&null).partition_key, PartitionKey::Template(_)));
 }
@@ -60,10 +60,10 @@ fn a_template_and_an_option_are_one_too_many() {
 #[test]
 fn what_is_no_template_is_an_error() {
     for (entries, part) in [
-        (r#""partitionKey": """#, "it is empty"),
-        (r#""partitionKey": "{""#, "a '{' stands alone"),
-        (r#""partitionKey": "a}""#, "a '}' stands alone"),
-        (r#""partitionKey": "{user}""#, "{user} is not known"),
+        (r#""partitionKey": """#, "empty"),
+        (r#""partitionKey": "{""#, "unpaired '{'"),
+        (r#""partitionKey": "a}""#, "unpaired '}'"),
+        (r#""partitionKey": "{user}""#, "unknown placeholder {user}"),
         (r#""partitionKey": "{match.1}""#, "{match.1} needs a partitionKeyPattern"),
         (
             r#""partitionKey": "{match.2}", "partitionKeyPattern": "(a)""#,
@@ -71,9 +71,12 @@ fn what_is_no_template_is_an_error() {
         ),
         (
             r#""partitionKey": "{env.KINETAIL_NOT_SET}""#,
-            "the environment variable KINETAIL_NOT_SET is not set",
+            "environment variable KINETAIL_NOT_SET is not set",
         ),
-        (r#""partitionKey": "{match.1}", "partitionKeyPattern": "(""#, "is no regular expression"),
+        (
+            r#""partitionKey": "{match.1}", "partitionKeyPattern": "(""#,
+            "is not a valid regular expression",
+        ),
         (
             r#""partitionKey": "x", "partitionKeyMissing": "constant",
                "partitionKeyMissingValue": """#,
@@ -81,7 +84,7 @@ fn what_is_no_template_is_an_error() {
         ),
         (
             r#""partitionKey": "x", "partitionKeyMissing": "drop""#,
-            "legal values are random, constant",
+            "expected one of random, constant",
         ),
     ] {
         let (_, message, _) = error(&kinesis(entries));
@@ -92,7 +95,7 @@ fn what_is_no_template_is_an_error() {
 #[test]
 fn keys_that_do_nothing_are_told() {
     for (text, name, when) in [
-        (firehose(r#""partitionKey": "x""#), "partitionKey", "on a Firehose flow"),
+        (firehose(r#""partitionKey": "x""#), "partitionKey", "in a Firehose flow"),
         (kinesis(r#""partitionKeyPattern": "x""#), "partitionKeyPattern", "without 'partitionKey'"),
         (
             kinesis(r#""partitionKeyMissing": "random""#),
@@ -111,6 +114,6 @@ fn keys_that_do_nothing_are_told() {
         ),
     ] {
         let (kind, message, _) = warning(&text);
-        assert_eq!((kind, message), (Kind::NoEffect, format!("'{name}' has no effect {when}")));
+        assert_eq!((kind, message), (Kind::NoEffect, format!("'{name}' is ignored {when}")));
     }
 }

@@ -22,7 +22,7 @@ fn all_mistakes_are_in_one_report_in_the_order_of_the_file() {
          \"wire\": \"xml\"}\n  ]\n}",
     );
     let expected = "\
-agent.json:2:13: error: 'region' \"US East\" is no region
+agent.json:2:13: error: 'region': invalid region \"US East\"
     2 |   \"region\": \"US East\",
       |             ^^^^^^^^^
   help: did you mean us-east-1?
@@ -35,35 +35,35 @@ agent.json:3:3: warning: unknown key \"regoin\"
 agent.json:5:5: error: the flow has no destination
     5 |     {\"filePattern\": \"a.log\", \"maxBufferSizeRecords\": 900},
       |     ^
-  help: give \"kinesisStream\" or \"deliveryStream\"
+  help: set \"kinesisStream\" or \"deliveryStream\"
 
-agent.json:5:21: error: 'filePattern' \"a.log\" is no pattern: no directory part
+agent.json:5:21: error: 'filePattern': invalid pattern \"a.log\": no directory part
     5 |     {\"filePattern\": \"a.log\", \"maxBufferSizeRecords\": 900},
       |                     ^^^^^^^
-  help: write a directory and a name, for example \"/var/log/app.log*\"
+  help: use a directory and a file name, e.g. \"/var/log/app.log*\"
 
-agent.json:5:54: error: 'maxBufferSizeRecords' value 900 is outside of the valid range 1 to 500
+agent.json:5:54: error: 'maxBufferSizeRecords': 900 is out of range (1 to 500)
     5 |     {\"filePattern\": \"a.log\", \"maxBufferSizeRecords\": 900},
       |                                                      ^^^
-  help: the default is 500; leave the key out to get it
+  help: omit the key to use the default (500)
 
 agent.json:6:5: error: required value missing: 'filePattern'
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |     ^
-  help: say which files to follow, for example \"/var/log/app.log*\"
+  help: specify the files to follow, e.g. \"/var/log/app.log*\"
 
-agent.json:6:28: warning: 'kinesisStream' stands twice
+agent.json:6:28: warning: duplicate key 'kinesisStream'
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |                            ^^^^^^^^^^^^^^^
-agent.json:6:6: note: this one has no effect
+agent.json:6:6: note: this value is ignored
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |      ^^^^^^^^^^^^^^^
-  help: the last one counts; take the others out
+  help: the last value is used; remove the others
 
-agent.json:6:58: error: 'wire' cannot be \"xml\"; legal values are auto, cbor, json
+agent.json:6:58: error: 'wire': invalid value \"xml\"; expected one of auto, cbor, json
     6 |     {\"kinesisStream\": \"s\", \"kinesisStream\": \"t\", \"wire\": \"xml\"}
       |                                                          ^^^^^
-  help: upper and lower case count
+  help: values are case-sensitive
 
 6 errors and 2 warnings in agent.json";
     assert_eq!(report.to_string(), expected);
@@ -89,8 +89,8 @@ fn places_are_true_behind_comments_tabs_wide_characters_and_any_line_end() {
 #[test]
 fn text_that_is_no_document_is_an_error_with_a_place() {
     for (text, message, at) in [
-        ("{\n  # x\n}", "'#' begins no comment in JSON; write '//'", (2, 3)),
-        ("{\n  flows: []}", "keys and strings stand in double quotes in JSON", (2, 3)),
+        ("{\n  # x\n}", "'#' does not start a comment in JSON; use '//'", (2, 3)),
+        ("{\n  flows: []}", "JSON keys and strings require double quotes", (2, 3)),
         ("{\"a\": \"x\n\"}", "the string is not closed on its line", (1, 7)),
         ("{ /* x", "the comment is never closed; '*/' is missing", (1, 3)),
         ("{\"a\": 1", "this '{' is never closed", (1, 1)),
@@ -104,7 +104,7 @@ fn text_that_is_no_document_is_an_error_with_a_place() {
 }
 
 #[test]
-fn what_stands_behind_the_map_is_pointed_at_and_keeps_its_secrets() {
+fn what_follows_the_map_is_pointed_at_and_keeps_its_secrets() {
     let (_, warnings) = load(
         &format!("{{\"flows\": [{FLOW}]}}\n}} {{\"awsSecretAccessKey\": \"hidden\"}}"),
         Path::new("agent.json"),
@@ -113,7 +113,7 @@ fn what_stands_behind_the_map_is_pointed_at_and_keeps_its_secrets() {
     .unwrap();
     let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
     let said = warning.to_string();
-    assert!(said.contains("agent.json:2:1: warning: what stands behind the end"), "{said}");
+    assert!(said.contains("agent.json:2:1: warning: content after the end"), "{said}");
     assert!(!said.contains("hidden"), "{said}");
 }
 
@@ -124,7 +124,7 @@ fn a_file_is_read_or_the_reason_is_said() {
     let read = || read(&path, &Environment::default());
     let error = read().unwrap_err();
     assert!(matches!(error, ReadError::NotFound { .. }));
-    assert!(error.to_string().ends_with("agent.json: no such file; name another one with -c"));
+    assert!(error.to_string().ends_with("agent.json: no such file; specify another with -c"));
     std::fs::write(&path, format!("{{\"flows\": [{FLOW}]}}")).unwrap();
     assert_eq!(read().unwrap().config.flows.len(), 1);
     std::fs::write(&path, b"{\xff}").unwrap();

@@ -65,7 +65,7 @@ fn is_never_shown(s: &str) {
 #[test]
 fn the_value_of_a_secret_key_is_shown_as_hidden() {
     let found = warning(&top("\"awsSecretAccessKey\": [\"a\"], \"awsAccessKeyId\": \"b\""));
-    assert_eq!(found.1, "'awsSecretAccessKey' has to be a string, not (hidden)");
+    assert_eq!(found.1, "'awsSecretAccessKey': expected a string, found (hidden)");
     let found = warnings(&top("\"awsSecretAccessKey\": \"a\""));
     let [found] = found.as_slice() else { panic!("{found:?}") };
     assert!(found.place.excerpt.is_none());

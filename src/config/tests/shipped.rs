@@ -67,7 +67,7 @@ fn the_reference_has_every_key_and_its_commented_defaults_are_the_defaults() {
         })
         .collect();
     assert_ne!(uncommented, REFERENCE);
-    // And where it matters that somebody set a key, even to its default.
+    // And where an explicitly set key matters, even with its default.
     let mut expected = loaded(REFERENCE);
     assert_eq!(expected.log.status_lines, StatusLines::Default);
     expected.log.status_lines = StatusLines::Asked;

@@ -98,7 +98,7 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "x\n",
         "Skipped { reason: \"unparsable\" }",
     ),
-    // Beside the Java agent's converters.
+    // Alongside the Java agent's converters.
     (
         r#"{"optionName": "CSVTOJSON", "customFieldNames": ["a", "b"]},
                {"optionName": "DROPFIELDS", "fields": ["b"]},
@@ -126,7 +126,7 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "PARSEJSON", "onUnparsable": "drop"}"#, Kind::Invalid, "onUnparsable"),
     (r#"{"optionName": "PARSEREGEX"}"#, Kind::Missing, "'pattern'"),
     (r#"{"optionName": "PARSEREGEX", "pattern": "("}"#, Kind::Invalid, "'pattern'"),
-    (r#"{"optionName": "PARSEREGEX", "pattern": "(a)"}"#, Kind::Missing, "no group with a name"),
+    (r#"{"optionName": "PARSEREGEX", "pattern": "(a)"}"#, Kind::Missing, "no named group"),
     (r#"{"optionName": "PARSECSV"}"#, Kind::Missing, "'names'"),
     (r#"{"optionName": "PARSECSV", "names": ["a", "a"]}"#, Kind::Duplicate, "twice"),
     (
@@ -157,7 +157,7 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "FILTER", "include": "("}"#, Kind::Invalid, "'include'"),
     (r#"{"optionName": "FILTER", "include": []}"#, Kind::Invalid, "empty list"),
     (r#"{"optionName": "FILTER", "include": "a", "exclude": []}"#, Kind::Invalid, "empty list"),
-    (r#"{"optionName": "FILTER", "include": {"field": "a"}}"#, Kind::Missing, "asks for nothing"),
+    (r#"{"optionName": "FILTER", "include": {"field": "a"}}"#, Kind::Missing, "empty condition"),
     (r#"{"optionName": "FILTER", "include": {"equals": "a"}}"#, Kind::Missing, "no 'field'"),
     (
         r#"{"optionName": "FILTER", "include": {"field": "a", "above": "x"}}"#,
@@ -220,7 +220,7 @@ fn the_environment_and_the_host_are_filled_in_at_the_start() {
         "fields": {"at": "{host}/{env.STAGE}", "none": "{env.NOT_THERE}"}}"#;
     let (config, warnings) = load(&options(items), Path::new("a.json"), &environment).unwrap();
     assert_eq!(warnings.len(), 1);
-    assert_eq!(warnings[0].message, "there is no environment variable NOT_THERE");
+    assert_eq!(warnings[0].message, "environment variable NOT_THERE is not set");
     let mut chain = Chain::new(&config.flows[0].converters);
     assert_eq!(chain.convert(b"{}\n"), Converted::Record(b"{\"at\":\"web-1/prod\"}\n"));
     assert_eq!(format!("{environment:?}").find("prod"), None);

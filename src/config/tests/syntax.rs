@@ -20,7 +20,7 @@ fn run(rows: &[Row]) {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-const NO_BLANK: &str = "a blank is missing behind the ':'";
+const NO_BLANK: &str = "missing space after ':'";
 const NOT_IN_LINE: &str = "this line does not begin where the entry above it begins";
 const UNKNOWN_ESCAPE: &str = "while parsing a quoted scalar, found unknown escape character";
 const IS_MISSING: &str = "required value missing: 'filePattern'";
@@ -35,40 +35,40 @@ const YAML: &[Row] = &[
         "flows:\n  - filePattern: *.log\n    kinesisStream: s\n",
         (2, 18),
         "a value that begins with '*' refers to another place in YAML",
-        "put it into quotes: '*.log'",
+        "quote it: '*.log'",
     ),
     (
         "flows:\n  - filePattern: *.log # all\n    kinesisStream: s\n",
         (2, 18),
         "a value that begins with '*' refers to another place in YAML",
-        "put it into quotes: '*.log'",
+        "quote it: '*.log'",
     ),
-    ("flows:\n  - filePattern: &x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "in quotes"),
-    ("flows:\n  - filePattern: !x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "in quotes"),
-    ("flows:\n  - filePattern: #x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "in quotes"),
+    ("flows:\n  - filePattern: &x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "quote values"),
+    ("flows:\n  - filePattern: !x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "quote values"),
+    ("flows:\n  - filePattern: #x/y\n    kinesisStream: s\n", (2, 5), IS_MISSING, "quote values"),
     (
         "flows:\n  - filePattern: %x/y\n    kinesisStream: s\n",
         (2, 18),
         "a value cannot begin with this character in YAML",
-        "put it into quotes: '%x/y'",
+        "quote it: '%x/y'",
     ),
     (
         "flows:\n  - filePattern: @x/y\n    kinesisStream: s\n",
         (2, 18),
         "a value cannot begin with this character in YAML",
-        "put it into quotes: '@x/y'",
+        "quote it: '@x/y'",
     ),
     (
         "flows:\n  - filePattern: [a-z]*.log\n    kinesisStream: s\n",
         (2, 18),
         "a value that begins with this character is a list or a map in YAML",
-        "put it into quotes: '[a-z]*.log'",
+        "quote it: '[a-z]*.log'",
     ),
     (
         "flows:\n  - filePattern: {a,b}.log\n    kinesisStream: s\n",
         (2, 18),
         "a value that begins with this character is a list or a map in YAML",
-        "put it into quotes: '{a,b}.log'",
+        "quote it: '{a,b}.log'",
     ),
     (
         "flows:\n  - filePattern: /a/b\n    multiLineStartPattern: \"^\\d{4}\"\n",
@@ -110,15 +110,10 @@ const YAML: &[Row] = &[
     (
         "flows:\n  - filePattern:/a/b\n",
         (2, 5),
-        "an item of 'flows' has to be a map, not \"filePattern:/a/b\"",
-        "write filePattern: /a/b, with a blank behind the ':'",
+        "'flows': expected a map for each item, found \"filePattern:/a/b\"",
+        "write filePattern: /a/b, with a space after ':'",
     ),
-    (
-        "region = us-east-1\n",
-        (1, 1),
-        "the file has to hold a map of keys and values",
-        "write region: us-east-1",
-    ),
+    ("region = us-east-1\n", (1, 1), "expected a map at the top level", "write region: us-east-1"),
     (
         "flows:\n  - filePattern: /a/b\n   kinesisStream: s\n",
         (3, 4),
@@ -140,20 +135,20 @@ const YAML: &[Row] = &[
     (
         "flows:\n  - filePattern: '/a/b\n    kinesisStream: s\n",
         (2, 18),
-        "the quote that begins here is not closed on its line",
+        "unclosed quote",
         "write ' where the value ends",
     ),
     (
         "flows:\n  - filePattern: \"/a/b\n    kinesisStream: s\n",
         (2, 18),
-        "the quote that begins here is not closed on its line",
+        "unclosed quote",
         "write \" where the value ends",
     ),
     (
         "flows:\n  - filePattern: /a/b: c\n    kinesisStream: s\n",
         (2, 18),
         "mapping values are not allowed in this context",
-        "stands in quotes: '/a/b: c'",
+        "quote values that contain ': ': '/a/b: c'",
     ),
     (
         "flows:\n  - {filePattern: /a/b, kinesisStream: s\n",
@@ -164,10 +159,10 @@ const YAML: &[Row] = &[
     (
         "flows:\n  -filePattern: /a/b\n   kinesisStream: s\n",
         (2, 3),
-        "a blank is missing behind the '-'",
+        "missing space after '-'",
         "write - filePattern: /a/b",
     ),
-    ("flows\n  - filePattern: /a/b\n", (1, 1), "a ':' is missing behind 'flows'", "write flows:"),
+    ("flows\n  - filePattern: /a/b\n", (1, 1), "missing ':' after 'flows'", "write flows:"),
     (
         "\"flows\": [{\"filePattern\": \"/a/b\" \"kinesisStream\": \"s\"}]\n",
         (1, 34),
@@ -177,13 +172,13 @@ const YAML: &[Row] = &[
     (
         "---\nflows: []\n---\nflows: []\n",
         (4, 1),
-        "the file has to be one document; there is a second one",
-        "take out the line '---'",
+        "expected a single YAML document",
+        "remove the line '---'",
     ),
     (
         "flows:\n  filePattern: /a/b\n  kinesisStream: s\n",
         (1, 1),
-        "'flows' has to be a list, not a map",
+        "'flows': expected a list, found a map",
         "\"- \"",
     ),
 ];
@@ -197,37 +192,32 @@ const JSON: &[Row] = &[
     (
         "{\n  \"region\": \"us-east-1\"\n  \"flows\": []\n}",
         (2, 24),
-        "a comma is missing here",
-        "put a comma between this entry and the next one",
+        "missing comma",
+        "add a comma between this entry and the next one",
     ),
     (
         "{\"flows\": [{\"filePattern\": \"/a/b\"} {\"filePattern\": \"/a/c\"}]}",
         (1, 35),
-        "a comma is missing here",
-        "put a comma",
+        "missing comma",
+        "add a comma",
     ),
-    (
-        "\u{feff}{\n  \"region\": \"us-east-1\",\n}",
-        (2, 24),
-        "a comma too many: nothing follows it in this list or map",
-        "take the comma out",
-    ),
+    ("\u{feff}{\n  \"region\": \"us-east-1\",\n}", (2, 24), "trailing comma", "remove the comma"),
     (
         "{\n  # the region\n  \"region\": \"us-east-1\"\n}",
         (2, 3),
-        "'#' begins no comment in JSON; write '//'",
+        "'#' does not start a comment in JSON; use '//'",
         "//",
     ),
     (
         "{'region': 'us-east-1'}",
         (1, 2),
-        "keys and strings stand in double quotes (\") in JSON, and in no others",
+        "JSON keys and strings require double quotes (\")",
         "replace them",
     ),
     (
         "{\u{201c}region\u{201d}: 1}",
         (1, 2),
-        "keys and strings stand in double quotes (\") in JSON, and in no others",
+        "JSON keys and strings require double quotes (\")",
         "replace them",
     ),
     (
@@ -236,9 +226,9 @@ const JSON: &[Row] = &[
         "this is no escape in a string of JSON",
         "write the backslash twice: \\\\d in the file means \\d",
     ),
-    ("{\"region\" \"x\"}", (1, 10), "a ':' has to stand between a key and its value", "key"),
-    ("{\"region\" = \"x\"}", (1, 11), "a ':' has to stand between a key and its value", "key"),
-    ("{\"region\": }", (1, 11), "a value is missing here", "write one"),
+    ("{\"region\" \"x\"}", (1, 10), "missing ':' between key and value", "key"),
+    ("{\"region\" = \"x\"}", (1, 11), "missing ':' between key and value", "key"),
+    ("{\"region\": }", (1, 11), "missing value", "add one"),
     (
         "{\"cloudwatch.emitMetrics\": True}",
         (1, 28),
@@ -254,8 +244,8 @@ const JSON: &[Row] = &[
     ("{\n  \"flows\": [\n", (2, 12), "this '[' is never closed", "write ']' where it ends"),
     ("{\n  \"region\": \"us-east-1,\n}", (2, 13), "the string is not closed on its line", "\""),
     ("{ /* x\n}", (1, 3), "the comment is never closed; '*/' is missing", "*/"),
-    ("{\u{a0}\"region\": 1}", (1, 2), "an invisible character, U+00A0, stands here", "blank"),
-    ("[{\"filePattern\": \"/a\"}]", (1, 1), "the file has to hold a map of keys and values", "'{'"),
+    ("{\u{a0}\"region\": 1}", (1, 2), "unexpected invisible character U+00A0", "space"),
+    ("[{\"filePattern\": \"/a\"}]", (1, 1), "expected a map at the top level", "'{'"),
 ];
 
 #[test]

@@ -84,17 +84,17 @@ fn a_value_of_the_wrong_type_says_what_was_wanted() {
     for (entry, message) in [
         (
             "\"memoryBudgetBytes\": \"lots\"",
-            "'memoryBudgetBytes' has to be a whole number, not \"lots\"",
+            "'memoryBudgetBytes': expected an integer, found \"lots\"",
         ),
-        ("\"memoryBudgetBytes\": 5.0", "'memoryBudgetBytes' has to be a whole number, not \"5.0\""),
-        ("\"memoryBudgetBytes\": \"\"", "'memoryBudgetBytes' has to be a whole number, not \"\""),
-        ("\"memoryBudgetBytes\": null", "'memoryBudgetBytes' has to be a whole number, not null"),
-        ("\"memoryBudgetBytes\": [1]", "'memoryBudgetBytes' has to be a whole number, not a list"),
+        ("\"memoryBudgetBytes\": 5.0", "'memoryBudgetBytes': expected an integer, found \"5.0\""),
+        ("\"memoryBudgetBytes\": \"\"", "'memoryBudgetBytes': expected an integer, found \"\""),
+        ("\"memoryBudgetBytes\": null", "'memoryBudgetBytes': expected an integer, found null"),
+        ("\"memoryBudgetBytes\": [1]", "'memoryBudgetBytes': expected an integer, found a list"),
         (
             "\"cloudwatch.emitExtraMetrics\": \"maybe\"",
-            "'cloudwatch.emitExtraMetrics' has to be true or false, not \"maybe\"",
+            "'cloudwatch.emitExtraMetrics': expected true or false, found \"maybe\"",
         ),
-        ("\"region\": {\"a\": 1}", "'region' has to be a string, not a map"),
+        ("\"region\": {\"a\": 1}", "'region': expected a string, found a map"),
     ] {
         let (kind, text, _) = error(&top(entry));
         assert_eq!((kind, text.as_str()), (Kind::WrongType, message));
@@ -108,9 +108,9 @@ fn a_number_out_of_range_names_the_range() {
         ("memoryBudgetBytes", "17179869185", "4194304 to 17179869184"),
     ] {
         let (kind, text, help) = error(&top(&format!("\"{key}\": {value}")));
-        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        let expected = format!("'{key}': {value} is out of range ({range})");
         assert_eq!((kind, text), (Kind::OutOfRange, expected));
-        assert!(help.starts_with("the default is "), "{help}");
+        assert!(help.starts_with("omit the key to use the default"), "{help}");
     }
 }
 
@@ -123,7 +123,7 @@ fn a_number_that_the_java_agent_takes_is_moved_into_the_range_with_a_warning() {
         ("cloudwatch.metricsBufferTimeMillis", "0", "1 to 86400000", "1"),
     ] {
         let (kind, text, help) = warning(&top(&format!("\"{key}\": {value}")));
-        let expected = format!("'{key}' value {value} is outside of the valid range {range}");
+        let expected = format!("'{key}': {value} is out of range ({range})");
         assert_eq!((kind, text, help), (Kind::OutOfRange, expected, format!("{used} is used")));
     }
 }
@@ -143,8 +143,8 @@ fn a_path_that_is_too_long_for_a_socket_is_refused() {
 fn the_last_of_several_keys_counts() {
     let text = top("\"region\": \"us-east-1\", \"region\": \"us-east-2\"");
     let (kind, message, help) = warning(&text);
-    assert_eq!((kind, message.as_str()), (Kind::Duplicate, "'region' stands twice"));
-    assert_eq!(help, "the last one counts; take the others out");
+    assert_eq!((kind, message.as_str()), (Kind::Duplicate, "duplicate key 'region'"));
+    assert_eq!(help, "the last value is used; remove the others");
     assert_eq!(try_load(&text).unwrap().0.aws.region.as_deref(), Some("us-east-2"));
 }
 
@@ -154,14 +154,14 @@ fn flows_have_to_be_a_list_with_something_in_it() {
         ("{}", Kind::Missing, "required list missing: 'flows'"),
         ("region: us-east-1", Kind::Missing, "required list missing: 'flows'"),
         ("flows:", Kind::Missing, "required list missing: 'flows'"),
-        ("flows: []", Kind::Missing, "there are no flows in 'flows'"),
-        ("flows: {a: 1}", Kind::WrongType, "'flows' has to be a list, not a map"),
-        ("flows: [x]", Kind::WrongType, "an item of 'flows' has to be a map, not \"x\""),
-        ("flows: [null]", Kind::WrongType, "an item of 'flows' has to be a map, not null"),
+        ("flows: []", Kind::Missing, "no flows configured in 'flows'"),
+        ("flows: {a: 1}", Kind::WrongType, "'flows': expected a list, found a map"),
+        ("flows: [x]", Kind::WrongType, "'flows': expected a map for each item, found \"x\""),
+        ("flows: [null]", Kind::WrongType, "'flows': expected a map for each item, found null"),
         ("", Kind::Missing, "the file is empty"),
         ("# nothing", Kind::Missing, "the file is empty"),
-        ("[1]", Kind::WrongType, "the file has to hold a map of keys and values"),
-        ("hello", Kind::WrongType, "the file has to hold a map of keys and values"),
+        ("[1]", Kind::WrongType, "expected a map at the top level"),
+        ("hello", Kind::WrongType, "expected a map at the top level"),
     ] {
         let found = error(text);
         assert_eq!((found.0, found.1.as_str()), (kind, message), "{text}");
@@ -214,7 +214,7 @@ fn one_static_key_without_the_other_does_nothing() {
         let text = top(&format!("\"{given}\": \"x\""));
         let (kind, message, _) = warning(&text);
         assert_eq!(kind, Kind::NoEffect);
-        assert_eq!(message, format!("'{given}' has no effect without '{other}'"));
+        assert_eq!(message, format!("'{given}' is ignored without '{other}'"));
         assert!(try_load(&text).unwrap().0.aws.static_keys.is_none());
     }
     let both_empty = loaded(&top("\"awsAccessKeyId\": \"\", \"awsSecretAccessKey\": \"\""));
@@ -231,7 +231,10 @@ fn the_user_agent_is_a_prefix_or_all_of_the_header() {
     let both = "\"userAgent\": \"a\", \"userAgentOverride\": \"b\"";
     assert_eq!(agent(both), UserAgent::Replaced("b".to_owned()));
     let (kind, message, _) = warning(&top("\"userAgent\": \"é\""));
-    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'userAgent' \"é\" is no header"));
+    assert_eq!(
+        (kind, message.as_str()),
+        (Kind::Invalid, "'userAgent': invalid header value \"é\"")
+    );
 }
 
 #[test]
@@ -240,12 +243,12 @@ fn regions_and_endpoints_are_checked() {
     let endpoint = config.aws.firehose_endpoint.unwrap();
     assert_eq!(endpoint, "https://firehose.eu-west-1.amazonaws.com");
     let (kind, message, _) = error(&top("\"region\": \"US East\""));
-    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'region' \"US East\" is no region"));
+    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'region': invalid region \"US East\""));
     let (kind, message, _) = error(&top("\"cloudwatch.endpoint\": \"ftp://x\""));
     assert_eq!(kind, Kind::Invalid);
     assert_eq!(
         message,
-        "'cloudwatch.endpoint' \"ftp://x\" is no endpoint: only http and https are spoken"
+        "'cloudwatch.endpoint': invalid endpoint \"ftp://x\": scheme must be http or https"
     );
 }
 
@@ -261,11 +264,11 @@ fn the_admin_address_stays_on_this_host_unless_that_is_asked_for() {
     assert_eq!(admin(&allowed).as_deref(), Some("0.0.0.0:9470"));
     let (kind, message, help) = error(&top(remote));
     assert_eq!(kind, Kind::Conflict);
-    assert_eq!(message, "'admin.address' 0.0.0.0:9470 can be reached from other hosts");
+    assert_eq!(message, "'admin.address': 0.0.0.0:9470 is reachable from other hosts");
     assert!(help.contains("admin.allowRemote"), "{help}");
     let (kind, message, _) = error(&top("\"admin.address\": 9470"));
     assert_eq!(kind, Kind::Invalid);
-    assert_eq!(message, "'admin.address' \"9470\" is no address with a port");
+    assert_eq!(message, "'admin.address': invalid socket address \"9470\"");
 }
 
 #[test]
@@ -276,7 +279,10 @@ fn log_levels_are_levels_or_filters_of_levels() {
     assert_eq!(level(""), "info");
     let in_yaml = |level: &str| error(&format!("log.level: '{level}'\nflows: [{FLOW}]"));
     let (kind, message, help) = in_yaml("inof");
-    assert_eq!((kind, message.as_str()), (Kind::Invalid, "'log.level' \"inof\" is no level"));
+    assert_eq!(
+        (kind, message.as_str()),
+        (Kind::Invalid, "'log.level': invalid log level \"inof\"")
+    );
     assert_eq!(help, "did you mean info?");
     assert_eq!(in_yaml("ALL").2, "did you mean trace?");
     for bad in ["info,", "=info", "a b=info", "kinetail=loud"] {
@@ -284,7 +290,7 @@ fn log_levels_are_levels_or_filters_of_levels() {
         assert_eq!(warning(&top(&format!("\"log.level\": \"{bad}\""))).0, Kind::Invalid, "{bad}");
     }
     let (_, message, help) = error(&top("\"log.format\": \"JSON\""));
-    assert_eq!(message, "'log.format' cannot be \"JSON\"; legal values are text, json");
+    assert_eq!(message, "'log.format': invalid value \"JSON\"; expected one of text, json");
     assert_eq!(help, "did you mean json?");
 }
 
@@ -293,7 +299,7 @@ fn a_namespace_is_one_that_cloudwatch_takes() {
     for bad in ["AWS/Kinesis", "näme"] {
         let (kind, message, _) = warning(&top(&format!("\"cloudwatch.namespace\": \"{bad}\"")));
         assert_eq!(kind, Kind::Invalid);
-        assert_eq!(message, format!("'cloudwatch.namespace' \"{bad}\" is no namespace"));
+        assert_eq!(message, format!("'cloudwatch.namespace': invalid namespace \"{bad}\""));
     }
 }
 

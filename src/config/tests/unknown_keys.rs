@@ -14,7 +14,7 @@ fn an_unknown_key_gets_the_nearest_one() {
             "maxBufferAgeMilis",
             "did you mean \"maxBufferAgeMillis\"? it belongs in a flow, inside of \"flows\"",
         ),
-        ("\"colour\": 1", "colour", "it is ignored; docs/configuration.md has every key"),
+        ("\"colour\": 1", "colour", "ignored; see docs/configuration.md for all keys"),
     ] {
         let found = warning(&top(entry));
         assert_eq!(found.0, Kind::Unknown);
@@ -29,7 +29,7 @@ fn an_unknown_key_gets_the_nearest_one() {
 fn a_key_in_the_wrong_place_is_sent_to_the_right_one() {
     let found = warning(&top("\"maxBufferAgeMillis\": 100"));
     assert_eq!(found.0, Kind::Misplaced);
-    assert_eq!(found.1, "'maxBufferAgeMillis' has no effect here");
+    assert_eq!(found.1, "'maxBufferAgeMillis' is in the wrong place and is ignored");
     assert_eq!(found.2, "it belongs in a flow, inside of \"flows\"");
     let found = warning(&kinesis("\"cloudwatch.emitMetrics\": false"));
     assert_eq!(found.2, "it belongs at the top level, outside of \"flows\"");
@@ -45,12 +45,12 @@ fn a_map_in_place_of_flat_keys_gets_the_flat_names() {
         texts,
         [
             (
-                "'emitMetrics' inside of 'cloudwatch' has no effect",
-                "keys are flat; write \"cloudwatch.emitMetrics\" here"
+                "'emitMetrics' inside 'cloudwatch' is ignored",
+                "keys are flat: use \"cloudwatch.emitMetrics\" here"
             ),
             (
-                "'namspace' inside of 'cloudwatch' has no effect",
-                "keys are flat; write \"cloudwatch.namespace\" here"
+                "'namspace' inside 'cloudwatch' is ignored",
+                "keys are flat: use \"cloudwatch.namespace\" here"
             ),
         ]
     );
@@ -64,7 +64,7 @@ fn keys_of_the_java_agent_that_do_nothing_say_so() {
     for (key, reason) in IGNORED_TOP_LEVEL {
         let found = warning(&top(&format!("\"{key}\": 1")));
         assert_eq!(found.0, Kind::NoEffect);
-        assert_eq!(found.1, format!("'{key}' has no effect here"));
+        assert_eq!(found.1, format!("'{key}' is ignored"));
         assert_eq!(found.2, *reason);
     }
     for (key, reason) in IGNORED_FLOW {
@@ -84,19 +84,16 @@ fn keys_that_do_nothing_are_still_of_the_type_that_the_java_agent_wants() {
         (error.kind, error.message)
     };
     for (key, value, kind, message) in [
-        ("maxConnections", "\"x\"", Kind::WrongType, "has to be a whole number, not \"x\""),
-        ("maxConnections", "2147483648", Kind::OutOfRange, "value 2147483648 is outside of"),
-        ("useHttpGzip", "\"maybe\"", Kind::WrongType, "has to be true or false, not \"maybe\""),
+        ("maxConnections", "\"x\"", Kind::WrongType, "expected an integer, found \"x\""),
+        ("maxConnections", "2147483648", Kind::OutOfRange, "2147483648 is out of range"),
+        ("useHttpGzip", "\"maybe\"", Kind::WrongType, "expected true or false, found \"maybe\""),
     ] {
         let found = first_error(&top(&format!("\"{key}\": {value}")));
         assert_eq!(found.0, kind);
         assert!(found.1.contains(message), "{found:?}");
     }
     let found = first_error(&kinesis("\"waitOnEmptyPublishQueueMillis\": 999"));
-    assert_eq!(
-        found.1,
-        "'waitOnEmptyPublishQueueMillis' value 999 is outside of the valid range 1000 to 900000"
-    );
+    assert_eq!(found.1, "'waitOnEmptyPublishQueueMillis': 999 is out of range (1000 to 900000)");
     // The Java agent never reads this one.
     assert_eq!(warning(&kinesis("\"waitOnFullRetryQueueMillis\": []")).0, Kind::NoEffect);
 }
@@ -108,25 +105,41 @@ fn in_converter(entries: &str) -> String {
 
 #[test]
 fn a_key_inside_of_data_processing_options_is_sent_where_it_belongs() {
-    let flow = "it belongs one level up, in the flow, beside \"dataProcessingOptions\"";
+    let flow = "it belongs one level up, in the flow, next to \"dataProcessingOptions\"";
     let file = "it belongs at the top level, outside of \"flows\"";
     for (entry, message, help) in [
-        (r#""initialPosition": "START_OF_FILE""#, "'initialPosition' has no effect here", flow),
-        (r#""maxBufferAgeMillis": 1000"#, "'maxBufferAgeMillis' has no effect here", flow),
-        (r#""kinesisStream": "s""#, "'kinesisStream' has no effect here", flow),
-        (r#""region": "us-east-1""#, "'region' has no effect here", flow),
-        (r#""publishQueueCapacity": 1"#, "'publishQueueCapacity' has no effect here", flow),
-        (r#""checkpointFile": "/c""#, "'checkpointFile' has no effect here", file),
+        (
+            r#""initialPosition": "START_OF_FILE""#,
+            "'initialPosition' is in the wrong place and is ignored",
+            flow,
+        ),
+        (
+            r#""maxBufferAgeMillis": 1000"#,
+            "'maxBufferAgeMillis' is in the wrong place and is ignored",
+            flow,
+        ),
+        (r#""kinesisStream": "s""#, "'kinesisStream' is in the wrong place and is ignored", flow),
+        (r#""region": "us-east-1""#, "'region' is in the wrong place and is ignored", flow),
+        (
+            r#""publishQueueCapacity": 1"#,
+            "'publishQueueCapacity' is in the wrong place and is ignored",
+            flow,
+        ),
+        (
+            r#""checkpointFile": "/c""#,
+            "'checkpointFile' is in the wrong place and is ignored",
+            file,
+        ),
         (
             r#""delimiter": ",""#,
-            "'delimiter' has no effect here",
+            "'delimiter' is in the wrong place and is ignored",
             "it belongs in another converter",
         ),
         (r#""parseOption": []"#, "unknown key \"parseOption\"", "did you mean \"parseOptions\"?"),
         (
             r#""initialposition": "END_OF_FILE""#,
             "unknown key \"initialposition\"",
-            "did you mean \"initialPosition\"? it belongs one level up, in the flow, beside \
+            "did you mean \"initialPosition\"? it belongs one level up, in the flow, next to \
              \"dataProcessingOptions\"",
         ),
     ] {
@@ -141,17 +154,17 @@ fn a_key_inside_of_data_processing_options_is_sent_where_it_belongs() {
 #[test]
 fn a_key_of_another_program_gets_a_pointer_to_ours() {
     for (entry, part) in [
-        ("\"partition_key\": \"x\"", "\"partitionKey\" of a flow"),
+        ("\"partition_key\": \"x\"", "flow key \"partitionKey\""),
         ("\"tagFields\": {}", "ADDMETADATA"),
         ("\"metadataFields\": {}", "ADDMETADATA"),
         ("\"dataType\": \"x\"", "LOGTOJSON"),
-        ("\"converterClass\": \"x\"", "no class can be loaded"),
+        ("\"converterClass\": \"x\"", "Java classes cannot be loaded"),
         ("\"stream_name\": \"x\"", "\"kinesisStream\" or \"deliveryStream\""),
         ("\"path\": \"/x\"", "\"filePattern\""),
         ("\"multiline.pattern\": \"x\"", "\"multiLineStartPattern\""),
         ("\"read_from_head\": true", "\"initialPosition\""),
         ("\"aws_session_token\": \"x\"", "AWS_SESSION_TOKEN"),
-        ("\"_comment\": \"x\"", "begins with //"),
+        ("\"_comment\": \"x\"", "begin with //"),
     ] {
         for text in [kinesis(entry), top(entry), in_converter(entry)] {
             let found = warning(&text);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// A notifier with room for a few watches, which writes down what it is asked for.
+/// A notifier with room for a few watches, which records the requests.
 #[derive(Clone, Default)]
 struct Fake {
     room: Arc<AtomicUsize>,
@@ -96,7 +96,7 @@ fn an_overflow_hints_everybody_and_is_counted() {
 }
 
 #[test]
-fn names_reach_those_who_want_their_directory_and_nobody_else() {
+fn names_reach_only_those_who_want_their_directory() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
     make(&[a.clone(), b.clone()]);
@@ -128,7 +128,7 @@ fn a_path_is_heard_of_through_its_parent_and_its_neighbours_are_not() {
 }
 
 #[test]
-fn a_directory_that_was_made_anew_is_watched_anew_and_one_that_nobody_wants_is_let_go() {
+fn a_recreated_directory_is_watched_again_and_an_unwanted_one_is_released() {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("logs");
     fs::create_dir(&logs).unwrap();
@@ -183,7 +183,7 @@ fn a_directory_that_is_gone_is_nothing_to_watch() {
 }
 
 #[test]
-fn a_directory_that_something_happened_to_is_watched_anew_whatever_its_inode() {
+fn a_directory_that_something_happened_to_is_watched_again_whatever_its_inode() {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("logs");
     fs::create_dir(&logs).unwrap();
@@ -239,7 +239,7 @@ fn a_notifier_may_tell_something_while_it_is_asked_for_something() {
     });
     let (hint, _receiver) = hints();
     watch.set(&directories(std::slice::from_ref(&logs)), &hint);
-    // Something happened to the directory itself, so it is watched anew.
+    // Something happened to the directory itself, so it is watched again.
     let told = lock(&tell).clone().unwrap();
     told(&Told::Names { paths: vec![logs.clone()], renamed: None });
     watch.set(&directories(std::slice::from_ref(&logs)), &hint);
@@ -247,7 +247,7 @@ fn a_notifier_may_tell_something_while_it_is_asked_for_something() {
 }
 
 #[test]
-fn inotify_tells_of_a_new_name_in_a_directory_that_was_made_anew() {
+fn inotify_tells_of_a_new_name_in_a_directory_that_was_created_again() {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("logs");
     fs::create_dir(&logs).unwrap();

@@ -22,7 +22,7 @@ pub(super) struct Statistics {
 /// What is sent, by the exact names: the Java agent's six, and kinetail's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Metric {
-    BytesAbandoned,
+    BytesLost,
     BytesSent,
     ConsecutiveProcessingErrors,
     LagBytes,
@@ -101,7 +101,7 @@ impl Aggregator {
                 Some((Metric::LagSeconds, extra.lag_seconds)),
                 seldom(Metric::RecordsTruncated, extra.records_truncated),
                 seldom(Metric::RecordsSkipped, extra.records_skipped),
-                seldom(Metric::BytesAbandoned, extra.bytes_abandoned),
+                seldom(Metric::BytesLost, extra.bytes_lost),
             ]
         });
         let errors = (Metric::ConsecutiveProcessingErrors, as_f64(report.errors_in_a_row));
@@ -164,7 +164,7 @@ impl Datum {
             Metric::ConsecutiveProcessingErrors => {
                 whole.split_once(':').map_or(whole, |(_, stream)| stream)
             }
-            Metric::BytesAbandoned
+            Metric::BytesLost
             | Metric::BytesSent
             | Metric::LagBytes
             | Metric::LagSeconds
@@ -182,7 +182,7 @@ impl Metric {
     /// The name in CloudWatch.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::BytesAbandoned => "BytesAbandoned",
+            Self::BytesLost => "BytesLost",
             Self::BytesSent => "BytesSent",
             Self::ConsecutiveProcessingErrors => "ConsecutiveProcessingErrors",
             Self::LagBytes => "LagBytes",
@@ -199,7 +199,7 @@ impl Metric {
     /// The unit in CloudWatch.
     pub(super) fn unit(self) -> Unit {
         match self {
-            Self::BytesAbandoned | Self::BytesSent | Self::LagBytes => Unit::Bytes,
+            Self::BytesLost | Self::BytesSent | Self::LagBytes => Unit::Bytes,
             Self::LagSeconds => Unit::Seconds,
             Self::ConsecutiveProcessingErrors
             | Self::RecordSendAttempts
@@ -315,13 +315,13 @@ mod tests {
         assert_eq!(found(&datums, Metric::LagSeconds), [1.0, 0.5, 0.5, 0.5]);
         assert_eq!(found(&datums, Metric::ConsecutiveProcessingErrors), [1.0, 2.0, 2.0, 2.0]);
         let extra =
-            ExtraReport { records_truncated: 1, records_skipped: 2, bytes_abandoned: 3, ..extra };
+            ExtraReport { records_truncated: 1, records_skipped: 2, bytes_lost: 3, ..extra };
         sums.add_flow(&stream, &FlowReport { extra: Some(extra), ..quiet }).unwrap();
         let datums = sums.drain();
         assert_eq!(datums.len(), 6);
-        assert_eq!(found(&datums, Metric::BytesAbandoned), [1.0, 3.0, 3.0, 3.0]);
+        assert_eq!(found(&datums, Metric::BytesLost), [1.0, 3.0, 3.0, 3.0]);
         for (metric, unit) in [
-            (Metric::BytesAbandoned, Unit::Bytes),
+            (Metric::BytesLost, Unit::Bytes),
             (Metric::LagBytes, Unit::Bytes),
             (Metric::LagSeconds, Unit::Seconds),
             (Metric::RecordsSkipped, Unit::Count),

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 /// Between the first two questions; each further pause is twice as long.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 
-/// The longest pause. Elsewhere than on EC2 nobody ever answers.
+/// The longest pause. Outside of EC2 there is never a response.
 const RETRY_MAX: Duration = Duration::from_mins(10);
 
 /// The instance metadata service is on the same host, or it is not there.
@@ -82,11 +82,11 @@ async fn instance_id(client: &Client) -> Option<String> {
     match timeout(TIME_MAX, client.get(PATH)).await {
         Ok(Ok(id)) => legal(id.as_ref()),
         Ok(Err(error)) => {
-            tracing::debug!(%error, "no instance id; metrics carry the host name");
+            tracing::debug!(%error, "no instance ID; metrics use the host name");
             None
         }
         Err(_) => {
-            tracing::debug!("the metadata service does not answer; metrics carry the host name");
+            tracing::debug!("no response from the metadata service; metrics use the host name");
             None
         }
     }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_no_instance() {
+    async fn without_metadata_service_there_is_no_instance() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_may_be_asked_the_host_name_is_the_last_word() {
+    async fn where_the_metadata_service_is_disabled_the_host_name_is_the_last_word() {
         let (names, known) = watch::channel(None);
         ask_until_known(None, names, Duration::from_hours(1)).await;
         assert_eq!(*known.borrow(), host_name());

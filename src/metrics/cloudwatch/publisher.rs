@@ -10,8 +10,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::aggregate::{Aggregator, Datum};
 use super::{Content, Report};
+use crate::log_throttle::{FailureLine, FailureLog};
 use crate::metrics::name;
-use crate::repeats::{Line, Repeats};
 
 /// Datums in one call. The service takes 1,000 and 1 MB; the Java agent sent 20. Calls cost
 /// money, and 200 are a body of about 60 KB.
@@ -40,14 +40,14 @@ type Flush = Pin<Box<dyn Future<Output = Flushed> + Send>>;
 pub(super) struct Publisher<S> {
     sink: S,
     sums: Aggregator,
-    failures: Repeats,
+    failures: FailureLog,
     dropped: Counter,
 }
 
 impl<S: Sink> Publisher<S> {
     pub(super) fn new(sink: S) -> Self {
         let dropped = counter!(name::CLOUDWATCH_DROPPED, "reason" => "too_many_destinations");
-        Self { sink, sums: Aggregator::default(), failures: Repeats::default(), dropped }
+        Self { sink, sums: Aggregator::default(), failures: FailureLog::default(), dropped }
     }
 
     /// Goes on taking reports while a flush is under way, however slow CloudWatch is.
@@ -89,7 +89,7 @@ impl<S: Sink> Publisher<S> {
             }
         };
         if timeout(time, last).await.is_err() {
-            tracing::warn!("CloudWatch did not take the last metrics in time");
+            tracing::warn!("final metrics were not published to CloudWatch in time");
         }
     }
 
@@ -115,7 +115,7 @@ impl<S: Sink> Publisher<S> {
             for chunk in datums.chunks(CALL_DATUMS_MAX) {
                 let result = timeout(CALL_TIME_MAX, sink.put(chunk))
                     .await
-                    .unwrap_or_else(|_| Err("it does not answer".to_owned()));
+                    .unwrap_or_else(|_| Err("no response".to_owned()));
                 let label = if result.is_ok() { "ok" } else { "failed" };
                 counter!(name::CLOUDWATCH_PUBLISHES, "result" => label).increment(1);
                 match result {
@@ -135,41 +135,40 @@ impl<S: Sink> Publisher<S> {
         let Some(error) = &flushed.error else {
             tracing::debug!("Successfully published {} datums.", flushed.published);
             match self.failures.on_success(now) {
-                Some(Line::Recovered { failures, lasted, .. }) => {
+                Some(FailureLine::Recovered { failures, lasted, .. }) => {
                     let seconds = lasted.as_secs();
-                    tracing::info!(failures, seconds, "CloudWatch takes metrics again");
+                    tracing::info!(failures, seconds, "CloudWatch publishing recovered");
                 }
-                Some(Line::Brief { outages, failures, over, .. }) => {
+                Some(FailureLine::Brief { outages, failures, over, .. }) => {
                     let seconds = over.as_secs();
                     tracing::warn!(
                         outages,
                         failures,
                         seconds,
-                        "CloudWatch did not take metrics now and then; log data is not affected"
+                        "CloudWatch publishing failed intermittently; log delivery is not affected"
                     );
                 }
-                Some(Line::First | Line::Summary { .. }) | None => {}
+                Some(FailureLine::First | FailureLine::Summary { .. }) | None => {}
             }
             return;
         };
         match self.failures.on_failure("PutMetricData", now) {
-            Some(Line::First) => tracing::warn!(
+            Some(FailureLine::First) => tracing::warn!(
                 %error,
-                "Could not publish {} datums to CloudWatch; they are dropped, log data is not \
-                 affected",
+                "Could not publish {} datums to CloudWatch; dropped, log delivery is not affected",
                 flushed.lost
             ),
-            Some(Line::Summary { failures, over, .. }) => {
+            Some(FailureLine::Summary { failures, over, .. }) => {
                 let seconds = over.as_secs();
                 tracing::warn!(%error, failures, seconds,
-                    "CloudWatch still does not take metrics; log data is not affected");
+                    "CloudWatch publishing still failing; log delivery is not affected");
             }
-            Some(Line::Brief { .. } | Line::Recovered { .. }) | None => {}
+            Some(FailureLine::Brief { .. } | FailureLine::Recovered { .. }) | None => {}
         }
     }
 }
 
-/// Waits for the flush under way, for ever if there is none.
+/// Waits for the flush under way, indefinitely if there is none.
 async fn finished(flush: &mut Option<Flush>) -> Flushed {
     match flush {
         Some(flush) => flush.await,
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_cloudwatch_holds_nobody_up_and_what_waited_comes_with_the_next_flush() {
+    async fn a_slow_cloudwatch_blocks_nothing_and_what_waited_comes_with_the_next_flush() {
         let (sink, mut calls) = mpsc::channel(1);
         let (reporter, inbox) = Reporter::channel(QUEUE_VALUES);
         let stream: Arc<str> = "KinesisStream:s".into();

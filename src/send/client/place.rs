@@ -1,5 +1,5 @@
-//! Where the requests of a flow go, and as whom: what a person needs to know of a failure. What the
-//! SDK works out for each call is asked of its own resolvers.
+//! Where the requests of a flow go, and with which identity: what a person needs to know of a
+//! failure. What the SDK works out for each call is asked of its own resolvers.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ use crate::config::site::{Service, Site};
 use crate::metrics::destination::Place;
 
 impl Aws {
-    /// Where the requests of a flow go, and as whom: what a person needs to know of a failure.
+    /// Where the requests of a flow go, and with which identity: what a person needs to know of a
+    /// failure.
     pub async fn place(&self, service: Service, flow: &FlowAwsConfig) -> Place {
         let site = Site::of(service, &self.config, flow);
         let region = match (site.region, service) {

@@ -31,13 +31,13 @@ fn region_of(config: &aws_sdk_kinesis::Config) -> Option<&str> {
 #[tokio::test]
 async fn kinesis_without_a_region_is_an_error_at_aws_only() {
     let config = AwsConfig::default();
-    let nobody = FlowAwsConfig::default();
-    let error = without_region(config).await.kinesis(&nobody).await.expect_err("no region");
+    let defaults = FlowAwsConfig::default();
+    let error = without_region(config).await.kinesis(&defaults).await.expect_err("no region");
     assert!(error.to_string().contains("set `region` or `kinesis.region`"));
 
     let kinesis_endpoint = Some("http://127.0.0.1:4566".to_owned());
     let config = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
-    let client = without_region(config).await.kinesis(&nobody).await.expect("an emulator");
+    let client = without_region(config).await.kinesis(&defaults).await.expect("an emulator");
     assert_eq!(region_of(client.config()), Some(REGION_DEFAULT));
 }
 
@@ -47,8 +47,8 @@ async fn wire_without_a_source_of_credentials_is_an_error() {
     let config = AwsConfig { kinesis_endpoint, ..AwsConfig::default() };
     let mut aws = without_region(config).await;
     aws.shared = SdkConfig::builder().build();
-    let nobody = FlowAwsConfig::default();
-    let wire = aws.wire(Operation::PutRecords, &nobody, Speak::Json).await;
+    let defaults = FlowAwsConfig::default();
+    let wire = aws.wire(Operation::PutRecords, &defaults, Speak::Json).await;
     assert!(matches!(wire, Err(ClientError::NoCredentials)));
 }
 
@@ -65,16 +65,16 @@ async fn firehose_and_cloudwatch_fall_back_to_one_region() {
 async fn firehose_is_not_moved_by_the_region_of_the_machine() {
     let mut aws = without_region(AwsConfig::default()).await;
     aws.machine_region = OnceCell::new_with(Some(Some(Region::from_static("eu-west-1"))));
-    let nobody = FlowAwsConfig::default();
-    let firehose = aws.firehose(&nobody).await;
+    let defaults = FlowAwsConfig::default();
+    let firehose = aws.firehose(&defaults).await;
     assert_eq!(firehose.config().region().map(AsRef::as_ref), Some(REGION_DEFAULT));
-    let kinesis = aws.kinesis(&nobody).await.expect("the machine names one");
+    let kinesis = aws.kinesis(&defaults).await.expect("the machine names one");
     assert_eq!(region_of(kinesis.config()), Some("eu-west-1"));
     let cloudwatch = aws.cloudwatch().await;
     assert_eq!(cloudwatch.config().region().map(AsRef::as_ref), Some("eu-west-1"));
 
     aws.config.region = Some("eu-west-2".to_owned());
-    let firehose = aws.firehose(&nobody).await;
+    let firehose = aws.firehose(&defaults).await;
     assert_eq!(firehose.config().region().map(AsRef::as_ref), Some("eu-west-2"));
 }
 

@@ -1,7 +1,7 @@
 //! Credentials that are asked for on a thread of their own, by one task for each role.
 //!
 //! A source may hang: a `credential_process`, an STS that does not answer. A call to it is never
-//! given up and never made a second time beside the first, so that there is one child at most;
+//! given up and never made a second time alongside the first, so that there is one child at most;
 //! whoever needs credentials waits for a moment, is told what does not answer and since when, and
 //! asks again. What a call came to is shared by all who want it.
 
@@ -157,7 +157,7 @@ fn outcome(last: &Result<Credentials, Arc<CredentialsError>>) -> provider::Resul
     })
 }
 
-/// Makes one call after the other, whenever somebody asks.
+/// Makes one call after the other, on request.
 async fn answer(
     provider: impl ProvideCredentials,
     mut asked: mpsc::Receiver<()>,
@@ -203,7 +203,7 @@ impl Kept {
         };
         if self.ask.try_send(()).is_err() {
             // The call was asked for already.
-            tracing::trace!("credentials are being asked for");
+            tracing::trace!("resolving credentials");
         }
         let is_good = |good: &Credentials| lasts(good, STILL_GOOD) && !self.refused.has(good);
         if let Some(good) = good.filter(is_good) {
@@ -215,7 +215,9 @@ impl Kept {
                 Some((_, last)) => outcome(last),
                 None => Err(CredentialsError::unhandled("a call without an outcome")),
             },
-            Ok(Err(_)) => Err(CredentialsError::unhandled("nobody asks for credentials any more")),
+            Ok(Err(_)) => Err(CredentialsError::unhandled(
+                "credentials request discarded: the receiver is gone",
+            )),
             Err(_) => Err(CredentialsError::provider_error(Unanswered {
                 source: self.source.get(),
                 since: self.state.borrow().asking_since.unwrap_or_else(SystemTime::now),
@@ -244,7 +246,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = jiff::Timestamp::try_from(self.since).unwrap_or_default();
         let (source, since) = (&self.source, since.strftime("%Y-%m-%dT%H:%M:%SZ"));
-        write!(f, "no answer from {source} since {since}; it is waited for, nothing is sent")
+        write!(f, "no response from {source} since {since}; waiting, nothing is sent")
     }
 }
 

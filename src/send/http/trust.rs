@@ -64,7 +64,7 @@ fn first_fault(pem: &[u8]) -> Option<String> {
             return Some(reason);
         }
     }
-    roots.is_empty().then(|| "there is no certificate in it".to_owned())
+    roots.is_empty().then(|| "contains no certificates".to_owned())
 }
 
 /// The certificates of the system, and whether there are any. The SDK may panic without one, also
@@ -85,7 +85,7 @@ mod tests {
         let file = CaFile { key: CA_FILE_KEY, path: path.clone() };
         let missing = file.examine().unwrap_err();
         assert!(matches!(missing, HttpError::NotReadable { .. }));
-        let wanted = "cannot use the certificates of caFile: ";
+        let wanted = "cannot load CA bundle (caFile): ";
         assert!(missing.to_string().starts_with(wanted), "{missing}");
         for text in [
             "",

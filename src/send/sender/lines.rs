@@ -1,12 +1,12 @@
-//! What a sender says in the log, with where it ships and as whom.
+//! What a sender says in the log, with destination and identity.
 
 use std::time::Instant;
 
 use tracing::field::{DisplayValue, display};
 
 use super::Sender;
+use crate::log_throttle::FailureLine;
 use crate::metrics::destination::Place;
-use crate::repeats::Line;
 use crate::send::transport::Transport;
 use crate::send::{DestinationHealth, SenderEvent};
 
@@ -14,27 +14,30 @@ impl<T: Transport> Sender<T> {
     pub(super) fn tell_health(&self, health: DestinationHealth, now: Instant) {
         self.destination().on_health(now);
         let flow = &self.config.flow;
-        let parked = matches!(health, DestinationHealth::Parked { .. });
-        self.config.metrics.destination_parked.set(f64::from(u8::from(parked)));
+        let paused = matches!(health, DestinationHealth::Paused { .. });
+        self.config.metrics.destination_paused.set(f64::from(u8::from(paused)));
         let line = match &health {
-            DestinationHealth::Parked { reason } => {
+            DestinationHealth::Paused { reason } => {
                 let code = reason.split(':').next().unwrap_or_default();
-                self.lock().parks.on_failure(code, now)
+                self.lock().pauses.on_failure(code, now)
             }
             DestinationHealth::Ok | DestinationHealth::Retrying { .. } => {
-                self.lock().parks.on_success(now)
+                self.lock().pauses.on_success(now)
             }
         };
         match (line, &health) {
-            (Some(Line::First | Line::Summary { .. }), DestinationHealth::Parked { reason }) => {
+            (
+                Some(FailureLine::First | FailureLine::Summary { .. }),
+                DestinationHealth::Paused { reason },
+            ) => {
                 let [endpoint, region, credentials] = self.place();
                 tracing::error!(%flow, %reason, endpoint, region, credentials,
-                    "destination parked; nothing is lost, it is probed");
+                    "delivery paused: destination unavailable; probing, no data lost");
             }
-            (Some(Line::Brief { outages, kinds, over, .. }), _) => {
+            (Some(FailureLine::Brief { outages, kinds, over, .. }), _) => {
                 let seconds = over.as_secs();
                 tracing::error!(%flow, times = outages, %kinds, seconds,
-                    "destination parked again and again; nothing is lost, it is probed");
+                    "delivery keeps pausing; probing, no data lost");
             }
             // That requests succeed again is told with how many failed.
             _ => {}
@@ -42,33 +45,33 @@ impl<T: Transport> Sender<T> {
         self.emit(SenderEvent::Health(health));
     }
 
-    pub(super) fn log(&self, line: &Line, code: &str, message: &str, alarm: bool) {
+    pub(super) fn log(&self, line: &FailureLine, code: &str, message: &str, alarm: bool) {
         let flow = &self.config.flow;
         let [endpoint, region, credentials] = self.place();
         match line {
-            Line::First if alarm => {
+            FailureLine::First if alarm => {
                 tracing::error!(%flow, %code, reason = %message, endpoint, region, credentials,
-                    "unexpected answer; retrying");
+                    "unexpected response, possibly from a proxy; retrying");
             }
-            Line::First => {
+            FailureLine::First => {
                 tracing::warn!(%flow, %code, reason = %message, endpoint, region, credentials,
                     "request failed; retrying");
             }
-            Line::Brief { outages, failures, kinds, over } => {
+            FailureLine::Brief { outages, failures, kinds, over } => {
                 let seconds = over.as_secs();
                 tracing::warn!(%flow, outages, failures, %kinds, seconds, endpoint, region,
                     credentials,
                     "requests failed now and then; retried");
             }
-            Line::Recovered { failures, kinds, lasted } => {
+            FailureLine::Recovered { failures, kinds, lasted } => {
                 let seconds = lasted.as_secs();
                 tracing::info!(%flow, failures, %kinds, seconds, endpoint,
-                    "requests succeed again");
+                    "delivery recovered");
             }
-            Line::Summary { failures, kinds, over } => {
+            FailureLine::Summary { failures, kinds, over } => {
                 let seconds = over.as_secs();
                 tracing::warn!(%flow, failures, %kinds, seconds, endpoint, region, credentials,
-                    "requests still fail; retrying");
+                    "requests still failing; retrying");
             }
         }
     }

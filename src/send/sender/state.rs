@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::batch::hash::ShardMap;
-use crate::repeats::Repeats;
-use crate::send::answer::Answer;
+use crate::log_throttle::FailureLog;
+use crate::send::circuit_breaker::CircuitBreaker;
 use crate::send::delivery::{Delivery, Progress};
-use crate::send::gate::Gate;
 use crate::send::rate::{Caps, Rate, Sent, Turn};
+use crate::send::response::PutResponse;
 
 /// Never locked across an await.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) gate: Gate,
+    pub(super) circuit: CircuitBreaker,
     /// Requests that failed as a whole.
-    pub(super) failures: Repeats,
+    pub(super) failures: FailureLog,
     /// Records that failed in requests that were let in: another trouble, of its own length.
-    pub(super) records: Repeats,
-    pub(super) parks: Repeats,
+    pub(super) records: FailureLog,
+    pub(super) pauses: FailureLog,
     pub(super) rate: Rate,
     /// The newest map of the shards that the rates follow.
     pub(super) map: Option<Arc<ShardMap>>,
@@ -29,10 +29,10 @@ impl State {
     /// Nothing is known of the destination.
     pub(super) fn new(seed: u64, caps: Caps, now: Instant) -> Self {
         Self {
-            gate: Gate::default(),
-            failures: Repeats::default(),
-            records: Repeats::default(),
-            parks: Repeats::default(),
+            circuit: CircuitBreaker::default(),
+            failures: FailureLog::default(),
+            records: FailureLog::default(),
+            pauses: FailureLog::default(),
             rate: Rate::new(caps, now),
             map: None,
             rng: fastrand::Rng::with_seed(seed),
@@ -43,7 +43,7 @@ impl State {
     pub(super) fn learn(
         &mut self,
         delivery: &mut Delivery,
-        answer: &Answer,
+        answer: &PutResponse,
         sent: Sent,
         now: Instant,
     ) -> Progress {

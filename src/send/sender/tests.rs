@@ -12,15 +12,15 @@ use tokio::time::timeout;
 use super::*;
 use crate::batch::body::{Body, Envelope};
 use crate::send::Outcome;
-use crate::send::answer::FailedEntry;
 use crate::send::classify::SHORT_PROBE;
+use crate::send::response::FailedEntry;
 use crate::send::transport::{CredentialFault, Payload};
 
 /// What the service does with one request.
 #[derive(Clone, Copy)]
 enum Step {
     /// Fails the records at these places.
-    Answer(&'static [usize]),
+    PutResponse(&'static [usize]),
     Error(u16, &'static str),
     Hang,
     MissingCredentials,
@@ -63,7 +63,7 @@ fn service_error(status: u16, code: &str, retry_after: Option<Duration>) -> Call
 }
 
 impl Transport for Arc<Scripted> {
-    async fn put(&self, body: Payload, records: usize) -> Result<Answer, CallError> {
+    async fn put(&self, body: Payload, records: usize) -> Result<PutResponse, CallError> {
         let body: Value = serde_json::from_slice(&body.bytes).expect("JSON");
         let data = |record: &Value| {
             let data = record["Data"].as_str().expect("data");
@@ -81,14 +81,17 @@ impl Transport for Arc<Scripted> {
             in_flight.1 = in_flight.1.max(in_flight.0);
         }
         let step = self.script.lock().expect("no panic").pop_front();
-        let result = match step.unwrap_or(Step::Answer(&[])) {
-            Step::Answer(places) => {
+        let result = match step.unwrap_or(Step::PutResponse(&[])) {
+            Step::PutResponse(places) => {
                 let entry = |place: &usize| FailedEntry {
                     index: *place,
                     code: "ProvisionedThroughputExceededException".to_owned(),
                     message: String::new(),
                 };
-                Ok(Answer { failed: places.iter().map(entry).collect(), ..Answer::default() })
+                Ok(PutResponse {
+                    failed: places.iter().map(entry).collect(),
+                    ..PutResponse::default()
+                })
             }
             Step::Error(status, code) => Err(service_error(status, code, None)),
             Step::Hang => std::future::pending().await,
@@ -102,7 +105,7 @@ impl Transport for Arc<Scripted> {
             }),
             Step::Slow(time) => {
                 sleep(time).await;
-                Ok(Answer::default())
+                Ok(PutResponse::default())
             }
             Step::Wish(time) => Err(service_error(503, "SlowDown", Some(time))),
         };
@@ -207,7 +210,7 @@ async fn each_batch_has_one_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_records_alone_are_sent_again() {
-    let transport = Scripted::new([Step::Answer(&[0, 2]), Step::Answer(&[1])]);
+    let transport = Scripted::new([Step::PutResponse(&[0, 2]), Step::PutResponse(&[1])]);
     let run = run_all(&transport, vec![submission(1, &["a", "b", "c"])], 1).await;
     assert_eq!(transport.contents(), [vec!["a", "b", "c"], vec!["a", "c"], vec!["c"]]);
     let outcome = &run.outcomes[0];
@@ -234,7 +237,7 @@ async fn a_call_without_an_answer_is_given_up_and_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whole_failures_are_retried_for_ever_with_growing_delays() {
+async fn whole_failures_are_retried_indefinitely_with_growing_delays() {
     let transport = Scripted::new((0..200).map(|_| Step::Error(500, "InternalFailure")));
     let run = run_all(&transport, vec![submission(1, &["a"])], 1).await;
     assert_eq!((run.outcomes[0].attempts, run.outcomes[0].records_delivered), (201, 1));
@@ -249,13 +252,13 @@ async fn whole_failures_are_retried_for_ever_with_growing_delays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_destination_is_probed_by_one_request_a_minute() {
+async fn a_paused_destination_is_probed_by_one_request_a_minute() {
     let transport = Scripted::new((0..5).map(|_| Step::Error(400, "AccessDeniedException")));
     let batches = (1..=3).map(|batch| submission(batch, &["a"])).collect();
     let run = run_all(&transport, batches, 3).await;
     assert_eq!(transport.seconds(), [0, 60, 120, 180, 240, 300, 300, 300]);
-    let parked = DestinationHealth::Parked { reason: reason("AccessDeniedException") };
-    assert_eq!(run.health, [parked, DestinationHealth::Ok]);
+    let paused = DestinationHealth::Paused { reason: reason("AccessDeniedException") };
+    assert_eq!(run.health, [paused, DestinationHealth::Ok]);
     assert!(run.outcomes.iter().all(|outcome| outcome.records_delivered == 1));
 }
 
@@ -286,8 +289,8 @@ async fn f59_credentials_that_are_good_again_are_found_within_five_seconds() {
         let single = &seconds[patience + 3..seconds.len() - 2];
         assert!(single.windows(2).all(|two| two[1] - two[0] == 5), "{code}: {seconds:?}");
         assert!(last <= outage.as_secs() + SHORT_PROBE.as_secs(), "{code}: {last}");
-        let parked = DestinationHealth::Parked { reason: format!("{code}: {words}") };
-        assert!(run.health.contains(&parked), "{code}: {:?}", run.health);
+        let paused = DestinationHealth::Paused { reason: format!("{code}: {words}") };
+        assert!(run.health.contains(&paused), "{code}: {:?}", run.health);
         assert_eq!(run.health.last(), Some(&DestinationHealth::Ok), "{code}");
         // Nothing is lost, nothing is there twice, and nobody says that it might be.
         for outcome in &run.outcomes {
@@ -313,8 +316,8 @@ async fn f60_what_a_person_has_to_fix_is_probed_each_minute_and_loses_nothing() 
         let batches = (1..=2).map(|batch| submission(batch, &["a", "b"])).collect();
         let run = run_all(&transport, batches, 2).await;
         assert_eq!(transport.seconds(), [0, 60, 120, 180, 180], "{code}");
-        let parked = DestinationHealth::Parked { reason: reason(code) };
-        assert_eq!(run.health, [parked, DestinationHealth::Ok], "{code}");
+        let paused = DestinationHealth::Paused { reason: reason(code) };
+        assert_eq!(run.health, [paused, DestinationHealth::Ok], "{code}");
         let delivered = run.outcomes.iter().map(|outcome| outcome.records_delivered);
         assert_eq!(delivered.collect::<Vec<_>>(), [2, 2], "{code}");
         assert!(run.outcomes.iter().all(|outcome| outcome.rejected.is_empty()), "{code}");
@@ -322,7 +325,7 @@ async fn f60_what_a_person_has_to_fix_is_probed_each_minute_and_loses_nothing() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_in_flight_before_can_open_a_parked_destination() {
+async fn a_request_that_was_in_flight_before_can_open_a_paused_destination() {
     let slow = Step::Slow(Duration::from_secs(1));
     let transport = Scripted::new([slow, Step::Error(400, "ResourceNotFoundException")]);
     let batches = (1..=3).map(|batch| submission(batch, &["a"])).collect();
@@ -359,7 +362,7 @@ async fn a_bad_record_is_rejected_and_its_neighbours_are_not() {
     assert_eq!(outcome.records_delivered, 3);
     assert_eq!((outcome.rejected.len(), outcome.rejected[0].index), (1, 0));
     assert_eq!(outcome.rejected[0].message, "words");
-    assert_eq!(transport.seconds(), [0; 5], "nobody waits for it");
+    assert_eq!(transport.seconds(), [0; 5], "it is not awaited");
 }
 
 /// A proxy in between refuses requests for their size, now and then or always.
@@ -377,14 +380,14 @@ async fn a_small_record_is_never_given_up_for_its_size() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_destination_that_refuses_every_record_is_parked() {
+async fn a_destination_that_refuses_every_record_is_paused() {
     let transport = Scripted::new((0..5).map(|_| Step::Error(400, "InvalidArgumentException")));
     let run = run_all(&transport, vec![submission(1, &["a", "b"])], 1).await;
     let outcome = &run.outcomes[0];
     assert_eq!((outcome.records_delivered, outcome.rejected.len()), (2, 0));
     assert_eq!(transport.seconds(), [0, 0, 0, 60, 120, 180, 180]);
-    let parked = DestinationHealth::Parked { reason: reason("InvalidArgumentException") };
-    assert_eq!(run.health, [parked, DestinationHealth::Ok]);
+    let paused = DestinationHealth::Paused { reason: reason("InvalidArgumentException") };
+    assert_eq!(run.health, [paused, DestinationHealth::Ok]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -433,7 +436,7 @@ async fn requests_retries_and_possible_duplicates_are_counted() {
     let lost = || Step::Error(500, "InternalFailure");
     let nothing_sent = [Step::MissingCredentials, Step::Error(418, "Teapot")];
     let script = [lost(), lost(), lost()].into_iter().chain(nothing_sent);
-    let script = script.chain([Step::Answer(&[0])]);
+    let script = script.chain([Step::PutResponse(&[0])]);
     run_all(&Scripted::new(script), vec![submission(1, &["a", "b"])], 1).await;
     drop(guard);
     let rendered = handle.render();
@@ -444,14 +447,14 @@ async fn requests_retries_and_possible_duplicates_are_counted() {
         "kinetail_requests_total{flow=\"f\",outcome=\"other\"} 1",
         "kinetail_requests_total{flow=\"f\",outcome=\"partial\"} 1",
         "kinetail_requests_total{flow=\"f\",outcome=\"ok\"} 1",
-        "kinetail_destination_parked{flow=\"f\"} 0",
+        "kinetail_destination_paused{flow=\"f\"} 0",
     ] {
         assert!(rendered.contains(line), "{line} is not in\n{rendered}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_does_not_wait_for_a_destination_that_is_parked() {
+async fn a_stop_does_not_wait_for_a_destination_that_is_paused() {
     let denied = || Step::Error(400, "AccessDeniedException");
     let transport = Scripted::new((0..1_000).map(|_| denied()));
     let stopping = CancellationToken::new();
@@ -485,14 +488,14 @@ async fn a_stop_waits_for_the_probe_that_is_under_way() {
 }
 
 thread_local! {
-    /// What this thread logs, while somebody wants to know.
+    /// What this thread logs, while a test captures it.
     static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
 /// Hears what the thread logs that it is used on.
 ///
 /// One subscriber for all threads, because a place that is met for the first time on a thread
-/// without one, in a test beside this one, would stay mute for all others too.
+/// without one, in a test alongside this one, would stay mute for all others too.
 struct Listener;
 
 impl Listener {
@@ -500,7 +503,7 @@ impl Listener {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
             let log = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Self).finish();
-            tracing::subscriber::set_global_default(log).expect("nobody else does");
+            tracing::subscriber::set_global_default(log).expect("it is set once");
         });
         tracing::callsite::rebuild_interest_cache();
         LOG.set(Some(Vec::new()));
@@ -533,14 +536,14 @@ async fn an_hour_of_failures_is_a_few_lines() {
     let throttled = || Step::Error(400, "ThrottlingException");
     let kinds: [(&str, Script); 4] = [
         ("always busy", Box::new(move |_| busy())),
-        ("parked", Box::new(move |_| denied())),
+        ("paused", Box::new(move |_| denied())),
         ("no credentials", Box::new(|_| Step::MissingCredentials)),
         (
-            "parked and let in by turns",
+            "paused and let in by turns",
             Box::new(move |turn| match turn % 8 {
                 0..4 => expired(),
                 4..6 => throttled(),
-                _ => Step::Answer(&[0]),
+                _ => Step::PutResponse(&[0]),
             }),
         ),
     ];
@@ -551,7 +554,7 @@ async fn an_hour_of_failures_is_a_few_lines() {
         let hour = Duration::from_hours(1);
         let ended = timeout(hour, run_all(&transport, batches, 8)).await;
         let text = Listener::stop();
-        assert!(ended.is_err(), "{what}: it goes on");
+        assert!(ended.is_err(), "{what}: it continues");
         let requests = transport.seconds().len();
         let lines = text.lines().count();
         assert!(requests >= 60, "{what}: {requests} requests");

@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::batch::body::{Body, Envelope, RandomKey};
 use crate::send::Outcome;
-use crate::send::answer::{FailedEntry, ShardNumber};
+use crate::send::in_flight_limit::{Finished, InFlightLimit};
+use crate::send::response::{FailedEntry, ShardNumber};
 use crate::send::transport::Payload;
-use crate::send::window::{Finished, Window};
 
 /// How long the service takes for an answer.
 const ANSWERS_AFTER: Duration = Duration::from_millis(12);
@@ -91,9 +91,9 @@ impl Service {
         }
     }
 
-    fn put(&mut self, body: &[u8]) -> Result<Answer, CallError> {
+    fn put(&mut self, body: &[u8]) -> Result<PutResponse, CallError> {
         let records = records_of(body);
-        let mut answer = Answer::default();
+        let mut answer = PutResponse::default();
         self.sent += records.len();
         if self.whole {
             let count = u32::try_from(records.len()).expect("500 at most");
@@ -142,7 +142,7 @@ impl Service {
 struct Throttling(Arc<Mutex<Service>>);
 
 impl Transport for Throttling {
-    async fn put(&self, body: Payload, _: usize) -> Result<Answer, CallError> {
+    async fn put(&self, body: Payload, _: usize) -> Result<PutResponse, CallError> {
         sleep(ANSWERS_AFTER).await;
         self.0.lock().expect("no panic").put(&body.bytes)
     }
@@ -230,7 +230,7 @@ async fn run_seed(
     let flow = async {
         let rng = fastrand::Rng::with_seed(seed);
         let mut load = Load { keys, line: vec![b'x'; line_bytes], rng, next: 0 };
-        let (mut window, mut in_flight) = (Window::new(SLOTS), 0);
+        let (mut window, mut in_flight) = (InFlightLimit::new(SLOTS), 0);
         let end = Instant::now() + time;
         while Instant::now() < end {
             while in_flight < window.current() {
@@ -246,7 +246,7 @@ async fn run_seed(
     tokio::select! {
         biased;
         () = flow => {}
-        () = sender => unreachable!("it ends when nobody submits"),
+        () = sender => unreachable!("it ends without submissions"),
     }
     let service = service.lock().expect("no panic");
     let late: VecDeque<usize> = service.by_second.iter().copied().skip(10).collect();
@@ -315,7 +315,7 @@ async fn whole_requests_that_are_refused_are_hardly_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_key_that_is_hot_holds_nobody_up_more_than_it_must() {
+async fn one_key_that_is_hot_blocks_nothing_more_than_it_must() {
     for (shards, share) in [(2, 60), (4, 40), (4, 80), (16, 30)] {
         let rest = f64::from(100 - share) / 100.0 / number(shards);
         let hottest = f64::from(share) / 100.0 + rest;

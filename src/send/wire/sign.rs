@@ -20,7 +20,7 @@ const KEY_BYTES: usize = 32;
 
 const SECONDS_IN_A_DAY: u64 = 24 * 60 * 60;
 
-/// What in a call is signed beside what all calls have in common.
+/// What in a call is signed alongside what all calls have in common.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signable<'c> {
     pub(super) content_type: &'c str,

@@ -1,7 +1,7 @@
 //! How far this host's clock is from the service's. A signature is good for five minutes, so a
 //! host whose clock is wrong by more signs for the time that the service's answers have.
 //!
-//! As the SDK does it: each answer with a date says anew how far the two are apart, so that a
+//! As the SDK does it: each answer with a date says again how far the two are apart, so that a
 //! clock that is set right meanwhile is believed again with the next answer.
 
 use std::sync::atomic::{AtomicI64, Ordering};

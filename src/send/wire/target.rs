@@ -16,7 +16,7 @@ const DATA_PLANE: &str = "data";
 pub(in crate::send) struct Site {
     pub(in crate::send) service: Service,
     pub(in crate::send) region: String,
-    /// An endpoint that somebody set; else it is the region's own.
+    /// A configured endpoint; else it is the region's own.
     pub(in crate::send) endpoint: Option<String>,
     pub(in crate::send) fips: Option<bool>,
     pub(in crate::send) dual_stack: Option<bool>,

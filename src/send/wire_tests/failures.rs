@@ -66,7 +66,7 @@ async fn a_success_that_cannot_be_believed_is_ambiguous() {
         ok("<html></html>"),
         ok(r#"{"FailedRecordCount":0,"Records":[]}"#),
         ok(r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1"},{"SequenceNumber":"2"}]}"#),
-        Reply::Answer { status: 200, headers: "", body: long },
+        Reply::PutResponse { status: 200, headers: "", body: long },
         Reply::Cut { body: whole.as_bytes().to_vec() },
         Reply::Close,
     ];

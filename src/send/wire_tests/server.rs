@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// What the server does with a connection's request.
 #[derive(Clone)]
 pub(in crate::send) enum Reply {
-    Answer {
+    PutResponse {
         status: u16,
         headers: &'static str,
         body: Vec<u8>,
@@ -57,7 +57,9 @@ impl Server {
             let request = read_request(&mut socket).await;
             self.requests.lock().expect("no panic").push(request);
             let (status, headers, body, announced) = match &reply {
-                Reply::Answer { status, headers, body } => (*status, *headers, body, body.len()),
+                Reply::PutResponse { status, headers, body } => {
+                    (*status, *headers, body, body.len())
+                }
                 Reply::Cut { body } => (200, "", body, body.len() + 1000),
                 Reply::Close => continue,
             };
@@ -97,11 +99,11 @@ pub(super) const ONE_TAKEN: &str =
     r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#;
 
 pub(super) fn ok(body: &str) -> Reply {
-    Reply::Answer { status: 200, headers: "", body: body.as_bytes().to_vec() }
+    Reply::PutResponse { status: 200, headers: "", body: body.as_bytes().to_vec() }
 }
 
 pub(super) fn error(status: u16, headers: &'static str, body: &str) -> Reply {
-    Reply::Answer { status, headers, body: body.as_bytes().to_vec() }
+    Reply::PutResponse { status, headers, body: body.as_bytes().to_vec() }
 }
 
 /// Answers on a connection for as long as the client keeps it, and counts connections.

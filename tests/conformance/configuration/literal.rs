@@ -11,35 +11,35 @@ fn what_nothing_expands() {
 }
 
 const UNEXPANDED: &[Case] = &[
-    ("1.3", Top(r#""checkpointFile": "~/c.db""#), Error("nothing replaces '~'")),
+    ("1.3", Top(r#""checkpointFile": "~/c.db""#), Error("'~' is not expanded")),
     ("1.3", Top(r#""checkpointFile": "${HOME}/c.db""#), Error("variables are not replaced")),
-    ("1.3", Top(r#""log.file": "~/kinetail.log""#), Error("nothing replaces '~'")),
+    ("1.3", Top(r#""log.file": "~/kinetail.log""#), Error("'~' is not expanded")),
     ("1.3", Top(r#""log.file": "$LOGS/k.log""#), Error("variables are not replaced")),
     (
         "1.3",
         Top(r#""kinesis.endpoint": "$KINESIS_ENDPOINT""#),
         Broken("variables are not replaced"),
     ),
-    ("1.3", Top(r#""region": "<region>""#), Error("a placeholder that nobody replaced")),
+    ("1.3", Top(r#""region": "<region>""#), Error("unreplaced placeholder")),
     ("1.3", Top(r#""region": "${AWS_REGION}""#), Error("variables are not replaced")),
     ("1.4", Kinesis(r#""maxInFlightRequests": "${N}""#), Error("variables are not replaced")),
-    ("1.3", Top(r#""cloudwatch.namespace": "{{ ns }}""#), Warning("a template that nobody filled")),
-    ("1.3", Top(r#""javaCheckpointFile": "~/checkpoints""#), Warning("nothing replaces '~'")),
+    ("1.3", Top(r#""cloudwatch.namespace": "{{ ns }}""#), Warning("unfilled template")),
+    ("1.3", Top(r#""javaCheckpointFile": "~/checkpoints""#), Warning("'~' is not expanded")),
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "~/logs/*.log", "kinesisStream": "s"}]}"#),
-        Broken("'filePattern': \"~\" is taken as it stands"),
+        Broken("'filePattern': \"~\" is used literally"),
     ),
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "${LOGDIR}/*.log", "kinesisStream": "s"}]}"#),
-        Broken("'filePattern': \"${LOGDIR}\" is taken as it stands"),
+        Broken("'filePattern': \"${LOGDIR}\" is used literally"),
     ),
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "/a/b", "deliveryStream": "d",
                 "excludePatterns": ["${OLD}.log"]}]}"#),
-        Warning("\"${OLD}\" is taken as it stands"),
+        Warning("\"${OLD}\" is used literally"),
     ),
     (
         "1.5",
@@ -47,9 +47,13 @@ const UNEXPANDED: &[Case] = &[
             r#""dataProcessingOptions": [{"optionName": "ADDMETADATA",
                 "metadata": {"host": "${HOSTNAME}"}}]"#,
         ),
-        Warning("'metadata': \"${HOSTNAME}\" is taken as it stands"),
+        Warning("'metadata': \"${HOSTNAME}\" is used literally"),
     ),
-    ("1.4", Kinesis(r#""multiLineStartPattern": "^${x}""#), Error("is no regular expression")),
+    (
+        "1.4",
+        Kinesis(r#""multiLineStartPattern": "^${x}""#),
+        Error("is not a valid regular expression"),
+    ),
     ("1.4", Kinesis(r#""fileFooterPattern": "end$""#), Value(position, "EndOfFile")),
 ];
 
@@ -92,7 +96,7 @@ const PATHS: &[Case] = &[
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "*.log", "kinesisStream": "s"}]}"#),
-        Error("write a directory and a name"),
+        Error("use a directory and a file name"),
     ),
     ("1.3", Top(r#""checkpointFile": "s3://bucket/c.db""#), Error("is a URL")),
     ("1.3", Top(r#""log.file": "C:\\logs\\k.log""#), Error("is a path of Windows")),

@@ -23,7 +23,7 @@ pub struct Checkpoint {
     pub anchor: Anchor,
     /// Where the generation is in its life.
     pub life: Life,
-    /// What was left out in front of `offset`.
+    /// What was skipped in front of `offset`.
     pub holes: Holes,
     /// Places in front of `offset` that are proven, too, of a generation that was rotated: a copy
     /// that ends before `offset` is known by them.

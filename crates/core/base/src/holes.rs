@@ -1,4 +1,4 @@
-//! Holes: stretches of a file that were left out because nobody had written them when reading came
+//! Holes: stretches of a file that were skipped because they were unwritten when reading came
 //! there. Pure: callers bring the bytes.
 //!
 //! They are known for two reasons: what is written there later is still to be read, and whatever
@@ -8,7 +8,7 @@
 /// So many holes of a file are known, at most.
 pub const HOLES_MAX: usize = 1024;
 
-/// A stretch that was left out.
+/// A stretch that was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
     /// Its first byte.
@@ -94,7 +94,7 @@ impl Holes {
         }
     }
 
-    /// As few bytes, to be written down: the distance to each hole and its length, seven bits a
+    /// As few bytes, encoded: the distance to each hole and its length, seven bits a
     /// byte.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -107,7 +107,7 @@ impl Holes {
         out
     }
 
-    /// What was written down. `None` if these bytes stand for no holes.
+    /// What was encoded. `None` if these bytes stand for no holes.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (mut left, mut at, mut holes) = (bytes, 0_u64, Self::default());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_down_is_read_again() {
+    fn what_is_encoded_is_read_again() {
         for all in [
             Holes::NONE,
             holes(&[(0, 1)]),

@@ -1,11 +1,11 @@
 //! What the other packages of kinetail share: `identity` tells one content of a file from another,
-//! `checkpoint` is a row of what is acknowledged, `holes` are stretches that were left out,
-//! `limits` names the limits of the services, `repeats` throttles what is logged again and again,
-//! `shown` is how text from outside is shown.
+//! `checkpoint` is a row of what is acknowledged, `holes` are stretches that were skipped,
+//! `limits` names the limits of the services, `log_throttle` throttles what is logged again and
+//! again, `shown` is how text from outside is shown.
 
 pub mod checkpoint;
 pub mod holes;
 pub mod identity;
 pub mod limits;
-pub mod repeats;
+pub mod log_throttle;
 pub mod shown;

@@ -13,7 +13,7 @@ pub const KINESIS_REQUEST_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// The same of a request to a stream whose records may be larger than by default.
 pub const KINESIS_LARGE_REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// Data and partition key of one Kinesis record, on a stream that was set to the greatest size
+/// Data and partition key of one Kinesis record, on a stream that was set to the largest size
 /// (`UpdateMaxRecordSize`).
 pub const KINESIS_LARGE_RECORD_BYTES_MAX: usize = 10 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
 //! The wire body of one request, written in one pass: a record's bytes go straight into the buffer
-//! that goes on the wire, next to a table of where each record lies in it.
+//! that is sent, next to a table of where each record lies in it.
 //!
 //! It owns the shapes of `PutRecords` and `PutRecordBatch` in `json` (as their API references
 //! give them) and of `PutRecords` in `cbor` (as the Java SDK writes it). In both a choice of the
@@ -56,10 +56,10 @@ pub struct Body {
     finished: Option<Bytes>,
     /// Bytes of memory behind them.
     finished_capacity: usize,
-    /// The SHA-256 of the finished bytes, once somebody asked for it.
+    /// The SHA-256 of the finished bytes, once it was requested.
     sha256: Option<Arc<str>>,
     entries: Vec<Entry>,
-    /// Where the records of files are from, in the order of the entries; empty if nobody asks.
+    /// Where the records of files are from, in the order of the entries; empty if not requested.
     origins: Vec<Origin>,
     data_bytes: usize,
     key_bytes: usize,
@@ -285,7 +285,7 @@ impl Body {
         self.finished.as_deref().unwrap_or(&self.buffer)
     }
 
-    /// An empty body in the same memory, or `None` if somebody still holds the bytes. It spares
+    /// An empty body in the same memory, or `None` if the bytes are still held. It spares
     /// the page faults of a fresh buffer.
     #[must_use]
     pub fn recycle(self) -> Option<Self> {

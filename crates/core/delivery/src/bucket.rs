@@ -38,7 +38,7 @@ impl Bucket {
         self.rate
     }
 
-    /// The greatest cost that a request may have.
+    /// The largest cost that a request may have.
     pub(crate) fn piece(&self) -> f64 {
         (self.rate * self.piece.as_secs_f64()).max(self.piece_min)
     }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::answer::AnswerError;
 use super::body::{Encoding, hex};
+use super::response::PutResponseError;
 
 /// A finished body on its way out. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,12 +18,12 @@ pub struct Payload {
     pub bytes: Bytes,
     /// How it is written.
     pub encoding: Encoding,
-    /// Its SHA-256 in hexadecimal digits, if somebody worked it out already.
+    /// Its SHA-256 in hexadecimal digits, if already computed.
     pub sha256: Option<Arc<str>>,
 }
 
 impl Payload {
-    /// The SHA-256 of the bytes in hexadecimal digits, worked out now if nobody did before.
+    /// The SHA-256 of the bytes in hexadecimal digits, computed now if not done before.
     #[must_use]
     pub fn hash(&self) -> Arc<str> {
         let work_out = || hex(&Sha256::digest(&self.bytes)).into();
@@ -45,7 +45,7 @@ pub const CBOR_REFUSED: &str = "CborRefused";
 #[derive(Debug, Error)]
 pub enum CallError {
     /// The endpoint does not take CBOR, and it may be spoken to in JSON; nothing was taken.
-    #[error("the endpoint does not take CBOR ({reason})")]
+    #[error("the endpoint does not support CBOR ({reason})")]
     CborRefused {
         /// What it said.
         reason: String,
@@ -53,17 +53,17 @@ pub enum CallError {
     /// There are no usable credentials; nothing was sent.
     #[error("no credentials: {reason}")]
     Credentials {
-        /// Whether waiting may help, or somebody has to act.
+        /// Whether waiting may help, or operator action is needed.
         fault: CredentialFault,
         /// What the credential chain said.
         reason: String,
     },
     /// No answer came in time.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no response within {} s", .0.as_secs())]
     Deadline(Duration),
     /// The connection broke, or the answer is cut or far too long. The service may hold the
     /// records.
-    #[error("the answer was lost: {reason}")]
+    #[error("connection lost before the response was complete: {reason}")]
     Lost {
         /// What broke.
         reason: String,
@@ -88,7 +88,7 @@ pub enum CallError {
     },
     /// The answer says success but cannot be believed.
     #[error(transparent)]
-    Unreadable(#[from] AnswerError),
+    Unreadable(#[from] PutResponseError),
 }
 
 /// What kind of trouble with credentials it is.
@@ -110,10 +110,10 @@ impl CallError {
             Self::CborRefused { .. } => CBOR_REFUSED,
             Self::Credentials { .. } => "Credentials",
             Self::Deadline(_) => "Deadline",
-            Self::Lost { .. } => "AnswerLost",
+            Self::Lost { .. } => "ResponseLost",
             Self::NotSent { .. } => "CannotConnect",
             Self::Service { code, .. } => code,
-            Self::Unreadable(_) => "UnreadableAnswer",
+            Self::Unreadable(_) => "UnreadableResponse",
         }
     }
 
@@ -160,17 +160,20 @@ mod tests {
         };
         let reason = || "why".to_owned();
         let fault = CredentialFault::Missing;
-        let unreadable = AnswerError::Count { answered: 1, sent: 2 };
+        let unreadable = PutResponseError::Count { answered: 1, sent: 2 };
         let cases = [
-            (CallError::CborRefused { reason: reason() }, "the endpoint does not take CBOR (why)"),
-            (CallError::Credentials { fault, reason: reason() }, "no credentials: why"),
-            (CallError::Deadline(Duration::from_secs(35)), "no answer within 35 s"),
-            (CallError::Lost { reason: reason() }, "the answer was lost: why"),
-            (CallError::NotSent { reason: reason() }, "cannot connect: why"),
             (
-                CallError::Unreadable(unreadable),
-                "the answer has results for 1 records where 2 were sent",
+                CallError::CborRefused { reason: reason() },
+                "the endpoint does not support CBOR (why)",
             ),
+            (CallError::Credentials { fault, reason: reason() }, "no credentials: why"),
+            (CallError::Deadline(Duration::from_secs(35)), "no response within 35 s"),
+            (
+                CallError::Lost { reason: reason() },
+                "connection lost before the response was complete: why",
+            ),
+            (CallError::NotSent { reason: reason() }, "cannot connect: why"),
+            (CallError::Unreadable(unreadable), "response has 1 results for 2 records"),
         ];
         for (error, text) in cases {
             assert_eq!(error.to_string(), text);

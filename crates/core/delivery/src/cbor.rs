@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Values within values, at most; an answer of `PutRecords` has three.
 const DEPTH_MAX: u32 = 16;
 
-/// What a head says beside its length: the three bits of the major type.
+/// What a head says alongside its length: the three bits of the major type.
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
 const BYTES: u8 = 2;
@@ -41,7 +41,7 @@ pub enum CborError {
     #[error("byte {0} is not well-formed")]
     Malformed(usize),
     /// Something follows.
-    #[error("there is more behind its end")]
+    #[error("trailing data")]
     Trailing,
     /// A value has another type than it should.
     #[error("the value at byte {0} has another type than it should")]
@@ -277,7 +277,7 @@ impl<'b> Reader<'b> {
                 self.depth -= 1;
                 Ok(())
             }
-            // Simple values and floats; a break stands alone nowhere, and small simple values have
+            // Simple values and floats; a break never occurs alone, and small simple values have
             // the short form only.
             _ => match (self.peek()?, self.head()?.1) {
                 (0xf8, Some(0..32)) | (_, None) => Err(CborError::Malformed(at)),

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::call::{CBOR_REFUSED, CallError, CredentialFault};
 
-/// While a destination is parked, one real request is made this often.
-pub const PARK_PROBE: Duration = Duration::from_mins(1);
+/// While a destination is paused, one real request is made this often.
+pub const PAUSE_PROBE: Duration = Duration::from_mins(1);
 
 /// The same where the fault is likely to pass by itself: credentials that are about to be
 /// renewed, a clock that is about to be set.
@@ -27,11 +27,11 @@ const LABEL_OTHER: &str = "other";
 /// What to do about a request that failed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It cannot work until somebody mends something: park the destination and probe.
+    /// It cannot work without operator action: pause the destination and probe.
     Fault {
         /// How often to probe.
         probe: Duration,
-        /// So many failures in a row are retried before the destination is parked.
+        /// So many failures in a row are retried before the destination is paused.
         patience: u32,
     },
     /// Something in the request is unacceptable: find the record.
@@ -42,7 +42,7 @@ pub enum Verdict {
     Transient {
         /// Whether the service may have taken the records all the same.
         ambiguous: bool,
-        /// Whether it is so odd that somebody should look.
+        /// Whether it is unusual enough to be logged as an error.
         alarm: bool,
     },
 }
@@ -50,11 +50,11 @@ pub enum Verdict {
 /// The group of a code in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// It cannot work until somebody acts.
+    /// It cannot work without operator action.
     Fault,
     /// The service failed; it may have taken the records all the same.
     Internal,
-    /// It looks as if somebody had to act, and often passes by itself.
+    /// It looks as if operator action were needed, and often passes by itself.
     Passing,
     /// A record of the request is what the service refuses.
     Poison,
@@ -152,7 +152,7 @@ const TABLE: [(&[&str], Group); 5] = [
 pub fn classify(error: &CallError) -> Verdict {
     match error {
         CallError::Credentials { fault, .. } => match fault {
-            CredentialFault::Invalid => Verdict::Fault { probe: PARK_PROBE, patience: 0 },
+            CredentialFault::Invalid => Verdict::Fault { probe: PAUSE_PROBE, patience: 0 },
             CredentialFault::Missing => Verdict::Fault { probe: SHORT_PROBE, patience: 0 },
             CredentialFault::Unavailable => {
                 Verdict::Fault { probe: SHORT_PROBE, patience: PATIENCE }
@@ -178,7 +178,7 @@ pub fn group(code: &str) -> Option<Group> {
 
 fn classify_answer(status: u16, code: &str) -> Verdict {
     match lookup(code).map(|(_, group)| group) {
-        Some(Group::Fault) => Verdict::Fault { probe: PARK_PROBE, patience: 0 },
+        Some(Group::Fault) => Verdict::Fault { probe: PAUSE_PROBE, patience: 0 },
         // Firehose says of server errors that the write may have happened all the same.
         Some(Group::Internal) => Verdict::Transient { ambiguous: true, alarm: false },
         Some(Group::Passing) => Verdict::Fault { probe: SHORT_PROBE, patience: PATIENCE },
@@ -193,7 +193,7 @@ fn classify_status(status: u16) -> Verdict {
     match status {
         413 => Verdict::Poison,
         429 | 503 => Verdict::Throttled,
-        401 | 403 => Verdict::Fault { probe: PARK_PROBE, patience: PATIENCE },
+        401 | 403 => Verdict::Fault { probe: PAUSE_PROBE, patience: PATIENCE },
         500.. => Verdict::Transient { ambiguous: true, alarm: false },
         _ => Verdict::Transient { ambiguous: false, alarm: true },
     }
@@ -212,7 +212,7 @@ pub fn is_throttle(code: &str) -> bool {
 #[must_use]
 pub fn label(code: &str) -> &'static str {
     const OURS: [&str; 5] =
-        ["AnswerLost", "CannotConnect", "Credentials", "Deadline", "UnreadableAnswer"];
+        ["ResponseLost", "CannotConnect", "Credentials", "Deadline", "UnreadableResponse"];
     let ours = || OURS.into_iter().find(|known| *known == code);
     lookup(code).map(|(known, _)| known).or_else(ours).unwrap_or(LABEL_OTHER)
 }
@@ -227,7 +227,7 @@ fn lookup(code: &str) -> Option<(&'static str, Group)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::AnswerError;
+    use crate::response::PutResponseError;
 
     fn service(status: u16, code: &str) -> CallError {
         CallError::Service {
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    const FAULT: Verdict = Verdict::Fault { probe: PARK_PROBE, patience: 0 };
+    const FAULT: Verdict = Verdict::Fault { probe: PAUSE_PROBE, patience: 0 };
     const PASSING: Verdict = Verdict::Fault { probe: SHORT_PROBE, patience: PATIENCE };
     const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
 
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn an_unknown_code_is_judged_by_its_status_and_never_given_up() {
         let odd = Verdict::Transient { ambiguous: false, alarm: true };
-        let denied = Verdict::Fault { probe: PARK_PROBE, patience: PATIENCE };
+        let denied = Verdict::Fault { probe: PAUSE_PROBE, patience: PATIENCE };
         let cases = [
             (400, odd),
             (404, odd),
@@ -321,7 +321,7 @@ mod tests {
             (CallError::Lost { reason: reason() }, LOST),
             (CallError::Deadline(Duration::from_secs(1)), LOST),
             (
-                CallError::Unreadable(AnswerError::Count { answered: 0, sent: 1 }),
+                CallError::Unreadable(PutResponseError::Count { answered: 0, sent: 1 }),
                 Verdict::Transient { ambiguous: true, alarm: true },
             ),
             (credentials(CredentialFault::Unavailable), PASSING),

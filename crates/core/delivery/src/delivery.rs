@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use self::part::{Indexes, Part, copy, whole};
 pub use self::refusal::{DOUBT_PROBES, Next, SUSPECTS_MAX};
-use super::answer::Answer;
 use super::call::Payload;
 use super::classify::{Verdict, is_throttle};
+use super::response::PutResponse;
 use super::retry;
 use super::{Outcome, RejectedRecord, Submission};
 use crate::BatchId;
@@ -78,7 +78,7 @@ pub struct Delivery {
     /// Records that were refused alone, the oldest first.
     suspects: VecDeque<RejectedRecord>,
     rejected: Vec<RejectedRecord>,
-    /// The gate's count of acceptances when the batch was first refused.
+    /// The circuit's count of acceptances when the batch was first refused.
     refused_at: Option<u64>,
     /// Refused probes since the destination came into doubt, while it is.
     doubt: Option<u32>,
@@ -231,7 +231,7 @@ impl Delivery {
     /// key: its shard is full, and the next one may have room.
     pub fn on_answer(
         &mut self,
-        answer: &Answer,
+        answer: &PutResponse,
         mut new_key: impl FnMut() -> RandomKey,
     ) -> Progress {
         let Some(part) = self.parts.pop() else { return Progress::default() };
@@ -277,7 +277,7 @@ impl Delivery {
         progress
     }
 
-    /// Whether the request is so small that nobody can mean it who refuses it for its size.
+    /// Whether the request is so small that a rejection for its size cannot be meant.
     #[must_use]
     pub fn is_small(&self) -> bool {
         let body = self.parts.last().and_then(|part| part.body.as_ref());

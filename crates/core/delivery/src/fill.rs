@@ -26,11 +26,11 @@ pub(super) struct Filler {
     aggregator: Option<Aggregator>,
     /// It may: consumers find records in aggregates.
     aggregates: bool,
-    /// The batch may have aggregates, whose keys nobody counted.
+    /// The batch may have aggregates, whose keys were not counted.
     has_aggregates: bool,
     compression: Compression,
     compressed: Vec<u8>,
-    /// The greatest length of data, or of data and key together.
+    /// The maximum length of data, or of data and key together.
     record_bytes_max: usize,
     key_counts: bool,
     batch_records_max: usize,
@@ -121,12 +121,12 @@ impl Filler {
         self.envelope.encoding() != before
     }
 
-    /// The greatest length of a record's data, in bytes, whatever its key is.
+    /// The maximum length of a record's data, in bytes, whatever its key is.
     pub(super) fn piece_bytes_max(&self) -> usize {
         self.compression.bytes_within(self.record_bytes_max - self.keys.bytes_max())
     }
 
-    /// The greatest length of data, or of data and key together, in bytes.
+    /// The maximum length of data, or of data and key together, in bytes.
     pub(super) fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
     }
@@ -176,7 +176,7 @@ impl Filler {
         self.aggregates = allowed;
     }
 
-    /// The greatest length of a record with its key, from now on. Firehose has one of its own.
+    /// The maximum length of a record with its key, from now on. Firehose has one of its own.
     pub(super) fn set_record_bytes_max(&mut self, bytes: usize) {
         if self.key_counts {
             self.record_bytes_max = bytes;

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 use thiserror::Error;
 
-use crate::answer::ShardNumber;
+use crate::response::ShardNumber;
 
 /// The hash of a partition key: its MD5 as a number.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn hash_key(key: &str) -> u128 {
 pub struct ShardRange {
     /// The least.
     pub start: u128,
-    /// The greatest.
+    /// The largest.
     pub end: u128,
     /// The number in the shard's id.
     pub number: ShardNumber,
@@ -26,7 +26,7 @@ pub struct ShardRange {
 /// The open shards of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardMap {
-    /// By rising start, one behind the other from 0 to the greatest hash.
+    /// By rising start, one behind the other from 0 to the largest hash.
     ranges: Vec<ShardRange>,
 }
 

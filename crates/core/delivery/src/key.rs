@@ -138,7 +138,7 @@ impl KeyMaker {
         self.file = file;
     }
 
-    /// The greatest length of a key, in bytes.
+    /// The maximum length of a key, in bytes.
     #[must_use]
     pub fn bytes_max(&self) -> usize {
         match self.option {

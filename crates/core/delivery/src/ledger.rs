@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::{BatchId, Span};
 use kinetail_base::identity::{FileKey, Position};
 
-/// The spans of one flow that are not yet written down.
+/// The spans of one flow that are not yet checkpointed.
 #[derive(Debug, Default)]
 pub struct Ledger {
     files: BTreeMap<FileKey, VecDeque<Pending>>,
@@ -26,13 +26,13 @@ struct Pending {
 }
 
 /// A batch that is not settled: some of its spans are not part of an acknowledged prefix that is
-/// written down.
+/// checkpointed.
 #[derive(Debug)]
 struct Open {
     acknowledged: bool,
     /// Files whose prefix does not cover this batch's span yet.
     uncovered: BTreeSet<FileKey>,
-    /// Files whose prefix covers it and is not written down yet, and up to where it must be.
+    /// Files whose prefix covers it and is not checkpointed yet, and up to where it must be.
     unwritten: BTreeMap<FileKey, u64>,
 }
 
@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// Notes that every record of a batch met its fate. Says which files are acknowledged further
-    /// now, and to where; those positions are to be written down.
+    /// now, and to where; those positions are to be checkpointed.
     pub fn acknowledge(&mut self, batch: BatchId) -> Vec<(FileKey, Position)> {
         let Some(open) = self.batches.get_mut(&batch) else { return Vec::new() };
         open.acknowledged = true;
@@ -76,7 +76,7 @@ impl Ledger {
         advanced
     }
 
-    /// Notes that a file's prefix is written down up to `offset`.
+    /// Notes that a file's prefix is checkpointed up to `offset`.
     pub fn written(&mut self, file: FileKey, offset: u64) {
         for open in self.batches.values_mut() {
             if open.unwritten.get(&file).is_some_and(|needed| *needed <= offset) {
@@ -85,7 +85,7 @@ impl Ledger {
         }
     }
 
-    /// Takes out the batches that are settled: acknowledged, covered and written down.
+    /// Takes out the batches that are settled: acknowledged, covered and checkpointed.
     pub fn take_settled(&mut self) -> Vec<BatchId> {
         let settled: Vec<BatchId> = self
             .batches
@@ -236,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_settled_when_it_is_covered_and_written_down() {
+    fn a_batch_is_settled_when_it_is_covered_and_checkpointed() {
         let mut ledger = Ledger::default();
         ledger.open(1, &[span(A, 0, 10)]);
         ledger.open(2, &[span(A, 10, 20)]);
         ledger.acknowledge(2);
         assert!(ledger.take_settled().is_empty(), "batch 1 is before it");
         ledger.acknowledge(1);
-        assert!(ledger.take_settled().is_empty(), "nothing is written down");
+        assert!(ledger.take_settled().is_empty(), "nothing is checkpointed");
         ledger.written(A, 10);
         assert_eq!(ledger.take_settled(), [1]);
         ledger.written(A, 20);

@@ -1,28 +1,28 @@
-//! From records to batches, and from answers to what is sent next and what is written down.
+//! From records to batches, and from answers to what is sent next and what is checkpointed.
 //!
-//! `body` encodes records straight into the bytes that go on the wire and `pack` goes from bytes of
+//! `body` encodes records straight into the bytes that are sent and `pack` goes from bytes of
 //! files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
-//! decides what of a batch is sent next, `gate` whether the destination is parked, `rate` when, by
-//! the `pace` of the destination and of each of its `shards` (over `bucket`) and the `request_size`
-//! that its link carries, `classify` what an error means, `retry` how long to wait, `window` how many batches at a time, `answer` what became
-//! of each record, `error_answer` what a refusal says, and `ledger` how far each file is
-//! acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
+//! decides what of a batch is sent next, `circuit_breaker` whether the destination is paused, `rate`
+//! when, by the `pace` of the destination and of each of its `shards` (over `bucket`) and the
+//! `request_size` that its link carries, `classify` what an error means, `retry` how long to wait,
+//! `in_flight_limit` how many batches at a time, `response` what became of each record,
+//! `error_response` what a rejection says, and `ledger` how far each file is acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
 //! that cannot be delivered. Nothing here knows time, files or the network.
 
 pub mod aggregate;
-pub mod answer;
 pub mod body;
 mod bucket;
 pub mod call;
 mod cbor;
+pub mod circuit_breaker;
 pub mod classify;
 mod cut;
 pub mod dead_letter;
 pub mod delivery;
-pub mod error_answer;
+pub mod error_response;
 mod fill;
-pub mod gate;
 pub mod hash;
+pub mod in_flight_limit;
 pub mod key;
 pub mod ledger;
 mod once;
@@ -31,10 +31,10 @@ pub mod pace;
 pub mod pack;
 pub mod rate;
 mod request_size;
+pub mod response;
 pub mod retry;
 mod shards;
 mod sink;
-pub mod window;
 
 pub use aggregate::{Aggregation, Format};
 pub use cbor::CborError;
@@ -97,7 +97,7 @@ pub struct Outcome {
     pub maybe_duplicated: bool,
     /// What the destination was found to speak, if the next batches should be in it.
     pub speak: Option<body::Encoding>,
-    /// The batch's memory as an empty body, if nobody holds it any more, for the next batch.
+    /// The batch's memory as an empty body, if it is no longer held, for the next batch.
     pub spare: Option<Body>,
 }
 
@@ -122,7 +122,7 @@ pub struct RejectedRecord {
 /// submission that the flow allowed itself, and the newest health.
 #[derive(Debug)]
 pub enum SenderEvent {
-    /// The destination is parked and the flow stops: this batch is not sent any more.
+    /// The destination is paused and the flow stops: this batch is not sent any more.
     GivenUp(BatchId),
     /// The destination stopped or started taking requests.
     Health(DestinationHealth),
@@ -135,9 +135,9 @@ pub enum SenderEvent {
 pub enum DestinationHealth {
     /// The last request was answered with success.
     Ok,
-    /// It cannot work until somebody mends something (no such stream, access denied, …); it is
+    /// It cannot work without operator action (no such stream, access denied, …); it is
     /// tried again every minute.
-    Parked {
+    Paused {
         /// The error code and message, free of secrets.
         reason: String,
     },

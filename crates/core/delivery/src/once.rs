@@ -6,7 +6,7 @@
 //! refused for good: whatever fails, is lost, or is sent again. A record of several lines is taken
 //! or not as a whole.
 //!
-//! A random key is nobody else's. Firehose knows no keys: there all records have the same one.
+//! A random key is unique. Firehose knows no keys: there all records have the same one.
 
 use std::collections::BTreeSet;
 

@@ -38,7 +38,7 @@ impl std::fmt::Display for Destination {
 pub enum OversizeLine {
     /// It is kept as a dead letter; so is a record that is too large behind the converters.
     DeadLetter,
-    /// It is left out.
+    /// It is skipped.
     Drop,
     /// It is sent in pieces.
     Split,
@@ -96,7 +96,7 @@ pub struct PackOptions<'c> {
     pub max_line_bytes: usize,
     /// What becomes of a line longer than that.
     pub oversize_line: OversizeLine,
-    /// A record that this matches is left out, and with it what stands behind it at that moment.
+    /// A record that this matches is skipped, and with it what follows it at that moment.
     pub file_footer: Option<&'c Footer>,
     /// Lines are joined into records of at most this many bytes before anything else is done with
     /// them, as the Java agent does it (Firehose only); 0: they are not.
@@ -105,7 +105,7 @@ pub struct PackOptions<'c> {
     pub aggregation: Option<Aggregation>,
     /// What is done to the data of each record of the service.
     pub compression: Compression,
-    /// The greatest length of a record with its key (Kinesis only).
+    /// The maximum length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,
     /// A batch has no two records of one key, so that one that fails is not overtaken.
     pub one_of_a_key: bool,

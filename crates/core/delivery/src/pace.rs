@@ -54,7 +54,7 @@ const CHANCE: f64 = 2.0;
 /// Less than this is as good as nothing.
 const REFUSED_LOW: f64 = 0.01;
 
-/// The first step up, and the greatest, as parts of the rate; and how much steps grow.
+/// The first step up, and the largest, as parts of the rate; and how much steps grow.
 const STEP_MIN: f64 = 0.04;
 const STEP_MAX: f64 = 0.2;
 const STEP_GROWTH: f64 = 1.3;
@@ -63,13 +63,13 @@ const STEP_GROWTH: f64 = 1.3;
 const STEP_BACK: f64 = 1.0;
 const BACK_TO: f64 = 0.8;
 
-/// The greatest step down: a destination that takes nothing for a while says little of its limit.
+/// The largest step down: a destination that takes nothing for a while says little of its limit.
 const KEPT_MIN: f64 = 0.5;
 
 /// A request may be of ten records, or ten KiB, however low the rate is.
 const PIECE_MIN: f64 = 0.01;
 
-/// When an outage is over nobody goes faster for so long: others come back as late.
+/// After an outage the rate does not rise for so long: others come back as late.
 const HELD: Duration = Duration::from_secs(10);
 
 /// What the newest look counts in what is usual.
@@ -89,7 +89,7 @@ pub struct Pace {
     limited_at: Instant,
     /// What was taken in a second, on average, in shard seconds.
     usual: f64,
-    /// It goes on as usual after an outage.
+    /// It continues as usual after an outage.
     is_braked: bool,
     /// Before, the rate is not raised.
     held_until: Instant,
@@ -197,7 +197,7 @@ impl Pace {
         self.room_at(now) <= now
     }
 
-    /// When something may be sent, where nobody waits for it.
+    /// When something may be sent, where it is not awaited.
     pub(crate) fn room_at(&self, now: Instant) -> Instant {
         let ready = self.bucket.map_or(now, |mut bucket| bucket.ready_at(now));
         self.paused_until.max(ready)
@@ -213,7 +213,7 @@ impl Pace {
         fits && self.ready_at(now) <= now
     }
 
-    /// The greatest cost that a request may have.
+    /// The largest cost that a request may have.
     #[must_use]
     pub fn cost_max(&self) -> f64 {
         self.bucket.as_ref().map_or(f64::INFINITY, Bucket::piece)
@@ -234,7 +234,7 @@ impl Pace {
         (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64()
     }
 
-    /// Nothing got through for a while: it goes on with what was usual.
+    /// Nothing got through for a while: it continues with the usual rate.
     pub fn brake(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_braked, true) {
             return;
@@ -281,7 +281,7 @@ impl Pace {
             if part > 0.0 {
                 self.begin(lately, now);
             } else if long >= LOOK {
-                self.look_anew(now, long);
+                self.look_again(now, long);
             }
             return;
         };
@@ -292,7 +292,7 @@ impl Pace {
             self.bucket = None;
         } else if self.has_seen_enough(rate, long) {
             self.conclude(rate, part, long, now);
-            self.look_anew(now, long);
+            self.look_again(now, long);
         }
     }
 
@@ -314,7 +314,7 @@ impl Pace {
 
     fn lower(&mut self, rate: f64, more: f64, part: f64, now: Instant) {
         self.changed_at = Some(now);
-        if let Some(before) = self.baseline.take_over(rate, self.usual) {
+        if let Some(before) = self.baseline.adopt(rate, self.usual) {
             self.met = f64::INFINITY;
             self.change(before, now);
             return;
@@ -357,7 +357,7 @@ impl Pace {
         self.bucket = Some(Bucket::new(rate, (self.piece, PIECE_MIN), now).in_debt());
         self.met = rate;
         (self.changed_at, self.limited_at) = (Some(now), now);
-        self.look_anew(now, long);
+        self.look_again(now, long);
     }
 
     fn change(&mut self, rate: f64, now: Instant) {
@@ -369,7 +369,7 @@ impl Pace {
         self.limited_at = now;
     }
 
-    fn look_anew(&mut self, now: Instant, long: Duration) {
+    fn look_again(&mut self, now: Instant, long: Duration) {
         let second = long.max(LOOK).as_secs_f64();
         self.usual += (self.look.taken / second - self.usual) * USUAL_WEIGHT;
         // Of a long time without requests nothing can be learned.

@@ -45,7 +45,7 @@ pub enum Stop {
     /// The next record is longer than a record may be: see [`Packer::take_cut`].
     Overlong,
     /// The record at the end of the used bytes is the footer of its file: the complete lines that
-    /// stand behind it now are to be left out.
+    /// follow it now are to be skipped.
     Footer,
 }
 
@@ -131,13 +131,13 @@ impl Packer {
         self.reads_entries = true;
     }
 
-    /// The greatest length of a line or a multi-line record, in bytes.
+    /// The maximum length of a line or a multi-line record, in bytes.
     #[must_use]
     pub fn raw_record_bytes_max(&self) -> usize {
         self.splitter.record_bytes_max()
     }
 
-    /// The greatest number of data bytes in a batch.
+    /// The largest number of data bytes in a batch.
     #[must_use]
     pub fn batch_bytes_max(&self) -> usize {
         self.filler.batch_bytes_max()
@@ -155,7 +155,7 @@ impl Packer {
         self.filler.allow_aggregates(allowed);
     }
 
-    /// The greatest length of a record with its key, from now on (Kinesis only).
+    /// The maximum length of a record with its key, from now on (Kinesis only).
     pub fn set_record_bytes_max(&mut self, bytes: usize) {
         self.filler.set_record_bytes_max(bytes);
         self.splitter.set_piece_bytes_max(self.filler.piece_bytes_max().min(self.max_line_bytes));

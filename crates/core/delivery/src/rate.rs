@@ -4,7 +4,7 @@
 //! Each shard has a [`Pace`], and so has the destination as a whole, for what names no shard:
 //! Firehose, and requests that are refused in one. A record belongs to the shard that its key
 //! hashes to. As long as that shard has no room the record is held back, and what belongs to others
-//! goes on. One whose key is random gets another key instead, of a shard that has room.
+//! continues. One whose key is random gets another key instead, of a shard that has room.
 //!
 //! What an older batch waits for, a younger one does not take before it: records of one key change
 //! places no more than they must.
@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use self::choosing::Choosing;
-use super::answer::{Answer, ShardNumber};
 use super::call::CallError;
 use super::classify::{Verdict, classify, is_throttle};
 use super::delivery::{Choice, Delivery, Progress};
 use super::pace::{self, Pace};
 use super::request_size::RequestSize;
+use super::response::{PutResponse, ShardNumber};
 use super::retry;
 use super::shards::{Portion, Shards};
 use crate::BatchId;
@@ -263,7 +263,7 @@ impl Rate {
     pub fn learn(
         &mut self,
         delivery: &mut Delivery,
-        answer: &Answer,
+        answer: &PutResponse,
         sent: Sent,
         (rng, now): (&mut fastrand::Rng, Instant),
     ) -> Progress {
@@ -272,24 +272,24 @@ impl Rate {
         }
         self.size.on_answer(sent.bytes, now.saturating_duration_since(sent.at));
         let refused = answer.failed.iter().filter(|entry| is_throttle(&entry.code)).count();
-        let mut nobodys = refused;
+        let mut unattributed = refused;
         if delivery.is_keyed() && (refused > 0 || self.shards.any_limited(now)) {
-            nobodys = self.learn_of_shards(delivery, answer, sent, now);
+            unattributed = self.learn_of_shards(delivery, answer, sent, now);
         }
         let cost = pace::cost(sent.records, sent.bytes);
         let part = |records| cost * pace::part(records, sent.records);
         // What a shard refused says nothing about the destination.
-        let here = (cost - part(refused - nobodys), part(nobodys));
+        let here = (cost - part(refused - unattributed), part(unattributed));
         self.whole.on_answer(sent.at, here, 0.0, now);
         self.shards.forget_silent(now);
         delivery.on_answer(answer, || self.draw(rng, now))
     }
 
-    /// Returns how many records were refused of which nobody says by whom.
+    /// Returns how many records were refused without a known shard.
     fn learn_of_shards(
         &mut self,
         delivery: &mut Delivery,
-        answer: &Answer,
+        answer: &PutResponse,
         sent: Sent,
         now: Instant,
     ) -> usize {
@@ -307,7 +307,7 @@ impl Rate {
             failed.and_then(|at| answer.failed.get(at)).is_some_and(|f| is_throttle(&f.code))
         };
         let mut portions: BTreeMap<usize, Portion> = BTreeMap::new();
-        let mut nobodys = 0;
+        let mut unattributed = 0;
         for (place, record) in delivery.next_records().iter().enumerate() {
             let refused = usize::from(is_refused(place));
             let shard = match named.get(&place) {
@@ -318,7 +318,7 @@ impl Rate {
                 None => self.shards.place_of(record.hash),
             };
             let Some(shard) = shard else {
-                nobodys += refused;
+                unattributed += refused;
                 continue;
             };
             let portion = portions.entry(shard).or_default();
@@ -334,7 +334,7 @@ impl Rate {
             let share = if share > 0.0 { share } else { SHARD_RATE };
             pace.on_answer(sent.at, (cost, cost * part), share.min(SHARD_RATE), now);
         }
-        nobodys
+        unattributed
     }
 
     /// Learns the same from a request that failed as a whole.
@@ -362,7 +362,7 @@ impl Rate {
             let place = self.shards.place_of(key_hash(key.as_str().as_bytes()));
             match place.and_then(|at| self.shards.pace(at)) {
                 Some(shard) if shard.has_room(now) => return key,
-                // Where nobody knows which shard it is there need be no room.
+                // Where the shard is unknown there need be no room.
                 None if key == first => return key,
                 Some(_) | None => key = RandomKey::of(rng.u32(..)),
             }

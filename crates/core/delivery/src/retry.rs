@@ -46,7 +46,7 @@ mod tests {
     const CONFIG: RetryConfig =
         RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) };
 
-    fn greatest(failures: u32) -> Duration {
+    fn largest(failures: u32) -> Duration {
         let mut rng = fastrand::Rng::with_seed(1);
         (0..2000).map(|_| delay(CONFIG, failures, None, &mut rng)).max().unwrap_or_default()
     }
@@ -56,8 +56,8 @@ mod tests {
         let bounds = [(0, 100), (1, 100), (2, 200), (3, 400), (7, 6400), (8, 10_000), (99, 10_000)];
         for (failures, bound) in bounds {
             let bound = Duration::from_millis(bound);
-            let greatest = greatest(failures);
-            assert!(greatest <= bound && greatest > bound * 9 / 10, "{failures}: {greatest:?}");
+            let largest = largest(failures);
+            assert!(largest <= bound && largest > bound * 9 / 10, "{failures}: {largest:?}");
         }
     }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::answer::ShardNumber;
+use super::response::ShardNumber;
 use crate::hash::ShardMap;
 use crate::pace::{self, Pace};
 
@@ -37,7 +37,7 @@ pub(crate) struct Shards {
 #[derive(Debug)]
 struct Shard {
     number: ShardNumber,
-    /// The least and the greatest hash of its records, of which the upper half is kept.
+    /// The least and the largest hash of its records, of which the upper half is kept.
     range: Option<(u64, u64)>,
     pace: Pace,
     heard_at: Instant,

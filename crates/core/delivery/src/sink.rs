@@ -18,7 +18,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The greatest number of bytes that `len` bytes become.
+    /// The largest number of bytes that `len` bytes become.
     #[must_use]
     pub fn bytes_max(self, len: usize) -> usize {
         match self {
@@ -28,7 +28,7 @@ impl Compression {
         }
     }
 
-    /// The greatest number of bytes that become no more than `len`.
+    /// The largest number of bytes that become no more than `len`.
     #[must_use]
     pub fn bytes_within(self, len: usize) -> usize {
         len - (self.bytes_max(len) - len).min(len)

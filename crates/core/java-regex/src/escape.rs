@@ -149,6 +149,6 @@ impl Parser {
     }
 
     fn char_of(&self, code: u32) -> Result<char, PatternError> {
-        char::from_u32(code).ok_or_else(|| self.error("escape of what is no character"))
+        char::from_u32(code).ok_or_else(|| self.error("escape is not a valid character"))
     }
 }

@@ -29,7 +29,7 @@ impl Parser {
                 };
                 let name = self.group_name(&first.char.to_string())?;
                 if self.names.contains_key(&name) {
-                    return Err(self.error(&format!("two groups are named `{name}`")));
+                    return Err(self.error(&format!("duplicate group name `{name}`")));
                 }
                 self.capture(Some(name), outer).map(Some)
             }
@@ -54,7 +54,7 @@ impl Parser {
         let lengths = match node.lengths() {
             (min, Some(max)) => (min, max),
             (_, None) if behind => {
-                return Err(self.error("look-behind without a greatest length"));
+                return Err(self.error("look-behind without a maximum length"));
             }
             (min, None) => (min, usize::MAX),
         };
@@ -133,7 +133,7 @@ impl Parser {
         let name = self.group_name("")?;
         match self.names.get(&name) {
             Some(&group) => Ok(Node::BackReference { group, fold: self.fold() }),
-            None => Err(self.error(&format!("there is no group named `{name}`"))),
+            None => Err(self.error(&format!("no group named `{name}`"))),
         }
     }
 }

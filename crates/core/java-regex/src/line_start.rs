@@ -20,7 +20,7 @@ pub struct LineStart {
 /// Which of the patterns of [`LineStart::rule`] is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RulePart {
-    /// The one for the lines that go on.
+    /// The one for continuation lines.
     Continues,
     /// The one for the last lines.
     Ends,

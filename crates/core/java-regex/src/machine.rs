@@ -18,7 +18,7 @@ pub(super) const STEPS_MAX: u32 = 500_000;
 /// A stack larger than this is given back, in entries.
 const IDLE_ENTRIES_MAX: usize = 16 * 1024;
 
-/// What `\b` asks of the characters beside it under the flag `U`.
+/// What `\b` asks of the characters alongside it under the flag `U`.
 static WORD: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"\w"));
 /// What it asks without that flag: `Character.isLetterOrDigit`, and marks on such a character.
 static LETTERS_AND_DIGITS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| named(r"[\p{L}\p{Nd}]"));
@@ -29,7 +29,7 @@ fn named(set: &str) -> Vec<(char, char)> {
     super::class::ranges_of(set).unwrap_or_default()
 }
 
-/// What it takes to begin at a place, beside the slots.
+/// What it takes to begin at a place, alongside the slots.
 const STEPS_A_START: u32 = 2;
 
 /// As many slots as this are made ready in the time of a step.
@@ -38,7 +38,7 @@ const SLOTS_A_STEP: usize = 16;
 /// A slot that was not saved.
 const UNSET: usize = usize::MAX;
 
-/// What may go on if the way that was taken fails.
+/// What may continue if the path that was taken fails.
 #[derive(Debug, Clone, Copy)]
 enum Entry {
     /// Another way.

@@ -244,7 +244,7 @@ impl Node {
     }
 
     /// Whether a search for one match after the other may read the same text again and again: a
-    /// part without a greatest length is tried, fails far ahead, and something shorter matches.
+    /// part without a maximum length is tried, fails far ahead, and something shorter matches.
     pub(super) fn may_search_far_ahead(&self) -> bool {
         let unbounded = |node: &Self| matches!(node, Self::Repeat { max: None, .. });
         self.any(&|node| match node {
@@ -305,7 +305,7 @@ impl Assertion {
     }
 }
 
-/// So many times as much, or the greatest number.
+/// So many times as much, or the largest number.
 fn times(size: usize, count: u32) -> usize {
     size.saturating_mul(usize::try_from(count).unwrap_or(usize::MAX))
 }

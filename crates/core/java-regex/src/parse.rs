@@ -55,14 +55,14 @@ pub(super) struct Flags {
 /// Reads a pattern.
 ///
 /// # Errors
-/// It is not a Java regular expression, or it has something that nobody here can do.
+/// It is not a Java regular expression, or it has something unsupported.
 pub(super) fn parse(java: &str, flags: Flags) -> Result<Tree, PatternError> {
     let mut parser =
         Parser { tokens: tokens(java), at: 0, flags, depth: 0, groups: 0, names: BTreeMap::new() };
     let node = parser.alternatives()?;
     if parser.at < parser.tokens.len() {
         parser.at += 1;
-        return Err(parser.error("closing parenthesis without an opening one"));
+        return Err(parser.error("unmatched closing parenthesis"));
     }
     let mut names: Vec<(String, usize)> = parser.names.into_iter().collect();
     names.sort_by_key(|(_, group)| *group);

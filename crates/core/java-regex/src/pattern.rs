@@ -83,7 +83,7 @@ pub(super) enum Reach {
 ///
 /// # Errors
 ///
-/// The text is not a Java regular expression; or it has what nobody here can do, which is `\X`,
+/// The text is not a Java regular expression; or it has something unsupported, which is `\X`,
 /// `\N{...}`, `\b{g}`, half of a surrogate pair, and `\p{...}` with a name that is not known; or
 /// it is too large.
 pub fn compile_match_pattern(java: &str) -> Result<Pattern, PatternError> {

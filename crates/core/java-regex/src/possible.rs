@@ -7,7 +7,7 @@ use super::parse::{Flags, parse};
 /// Why no text matches a pattern as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impossible {
-    /// `a$b`: something has to stand behind the end.
+    /// `a$b`: something must follow the end.
     BehindTheEnd,
     /// `a^b`: something has to stand before the start.
     BeforeTheStart,
@@ -31,7 +31,7 @@ pub fn matches_nothing(java: &str) -> Result<bool, PatternError> {
 }
 
 /// `before` is whether a character has to stand before the node, `behind` whether one that is no
-/// line terminator has to stand behind it.
+/// line terminator must follow it.
 fn find(node: &Node, before: bool, behind: bool) -> Option<Impossible> {
     match node {
         Node::Assertion(Assertion::TextStart) => before.then_some(Impossible::BeforeTheStart),

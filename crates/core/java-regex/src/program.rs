@@ -12,13 +12,13 @@ const INSTRUCTIONS_MAX: usize = 50_000;
 pub(super) struct Program {
     pub(super) code: Vec<Instruction>,
     pub(super) sets: Vec<Vec<(char, char)>>,
-    /// Two for each group, group 0 included, and one for each loop that may stand still.
+    /// Two for each group, group 0 included, and one for each loop that may match nothing.
     pub(super) slots: usize,
 }
 
 /// The rounds of a loop.
 struct Rounds {
-    may_stand_still: bool,
+    may_be_empty: bool,
     /// The last instruction of each, with the slot of its start and where the next one begins.
     ends: Vec<(usize, usize, usize)>,
 }
@@ -164,7 +164,7 @@ impl Program {
         lazy: bool,
     ) -> Result<(), PatternError> {
         // In Java a round that matches nothing is the last one, even if more are asked for.
-        let mut rounds = Rounds { may_stand_still: node.lengths().0 == 0, ends: Vec::new() };
+        let mut rounds = Rounds { may_be_empty: node.lengths().0 == 0, ends: Vec::new() };
         for _ in 0..min {
             self.round(node, None, &mut rounds)?;
         }
@@ -199,7 +199,7 @@ impl Program {
         head: Option<usize>,
         rounds: &mut Rounds,
     ) -> Result<(), PatternError> {
-        if !rounds.may_stand_still {
+        if !rounds.may_be_empty {
             self.compile(node)?;
             if let Some(head) = head {
                 self.emit(Instruction::Jump(head))?;

@@ -213,7 +213,7 @@ fn what_java_rejects_is_rejected() {
 }
 
 #[test]
-fn what_nobody_can_do_is_an_error_that_names_it_and_its_place() {
+fn what_is_unsupported_is_an_error_that_names_it_and_its_place() {
     for (pattern, what) in [
         (r"a\X", r"a grapheme cluster `\X` at position 3 is not supported"),
         (r"\N{DIGIT ONE}", r"a character by its name `\N` at position 2 is not supported"),
@@ -224,8 +224,8 @@ fn what_nobody_can_do_is_an_error_that_names_it_and_its_place() {
             "the character property `javaMirrored` at position 17 is not supported",
         ),
         ("a{20000}", "the pattern is too large: 20000 repetitions; use smaller repetition counts"),
-        (r"(?<=a+)b", "look-behind without a greatest length at position 7"),
-        (r"(a)\k<b>", "there is no group named `b` at position 8"),
+        (r"(?<=a+)b", "look-behind without a maximum length at position 7"),
+        (r"(a)\k<b>", "no group named `b` at position 8"),
         (r"\Q(\E(", "unclosed group at position 6"),
     ] {
         assert_eq!(compile_match_pattern(pattern).unwrap_err().to_string(), what, "{pattern}");
@@ -388,7 +388,7 @@ fn sets_by_name() {
 }
 
 #[test]
-fn no_pattern_runs_for_ever() {
+fn no_pattern_runs_indefinitely() {
     let text = "a".repeat(5_000);
     for pattern in [
         "(a+)+(?=b)c",

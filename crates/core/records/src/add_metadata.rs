@@ -1,4 +1,4 @@
-//! `ADDMETADATA`: the line as a string in an object, beside fixed metadata and the time.
+//! `ADDMETADATA`: the line as a string in an object, alongside fixed metadata and the time.
 //!
 //! The line stays a string even where it is JSON already, as in the Java agent.
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn section_2_5_the_line_is_a_string_beside_the_metadata() {
+    fn section_2_5_the_line_is_a_string_alongside_the_metadata() {
         let start = r#"{"metadata":{"key":"value","foo":{"bar":"bas"}},"data":"#;
         for (input, data) in [
             ("This is the data", "\"This is the data\""),

@@ -1,7 +1,7 @@
 //! `CSVTOJSON`: the columns of a line as an object of strings.
 //!
 //! There are no quotes, no header and no types: a delimiter is a delimiter wherever it stands, a
-//! column that is missing is null, and columns without a name are left out.
+//! column that is missing is null, and columns without a name are skipped.
 
 use kinetail_java_regex::OverLimit;
 

@@ -23,7 +23,7 @@ pub fn push(out: &mut Vec<u8>, entry: &[u8]) {
 }
 
 /// The entry that a line holds. Line ends that were not escaped stay: several lines may have become
-/// one record. An escape that was cut in two is left out.
+/// one record. An escape that was cut in two is skipped.
 #[must_use]
 pub fn read<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
     if memchr::memchr(ESCAPE, line).is_none() {

@@ -15,7 +15,7 @@ use super::scan_json;
 pub enum Framing {
     /// As containerd and CRI-O write them: `TIME STREAM P|F MESSAGE`.
     Cri,
-    /// As Docker's json-file driver does: a `log` without a line end goes on.
+    /// As Docker's json-file driver does: a `log` without a newline is continued.
     Docker,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A field is a line `NAME=value`, or, where the value holds line ends or is not text, a line
 //! `NAME`, eight bytes with its length, the value and a line end. An empty line ends the entry.
-//! Fields that nobody asked for are gone through without being kept, however long they are.
+//! Fields that are not configured are skipped without being kept, however long they are.
 
 use crate::json::push_string;
 
@@ -23,7 +23,7 @@ const CURSOR_BYTES_MAX: usize = 1024;
 pub enum Shape {
     /// Its message.
     Message,
-    /// An object of these fields, in this order; those that it lacks are left out.
+    /// An object of these fields, in this order; those that it lacks are skipped.
     Fields(Vec<String>),
     /// An object of all its fields.
     AllFields,
@@ -48,7 +48,7 @@ pub struct Entry {
     fields: Vec<(String, Vec<u8>)>,
     /// Bytes that they hold.
     held: usize,
-    /// Bytes of them that are left out, because it is too long.
+    /// Bytes of them that are skipped, because it is too long.
     pub cut: u64,
 }
 

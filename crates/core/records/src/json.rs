@@ -9,7 +9,7 @@ use super::JsonFormat;
 #[derive(Debug)]
 pub(super) struct ObjectWriter {
     members: Vec<Member>,
-    /// What stands behind the last member, with the line feed.
+    /// What follows the last member, with the line feed.
     close: &'static [u8],
 }
 

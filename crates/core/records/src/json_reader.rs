@@ -1,6 +1,6 @@
 //! Reading a JSON object from a record, with a limit on its depth.
 //!
-//! It takes what Jackson takes by default: the first value of the text, whatever stands behind
+//! It takes what Jackson takes by default: the first value of the text, whatever follows
 //! it; of two members with one key the last value in the first place. It never recurses deeper
 //! than [`DEPTH_MAX`], so no record can exhaust the stack.
 
@@ -13,7 +13,7 @@ pub const DEPTH_MAX: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
     /// A value within a value, and so on, too often.
-    #[error("its JSON is more than {DEPTH_MAX} values deep")]
+    #[error("JSON is nested deeper than {DEPTH_MAX} levels")]
     Depth,
     /// It has bytes that are no text.
     #[error("it is not UTF-8 at byte {at}")]
@@ -25,7 +25,7 @@ pub enum NotAnObject {
     #[error("it is JSON, but not an object")]
     OtherValue,
     /// It is not JSON.
-    #[error("it is not JSON at byte {at}")]
+    #[error("invalid JSON at byte {at}")]
     Syntax {
         /// The place, from 0.
         at: usize,
@@ -259,7 +259,7 @@ mod tests {
         ] {
             assert!(matches!(again(text), Err(NotAnObject::Syntax { .. })), "{text}");
         }
-        assert_eq!(again("{\"a\" 1}").unwrap_err().to_string(), "it is not JSON at byte 5");
+        assert_eq!(again("{\"a\" 1}").unwrap_err().to_string(), "invalid JSON at byte 5");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! processing chain converts them.
 //!
 //! One file a converter: `add_brackets`, `add_metadata`, `add_ec2_metadata`, `single_line`,
-//! `csv_to_json` and `log_to_json`; `chain` runs them in order. Beside them stand the pieces they
-//! share: `json` writes flat objects and `value` any, `json_reader` reads, `split` cuts columns and
-//! `formats` reads the predefined log formats. `journal` reads what `journalctl` exports, and
-//! `entry_line` makes lines of it. Java's regular expressions are a package of their
+//! `csv_to_json` and `log_to_json`; `chain` runs them in order. Alongside them stand the pieces
+//! they share: `json` writes flat objects and `value` any, `json_reader` reads, `split` cuts
+//! columns and `formats` reads the predefined log formats. `journal` reads what `journalctl`
+//! exports, and `entry_line` makes lines of it. Java's regular expressions are a package of their
 //! own, `kinetail-java-regex`.
 //!
 //! The behaviour is the Java agent's, bit for bit: a converter gets the record with its line end,
@@ -58,12 +58,12 @@ pub enum ConverterConfig {
     AddBrackets,
     /// `ADDEC2METADATA`: what is known about the instance, put into a JSON object.
     AddEc2Metadata {
-        /// `metadataTTL`: what is known is found out anew when it is this old.
+        /// `metadataTTL`: what is known is fetched again when it is this old.
         time_to_live: Duration,
         /// `jsonFormat`.
         format: JsonFormat,
     },
-    /// `ADDMETADATA`: the line as a string beside fixed metadata.
+    /// `ADDMETADATA`: the line as a string alongside fixed metadata.
     AddMetadata {
         /// `metadata`; null if there is none.
         metadata: JsonValue,
@@ -84,7 +84,7 @@ pub enum ConverterConfig {
     },
     /// `LOGTOJSON`: the parts of a log line as an object of strings.
     LogToJson {
-        /// `logFormat`. Beside a pattern it only decides whether a captured `-` means null.
+        /// `logFormat`. Alongside a pattern it only decides whether a captured `-` means null.
         log_format: LogFormat,
         /// `matchPattern`, from [`compile_match_pattern`].
         pattern: Option<Pattern>,

@@ -11,7 +11,7 @@ use super::formats::LogFormat;
 use super::json::ObjectWriter;
 
 /// Why nothing can be written.
-const NULL_NAME: &str = "a name of customFieldNames is null";
+const NULL_NAME: &str = "customFieldNames contains null";
 
 /// The converter.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! A record on its way through the steps: a text, or an object whose members are places in it.
 //!
 //! An object that no step touches is written as it came, byte for byte. Of one that is touched
-//! only the commas between its members are written anew: keys and values are copied as they stand,
+//! only the commas between its members are rewritten: keys and values are copied as they stand,
 //! so that numbers, escapes and members that come twice survive.
 
 mod name;

@@ -120,7 +120,7 @@ impl Splitter {
 
     /// How many lines, since the last call, were taken for the middle of a record because the
     /// pattern would have taken too long on them.
-    pub fn take_over_limit(&self) -> u64 {
+    pub fn take_limit_exceeded(&self) -> u64 {
         self.over_limit.take()
     }
 
@@ -147,7 +147,7 @@ impl Splitter {
         self.start.is_some() || self.framing.is_some()
     }
 
-    /// The greatest length of a record, its line end included, in bytes.
+    /// The maximum length of a record, its line end included, in bytes.
     #[must_use]
     pub fn record_bytes_max(&self) -> usize {
         self.record_bytes_max
@@ -228,7 +228,7 @@ fn end_of_multi_line(
         let Some(length) = unit(rest) else {
             // Everything up to here is complete; the next record may begin with what is missing.
             let complete = rest.is_empty();
-            // A last line that nobody will complete is judged as it is.
+            // A last line that is never completed is judged as it is.
             let last = matches!(ending, Ending::Final | Ending::Idle);
             if last && !complete && is_start(rest) {
                 return Some(line_start);

@@ -182,9 +182,9 @@ impl Logs {
         let absent = self.logs.iter().filter(|(live, log)| !keep(&live.0, log));
         let mut last: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
         last.sort_unstable_by(|a, b| b.cmp(a));
-        let least = last.get(ABSENT_MAX).copied().flatten();
+        let oldest_kept = last.get(ABSENT_MAX).copied().flatten();
         self.logs.retain(|live, log| {
-            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > least)
+            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > oldest_kept)
         });
     }
 

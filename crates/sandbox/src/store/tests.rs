@@ -95,7 +95,7 @@ fn a_full_disk_is_an_error_each_time() {
     };
     let mut file = NdjsonFile { open: open(), ..NdjsonFile::new(PathBuf::from("/dev/full")) };
     for _ in 0..2 {
-        // What could not be taken back is opened anew the next time.
+        // What could not be taken back is reopened the next time.
         file.open = open();
         let result = file.append(arrival(), &[accepted(&kinesis_record(b"x", "k"))]);
         assert!(matches!(result, Err(StoreError::Write { .. })), "{result:?}");

@@ -10,8 +10,8 @@ async fn with_fault(fault: Fault) -> World {
     world
 }
 
-fn denied() -> ErrorAnswer {
-    ErrorAnswer::new(400, "AccessDeniedException", "no")
+fn denied() -> ErrorResponse {
+    ErrorResponse::new(400, "AccessDeniedException", "no")
 }
 
 /// The places of the records that failed, each with its code.
@@ -82,7 +82,7 @@ async fn a_connection_may_close_before_anything_is_stored() {
 async fn what_is_stored_may_never_be_acknowledged() {
     let cases = [
         (Fault::CommitThenDrop, "DispatchFailure"),
-        (Fault::CommitThenRespond(ErrorAnswer::internal_failure()), "InternalFailure"),
+        (Fault::CommitThenRespond(ErrorResponse::internal_failure()), "InternalFailure"),
         (Fault::GarbageAnswer(b"<html>".to_vec()), "ResponseError"),
         (Fault::GarbageAnswer(b"{\"Records\":[".to_vec()), "ResponseError"),
         (Fault::TruncateAnswer, "ResponseError"),

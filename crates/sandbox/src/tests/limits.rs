@@ -179,7 +179,7 @@ async fn a_request_for_another_host_stores_nothing_and_says_why() {
         for host in ["host: evil.example\r\n", "", "host: localhost\r\nhost: evil.example\r\n"] {
             let answer = ask(host).await;
             assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
-            assert!(answer.contains("answers only requests for 127.0.0.1"), "{answer}");
+            assert!(answer.contains("accepts only requests for 127.0.0.1"), "{answer}");
         }
         assert_eq!(world.stats().records, 0);
         let answer = ask("host: [::1]:1\r\n").await;

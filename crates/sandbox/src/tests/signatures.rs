@@ -47,7 +47,7 @@ async fn an_unknown_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_refused_and_the_date_header_mends_it() {
+async fn a_clock_that_is_off_is_refused_and_the_date_header_fixes_it() {
     let world = World::with(verifying(in_twenty_minutes)).await;
     assert_eq!(world.put(&[b"x"]).await.unwrap_err(), "InvalidSignatureException");
     let retrying = kinesis_with(&world.handle, "secret", RetryConfig::standard());

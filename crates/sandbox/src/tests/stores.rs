@@ -35,7 +35,7 @@ async fn an_acknowledged_record_is_in_the_file() {
 }
 
 #[tokio::test]
-async fn a_second_run_appends_and_its_sequence_goes_on() {
+async fn a_second_run_appends_and_its_sequence_continues() {
     let directory = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let world = World::with(ndjson(directory.path())).await;
@@ -120,7 +120,7 @@ async fn the_request_log_has_a_line_for_each_request() {
                 text("operation"),
                 text("stream"),
                 stored,
-                text("answer"),
+                text("response"),
             )
         })
         .collect();
@@ -140,7 +140,7 @@ async fn the_request_log_has_a_line_for_each_request() {
 }
 
 #[tokio::test]
-async fn a_fifo_or_a_link_in_the_place_of_a_file_takes_nothing_and_holds_nobody_up() {
+async fn a_fifo_or_a_link_in_the_place_of_a_file_takes_nothing_and_blocks_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     std::fs::write(at("victim"), "x").unwrap();

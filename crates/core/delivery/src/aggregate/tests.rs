@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::kpl::{self, MAGIC};
 use super::{Aggregation, Format};
-use crate::answer::ShardNumber;
 use crate::body::{Body, Encoding, Envelope, RandomKey};
 use crate::hash::{ShardMap, ShardRange, hash_key};
 use crate::key::template::{KeyTemplate, MissingKey, Surroundings};
 use crate::pack::{Packer, Source, Stop};
+use crate::response::ShardNumber;
 use crate::{Compression, Destination, OversizeLine, PackOptions, PartitionKey};
 
 /// A record of the service.

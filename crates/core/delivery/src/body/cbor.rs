@@ -17,10 +17,10 @@ const PARTITION_KEY: &[u8] = b"\x6cPartitionKey";
 /// Bytes of one record that are neither data nor key, at most.
 const RECORD_FRAME_BYTES: usize = 2 + DATA.len() + PARTITION_KEY.len() + 2 * HEAD_BYTES_MAX;
 
-/// What stands behind a record's key.
+/// What follows a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = &[BREAK];
 
-/// What stands behind the last record.
+/// What follows the last record.
 pub(super) const SUFFIX: &[u8] = &[BREAK, BREAK];
 
 /// The body up to the first record.

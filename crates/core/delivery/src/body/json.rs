@@ -12,10 +12,10 @@ const RECORD_FRAME_BYTES: usize = 30;
 const DATA: &[u8] = b"{\"Data\":\"";
 const PARTITION_KEY: &[u8] = b"\",\"PartitionKey\":\"";
 
-/// What stands behind a record's key.
+/// What follows a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = b"\"}";
 
-/// What stands behind the last record.
+/// What follows the last record.
 pub(super) const SUFFIX: &[u8] = b"]}";
 
 /// The body up to the first record.

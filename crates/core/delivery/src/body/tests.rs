@@ -119,7 +119,7 @@ fn a_seal_holds_until_a_record_is_added() {
 }
 
 #[test]
-fn a_body_is_recycled_only_when_nobody_holds_its_bytes() {
+fn a_body_is_recycled_only_when_its_bytes_are_not_held() {
     let mut body = Body::new(&Envelope::kinesis("s"));
     body.push(&vec![7; 100_000], "k");
     let held = body.finish();
@@ -129,7 +129,7 @@ fn a_body_is_recycled_only_when_nobody_holds_its_bytes() {
     body.push(&vec![7; 100_000], "k");
     drop(held);
     drop(body.finish());
-    let mut again = body.recycle().expect("nobody holds it");
+    let mut again = body.recycle().expect("it is not held");
     assert!(again.held_bytes() > 130_000, "the memory is kept");
     assert_eq!((again.records(), again.counted_bytes()), (0, 0));
     again.push(b"x", "k");

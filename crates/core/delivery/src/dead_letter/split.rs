@@ -42,10 +42,10 @@ fn lines<'d>(data: &'d [u8], origins: &[Origin]) -> Option<Vec<&'d [u8]>> {
     let mut rest = data;
     let mut parts = Vec::with_capacity(origins.len());
     for (place, origin) in origins.iter().enumerate() {
-        let (part, behind) = rest.split_at_checked(origin.len as usize)?;
+        let (part, remainder) = rest.split_at_checked(origin.len as usize)?;
         parts.push(part);
         let joined = place + 1 < origins.len() && part.last() != Some(&b'\n');
-        rest = if joined { behind.strip_prefix(b"\n")? } else { behind };
+        rest = if joined { remainder.strip_prefix(b"\n")? } else { remainder };
     }
     rest.is_empty().then_some(parts)
 }

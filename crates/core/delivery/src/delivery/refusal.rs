@@ -14,14 +14,14 @@
 //!    blocks its file for ever.
 //!
 //! Otherwise the batch is in doubt after [`SUSPECTS_MAX`] suspects, or when nothing is left to
-//! try: the destination is parked, and each probe is one single record, an untried one if there
+//! try: the destination is paused, and each probe is one single record, an untried one if there
 //! is any. As soon as anything is taken, the suspects get one more chance together. A destination
 //! that refuses everything thus costs at most one record each ten minutes, said aloud, and one
 //! bad record costs itself.
 
 use super::Delivery;
 use crate::RejectedRecord;
-use crate::gate::Gate;
+use crate::circuit_breaker::CircuitBreaker;
 
 /// Suspects without evidence against them after which the whole destination is in doubt.
 pub const SUSPECTS_MAX: usize = 8;
@@ -49,8 +49,8 @@ pub enum Next {
 
 impl Delivery {
     /// The service refused the records of the call.
-    pub fn on_refusal(&mut self, code: &str, message: &str, gate: &Gate) {
-        self.refused_at.get_or_insert_with(|| gate.accepted());
+    pub fn on_refusal(&mut self, code: &str, message: &str, circuit: &CircuitBreaker) {
+        self.refused_at.get_or_insert_with(|| circuit.accepted());
         let Some(part) = self.parts.pop() else { return };
         let mut indexes = part.indexes.into_vec();
         if let [index] = indexes.as_slice() {
@@ -76,8 +76,8 @@ impl Delivery {
     }
 
     /// Judges the suspects and says how to go on after a call.
-    pub fn next(&mut self, gate: &mut Gate) -> Next {
-        self.judge(gate);
+    pub fn next(&mut self, circuit: &mut CircuitBreaker) -> Next {
+        self.judge(circuit);
         if self.parts.is_empty() && self.suspects.is_empty() {
             return Next::Done;
         }
@@ -94,8 +94,8 @@ impl Delivery {
     }
 
     /// Applies the three rules of the module's head.
-    fn judge(&mut self, gate: &mut Gate) {
-        let evidence = self.refused_at.is_some_and(|count| gate.accepted() > count);
+    fn judge(&mut self, circuit: &mut CircuitBreaker) {
+        let evidence = self.refused_at.is_some_and(|count| circuit.accepted() > count);
         if evidence && self.doubt.take().is_some() {
             let suspects: Vec<usize> = self.suspects.drain(..).map(|s| s.index).collect();
             if !suspects.is_empty() {
@@ -107,7 +107,7 @@ impl Delivery {
         } else if self.doubt.is_some_and(|probes| probes >= DOUBT_PROBES) {
             self.doubt = Some(0);
             self.rejected.extend(self.suspects.pop_front());
-        } else if self.parts.is_empty() && !self.suspects.is_empty() && gate.take_credit() {
+        } else if self.parts.is_empty() && !self.suspects.is_empty() && circuit.take_credit() {
             self.rejected.extend(self.suspects.pop_front());
         }
     }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::answer::FailedEntry;
 use crate::body::Envelope;
-use crate::classify::PARK_PROBE;
-use crate::gate::Gate;
+use crate::circuit_breaker::CircuitBreaker;
+use crate::classify::PAUSE_PROBE;
+use crate::response::FailedEntry;
 
 const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
 
@@ -22,7 +22,7 @@ fn batch(records: usize) -> Delivery {
 
 /// The batches here have no random keys.
 fn no_key() -> RandomKey {
-    panic!("nobody needs a new key");
+    panic!("no new key is needed");
 }
 
 /// The numbers in a request, in order.
@@ -40,30 +40,34 @@ fn numbers(request: &Request) -> Vec<usize> {
         .collect()
 }
 
-fn failing(places: &[usize], code: &str) -> Answer {
+fn failing(places: &[usize], code: &str) -> PutResponse {
     let entry = |place: &usize| FailedEntry {
         index: *place,
         code: code.to_owned(),
         message: String::new(),
     };
-    Answer { failed: places.iter().map(entry).collect(), ..Answer::default() }
+    PutResponse { failed: places.iter().map(entry).collect(), ..PutResponse::default() }
 }
 
 /// A service that refuses requests with any of the `bad` numbers and takes everything else.
 /// Returns the numbers of each request, up to the outcome or the first doubt.
-fn drive(delivery: &mut Delivery, gate: &mut Gate, bad: &[usize]) -> (Vec<Vec<usize>>, Next) {
+fn drive(
+    delivery: &mut Delivery,
+    circuit: &mut CircuitBreaker,
+    bad: &[usize],
+) -> (Vec<Vec<usize>>, Next) {
     let mut requests = Vec::new();
     loop {
         let sent = numbers(&delivery.request().expect("something to send"));
         delivery.on_attempt();
         if sent.iter().any(|number| bad.contains(number)) {
-            delivery.on_refusal("ValidationException", "no", gate);
+            delivery.on_refusal("ValidationException", "no", circuit);
         } else {
-            delivery.on_answer(&Answer::default(), no_key);
-            gate.on_accepted();
+            delivery.on_answer(&PutResponse::default(), no_key);
+            circuit.on_accepted();
         }
         requests.push(sent);
-        let next = delivery.next(gate);
+        let next = delivery.next(circuit);
         if next != Next::Now {
             return (requests, next);
         }
@@ -76,8 +80,8 @@ fn rejected(outcome: &Outcome) -> Vec<usize> {
 
 #[test]
 fn a_batch_that_is_taken_is_done() {
-    let (mut delivery, mut gate) = (batch(3), Gate::default());
-    let (requests, next) = drive(&mut delivery, &mut gate, &[]);
+    let (mut delivery, mut circuit) = (batch(3), CircuitBreaker::default());
+    let (requests, next) = drive(&mut delivery, &mut circuit, &[]);
     assert_eq!((requests, next), (vec![vec![0, 1, 2]], Next::Done));
     let outcome = delivery.into_outcome(Duration::from_secs(1));
     assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (3, 3));
@@ -88,25 +92,25 @@ fn a_batch_that_is_taken_is_done() {
 
 #[test]
 fn only_the_failed_records_are_sent_again_and_half_of_them_taken_resets_the_backoff() {
-    let (mut delivery, mut gate) = (batch(5), Gate::default());
+    let (mut delivery, mut circuit) = (batch(5), CircuitBreaker::default());
     let again = delivery.request().expect("the batch").again;
     assert!(!again);
     delivery.on_attempt();
     delivery.on_failure(Verdict::Throttled);
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    assert_eq!(delivery.next(&mut circuit), Next::Backoff(1));
     delivery.on_failure(Verdict::Throttled);
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(2));
+    assert_eq!(delivery.next(&mut circuit), Next::Backoff(2));
     let progress = delivery.on_answer(&failing(&[1, 3, 4], "InternalFailure"), no_key);
     assert_eq!(progress, Progress { delivered: 2, bytes: 2, failed: 3 });
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(3));
+    assert_eq!(delivery.next(&mut circuit), Next::Backoff(3));
     let request = delivery.request().expect("the rest");
     assert_eq!(numbers(&request), [1, 3, 4]);
     assert!(request.again);
     delivery.on_answer(&failing(&[1], "ProvisionedThroughputExceededException"), no_key);
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    assert_eq!(delivery.next(&mut circuit), Next::Backoff(1));
     assert_eq!(numbers(&delivery.request().expect("the rest")), [3]);
-    delivery.on_answer(&Answer::default(), no_key);
-    assert_eq!(delivery.next(&mut gate), Next::Done);
+    delivery.on_answer(&PutResponse::default(), no_key);
+    assert_eq!(delivery.next(&mut circuit), Next::Done);
     let outcome = delivery.into_outcome(Duration::ZERO);
     assert_eq!((outcome.records_delivered, outcome.bytes_delivered), (5, 5));
     assert!(outcome.throttled && outcome.pushed_back && !outcome.maybe_duplicated);
@@ -114,11 +118,11 @@ fn only_the_failed_records_are_sent_again_and_half_of_them_taken_resets_the_back
 
 #[test]
 fn a_lost_answer_sends_everything_again_and_says_so() {
-    let (mut delivery, mut gate) = (batch(2), Gate::default());
+    let (mut delivery, mut circuit) = (batch(2), CircuitBreaker::default());
     assert_eq!(delivery.on_failure(LOST), 2);
-    assert_eq!(delivery.next(&mut gate), Next::Backoff(1));
+    assert_eq!(delivery.next(&mut circuit), Next::Backoff(1));
     assert_eq!(numbers(&delivery.request().expect("the batch")), [0, 1]);
-    delivery.on_answer(&Answer::default(), no_key);
+    delivery.on_answer(&PutResponse::default(), no_key);
     assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
 }
 
@@ -155,7 +159,7 @@ fn a_throttled_record_gets_another_random_key_each_time_and_no_other_record_does
 
 #[test]
 fn a_request_is_sent_in_pieces_if_it_has_to_be() {
-    let (mut delivery, mut gate) = (batch(10), Gate::default());
+    let (mut delivery, mut circuit) = (batch(10), CircuitBreaker::default());
     let mut sent = Vec::new();
     loop {
         delivery.limit(4);
@@ -164,7 +168,7 @@ fn a_request_is_sent_in_pieces_if_it_has_to_be() {
         delivery.on_attempt();
         let failed: &[usize] = if sent.len() == 1 { &[3] } else { &[] };
         delivery.on_answer(&failing(failed, "InternalFailure"), no_key);
-        if delivery.next(&mut gate) == Next::Done {
+        if delivery.next(&mut circuit) == Next::Done {
             break;
         }
     }
@@ -183,15 +187,15 @@ fn a_record_may_be_there_twice_only_once_however_often_its_answer_is_lost() {
     assert_eq!((lost[0], lost.iter().sum::<usize>()), (2, 2));
     delivery.on_answer(&failing(&[1], "InternalFailure"), no_key);
     assert_eq!(delivery.on_failure(LOST), 0);
-    delivery.on_answer(&Answer::default(), no_key);
+    delivery.on_answer(&PutResponse::default(), no_key);
     assert!(delivery.into_outcome(Duration::ZERO).maybe_duplicated);
 }
 
 #[test]
 fn one_bad_record_is_found_and_the_others_go_through() {
     for bad in [0, 250, 499] {
-        let (mut delivery, mut gate) = (batch(500), Gate::default());
-        let (requests, next) = drive(&mut delivery, &mut gate, &[bad]);
+        let (mut delivery, mut circuit) = (batch(500), CircuitBreaker::default());
+        let (requests, next) = drive(&mut delivery, &mut circuit, &[bad]);
         assert_eq!(next, Next::Done);
         assert!(requests.len() <= 20, "{} requests", requests.len());
         let outcome = delivery.into_outcome(Duration::ZERO);
@@ -202,35 +206,35 @@ fn one_bad_record_is_found_and_the_others_go_through() {
 
 #[test]
 fn a_lone_bad_record_is_dropped_if_the_destination_took_something_before() {
-    let (mut delivery, mut gate) = (batch(1), Gate::default());
-    gate.on_accepted();
-    let (_, next) = drive(&mut delivery, &mut gate, &[0]);
+    let (mut delivery, mut circuit) = (batch(1), CircuitBreaker::default());
+    circuit.on_accepted();
+    let (_, next) = drive(&mut delivery, &mut circuit, &[0]);
     assert_eq!(next, Next::Done);
     assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0]);
 
-    let (_, next) = drive(&mut batch(1), &mut gate, &[0]);
+    let (_, next) = drive(&mut batch(1), &mut circuit, &[0]);
     assert!(matches!(next, Next::Doubt { .. }), "the second in a row is suspicious: {next:?}");
 }
 
 #[test]
 fn a_destination_that_refuses_everything_costs_no_batch() {
-    let (mut delivery, mut gate) = (batch(500), Gate::default());
+    let (mut delivery, mut circuit) = (batch(500), CircuitBreaker::default());
     let everything: Vec<usize> = (0..500).collect();
-    let (requests, next) = drive(&mut delivery, &mut gate, &everything);
+    let (requests, next) = drive(&mut delivery, &mut circuit, &everything);
     assert!(matches!(next, Next::Doubt { .. }));
-    assert!(requests.len() < 40, "{} requests before it is parked", requests.len());
+    assert!(requests.len() < 40, "{} requests before it is paused", requests.len());
     assert!(delivery.rejected.is_empty());
 
     let probes: Vec<Vec<usize>> = (0..5)
         .map(|_| {
-            let (mut requests, _) = drive(&mut delivery, &mut gate, &everything);
+            let (mut requests, _) = drive(&mut delivery, &mut circuit, &everything);
             requests.pop().expect("a probe")
         })
         .collect();
     assert!(probes.iter().all(|probe| probe.len() == 1), "{probes:?}");
     assert!(delivery.rejected.is_empty());
 
-    let (_, next) = drive(&mut delivery, &mut gate, &[3]);
+    let (_, next) = drive(&mut delivery, &mut circuit, &[3]);
     assert_eq!(next, Next::Done, "it takes records again");
     let outcome = delivery.into_outcome(Duration::ZERO);
     assert_eq!((outcome.records_delivered, rejected(&outcome)), (499, vec![3]));
@@ -238,11 +242,11 @@ fn a_destination_that_refuses_everything_costs_no_batch() {
 
 #[test]
 fn a_lone_bad_record_blocks_its_file_for_a_bounded_number_of_probes() {
-    let (mut delivery, mut gate) = (batch(1), Gate::default());
+    let (mut delivery, mut circuit) = (batch(1), CircuitBreaker::default());
     let mut probes = 0;
-    while drive(&mut delivery, &mut gate, &[0]).1 != Next::Done {
+    while drive(&mut delivery, &mut circuit, &[0]).1 != Next::Done {
         probes += 1;
-        assert!(probes <= DOUBT_PROBES, "blocked for ever");
+        assert!(probes <= DOUBT_PROBES, "blocked indefinitely");
     }
     assert_eq!(probes, DOUBT_PROBES);
     assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0]);
@@ -250,11 +254,11 @@ fn a_lone_bad_record_blocks_its_file_for_a_bounded_number_of_probes() {
 
 #[test]
 fn success_of_another_batch_is_evidence_too() {
-    let (mut delivery, mut gate) = (batch(2), Gate::default());
-    let (_, next) = drive(&mut delivery, &mut gate, &[0, 1]);
+    let (mut delivery, mut circuit) = (batch(2), CircuitBreaker::default());
+    let (_, next) = drive(&mut delivery, &mut circuit, &[0, 1]);
     assert!(matches!(next, Next::Doubt { .. }));
-    gate.on_accepted();
-    assert_eq!(drive(&mut delivery, &mut gate, &[0, 1]).1, Next::Done);
+    circuit.on_accepted();
+    assert_eq!(drive(&mut delivery, &mut circuit, &[0, 1]).1, Next::Done);
     assert_eq!(rejected(&delivery.into_outcome(Duration::ZERO)), [0, 1]);
 }
 
@@ -269,7 +273,7 @@ fn an_empty_batch_is_done_at_once() {
 #[derive(Debug, Clone)]
 enum Fate {
     /// Takes the records except those whose place is chosen.
-    Answer(Vec<prop::sample::Index>),
+    PutResponse(Vec<prop::sample::Index>),
     Denied,
     /// The answer is lost; the records are taken or not.
     Lost {
@@ -280,7 +284,7 @@ enum Fate {
 
 fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
-        prop::collection::vec(any::<prop::sample::Index>(), 0..6).prop_map(Fate::Answer),
+        prop::collection::vec(any::<prop::sample::Index>(), 0..6).prop_map(Fate::PutResponse),
         Just(Fate::Denied),
         any::<bool>().prop_map(|taken| Fate::Lost { taken }),
         Just(Fate::Throttled),
@@ -297,7 +301,7 @@ proptest! {
         bad in prop::collection::btree_set(0_usize..20, 0..20),
         mut script in prop::collection::vec(fate(), 0..20),
     ) {
-        let (mut delivery, mut gate) = (batch(records), Gate::default());
+        let (mut delivery, mut circuit) = (batch(records), CircuitBreaker::default());
         let mut taken = vec![0_u32; records];
         let mut lost = false;
         let mut steps = 0;
@@ -306,12 +310,12 @@ proptest! {
             prop_assert!(steps < 2000, "it never ends");
             let sent = numbers(&request);
             delivery.on_attempt();
-            match script.pop().unwrap_or(Fate::Answer(Vec::new())) {
+            match script.pop().unwrap_or(Fate::PutResponse(Vec::new())) {
                 Fate::Throttled => drop(delivery.on_failure(Verdict::Throttled)),
                 Fate::Denied => {
-                    let verdict = Verdict::Fault { probe: PARK_PROBE, patience: 0 };
+                    let verdict = Verdict::Fault { probe: PAUSE_PROBE, patience: 0 };
                     delivery.on_failure(verdict);
-                    gate.on_failure(verdict, "AccessDenied", "", some_time());
+                    circuit.on_failure(verdict, "AccessDenied", "", some_time());
                 }
                 Fate::Lost { taken: commits } => {
                     let refused = sent.iter().any(|number| bad.contains(number));
@@ -323,10 +327,10 @@ proptest! {
                     lost = true;
                     delivery.on_failure(LOST);
                 }
-                Fate::Answer(_) if sent.iter().any(|number| bad.contains(number)) => {
-                    delivery.on_refusal("ValidationException", "", &gate);
+                Fate::PutResponse(_) if sent.iter().any(|number| bad.contains(number)) => {
+                    delivery.on_refusal("ValidationException", "", &circuit);
                 }
-                Fate::Answer(places) => {
+                Fate::PutResponse(places) => {
                     let mut places: Vec<usize> =
                         places.iter().map(|place| place.index(sent.len())).collect();
                     places.sort_unstable();
@@ -337,11 +341,11 @@ proptest! {
                     let progress = delivery.on_answer(&failing(&places, "InternalFailure"), no_key);
                     prop_assert_eq!(progress.failed, places.len());
                     if progress.delivered > 0 {
-                        gate.on_accepted();
+                        circuit.on_accepted();
                     }
                 }
             }
-            if delivery.next(&mut gate) == Next::Done {
+            if delivery.next(&mut circuit) == Next::Done {
                 break;
             }
         }
@@ -371,7 +375,7 @@ fn what_is_refused_for_its_encoding_is_sent_in_json_and_no_record_is_at_fault() 
     (0..4).for_each(|number: usize| body.push(number.to_string().as_bytes(), "k"));
     body.seal();
     let mut delivery = Delivery::new(Submission { batch: 7, body });
-    let mut gate = Gate::default();
+    let mut circuit = CircuitBreaker::default();
     let request = delivery.request().expect("something to send");
     assert_eq!(request.body.encoding, Encoding::Cbor);
     delivery.on_attempt();
@@ -383,8 +387,8 @@ fn what_is_refused_for_its_encoding_is_sent_in_json_and_no_record_is_at_fault() 
     delivery.on_failure(Verdict::Transient { ambiguous: false, alarm: false });
     let request = delivery.request().expect("the rest");
     assert_eq!((request.body.encoding, numbers(&request)), (Encoding::Json, vec![1, 3]));
-    delivery.on_answer(&Answer { takes_cbor: false, ..Answer::default() }, no_key);
-    assert_eq!(delivery.next(&mut gate), Next::Done);
+    delivery.on_answer(&PutResponse { takes_cbor: false, ..PutResponse::default() }, no_key);
+    assert_eq!(delivery.next(&mut circuit), Next::Done);
     let outcome = delivery.into_outcome(Duration::ZERO);
     assert_eq!((outcome.records_delivered, outcome.speak), (4, Some(Encoding::Json)));
     assert!(outcome.rejected.is_empty() && !outcome.maybe_duplicated);
@@ -394,10 +398,10 @@ fn what_is_refused_for_its_encoding_is_sent_in_json_and_no_record_is_at_fault() 
 fn an_endpoint_that_takes_cbor_is_spoken_to_in_it_from_the_next_batch_on() {
     let mut delivery = batch(2);
     delivery.on_attempt();
-    delivery.on_answer(&Answer { takes_cbor: true, ..Answer::default() }, no_key);
+    delivery.on_answer(&PutResponse { takes_cbor: true, ..PutResponse::default() }, no_key);
     assert_eq!(delivery.into_outcome(Duration::ZERO).speak, Some(Encoding::Cbor));
     let mut silent = batch(2);
     silent.on_attempt();
-    silent.on_answer(&Answer::default(), no_key);
+    silent.on_answer(&PutResponse::default(), no_key);
     assert_eq!(silent.into_outcome(Duration::ZERO).speak, None);
 }

@@ -1,12 +1,12 @@
 //! Finds one member of a record that is JSON, without reading the rest of it. Pure.
 //!
-//! It is a scan and no parser: it reads up to the member that is asked for, so what stands behind
+//! It is a scan and no parser: it reads up to the member that is asked for, so what follows
 //! it may be anything, and values in front of it are passed over by their brackets and quotes.
 
 use memchr::memchr2;
 
 /// Appends the value of the first member with this dotted path to `out`: a string as the text that
-/// it means, a number or a truth value as it stands. `false`, and nothing appended, if the record
+/// it means, a number or a truth value as is. `false`, and nothing appended, if the record
 /// is no object or has no such member, or if it is null, an object or a list.
 ///
 /// A name with dots in it is found too: `a.b` is the member `b` of the object `a`, or the member
@@ -137,7 +137,7 @@ impl<'r> Scan<'r> {
         }
     }
 
-    /// The inside of the string that begins here, as it stands.
+    /// The inside of the string that begins here, as is.
     fn string(&mut self) -> Option<&'r [u8]> {
         self.take(b'"')?;
         let text = self.rest;

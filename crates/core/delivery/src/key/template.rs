@@ -63,13 +63,13 @@ impl std::fmt::Debug for Surroundings<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// A brace has no other.
-    #[error("a '{brace}' stands alone; for a brace as text write it twice")]
+    #[error("unpaired '{brace}'; write it twice for a literal brace")]
     Brace {
         /// Which brace.
         brace: char,
     },
     /// There is nothing in it.
-    #[error("it is empty")]
+    #[error("empty")]
     Empty,
     /// A group that the pattern does not have.
     #[error("partitionKeyPattern has {groups} groups and no group {group}")]
@@ -80,7 +80,7 @@ pub enum TemplateError {
         groups: usize,
     },
     /// The name of this host is not known.
-    #[error("the name of this host is not known")]
+    #[error("the host name is unknown")]
     Host,
     /// There is no `partitionKeyPattern`.
     #[error("{{match.{group}}} needs a partitionKeyPattern")]
@@ -89,13 +89,13 @@ pub enum TemplateError {
         group: usize,
     },
     /// Braces hold something else.
-    #[error("{{{name}}} is not known")]
+    #[error("unknown placeholder {{{name}}}")]
     Unknown {
         /// What stands between them.
         name: String,
     },
     /// An environment variable is not set.
-    #[error("the environment variable {name} is not set")]
+    #[error("environment variable {name} is not set")]
     Variable {
         /// Its name.
         name: String,
@@ -116,24 +116,24 @@ impl KeyTemplate {
         let mut parts: Vec<Part> = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            let (before, behind) = rest.split_at(at);
+            let (before, remainder) = rest.split_at(at);
             add_text(&mut parts, before);
-            if let Some(behind) = behind.strip_prefix("{{") {
+            if let Some(remainder) = remainder.strip_prefix("{{") {
                 add_text(&mut parts, "{");
-                rest = behind;
-            } else if let Some(behind) = behind.strip_prefix("}}") {
+                rest = remainder;
+            } else if let Some(remainder) = remainder.strip_prefix("}}") {
                 add_text(&mut parts, "}");
-                rest = behind;
+                rest = remainder;
             } else {
-                let place = behind.strip_prefix('{');
+                let place = remainder.strip_prefix('{');
                 let place = place.ok_or(TemplateError::Brace { brace: '}' })?;
-                let (name, behind) =
+                let (name, remainder) =
                     place.split_once('}').ok_or(TemplateError::Brace { brace: '{' })?;
                 match part(name, surroundings)? {
                     Part::Text(text) => add_text(&mut parts, &text),
                     part => parts.push(part),
                 }
-                rest = behind;
+                rest = remainder;
             }
         }
         add_text(&mut parts, rest);

@@ -9,14 +9,14 @@ use kinetail_base::identity::{FileKey, Position};
 use kinetail_records::splitter::Ending;
 use serde_json::Value;
 
-use crate::answer::{Answer, FailedEntry};
 use crate::body::RandomKey;
+use crate::circuit_breaker::CircuitBreaker;
 use crate::classify::Verdict;
 use crate::delivery::{Delivery, Next};
-use crate::gate::Gate;
 use crate::key::template::{KeyTemplate, MissingKey, Surroundings};
 use crate::ledger::Ledger;
 use crate::pack::{Packer, Source, Stop};
+use crate::response::{FailedEntry, PutResponse};
 use crate::{Destination, OversizeLine, PackOptions, PartitionKey, Submission};
 
 /// Keys of the records.
@@ -33,10 +33,10 @@ struct Script {
     strict: bool,
     packer: Packer,
     ledger: Ledger,
-    gate: Gate,
+    circuit: CircuitBreaker,
     /// Generations, the oldest first; the last one is written to.
     files: Vec<Vec<u8>>,
-    /// Up to where everything is written down, by generation.
+    /// Up to where everything is checkpointed, by generation.
     written: Vec<u64>,
     /// Up to where everything is read.
     read: Vec<u64>,
@@ -86,7 +86,7 @@ impl Script {
             strict,
             packer: packer(strict),
             ledger: Ledger::default(),
-            gate: Gate::default(),
+            circuit: CircuitBreaker::default(),
             files: vec![Vec::new()],
             written: vec![0],
             read: vec![0],
@@ -137,7 +137,7 @@ impl Script {
         let mut delivery = Delivery::new(Submission { batch: id, body: batch.body });
         while let Some(request) = delivery.request() {
             if self.random.u8(..60) == 0 {
-                // Whether the service got it nobody will know.
+                // Whether the service got it is unknown.
                 if self.random.bool() {
                     self.take(&request.body.bytes, 0);
                 }
@@ -146,7 +146,7 @@ impl Script {
             self.requests += 1;
             delivery.on_attempt();
             self.answer(&mut delivery, &request.body.bytes);
-            if delivery.next(&mut self.gate) == Next::Done {
+            if delivery.next(&mut self.circuit) == Next::Done {
                 break;
             }
         }
@@ -167,7 +167,7 @@ impl Script {
             records(body).into_iter().map(|record| record.1).filter(bad).collect();
         if !refused.is_empty() {
             self.refused.extend(refused);
-            return delivery.on_refusal("ValidationException", "no", &self.gate);
+            return delivery.on_refusal("ValidationException", "no", &self.circuit);
         }
         match self.random.u8(..10) {
             // Nothing of it arrives.
@@ -179,13 +179,15 @@ impl Script {
             }
             2..5 => {
                 let failed = self.take(body, 40);
-                delivery.on_answer(&Answer { failed, ..Answer::default() }, || RandomKey::of(0));
-                self.gate.on_accepted();
+                delivery.on_answer(&PutResponse { failed, ..PutResponse::default() }, || {
+                    RandomKey::of(0)
+                });
+                self.circuit.on_accepted();
             }
             _ => {
                 self.take(body, 0);
-                delivery.on_answer(&Answer::default(), || RandomKey::of(0));
-                self.gate.on_accepted();
+                delivery.on_answer(&PutResponse::default(), || RandomKey::of(0));
+                self.circuit.on_accepted();
             }
         }
     }
@@ -208,7 +210,7 @@ impl Script {
         self.kills += 1;
         self.packer = packer(self.strict);
         self.ledger = Ledger::default();
-        self.gate = Gate::default();
+        self.circuit = CircuitBreaker::default();
         self.read.clone_from(&self.written);
     }
 
@@ -278,7 +280,7 @@ fn without_strict_the_same_script_does_not() {
     assert!(Script::new(1, false).run() > 100);
 }
 
-/// As where the stream does not take aggregates, or nobody may ask whether it does.
+/// As where the stream does not take aggregates, or asking is not permitted.
 #[test]
 fn strict_without_aggregates_still_has_many_records_in_a_request() {
     let format = crate::Format::Kpl;

@@ -9,7 +9,7 @@
 const FALLEN: (f64, f64) = (0.45, 0.25);
 
 /// The same, where more is refused. Many that are refused a lot are too many together, so such a
-/// flow goes on with what it usually sends, and not with what it once sent.
+/// flow continues with what it usually sends, and not with what it once sent.
 const FALLEN_FAR: (f64, f64) = (0.05, 0.97);
 
 /// The same if so often more than this of what was refused was refused again after the rate was
@@ -71,7 +71,7 @@ impl Baseline {
 
     /// If it was in vain that the rate was lowered as far as this: takes what is refused for the
     /// baseline, and says what the rate was before, or what is usual.
-    pub(super) fn take_over(&mut self, rate: f64, usual: f64) -> Option<f64> {
+    pub(super) fn adopt(&mut self, rate: f64, usual: f64) -> Option<f64> {
         let has_fallen = |(to, mean): (f64, f64)| rate < self.high * to && self.mean < mean;
         let again = self.again >= AGAIN_MAX && self.mean < AGAIN_MEAN_MAX;
         let before = match has_fallen(FALLEN) || again {
@@ -95,7 +95,7 @@ mod tests {
             if baseline.on_look(0.2, rate, 300.0) < 0.05 {
                 break;
             }
-            if let Some(before) = baseline.take_over(rate, 0.0) {
+            if let Some(before) = baseline.adopt(rate, 0.0) {
                 rate = before;
             } else {
                 rate *= 0.8;
@@ -115,7 +115,7 @@ mod tests {
             let more = baseline.on_look(refused, rate, 300.0);
             assert!((more - refused).abs() < 1e-9);
             if more > 0.05 {
-                assert_eq!(baseline.take_over(rate, 0.0), None);
+                assert_eq!(baseline.adopt(rate, 0.0), None);
                 rate *= 1.0 - more;
                 baseline.on_lowered(refused);
             } else {
@@ -129,7 +129,7 @@ mod tests {
         let (mut baseline, mut rate) = (Baseline::default(), 8.0);
         for _ in 0..100 {
             baseline.on_look(1.0, rate, 300.0);
-            assert_eq!(baseline.take_over(rate, 0.0), None);
+            assert_eq!(baseline.adopt(rate, 0.0), None);
             baseline.on_lowered(1.0);
             rate = (rate / 2.0_f64).max(0.1);
         }

@@ -25,7 +25,7 @@ fn nothing_is_held_up_until_something_is_refused() {
 }
 
 #[test]
-fn after_an_outage_it_goes_on_as_usual_and_then_grows() {
+fn after_an_outage_it_continues_as_usual_and_then_grows() {
     let start = some_time();
     let mut pace = Pace::new(Duration::from_millis(500), start);
     for second in 0..60 {

@@ -44,7 +44,7 @@ impl Packer {
     /// What happened to records since the last call.
     pub fn take_counts(&mut self) -> Counts {
         self.counts.without_metadata += self.chain.take_without_metadata();
-        self.counts.not_compared += self.splitter.take_over_limit();
+        self.counts.not_compared += self.splitter.take_limit_exceeded();
         self.counts.keys = self.filler.take_key_counts();
         let (unparsable, reason) = self.chain.take_unparsable();
         if unparsable > 0 {

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::*;
-use crate::answer::FailedEntry;
 use crate::body::{Body, Envelope};
 use crate::delivery::Record;
 use crate::hash::ShardRange;
+use crate::response::FailedEntry;
 use crate::{RetryConfig, Submission};
 
 /// How long the service takes for an answer.
@@ -85,8 +85,8 @@ impl Stream {
         self.shards.iter().map(|shard| shard.taken).sum()
     }
 
-    fn put(&mut self, records: &[Record], now: Instant) -> Answer {
-        let mut answer = Answer::default();
+    fn put(&mut self, records: &[Record], now: Instant) -> PutResponse {
+        let mut answer = PutResponse::default();
         self.sent += records.len();
         for (index, record) in records.iter().enumerate() {
             let hash = u128::from(record.hash) << 64;
@@ -115,7 +115,7 @@ enum Step {
     /// It asks for its turn.
     Ask,
     /// The request of this time is answered.
-    Answer(Sent),
+    PutResponse(Sent),
 }
 
 /// A flow with so many slots.
@@ -151,7 +151,7 @@ impl Agent {
     }
 
     /// Does what is due; `None` for an answer is an outage.
-    fn step(&mut self, now: Instant, mut put: impl FnMut(&[Record]) -> Option<Answer>) {
+    fn step(&mut self, now: Instant, mut put: impl FnMut(&[Record]) -> Option<PutResponse>) {
         self.steps.sort_by_key(|(at, batch, _)| (*at, *batch));
         let due = self.steps.partition_point(|(at, ..)| *at <= now);
         for (_, batch, step) in self.steps.drain(..due).collect::<Vec<_>>() {
@@ -166,12 +166,12 @@ impl Agent {
                             let (records, bytes) = delivery.next_size().expect("not done");
                             delivery.on_attempt();
                             let sent = Sent { at: now, records, bytes };
-                            (now + ANSWERS_AFTER, Step::Answer(sent))
+                            (now + ANSWERS_AFTER, Step::PutResponse(sent))
                         }
                     };
                     self.steps.push((next.0, batch, next.1));
                 }
-                Step::Answer(sent) => {
+                Step::PutResponse(sent) => {
                     let failures = if let Some(answer) = put(&delivery.next_records()) {
                         let failed = answer.failed.len();
                         let taken = sent.records - failed;
@@ -323,7 +323,7 @@ fn f61_a_full_shard_slows_the_others_by_five_percent_at_most() {
 }
 
 /// Keys that cannot change: as long as the batches at hand are not full of the hot shard's records,
-/// all others go on.
+/// all others continue.
 #[test]
 fn records_of_other_shards_do_not_wait_for_a_full_one() {
     let start = some_time();
@@ -427,7 +427,7 @@ fn ten_thousand_agents_make_no_storm_after_an_outage() {
             }
             level += capacity * now.saturating_duration_since(level_at).as_secs_f64();
             (level, level_at) = (level.min(capacity), now);
-            let mut answer = Answer::default();
+            let mut answer = PutResponse::default();
             for index in 0..records.len() {
                 if level >= 1.0 {
                     level -= 1.0;
@@ -450,7 +450,7 @@ fn ten_thousand_agents_make_no_storm_after_an_outage() {
         taken.iter().filter(|(s, _)| **s >= BEFORE + OUTAGE + 10).map(|(_, n)| *n).collect();
     let goodput = number(late.iter().sum::<usize>()) / number(late.len()) / capacity;
     let during = offered.iter().filter(|(s, _)| (BEFORE + 20..BEFORE + OUTAGE).contains(*s));
-    let during = during.map(|(_, count)| *count).max().expect("they go on trying");
+    let during = during.map(|(_, count)| *count).max().expect("they keep trying");
     println!(
         "peak {share:.3} of what is taken, {} s after the outage; {:.3} during it; later {:.1} % \
          is used",
@@ -496,7 +496,7 @@ fn f62_requests_that_a_slow_link_cannot_carry_in_time_become_smaller() {
                 delivery.on_failure(classify(&error));
             } else {
                 now += takes;
-                rate.learn(&mut delivery, &Answer::default(), sent, (&mut rng, now));
+                rate.learn(&mut delivery, &PutResponse::default(), sent, (&mut rng, now));
                 delivered += bytes;
             }
         }

@@ -155,7 +155,7 @@ impl Chain {
         }
     }
 
-    /// How many records went on although a step could not read them, since the last call, and why
+    /// How many records continued although a step could not read them, since the last call, and why
     /// the newest of them.
     pub fn take_unparsable(&mut self) -> (u64, Option<String>) {
         (std::mem::take(&mut self.unparsable), self.unparsable_reason.take())

@@ -52,18 +52,18 @@ pub enum Converted<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
     /// The converter cannot work as it is configured.
-    #[error("{0}; the warnings of the start say where")]
+    #[error("{0}; see the warnings at startup")]
     Configuration(&'static str),
     /// The converter adds to JSON objects, and the record is none.
-    #[error("the record is no JSON object: {0}; put a converter that makes JSON before")]
+    #[error("record is not a JSON object: {0}; put a converter that outputs JSON first")]
     NotAnObject(#[from] NotAnObject),
     /// A pattern would take too long.
     #[error("{0}; make the pattern simpler, with [^x]* in place of .* where it can be")]
     Pattern(#[from] OverLimit),
     /// The result is larger than a record may become.
     #[error(
-        "converted record has {bytes} bytes, more than {max_bytes}; \
-         use fewer converters or smaller records",
+        "converted record of {bytes} bytes exceeds {max_bytes}; use fewer converters or smaller \
+         records",
         max_bytes = CONVERTED_BYTES_MAX
     )]
     TooLarge {

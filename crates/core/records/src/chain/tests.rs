@@ -86,8 +86,8 @@ fn a_record_that_becomes_too_large_is_sent_raw() {
     assert_eq!(reason.label(), "too_large");
     assert_eq!(
         reason.to_string(),
-        "converted record has 67108873 bytes, more than 67108864; \
-         use fewer converters or smaller records"
+        "converted record of 67108873 bytes exceeds 67108864; use fewer converters or smaller \
+         records"
     );
 }
 
@@ -128,7 +128,7 @@ fn without_facts_about_the_machine_records_pass_and_are_counted() {
 }
 
 #[test]
-fn a_large_record_does_not_hold_memory_for_ever() {
+fn a_large_record_does_not_hold_memory_indefinitely() {
     let mut chain = Chain::new(&[SINGLE_LINE, ConverterConfig::AddBrackets]);
     let large = vec![0xFF; 2 * IDLE_BUFFER_BYTES_MAX];
     assert!(matches!(chain.convert(&large), Converted::Record(_)));

@@ -77,10 +77,10 @@ fn facility(scan: &mut Scan<'_>) -> Option<()> {
     scan.literal(b"<")?;
     let digits = scan.digits()?;
     if digits.len() >= 3 && scan.starts_with(b'>') {
-        let mut behind = *scan;
-        behind.literal(b">")?;
-        if behind.starts_with(b' ') {
-            *scan = behind;
+        let mut remainder = *scan;
+        remainder.literal(b">")?;
+        if remainder.starts_with(b' ') {
+            *scan = remainder;
             return Some(());
         }
     }

@@ -92,7 +92,7 @@ fn chosen_fields_are_an_object_in_the_order_in_which_they_were_chosen() {
 }
 
 #[test]
-fn a_huge_field_that_nobody_asked_for_is_not_kept_and_one_that_is_wanted_is_cut() {
+fn a_huge_field_that_is_not_configured_is_not_kept_and_one_that_is_wanted_is_cut() {
     let core = vec![0; 100_000];
     let bytes = entry("c1", &[("COREDUMP", &core), (MESSAGE, &[b'm'; 500])]);
     let mut export = Export::new(Shape::Message, 200);

@@ -106,7 +106,7 @@ fn a_line_that_takes_too_long_to_judge_stays_with_the_others() {
     let s = Splitter::new(Some(start), 1024);
     let lines = [b"x\n".as_slice(), &[b'a'; 40], b"\n", b"y\n"].concat();
     assert_eq!(s.next(&lines, Ending::Open), Next::NeedMore);
-    assert_eq!((s.take_over_limit(), s.take_over_limit()), (1, 0));
+    assert_eq!((s.take_limit_exceeded(), s.take_limit_exceeded()), (1, 0));
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn f30_random_streams_in_random_pieces_give_what_the_reference_gives() {
 }
 
 #[test]
-fn f27_no_byte_is_changed_left_out_or_added_however_long_the_lines_are() {
+fn f27_no_byte_is_changed_skipped_or_added_however_long_the_lines_are() {
     let mut random = fastrand::Rng::with_seed(27);
     for (splitter, longest) in [(lines(), usize::MAX), (lines().in_pieces(), 16)] {
         for _ in 0..20_000 {

@@ -11,7 +11,7 @@ use crate::json::push_string;
 use crate::record::{Name, Record};
 use crate::value::JsonValue;
 
-/// What is known about the machine is found out anew when it is this old.
+/// What is known about the machine is fetched again when it is this old.
 const FACTS_LIVE: Duration = Duration::from_hours(1);
 
 /// The step.
@@ -64,7 +64,7 @@ pub enum Part {
     Text(String),
     /// `{time}`: when the record was converted.
     Time,
-    /// Something that is not there: the member is left out.
+    /// Something that is not there: the member is skipped.
     Unknown,
 }
 

@@ -71,7 +71,7 @@ impl Number {
         text.parse().map(Self::Whole).or_else(|_| text.parse().map(Self::Float)).ok()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "compared with what is no whole number")]
+    #[expect(clippy::cast_precision_loss, reason = "compared with a value that is not an integer")]
     fn compare(self, other: Self) -> Option<Ordering> {
         let float = |number: Self| match number {
             Self::Float(number) => number,
@@ -212,7 +212,7 @@ impl Test {
                     (Bound::AtMost, Some(order)) => order != Ordering::Greater,
                 }
             }
-            // What nobody knows might be the worst, and is not judged: it is sent.
+            // Unknown severities might be the worst, and are not judged: it is sent.
             Self::Severity(least) => Severity::parse(text)? >= *least,
         })
     }

@@ -22,15 +22,15 @@ impl TextParser for ParseLogfmt {
         let mut pairs = false;
         while !rest.is_empty() {
             let end = rest.find(|char: char| char <= ' ' || char == '=' || char == '"');
-            let (key, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            let (key, remainder) = rest.split_at(end.unwrap_or(rest.len()));
             let at = text.len() - rest.len();
-            if key.is_empty() || behind.starts_with('"') {
+            if key.is_empty() || remainder.starts_with('"') {
                 return Err(Unparsable::Pair { at }.into());
             }
-            rest = match behind.strip_prefix('=') {
+            rest = match remainder.strip_prefix('=') {
                 None => {
                     into.push_json(key, b"true")?;
-                    behind
+                    remainder
                 }
                 Some(value) => {
                     pairs = true;
@@ -56,9 +56,9 @@ impl ParseLogfmt {
     ) -> Result<&'t str, Unparsable> {
         let Some(quoted) = text.strip_prefix('"') else {
             let end = text.find(|char: char| char <= ' ').unwrap_or(text.len());
-            let (value, behind) = text.split_at(end);
+            let (value, remainder) = text.split_at(end);
             into.push_named(key, Some(value))?;
-            return Ok(behind);
+            return Ok(remainder);
         };
         let (mut end, mut escaped) = (None, false);
         for (at, byte) in quoted.bytes().enumerate() {
@@ -72,16 +72,16 @@ impl ParseLogfmt {
                 _ => {}
             }
         }
-        let Some((value, behind)) = end.and_then(|end| quoted.split_at_checked(end)) else {
+        let Some((value, remainder)) = end.and_then(|end| quoted.split_at_checked(end)) else {
             return Err(Unparsable::Quote { at: 0 });
         };
-        let behind = behind.strip_prefix('"').unwrap_or(behind);
-        if !behind.is_empty() && !behind.starts_with(|char: char| char <= ' ') {
+        let remainder = remainder.strip_prefix('"').unwrap_or(remainder);
+        if !remainder.is_empty() && !remainder.starts_with(|char: char| char <= ' ') {
             return Err(Unparsable::Quote { at: 0 });
         }
         self.decoded.clear();
         scan_json::decode(value.as_bytes(), &mut self.decoded);
         into.push_named(key, Some(&String::from_utf8_lossy(&self.decoded)))?;
-        Ok(behind)
+        Ok(remainder)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A step works on a [`Record`], which is a text or an object, and does one thing to it. What it
 //! cannot read it refuses, and the chain does what `onUnparsable` says. No step fails a record:
-//! whatever happens it goes on, or is skipped for a reason that is counted.
+//! whatever happens it continues, or is skipped for a reason that is counted.
 
 mod add_fields;
 mod condition;
@@ -60,12 +60,12 @@ pub(super) const TAG_REASON: &str = "unparsable";
 pub enum OnUnparsable {
     /// It is kept as a dead letter and not sent.
     DeadLetter,
-    /// It goes on as it is, and is counted.
+    /// It continues unchanged, and is counted.
     #[default]
     Pass,
     /// It is skipped.
     Skip,
-    /// It becomes an object of its text and the reason, and goes on.
+    /// It becomes an object of its text and the reason, and continues.
     Tag,
 }
 
@@ -151,13 +151,13 @@ pub enum Stop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unparsable {
     /// It has another number of columns.
-    #[error("it has not as many columns as #Fields has names")]
+    #[error("column count does not match #Fields")]
     Columns,
     /// The first line of the file was not seen, and there are no other names.
-    #[error("the header line of its file is not known, and there are no 'names'")]
+    #[error("the header line of its file is unknown, and 'names' is not set")]
     NoHeader,
     /// No line says what the columns are.
-    #[error("the #Fields line of its file is not known")]
+    #[error("the #Fields line of its file is unknown")]
     NoFieldsLine,
     /// The member is not there, or is no string.
     #[error("it has no such member, or that is no string")]
@@ -166,7 +166,7 @@ pub enum Unparsable {
     #[error("it does not match")]
     NoMatch,
     /// The member holds no time.
-    #[error("it holds no time of the given formats")]
+    #[error("it contains no time in the configured formats")]
     NoTime,
     /// Something stands where a pair should.
     #[error("no key=value at byte {at}")]
@@ -187,7 +187,7 @@ pub enum Unparsable {
         at: usize,
     },
     /// The pattern would take too long.
-    #[error("the pattern takes too long; make it simpler, with [^x]* in place of .*")]
+    #[error("the pattern exceeded its step limit; simplify it, e.g. [^x]* instead of .*")]
     Steps,
     /// It is longer than a parser looks at.
     #[error("it is longer than 1 MiB")]
@@ -212,7 +212,7 @@ impl From<Unparsable> for Stop {
     }
 }
 
-/// What a step may use beside the record.
+/// What a step may use alongside the record.
 #[derive(Debug, Default)]
 pub struct Context {
     /// The time, in milliseconds since 1970.
@@ -256,7 +256,7 @@ impl Origin {
 pub struct StepCount {
     /// It skipped them.
     pub skipped: u64,
-    /// It could not read them, and they went on.
+    /// It could not read them, and they continued.
     pub unparsable: u64,
 }
 

@@ -1,6 +1,6 @@
 //! `SAMPLE`: sends a part of the records. There is no chance in it: the same record of the same
 //! place is always decided in the same way, so that one that is read again after a crash is not
-//! decided anew.
+//! decided again.
 
 use super::{Condition, Context, Step, Stop};
 use crate::record::Record;

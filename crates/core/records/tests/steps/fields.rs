@@ -46,8 +46,8 @@ fn members_are_added_at_the_end_or_over_those_that_are_there() {
             (r#"{"\u0061":0}"#, r#"{"\u0061":"x\"\n","n":1}"#),
             (r#"{"c":{"a":0}}"#, r#"{"c":{"a":0},"a":"x\"\n","n":1}"#),
             (r#"{"b":1e999}"#, r#"{"b":1e999,"a":"x\"\n","n":1}"#),
-            ("text", "text ? it is not JSON at byte 0"),
-            ("", " ? it is not JSON at byte 1"),
+            ("text", "text ? invalid JSON at byte 0"),
+            ("", " ? invalid JSON at byte 1"),
             ("[1]", "[1] ? it is JSON, but not an object"),
         ],
     );
@@ -96,7 +96,7 @@ fn templates_say_where_a_record_is_from() {
 }
 
 #[test]
-fn the_machine_is_known_or_is_left_out() {
+fn the_machine_is_known_or_is_skipped() {
     let configs = [add(
         vec![
             ("id", part(Part::Ec2("instanceId".to_owned()))),
@@ -181,8 +181,8 @@ fn members_are_dropped_wherever_they_are() {
             (r#"{"n":1E400,"a":0}"#, r#"{"n":1E400}"#),
             (r#"{"n":"\u00e9\/","a":0}"#, r#"{"n":"\u00e9\/"}"#),
             ("{\"a\":1}\r", "{}\r"),
-            ("text", "text ? it is not JSON at byte 0"),
-            ("", " ? it is not JSON at byte 1"),
+            ("text", "text ? invalid JSON at byte 0"),
+            ("", " ? invalid JSON at byte 1"),
             (r#"["a"]"#, r#"["a"] ? it is JSON, but not an object"#),
         ],
     );
@@ -215,8 +215,8 @@ fn members_are_renamed_where_they_stand() {
             (r#"{"a":123456789012345678901234567890}"#, r#"{"b":123456789012345678901234567890}"#),
             (r#"{"a":null}"#, r#"{"b":null}"#),
             (r#"{"A":1}"#, r#"{"A":1}"#),
-            ("text", "text ? it is not JSON at byte 0"),
-            ("", " ? it is not JSON at byte 1"),
+            ("text", "text ? invalid JSON at byte 0"),
+            ("", " ? invalid JSON at byte 1"),
             ("[]", "[] ? it is JSON, but not an object"),
             ("{\"a\":1}\r", "{\"b\":1}\r"),
         ],
@@ -247,7 +247,7 @@ fn only_what_is_listed_is_kept() {
             (r#"{"b.c":1,"b":{"c":2}}"#, r#"{"b.c":1}"#),
             (r#"{"a":{"x":1},"d":0}"#, r#"{"a":{"x":1}}"#),
             (r#"{"d":{"a":1}}"#, "{}"),
-            ("text", "text ? it is not JSON at byte 0"),
+            ("text", "text ? invalid JSON at byte 0"),
             ("[]", "[] ? it is JSON, but not an object"),
         ],
     );

@@ -13,7 +13,7 @@ const IIS: &str =
 const IIS_FIELDS: &str = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port \
     cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken";
 
-const UNKNOWN: &str = "? the #Fields line of its file is not known";
+const UNKNOWN: &str = "? the #Fields line of its file is unknown";
 
 fn w3c(format: ReadyFormat) -> ConverterConfig {
     one(Parse::new(ParseLog::new(format), None, format.types()))
@@ -42,7 +42,7 @@ fn fields_lines_say_what_follows() {
     );
     assert_eq!(
         middle(&mut chain, "2026-11-29 ::1\n"),
-        "2026-11-29 ::1\n? it has not as many columns as #Fields has names"
+        "2026-11-29 ::1\n? column count does not match #Fields"
     );
     assert_eq!(middle(&mut chain, "#Fields: a a b\n"), "skipped: comment");
     assert_eq!(middle(&mut chain, "1 2 3\n"), "{\"a\":\"1\",\"column2\":\"2\",\"b\":\"3\"}\n");
@@ -65,7 +65,7 @@ fn without_a_fields_line_nothing_is_guessed() {
         assert_eq!(middle(&mut chain, "#Fields: a b\n"), "skipped: comment");
         chain.set_path(9, "/third");
         assert_eq!(middle(&mut chain, line), format!("{line}{UNKNOWN}"));
-        // A file that begins anew forgets.
+        // A file that starts over forgets.
         chain.set_path(8, "/other");
         assert_eq!(middle(&mut chain, "1 2\n"), "{\"a\":\"1\",\"b\":\"2\"}\n");
         chain.set_offset(0);
@@ -88,7 +88,7 @@ fn a_header_that_was_found_again_counts() {
     assert_eq!(chain.header(7), Some(Header::First));
     assert_eq!(
         middle(&mut chain, "1,2\n"),
-        "1,2\n? the header line of its file is not known, and there are no 'names'"
+        "1,2\n? the header line of its file is unknown, and 'names' is not set"
     );
     chain.learn("\u{FEFF}id,\"the name\"\r".as_bytes(), 7);
     assert_eq!(chain.header(7), None);

@@ -1,4 +1,4 @@
-//! `PARSEJSON`, and what is kept of JSON that nobody touches.
+//! `PARSEJSON`, and what is kept of untouched JSON.
 
 use std::fmt::Write as _;
 
@@ -39,39 +39,39 @@ fn objects_are_written_as_they_came() {
 }
 
 #[test]
-fn what_is_no_object_goes_on_and_is_counted() {
+fn what_is_no_object_continues_and_is_counted() {
     let deep = format!("{}1{}", "{\"a\":".repeat(65), "}".repeat(65));
-    let deep_want = format!("{deep} ? its JSON is more than 64 values deep");
+    let deep_want = format!("{deep} ? JSON is nested deeper than 64 levels");
     table(
         &[parse()],
         &[
-            ("", " ? it is not JSON at byte 1"),
-            ("text", "text ? it is not JSON at byte 0"),
+            ("", " ? invalid JSON at byte 1"),
+            ("text", "text ? invalid JSON at byte 0"),
             ("[1]", "[1] ? it is JSON, but not an object"),
             ("1", "1 ? it is JSON, but not an object"),
             ("\"a\"", "\"a\" ? it is JSON, but not an object"),
             ("null", "null ? it is JSON, but not an object"),
-            ("{", "{ ? it is not JSON at byte 2"),
-            ("{\"a\":1", "{\"a\":1 ? it is not JSON at byte 7"),
-            ("{\"a\":1,}", "{\"a\":1,} ? it is not JSON at byte 7"),
-            ("{\"a\" 1}", "{\"a\" 1} ? it is not JSON at byte 5"),
-            ("{a:1}", "{a:1} ? it is not JSON at byte 1"),
-            ("{'a':1}", "{'a':1} ? it is not JSON at byte 1"),
-            ("{\"a\":01}", "{\"a\":01} ? it is not JSON at byte 6"),
-            ("{\"a\":1.}", "{\"a\":1.} ? it is not JSON at byte 5"),
-            ("{\"a\":.5}", "{\"a\":.5} ? it is not JSON at byte 5"),
-            ("{\"a\":+1}", "{\"a\":+1} ? it is not JSON at byte 5"),
-            ("{\"a\":NaN}", "{\"a\":NaN} ? it is not JSON at byte 5"),
-            ("{\"a\":nul}", "{\"a\":nul} ? it is not JSON at byte 5"),
-            ("{\"a\":\"\t\"}", "{\"a\":\"\t\"} ? it is not JSON at byte 6"),
-            ("{\"a\":\"\\x\"}", "{\"a\":\"\\x\"} ? it is not JSON at byte 6"),
-            ("{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12g4\"} ? it is not JSON at byte 6"),
-            ("{\"a\":[1,2}", "{\"a\":[1,2} ? it is not JSON at byte 9"),
-            ("{\"a\":[}]}", "{\"a\":[}]} ? it is not JSON at byte 6"),
-            ("{} {}", "{} {} ? it is not JSON at byte 3"),
-            ("{}x", "{}x ? it is not JSON at byte 2"),
-            ("// a\n{}", "// a\n{} ? it is not JSON at byte 0"),
-            ("\u{FEFF}{}", "\u{FEFF}{} ? it is not JSON at byte 0"),
+            ("{", "{ ? invalid JSON at byte 2"),
+            ("{\"a\":1", "{\"a\":1 ? invalid JSON at byte 7"),
+            ("{\"a\":1,}", "{\"a\":1,} ? invalid JSON at byte 7"),
+            ("{\"a\" 1}", "{\"a\" 1} ? invalid JSON at byte 5"),
+            ("{a:1}", "{a:1} ? invalid JSON at byte 1"),
+            ("{'a':1}", "{'a':1} ? invalid JSON at byte 1"),
+            ("{\"a\":01}", "{\"a\":01} ? invalid JSON at byte 6"),
+            ("{\"a\":1.}", "{\"a\":1.} ? invalid JSON at byte 5"),
+            ("{\"a\":.5}", "{\"a\":.5} ? invalid JSON at byte 5"),
+            ("{\"a\":+1}", "{\"a\":+1} ? invalid JSON at byte 5"),
+            ("{\"a\":NaN}", "{\"a\":NaN} ? invalid JSON at byte 5"),
+            ("{\"a\":nul}", "{\"a\":nul} ? invalid JSON at byte 5"),
+            ("{\"a\":\"\t\"}", "{\"a\":\"\t\"} ? invalid JSON at byte 6"),
+            ("{\"a\":\"\\x\"}", "{\"a\":\"\\x\"} ? invalid JSON at byte 6"),
+            ("{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12g4\"} ? invalid JSON at byte 6"),
+            ("{\"a\":[1,2}", "{\"a\":[1,2} ? invalid JSON at byte 9"),
+            ("{\"a\":[}]}", "{\"a\":[}]} ? invalid JSON at byte 6"),
+            ("{} {}", "{} {} ? invalid JSON at byte 3"),
+            ("{}x", "{}x ? invalid JSON at byte 2"),
+            ("// a\n{}", "// a\n{} ? invalid JSON at byte 0"),
+            ("\u{FEFF}{}", "\u{FEFF}{} ? invalid JSON at byte 0"),
             (&deep, &deep_want),
         ],
     );
@@ -95,14 +95,14 @@ fn on_unparsable_skips_or_tags() {
     table(&[with(step(), OnUnparsable::Skip)], &[("x", "skipped: unparsable"), ("{}", "{}")]);
     table(
         &[with(step(), OnUnparsable::DeadLetter)],
-        &[("x", "dead letter: x: PARSEJSON: it is not JSON at byte 0"), ("{}", "{}")],
+        &[("x", "dead letter: x: PARSEJSON: invalid JSON at byte 0"), ("{}", "{}")],
     );
     table(
         &[with(step(), OnUnparsable::Tag)],
         &[(
             "a \"b\"",
-            "{\"message\":\"a \\\"b\\\"\",\"unparsable\":\"PARSEJSON: it is not JSON at byte 0\"} \
-             ? it is not JSON at byte 0",
+            "{\"message\":\"a \\\"b\\\"\",\"unparsable\":\"PARSEJSON: invalid JSON at byte 0\"} ? \
+             invalid JSON at byte 0",
         )],
     );
 }
@@ -114,7 +114,7 @@ fn the_members_of_an_object_in_a_member_take_its_place() {
         &[
             (r#"{"t":1,"log":"{\"a\":\"\\u00e9\",\"t\":2}"}"#, r#"{"t":2,"a":"\u00e9"}"#),
             (r#"{"log":{"a":1},"b":2}"#, r#"{"b":2,"a":1}"#),
-            (r#"{"log":"no"}"#, "{\"log\":\"no\"} ? it is not JSON at byte 0"),
+            (r#"{"log":"no"}"#, "{\"log\":\"no\"} ? invalid JSON at byte 0"),
             (r#"{"log":7}"#, "{\"log\":7} ? it is JSON, but not an object"),
             (r#"{"b":2}"#, "{\"b\":2} ? it is JSON, but not an object"),
         ],

@@ -55,8 +55,9 @@ fn named_groups_become_members() {
         ],
     );
     let slow = "x".repeat(60);
-    let why =
-        format!("{slow} ? the pattern takes too long; make it simpler, with [^x]* in place of .*");
+    let why = format!(
+        "{slow} ? the pattern exceeded its step limit; simplify it, e.g. [^x]* instead of .*"
+    );
     table(&[regex("(?<a>(x+)+)(?=y)z", Types::Strings)], &[(&slow, &why)]);
 }
 
@@ -73,7 +74,7 @@ fn a_text_in_a_member_is_parsed_in_its_place() {
             (r#"{"m":"no"}"#, r#"{"m":"no"} ? it does not match"#),
             (r#"{"m":5}"#, r#"{"m":5} ? it has no such member, or that is no string"#),
             ("{}", "{} ? it has no such member, or that is no string"),
-            ("text", "text ? it is not JSON at byte 0"),
+            ("text", "text ? invalid JSON at byte 0"),
         ],
     );
 }
@@ -213,7 +214,7 @@ fn the_first_line_of_each_file_has_the_names() {
     assert_eq!(at(&mut chain, "/b", 6, "5\n"), "{\"p,q\":5}\n");
     assert_eq!(
         at(&mut chain, "/c", 100, "5\n"),
-        "5\n? the header line of its file is not known, and there are no 'names'"
+        "5\n? the header line of its file is unknown, and 'names' is not set"
     );
     // The same name with another content.
     assert_eq!(at(&mut chain, "/a", 0, "z\n"), "skipped: header");

@@ -177,7 +177,7 @@ proptest! {
     /// Forall JSON: what no step touches comes out byte for byte, and it is the JSON that a parser
     /// of others takes.
     #[test]
-    fn json_that_nobody_touches_is_kept(
+    fn untouched_json_is_kept(
         text in json(),
         end in prop::sample::select(vec!["", "\n", "\r\n"]),
     ) {

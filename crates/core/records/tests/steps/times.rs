@@ -18,7 +18,7 @@ fn strptime(format: &str) -> TimeFormat {
 
 #[test]
 fn times_of_rfc_3339_and_what_is_close_to_them() {
-    let bad = |text: &str| format!("{text} ? it holds no time of the given formats");
+    let bad = |text: &str| format!("{text} ? it contains no time in the configured formats");
     table(
         &[time(vec![TimeFormat::Rfc3339], 3, Otherwise::Keep)],
         &[
@@ -45,7 +45,7 @@ fn times_of_rfc_3339_and_what_is_close_to_them() {
             (r#"{"t":{}}"#, &bad(r#"{"t":{}}"#)),
             (r#"{"t":1764410400}"#, &bad(r#"{"t":1764410400}"#)),
             (r#"{"u":1}"#, r#"{"u":1} ? it has no such member, or that is no string"#),
-            ("text", "text ? it is not JSON at byte 0"),
+            ("text", "text ? invalid JSON at byte 0"),
         ],
     );
 }
@@ -64,11 +64,11 @@ fn times_by_formats_and_numbers() {
             (r#"{"t":"1795960800.75"}"#, r#"{"t":"2026-11-29T14:00:00Z"}"#),
             (r#"{"t":-1}"#, r#"{"t":"1969-12-31T23:59:59Z"}"#),
             (r#"{"t":0}"#, r#"{"t":"1970-01-01T00:00:00Z"}"#),
-            (r#"{"t":1e9}"#, r#"{"t":1e9} ? it holds no time of the given formats"#),
+            (r#"{"t":1e9}"#, r#"{"t":1e9} ? it contains no time in the configured formats"#),
             (
                 r#"{"t":999999999999999999999999999999999999999999999999}"#,
-                "{\"t\":999999999999999999999999999999999999999999999999} \
-                 ? it holds no time of the given formats",
+                "{\"t\":999999999999999999999999999999999999999999999999} ? it contains no time in \
+                 the configured formats",
             ),
         ],
     );
@@ -104,7 +104,7 @@ fn what_holds_no_time_is_kept_removed_or_gets_the_clock() {
     );
     table(
         &[time(formats(), 3, Otherwise::Remove)],
-        &[(r#"{"t":"x","a":1}"#, r#"{"a":1} ? it holds no time of the given formats"#)],
+        &[(r#"{"t":"x","a":1}"#, r#"{"a":1} ? it contains no time in the configured formats"#)],
     );
     let zone = TimeZone::UTC;
     let (field, to) = (Name::new("h.t"), Name::new("at"));

@@ -34,8 +34,8 @@ impl<'t> Tokens<'t> {
 
     /// What stands before a text, which is taken as well.
     pub(super) fn until(&mut self, text: &str) -> Found<&'t str> {
-        let (before, behind) = self.rest.split_once(text).ok_or_else(|| self.error())?;
-        self.rest = behind;
+        let (before, remainder) = self.rest.split_once(text).ok_or_else(|| self.error())?;
+        self.rest = remainder;
         Ok(before)
     }
 
@@ -43,11 +43,11 @@ impl<'t> Tokens<'t> {
     pub(super) fn word(&mut self) -> Found<&'t str> {
         let rest = self.rest.trim_start_matches(' ');
         let end = rest.find(' ').unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(end);
+        let (word, remainder) = rest.split_at(end);
         if word.is_empty() {
             return Err(self.error());
         }
-        self.rest = behind.strip_prefix(' ').unwrap_or(behind);
+        self.rest = remainder.strip_prefix(' ').unwrap_or(remainder);
         Ok(word)
     }
 
@@ -68,9 +68,10 @@ impl<'t> Tokens<'t> {
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,
                 b'"' => {
-                    let (inner, behind) = text.split_at_checked(at).ok_or_else(|| self.error())?;
-                    let behind = behind.strip_prefix('"').unwrap_or(behind);
-                    self.rest = behind.strip_prefix(' ').unwrap_or(behind);
+                    let (inner, remainder) =
+                        text.split_at_checked(at).ok_or_else(|| self.error())?;
+                    let remainder = remainder.strip_prefix('"').unwrap_or(remainder);
+                    self.rest = remainder.strip_prefix(' ').unwrap_or(remainder);
                     return Ok(inner);
                 }
                 _ => {}
@@ -82,8 +83,8 @@ impl<'t> Tokens<'t> {
     /// A text in quotes whose quotes are not escaped: it ends at one before a blank or at the end.
     pub(super) fn loosely_quoted(&mut self) -> Found<&'t str> {
         let text = self.rest.strip_prefix('"').ok_or_else(|| self.error())?;
-        if let Some((inner, behind)) = text.split_once("\" ") {
-            self.rest = behind;
+        if let Some((inner, remainder)) = text.split_once("\" ") {
+            self.rest = remainder;
             return Ok(inner);
         }
         let inner = text.strip_suffix('"').ok_or_else(|| self.error())?;
@@ -115,14 +116,14 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
     memchr::memchr(b'\\', text.as_bytes())?;
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((&byte, remainder)) = rest.split_first() {
+        rest = remainder;
         if byte != b'\\' {
             out.push(byte);
             continue;
         }
-        let (&letter, behind) = rest.split_first()?;
-        rest = behind;
+        let (&letter, remainder) = rest.split_first()?;
+        rest = remainder;
         out.push(match letter {
             b'n' => b'\n',
             b'r' => b'\r',

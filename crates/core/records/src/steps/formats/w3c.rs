@@ -46,7 +46,7 @@ impl Headers {
     pub(super) fn parse(&mut self, line: &str, context: &Context, into: &mut Fields) -> Stopped {
         let file = context.origin.file;
         if context.origin.offset == 0 {
-            // The file begins anew.
+            // The file starts over.
             self.files.remove(&file);
         }
         let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);

@@ -92,9 +92,9 @@ fn card_run(text: &[u8], start: usize, found: &mut Found) -> usize {
     let mut end = start;
     loop {
         end = ahead(text, end, |byte| byte.is_ascii_digit());
-        let goes_on = matches!(text.get(end), Some(b' ' | b'-'))
+        let continues = matches!(text.get(end), Some(b' ' | b'-'))
             && text.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !goes_on {
+        if !continues {
             break;
         }
         end += 1;
@@ -182,11 +182,11 @@ fn sixth(text: &[u8], start: usize, end: usize, found: &mut Found) -> bool {
         }
     }
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let stands_alone = from > start || from == 0 || !text.get(from - 1).is_some_and(is_name);
-    let stands_alone = stands_alone && !text.get(end).is_some_and(is_name);
+    let is_separate = from > start || from == 0 || !text.get(from - 1).is_some_and(is_name);
+    let is_separate = is_separate && !text.get(end).is_some_and(is_name);
     let run = text.get(from..until).unwrap_or_default();
     let parsed = std::str::from_utf8(run).ok().and_then(|run| run.parse::<Ipv6Addr>().ok());
-    if !stands_alone || run == b"::" || parsed.is_none() {
+    if !is_separate || run == b"::" || parsed.is_none() {
         return false;
     }
     if text.get(until) == Some(&b'%') {

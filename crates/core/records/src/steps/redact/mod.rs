@@ -1,7 +1,7 @@
 //! `REDACT`: takes secrets out of records, whatever form the record has.
 //!
 //! Of a text that is JSON each string and each number is searched for itself, with its escapes
-//! undone, so that none hides behind `\u0040`; keys, too. Any other text is searched as it stands.
+//! undone, so that none hides behind `\u0040`; keys, too. Any other text is searched as is.
 //! What overlaps is taken out as one. If a pattern would take too long, all of the string is taken
 //! out: nothing is sent that was not searched. Nothing here tells anybody what it found.
 

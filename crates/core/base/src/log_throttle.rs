@@ -5,11 +5,11 @@
 //! An *outage* lasts from the first failure to the next success. It has its own beginning, count
 //! and kinds: nothing of an outage that is over appears in a line about a later one. Outages that
 //! follow each other closely and are short do not get lines of their own; they are summed up
-//! together, as what they are ([`Line::Brief`]).
+//! together, as what they are ([`FailureLine::Brief`]).
 //!
 //! Whatever can fail in a loop, and whatever an endpoint or a file can make happen as often as it
-//! likes, is logged through [`Repeats`] or paced by [`Pace`]. An hour of failures is about ten
-//! lines.
+//! likes, is logged through [`FailureLog`] or paced by [`LogPacer`]. An hour of failures is about
+//! ten lines.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,42 +26,42 @@ const KINDS_MAX: usize = 16;
 
 /// Whether a line about something that repeats may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum PacerDecision {
     /// It did not happen for a long time, or never.
     First,
-    /// It goes on, and the time of the last line is over.
+    /// It continues, and the time of the last line is over.
     Next {
-        /// Since the last [`Turn::First`] or [`Turn::Next`].
+        /// Since the last [`PacerDecision::First`] or [`PacerDecision::Next`].
         over: Duration,
     },
-    /// It goes on, and there was a line lately.
+    /// It continues, and there was a line lately.
     Same,
 }
 
-/// Spaces lines about something that repeats: windows of time that get longer while it goes on.
+/// Spaces lines about something that repeats: windows of time that get longer while it continues.
 #[derive(Debug, Clone, Default)]
-pub struct Pace {
+pub struct LogPacer {
     /// When the window began, how long it is, and when it last happened.
     window: Option<(Instant, Duration, Instant)>,
 }
 
-impl Pace {
+impl LogPacer {
     /// It happens now.
-    pub fn turn(&mut self, now: Instant) -> Turn {
-        let going_on = self
+    pub fn turn(&mut self, now: Instant) -> PacerDecision {
+        let ongoing = self
             .window
             .filter(|(_, _, last)| now.saturating_duration_since(*last) < SUMMARY_INTERVAL_MAX);
-        let Some((start, every, _)) = going_on else {
+        let Some((start, every, _)) = ongoing else {
             self.window = Some((now, SUMMARY_INTERVAL, now));
-            return Turn::First;
+            return PacerDecision::First;
         };
         let over = now.saturating_duration_since(start);
         if over < every {
             self.window = Some((start, every, now));
-            return Turn::Same;
+            return PacerDecision::Same;
         }
         self.window = Some((now, (every * 2).min(SUMMARY_INTERVAL_MAX), now));
-        Turn::Next { over }
+        PacerDecision::Next { over }
     }
 
     /// Whether it did not happen for so long that it is new when it happens.
@@ -79,7 +79,7 @@ impl Pace {
 
 /// A line to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum FailureLine {
     /// Short outages that came and went since the last line, none of which was told.
     Brief {
         /// How many there were.
@@ -102,7 +102,7 @@ pub enum Line {
         /// For how long it failed.
         lasted: Duration,
     },
-    /// The outage goes on.
+    /// The outage continues.
     Summary {
         /// Failures since it began.
         failures: u64,
@@ -149,7 +149,7 @@ struct Outage {
     since: Instant,
     counts: Counts,
     /// When its summaries are due.
-    pace: Pace,
+    pace: LogPacer,
     /// Whether it has a line.
     told: bool,
 }
@@ -165,51 +165,51 @@ struct Untold {
 
 /// The failures of one thing, by kind.
 #[derive(Debug, Default)]
-pub struct Repeats {
+pub struct FailureLog {
     /// How often an outage that begins gets a line.
-    pace: Pace,
+    pace: LogPacer,
     /// Kinds that had a line of their own lately.
     named: Vec<String>,
     outage: Option<Outage>,
     untold: Option<Untold>,
 }
 
-impl Repeats {
+impl FailureLog {
     /// It failed.
-    pub fn on_failure(&mut self, kind: &str, now: Instant) -> Option<Line> {
+    pub fn on_failure(&mut self, kind: &str, now: Instant) -> Option<FailureLine> {
         if self.outage.is_none() && self.may_tell_a_new_outage(now) {
             self.named.clear();
         }
         let outage = self.outage.get_or_insert_with(|| Outage {
             since: now,
             counts: Counts::default(),
-            pace: Pace::default(),
+            pace: LogPacer::default(),
             told: false,
         });
         outage.counts.add(kind, 1);
         let turn = outage.pace.turn(now);
         let over = now.saturating_duration_since(outage.since);
         // One that was too soon after the last to be told is told when it lasts.
-        if over >= SUMMARY_INTERVAL && (turn != Turn::Same || !outage.told) {
+        if over >= SUMMARY_INTERVAL && (turn != PacerDecision::Same || !outage.told) {
             outage.told = true;
             // The summary names them.
             self.named = outage.counts.by_kind.keys().take(KINDS_MAX).cloned().collect();
             let (failures, kinds) = (outage.counts.failures, outage.counts.text());
-            return Some(Line::Summary { failures, kinds, over });
+            return Some(FailureLine::Summary { failures, kinds, over });
         }
         if self.named.iter().any(|named| named == kind) || self.named.len() >= KINDS_MAX {
             return None;
         }
         self.named.push(kind.to_owned());
         outage.told = true;
-        Some(Line::First)
+        Some(FailureLine::First)
     }
 
     /// It succeeded.
-    pub fn on_success(&mut self, now: Instant) -> Option<Line> {
+    pub fn on_success(&mut self, now: Instant) -> Option<FailureLine> {
         if let Some(outage) = self.outage.take() {
             if outage.told {
-                return Some(Line::Recovered {
+                return Some(FailureLine::Recovered {
                     failures: outage.counts.failures,
                     kinds: outage.counts.text(),
                     lasted: now.saturating_duration_since(outage.since),
@@ -228,7 +228,7 @@ impl Repeats {
         let untold = self.untold.take_if(|_| self.pace.is_over(now))?;
         self.pace.turn(now);
         self.named = untold.counts.by_kind.keys().take(KINDS_MAX).cloned().collect();
-        Some(Line::Brief {
+        Some(FailureLine::Brief {
             outages: untold.outages,
             failures: untold.counts.failures,
             kinds: untold.counts.text(),
@@ -252,7 +252,7 @@ impl Repeats {
     fn may_tell_a_new_outage(&mut self, now: Instant) -> bool {
         // It comes and goes: the next success sums that up.
         let flaps = self.untold.is_some() && self.pace.is_over(now) && !self.pace.is_quiet(now);
-        !flaps && self.pace.turn(now) != Turn::Same
+        !flaps && self.pace.turn(now) != PacerDecision::Same
     }
 }
 

@@ -1,4 +1,4 @@
-//! Answers in CBOR, made by an independent encoder, and by nobody who means well.
+//! Answers in CBOR, of an independent encoder, and malicious ones.
 
 use minicbor::Encoder;
 use proptest::prelude::*;
@@ -99,8 +99,8 @@ fn style() -> impl Strategy<Value = Style> {
     any::<(bool, bool, bool)>().prop_map(of)
 }
 
-fn expected(fates: &[Fate]) -> Answer {
-    let mut expected = Answer::default();
+fn expected(fates: &[Fate]) -> PutResponse {
+    let mut expected = PutResponse::default();
     for (index, fate) in fates.iter().enumerate() {
         let (code, message) = match fate {
             Fate::Taken(shard) => {
@@ -118,7 +118,7 @@ fn expected(fates: &[Fate]) -> Answer {
     expected
 }
 
-fn cbor(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+fn cbor(body: &[u8], sent: usize) -> Result<PutResponse, PutResponseError> {
     read_as(Encoding::Cbor, body, sent)
 }
 
@@ -137,7 +137,7 @@ proptest! {
         prop_assert!(cbor(&body[..cut], fates.len()).is_err());
         for sent in [fates.len() - 1, fates.len() + 1] {
             let error = cbor(&body, sent).expect_err("another number");
-            let is_count = matches!(error, AnswerError::Count { .. });
+            let is_count = matches!(error, PutResponseError::Count { .. });
             prop_assert!(is_count, "{}", error);
         }
         let trailing = [&body[..], b"\x00"].concat();
@@ -172,7 +172,7 @@ fn with_entry(entry: &[u8]) -> Vec<u8> {
 #[test]
 fn wrong_types_and_doubles_are_no_success() {
     let taken = b"\xa1\x6eSequenceNumber\x611";
-    assert_eq!(cbor(&with_entry(taken), 1).expect("readable"), Answer::default());
+    assert_eq!(cbor(&with_entry(taken), 1).expect("readable"), PutResponse::default());
     for entry in [
         &b"\x00"[..],
         b"\x60",
@@ -215,6 +215,6 @@ fn nesting_has_a_bound() {
     for open in [&b"\x81"[..], b"\x9f", b"\xc0", b"\xbf\x61x"] {
         let body = [b"\xa1\x61x", &open.repeat(200_000)[..]].concat();
         let error = cbor(&body, 1).expect_err("too deep");
-        assert!(matches!(error, AnswerError::MalformedCbor(CborError::Deep)), "{error}");
+        assert!(matches!(error, PutResponseError::MalformedCbor(CborError::Deep)), "{error}");
     }
 }

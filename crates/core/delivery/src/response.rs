@@ -1,7 +1,7 @@
 //! What an answer to `PutRecords` or `PutRecordBatch` says about each record.
 //!
-//! Pure: bytes in, verdicts out. The entries are the truth and the failure counter beside them is
-//! not: it has been seen to lie, and a record that is believed delivered by mistake is lost. The
+//! Pure: bytes in, verdicts out. The entries are the truth and the failure counter alongside them
+//! is not: it has been seen to lie, and a record that is believed delivered by mistake is lost. The
 //! common answer, in which everything was taken, is recognised with a few searches and without
 //! parsing.
 
@@ -35,7 +35,7 @@ pub struct FailedEntry {
 
 /// A readable answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct PutResponse {
     /// The records that were not taken, by rising index. All others were.
     pub failed: Vec<FailedEntry>,
     /// The shards that took records, by rising index; only where a record failed, and the service
@@ -64,9 +64,9 @@ impl ShardNumber {
 
 /// An answer that says success but not to what. The service may hold the records.
 #[derive(Debug, Error)]
-pub enum AnswerError {
+pub enum PutResponseError {
     /// It names more or fewer records than were sent.
-    #[error("the answer has results for {answered} records where {sent} were sent")]
+    #[error("response has {answered} results for {sent} records")]
     Count {
         /// Results in the answer.
         answered: usize,
@@ -74,10 +74,10 @@ pub enum AnswerError {
         sent: usize,
     },
     /// It is not the JSON that the API reference promises.
-    #[error("the answer cannot be read: {0}")]
+    #[error("cannot parse response: {0}")]
     Malformed(#[from] serde_json::Error),
     /// It is not the same in CBOR.
-    #[error("the answer cannot be read as CBOR: {0}")]
+    #[error("cannot parse CBOR response: {0}")]
     MalformedCbor(#[from] CborError),
 }
 
@@ -114,8 +114,12 @@ impl<'de> Deserialize<'de> for ShardId {
 /// Reads the body of a successful answer to a request of `sent` records, in either encoding.
 ///
 /// # Errors
-/// [`AnswerError`] if the body does not account for exactly the records that were sent.
-pub fn read_as(encoding: Encoding, body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+/// [`PutResponseError`] if the body does not account for exactly the records that were sent.
+pub fn read_as(
+    encoding: Encoding,
+    body: &[u8],
+    sent: usize,
+) -> Result<PutResponse, PutResponseError> {
     match encoding {
         Encoding::Cbor => cbor::read(body, sent),
         Encoding::Json => read(body, sent),
@@ -126,14 +130,14 @@ pub fn read_as(encoding: Encoding, body: &[u8], sent: usize) -> Result<Answer, A
 /// JSON.
 ///
 /// # Errors
-/// [`AnswerError`] if the body does not account for exactly the records that were sent.
-pub fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+/// [`PutResponseError`] if the body does not account for exactly the records that were sent.
+pub fn read(body: &[u8], sent: usize) -> Result<PutResponse, PutResponseError> {
     if says_all_delivered(body, sent) {
-        return Ok(Answer::default());
+        return Ok(PutResponse::default());
     }
     let document: Document = serde_json::from_slice(body)?;
     if document.entries.len() != sent {
-        return Err(AnswerError::Count { answered: document.entries.len(), sent });
+        return Err(PutResponseError::Count { answered: document.entries.len(), sent });
     }
     let entries = document.entries;
     let failed: Vec<FailedEntry> = entries.iter().enumerate().filter_map(failure).collect();
@@ -144,7 +148,7 @@ pub fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
         let named = numbers.enumerate().filter_map(|(index, number)| Some((index, number?)));
         shards.extend(named.filter(|(index, _)| is_taken(*index)));
     }
-    Ok(Answer { failed, shards, takes_cbor: false })
+    Ok(PutResponse { failed, shards, takes_cbor: false })
 }
 
 /// What is wrong with an entry, if anything is. An error code of `null` is success.
@@ -198,7 +202,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    fn codes(answer: &Answer) -> Vec<(usize, &str)> {
+    fn codes(answer: &PutResponse) -> Vec<(usize, &str)> {
         answer.failed.iter().map(|entry| (entry.index, entry.code.as_str())).collect()
     }
 
@@ -226,7 +230,7 @@ mod tests {
         .as_bytes();
         for body in [kinesis, firehose] {
             assert!(says_all_delivered(body, 2));
-            assert_eq!(read(body, 2).expect("readable"), Answer::default());
+            assert_eq!(read(body, 2).expect("readable"), PutResponse::default());
         }
     }
 
@@ -238,7 +242,7 @@ mod tests {
         )
         .as_bytes();
         assert!(!says_all_delivered(body, 1));
-        assert_eq!(read(body, 1).expect("readable"), Answer::default());
+        assert_eq!(read(body, 1).expect("readable"), PutResponse::default());
     }
 
     #[test]
@@ -252,7 +256,7 @@ mod tests {
         assert!(answer.failed[0].message.starts_with("Rate exceeded"));
 
         let lies_high = json!({"FailedRecordCount": 2, "Records": [taken, taken]}).to_string();
-        assert_eq!(read(lies_high.as_bytes(), 2).expect("readable"), Answer::default());
+        assert_eq!(read(lies_high.as_bytes(), 2).expect("readable"), PutResponse::default());
     }
 
     #[test]
@@ -283,7 +287,7 @@ mod tests {
         let body = kinesis(&json!([{"SequenceNumber": "1", "ShardId": "s"}]));
         for sent in [0, 2] {
             let error = read(&body, sent).expect_err("the count is wrong");
-            assert!(matches!(error, AnswerError::Count { answered: 1, .. }), "{error}");
+            assert!(matches!(error, PutResponseError::Count { answered: 1, .. }), "{error}");
         }
     }
 
@@ -300,7 +304,7 @@ mod tests {
         ];
         for body in bodies {
             let error = read(body, 1).expect_err("it is garbage");
-            assert!(matches!(error, AnswerError::Malformed(_)), "{error}");
+            assert!(matches!(error, PutResponseError::Malformed(_)), "{error}");
         }
     }
 

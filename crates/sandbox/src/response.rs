@@ -1,6 +1,6 @@
 //! The bodies of answers, as the services write them. Pure.
 //!
-//! The texts of errors follow the API references and what the services were seen to send; nobody
+//! The texts of errors follow the API references and what the services were seen to send; no client
 //! should compare them word by word, but the codes and statuses are the services' own.
 
 use super::names::{ACCOUNT, Service, StreamId};
@@ -12,7 +12,7 @@ const RECORD_ID_TAIL: &str = "SandboxSandboxSandboxSandboxSandboxSandboxSandboxS
 
 /// An answer that refuses a whole request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorAnswer {
+pub struct ErrorResponse {
     /// The HTTP status.
     pub status: u16,
     /// The error code, such as `ResourceNotFoundException`.
@@ -21,7 +21,7 @@ pub struct ErrorAnswer {
     pub message: String,
 }
 
-impl ErrorAnswer {
+impl ErrorResponse {
     /// An error answer.
     #[must_use]
     pub fn new(status: u16, code: &str, message: &str) -> Self {
@@ -100,7 +100,7 @@ const INTERNAL_FAILURE_MESSAGE: &str = "Internal Service Failure";
 
 /// How an answer departs from the truth.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct AnswerShape {
+pub(super) struct ResponseShape {
     /// The number of failed records to claim.
     pub(super) failed_count: Option<i64>,
     /// The number of entries to give.
@@ -165,7 +165,7 @@ pub(super) fn put_body(
     service: Service,
     entries: &[Entry],
     shard_ids: &[String],
-    shape: &AnswerShape,
+    shape: &ResponseShape,
 ) -> Vec<u8> {
     let failed = entries.iter().filter(|entry| matches!(entry, Entry::Failed { .. })).count();
     let failed = shape.failed_count.unwrap_or_else(|| i64::try_from(failed).unwrap_or(i64::MAX));
@@ -263,7 +263,7 @@ mod tests {
         Entry::Stored { sequence: SequenceNumber { epoch_millis: 5, place }, shard_place: 0 }
     }
 
-    fn body(service: Service, entries: &[Entry], shape: &AnswerShape) -> Value {
+    fn body(service: Service, entries: &[Entry], shape: &ResponseShape) -> Value {
         let ids = ["shardId-000000000000".to_owned()];
         serde_json::from_slice(&put_body(service, entries, &ids, shape)).unwrap()
     }
@@ -287,14 +287,14 @@ mod tests {
                 },
             ],
         });
-        assert_eq!(body(Service::Kinesis, &entries, &AnswerShape::default()), expected);
+        assert_eq!(body(Service::Kinesis, &entries, &ResponseShape::default()), expected);
     }
 
     #[test]
     fn firehose_answers_count_failures() {
         let stream = StreamId::firehose("s").unwrap();
         let entries = [Entry::internal_failure(), Entry::throttled(&stream, ""), stored(0)];
-        let answer = body(Service::Firehose, &entries, &AnswerShape::default());
+        let answer = body(Service::Firehose, &entries, &ResponseShape::default());
         assert_eq!(answer["FailedPutCount"], 2);
         assert_eq!(answer["RequestResponses"][0]["ErrorCode"], "InternalFailure");
         assert_eq!(answer["RequestResponses"][0]["ErrorMessage"], "Internal Service Failure");
@@ -307,7 +307,7 @@ mod tests {
     fn answers_can_lie_about_counts() {
         let entries = [stored(0), stored(1)];
         let lie =
-            |failed_count, entries| AnswerShape { failed_count, entries, explicit_nulls: true };
+            |failed_count, entries| ResponseShape { failed_count, entries, explicit_nulls: true };
         let answer = body(Service::Kinesis, &entries, &lie(Some(9), Some(3)));
         assert_eq!(answer["FailedRecordCount"], 9);
         assert_eq!(answer["Records"].as_array().unwrap().len(), 3);
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_cbor_error_is_a_map_of_two_texts() {
-        let answer = ErrorAnswer::new(400, "Code", "No.");
+        let answer = ErrorResponse::new(400, "Code", "No.");
         let expected = b"\xa2\x79\0\x06__type\x79\0\x04Code\x79\0\x07message\x79\0\x03No.";
         assert_eq!(answer.cbor_body(), expected);
     }

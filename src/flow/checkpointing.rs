@@ -10,10 +10,10 @@ use crate::tail::disk::Disk;
 use crate::tail::file::Tailed;
 use crate::tail::identity::FileKey;
 
-/// Whoever waits for the store for longer goes on without it.
+/// Whoever waits for the store for longer continues without it.
 const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
 
-/// Under load what is acknowledged within this time is written down together: at 3,000 requests a
+/// Under load what is acknowledged within this time is checkpointed together: at 3,000 requests a
 /// second that is one transaction for some of them instead of one for each.
 const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
 
@@ -44,7 +44,7 @@ pub(super) struct Writing {
 }
 
 impl<D: Disk> Flow<D> {
-    /// Every record of the batch met its fate: what that completes is to be written down.
+    /// Every record of the batch met its fate: what that completes is to be checkpointed.
     pub(super) fn acknowledge(&mut self, batch: BatchId, now: Instant) {
         // Rows of before this, which may not take the place of newer ones.
         self.collect_changes();
@@ -60,11 +60,11 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    pub(super) fn on_written(&mut self, token: u64, result: CommitResult) {
+    pub(super) fn on_checkpoint_result(&mut self, token: u64, result: CommitResult) {
         if let Some(writing) = self.writing.take() {
             debug_assert_eq!(writing.token, token, "one commit at a time");
             self.start_is_kept = true;
-            // What the store could not write it keeps and writes later; shipping goes on.
+            // What the store could not write it keeps and writes later; delivery continues.
             if result == CommitResult::Deferred {
                 tracing::debug!(flow = %self.config.id, "checkpoints are deferred");
             } else if let Some(disposing) = &mut self.disposing {
@@ -77,7 +77,7 @@ impl<D: Disk> Flow<D> {
         self.settle();
     }
 
-    /// Forgets batches that are written down. When none is left the flow begins again with one at
+    /// Forgets batches that are checkpointed. When none is left the flow begins again with one at
     /// a time, which keeps the order within each file.
     pub(super) fn settle(&mut self) {
         let settled = self.ledger.take_settled();
@@ -88,7 +88,7 @@ impl<D: Disk> Flow<D> {
 
     /// Hands to the store what has changed. Under load what was acknowledged within some
     /// milliseconds is one change: a transaction costs a tenth of a request.
-    pub(super) fn write_down(&mut self, now: Instant, outlet: &mut impl Outlet) {
+    pub(super) fn write_checkpoints(&mut self, now: Instant, outlet: &mut impl Outlet) {
         self.collect_changes();
         self.pass_over_a_late_commit(now);
         self.purge(outlet);
@@ -135,8 +135,8 @@ impl<D: Disk> Flow<D> {
                 self.start_is_kept = true;
                 tracing::error!(
                     flow = %self.config.id,
-                    "checkpoints are not written any more: the checkpoint store has ended; \
-                     delivery continues, duplicates possible after the next start; restart kinetail"
+                    "checkpoint store exited; checkpoints are no longer written; delivery \
+                     continues, duplicates possible after the next start; restart kinetail"
                 );
                 changes
             }
@@ -193,7 +193,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Whether what has changed can wait for more: requests are in flight, and there is room for
-    /// more beside what is not written down yet.
+    /// more alongside what is not checkpointed yet.
     fn may_gather(&self, now: Instant) -> bool {
         let in_flight = self.ledger.in_flight();
         let unwritten = self.ledger.unsettled() - in_flight;

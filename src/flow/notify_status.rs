@@ -13,7 +13,7 @@ const OVERFLOW_SHOWN: Duration = Duration::from_mins(1);
 
 /// What is known of a flow's hints.
 #[derive(Debug, Default)]
-pub(super) struct Notice {
+pub(super) struct NotifyStatus {
     /// The scan that the watched directories come from.
     scans: u64,
     /// The scan after which armed files were looked through.
@@ -25,7 +25,7 @@ pub(super) struct Notice {
     told: Option<BTreeSet<Degraded>>,
 }
 
-impl Notice {
+impl NotifyStatus {
     /// Whether there was a scan since this was asked last.
     pub(super) fn has_new_scan_to_arm(&mut self, scans: u64) -> bool {
         std::mem::replace(&mut self.armed_scans, scans) != scans
@@ -54,13 +54,13 @@ impl Notice {
         let overflow = self.overflow_shown_until.map(|_| Degraded::Overflow);
         let reasons: BTreeSet<Degraded> = self.watching.iter().copied().chain(overflow).collect();
         if self.told.as_ref() != Some(&reasons) {
-            tell(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
+            report_changes(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
             self.told = Some(reasons);
         }
     }
 }
 
-fn tell(
+fn report_changes(
     metrics: &FlowMetrics,
     flow: &str,
     before: &BTreeSet<Degraded>,
@@ -71,10 +71,10 @@ fn tell(
     }
     for reason in reasons.difference(before) {
         tracing::warn!(%flow, reason = reason.label(),
-            "new files are found by scans only: {}", reason.advice());
+            "inotify is incomplete; relying on directory scans: {}", reason.advice());
     }
     for reason in before.difference(reasons) {
         tracing::info!(%flow, reason = reason.label(),
-            "no longer a reason to find new files by scans only");
+            "inotify restored");
     }
 }

@@ -1,4 +1,4 @@
-//! Records that were sent raw, cut or left out: counted at once, logged at once the first time and
+//! Records that were sent raw, cut or skipped: counted at once, logged at once the first time and
 //! then less and less often, with how many there were and the files that they came from.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::batch::pack::Counts;
-use crate::repeats::{Pace, Turn};
+use crate::log_throttle::{LogPacer, PacerDecision};
 
 /// A log line names this many files.
 const FILES_MAX: usize = 5;
 
 /// What can happen to a record. The reasons are the packer's, so there are few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum IssueKind {
     DeadLetter(&'static str),
     KeyMissing,
     KeyTooLong,
@@ -29,35 +29,36 @@ enum Kind {
 
 /// What happened since the last line about it: how many records, and of which files.
 #[derive(Debug, Default)]
-struct Trouble {
+struct IssueCount {
     records: u64,
     files: BTreeSet<PathBuf>,
     /// There are more files than are named.
     more_files: bool,
-    pace: Pace,
+    pace: LogPacer,
 }
 
 /// What happened to the records of a flow.
 #[derive(Debug, Default)]
-pub(super) struct Troubles {
-    kinds: BTreeMap<Kind, Trouble>,
+pub(super) struct RecordIssues {
+    kinds: BTreeMap<IssueKind, IssueCount>,
     raw_reason: Option<String>,
     /// Where the newest overlong line begins.
     oversize_at: Option<(Arc<Path>, u64)>,
 }
 
-impl Troubles {
+impl RecordIssues {
     /// Adds what happened to records of a file.
     pub(super) fn add(&mut self, counts: &Counts, file: Option<&Path>) {
         let raw = counts.raw.iter().map(|(_, count)| count).sum();
-        let skipped = counts.skipped.iter().map(|(reason, count)| (Kind::Skipped(reason), *count));
+        let skipped =
+            counts.skipped.iter().map(|(reason, count)| (IssueKind::Skipped(reason), *count));
         let others = [
-            (Kind::Raw, raw),
-            (Kind::Truncated, counts.truncated),
-            (Kind::WithoutMetadata, counts.without_metadata),
-            (Kind::NotCompared, counts.not_compared),
-            (Kind::KeyMissing, counts.keys.missing),
-            (Kind::KeyTooLong, counts.keys.too_long),
+            (IssueKind::Raw, raw),
+            (IssueKind::Truncated, counts.truncated),
+            (IssueKind::WithoutMetadata, counts.without_metadata),
+            (IssueKind::NotCompared, counts.not_compared),
+            (IssueKind::KeyMissing, counts.keys.missing),
+            (IssueKind::KeyTooLong, counts.keys.too_long),
         ];
         for (kind, records) in others.into_iter().chain(skipped) {
             if records > 0 {
@@ -77,13 +78,13 @@ impl Troubles {
         at: Option<(Arc<Path>, u64)>,
     ) {
         let file = at.as_ref().map(|(path, _)| &**path);
-        self.kinds.entry(Kind::Oversize(policy)).or_default().add(count, file);
+        self.kinds.entry(IssueKind::Oversize(policy)).or_default().add(count, file);
         self.oversize_at = at;
     }
 
     /// Adds a record of a file that was written to the dead letters.
     pub(super) fn add_dead(&mut self, reason: &'static str, file: Option<&Path>) {
-        self.kinds.entry(Kind::DeadLetter(reason)).or_default().add(1, file);
+        self.kinds.entry(IssueKind::DeadLetter(reason)).or_default().add(1, file);
     }
 
     /// Says what happened since the last line; for the end of a flow.
@@ -95,12 +96,15 @@ impl Troubles {
 
     /// Says what happened, if anything did and the last line about it is long enough ago.
     pub(super) fn log(&mut self, flow: &str, now: Instant) {
-        for (kind, records, files) in self.take(|pace| pace.turn(now) != Turn::Same) {
+        for (kind, records, files) in self.take(|pace| pace.turn(now) != PacerDecision::Same) {
             self.write(flow, kind, records, &files);
         }
     }
 
-    fn take(&mut self, mut is_due: impl FnMut(&mut Pace) -> bool) -> Vec<(Kind, u64, String)> {
+    fn take(
+        &mut self,
+        mut is_due: impl FnMut(&mut LogPacer) -> bool,
+    ) -> Vec<(IssueKind, u64, String)> {
         let waiting = self.kinds.iter_mut().filter(|(_, trouble)| trouble.records > 0);
         waiting
             .filter_map(|(kind, trouble)| {
@@ -113,42 +117,43 @@ impl Troubles {
             .collect()
     }
 
-    fn write(&self, flow: &str, kind: Kind, records: u64, files: &str) {
+    fn write(&self, flow: &str, kind: IssueKind, records: u64, files: &str) {
         match kind {
-            Kind::DeadLetter(reason) => tracing::warn!(%flow, event = "dead_lettered", records,
-                reason, %files, "records written to dead letters and not delivered"),
-            Kind::KeyMissing => tracing::warn!(%flow, records, %files,
+            IssueKind::DeadLetter(reason) => {
+                tracing::warn!(%flow, event = "dead_lettered", records,
+                reason, %files, "records written to dead letters and not delivered");
+            }
+            IssueKind::KeyMissing => tracing::warn!(%flow, records, %files,
                 "partition key missing; sent with the key of partitionKeyMissing"),
-            Kind::KeyTooLong => tracing::warn!(%flow, records, %files,
+            IssueKind::KeyTooLong => tracing::warn!(%flow, records, %files,
                 "partition key longer than 256 characters; sent with the first 256"),
-            Kind::NotCompared => tracing::warn!(%flow, lines = records, %files,
-                "took too long to compare with a pattern and were taken not to match"),
-            Kind::Oversize(policy) => {
+            IssueKind::NotCompared => tracing::warn!(%flow, lines = records, %files,
+                "pattern match exceeded its step limit; treated lines as non-matching"),
+            IssueKind::Oversize(policy) => {
                 let offset = self.oversize_at.as_ref().map_or(0, |(_, offset)| *offset);
                 let newest = self.oversize_at.as_ref().map(|(path, _)| path.display());
                 let file = newest.map_or_else(String::new, |path| path.to_string());
                 tracing::warn!(%flow, %file, offset, policy, lines = records,
-                    "longer than maxLineBytes; file and offset are those of the newest");
+                    "lines exceeded maxLineBytes");
             }
-            Kind::Raw => {
+            IssueKind::Raw => {
                 let reason = self.raw_reason.as_deref().unwrap_or_default();
                 tracing::warn!(%flow, records, %files,
-                    "sent as they were, because a converter could not read them; the newest \
-                     reason: {reason}");
+                    "conversion failed; sent records unconverted; last reason: {reason}");
             }
-            Kind::Skipped(reason) => {
-                tracing::info!(%flow, records, reason, %files, "left out");
+            IssueKind::Skipped(reason) => {
+                tracing::info!(%flow, records, reason, %files, "skipped records");
             }
-            Kind::Truncated => tracing::warn!(%flow, records, %files,
-                "cut to maxLineBytes or to the service's greatest record size"),
+            IssueKind::Truncated => tracing::warn!(%flow, records, %files,
+                "truncated records to the size limit"),
             // In the Java agent's words.
-            Kind::WithoutMetadata => tracing::warn!(%flow, records, %files,
+            IssueKind::WithoutMetadata => tracing::warn!(%flow, records, %files,
                 "Unable to append metadata, no metadata found"),
         }
     }
 }
 
-impl Trouble {
+impl IssueCount {
     fn add(&mut self, records: u64, file: Option<&Path>) {
         self.records += records;
         let Some(file) = file.filter(|file| !self.files.contains(*file)) else { return };
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_line_names_the_files_up_to_a_limit() {
-        let mut trouble = Trouble::default();
+        let mut trouble = IssueCount::default();
         trouble.add(1, None);
         assert_eq!(trouble.told(), (1, String::new()));
         for name in ["/b", "/a", "/a", "/c", "/d", "/e", "/f"] {
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_hour_of_bad_records_is_a_few_lines_that_count_them_all() {
-        let (start, mut troubles) = (Instant::now(), Troubles::default());
+        let (start, mut troubles) = (Instant::now(), RecordIssues::default());
         let counts = Counts {
             raw: vec![("not_json", 1)],
             truncated: 2,
@@ -212,7 +217,7 @@ mod tests {
         for second in 0..3_600 {
             troubles.add(&counts, None);
             let now = start + Duration::from_secs(second);
-            for (_, records, _) in troubles.take(|pace| pace.turn(now) != Turn::Same) {
+            for (_, records, _) in troubles.take(|pace| pace.turn(now) != PacerDecision::Same) {
                 (lines, told) = (lines + 1, told + records);
             }
         }

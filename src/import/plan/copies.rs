@@ -14,7 +14,7 @@ use crate::tail::identity::{Anchor, Head};
 
 impl Planner<'_> {
     /// Names the compressed files that were written to after what the Java agent saw last, and that
-    /// are not what it was reading: their lines were sent by nobody.
+    /// are not what it was reading: their lines were never sent.
     pub(super) fn compressed_since(&mut self) {
         let descendants = self.listing.descendants_of(self.last);
         let unread: Vec<PathBuf> = descendants
@@ -27,8 +27,8 @@ impl Planner<'_> {
             .map(|found| found.path.clone())
             .collect();
         for path in unread {
-            let note = "written after what the Java agent read last; unpack it under a new name \
-                        in the pattern to have it sent";
+            let note = "newer than the last file the Java agent read; to send it, decompress it to \
+                        a new name that matches filePattern";
             self.line(Kind::NotRead, &path, 0, note);
         }
     }
@@ -66,7 +66,7 @@ impl Planner<'_> {
             || "no file in its directory or below it has its inode".to_owned(),
             |d| d.to_string(),
         );
-        let note = format!("{why}; what was written behind the offset is not read");
+        let note = format!("{why}; data after the offset will not be sent");
         self.line(Kind::NotFound, &self.last.path.clone(), offset, &note);
     }
 
@@ -88,10 +88,10 @@ impl Planner<'_> {
             return false;
         }
         let note = format!(
-            "{} was truncated; by name, size and time this is a copy of it",
+            "copy of truncated {} (by name, size and modification time)",
             last.path.display()
         );
-        self.go_on(last, &opened, Decision { kind: Kind::Copy, offset, note });
+        self.continue_with(last, &opened, Decision { kind: Kind::Copy, offset, note });
         true
     }
 
@@ -110,7 +110,8 @@ impl Planner<'_> {
         }
         self.settled.insert(found.inode);
         if content.len == offset {
-            let note = format!("by name, size and time it holds {}", last.path.display());
+            let note =
+                format!("contains {} (by name, size and modification time)", last.path.display());
             self.line(Kind::Finished, &found.path, offset, &note);
             return true;
         }
@@ -128,7 +129,8 @@ impl Planner<'_> {
             cursor: None,
         };
         self.plan.checkpoints.push(row);
-        let note = format!("by name, size and time it holds {}", last.path.display());
+        let note =
+            format!("contains {} (by name, size and modification time)", last.path.display());
         self.line(Kind::Compressed, &found.path, offset, &note);
         true
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Answer, AnswerError, CODE_NO_RESULT, FailedEntry, ShardNumber};
+use super::{CODE_NO_RESULT, FailedEntry, PutResponse, PutResponseError, ShardNumber};
 use crate::cbor::{CborError, Reader};
 
 /// What is said of one record.
@@ -16,13 +16,13 @@ struct Entry<'b> {
 }
 
 /// Reads the body of a successful answer of Kinesis to a request of `sent` records.
-pub(super) fn read(body: &[u8], sent: usize) -> Result<Answer, AnswerError> {
+pub(super) fn read(body: &[u8], sent: usize) -> Result<PutResponse, PutResponseError> {
     let mut all_taken = true;
     let answered = walk(body, |_, entry| all_taken &= entry.code.is_none() && entry.has_id)?;
     if answered != sent {
-        return Err(AnswerError::Count { answered, sent });
+        return Err(PutResponseError::Count { answered, sent });
     }
-    let mut answer = Answer::default();
+    let mut answer = PutResponse::default();
     if all_taken {
         return Ok(answer);
     }
@@ -57,7 +57,7 @@ fn walk<'b>(body: &'b [u8], mut look: impl FnMut(usize, &Entry<'b>)) -> Result<u
             count = Some(index);
             Ok(())
         }
-        // Twice: nobody knows which is meant.
+        // Twice: ambiguous.
         "Records" => Err(CborError::Malformed(0)),
         "FailedRecordCount" => reader.integer(),
         _ => reader.skip(),

@@ -23,14 +23,14 @@ pub struct Finished {
 
 /// The number of requests that may be in flight.
 #[derive(Debug, Clone)]
-pub struct Window {
+pub struct InFlightLimit {
     current: usize,
     max: usize,
     /// Batches that were in flight when it last shrank, and that are still to come back.
     round_left: usize,
 }
 
-impl Window {
+impl InFlightLimit {
     /// A window of one, which may grow to `max` (at least 1).
     #[must_use]
     pub fn new(max: usize) -> Self {
@@ -81,15 +81,15 @@ mod tests {
     const GOOD: Finished = Finished { took: SLOW, pushed_back: false, was_blocked: true };
     const BAD: Finished = Finished { took: SLOW, pushed_back: true, was_blocked: true };
 
-    fn opened(max: usize) -> Window {
-        let mut window = Window::new(max);
+    fn opened(max: usize) -> InFlightLimit {
+        let mut window = InFlightLimit::new(max);
         (0..max).for_each(|_| window.on_finished(GOOD));
         window
     }
 
     #[test]
     fn it_starts_at_one_and_opens_up_to_the_maximum() {
-        let mut window = Window::new(3);
+        let mut window = InFlightLimit::new(3);
         assert_eq!(window.current(), 1);
         let grown: Vec<usize> = (0..4)
             .map(|_| {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_fast_endpoint_or_a_slow_log_keeps_order() {
-        let mut window = Window::new(8);
+        let mut window = InFlightLimit::new(8);
         for _ in 0..100 {
             window.on_finished(Finished { took: Duration::from_millis(1), ..GOOD });
             window.on_finished(Finished { was_blocked: false, ..GOOD });
@@ -148,7 +148,7 @@ mod tests {
             max in 0_usize..20,
             history in prop::collection::vec((0_u64..50, any::<bool>(), any::<bool>()), 0..200),
         ) {
-            let mut window = Window::new(max);
+            let mut window = InFlightLimit::new(max);
             for (millis, pushed_back, was_blocked) in history {
                 let took = Duration::from_millis(millis);
                 window.on_finished(Finished { took, pushed_back, was_blocked });

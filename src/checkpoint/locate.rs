@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connect::{connect, immutable_uri};
 use super::error::StoreError;
-use super::files::{self, beside};
+use super::files::{self, sidecar};
 use super::lock;
 use super::private_copy::{CopyError, PrivateCopy};
 use super::schema::{self, Maker};
@@ -20,7 +20,7 @@ use super::strangers;
 
 /// Where the databases are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct DatabasePaths {
     /// kinetail's own.
     pub own: PathBuf,
     /// The Java agent's, if `checkpointFile` names it.
@@ -30,21 +30,21 @@ pub struct Places {
 /// Says which database is whose. `configured` is what the configuration says, `usual` is where
 /// kinetail's own is when it says nothing.
 #[must_use]
-pub fn find(configured: &Path, usual: &Path, flows: &[&str]) -> Places {
+pub fn find(configured: &Path, usual: &Path, flows: &[&str]) -> DatabasePaths {
     let own = configured.to_path_buf();
     if configured == usual {
-        return Places { own, java: None };
+        return DatabasePaths { own, java: None };
     }
     if is_java_agents(configured) {
-        return Places { own: usual.to_path_buf(), java: Some(own) };
+        return DatabasePaths { own: usual.to_path_buf(), java: Some(own) };
     }
     // The Java agent's database lay here once, and is gone now: with a reboot, for one. The
     // positions are where they have been since.
     let missing = configured.try_exists().is_ok_and(|there| !there);
     if missing && knows_one_of(usual, flows) {
-        return Places { own: usual.to_path_buf(), java: None };
+        return DatabasePaths { own: usual.to_path_buf(), java: None };
     }
-    Places { own, java: None }
+    DatabasePaths { own, java: None }
 }
 
 /// Whether the Java agent made the database at `path`.
@@ -94,7 +94,7 @@ pub fn known_flows(path: &Path, scratch: &[PathBuf]) -> Result<BTreeSet<String>,
         }
         Err(error) => return Err(error),
     };
-    // A damaged one is set aside when it is opened for good, and that is reported then.
+    // A damaged one is moved aside when it is opened for good, and that is reported then.
     let mirror = connect(copy.path()).map(|(_, mirror)| mirror).unwrap_or_default();
     Ok(mirror.flows().map(|(flow, _)| flow.to_string()).collect())
 }
@@ -106,7 +106,7 @@ fn knows_one_of(path: &Path, flows: &[&str]) -> bool {
     if !matches!(schema::maker(&conn), Ok(Maker::Ours)) {
         return false;
     }
-    let log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let log = std::fs::metadata(sidecar(path, "-wal")).is_ok_and(|log| log.len() > 0);
     let known = |flow: &&str| {
         let sql = "SELECT EXISTS(SELECT 1 FROM flows WHERE flow = ?1)";
         conn.query_row(sql, [flow], |row| row.get::<_, bool>(0)).unwrap_or(false)
@@ -149,14 +149,14 @@ mod tests {
         let (java, usual) = (dir.path().join("java"), dir.path().join("usual"));
         java_database(&java);
         let places = find(&java, &usual, &["f"]);
-        assert_eq!(places, Places { own: usual, java: Some(java) });
+        assert_eq!(places, DatabasePaths { own: usual, java: Some(java) });
     }
 
     #[test]
     fn any_other_place_is_taken_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let (own, usual) = (dir.path().join("own"), dir.path().join("usual"));
-        let as_it_is = Places { own: own.clone(), java: None };
+        let as_it_is = DatabasePaths { own: own.clone(), java: None };
         assert_eq!(find(&own, &usual, &["f"]), as_it_is, "missing");
         std::fs::write(&own, "no database").unwrap();
         assert_eq!(find(&own, &usual, &["f"]), as_it_is, "damaged");
