@@ -48,7 +48,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
     let mut gaps = false;
     for (flow, positions) in &flows {
         let Some((last, older)) = positions.split_last() else {
-            writeln!(out, "{flow}: no position of a file that is there")?;
+            writeln!(out, "{flow}: no checkpoint of an existing file")?;
             continue;
         };
         let (path, offset, size) = (shown(&last.path), last.offset, last.size);
