@@ -224,7 +224,11 @@ fn a_pattern_that_matches_nothing_is_named() {
     let agent = home.start();
     let page = wait_for_health(&agent, admin, "degraded");
     let directory = home.log("nowhere").display().to_string();
-    assert_tells(&page["flows"][0], &format!("there is no directory {directory}"), "filePattern");
+    assert_tells(
+        &page["flows"][0],
+        &format!("directory {directory} does not exist"),
+        "filePattern",
+    );
     agent.wait_for_log("no file is read: no file matches", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }

@@ -57,8 +57,8 @@ impl<S: BufRead> Zstandard<S> {
                 })) => self.skip(length.into())?,
                 Err(FrameDecoderError::WindowSizeTooBig { requested, .. }) => {
                     return Err(io::Error::other(format!(
-                        "it needs a window of {requested} bytes, more than {WINDOW_BYTES_MAX}; \
-                         compress with level 19 or less and without --long"
+                        "zstd window of {requested} bytes exceeds the limit of {WINDOW_BYTES_MAX}; \
+                         compress at level 19 or lower, without --long"
                     )));
                 }
                 Err(error) => return Err(io::Error::other(error)),
@@ -83,7 +83,7 @@ impl<S: BufRead> Zstandard<S> {
         match self.decoder.get_checksum_from_data() {
             // The lower half of the hash is kept.
             Some(kept) if u64::from(kept) != digest & u64::from(u32::MAX) => {
-                Err(io::Error::other("the checksum does not agree"))
+                Err(io::Error::other("checksum mismatch"))
             }
             Some(_) | None => Ok(()),
         }
@@ -131,7 +131,7 @@ mod tests {
             let mut frame = FRAME;
             frame[at] ^= 1;
             let error = unpack(&frame).unwrap_err().to_string();
-            assert_eq!(error, "the checksum does not agree", "at {at}");
+            assert_eq!(error, "checksum mismatch", "at {at}");
         }
     }
 
