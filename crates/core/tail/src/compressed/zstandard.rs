@@ -149,7 +149,7 @@ mod tests {
         // Magic number; no single segment; windows of 16 MiB (2^24 = 10 + 14) and 8 MiB.
         let head = |exponent: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, exponent << 3];
         let error = unpack(&head(14)).unwrap_err().to_string();
-        assert!(error.contains("a window of 16777216 bytes, more than 8388608"), "{error}");
+        assert!(error.contains("window of 16777216 bytes exceeds the limit of 8388608"), "{error}");
         let error = unpack(&head(13)).unwrap_err().to_string();
         assert!(!error.contains("window"), "{error}");
     }
