@@ -92,8 +92,8 @@ fn a_checkpoint_file_that_cannot_be_written_is_an_error() {
     home().set("checkpointFile", json!("HOME/logs")).fails(&["logs is a directory"]);
     let file = home();
     file.write("file", "x");
-    file.set("checkpointFile", json!("HOME/file/x/c.db")).fails(&["file is no directory"]);
-    home().set("checkpointFile", json!("/dev/null")).fails(&["is a device, and no file"]);
+    file.set("checkpointFile", json!("HOME/file/x/c.db")).fails(&["file is not a directory"]);
+    home().set("checkpointFile", json!("/dev/null")).fails(&["is a device, not a file"]);
     home().set("checkpointFile", json!("/proc/none/c.db")).check();
     home().set("checkpointFile", json!("HOME/new/deep/c.db")).passes();
     home().set("log.file", json!("HOME/logs")).fails(&["cannot write log file"]);

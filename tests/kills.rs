@@ -134,7 +134,7 @@ fn kills_while_old_generations_are_destroyed_lose_none_that_was_begun_without_na
         let begun = aftermath.begun_and_not_whole(stream, written);
         let stem = if *stream == kinesis("killed") { "app" } else { "web" };
         let is_about = |line: &&str| {
-            let lost = ["kind=\"missing\"", "kind=\"abandoned\""];
+            let lost = ["kind=\"missing\"", "kind=\"lost\""];
             line.contains(&format!("{stem}.log")) && lost.iter().any(|kind| line.contains(kind))
         };
         let named = aftermath.log.lines().filter(is_about).count();

@@ -73,7 +73,7 @@ pub(super) fn respond<B: Body>(
                 reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("render: {error}\n"))
             }
         },
-        _ => reply(StatusCode::NOT_FOUND, TEXT, format!("not found; there are:\n{PATHS}")),
+        _ => reply(StatusCode::NOT_FOUND, TEXT, format!("not found; available paths:\n{PATHS}")),
     }
 }
 

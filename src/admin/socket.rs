@@ -254,7 +254,7 @@ async fn respond(request: Request<Incoming>, state: &SocketState) -> Response<Fu
             let edit = body.ok().map(http_body_util::Collected::to_bytes);
             match edit.and_then(|bytes| serde_json::from_slice::<Edit>(&bytes).ok()) {
                 Some(edit) => to_http(&state.desk.ask(Order::Edit(edit)).await),
-                None => to_http(&Reply::refused("this is no change of a checkpoint")),
+                None => to_http(&Reply::refused("not a checkpoint change")),
             }
         }
         (&Method::GET, "/checkpoints") => {

@@ -44,15 +44,15 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
         back::write(&database, &flows, SystemTime::now())?;
     }
     let mut out = output::stdout();
-    let would = if args.dry_run { "would go" } else { "goes" };
+    let would = if args.dry_run { "would resume" } else { "resumes" };
     let mut gaps = false;
     for (flow, positions) in &flows {
         let Some((last, older)) = positions.split_last() else {
-            writeln!(out, "{flow}: no position of a file that is there")?;
+            writeln!(out, "{flow}: no checkpoint of an existing file")?;
             continue;
         };
         let (path, offset, size) = (shown(&last.path), last.offset, last.size);
-        writeln!(out, "{flow}: the Java agent {would} on in {path} at byte {offset} of {size}")?;
+        writeln!(out, "{flow}: the Java agent {would} in {path} at offset {offset} of {size}")?;
         for at in older.iter().filter(|at| at.offset < at.size) {
             gaps = true;
             let (path, left) = (shown(&at.path), at.size - at.offset);

@@ -104,7 +104,7 @@ fn suspicion(url: &str, service: Option<Service>) -> Option<(String, String)> {
         Name::Known => return None,
         Name::Unknown { help } | Name::Malformed { help } => help,
     };
-    Some((format!("is in no region: {region:?} is none"), help))
+    Some((format!("invalid region {region:?}"), help))
 }
 
 /// AWS's own samples have `https://your/kinesis/endpoint`; others are like it.
@@ -233,7 +233,7 @@ mod tests {
             (
                 "kinesis.eu-west1.amazonaws.com",
                 Service::Kinesis,
-                "is in no region: \"eu-west1\" is none",
+                "invalid region \"eu-west1\"",
                 "did you mean eu-west-1?",
             ),
             ("kinesis.amazonaws.com", Service::Kinesis, "has no region in its name", "kinesis."),

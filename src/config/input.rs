@@ -195,7 +195,8 @@ fn journal(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> JournalConfig {
 fn absolute(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
     let text = slot.text_not_empty(findings)?;
     if !text.starts_with('/') || text.contains('\0') {
-        let message = format!("'{}' {} is no absolute path", slot.name(), slot.quoted(findings));
+        let message =
+            format!("'{}': {} is not an absolute path", slot.name(), slot.quoted(findings));
         slot.error(findings, Kind::Invalid, message).help("begin it with a slash");
         return None;
     }

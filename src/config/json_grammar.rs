@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum JsonError {
     /// A backslash with something behind it that is no escape.
-    #[error("this is no escape in a string of JSON")]
+    #[error("invalid escape in a JSON string")]
     BadEscape(Option<char>),
     /// A `#`.
     #[error("'#' does not start a comment in JSON; use '//'")]

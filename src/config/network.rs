@@ -250,7 +250,7 @@ fn wrong_key(id: &str) -> Option<(&'static str, &'static str)> {
     }
     if id.len() == 20 && id.starts_with("ASIA") {
         return Some((
-            "a temporary key, which is of no use without its session token",
+            "a temporary key, which requires a session token",
             "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the \
              environment, or use a role",
         ));

@@ -103,7 +103,7 @@ pub(super) fn of(
 }
 
 fn bad_template(slot: Slot<'_>, error: &TemplateError, findings: &mut Findings<'_>) {
-    let message = format!("'{}' {} is no template: {error}", slot.name(), slot.quoted(findings));
+    let message = format!("'{}': invalid template {}: {error}", slot.name(), slot.quoted(findings));
     let help = match error {
         TemplateError::NoPattern { .. } | TemplateError::Group { .. } => {
             "partitionKeyPattern is searched for in each record, and {match.1} is its first group"
@@ -143,7 +143,7 @@ fn missing(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> MissingKey {
     }
     let constant = slot.text(findings).unwrap_or(MISSING_DEFAULT);
     if !(1..=PARTITION_KEY_CHARS_MAX).contains(&constant.chars().count()) {
-        let message = format!("'{}' {} is no partition key", slot.name(), slot.quoted(findings));
+        let message = format!("'{}': invalid partition key {}", slot.name(), slot.quoted(findings));
         slot.error(findings, Kind::OutOfRange, message)
             .help(format!("a key has 1 to {PARTITION_KEY_CHARS_MAX} characters"));
     }

@@ -33,11 +33,11 @@ pub(super) fn odd_path(text: &str) -> Option<Odd> {
         );
     }
     if text.starts_with(char::is_whitespace) {
-        return odd("begins with a blank", "remove the space: it would be part of the name");
+        return odd("begins with a space", "remove the space: it would be part of the name");
     }
     if text.ends_with(char::is_whitespace) {
         let help = "remove the space: it would be part of the name";
-        return Some(Odd { what: "ends with a blank", help: help.to_owned(), may_work: true });
+        return Some(Odd { what: "ends with a space", help: help.to_owned(), may_work: true });
     }
     let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if quoted('"') || quoted('\'') {
@@ -87,8 +87,8 @@ mod tests {
             (r"C:\logs\*.log", "is a path of Windows"),
             ("c:/logs/*.log", "is a path of Windows"),
             (r"\\server\share\*.log", "is a path of Windows"),
-            (" /var/log/a.log", "begins with a blank"),
-            ("/var/log/a.log ", "ends with a blank"),
+            (" /var/log/a.log", "begins with a space"),
+            ("/var/log/a.log ", "ends with a space"),
             ("'/var/log/a.log'", "has quotes in it"),
             ("/var/log/a.log,/var/log/b.log", "looks like several patterns"),
             ("/var/log/a.log /var/log/b.log", "looks like several patterns"),

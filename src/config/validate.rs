@@ -322,7 +322,7 @@ fn flow_items<'a>(
 fn no_flows(at: &Span, message: &str, findings: &mut Findings<'_>) {
     findings
         .error(Kind::Missing, at, message.to_owned())
-        .help("a flow needs \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
+        .help("a flow requires \"filePattern\" and \"kinesisStream\" or \"deliveryStream\"");
 }
 
 /// Checks flows and adds those that have an id to `checked`, each id once.

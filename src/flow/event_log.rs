@@ -75,7 +75,7 @@ mod tests {
         let (now, mut lines) = (Instant::now(), EventLog::default());
         let told = (0..10_000).filter(|_| lines.should_log(EventKind::Appeared, now)).count();
         assert_eq!(told, LINES_MAX);
-        assert_eq!(lines.take_suppressed(now), [("appeared", 9_995)]);
+        assert_eq!(lines.take_suppressed(now), [("discovered", 9_995)]);
         assert_eq!(lines.take_suppressed(now), []);
     }
 

@@ -120,8 +120,8 @@ impl RecordIssues {
     fn write(&self, flow: &str, kind: IssueKind, records: u64, files: &str) {
         match kind {
             IssueKind::DeadLetter(reason) => {
-                tracing::warn!(%flow, event = "dead_lettered", records,
-                reason, %files, "records written to dead letters and not delivered");
+                tracing::warn!(%flow, event = "dead_lettered", records, reason, %files,
+                    "records written to dead letters and not delivered");
             }
             IssueKind::KeyMissing => tracing::warn!(%flow, records, %files,
                 "partition key missing; sent with the key of partitionKeyMissing"),

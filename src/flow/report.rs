@@ -310,7 +310,7 @@ impl<D: Disk> Flow<D> {
 fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
     let is_compressed = || file.path().file_name().is_some_and(is_compressed_name);
     let state = match (file.phase(), file.is_listed()) {
-        (Phase::PendingCopy, _) => "shadow",
+        (Phase::PendingCopy, _) => "pending_copy",
         (_, true) if file.is_rotated() => "rotated",
         (_, true) => "live",
         (_, false) if file.seen().links == 0 => "deleted",

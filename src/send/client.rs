@@ -58,8 +58,8 @@ pub enum ClientError {
     Http(#[from] HttpError),
     /// Nobody's certificate would be believed.
     #[error(
-        "cannot talk to {0}: this host has no CA certificates, which encrypted connections need; \
-         install ca-certificates, or set caFile or AWS_CA_BUNDLE to a file of them"
+        "cannot connect to {0}: this host has no CA certificates, which TLS requires; install \
+         ca-certificates, or set caFile or AWS_CA_BUNDLE"
     )]
     NoCertificates(String),
     /// Nobody could be asked for credentials.

@@ -361,7 +361,7 @@ fn section_3_8_lines_are_joined_across_what_is_read_at_a_time() {
 
 /// The end of a joined record is in the checkpoint, so nothing is repeated and nothing lost.
 #[test]
-fn section_3_8_a_restart_goes_on_behind_joined_lines() {
+fn section_3_8_a_restart_continues_behind_joined_lines() {
     let mut world = world("\"deliveryStream\": \"d\", \"aggregatedRecordSizeBytes\": 10");
     world.append("a.log", b"AAAA\nBBBB\nCCCC\nDDDDDDDDDDDD\nE\nF");
     world.settle();

@@ -136,7 +136,8 @@ fn the_rest_of_a_gzipped_file_is_found_by_its_position() {
             continue;
         }
         let gz = scene.path("app.log.1.gz");
-        let expected = format!("compressed  {}: from byte {offset}", gz.display());
+        let expected =
+            format!("compressed  {}: resume at decompressed offset {offset}", gz.display());
         assert!(said.contains(&expected), "{said}");
         let log = scene.continues();
         assert!(log.contains("kind=\"compressed\""), "{log}");

@@ -116,7 +116,7 @@ fn what_cannot_be_read_is_told_and_nothing_starts() {
         assert!(log.contains(expected), "{log}");
     };
     fs::write(&path, "these are not the checkpoints you are looking for").unwrap();
-    fails_with("the database is damaged");
+    fails_with("database is corrupt");
     fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
     fails_with("is not the Java agent's checkpoint database");

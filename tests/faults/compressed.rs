@@ -46,6 +46,6 @@ fn f19_compressed_while_the_agent_lags() {
             scene.run(LOOKED_AT);
         }
         scene.settle_and_check();
-        assert_eq!(scene.transitions("abandoned"), 0);
+        assert_eq!(scene.transitions("lost"), 0);
     }
 }

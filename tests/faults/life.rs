@@ -150,7 +150,7 @@ fn f18_a_directory_that_is_deleted_and_made_again() {
         // A scan, and a look at the file.
         let scan_interval = scene.config.scan_interval;
         scene.run(scan_interval + Duration::from_millis(200));
-        assert_eq!(scene.transitions("appeared"), round + 1);
+        assert_eq!(scene.transitions("discovered"), round + 1);
         scene.write("top/sub/a.log", &format!("g{round}"), 3);
         fs::remove_dir_all(scene.path("top")).unwrap();
         scene.run(Duration::from_millis(200));

@@ -66,7 +66,7 @@ fn f03_a_chain_of_renames_while_the_endpoint_stalls() {
         assert!(scene.open_files() >= 195, "deleted files are held until they are read");
         scene.endpoint_down = false;
         scene.settle_and_check();
-        assert_eq!(scene.transitions("abandoned"), 0);
+        assert_eq!(scene.transitions("lost"), 0);
         // The space of deleted files is freed in the end.
         scene.leap(Duration::from_secs(61));
         scene.settle();

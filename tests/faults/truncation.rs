@@ -50,7 +50,7 @@ fn f07_copytruncate_when_the_unread_rest_is_only_in_the_copy() {
             scene.run(LOOKED_AT);
         }
         scene.settle_and_check();
-        assert_eq!(scene.transitions("abandoned"), 0);
+        assert_eq!(scene.transitions("lost"), 0);
     }
 }
 
@@ -154,7 +154,7 @@ fn f20_replaced_by_an_editor() {
         scene.rename(".app.log.swp", "app.log");
         scene.hint();
         scene.settle_and_check();
-        assert_eq!(scene.transitions("appeared"), round + 1);
+        assert_eq!(scene.transitions("discovered"), round + 1);
     }
 }
 

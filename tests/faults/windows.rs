@@ -25,14 +25,14 @@ fn window_emptied_without_a_copy() {
     scene.write("app.log", "c", 100);
     scene.endpoint_down = false;
     scene.settle();
-    assert_eq!(scene.transitions("abandoned"), 0, "a copy may still come");
+    assert_eq!(scene.transitions("lost"), 0, "a copy may still come");
     scene.run(Duration::from_mins(1));
     let verdict = scene.verdict();
     let lost: usize = verdict.lost.iter().map(String::len).sum();
     assert!(verdict.lost.iter().all(|line| line.starts_with("b|")), "{verdict}");
     assert_eq!(verdict.lost.len(), 2000, "{verdict}");
     assert!(verdict.repeated.is_empty() && verdict.foreign.is_empty(), "{verdict}");
-    assert_eq!(scene.transitions("abandoned"), 1);
+    assert_eq!(scene.transitions("lost"), 1);
     assert_eq!(scene.counted(name::BYTES_LOST, "file_gone"), lost as u64);
 }
 
@@ -107,7 +107,7 @@ fn window_a_closed_file_is_deleted() {
     scene.run(LOOKED_AT);
     scene.endpoint_down = false;
     scene.settle();
-    assert_eq!(scene.transitions("abandoned"), 0, "it may have another name");
+    assert_eq!(scene.transitions("lost"), 0, "it may have another name");
     scene.run(Duration::from_mins(2));
     let verdict = scene.verdict();
     let lost: usize = verdict.lost.iter().map(String::len).sum();

@@ -99,7 +99,7 @@ fn an_endpoint_that_is_down_is_named_with_host_and_port() {
     agent.wait_for_log("request failed; retrying", SOON);
     let log = agent.log();
     let line = log.lines().find(|line| line.contains("request failed; retrying")).unwrap();
-    for words in [&format!("endpoint={url}"), "region=us-east-1", "credentials=awsAccessKeyId in"] {
+    for words in [&format!("endpoint={url}"), "region=us-east-1", "credentials=static keys in"] {
         assert!(line.contains(words), "{words} is not in {line}");
     }
     assert_eq!(agent.stop(SOON), Some(0));
@@ -114,7 +114,7 @@ fn an_endpoint_that_hangs_is_no_ok_for_long() {
     let agent = home.start();
     let page = wait_for_health(&agent, admin, "waiting");
     let flow = &page["flows"][0];
-    assert_tells(flow, &format!("no response from {url}"), "who answers");
+    assert_tells(flow, &format!("no response from {url}"), "endpoint");
     assert_endpoint(flow, &url);
     assert!(flow["last_error"].is_null(), "nothing failed yet: {flow:#}");
     agent.kill();
@@ -224,7 +224,11 @@ fn a_pattern_that_matches_nothing_is_named() {
     let agent = home.start();
     let page = wait_for_health(&agent, admin, "degraded");
     let directory = home.log("nowhere").display().to_string();
-    assert_tells(&page["flows"][0], &format!("there is no directory {directory}"), "filePattern");
+    assert_tells(
+        &page["flows"][0],
+        &format!("directory {directory} does not exist"),
+        "filePattern",
+    );
     agent.wait_for_log("no file is read: no file matches", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }

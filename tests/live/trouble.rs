@@ -48,7 +48,7 @@ fn a_stream_that_does_not_exist_pauses_its_flow_and_no_other() {
     agent.signal(Signal::TERM);
     let (code, log) = agent.outcome(SOON);
     assert_eq!(code, Some(0), "{log}");
-    let paused: Vec<&str> = log.lines().filter(|line| line.contains("paused")).collect();
+    let paused: Vec<&str> = log.lines().filter(|line| line.contains("delivery paused")).collect();
     assert_eq!(paused.len(), 2, "each flow says it once: {log}");
     assert!(paused.iter().all(|line| line.contains("ResourceNotFoundException")), "{log}");
     // A probe is made once a minute; a restart asks at once.

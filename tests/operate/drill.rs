@@ -53,7 +53,7 @@ fn an_endpoint_that_is_down_is_named() {
         "127.0.0.1:9",
         "since 20",
         "fix: check the network",
-        "a.log: 2 B",
+        "a.log: lag 2 B",
     ];
     status_says(&home, &agent, 2, &parts);
     agent.signal(Signal::TERM);
@@ -79,11 +79,11 @@ fn a_role_that_may_not_put_records_is_named() {
     let parts = [
         "paused",
         "AccessDeniedException",
-        "as awsAccessKeyId",
+        "as static keys in the configuration (awsAccessKeyId)",
         "since 20",
         "fix: allow these credentials",
         "next try at",
-        "a.log: 2 B",
+        "a.log: lag 2 B",
     ];
     status_says(&home, &agent, 2, &parts);
     agent.signal(Signal::TERM);
@@ -176,7 +176,7 @@ fn a_writer_that_is_stuck_in_a_line_is_named() {
     endpoint.wait_for_all(&kinesis("s"), &[b"1\n".to_vec()], SOON, || agent.log());
     // After a minute of this the flow counts as degraded.
     let parts =
-        ["a.log: 9 B", "delivered to offset 2 of 11 B", "since 20", "its last line has no end"];
+        ["a.log: lag 9 B", "delivered to offset 2 of 11 B", "since 20", "its last line has no end"];
     status_says(&home, &agent, 0, &parts);
     append(&home.log("a.log"), b"ne\n");
     let rest = [b"half a line\n".to_vec()];

@@ -72,7 +72,7 @@ fn value(from: &mut Decoder<'_>, depth: u32) -> Result<Value, ErrorResponse> {
                 let name = text(from)?;
                 let member = value(from, depth + 1)?;
                 if members.insert(name, member).is_some() {
-                    return Err(malformed("a member is there twice"));
+                    return Err(malformed("duplicate member"));
                 }
             }
             Value::Object(members)

@@ -78,7 +78,7 @@ pub(super) fn respond(
             let (one, other) =
                 (text(body.shard_to_merge.as_ref()), text(body.adjacent_shard_to_merge.as_ref()));
             let merged = lock(&stream).shards.merge(one, other, moment.now);
-            return resharded(merged, "they are no two neighbouring open shards");
+            return resharded(merged, "not two adjacent open shards");
         }
         Operation::SplitShard => {
             let stream = streams.find(&kinesis_id(&body)?, moment)?;

@@ -27,7 +27,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// A line is none of the sandbox's.
-    #[error("line {number} of {} is no record of the sandbox: {reason}", shown(path))]
+    #[error("line {number} of {} is not a record of the sandbox: {reason}", shown(path))]
     Line {
         /// The file.
         path: PathBuf,

@@ -127,7 +127,7 @@ impl<'a> Authorization<'a> {
         let date_header = date_header.ok_or(SignatureFault::Malformed("no x-amz-date"))?;
         let signed_at = DateTime::strptime(DATE_FORMAT, date_header)
             .and_then(|date| date.to_zoned(TimeZone::UTC))
-            .map_err(|_| SignatureFault::Malformed("x-amz-date is no date"))?
+            .map_err(|_| SignatureFault::Malformed("x-amz-date is not a valid date"))?
             .timestamp();
         check_skew(signed_at, now)?;
         if !date_header.starts_with(self.date) {

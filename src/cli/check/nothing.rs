@@ -54,7 +54,7 @@ fn reasons(pattern: &FilePattern, base: &Path) -> Vec<String> {
             return reasons;
         }
         if !base.is_dir() {
-            return vec![format!("{} is no directory", shown(base))];
+            return vec![format!("{} is not a directory", shown(base))];
         }
     }
     let names = names(base);
@@ -133,6 +133,6 @@ mod tests {
         assert!(found.contains("1 of them are compressed"), "{found}");
         assert!(found.contains("similar names: \"App.txt\""), "{found}");
         let found = reasons("log/other/x");
-        assert!(found.contains("other\" is no directory"), "{found}");
+        assert!(found.contains("other\" is not a directory"), "{found}");
     }
 }

@@ -75,7 +75,7 @@ fn obstacle(path: &Path, user: &User) -> Option<(String, String)> {
             "append a file name; the file is created".to_owned(),
         )),
         Ok(metadata) if !metadata.is_file() => Some((
-            format!("{shown} is {}, and no file", kind(metadata.file_type())),
+            format!("{shown} is {}, not a file", kind(metadata.file_type())),
             "name a file".to_owned(),
         )),
         Ok(_) if !may(path, Access::WRITE_OK) => Some(refused(path, "write", user)),
@@ -89,7 +89,7 @@ fn directory_obstacle(directory: &Path, user: &User) -> Option<(String, String)>
         match fs::metadata(ancestor) {
             Ok(metadata) if !metadata.is_dir() => {
                 return Some((
-                    format!("{} is no directory", ancestor.display()),
+                    format!("{} is not a directory", ancestor.display()),
                     "use a path with a directory and a file name".to_owned(),
                 ));
             }
@@ -177,7 +177,11 @@ mod tests {
         assert_eq!(what(&at("file")), "");
         assert_eq!(what(&at("a/b/c")), "");
         assert!(what(directory.path()).ends_with(" is a directory"));
-        assert!(what(&at("file/x/y")).ends_with("file is no directory"), "{}", what(&at("file/x")));
-        assert!(what(Path::new("/dev/null")).ends_with("is a device, and no file"));
+        assert!(
+            what(&at("file/x/y")).ends_with("file is not a directory"),
+            "{}",
+            what(&at("file/x"))
+        );
+        assert!(what(Path::new("/dev/null")).ends_with("is a device, not a file"));
     }
 }

@@ -142,7 +142,7 @@ pub(super) fn csv(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
     };
     for (place, name) in names.iter().enumerate() {
         if names.iter().take(place).any(|before| before == name) {
-            let message = format!("'{}': item {} is there twice", file.names.name(), place + 1);
+            let message = format!("'{}': duplicate item {}", file.names.name(), place + 1);
             file.names
                 .error(findings, Kind::Duplicate, message)
                 .help("names in an object must be unique");

@@ -65,7 +65,7 @@ pub(super) fn build(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<d
         } else {
             let names: Vec<&str> = SECRETS.iter().map(|(name, _)| *name).collect();
             // The item is not quoted: it may be a secret in the wrong place.
-            let message = format!("'{}' has an item that is no kind", file.kinds.name());
+            let message = format!("'{}': unknown kind", file.kinds.name());
             file.kinds
                 .error(findings, Kind::Invalid, message)
                 .help(format!("kinds are {}", names.join(", ")));

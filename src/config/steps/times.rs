@@ -46,7 +46,7 @@ fn format(text: &str, slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Tim
         "unixSeconds" => Some(TimeFormat::UnixSeconds),
         _ if text.contains('%') => Some(TimeFormat::Strptime(text.to_owned())),
         _ => {
-            let message = format!("'{}' {} is no format", slot.name(), slot.quoted(findings));
+            let message = format!("'{}': invalid format {}", slot.name(), slot.quoted(findings));
             slot.error(findings, Kind::Invalid, message).help(
                 "use rfc3339, unixSeconds, unixMillis, or a strptime format such as \
                  %d/%b/%Y:%H:%M:%S %z",

@@ -167,8 +167,8 @@ fn a_pattern_and_a_destination_are_needed() {
         (
             "kinesisStream: s, filePattern: '/a/[x'",
             Kind::Invalid,
-            "'filePattern': invalid pattern \"/a/[x\": in \"[x\": the '[' is never closed; write \
-             '\\[' if the name has a bracket",
+            "'filePattern': invalid pattern \"/a/[x\": in \"[x\": unclosed '['; write '\\[' to \
+             match a literal bracket",
         ),
         ("filePattern: /a/b", Kind::Missing, "the flow has no destination"),
         ("filePattern: /a/b, kinesisStream: ", Kind::Missing, "the flow has no destination"),

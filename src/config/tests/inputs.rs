@@ -54,7 +54,7 @@ fn what_cannot_be_is_an_error() {
         (r#""input": "journald", "journalPriority": "warn""#, "'journalPriority': invalid value"),
         (r#""input": "journald", "journalFields": ["message"]"#, "invalid field name"),
         (r#""input": "journald", "journalUnits": [""]"#, "'journalUnits': "),
-        (r#""input": "journald", "journalCommand": "journalctl""#, "is no absolute path"),
+        (r#""input": "journald", "journalCommand": "journalctl""#, "is not an absolute path"),
         (
             r#""input": "stdin", "dataProcessingOptions": [{"optionName": "PARSECRI"}]"#,
             "'PARSECRI' and 'PARSEDOCKER'",

@@ -80,7 +80,7 @@ fn what_is_no_template_is_an_error() {
         (
             r#""partitionKey": "x", "partitionKeyMissing": "constant",
                "partitionKeyMissingValue": """#,
-            "is no partition key",
+            "invalid partition key",
         ),
         (
             r#""partitionKey": "x", "partitionKeyMissing": "drop""#,

@@ -128,7 +128,7 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "PARSEREGEX", "pattern": "("}"#, Kind::Invalid, "'pattern'"),
     (r#"{"optionName": "PARSEREGEX", "pattern": "(a)"}"#, Kind::Missing, "no named group"),
     (r#"{"optionName": "PARSECSV"}"#, Kind::Missing, "'names'"),
-    (r#"{"optionName": "PARSECSV", "names": ["a", "a"]}"#, Kind::Duplicate, "twice"),
+    (r#"{"optionName": "PARSECSV", "names": ["a", "a"]}"#, Kind::Duplicate, "duplicate item"),
     (
         r#"{"optionName": "PARSECSV", "names": ["a"], "separator": ",,"}"#,
         Kind::Invalid,
@@ -172,7 +172,7 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "SAMPLE"}"#, Kind::Missing, "'rate'"),
     (r#"{"optionName": "SAMPLE", "rate": 2}"#, Kind::WrongType, "'rate'"),
     (r#"{"optionName": "REDACT"}"#, Kind::Missing, "'kinds'"),
-    (r#"{"optionName": "REDACT", "kinds": ["iban"]}"#, Kind::Invalid, "is no kind"),
+    (r#"{"optionName": "REDACT", "kinds": ["iban"]}"#, Kind::Invalid, "unknown kind"),
     (r#"{"optionName": "REDACT", "kinds": []}"#, Kind::Invalid, "lists are empty"),
     (r#"{"optionName": "REDACT", "kinds": "ip", "with": "hash"}"#, Kind::Missing, "hashKey"),
     (r#"{"optionName": "REDACT", "patterns": ["["]}"#, Kind::Invalid, "'patterns'"),

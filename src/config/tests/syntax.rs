@@ -223,7 +223,7 @@ const JSON: &[Row] = &[
     (
         "{\"flows\": [{\"multiLineStartPattern\": \"^\\d{4}\"}]}",
         (1, 40),
-        "this is no escape in a string of JSON",
+        "invalid escape in a JSON string",
         "write the backslash twice: \\\\d in the file means \\d",
     ),
     ("{\"region\" \"x\"}", (1, 10), "missing ':' between key and value", "key"),

@@ -61,7 +61,7 @@ impl<T: Transport> Sender<T> {
                 let seconds = over.as_secs();
                 tracing::warn!(%flow, outages, failures, %kinds, seconds, endpoint, region,
                     credentials,
-                    "requests failed now and then; retried");
+                    "requests failed intermittently; retried");
             }
             FailureLine::Recovered { failures, kinds, lasted } => {
                 let seconds = lasted.as_secs();

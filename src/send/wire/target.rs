@@ -80,7 +80,7 @@ pub(super) struct Target {
 impl Target {
     fn of(site: &Site, endpoint: &Endpoint) -> Result<Self, String> {
         let url = endpoint.url();
-        let uri: Uri = url.parse().map_err(|error| format!("{url} is no URL: {error}"))?;
+        let uri: Uri = url.parse().map_err(|error| format!("invalid URL {url}: {error}"))?;
         let host = uri.host().ok_or_else(|| format!("{url} has no host"))?;
         let is_default = matches!(
             (uri.scheme_str(), uri.port_u16()),

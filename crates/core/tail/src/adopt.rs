@@ -40,9 +40,9 @@ pub(crate) fn resume<D: Disk>(
     let Some(content) = tailer.memory.remove(key) else { return };
     let (offset, size) = (content.position.offset, candidate.stat.size);
     let detail = if content.path == candidate.path {
-        format!("continued at byte {offset} of {size}")
+        format!("resumed file at offset {offset} of {size}")
     } else {
-        format!("was {}, continued at byte {offset} of {size}", content.path.display())
+        format!("resumed renamed file at offset {offset} of {size}; was {}", content.path.display())
     };
     let renamed = content.path != candidate.path;
     let moved = renamed || content.inode != candidate.inode;
@@ -94,8 +94,11 @@ pub(crate) fn begin<D: Disk>(
     }
     let original = file.life.pending_copy().and_then(|copy| tailer.files.get(copy.original));
     let detail = match original {
-        Some(parent) => format!("equals {} so far", parent.path.display()),
-        None => format!("read from byte {} of {}", position.offset, file.seen.size),
+        Some(parent) => format!(
+            "holding new file: identical so far to {}, possibly a copy in progress",
+            parent.path.display()
+        ),
+        None => format!("following new file from offset {} of {}", position.offset, file.seen.size),
     };
     let (path, size) = (Arc::clone(&file.path), file.seen.size);
     if file.phase() == Phase::PendingCopy {
@@ -129,7 +132,11 @@ pub(crate) fn begin_behind<D: Disk>(
     let key = tailer.files.new_key();
     let mut file = candidate.into_file(key, Life::unseen(), position, now.instant);
     file.life.follow(Fact::Distinct);
-    let detail = format!("its first {} bytes were read as {}", position.offset, original.display());
+    let detail = format!(
+        "resuming in a copy of a followed file: its first {} bytes were read as {}",
+        position.offset,
+        original.display()
+    );
     tailer.out.event(EventKind::CopyRecognized, &Arc::clone(&file.path), detail);
     tailer.out.changes.push(Change::Save(checkpoint(&file, position)));
     insert(tailer, file);
@@ -163,9 +170,21 @@ pub(crate) fn tell_what_lay_here<D: Disk>(tailer: &mut Tailer<D>, candidate: &Ca
         candidate.stat.size < read && before.head.len > 0 && before.head.agrees(&candidate.head);
     let (kind, detail) = if shrunk {
         let size = candidate.stat.size;
-        (EventKind::Shrunk, format!("{read} bytes of it were read, and it has {size}"))
+        (
+            EventKind::Shrunk,
+            format!(
+                "file shrank while kinetail was stopped ({read} bytes read, size {size}); \
+                 re-reading it from the beginning (duplicates possible, no data lost)"
+            ),
+        )
     } else {
-        (EventKind::InodeReused, format!("it held {} before", before.path.display()))
+        (
+            EventKind::InodeReused,
+            format!(
+                "inode reused by a different file, was {}; reading it from the beginning",
+                before.path.display()
+            ),
+        )
     };
     tailer.out.event(kind, &candidate.path, detail);
 }

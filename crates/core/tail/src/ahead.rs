@@ -73,8 +73,8 @@ pub(crate) fn note_hole<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, from: u64
     };
     let path = Arc::clone(&file.path);
     let detail = format!(
-        "{} bytes from byte {from} on were never written and are left out; a program that \
-         does not append goes on behind them after its file was truncated",
+        "skipped sparse hole of {} bytes at offset {from}; the writer should open its log with \
+         O_APPEND",
         to - from
     );
     tailer.out.event(EventKind::HoleSkipped, &path, detail);

@@ -318,9 +318,7 @@ fn number_of(fault: &Fault) -> i32 {
 impl fmt::Display for DiskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            Fault::KernelMade => f.write_str(
-                "a file that the kernel makes up when it is read (proc, sysfs and the like)",
-            ),
+            Fault::KernelMade => f.write_str("virtual file (procfs, sysfs)"),
             Fault::NotRegular => f.write_str("not a regular file"),
             Fault::Refused(refused) => refused.fmt(f),
             fault => io::Error::from_raw_os_error(number_of(fault)).fmt(f),

@@ -28,12 +28,11 @@ pub(crate) fn lost_its_place<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now:
     let (unread, path) = (file.unread_bytes(), file.path.clone());
     if unread > 0 {
         let detail = format!(
-            "it was closed because descriptors ran short, and is not where it was; {unread} \
-             bytes are not read yet"
+            "file closed at the descriptor limit was not found again; {unread} bytes are unread"
         );
         tailer.out.event(EventKind::Missing, &path, detail);
     } else {
-        let detail = format!("read to {}", file.position.offset);
+        let detail = format!("released file at offset {}", file.position.offset);
         tailer.out.event(EventKind::Released, &path, detail);
     }
     file.pace.grow_to(file.seen.size);

@@ -74,8 +74,7 @@ fn continue_shortened<D: Disk>(
     let (read, size) = (content.position.offset, candidate.stat.size);
     let kind = if size < read { EventKind::Shortened } else { EventKind::EndRewritten };
     let detail = format!(
-        "{read} bytes of it were read, and it has {size}; continued at byte {}, what it holds \
-         behind that is sent again",
+        "{read} bytes read, size {size}; resumed at offset {}, data after it is sent again",
         place.offset
     );
     let path = Arc::clone(&candidate.path);
@@ -120,7 +119,7 @@ fn leave_destroyed<D: Disk>(
     file.head = head;
     file.overwrite(stat, Fact::FoundOverwritten);
     tailer.out.changes.push(Change::Save(checkpoint(&file, end)));
-    let detail = "the rotated file was written over with other bytes, which are not read";
+    let detail = "rotated file was overwritten; the new bytes are not read";
     tailer.out.event(EventKind::Overwritten, &path, detail);
     adopt::insert(tailer, file);
 }

@@ -78,11 +78,10 @@ pub enum EventKind {
 impl EventKind {
     /// All of them, in the order of their labels.
     pub const ALL: &[Self] = &[
-        Self::Abandoned,
-        Self::Appeared,
         Self::CompressedCopy,
         Self::CopyRecognized,
         Self::Deleted,
+        Self::Appeared,
         Self::EndRewritten,
         Self::FoundElsewhere,
         Self::GenerationFound,
@@ -90,9 +89,11 @@ impl EventKind {
         Self::HoleForgotten,
         Self::HoleSkipped,
         Self::InodeReused,
+        Self::Abandoned,
         Self::Missing,
         Self::MovedAway,
         Self::Overwritten,
+        Self::Shadow,
         Self::Problem,
         Self::Recovered,
         Self::Released,
@@ -100,7 +101,6 @@ impl EventKind {
         Self::Renamed,
         Self::Resumed,
         Self::Returned,
-        Self::Shadow,
         Self::Shortened,
         Self::Shrunk,
         Self::Truncated,
@@ -110,8 +110,8 @@ impl EventKind {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
-            Self::Abandoned => "abandoned",
-            Self::Appeared => "appeared",
+            Self::Abandoned => "lost",
+            Self::Appeared => "discovered",
             Self::CompressedCopy => "compressed_copy",
             Self::CopyRecognized => "copy_recognized",
             Self::Deleted => "deleted",
@@ -132,7 +132,7 @@ impl EventKind {
             Self::Renamed => "renamed",
             Self::Resumed => "resumed",
             Self::Returned => "returned",
-            Self::Shadow => "shadow",
+            Self::Shadow => "pending_copy",
             Self::Shortened => "shortened",
             Self::Shrunk => "shrunk",
             Self::Truncated => "truncated",

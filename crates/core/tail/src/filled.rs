@@ -30,8 +30,8 @@ pub(crate) fn keep_hole<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, start: u6
     let Some(forgotten) = file.gaps.insert(Hole { start, end }) else { return };
     let path = Arc::clone(&file.path);
     let detail = format!(
-        "it has too many holes to know all of them; what is written to the one from byte {} to \
-         {} from now on is not read",
+        "too many sparse holes in the file; data written to the one at offset {} to {} from now on \
+         is not read",
         forgotten.start, forgotten.end
     );
     tailer.out.event(EventKind::HoleForgotten, &path, detail);
@@ -99,8 +99,7 @@ fn go_back<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, hole: Hole, at: u64, n
 
 fn tell_of_filled<D: Disk>(tailer: &mut Tailer<D>, path: &Arc<Path>, hole: Hole, at: u64) {
     let detail = format!(
-        "the hole from byte {} to {} that was left out is filled from byte {at} on, which is \
-         read now",
+        "skipped hole at offset {} to {} was filled from offset {at} on; reading it now",
         hole.start, hole.end
     );
     tailer.out.event(EventKind::HoleFilled, path, detail);

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
     /// `[z-a]`.
-    #[error("the range {from}-{to} runs backwards")]
+    #[error("invalid range {from}-{to}: start is after end")]
     BackwardRange {
         /// The first character.
         from: char,
@@ -21,25 +21,25 @@ pub enum GlobError {
         to: char,
     },
     /// `{a/b}`: a group that crosses directories.
-    #[error("a {{...}} group may not contain '/'; write one flow for each directory")]
+    #[error("a {{...}} group cannot contain '/'; define one flow per directory")]
     BraceWithSlash,
     /// `[]` or `[!]`.
     #[error("a [...] expression needs at least one character")]
     EmptyClass,
     /// `{a,{b,c}}`.
-    #[error("{{...}} groups may not stand inside each other")]
+    #[error("{{...}} groups cannot be nested")]
     NestedBraces,
     /// A backslash at the end.
-    #[error("the backslash has nothing to escape")]
+    #[error("trailing backslash")]
     NothingToEscape,
     /// `[a-b-c]`: a range that begins nowhere.
     #[error("a range in [...] needs a character on its left; put a plain '-' first or last")]
     RangeWithoutStart,
     /// `{` without `}`.
-    #[error("the '{{' is never closed; write '\\{{' if the name has a brace")]
+    #[error("unclosed '{{'; write '\\{{' to match a literal brace")]
     UnclosedBrace,
     /// `[` without `]`.
-    #[error("the '[' is never closed; write '\\[' if the name has a bracket")]
+    #[error("unclosed '['; write '\\[' to match a literal bracket")]
     UnclosedBracket,
 }
 

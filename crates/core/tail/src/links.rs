@@ -24,8 +24,8 @@ pub enum FollowLinks {
 pub enum Refused {
     /// Its owner does not own what it leads to.
     #[error(
-        "the link {} of uid {owner} leads to what belongs to uid {target_owner} and is not \
-         followed; let root or that user make it, or set followLinks: always", link.display()
+        "symbolic link {} of uid {owner} to a target of uid {target_owner} is not followed; let \
+         root or that user create it, or set followLinks: always", link.display()
     )]
     Foreign {
         /// The link.
@@ -36,7 +36,7 @@ pub enum Refused {
         target_owner: u32,
     },
     /// No link is followed.
-    #[error("the link {} is not followed, because of followLinks: never", link.display())]
+    #[error("symbolic link {} is not followed (followLinks: never)", link.display())]
     Any {
         /// The link.
         link: PathBuf,

@@ -34,7 +34,7 @@ pub(crate) fn tell_of_dropped<D: Disk>(
     tailer: &mut Tailer<D>,
     dropped: impl IntoIterator<Item = Remembered>,
 ) {
-    let why = "so many files are missing that it is not looked for any more";
+    let why = "too many missing files; no longer searching for this one";
     for content in dropped {
         phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
         let offset = content.position.offset;
@@ -42,7 +42,7 @@ pub(crate) fn tell_of_dropped<D: Disk>(
         if unread > 0 {
             tailer.out.abandon(&content.path, unread, why);
         } else if content.lost.why == Loss::Stopped {
-            let detail = format!("{why}; what was written behind byte {offset} is not read");
+            let detail = format!("{why}; data after offset {offset} was not read");
             tailer.out.event(EventKind::Missing, &content.path, detail);
         }
     }
@@ -64,11 +64,11 @@ pub(crate) fn report_missing<D: Disk>(tailer: &mut Tailer<D>) {
         let hint = match ambiguous {
             0 => String::new(),
             files => format!(
-                "; {files} compressed files begin with the little that is known of it, and \
-                 none is taken for it"
+                "; {files} compressed files match its short fingerprint; not resumed from any"
             ),
         };
-        let detail = format!("not found; what was written behind byte {offset} is not read{hint}");
+        let detail =
+            format!("checkpointed file not found; data after offset {offset} was not read{hint}");
         tailer.out.event(EventKind::Missing, &path, detail);
     }
     forget_missing_empty(tailer);
@@ -106,7 +106,7 @@ pub(crate) fn expire_memory<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
             tailer.out.abandon(
                 &content.path,
                 unread,
-                "the file was truncated and no copy appeared",
+                "truncated before it was fully read, and no copy was found",
             );
         }
     }
@@ -136,7 +136,7 @@ pub(crate) fn give_up_vanished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
         let unread = content.seen_size - content.position.offset;
         content.seen_size = content.position.offset;
         let path = content.path.clone();
-        tailer.out.abandon(&path, unread, "it was closed for others and is gone");
+        tailer.out.abandon(&path, unread, "closed at the descriptor limit and not found again");
     }
 }
 

@@ -24,7 +24,7 @@ impl Outbox {
 
     /// Bytes are lost: they were never read and cannot be.
     pub(crate) fn abandon(&mut self, path: &Arc<Path>, bytes: u64, why: &str) {
-        let detail = format!("{bytes} bytes were never read: {why}");
+        let detail = format!("{bytes} bytes lost: {why}");
         let (kind, path) = (EventKind::Abandoned, Arc::clone(path));
         self.events.push(FileEvent { kind, path, detail, bytes });
     }
@@ -33,6 +33,6 @@ impl Outbox {
 /// Tells of a generation that is read though it was never seen live.
 pub(crate) fn tell_of_generation<D: Disk>(tailer: &mut Tailer<D>, path: &Arc<Path>, size: u64) {
     let detail =
-        format!("it was rotated while nobody looked at its directory; read from byte 0 of {size}");
+        format!("following a file that was rotated between two scans, from offset 0 of {size}");
     tailer.out.event(EventKind::GenerationFound, path, detail);
 }

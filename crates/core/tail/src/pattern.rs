@@ -56,7 +56,7 @@ pub enum PatternError {
         error: GlobError,
     },
     /// A NUL character, which no path can hold.
-    #[error("a path cannot hold a NUL character")]
+    #[error("paths cannot contain NUL")]
     Nul,
 }
 

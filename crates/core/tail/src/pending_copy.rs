@@ -83,7 +83,12 @@ pub(crate) fn identify_open<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, then:
             if let Some(file) = tailer.files.get_mut(key) {
                 file.life.wait_as_copy(PendingCopy::of(original));
                 let path = Arc::clone(&file.path);
-                tailer.out.event(EventKind::Shadow, &path, "equals another file so far");
+                tailer.out.event(
+                    EventKind::Shadow,
+                    &path,
+                    "holding new file: identical so far to another file, possibly a copy in \
+                     progress",
+                );
             }
             proceed(tailer, key, then);
         }
@@ -269,7 +274,7 @@ fn hand_over<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, content: FileKey, no
     file.ahead.try_again();
     file.pace.restart(file.seen.size, now.instant);
     let detail = format!(
-        "was {}, continued at byte {} of {}",
+        "resuming in a copy of a truncated file, was {}, at offset {} of {}",
         content.path.display(),
         content.position.offset,
         file.seen.size
@@ -292,7 +297,7 @@ fn follow_as_new<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, position: Positi
     let path = Arc::clone(&file.path);
     let row = checkpoint(file, position);
     tailer.out.changes.push(Change::Save(row));
-    let detail = format!("a content of its own; read from byte {}", position.offset);
+    let detail = format!("following new file from offset {}: not a copy", position.offset);
     tailer.out.event(EventKind::Appeared, &path, detail);
     turns::poll_soon(tailer, key);
     turns::requeue(tailer, key);

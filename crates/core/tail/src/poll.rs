@@ -92,7 +92,7 @@ pub(crate) fn verify<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
             filled::fill_in(tailer, key, now);
         }
         Ok(None) => {
-            let why = "other bytes stand where it was read";
+            let why = "bytes before the offset changed";
             truncated::begin_new_generation(tailer, key, why, now);
         }
         Err(error) => {
@@ -136,12 +136,7 @@ fn compare<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat, now: Now) 
         return file.overwrite(stat, Fact::OverwrittenInPlace);
     }
     if stat.size < file.position.offset {
-        return truncated::begin_new_generation(
-            tailer,
-            key,
-            "it is shorter than what was read",
-            now,
-        );
+        return truncated::begin_new_generation(tailer, key, "size is below the last offset", now);
     }
     let is_idle = file.pace.is_idle();
     if !is_idle {

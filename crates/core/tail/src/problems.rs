@@ -74,7 +74,7 @@ impl Reason {
             Self::DanglingLink => "create the target of the link, or remove the link",
             Self::DescriptorLimit => "raise the limit on open files (LimitNOFILE=, ulimit -n)",
             Self::DirectoryUnreadable => {
-                "let the daemon's user list it (group adm, an ACL, or chmod)"
+                "grant kinetail's user list access (group adm, an ACL or chmod)"
             }
             Self::Encoding => "write it as UTF-8, or set encoding: raw",
             Self::IoError => "check the disk or the mount (dmesg); a damaged archive is not read",
@@ -86,8 +86,10 @@ impl Reason {
                 "compare filePattern with the names that are there (kinetail check); compressed \
                  files do not count"
             }
-            Self::NotAFile => "narrow filePattern, or leave it out with excludePatterns",
-            Self::PermissionDenied => "let the daemon's user read it (group adm, an ACL, or chmod)",
+            Self::NotAFile => "narrow filePattern, or exclude files with excludePatterns",
+            Self::PermissionDenied => {
+                "grant kinetail's user read access (group adm, an ACL or chmod)"
+            }
         }
     }
 
@@ -123,15 +125,15 @@ pub enum FileError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A compressed file changed while it was read.
-    #[error("the compressed file changed while it was read; it is tried again")]
+    #[error("compressed file changed while it was read; will retry")]
     Changed,
     /// A compressed file is still being written, or whoever wrote it died.
-    #[error("the compressed file ends in the middle; it is tried again when it changes")]
+    #[error("compressed file is incomplete; will retry when it changes")]
     CutShort,
     /// It is compressed in a format that is not known here.
     #[error(
-        "a rotated file that was never read is compressed in a way that cannot be unpacked; \
-         unpack it under a name that matches the pattern"
+        "unsupported compression of a rotated file that was never read; decompress it to a name \
+         that matches filePattern"
     )]
     UnknownFormat,
 }
@@ -165,7 +167,7 @@ impl FileProblem {
     pub fn sentence(&self) -> String {
         match self.reason {
             // What a refused link is told with has what to do in it.
-            Reason::LinkRefused | Reason::NotAFile => format!("skipped: {}", self.what),
+            Reason::LinkRefused | Reason::NotAFile => format!("ignoring path: {}", self.what),
             Reason::DanglingLink
             | Reason::DescriptorLimit
             | Reason::DirectoryUnreadable

@@ -31,7 +31,7 @@ pub(crate) fn fill<D: Disk>(
         }
         Ok(Refill::Filled | Refill::Changed) => {
             window.clear();
-            let why = "other bytes stand before the offset";
+            let why = "bytes before the offset changed";
             truncated::begin_new_generation(tailer, key, why, now);
             work::finish(tailer, now);
             Fill::Nothing

@@ -125,7 +125,7 @@ fn holds<F: OpenFile>(
 }
 
 fn told(before: u64, after: u64, offset: u64) -> String {
-    format!("its device number was {before} and is {after}; continued at byte {offset}")
+    format!("file system remounted (device {before}, now {after}); resumed at offset {offset}")
 }
 
 #[cfg(test)]

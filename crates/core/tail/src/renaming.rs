@@ -31,7 +31,7 @@ pub(crate) fn rename<D: Disk>(
     file.life.rename(name, now);
     let row = checkpoint_at_ack(file);
     tailer.out.changes.extend(row.map(Change::Save));
-    tailer.out.event(kind, path, format!("was {}", old.display()));
+    tailer.out.event(kind, path, format!("file has a new name; was {}", old.display()));
 }
 
 pub(crate) fn unlist<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant) {
@@ -53,16 +53,8 @@ pub(crate) fn unlist<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant
         tailer.out.changes.push(Change::Forget(key));
     }
     turns::poll_soon(tailer, key);
-    let what = if deleted {
-        "the file is deleted"
-    } else {
-        "no name matches the pattern any more; the file was moved away"
-    };
-    let rest = if unread == 0 {
-        "all of it is read".to_owned()
-    } else {
-        format!("{unread} bytes of it are left to read")
-    };
-    let detail = format!("{what}; {rest}, it stays open and is read to its end");
+    let what = if deleted { "file deleted" } else { "file moved out of filePattern" };
+    let rest = if unread == 0 { "fully read".to_owned() } else { format!("{unread} bytes unread") };
+    let detail = format!("{what}; {rest}; keeping it open until it is fully read");
     tailer.out.event(kind, &path, detail);
 }

@@ -98,7 +98,7 @@ pub(crate) fn take_place<D: Disk>(
     let Some(old) = tailer.files.remove(key) else { return };
     forget_inode(tailer, old.inode, key);
     let detail = format!(
-        "it took the place of a file and begins with all of it; continued at byte {} of {}",
+        "file replaced by one that begins with all of it; resumed at offset {} of {}",
         old.position.offset, candidate.stat.size
     );
     let life = Life::replace(old.life);
@@ -148,8 +148,7 @@ pub(crate) fn begin_where_put_back<D: Disk>(
 ) {
     let read = tailer.files.get(key).map_or(0, |old| old.position.offset);
     let detail = format!(
-        "an older copy took the place of a file: {read} bytes of it were read, and it has {}; \
-         continued at byte {}",
+        "file replaced by an older copy ({read} bytes read, size {}); resumed at offset {}",
         candidate.stat.size, position.offset
     );
     let new_key = tailer.files.new_key();

@@ -93,13 +93,13 @@ pub(crate) fn continue_where_proven<D: Disk>(
         return false;
     }
     let (kind, what) = if size < read {
-        (EventKind::Shortened, "its end was cut off")
+        (EventKind::Shortened, "end of file removed")
     } else {
-        (EventKind::EndRewritten, "its end was written anew")
+        (EventKind::EndRewritten, "end of file rewritten")
     };
     let detail = format!(
-        "{what}: {read} bytes of it were read, and it has {size}; continued at byte {}, what \
-         it holds behind that is sent again",
+        "{what} ({read} bytes read, size {size}); resumed at offset {}, data after it is sent \
+         again",
         place.offset
     );
     tailer.out.event(kind, &path, detail);
@@ -176,9 +176,9 @@ pub(crate) fn give_up_overwritten<D: Disk>(tailer: &mut Tailer<D>, key: FileKey,
     let row = checkpoint(file, file.position);
     tailer.out.changes.push(Change::Save(row));
     if unread > 0 {
-        tailer.out.abandon(&path, unread, "the rotated file was written over with other bytes");
+        tailer.out.abandon(&path, unread, "rotated file was overwritten");
     }
-    let detail = "the rotated file was written over with other bytes, which are not read";
+    let detail = "rotated file was overwritten; the new bytes are not read";
     tailer.out.event(EventKind::Overwritten, &path, detail);
 }
 

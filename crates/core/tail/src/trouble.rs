@@ -21,8 +21,7 @@ use crate::tailer::Tailer;
 const NO_MATCH_AFTER: Duration = Duration::from_secs(10);
 
 /// What is said of a file in UTF-16.
-pub(super) const UTF16_REFUSED: &str = "it begins with the byte order mark of UTF-16, which \
-    cannot be cut into lines byte by byte, and nothing of it is sent";
+pub(super) const UTF16_REFUSED: &str = "not reading UTF-16 file (byte order mark found)";
 
 /// What is in the way of a whole flow.
 #[derive(Debug)]
@@ -103,7 +102,7 @@ fn is_over<D: Disk>(
     is_over: impl FnOnce(&FileProblem) -> bool,
 ) {
     if tailer.problems.take(path, is_over).is_some() {
-        tailer.out.event(EventKind::Recovered, &Arc::from(path), "it can be followed again");
+        tailer.out.event(EventKind::Recovered, &Arc::from(path), "file is readable again");
     }
 }
 
@@ -180,7 +179,7 @@ pub(crate) fn report_match<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot)
     let missing = snapshot.directories.iter().find(|(_, stamp)| stamp.is_none());
     let what = match missing {
         Some((directory, _)) => {
-            format!("no file matches: there is no directory {}", directory.display())
+            format!("no file matches: directory {} does not exist", directory.display())
         }
         None => "no file matches".to_owned(),
     };

@@ -61,7 +61,11 @@ pub(crate) fn begin_new_generation<D: Disk>(
     tailer.out.event(
         EventKind::Truncated,
         &path,
-        format!("{why}; {} bytes of the old content were read", file.position.offset),
+        format!(
+            "file truncated or overwritten ({why}); reading the new generation from the beginning; \
+             {} bytes of the previous one were read",
+            file.position.offset
+        ),
     );
     phase::pass(file.phase(), Fact::Changed, Phase::Missing);
     if !file.is_listed() && file.seen.links > 0 {

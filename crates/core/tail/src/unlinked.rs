@@ -50,7 +50,7 @@ pub(crate) fn bound_held_files<D: Disk>(tailer: &mut Tailer<D>, now: Now) -> usi
     bound_number(tailer, &deleted, excess, now);
     for (since, key) in &deleted {
         if now.instant.saturating_duration_since(*since) >= DELETED_HELD_MAX {
-            release(tailer, *key, now.instant, "it was deleted a week ago");
+            release(tailer, *key, now.instant, "deleted more than 7 days ago");
         }
     }
     relieve_disk(tailer, &deleted, now);
@@ -64,7 +64,7 @@ fn bound_number<D: Disk>(
     excess: usize,
     now: Now,
 ) {
-    let why = "more deleted files are held than there are descriptors";
+    let why = "too many deleted files held open";
     let read = |tailer: &Tailer<D>, key| tailer.files.get(key).is_some_and(Tailed::is_done);
     let (done, rest): (Vec<_>, Vec<_>) =
         deleted.iter().map(|(_, key)| *key).partition(|key| read(tailer, *key));
@@ -87,10 +87,10 @@ fn relieve_disk<D: Disk>(tailer: &mut Tailer<D>, deleted: &[(Instant, FileKey)],
             continue;
         }
         if file.is_done() {
-            release(tailer, *key, now.instant, "its disk is nearly full");
+            release(tailer, *key, now.instant, "disk space below minFreeDiskPercent");
         } else if pressure == Pressure::Critical && !given_up.contains(&file.inode.device) {
             given_up.push(file.inode.device);
-            release(tailer, *key, now.instant, "it was deleted and its disk is full");
+            release(tailer, *key, now.instant, "disk space critically low");
         }
     }
 }
@@ -110,7 +110,7 @@ pub(crate) fn release<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instan
         tailer.out.abandon(&file.path, unread, why);
     }
     let why = if why.is_empty() { String::new() } else { format!("; {why}") };
-    let detail = format!("read to {}{why}", file.position.offset);
+    let detail = format!("released file at offset {}{why}", file.position.offset);
     tailer.out.event(EventKind::Released, &file.path, detail);
     let offset = file.position.offset;
     // A compressed copy of it could be taken for another content that begins like it.

@@ -150,8 +150,7 @@ pub(crate) fn is_in_place<D: Disk>(tailer: &mut Tailer<D>, inode: Inode) -> bool
             let Some(waiting) = tailer.history.waiting.remove(&inode) else { return false };
             phase::pass(Phase::Waiting, Fact::Deleted, Phase::Gone);
             tailer.out.changes.push(Change::Forget(waiting.key));
-            let why = "it was found after it had been rotated, and deleted before it could be \
-                       read";
+            let why = "found after rotation, and deleted before it could be read";
             tailer.out.abandon(&waiting.path.into(), waiting.size, why);
             false
         }

@@ -160,7 +160,7 @@ pub enum Unparsable {
     #[error("the #Fields line of its file is unknown")]
     NoFieldsLine,
     /// The member is not there, or is no string.
-    #[error("it has no such member, or that is no string")]
+    #[error("it has no such member, or the member is not a string")]
     NoField,
     /// It is of another format.
     #[error("it does not match")]

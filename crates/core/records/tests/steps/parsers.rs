@@ -72,8 +72,8 @@ fn a_text_in_a_member_is_parsed_in_its_place() {
             (r#"{"m":"\u0061=b"}"#, r#"{"k":"a","v":"b"}"#),
             (r#"{"k":9,"m":"a=1"}"#, r#"{"k":"a","v":1}"#),
             (r#"{"m":"no"}"#, r#"{"m":"no"} ? it does not match"#),
-            (r#"{"m":5}"#, r#"{"m":5} ? it has no such member, or that is no string"#),
-            ("{}", "{} ? it has no such member, or that is no string"),
+            (r#"{"m":5}"#, r#"{"m":5} ? it has no such member, or the member is not a string"#),
+            ("{}", "{} ? it has no such member, or the member is not a string"),
             ("text", "text ? invalid JSON at byte 0"),
         ],
     );

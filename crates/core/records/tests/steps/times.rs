@@ -44,7 +44,7 @@ fn times_of_rfc_3339_and_what_is_close_to_them() {
             (r#"{"t":null}"#, &bad(r#"{"t":null}"#)),
             (r#"{"t":{}}"#, &bad(r#"{"t":{}}"#)),
             (r#"{"t":1764410400}"#, &bad(r#"{"t":1764410400}"#)),
-            (r#"{"u":1}"#, r#"{"u":1} ? it has no such member, or that is no string"#),
+            (r#"{"u":1}"#, r#"{"u":1} ? it has no such member, or the member is not a string"#),
             ("text", "text ? invalid JSON at byte 0"),
         ],
     );

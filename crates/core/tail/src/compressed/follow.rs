@@ -47,7 +47,7 @@ pub(crate) fn read_compressed<D: Disk>(
     file.progress.set_acked(content.acked);
     file.life.unpack(now.instant);
     let detail = format!(
-        "was {}, continued at byte {} of what was compressed",
+        "resuming inside a compressed rotated file, was {}, at decompressed offset {}",
         content.path.display(),
         content.position.offset
     );
@@ -153,7 +153,8 @@ pub(crate) fn look_at_compressed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, 
 /// Everything is acknowledged.
 fn finish_compressed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
     let Some((reading, file)) = take_reading(tailer, key) else { return };
-    let detail = format!("read to {} of what was compressed", file.position.offset);
+    let detail =
+        format!("released compressed file at decompressed offset {}", file.position.offset);
     tailer.out.event(EventKind::Released, &file.path, detail);
     tailer.hunt.leave(&file.path, reading.stat);
     tailer.hunt.generations.settle(&reading.stat);

@@ -99,7 +99,7 @@ fn forget_read<D: Disk>(tailer: &mut Tailer<D>, found: &Archive<D::File>, key: F
     tailer.hunt.leave(&found.path, found.stat);
     tailer.hunt.generations.settle(&found.stat);
     waiting::stop_waiting(tailer, found.inode);
-    let detail = format!("was {}; nothing of it is unread", content.path.display());
+    let detail = format!("compressed file already fully read; was {}", content.path.display());
     tailer.out.event(EventKind::CompressedCopy, &found.path, detail);
     let kept = alike::is_mistakable(tailer, key, &found.head, content.position.offset);
     missing::finish(tailer, Phase::Missing, content, kept);
@@ -115,8 +115,7 @@ fn give_up_damaged<D: Disk>(
     let Some(content) = tailer.memory.remove(key) else { return };
     let seen = content.seen_size.saturating_sub(content.position.offset);
     let why = format!(
-        "at least so many; it is what was {}, of which {} bytes were read, and it is damaged: \
-         {damage}",
+        "lower bound; compressed file (was {}, {} bytes read) is corrupt: {damage}",
         content.path.display(),
         content.position.offset
     );

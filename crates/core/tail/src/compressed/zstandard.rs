@@ -57,8 +57,8 @@ impl<S: BufRead> Zstandard<S> {
                 })) => self.skip(length.into())?,
                 Err(FrameDecoderError::WindowSizeTooBig { requested, .. }) => {
                     return Err(io::Error::other(format!(
-                        "it needs a window of {requested} bytes, more than {WINDOW_BYTES_MAX}; \
-                         compress with level 19 or less and without --long"
+                        "zstd window of {requested} bytes exceeds the limit of {WINDOW_BYTES_MAX}; \
+                         compress at level 19 or lower, without --long"
                     )));
                 }
                 Err(error) => return Err(io::Error::other(error)),
@@ -83,7 +83,7 @@ impl<S: BufRead> Zstandard<S> {
         match self.decoder.get_checksum_from_data() {
             // The lower half of the hash is kept.
             Some(kept) if u64::from(kept) != digest & u64::from(u32::MAX) => {
-                Err(io::Error::other("the checksum does not agree"))
+                Err(io::Error::other("checksum mismatch"))
             }
             Some(_) | None => Ok(()),
         }
@@ -131,7 +131,7 @@ mod tests {
             let mut frame = FRAME;
             frame[at] ^= 1;
             let error = unpack(&frame).unwrap_err().to_string();
-            assert_eq!(error, "the checksum does not agree", "at {at}");
+            assert_eq!(error, "checksum mismatch", "at {at}");
         }
     }
 
@@ -149,7 +149,7 @@ mod tests {
         // Magic number; no single segment; windows of 16 MiB (2^24 = 10 + 14) and 8 MiB.
         let head = |exponent: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, exponent << 3];
         let error = unpack(&head(14)).unwrap_err().to_string();
-        assert!(error.contains("a window of 16777216 bytes, more than 8388608"), "{error}");
+        assert!(error.contains("window of 16777216 bytes exceeds the limit of 8388608"), "{error}");
         let error = unpack(&head(13)).unwrap_err().to_string();
         assert!(!error.contains("window"), "{error}");
     }

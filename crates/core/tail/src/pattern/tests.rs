@@ -138,7 +138,7 @@ fn what_is_not_a_pattern_says_why() {
     let error = FilePattern::parse("/a/[x/c.log").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "in \"[x\": the '[' is never closed; write '\\[' if the name has a bracket"
+        "in \"[x\": unclosed '['; write '\\[' to match a literal bracket"
     );
     let error = FilePattern::parse("/{a/b,c}/x.log").unwrap_err();
     assert!(matches!(error, PatternError::Glob { error: GlobError::BraceWithSlash, .. }));
