@@ -64,7 +64,7 @@ async fn a_source_that_hangs_is_asked_once_and_named_and_its_late_answer_counts(
         let error = provider.provide_credentials().await.unwrap_err();
         assert!(matches!(error, CredentialsError::ProviderError(_)), "{error:?}");
         let text = error.source().unwrap().to_string();
-        assert!(text.contains("no answer from the test's source since 20"), "{text}");
+        assert!(text.contains("no response from the test's source since 20"), "{text}");
         // Who gives up does not end the call.
         let impatient = timeout(PATIENCE / 5, provider.provide_credentials()).await;
         assert!(impatient.is_err());
