@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use kinetail::sandbox::{ErrorResponse, Fault, Operation, SandboxOptions, Scope, StreamPolicy};
 use serde_json::{Value, json};
 
-use crate::support::endpoint::Endpoint;
+use crate::support::endpoint::{Endpoint, kinesis};
 use crate::support::fake_aws::FakeAws;
 
 fn kinetail(directory: &Path, args: &[&str]) -> (Option<i32>, String, String) {
@@ -130,7 +130,8 @@ fn check_aws_describes_the_streams_and_puts_nothing() {
     let (code, out, _) = kinetail(directory.path(), &["check", "--aws", "-c", "agent.json"]);
     assert_eq!(code, Some(0), "{out}");
     for part in [
-        "ok: stream s in eu-west-1 is ACTIVE, 1 open shards",
+        "ok: stream s in eu-west-1 is ACTIVE, 1 open shards, mode PROVISIONED, records of up to \
+         1024 KiB, RecordDistributionStrategy USER_PARTITION_KEY\n",
         "ok: write permission verified (kinesis:PutRecords, dry run)",
         "ok: delivery stream d in us-east-1 is ACTIVE",
         "note: write permission is likely (firehose:PutRecordBatch)",
@@ -328,6 +329,11 @@ fn check_asks_once_about_a_stream_and_tells_throttled_from_refused() {
     assert_eq!(out.matches("ok: write permission verified").count(), 2, "{out}");
     let same = "checking kinesis:s:/tmp/none-2 with AWS\n  as for kinesis:s:/tmp/none-1:";
     assert!(out.contains(same), "{out}");
+    assert!(!out.contains("bills"), "the sandbox does not: {out}");
+    sandbox.handle.set_auto_distribution(&kinesis("s"), true);
+    let (_, out, _) = kinetail(directory.path(), &args);
+    assert!(out.contains("mode ON_DEMAND"), "{out}");
+    assert!(out.contains("note: the stream distributes records itself (AUTO)"), "{out}");
     // One that stays throttled is not known, which is neither right nor wrong.
     for _ in 0..4 {
         limit();

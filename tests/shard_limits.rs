@@ -1,6 +1,6 @@
 //! The real binary against shards that take a thousand records a second each, in real time. What is
-//! counted is what arrives and what was sent for it; how fast that goes is shown in virtual time, in
-//! the tests of `crates/core/delivery`.
+//! counted is what arrives and what was sent for it; how fast that goes is shown in virtual time,
+//! in the tests of `crates/core/delivery`.
 
 use fastrand::Rng;
 use kinetail::sandbox::{SandboxOptions, StreamStats};
@@ -104,7 +104,6 @@ impl Case {
         let number = |count: u64| f64::from(u32::try_from(count).unwrap());
         let amplification = number(stats.records + stats.throttled_records) / number(stats.records);
         println!("{}: {amplification:.3} sent for each taken, {stats:?}", self.stream);
-        assert!(stats.throttled_records > 0, "{}: nothing was held up", self.stream);
         assert!(amplification <= AMPLIFICATION_MAX, "{}: {amplification:.3}", self.stream);
     }
 }
@@ -142,4 +141,5 @@ fn what_shards_take_is_sent_once_and_hardly_more() {
     for case in &cases {
         case.judge(&endpoint);
     }
+    assert!(endpoint.handle.stats().total().throttled_records > 0, "nothing was held up");
 }

@@ -369,3 +369,6 @@ impl Observer for ShardWatcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,8 +142,8 @@ pub(super) fn hash_key(partition_key: &str) -> u128 {
 }
 
 /// A token bucket that holds one second's worth. It counts in billionths, so that no refill is
-/// rounded away. What is more than that, as a large record, is let through by a full one, which then
-/// owes the rest.
+/// rounded away. What is more than that, as a large record, is let through by a full one, which
+/// then owes the rest.
 #[derive(Debug)]
 struct Bucket {
     per_second: u64,

@@ -10,6 +10,8 @@
 //! whoever names it. Each stream is asked about once for each role and region, because AWS allows
 //! one dry run a second, and what is throttled is asked again.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{self, Write};
@@ -18,7 +20,7 @@ use std::time::Duration;
 use aws_sdk_firehose::types::DeliveryStreamType;
 use aws_sdk_kinesis::operation::RequestId as _;
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{PutRecordsRequestEntry, StreamDescriptionSummary};
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
 use super::endpoint::{self, Endpoint};
 use super::{CliError, service};
@@ -37,9 +39,6 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(1_100);
 
 /// So often a question is asked that is throttled.
 const ASKS_MAX: usize = 4;
-
-/// The key that AWS keeps for everybody in the account.
-const AWS_OWN_KEY: &str = "alias/aws/kinesis";
 
 /// The response of Kinesis to a dry run that would have worked.
 const DRY_RUN_OK: &str = "DryRunOperationException";
@@ -191,12 +190,7 @@ async fn kinesis(
                     "{region}: response contains no stream description"
                 ))];
             };
-            results.push(CheckResult::Good(format!(
-                "stream {stream} in {region} is {}, {} open shards",
-                summary.stream_status().as_str(),
-                summary.open_shard_count()
-            )));
-            results.extend(key(summary));
+            results.extend(stream::describe(summary, &region));
         }
         Err(error) => {
             let result = undescribed("kinesis:DescribeStreamSummary", &region, &error);
@@ -215,21 +209,11 @@ async fn kinesis(
         return results;
     }
     results.push(dry_run(&client, stream, is_sandbox).await);
+    if !is_sandbox {
+        let text = "AWS bills a dry run like a write";
+        results.push(CheckResult::Open(text.to_owned()));
+    }
     results
-}
-
-/// A dry run does not try the key that a stream is encrypted with.
-fn key(stream: &StreamDescriptionSummary) -> Option<CheckResult> {
-    let key = stream.key_id()?;
-    let text = if key == AWS_OWN_KEY || key.ends_with(&format!(":{AWS_OWN_KEY}")) {
-        format!("the stream is encrypted with AWS's own key ({key}), which needs no permission")
-    } else {
-        format!(
-            "the stream is encrypted with {key}; kms:GenerateDataKey permission not checked, \
-             because a dry run does not use it"
-        )
-    };
-    Some(CheckResult::Open(text))
 }
 
 /// The sandbox knows the flag; everything else but AWS is not spoken to, whatever was thought of

@@ -1,5 +1,5 @@
-//! Credentials that a service refuses before they end: of a role that was replaced, of a session that
-//! was revoked. Whoever made them may have others.
+//! Credentials that a service refuses before they end: of a role that was replaced, of a session
+//! that was revoked. Whoever made them may have others.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -69,6 +69,10 @@ const KEPT_MIN: f64 = 0.5;
 /// A request may be of ten records, or ten KiB, however low the rate is.
 const PIECE_MIN: f64 = 0.01;
 
+/// After no request nothing is sent for longer than this. A large record costs ten shard seconds,
+/// which at a low rate is half an hour.
+const DEBT_MAX: Duration = Duration::from_secs(30);
+
 /// After an outage the rate does not rise for so long: others come back as late.
 const HELD: Duration = Duration::from_secs(10);
 
@@ -222,7 +226,7 @@ impl Pace {
     /// A request is made that costs this much.
     pub fn on_request(&mut self, cost: f64, now: Instant) {
         if let Some(bucket) = &mut self.bucket {
-            bucket.take(cost, now);
+            bucket.take(cost.min(bucket.rate() * DEBT_MAX.as_secs_f64()), now);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::*;
 
@@ -126,27 +125,32 @@ async fn what_a_service_refuses_is_replaced_long_before_it_ends() {
     let refused = Refused::default();
     let (ask, asked) = mpsc::channel(1);
     let (found, state) = watch::channel(State::default());
-    let mut tasks = JoinSet::new();
-    tasks.spawn(answer(slow.clone(), asked, found, refused.clone()));
+    let answering = answer(slow.clone(), asked, found, refused.clone());
     let source = Source::new("the test's source");
     let kept = Kept { ask, state, source, patience: PATIENCE, refused: refused.clone() };
-    let first = kept.get().await.unwrap();
-    tokio::time::advance(Duration::from_mins(10)).await;
-    assert_eq!(kept.get().await.unwrap(), first, "nobody refused them");
-    refused.add(&first);
-    let second = kept.get().await.unwrap();
-    assert_ne!(second.access_key_id(), first.access_key_id());
-    assert_eq!(kept.get().await.unwrap(), second);
-    // Nor are these taken: whoever made them is asked now and then.
-    refused.add(&second);
-    assert_eq!(kept.get().await.unwrap(), second, "it was asked a moment ago");
-    tokio::time::advance(REPLACED_AFTER).await;
-    let third = kept.get().await.unwrap();
-    assert_ne!(third, second);
-    // A clock was wrong, and is not any more.
-    refused.add(&third);
-    refused.remove(&third);
-    tokio::time::advance(REPLACED_AFTER).await;
-    assert_eq!(kept.get().await.unwrap(), third);
-    assert_eq!(slow.calls(), 3);
+    let asking = async {
+        let first = kept.get().await.unwrap();
+        tokio::time::advance(Duration::from_mins(10)).await;
+        assert_eq!(kept.get().await.unwrap(), first, "nobody refused them");
+        refused.add(&first);
+        let second = kept.get().await.unwrap();
+        assert_ne!(second.access_key_id(), first.access_key_id());
+        assert_eq!(kept.get().await.unwrap(), second);
+        // Nor are these taken: whoever made them is asked now and then.
+        refused.add(&second);
+        assert_eq!(kept.get().await.unwrap(), second, "it was asked a moment ago");
+        tokio::time::advance(REPLACED_AFTER).await;
+        let third = kept.get().await.unwrap();
+        assert_ne!(third, second);
+        // A clock was wrong, and is not any more.
+        refused.add(&third);
+        refused.remove(&third);
+        tokio::time::advance(REPLACED_AFTER).await;
+        assert_eq!(kept.get().await.unwrap(), third);
+        assert_eq!(slow.calls(), 3);
+    };
+    tokio::select! {
+        () = asking => {}
+        () = answering => unreachable!("it ends when nothing asks"),
+    }
 }

@@ -112,3 +112,23 @@ proptest! {
 fn some_time() -> Instant {
     Instant::now()
 }
+
+/// The first request of all is refused, so nobody knows what the shard takes; then comes a record
+/// of ten MiB.
+#[test]
+fn a_large_record_holds_nothing_up_for_longer_than_it_takes_to_try_again() {
+    let now = some_time();
+    let mut pace = Pace::new(Duration::from_millis(100), now);
+    pace.on_answer(now, (0.01, 0.01), 0.0, now);
+    let large = cost(1, 10 * 1024 * 1024);
+    let first = pace.ready_at(now);
+    pace.on_request(large, first);
+    let second = pace.ready_at(first);
+    assert!(second <= first + DEBT_MAX + Duration::from_secs(1), "{:?}", second - first);
+    // At the rate of a shard it waits for as long as the shard needs.
+    let mut pace = Pace::new(Duration::from_millis(100), now);
+    pace.on_answer(now, (0.01, 0.01), 1.0, now);
+    let first = pace.ready_at(now);
+    pace.on_request(large, first);
+    assert!(pace.ready_at(first) >= first + Duration::from_secs(9));
+}
