@@ -86,6 +86,25 @@ fn a_file_that_was_delivered_before_a_restart_goes_after_it() {
 }
 
 #[test]
+fn an_empty_directory_is_well_once_a_file_of_it_was_removed() {
+    let mut world = world(&Disposal::Delete);
+    world.run(QUIET);
+    assert_eq!(world.status().problems_total, 1, "nothing matched yet: is the pattern right?");
+    world.append("a.log", b"one\n");
+    world.run(QUIET * 3);
+    assert!(!is_there(&world, "a.log"));
+    assert_eq!(world.status().problems_total, 0);
+    world.stop();
+    world.start();
+    world.run(QUIET);
+    assert_eq!(world.status().problems_total, 0, "nor after a restart");
+    fs::remove_dir(world.path("")).unwrap();
+    world.run(QUIET);
+    assert_eq!(world.status().problems_total, 1, "the directory is gone");
+    fs::create_dir(world.path("")).unwrap();
+}
+
+#[test]
 fn lines_that_are_written_after_the_deletion_arrive() {
     let mut world = world(&Disposal::Delete);
     let mut writer =

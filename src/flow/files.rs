@@ -53,5 +53,9 @@ pub fn tailer<D: Disk>(
         strict_order: config.ordering == Ordering::Strict,
         earlier: beginning.earlier,
     };
-    Tailer::new(disk, options, rows, beginning.next_file_key, now)
+    let mut tailer = Tailer::new(disk, options, rows, beginning.next_file_key, now);
+    if config.when_done.is_some() {
+        tailer.control().expect_removals();
+    }
+    tailer
 }

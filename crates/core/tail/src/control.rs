@@ -66,6 +66,11 @@ impl<D: Disk> Control<'_, D> {
         self.tailer.options.descriptors_max = max;
     }
 
+    /// Files that are delivered are removed from now on: it is well if none is left.
+    pub fn expect_removals(self) {
+        self.tailer.directories.loses_files = true;
+    }
+
     /// Records may begin in one generation and end in the next: a younger one waits until nothing
     /// more can come to the older one.
     pub fn span_generations(self) {

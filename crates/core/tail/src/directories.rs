@@ -23,4 +23,8 @@ pub(crate) struct Directories {
     pub(crate) renames: VecDeque<(Instant, Renamed)>,
     /// Since when no file matches.
     pub(crate) unmatched: Option<Unmatched>,
+    /// Files that are delivered are removed: then it is well if none is left.
+    pub(crate) loses_files: bool,
+    /// A file matched, at some time.
+    pub(crate) had_match: bool,
 }

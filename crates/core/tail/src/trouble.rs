@@ -170,13 +170,16 @@ pub(crate) fn report_match<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot)
             .reason
             .degrades()
     });
-    if !snapshot.listing.entries.is_empty() || hidden {
+    let missing = snapshot.directories.iter().find(|(_, stamp)| stamp.is_none());
+    tailer.directories.had_match |= !snapshot.listing.entries.is_empty();
+    let had_match = tailer.directories.had_match || tailer.options.earlier.is_some();
+    let is_emptied = tailer.directories.loses_files && missing.is_none() && had_match;
+    if !snapshot.listing.entries.is_empty() || hidden || is_emptied {
         tailer.directories.unmatched = None;
         let text = tailer.options.pattern.text().to_owned();
         tailer.problems.take(Path::new(&text), |problem| problem.reason == Reason::NoMatch);
         return;
     }
-    let missing = snapshot.directories.iter().find(|(_, stamp)| stamp.is_none());
     let what = match missing {
         Some((directory, _)) => {
             format!("no file matches: directory {} does not exist", directory.display())
