@@ -181,10 +181,11 @@ pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     }
     // The last one of a log that is not written to tells that there is such a log.
     let logs = &tailer.history.logs;
+    let known_anyway = tailer.options.pattern.exact_path().is_some();
     let old = |content: &&Remembered| {
         content.lost.why == Loss::Finished
             && now.saturating_duration_since(content.lost.since) >= FINISHED_KEPT_FOR
-            && !logs.is_last(content.key)
+            && (known_anyway || !logs.is_last(content.key))
     };
     let old: Vec<FileKey> = tailer.hunt.finished.iter().filter(old).map(|c| c.key).collect();
     for key in old {

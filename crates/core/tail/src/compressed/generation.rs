@@ -236,15 +236,20 @@ fn continues_in<D: Disk>(tailer: &mut Tailer<D>, verdict: &Verdict<D::File>) -> 
 }
 
 /// Whether what is missing may continue in this file, which the round did not come to: it got
-/// another name meanwhile. A round tells whether there is another one that agrees.
+/// another name meanwhile, or could not be read. A round tells whether another one agrees.
 fn is_left_to_a_round<D: Disk>(
     tailer: &mut Tailer<D>,
     found: &Archive<D::File>,
     verdict: &Verdict<D::File>,
 ) -> bool {
     let missing = verdict.proven.is_some_and(|(key, _)| tailer.memory.get(key).is_some());
-    missing
-        && !tailer.hunt.is_compared(found.inode)
+    // Of a short one nothing is proven unless a round shows that no other file agrees.
+    let alike = || {
+        let alike = tailer.memory.beginning_alike(&found.head);
+        alike.iter().any(|content| tailer.hunt.wanted.contains(&content.key))
+    };
+    (missing || alike())
+        && (!tailer.hunt.is_compared(found.inode) || tailer.hunt.seen.unread.contains(&*found.path))
         && tailer.history.waiting.get_mut(&found.inode).is_some_and(Waiting::may_wait_for_a_round)
 }
 

@@ -91,7 +91,9 @@ pub(super) fn fails_to_read<D: Disk>(
 ) {
     trouble::trouble(tailer, path, error);
     tailer.hunt.seen.unread.insert(path.to_path_buf());
+    tailer.hunt.look_again(path);
     if let Some(inode) = inode {
+        tailer.hunt.seen.compared.remove(&inode);
         waiting::try_later(tailer, inode);
     }
 }

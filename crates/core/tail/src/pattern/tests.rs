@@ -73,11 +73,25 @@ fn paths_match_component_by_component() {
 
 #[test]
 fn compressed_copies_never_match() {
-    for name in ["a.log.gz", "a.GZ", "a.bz2", "a.Zip", "a.zst", "a.xz", ".gz"] {
+    for name in [
+        "a.log.gz",
+        "a.GZ",
+        "a.bz2",
+        "a.Zip",
+        "a.zst",
+        "a.xz",
+        ".gz",
+        "a.log.lz4",
+        "a.Z",
+        "a.lzma",
+        "a.br",
+        "a.7Z",
+        "a.tgz",
+    ] {
         assert!(is_compressed_name(OsStr::new(name)), "{name}");
         assert!(!hits("/x/*", format!("/x/{name}")), "{name}");
     }
-    for name in ["a.log", "gz", "a.gz.log", "a.lz4", ""] {
+    for name in ["a.log", "gz", "a.gz.log", "a.brr", "az", ""] {
         assert!(!is_compressed_name(OsStr::new(name)), "{name}");
     }
 }

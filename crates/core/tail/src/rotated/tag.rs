@@ -140,8 +140,12 @@ fn rank_of_digits(tag: &[u8]) -> Rank {
         Some((digits, value)) if parts.len() == 1 && *digits <= INDEX_DIGITS_MAX => {
             u32::try_from(*value).map_or(Rank::Unknown, Rank::Index)
         }
-        // A day or a month in front says nothing that can be compared.
         Some((digits, _)) if *digits > INDEX_DIGITS_MAX => Rank::Date(parts),
+        // Whether the day or the month is in front is not known: only years can be compared.
+        Some((2, _)) => match parts.get(..DATE_PARTS) {
+            Some([(2, _), (2, _), year @ (4, _)]) => Rank::Date(vec![*year]),
+            Some(_) | None => Rank::Unknown,
+        },
         Some(_) | None => Rank::Unknown,
     }
 }
