@@ -17,7 +17,7 @@ fn page(shards: &[(u64, &str, &str, bool)], next: Option<&str>) -> Reply {
     let shards: Vec<String> = shards.iter().map(shard).collect();
     let next = next.map_or_else(String::new, |token| format!(",\"NextToken\":\"{token}\""));
     let body = format!("{{\"Shards\":[{}]{next}}}", shards.join(","));
-    Reply::Answer { status: 200, headers: "", body: body.into_bytes() }
+    Reply::PutResponse { status: 200, headers: "", body: body.into_bytes() }
 }
 
 /// The lists that come of these replies, one after the other, and the tokens that were sent.
@@ -60,7 +60,7 @@ const END: &str = "340282366920938463463374607431768211455";
 async fn a_list_in_pages_is_one_map_and_an_expired_token_begins_it_again() {
     let first = || page(&[(1, "0", "9", false), (0, "0", "99", true)], Some("more"));
     let expired = br#"{"__type":"ExpiredNextTokenException","message":"too old"}"#.to_vec();
-    let expired = Reply::Answer { status: 400, headers: "", body: expired };
+    let expired = Reply::PutResponse { status: 400, headers: "", body: expired };
     let last = page(&[(2, "10", END, false)], None);
     let (lists, tokens) = lists(2, vec![first(), expired, first(), last]).await;
     let expected = [Err("ExpiredNextTokenException".to_owned()), Ok(Some(vec![1, 2]))];
