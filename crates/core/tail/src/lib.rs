@@ -16,6 +16,7 @@ mod ahead;
 pub mod candidate;
 pub mod compressed;
 pub mod control;
+mod dated;
 mod descriptors;
 mod destroyed;
 mod directories;
