@@ -68,6 +68,46 @@ fn a_log_that_is_absent_at_the_stop_or_at_the_start_loses_no_generation() {
 }
 
 #[test]
+fn a_log_behind_a_link_that_leads_nowhere_for_a_time_loses_no_generation() {
+    let mut failed = Failed::default();
+    for scheme in SCHEMES {
+        for compress in [Compress::Never, Compress::Now] {
+            for stopped in [false, true] {
+                let ground = Ground::in_memory();
+                let files = ground.files();
+                for dir in ["logs", "data"] {
+                    files.create_dir(&ground.path().join(dir));
+                }
+                let (data, link) = (ground.path().join("data"), ground.path().join("logs/app.log"));
+                files.symlink(&data.join("app.log"), &link);
+                let mut scene = Scene::of(World::within(ground, "logs/app.log", |_| {}));
+                scene.write("data/app.log", "a", 60);
+                scene.run(WHILE);
+                if stopped {
+                    scene.stop();
+                }
+                for generation in ["b", "c"] {
+                    scheme.rotate(&files, &data, compress);
+                    scene.write("data/app.log", generation, 60);
+                }
+                scheme.rotate(&files, &data, compress);
+                if stopped {
+                    scene.start();
+                }
+                scene.run(WHILE);
+                scene.write("data/app.log", "d", 60);
+                scene.run(WHILE);
+                let verdict = scene.verdict();
+                failed.unless(verdict.is_exact(), &|| {
+                    format!("{scheme:?} {compress:?}, stopped {stopped}: {verdict}")
+                });
+            }
+        }
+    }
+    failed.check();
+}
+
+#[test]
 fn a_log_that_is_absent_while_the_flow_runs_loses_no_generation() {
     each_scheme(|pattern, scheme, compress, failed| {
         let mut scene = scene(pattern);
@@ -102,7 +142,8 @@ fn a_log_that_is_seen_for_the_first_time_when_it_is_rotated_is_read() {
             // A flow that never saw anything has no start. Where the name does not match and does
             // not begin with that of the log nothing says that there is such a log.
             let tells = matches!(scheme, Scheme::Number | Scheme::Date | Scheme::Seconds);
-            if pattern != "*.log" && (stopped || (pattern != "app.log" && !tells)) {
+            let matches = pattern == "*.log" && scheme != Scheme::DatedDirectory;
+            if !matches && (stopped || (pattern != "app.log" && !tells)) {
                 continue;
             }
             if stopped {

@@ -165,8 +165,9 @@ fn a_longer_file_that_replaces_a_log_is_continued_also_where_the_old_one_is_kept
 fn a_log_that_begins_anew_with_the_same_lines_is_no_replacement() {
     for pattern in ["app.log", "app.log*"] {
         let mut scene = scene(pattern);
-        let banner: String = (0..40)
-            .fold(String::new(), |text, line| text + &format!("setting {line} of the program\n"));
+        let lines: Vec<String> =
+            (0..40).map(|line| format!("setting {line} of the program\n")).collect();
+        let banner = lines.concat();
         scene.write_text("app.log", banner.as_bytes());
         scene.settle();
         scene.rename("app.log", "app.log.1");
@@ -176,6 +177,46 @@ fn a_log_that_begins_anew_with_the_same_lines_is_no_replacement() {
         let verdict = scene.verdict();
         assert!(verdict.is_exact(), "{pattern}: {verdict}");
     }
+}
+
+#[test]
+fn a_linked_directory_that_is_led_elsewhere_loses_nothing_in_the_old_one() {
+    let mut failed = Failed::default();
+    for stopped in [false, true] {
+        for rotations in 0..=2 {
+            let ground = Ground::in_memory();
+            let files = ground.files();
+            for dir in ["app", "app/1", "app/2"] {
+                files.create_dir(&ground.path().join(dir));
+            }
+            let link = ground.path().join("app/current");
+            files.symlink(&ground.path().join("app/1"), &link);
+            let mut scene = Scene::of(World::within(ground, "app/current/app.log", |_| {}));
+            scene.write("app/1/app.log", "first", 60);
+            scene.settle();
+            if stopped {
+                scene.stop();
+            }
+            scene.write("app/1/app.log", "first", 20);
+            for rotation in 0..rotations {
+                Scheme::Number.rotate(&scene.files, &scene.path("app/1"), Compress::Never);
+                scene.write("app/1/app.log", &format!("first.{rotation}"), 20);
+            }
+            scene.files.remove_file(&link);
+            scene.files.symlink(&scene.path("app/2"), &link);
+            scene.write("app/2/app.log", "second", 60);
+            if stopped {
+                scene.start();
+            }
+            scene.settle();
+            scene.run(Duration::from_secs(10));
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_exact(), &|| {
+                format!("stopped {stopped}, {rotations} rotations: {verdict}")
+            });
+        }
+    }
+    failed.check();
 }
 
 /// A log that is reached by a chain of links, as kubelet and the container runtime make them.

@@ -1,14 +1,16 @@
-//! Random histories: any scheme, compressed or not, behind links, with zero to five rotations
-//! between two looks, while the flow runs, is paused, stopped or killed.
+//! Random histories: any scheme, compressed or not, one log or two, behind links, with zero to
+//! five rotations between two looks, while the flow runs, is paused, stopped or killed, while there
+//! is no live file, with a clock that is set back, and without births.
 //!
 //!     KINETAIL_HISTORIES=20000 cargo test generations::random::random_histories_in_memory
 //!     KINETAIL_HISTORY=17 cargo test generations::random -- --nocapture
 
+use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
 
 use super::scheme::{Compress, SCHEMES, Scheme};
-use crate::support::ground::Ground;
+use crate::support::ground::{Files, Ground};
 use crate::support::scene::Scene;
 use crate::support::world::{World, let_the_clock_tick};
 
@@ -20,6 +22,9 @@ const HISTORIES_ON_DISK: u64 = 40;
 
 /// Steps of one history.
 const STEPS: usize = 6;
+
+/// The clock is set back by this much, at most.
+const SET_BACK_MAX: Duration = Duration::from_mins(20);
 
 #[test]
 fn random_histories_in_memory_lose_repeat_and_pull_in_nothing() {
@@ -34,7 +39,7 @@ fn random_histories_in_memory_lose_repeat_and_pull_in_nothing() {
     }
     let count = number("KINETAIL_HISTORIES").unwrap_or(HISTORIES);
     let failed = (1..=count).filter_map(|seed| history(seed, Ground::in_memory()).err());
-    let failed: Vec<String> = failed.take(5).collect();
+    let failed: Vec<String> = failed.take(20).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
@@ -52,49 +57,86 @@ fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }
 
-struct History {
-    random: fastrand::Rng,
+/// What is the same in all of a history.
+#[derive(Debug)]
+struct Setting {
     scheme: Scheme,
     compress: Compress,
-    /// Where the files are; the flow may see them through a link from elsewhere.
-    folder: &'static str,
+    pattern: &'static str,
+    /// The flow sees the log through a link.
+    linked: bool,
+    /// Logs in one directory: the name of one may begin with that of the other.
+    stems: &'static [&'static str],
+    births: bool,
+}
+
+impl Setting {
+    fn draw(random: &mut fastrand::Rng) -> Self {
+        let scheme = SCHEMES[random.usize(..SCHEMES.len())];
+        let compress = [Compress::Never, Compress::Never, Compress::Now, Compress::Delayed];
+        let compress = compress[random.usize(..compress.len())];
+        let linked = random.u8(..3) == 0;
+        let patterns: &[&str] = if linked {
+            &["logs/app.log"]
+        } else {
+            &["data/app.log", "data/*.log", "data/app.log*"]
+        };
+        let pattern = patterns[random.usize(..patterns.len())];
+        let stems: &[&[&str]] = match pattern {
+            "data/*.log" => &[&["app"], &["app", "web"], &["app", "app.log.old"]],
+            "data/app.log*" => &[&["app"], &["app", "app.log.old"]],
+            _ => &[&["app"]],
+        };
+        let stems = stems[random.usize(..stems.len())];
+        let births = random.u8(..4) > 0;
+        Self { scheme, compress, pattern, linked, stems, births }
+    }
+}
+
+struct History {
+    random: fastrand::Rng,
+    setting: Setting,
     scene: Scene,
     generation: usize,
-    killed: bool,
+    /// Lines may be repeated: the flow was killed, the clock set back, or an archive has neither
+    /// a birth nor a live file next to it that tell whether it is known.
+    repeats: bool,
+    set_back: bool,
 }
 
 fn history(seed: u64, ground: Ground) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let scheme = SCHEMES[random.usize(..SCHEMES.len())];
-    let compress = [Compress::Never, Compress::Never, Compress::Now, Compress::Delayed];
-    let compress = compress[random.usize(..compress.len())];
-    let linked = random.u8(..3) == 0;
-    let patterns: &[&str] =
-        if linked { &["logs/app.log"] } else { &["data/app.log", "data/*.log", "data/app.log*"] };
-    let pattern = patterns[random.usize(..patterns.len())];
+    let setting = Setting::draw(&mut random);
+    let text = format!("seed {seed}: {setting:?}");
+    tracing::info!("{text}");
     let files = ground.files();
     for folder in ["logs", "data"] {
         files.create_dir(&ground.path().join(folder));
     }
     let data = ground.path().join("data");
     // Old generations, of which nothing is to be sent, unless the pattern covers them.
-    if pattern.ends_with("app.log") {
+    if setting.pattern.ends_with("app.log") {
         for old in 0..random.usize(..3) {
             files.append(&data.join("app.log"), format!("old {old}\n").repeat(100).as_bytes());
-            scheme.rotate(&files, &data, compress);
+            setting.scheme.rotate(&files, &data, setting.compress);
         }
     }
-    if linked {
+    if setting.linked {
         files.symlink(&data.join("app.log"), &ground.path().join("logs/app.log"));
     }
     let_the_clock_tick();
-    let scene = Scene::of(World::within(ground, pattern, |_| {}));
-    let folder = "data";
-    let mut history =
-        History { random, scheme, compress, folder, scene, generation: 0, killed: false };
-    let text = format!("seed {seed}: {scheme:?} {compress:?} {pattern}");
-    tracing::info!("{text}");
-    history.write();
+    let scene = Scene::of(World::within(ground, setting.pattern, |_| {}));
+    if !setting.births {
+        scene.disk.script.borrow_mut().births = Some(BTreeMap::new());
+    }
+    let repeats = !setting.births && setting.compress != Compress::Never;
+    let mut history = History { random, setting, scene, generation: 0, repeats, set_back: false };
+    for stem in history.setting.stems {
+        history.write(stem);
+    }
+    history.scene.settle();
+    // The clock is not set back to before the first start.
+    history.scene.pass_for_all(SET_BACK_MAX);
     history.scene.settle();
     for _ in 0..STEPS {
         history.step();
@@ -102,31 +144,59 @@ fn history(seed: u64, ground: Ground) -> Result<(), String> {
     history.scene.run(Duration::from_secs(30));
     history.scene.settle();
     let verdict = history.scene.verdict();
-    let fine = if history.killed { verdict.is_complete() } else { verdict.is_exact() };
+    let fine = if history.repeats { verdict.is_complete() } else { verdict.is_exact() };
     // Old lines would be records that were never written.
     if fine { Ok(()) } else { Err(format!("{text}: {verdict}")) }
 }
 
 impl History {
-    fn live(&self) -> String {
-        format!("{}/app.log", self.folder)
+    fn write(&mut self, stem: &str) {
+        let lines = if self.random.u8(..4) == 0 { 400 } else { self.random.usize(1..30) };
+        let live = format!("data/{stem}.log");
+        self.scene.write(&live, &format!("{stem} g{}", self.generation), lines);
     }
 
-    fn write(&mut self) {
-        let lines = if self.random.u8(..4) == 0 { 400 } else { self.random.usize(1..30) };
-        let (live, generation) = (self.live(), format!("g{}", self.generation));
-        self.scene.write(&live, &generation, lines);
+    /// Time passes, or none at all.
+    fn wait(&mut self) {
+        if self.random.u8(..3) == 0 {
+            let time = Duration::from_secs(self.random.u64(1..600));
+            self.scene.pass_for_all(time);
+        }
     }
 
     /// Nobody looks between the rotations of one step.
     fn rotate_some(&mut self) {
         for _ in 0..self.random.usize(..=5) {
-            self.write();
-            let compress = self.compress;
-            self.scheme.rotate(&self.scene.files, &self.scene.path(self.folder), compress);
+            let stem = self.setting.stems[self.random.usize(..self.setting.stems.len())];
+            self.write(stem);
+            self.wait();
+            let (files, dir) = (self.scene.files.clone(), self.scene.path("data"));
+            self.setting.scheme.rotate_log(&files, &dir, stem, self.setting.compress);
             self.generation += 1;
-            self.write();
+            // There may be no live file for a time; a link leads somewhere.
+            if self.setting.linked || self.random.u8(..4) > 0 {
+                self.write(stem);
+            } else {
+                self.repeats |= self.setting.compress != Compress::Never;
+            }
         }
+    }
+
+    fn is_down_for_a_while(&mut self) {
+        self.wait();
+        // Nobody can set the clock of a real disk.
+        // Of what is compressed only the time of its last change is left.
+        let possible = matches!(self.scene.files, Files::Memory(_))
+            && self.setting.compress == Compress::Never;
+        if possible && !self.set_back && self.random.u8(..6) == 0 {
+            let by = Duration::from_secs(self.random.u64(1..SET_BACK_MAX.as_secs()));
+            self.set_back = true;
+            tracing::info!("the clock is set back by {by:?}");
+            self.scene.files.set_clock_back(by);
+            self.repeats = true;
+        }
+        self.rotate_some();
+        self.scene.start();
     }
 
     fn step(&mut self) {
@@ -136,16 +206,14 @@ impl History {
             0 => self.rotate_some(),
             1 => {
                 self.scene.stop();
-                self.rotate_some();
-                self.scene.start();
+                self.is_down_for_a_while();
             }
             2 => {
-                self.killed = true;
+                self.repeats = true;
                 self.scene.crash();
-                self.rotate_some();
-                self.scene.start();
+                self.is_down_for_a_while();
             }
-            _ => self.write(),
+            _ => self.write(self.setting.stems[0]),
         }
         match self.random.u8(..3) {
             0 => self.scene.hint(),

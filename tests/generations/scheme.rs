@@ -23,15 +23,21 @@ pub enum Scheme {
     BeforeExtension,
     /// `app-7.log`, the largest is the youngest, as log4j2 counts.
     CountsUp,
+    /// `app-29-11-2026.log`: the day says nothing of age.
+    DayFirst,
+    /// `2026-11/app-29.log`.
+    DatedDirectory,
 }
 
-pub const SCHEMES: [Scheme; 6] = [
+pub const SCHEMES: [Scheme; 8] = [
     Scheme::Number,
     Scheme::Date,
     Scheme::Seconds,
     Scheme::Prefix,
     Scheme::BeforeExtension,
     Scheme::CountsUp,
+    Scheme::DayFirst,
+    Scheme::DatedDirectory,
 ];
 
 /// When rotated files are compressed.
@@ -47,25 +53,36 @@ pub enum Compress {
 impl Scheme {
     /// Gives `app.log` in a directory its next rotated name; there is no `app.log` then.
     pub fn rotate(self, files: &Files, dir: &Path, compress: Compress) -> PathBuf {
-        let live = dir.join("app.log");
+        self.rotate_log(files, dir, "app", compress)
+    }
+
+    /// The same with a log of another name.
+    pub fn rotate_log(self, files: &Files, dir: &Path, stem: &str, compress: Compress) -> PathBuf {
+        let live = dir.join(format!("{stem}.log"));
+        let month = dir.join("2026-11");
+        if self == Self::DatedDirectory && !files.is_there(&month) {
+            files.create_dir(&month);
+        }
+        let to = if self == Self::DatedDirectory { &*month } else { dir };
         if compress == Compress::Delayed {
-            for path in Self::plain(files, dir) {
+            for path in Self::plain(files, to) {
                 gzip(files, &path);
             }
         }
         if self == Self::Number {
-            shift(files, dir);
+            shift(files, dir, stem);
         }
-        let count = files_in(files, dir).len() + 1;
+        let count = files_in(files, to).len() + 1;
         let name = match self {
-            Self::Number => "app.log.1".to_owned(),
-            Self::Date => format!("app.log-202611{count:02}"),
-            Self::Seconds => format!("app.log.{}", 1_764_400_000 + count),
-            Self::Prefix => format!("202611{count:02}-app.log"),
-            Self::BeforeExtension => format!("app-2026-11-{count:02}.log"),
-            Self::CountsUp => format!("app-{count}.log"),
+            Self::Number => format!("{stem}.log.1"),
+            Self::Date => format!("{stem}.log-202611{count:02}"),
+            Self::Seconds => format!("{stem}.log.{}", 1_764_400_000 + count),
+            Self::Prefix => format!("202611{count:02}-{stem}.log"),
+            Self::BeforeExtension => format!("{stem}-2026-11-{count:02}.log"),
+            Self::CountsUp | Self::DatedDirectory => format!("{stem}-{count}.log"),
+            Self::DayFirst => format!("{stem}-{count:02}-11-2026.log"),
         };
-        let rotated = dir.join(name);
+        let rotated = to.join(name);
         assert!(!files.is_there(&rotated), "{} is there", rotated.display());
         files.rename(&live, &rotated);
         if compress == Compress::Now {
@@ -79,10 +96,7 @@ impl Scheme {
         let rotated = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let packed = path.extension().is_some_and(|extension| extension == "gz");
-            name != "app.log"
-                && name.contains("app")
-                && !packed
-                && name.chars().any(|char| char.is_ascii_digit())
+            !packed && name.chars().any(|char| char.is_ascii_digit())
         };
         files_in(files, dir).into_iter().filter(rotated).collect()
     }
@@ -93,12 +107,12 @@ fn files_in(files: &Files, dir: &Path) -> Vec<PathBuf> {
     names.map(|name| dir.join(name)).filter(|path| files.is_file(path)).collect()
 }
 
-fn shift(files: &Files, dir: &Path) {
+fn shift(files: &Files, dir: &Path, stem: &str) {
     for number in (1..60).rev() {
         for ending in ["", ".gz"] {
-            let from = dir.join(format!("app.log.{number}{ending}"));
+            let from = dir.join(format!("{stem}.log.{number}{ending}"));
             if files.is_file(&from) {
-                files.rename(&from, &dir.join(format!("app.log.{}{ending}", number + 1)));
+                files.rename(&from, &dir.join(format!("{stem}.log.{}{ending}", number + 1)));
             }
         }
     }

@@ -22,8 +22,8 @@ fn compressed_files_of_every_kind_are_never_followed() {
             scene.settle();
             scene.rename("app.log", "app.log.2");
             scene.write("app.log", "b", 60);
-            let bytes: Vec<u8> =
-                (0..20_000).map(|at: u32| (at.wrapping_mul(at) >> 3).to_le_bytes()[0]).collect();
+            let mut random = fastrand::Rng::with_seed(7);
+            let bytes: Vec<u8> = (0..20_000).map(|_| random.u8(..)).collect();
             let packed = scene.path(&format!("app.log.1.{ending}"));
             scene.files.create_new(&packed).append(&bytes);
             scene.settle();

@@ -53,6 +53,9 @@ pub(crate) fn account<D: Disk>(
             && tailer.schedule.first_scan_done;
         if first_ever || (same && !log.unsure) {
             log.accounted(newest, stamp, looked_nanos);
+            if first_ever {
+                places::note_target(tailer, &live);
+            }
             continue;
         }
         let look = account_for(tailer, &live, &mut listings, now);
@@ -60,7 +63,8 @@ pub(crate) fn account<D: Disk>(
         log.unsure = look.unsure || look.blocked;
         log.last = look.last.or(log.last);
         unsure |= look.unsure;
-        if !log.unsure {
+        if !log.unsure && !look.hidden {
+            log.target = look.target;
             log.accounted(newest, stamp, looked_nanos);
         }
     }
@@ -143,6 +147,8 @@ fn account_for<D: Disk>(
     let places = places::list_places(tailer, live, listings);
     look.unsure = listings.unsure;
     look.blocked = places.blocked;
+    look.target = places.target;
+    look.hidden = places.hidden;
     for listed in places.listed {
         examine::examine_generation(tailer, live, &listed, &mut look, now);
     }
@@ -223,7 +229,7 @@ fn accept_lone_archives<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, no
     unsure
 }
 
-/// Whether a name that matches has a date or a number in it, and no live name is known that has not.
+/// Whether a name that matches has a date or a number in it, and no log is known without it.
 fn is_of_series<D: Disk>(tailer: &Tailer<D>, plain: &Path) -> bool {
     let Some(name) = plain.file_name() else { return false };
     let readings = tailer.options.rotated_names.readings(name.as_bytes());

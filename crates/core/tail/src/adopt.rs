@@ -46,8 +46,8 @@ pub(crate) fn resume<D: Disk>(
     };
     let renamed = content.path != candidate.path;
     let moved = renamed || content.inode != candidate.inode;
-    let is_live = log_path::is_live_name(tailer, &candidate.path, &content.path);
-    let rotated = !is_live && (renamed || content.rotated);
+    let placed = log_path::is_live_name(tailer, &candidate.path, &content.path);
+    let rotated = !placed && (renamed || content.rotated);
     let life = Life::missing().with_rotated(rotated, now.instant);
     let mut file = candidate.into_file(key, life, content.position, now.instant);
     file.progress = Progress::resumed(content.acked, content.trail.clone());

@@ -3,7 +3,7 @@
 //!
 //! Part of [`crate::tailer`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::candidate::Candidate;
 use crate::disk::{Disk, OpenFile};
@@ -23,6 +23,10 @@ use crate::{relocate, replaced, trouble, waiting, waiting_tries};
 pub(crate) struct Look {
     pub(super) found: Vec<Found>,
     pub(super) mark: Option<Mark>,
+    /// The live name is a link that leads nowhere: nothing is known of where it led.
+    pub(super) hidden: bool,
+    /// What the live name leads to, through links.
+    pub(super) target: Option<PathBuf>,
     /// The youngest one that is followed now.
     pub(super) last: Option<FileKey>,
     /// Something changed its name meanwhile.

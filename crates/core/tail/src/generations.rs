@@ -34,10 +34,12 @@ pub(super) struct Log {
     pub(super) newest: Option<FileKey>,
     /// The youngest one that is known, where the live name led to nothing.
     pub(super) last: Option<FileKey>,
+    /// What the live name led to then, through links.
+    pub(super) target: Option<PathBuf>,
     /// The directory as it was then, where nothing else is to be looked at.
     pub(super) stamp: Option<Stamp>,
-    /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen, or is older than
-    /// the first start.
+    /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen,
+    /// or is older than the first start.
     pub(super) since_nanos: i128,
     /// The directory changed while it was looked at.
     pub(super) unsure: bool,
@@ -133,6 +135,7 @@ impl Logs {
         Log {
             newest: None,
             last: None,
+            target: None,
             stamp: None,
             since_nanos: self.horizon.since_nanos,
             unsure: false,
@@ -180,11 +183,11 @@ impl Logs {
     /// Keeps those logs, and of the others the ones whose contents are known best.
     pub(super) fn retain(&mut self, keep: impl Fn(&Arc<Path>, &Log) -> bool) {
         let absent = self.logs.iter().filter(|(live, log)| !keep(&live.0, log));
-        let mut last: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
-        last.sort_unstable_by(|a, b| b.cmp(a));
-        let oldest_kept = last.get(ABSENT_MAX).copied().flatten();
+        let mut newest: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
+        newest.sort_unstable_by(|a, b| b.cmp(a));
+        let bound = newest.get(ABSENT_MAX).copied().flatten();
         self.logs.retain(|live, log| {
-            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > oldest_kept)
+            keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > bound)
         });
     }
 
@@ -285,8 +288,8 @@ fn renamed_after(mark: Option<&Mark>) -> i128 {
     renamed.map_or(i128::MAX, |nanos| nanos.saturating_sub(slack_nanos()))
 }
 
-/// Whether the clock was set back since everything was accounted for: that lies ahead, or the newest
-/// known content was renamed before it, though its name was the live one then.
+/// Whether the clock was set back since everything was accounted for: that lies ahead, or the
+/// newest known content was renamed before it, though its name was the live one then.
 fn was_set_back(log: &Log, mark: Option<&Mark>, now_nanos: i128) -> bool {
     let since = log.since_nanos.saturating_sub(slack_nanos());
     !is_past(log.since_nanos, now_nanos)

@@ -1,14 +1,15 @@
 //! The directory to which a symbolic link led before it was led to another one.
 //!
-//! Part of [`crate::tailer`]. While a file is open the kernel knows its name. After a start only its
-//! inode number is known: it is looked for in directories that differ from the present one in one
-//! part of the path, such as those of two containers or of two releases.
+//! Part of [`crate::tailer`]. After a start only the inode number of the file is known: it is
+//! looked for in directories that differ from the present one in one part of the path, such as
+//! those of two containers or of two releases.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Disk, Kind, OpenFile};
+use crate::dated;
+use crate::disk::{DirName, Disk, Kind};
 use crate::identity::Inode;
 use crate::rotated::RotatedNames;
 use crate::tailer::Tailer;
@@ -19,20 +20,31 @@ const LEVELS_MAX: usize = 3;
 /// So many directories are looked into for each of them.
 const SIBLINGS_MAX: usize = 256;
 
-/// Where the youngest known content of a log lies, if that is not the directory of the file to which
-/// the link leads now.
+/// Where a live name leads to, if a directory on its path is a link that is followed.
+pub(crate) fn through_linked_directory<D: Disk>(
+    tailer: &Tailer<D>,
+    live: &Path,
+) -> Option<PathBuf> {
+    let is_link = |path: &&Path| tailer.disk.is_link(path).unwrap_or(false);
+    live.ancestors().skip(1).find(is_link)?;
+    let directory = live.parent()?;
+    tailer.disk.may_follow(directory, tailer.options.pattern.follow_links()).ok()?;
+    Some(tailer.disk.real_path(directory).ok()?.join(live.file_name()?))
+}
+
+/// Where the youngest known content of a log lies, if that is not the directory of the file to
+/// which the link leads now.
 pub(crate) fn file_before<D: Disk>(
     tailer: &Tailer<D>,
     live: &Path,
     target: &Path,
 ) -> Option<PathBuf> {
-    let key = tailer.history.logs.get(live)?.last_known()?;
+    let log = tailer.history.logs.get(live)?;
     let now = target.parent()?;
-    if let Some(file) = tailer.files.get(key) {
-        let name = file.handle.as_ref()?.name_now().ok()?;
-        return Some(name).filter(|name| name.parent() != Some(now));
+    if let Some(before) = &log.target {
+        return Some(before.clone()).filter(|before| before.parent() != Some(now));
     }
-    let inode = tailer.memory.get(key)?.inode;
+    let inode = tailer.memory.get(log.last_known()?)?.inode;
     if name_in(tailer, now, inode).is_some() {
         return None;
     }
@@ -61,8 +73,16 @@ pub(crate) fn live_names(names: &RotatedNames, known: &Path, target: &Path) -> V
     paths
 }
 
+/// Where a file lies in a directory, as if it had not been moved into one that is named after a
+/// time.
 fn name_in<D: Disk>(tailer: &Tailer<D>, directory: &Path, inode: Inode) -> Option<PathBuf> {
-    let names = tailer.disk.list(directory).ok()?.into_iter();
-    let mut files = names.filter(|name| name.kind == Kind::File);
-    files.find(|name| name.number == inode.number).map(|name| directory.join(name.name))
+    let names = tailer.disk.list(directory).ok()?;
+    let is_it = |name: &&DirName| name.kind == Kind::File && name.number == inode.number;
+    let dated = || {
+        let dated = dated::dated_among(tailer, directory, &names).into_iter();
+        let mut names = dated.filter_map(|dated| tailer.disk.list(&dated).ok()).flatten();
+        names.find(|name| is_it(&name))
+    };
+    let found = names.iter().find(is_it).cloned().or_else(dated)?;
+    Some(directory.join(found.name))
 }

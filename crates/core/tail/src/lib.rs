@@ -17,6 +17,7 @@ mod armed;
 pub mod candidate;
 pub mod compressed;
 pub mod control;
+mod dated;
 mod descriptors;
 mod destroyed;
 mod directories;

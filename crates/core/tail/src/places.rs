@@ -6,18 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
-use crate::rotated::{Rank, RotatedNames, is_dated_directory, unpacked_name};
+use crate::rotated::{Rank, RotatedNames, unpacked_name};
 use crate::tailer::Tailer;
-use crate::{file, led_before, trouble};
+use crate::{dated, file, led_before, trouble};
 
 /// A pattern that leads through more directories than this is looked at only where a log lies.
 const NEARBY_MAX: usize = 8;
-
-/// Of the directories that are named after a time so many are looked into.
-const DATED_MAX: usize = 4;
 
 /// A directory and the live name whose rotated files lie in it.
 struct Place {
@@ -55,6 +53,18 @@ pub(super) struct PlacesLook {
     pub(super) listed: Vec<Listed>,
     /// One of them is there and cannot be listed: what lies in it is not known.
     pub(super) blocked: bool,
+    /// What the live name leads to, through links.
+    pub(super) target: Option<PathBuf>,
+    /// The live name is a link that leads nowhere now, and where it led before is not known.
+    pub(super) hidden: bool,
+}
+
+/// Where rotated files of a log may lie.
+struct Places {
+    list: Vec<Place>,
+    /// Where a link leads to cannot be found out now.
+    blocked: bool,
+    hidden: bool,
 }
 
 /// The regular files of one directory.
@@ -115,7 +125,7 @@ impl Listings {
                 return directory;
             }
         };
-        directory.dated = dated_among(tailer, path, &names);
+        directory.dated = dated::dated_among(tailer, path, &names);
         for listed in names {
             let Some(inode) = inode_of(disk, path, &listed, stat.inode) else { continue };
             let name = listed.name;
@@ -177,21 +187,6 @@ impl Directory {
     }
 }
 
-/// The directories that are named after a time, the youngest ones.
-fn dated_among<D: Disk>(tailer: &Tailer<D>, path: &Path, names: &[DirName]) -> Vec<PathBuf> {
-    if !tailer.options.rotated_names.in_dated_directories() {
-        return Vec::new();
-    }
-    let directories = names.iter().filter(|name| name.kind == Kind::Directory);
-    let mut dated: Vec<PathBuf> = directories
-        .filter(|name| is_dated_directory(name.name.as_bytes()))
-        .map(|name| path.join(&name.name))
-        .collect();
-    dated.sort_unstable_by(|a, b| b.cmp(a));
-    dated.truncate(DATED_MAX);
-    dated
-}
-
 /// The inode of a regular file, or of the one that a link leads to; nothing for what is neither.
 fn inode_of<D: Disk>(disk: &D, directory: &Path, name: &DirName, near: Inode) -> Option<Inode> {
     match name.kind {
@@ -210,13 +205,11 @@ pub(crate) fn list_places<D: Disk>(
     listings: &mut Listings,
 ) -> PlacesLook {
     let mut all: Vec<Listed> = Vec::new();
-    let (mut places, mut blocked) = places_of(tailer, live);
-    let linked = places.iter().find(|place| place.linked);
-    let target = linked.map(|place| place.directory.join(OsStr::from_bytes(&place.live)));
-    let before =
-        target.and_then(|target| Some((led_before::file_before(tailer, live, &target)?, target)));
-    if let Some((known, target)) = before {
-        for path in led_before::live_names(&tailer.options.rotated_names, &known, &target) {
+    let Places { list: mut places, mut blocked, hidden } = places_of(tailer, live);
+    let target = target_of(tailer, live, &places);
+    let before = target.as_deref().and_then(|now| led_before::file_before(tailer, live, now));
+    if let Some((known, target)) = before.zip(target.as_deref()) {
+        for path in led_before::live_names(&tailer.options.rotated_names, &known, target) {
             let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
             let live = name.as_bytes().to_vec();
             places.push(Place { directory: directory.to_path_buf(), live, linked: true });
@@ -242,7 +235,20 @@ pub(crate) fn list_places<D: Disk>(
         a.path.as_os_str().cmp(b.path.as_os_str()).then(named(a).cmp(&named(b)))
     });
     all.dedup_by(|a, b| a.path == b.path);
-    PlacesLook { listed: all, blocked }
+    PlacesLook { listed: all, blocked, target, hidden }
+}
+
+/// What a live name leads to, if it or a directory on its path is a link.
+fn target_of<D: Disk>(tailer: &Tailer<D>, live: &Path, places: &[Place]) -> Option<PathBuf> {
+    let linked = places.iter().find(|place| place.linked);
+    let target = linked.map(|place| place.directory.join(OsStr::from_bytes(&place.live)));
+    target.or_else(|| led_before::through_linked_directory(tailer, live))
+}
+
+/// Notes what a live name leads to.
+pub(crate) fn note_target<D: Disk>(tailer: &mut Tailer<D>, live: &Arc<Path>) {
+    let target = target_of(tailer, live, &places_of(tailer, live).list);
+    tailer.history.logs.entry(live).target = target;
 }
 
 /// Tells which directories could not be listed, and which can be again.
@@ -261,8 +267,7 @@ pub(crate) fn report_places<D: Disk>(tailer: &mut Tailer<D>, listings: &Listings
 
 /// Where rotated files of a log may lie: next to its name, next to what its name leads to, and
 /// where the user says.
-/// Says, too, whether it cannot be found out now where a link leads to.
-fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> (Vec<Place>, bool) {
+fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Places {
     let follow = tailer.options.pattern.follow_links();
     let target = tailer.disk.is_link(live).and_then(|is_link| {
         if !is_link {
@@ -275,7 +280,12 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> (Vec<Place>, bool) {
     let hides_nothing =
         |error: &DiskError| error.is_missing() || error.is_refusal() || error.fault == Fault::Loop;
     let blocked = target.as_ref().is_err_and(|error| !hides_nothing(error));
-    let target = target.ok().flatten();
+    let is_link = matches!(tailer.disk.is_link(live), Ok(true));
+    let leads_nowhere = is_link && target.as_ref().is_err_and(DiskError::is_missing);
+    // The log was rotated, and nothing was written since then.
+    let before = tailer.history.logs.get(live).and_then(|log| log.target.clone());
+    let target = target.ok().flatten().or_else(|| before.filter(|_| leads_nowhere));
+    let hidden = leads_nowhere && target.is_none();
     let mut places = Vec::new();
     for (path, linked) in [(Some(live.to_path_buf()), false), (target, true)] {
         let Some(path) = path else { continue };
@@ -301,7 +311,7 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> (Vec<Place>, bool) {
             linked: false,
         }));
     }
-    (places, blocked)
+    Places { list: places, blocked, hidden }
 }
 
 /// Directories next to that of a content where its rest may lie, compressed.
@@ -310,10 +320,10 @@ pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<Pa
         // What was rotated has its real path already.
         return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
-    let places = places_of(tailer, path).0.into_iter();
+    let places = places_of(tailer, path).list.into_iter();
     let with_dated = places.flat_map(|place| {
         let names = tailer.disk.list(&place.directory).unwrap_or_default();
-        let dated = dated_among(tailer, &place.directory, &names);
+        let dated = dated::dated_among(tailer, &place.directory, &names);
         std::iter::once(place.directory).chain(dated)
     });
     with_dated.collect()

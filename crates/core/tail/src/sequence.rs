@@ -132,8 +132,10 @@ fn judge_absent<D: Disk>(
     let searching = tailer.hunt.is_busy()
         || waiting::waits_packed(tailer)
         || tailer.schedule.next_scan <= now.instant;
+    // An archive is there after the next start, too; what waits for it may not be.
+    let left_for_later = tailer.history.order.is_draining();
     // Compressed files are read one at a time: no other is looked for before this one is read.
-    if !known || !searching || tailer.hunt.is_reading(key) {
+    if !known || !searching || left_for_later || tailer.hunt.is_reading(key) {
         return behind(tailer, older);
     }
     let patience = if tailer.options.strict_order { STRICT_PATIENCE } else { SEARCH_PATIENCE };

@@ -14,7 +14,7 @@ use crate::disk::Disk;
 use crate::options::Now;
 use crate::problems::FileError;
 use crate::tailer::Tailer;
-use crate::{missing, trouble, waiting};
+use crate::{file, missing, trouble, waiting};
 
 /// This many bytes are unpacked for a proof before the live files have their turn.
 pub(crate) const BYTES_A_STEP: usize = 1024 * 1024;
@@ -91,9 +91,13 @@ fn step_job<D: Disk>(tailer: &mut Tailer<D>, job: Job<D::File>, now: Now) {
 
 fn end_round<D: Disk>(tailer: &mut Tailer<D>) {
     while let Some((key, path)) = round::only_candidate(tailer) {
-        if inspect::examine(tailer, &path, Sure::Only(key)) {
+        let inode = file::stat_path(&tailer.disk, &path).ok().map(|stat| stat.inode);
+        let same = inode == tailer.hunt.compared_at(&path);
+        if same && inspect::examine(tailer, &path, Sure::Only(key)) {
             return;
         }
+        // It has another name by now, or cannot be opened.
+        tailer.hunt.compare_again(&path);
     }
     if generation::next_generation(tailer) {
         return;

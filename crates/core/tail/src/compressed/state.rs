@@ -193,6 +193,18 @@ impl<F> Hunt<F> {
         self.round.due = true;
     }
 
+    /// What lay under a name when it was compared.
+    pub(super) fn compared_at(&self, path: &Path) -> Option<Inode> {
+        self.seen.known.get(path).map(|stat| stat.inode)
+    }
+
+    /// What lies under a name was not compared to the end.
+    pub(super) fn compare_again(&mut self, path: &Path) {
+        if let Some(stat) = self.seen.known.remove(path) {
+            self.seen.compared.remove(&stat.inode);
+        }
+    }
+
     /// The next round looks into a file, whether it changed or not.
     pub(super) fn look_again(&mut self, path: &Path) {
         self.seen.known.remove(path);
