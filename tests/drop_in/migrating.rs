@@ -91,7 +91,7 @@ fn the_commands_of_the_guide_do_what_it_says() {
     append(&home.log("app.log"), &more);
     let output = home.command("import").arg("--dry-run").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains(&format!("app.log: from byte {offset} of ")), "{said}");
+    assert!(said.contains(&format!("app.log: resume at offset {offset} of ")), "{said}");
     assert!(!said.contains("new") && !said.contains("NOT"), "{said}");
     let agent = home.start();
     endpoint.wait_for_all(&stream, &unsent.written, SOON, || agent.log());
@@ -176,7 +176,7 @@ fn the_steps_of_the_guide_are_in_an_order_that_can_be_followed() {
             "disable --now kinetail",
             "sudo kinetail export",
             "enable --now aws",
-            "/etc/cron.d/aws-kinesis-agent\n\nWhat",
+            "/etc/cron.d/aws-kinesis-agent\n\nThe limits",
         ],
     ] {
         let places: Vec<_> = steps.iter().map(|step| GUIDE.find(step)).collect();

@@ -29,7 +29,7 @@ fn compressed_files_of_every_kind_are_never_followed() {
             scene.settle();
             let verdict = scene.verdict();
             failed.unless(verdict.is_exact(), &|| format!("{pattern} {ending}: {verdict}"));
-            let told = scene.transitions("problem") + scene.transitions("abandoned") > 0;
+            let told = scene.transitions("problem") + scene.transitions("lost") > 0;
             failed.unless(told, &|| format!("{pattern} {ending}: {}", scene.all_transitions()));
         }
     }

@@ -25,9 +25,9 @@ struct Scene {
 
 /// The address of the admin pages.
 fn url_of(agent: &Agent) -> String {
-    agent.wait_for_log("admin pages on http://", SOON);
+    agent.wait_for_log("admin endpoint listening on http://", SOON);
     let log = agent.log();
-    let (_, rest) = log.split_once("admin pages on ").unwrap();
+    let (_, rest) = log.split_once("admin endpoint listening on ").unwrap();
     rest.lines().next().unwrap().trim().to_owned()
 }
 
@@ -44,7 +44,7 @@ impl Scene {
         append(&home.log("b<img src=x onerror=document.title='broken'>.log"), b"two\n");
         let agent = home.start();
         endpoint.wait_for_all(&kinesis("well"), &[b"one\n".to_vec()], SOON, || agent.log());
-        agent.wait_for_log("destination paused", SOON);
+        agent.wait_for_log("delivery paused", SOON);
         let page = Page::open(&url_of(&agent));
         let mut scene = Self { endpoint, home, agent, page };
         scene.wait("Trouble in 1 of 2 flows", "verdict");

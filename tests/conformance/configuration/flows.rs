@@ -109,7 +109,7 @@ const FLOW_KEYS: &[Case] = &[
     (
         "1.4",
         All(r#"{"flows": [{"filePattern": "/a/b{1", "kinesisStream": "s"}]}"#),
-        Error("the '{' is never closed"),
+        Error("unclosed '{'"),
     ),
     ("1.4", Kinesis(r#""multiLineStartPattern": """#), Value(is_multi_line, "false")),
     ("1.4", Kinesis(r#""multiLineStartPattern": null"#), Value(is_multi_line, "false")),

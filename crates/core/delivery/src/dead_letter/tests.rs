@@ -222,7 +222,7 @@ fn a_line_that_is_no_letter_says_why() {
     let binary = line(&undelivered(b"\xff\xff\xff"));
     let letter = decode(binary.as_bytes()).unwrap();
     assert_eq!(letter.data, b"\xff\xff\xff");
-    for other in ["", "{}", "[1]", "{\"time\":1}", &binary[..binary.len() / 2]] {
+    for other in ["", "{}", "[1]", "{\"time\":1}", binary.split_at(binary.len() / 2).0] {
         let error = decode(other.as_bytes()).unwrap_err();
         assert!(matches!(error, LetterError::Json(_)), "{other}: {error}");
     }
