@@ -150,7 +150,7 @@ fn f29_utf_16_is_refused_until_it_is_asked_for() {
 }
 
 #[test]
-fn f10_a_hole_of_a_gibibyte_is_skipped_at_once_and_the_line_behind_it_is_whole() {
+fn f10_a_hole_of_a_gibibyte_is_skipped_immediately_and_the_next_line_is_complete() {
     let mut world = World::new("app.log");
     world.append("app.log", b"one\n");
     world.settle();

@@ -220,7 +220,7 @@ fn certificates_that_cannot_be_used_stop_the_start_and_say_why() {
     assert!(said.contains("(AWS_CA_BUNDLE): cannot read /nonexistent/ca.pem"), "{said}");
 }
 
-/// Keys that are taken away while the agent runs, and a file of them that is written anew: none is
+/// Keys that are taken away while the agent runs, and a file of them that is rewritten: none is
 /// lost, none is there twice.
 #[test]
 fn f59_keys_that_are_replaced_in_their_file_are_found_without_a_restart() {
@@ -241,12 +241,12 @@ fn f59_keys_that_are_replaced_in_their_file_are_found_without_a_restart() {
         fs::write(&next, format!("{text}aws_secret_access_key = {SECRET}{id}\n")).unwrap();
         fs::rename(&next, &file).unwrap();
     };
-    // At first there is no file at all, and nobody else has credentials.
+    // At first there is no file at all, and no other source has credentials.
     let path = file.to_str().unwrap().to_owned();
-    let nobody = "http://127.0.0.1:9";
+    let unused = "http://127.0.0.1:9";
     let agent = home.start_with(&[
         ("AWS_SHARED_CREDENTIALS_FILE", &path),
-        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", nobody),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", unused),
     ]);
     let mut lines = Vec::new();
     let mut one = |number: u32| {

@@ -8,7 +8,7 @@
 //! when it is written and what a failure means; `open` decides what a file that is found there
 //! is; `schema`, `details` and `cursors` (both a `side_table`) have the tables; `database`,
 //! `connect`, `rebuild` and `files` are the shells around SQLite and the directory; `owner` gives
-//! what root makes to the service; `witness` notices that somebody else changed the files; `lock`
+//! what root makes to the service; `witness` notices that another program changed the files; `lock`
 //! keeps a second agent out; `strangers` sees what lies in the way of all of them. `place` says
 //! where the database is when `checkpointFile` names the Java agent's, `private_copy` reads one
 //! that must not change.

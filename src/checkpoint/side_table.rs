@@ -11,7 +11,7 @@ use super::mirror::Mirror;
 use super::schema::{ReadError, cell, has_table, put_bytes, verify};
 use kinetail_base::identity::{Digest128, FileKey};
 
-/// One of them, whose rows have N columns besides the key and the digest.
+/// One of them, whose rows have N columns in addition to the key and the digest.
 pub(super) struct SideTable<const N: usize> {
     pub(super) name: &'static str,
     pub(super) columns: [&'static str; N],

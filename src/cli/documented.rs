@@ -31,7 +31,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The commands of a page: lines of examples, and what is in backticks in a sentence.
+/// The commands of a page: lines of examples, and text in backticks in a sentence.
 fn shown(page: &Path) -> Vec<Shown> {
     let text = fs::read_to_string(page).unwrap().replace("\\\n", " ");
     let mut found = Vec::new();
@@ -95,7 +95,7 @@ fn arguments(text: &str) -> Option<Vec<String>> {
         rest = &rest[1..];
     }
     let (program, arguments) = rest.split_first()?;
-    // What is in brackets, or left out, is no command yet.
+    // Text in brackets, or omitted, is not a command yet.
     let is_it = PROGRAMS.contains(&program.as_str()) && text.is_ascii() && !text.contains('[');
     is_it.then(|| arguments.to_vec())
 }

@@ -119,7 +119,7 @@ impl Need {
             let needed = (limit..usize::MAX).find(enough).unwrap_or(usize::MAX);
             return Err(TooFewDescriptors { limit, needed, flows: self.flows });
         };
-        let of_flow = of_flow - self.beside();
+        let of_flow = of_flow - self.others();
         // Half of it at most, so that a few files are open at the same time.
         let half = of_flow / (2 * self.ends());
         let sockets = self.requests.max(SOCKETS_A_FLOW).min(half.max(SOCKETS_A_FLOW_MIN));
@@ -132,12 +132,12 @@ impl Need {
         let admin = (limit / ADMIN_PART).clamp(least, most);
         let of_flow = limit.checked_sub(PROCESS + admin)? / self.flows.max(1);
         // At least one file.
-        let of_flow_min = self.beside() + SOCKETS_A_FLOW_MIN * self.ends() + 1;
+        let of_flow_min = self.others() + SOCKETS_A_FLOW_MIN * self.ends() + 1;
         (of_flow >= of_flow_min).then_some((of_flow, admin))
     }
 
-    /// What a flow has beside its connections and its files.
-    fn beside(self) -> usize {
+    /// What a flow has in addition to its connections and its files.
+    fn others(self) -> usize {
         LOOP_OF_FLOW + LOOKS_A_FLOW + if self.sandbox { SANDBOX_FILES_A_FLOW } else { 0 }
     }
 
@@ -167,7 +167,7 @@ mod tests {
                 assert!(need.share_out(refused.needed - 1).is_err(), "{refused}");
                 limit += 1;
             }
-            assert!(limit > PROCESS + (need.beside() + SOCKETS_A_FLOW_MIN) * flows);
+            assert!(limit > PROCESS + (need.others() + SOCKETS_A_FLOW_MIN) * flows);
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
                 let need = need(flows, requests, sandbox);
                 for limit in (0..5_000).chain([usize::MAX]) {
                     let Ok(shares) = need.share_out(limit) else { continue };
-                    let of_flow = need.beside() + shares.sockets * need.ends();
+                    let of_flow = need.others() + shares.sockets * need.ends();
                     let of_flows = shares.files.saturating_add(of_flow).saturating_mul(flows);
                     let all = of_flows.saturating_add(shares.admin + PROCESS);
                     assert!(all <= limit, "{limit}: {shares:?}");

@@ -94,7 +94,7 @@ pub fn dispose(
         return Err(DisposalError::OtherFileSystem(to.path.clone()));
     }
     if let Some(own) = own_name(inode, name) {
-        // A kill came between, and nobody else uses this name.
+        // A kill came between, and nothing else uses this name.
         return from.remove(name, own, to.as_ref());
     }
     let private = from.hide(name, inode, size)?;

@@ -226,7 +226,7 @@ async fn a_call_after_a_failure_is_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_corrected_by_the_date_of_an_answer() {
+async fn a_wrong_clock_is_corrected_by_the_date_of_a_response() {
     let date = "date: Thu, 29 Nov 2035 12:30:00 GMT\r\n";
     let skewed = r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#;
     let replies = vec![error(403, date, skewed), ok(ONE_TAKEN), ok(ONE_TAKEN)];

@@ -88,7 +88,7 @@ fn f17_deleted_while_it_is_open_and_still_written() {
 
 /// F17. Deleted, read to its end, and stopped soon after: nothing of it is missing at the start.
 #[test]
-fn f17_what_was_read_of_a_deleted_file_is_not_missing_after_a_stop() {
+fn f17_bytes_read_of_a_deleted_file_are_not_missing_after_a_stop() {
     let mut scene = Scene::new("*.log");
     scene.write("a.log", "a", 100);
     scene.settle();
@@ -142,7 +142,7 @@ fn f18_a_directory_that_goes_and_comes_back() {
 /// F18. A directory that is deleted with its files and made again: nothing lost, nothing repeated,
 /// and the new file is followed after one scan. 100 times.
 #[test]
-fn f18_a_directory_that_is_deleted_and_made_again() {
+fn f18_a_directory_that_is_deleted_and_created_again() {
     let mut scene = Scene::new("*/sub/*.log");
     for round in 0..100 {
         fs::create_dir_all(scene.path("top/sub")).unwrap();

@@ -40,7 +40,7 @@ fn f01_a_thousand_rotations_within_seconds() {
 /// F06. copytruncate of a file of a few lines, which its first bytes alone do not tell from others,
 /// seen by the agent at the very moment of the truncation: nothing lost, nothing repeated.
 #[test]
-fn f06_copies_of_short_files_are_known_at_once() {
+fn f06_copies_of_short_files_are_known_immediately() {
     let mut shipment = Shipment::start("app.log*");
     let path = shipment.home.log("app.log");
     for round in 0..30 {

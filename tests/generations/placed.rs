@@ -162,7 +162,7 @@ fn a_longer_file_that_replaces_a_log_is_continued_also_where_the_old_one_is_kept
 }
 
 #[test]
-fn a_log_that_begins_anew_with_the_same_lines_is_no_replacement() {
+fn a_log_that_starts_again_with_the_same_lines_is_no_replacement() {
     for pattern in ["app.log", "app.log*"] {
         let mut scene = scene(pattern);
         let lines: Vec<String> =

@@ -62,7 +62,7 @@ impl Scene {
         self.page.wait_for(expression, || self.agent.log());
     }
 
-    /// Leaves a picture, if somebody wants to look.
+    /// Leaves a picture, if a person wants to look.
     fn picture(&mut self, name: &str) {
         if let Some(directory) = std::env::var_os("KINETAIL_SCREENSHOTS") {
             self.page.picture(&PathBuf::from(directory).join(name));

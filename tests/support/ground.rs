@@ -107,7 +107,7 @@ impl Files {
         }
     }
 
-    /// Sets the clock back that stamps files, which nobody can do to the machine's.
+    /// Sets the clock back that stamps files, which no test can do to the machine's.
     pub fn set_clock_back(&self, by: Duration) {
         match self {
             Self::Os => panic!("the machine's clock is not the test's"),

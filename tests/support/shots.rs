@@ -18,7 +18,7 @@ pub struct Shots {
     pub refuses: bool,
     /// What happens right before the next file is armed.
     pub before: Option<Box<dyn FnOnce()>>,
-    /// Nothing is notified: somebody writes of whom the kernel does not know.
+    /// Nothing is notified: another host writes, of which the kernel does not know.
     pub is_blind: bool,
 }
 

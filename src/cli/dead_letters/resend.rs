@@ -377,7 +377,7 @@ mod tests {
         }
     }
 
-    /// Only what a converter is known to leave out, or the service to have, is removed.
+    /// Only what a converter is known to skip, or the service to have, is removed.
     #[test]
     fn a_letter_of_which_nothing_is_known_is_kept() {
         let text = "flows: [{filePattern: /l/app.log, kinesisStream: s, dataProcessingOptions: \

@@ -54,7 +54,7 @@ impl Keepers {
         let runtime = Background(Some(runtime));
         std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
             if let Some(runtime) = &runtime.0 {
-                // Either way nobody asks any more.
+                // Either way there are no requests any more.
                 drop(runtime.block_on(gone));
             }
         })?;

@@ -53,7 +53,7 @@ impl ProvideCredentials for Profiles {
 }
 
 /// A provider that has read nothing yet. It is told which files, also where those are the usual
-/// ones: otherwise it would take over what was read before.
+/// ones: otherwise it would use the values that were read before.
 fn from_files(
     config: &ProviderConfig,
     variable: impl Fn(&str) -> Option<String>,

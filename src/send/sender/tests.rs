@@ -292,7 +292,7 @@ async fn f59_credentials_that_are_good_again_are_found_within_five_seconds() {
         let paused = DestinationHealth::Paused { reason: format!("{code}: {words}") };
         assert!(run.health.contains(&paused), "{code}: {:?}", run.health);
         assert_eq!(run.health.last(), Some(&DestinationHealth::Ok), "{code}");
-        // Nothing is lost, nothing is there twice, and nobody says that it might be.
+        // Nothing is lost, nothing is there twice, and no message says that it might be.
         for outcome in &run.outcomes {
             assert_eq!((outcome.records_delivered, outcome.rejected.len()), (2, 0), "{code}");
             assert!(!outcome.maybe_duplicated, "{code}");

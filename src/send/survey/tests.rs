@@ -42,11 +42,11 @@ async fn lists(
     };
     let lists = tokio::select! {
         lists = ask => lists,
-        () = server.serve(replies) => unreachable!("it serves for ever"),
+        () = server.serve(replies) => unreachable!("it serves indefinitely"),
     };
     let token = |body: &[u8]| {
         let body: serde_json::Value = serde_json::from_slice(body).expect("JSON");
-        // A token stands alone.
+        // A token is sent without other parameters.
         assert_eq!(body.get("NextToken").is_some(), body.get("StreamName").is_none());
         body.get("NextToken").and_then(|token| token.as_str()).map(str::to_owned)
     };

@@ -78,7 +78,7 @@ async fn nothing_is_ambiguous_while_credentials_are_waited_for() {
         };
         let result = tokio::select! {
             result = hanging => result,
-            () = server.serve(vec![ok(ONE_TAKEN)]) => unreachable!("it serves for ever"),
+            () = server.serve(vec![ok(ONE_TAKEN)]) => unreachable!("it serves indefinitely"),
         };
         tokio::time::resume();
         let failure = result.expect_err("no keys");

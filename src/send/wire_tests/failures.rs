@@ -16,7 +16,7 @@ async fn partial_failures_name_their_records() {
         r#"{"SequenceNumber":"2","ShardId":"s","ErrorCode":null}]}"#
     );
     let (_, result) = call(2, ok(reply)).await;
-    let failed = result.expect("an answer").failed;
+    let failed = result.expect("a response").failed;
     assert_eq!((failed.len(), failed[0].index, failed[0].code.as_str()), (1, 0, "InternalFailure"));
 }
 
@@ -87,7 +87,7 @@ async fn a_refused_connection_is_not_ambiguous() {
     let transport = wire(&config(&server.url())).await;
     drop(server);
     let result = transport.put(kinesis_body(1).finish().into(), 1).await;
-    let failure = result.expect_err("nobody listens");
+    let failure = result.expect_err("no listener");
     assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
     assert!(failure.message().contains("refused"), "{failure}");
 }

@@ -118,7 +118,7 @@ pub(super) async fn serve_kept(listener: &TcpListener, replies: &[(u16, &str)]) 
             read_request(&mut socket).await;
             let length = body.len();
             let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
-            socket.write_all(head.as_bytes()).await.expect("somebody listens");
+            socket.write_all(head.as_bytes()).await.expect("a listener");
         }
     }
     connections

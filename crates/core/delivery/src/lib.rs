@@ -1,13 +1,14 @@
 //! From records to batches, and from answers to what is sent next and what is checkpointed.
 //!
-//! `body` encodes records straight into the bytes that are sent and `pack` goes from bytes of
-//! files to a batch, with `key` for partition keys and `cut` for what is too large. `delivery`
-//! decides what of a batch is sent next, `circuit_breaker` whether the destination is paused, `rate`
-//! when, by the `pace` of the destination and of each of its `shards` (over `bucket`) and the
+//! `body` encodes records straight into the bytes that are sent and `pack` goes from bytes of files
+//! to a batch, with `key` for partition keys and `cut` for what is too large. `delivery` decides
+//! what of a batch is sent next, `circuit_breaker` whether the destination is paused, `rate` when,
+//! by the `pace` of the destination and of each of its `shards` (over `bucket`) and the
 //! `request_size` that its link carries, `classify` what an error means, `retry` how long to wait,
 //! `in_flight_limit` how many batches at a time, `response` what became of each record,
-//! `error_response` what a rejection says, and `ledger` how far each file is acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
-//! that cannot be delivered. Nothing here knows time, files or the network.
+//! `error_response` what a rejection says, and `ledger` how far each file is acknowledged. `call`
+//! has the ways in which a call ends, `dead_letter` what is kept of records that cannot be
+//! delivered. Nothing here knows time, files or the network.
 
 pub mod aggregate;
 pub mod body;

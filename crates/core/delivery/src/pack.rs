@@ -256,7 +256,7 @@ impl Packer {
         Taken { used, stop }
     }
 
-    /// Whether a record is the footer of its file, which is left out.
+    /// Whether a record is the footer of its file, which is skipped.
     fn is_footer(&mut self, record: &[u8]) -> bool {
         let Some(footer) = &self.footer else { return false };
         let found = footer.matches(record).unwrap_or_else(|_| {

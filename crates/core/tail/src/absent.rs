@@ -16,8 +16,8 @@ use crate::snapshot::Snapshot;
 /// The live names that match and are not there, of which rotated files are next to those that
 /// match.
 pub(crate) fn absent_logs(options: &TailOptions, snapshot: &Snapshot) -> BTreeSet<Arc<Path>> {
-    let beside = snapshot.beside.iter();
-    let named = beside.flat_map(|path| live_names(options, path, tells_of_log));
+    let others = snapshot.others.iter();
+    let named = others.flat_map(|path| live_names(options, path, tells_of_log));
     let absent = named.filter(|live| snapshot.listing.at(live).is_none());
     absent.map(Arc::from).collect()
 }
@@ -55,13 +55,13 @@ fn live_names(
 }
 
 /// Whether a file by itself tells that there is a log of that name. A compressed one does only if
-/// it has a number or a date behind the whole name: others may be of anything.
+/// it has a number or a date after the whole name: others may be of anything.
 fn tells_of_log(name: &[u8], reading: &Reading) -> bool {
-    let behind = unpacked_name(name).0.starts_with(&reading.live);
+    let after = unpacked_name(name).0.starts_with(&reading.live);
     match reading.rank {
-        Rank::Index(_) => behind,
-        Rank::Date(_) => behind || !reading.packed,
-        Rank::Unknown => behind && !reading.packed && !name.ends_with(b"~"),
+        Rank::Index(_) => after,
+        Rank::Date(_) => after || !reading.packed,
+        Rank::Unknown => after && !reading.packed && !name.ends_with(b"~"),
         Rank::Counter(_) | Rank::Chain(_) => false,
     }
 }

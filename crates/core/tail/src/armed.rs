@@ -2,8 +2,8 @@
 //!
 //! Whoever runs the tailer may be able to learn of the next write to a file (one-shot inotify). A
 //! file that falls quiet is offered for that, and polled once after it is armed, because of what
-//! was written in between. A notification is a hint: an armed file is still polled now and then, and
-//! a file that turns out to have grown without a notification is polled as others are.
+//! was written in between. A notification is a hint: an armed file is still polled from time to
+//! time, and a file that has grown without a notification is polled as others are.
 
 use std::time::{Duration, Instant};
 

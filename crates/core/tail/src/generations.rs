@@ -121,7 +121,7 @@ pub(crate) struct Mark {
     pub(super) rank: Rank,
     pub(super) born_nanos: Option<i128>,
     pub(super) modified_nanos: Option<i128>,
-    /// When it was last renamed or written to, at the earliest: nobody can set this.
+    /// When it was last renamed or written to, at the earliest: no program can set this.
     pub(super) changed_nanos: Option<i128>,
 }
 

@@ -227,7 +227,7 @@ mod tests {
         order.link(c, b);
         order.link(a, c);
         order.link(a, a);
-        assert!(!order.waits(a), "the oldest waits for nobody");
+        assert!(!order.waits(a), "the oldest waits for no other");
         assert!(order.waits(b) && order.waits(c));
     }
 }

@@ -110,7 +110,7 @@ fn take_back_from_place<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D:
         return;
     };
     if let Some(content) = tailer.memory.get_mut(key) {
-        // The file that took the place of a backup may go on where that ends.
+        // The file that took the place of a backup may continue where that ends.
         if replaced::is_backup_of(&candidate.path, &content.path) {
             return;
         }

@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// Compressed files whose names match without the ending.
     pub packed: Vec<PathBuf>,
     /// Other files next to those that match: some may be rotated ones of logs that would.
-    pub beside: Vec<PathBuf>,
+    pub others: Vec<PathBuf>,
     /// How many names were listed, matching ones and others: what a full look costs.
     pub names_listed: usize,
     /// The names that are symbolic links, and what each led to: that can change without a trace
@@ -180,7 +180,7 @@ impl<D: Disk> Walk<'_, D> {
                     if is_packed && component.matches(plain) {
                         self.found.packed.push(path.clone());
                     }
-                    self.found.beside.push(path);
+                    self.found.others.push(path);
                 }
                 continue;
             }

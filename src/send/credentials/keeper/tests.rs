@@ -131,7 +131,7 @@ async fn what_a_service_refuses_is_replaced_long_before_it_ends() {
     let asking = async {
         let first = kept.get().await.unwrap();
         tokio::time::advance(Duration::from_mins(10)).await;
-        assert_eq!(kept.get().await.unwrap(), first, "nobody refused them");
+        assert_eq!(kept.get().await.unwrap(), first, "they were not rejected");
         refused.add(&first);
         let second = kept.get().await.unwrap();
         assert_ne!(second.access_key_id(), first.access_key_id());

@@ -33,7 +33,7 @@ impl Encoding {
         known.into_iter().find(|known| essence.eq_ignore_ascii_case(known.content_type()))
     }
 
-    /// What stands behind the last record.
+    /// What follows the last record.
     pub(super) fn suffix(self) -> &'static [u8] {
         match self {
             Self::Cbor => cbor::SUFFIX,
@@ -49,7 +49,7 @@ impl Encoding {
         }
     }
 
-    /// What stands behind a record's key.
+    /// What follows a record's key.
     pub(super) fn record_suffix(self) -> &'static [u8] {
         match self {
             Self::Cbor => cbor::RECORD_SUFFIX,

@@ -8,7 +8,7 @@ use crate::aggregate::kpl;
 
 impl Body {
     /// A complete body of only these records, in this order, by copying their slices. Indexes
-    /// that do not exist are left out.
+    /// that do not exist are skipped.
     #[must_use]
     pub fn subset(&self, indexes: &[usize]) -> Bytes {
         self.subset_with(indexes, |_| None)

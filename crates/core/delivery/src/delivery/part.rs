@@ -13,7 +13,7 @@ pub(super) struct Part {
     pub(super) bytes: usize,
     /// The random keys that are others than the first; empty if none is.
     pub(super) keys: Vec<Option<RandomKey>>,
-    /// Hashes of the keys, once somebody asked for them.
+    /// Hashes of the keys, once they were requested.
     pub(super) hashes: Vec<u64>,
     /// Made when it is needed.
     pub(super) body: Option<Payload>,

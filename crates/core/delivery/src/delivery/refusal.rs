@@ -3,7 +3,7 @@
 //! Both services refuse a whole request for one unacceptable record, so a refused part is halved
 //! until single records remain that are refused alone: the suspects. Whether a suspect is at
 //! fault, or the stream refuses everything, the answer does not say, and dropping a whole file
-//! over a stream that somebody set up wrongly would be a loss. So a suspect is condemned, which
+//! over a misconfigured stream would be a loss. So a suspect is condemned, which
 //! is to say reported as rejected and never sent again, only on evidence:
 //!
 //! 1. The destination took some other record, of this batch or another, after this batch was
@@ -11,7 +11,7 @@
 //! 2. Nothing else of the batch is left to try, and the destination took something since it was
 //!    last used as an excuse: then one suspect is. This is the lone bad line in a quiet log.
 //! 3. [`DOUBT_PROBES`] probes in a row were refused: then one suspect is, so that no record
-//!    blocks its file for ever.
+//!    blocks its file indefinitely.
 //!
 //! Otherwise the batch is in doubt after [`SUSPECTS_MAX`] suspects, or when nothing is left to
 //! try: the destination is paused, and each probe is one single record, an untried one if there
@@ -32,7 +32,7 @@ pub const DOUBT_PROBES: u32 = 10;
 /// What to do after a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Wait as after this many failures since the last success, then go on.
+    /// Wait as after this many failures since the last success, then continue.
     Backoff(u32),
     /// Every record is accounted for.
     Done,
@@ -75,7 +75,7 @@ impl Delivery {
         }
     }
 
-    /// Judges the suspects and says how to go on after a call.
+    /// Judges the suspects and says how to continue after a call.
     pub fn next(&mut self, circuit: &mut CircuitBreaker) -> Next {
         self.judge(circuit);
         if self.parts.is_empty() && self.suspects.is_empty() {

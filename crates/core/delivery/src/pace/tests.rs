@@ -113,7 +113,7 @@ fn some_time() -> Instant {
     Instant::now()
 }
 
-/// The first request of all is refused, so nobody knows what the shard takes; then comes a record
+/// The first request of all is refused, so the shard's rate is not known; then comes a record
 /// of ten MiB.
 #[test]
 fn a_large_record_holds_nothing_up_for_longer_than_it_takes_to_try_again() {

@@ -105,7 +105,7 @@ impl Packer {
         self.spare.as_ref().map_or(0, Body::held_bytes)
     }
 
-    /// Accounts for bytes that are left out, such as header lines.
+    /// Accounts for bytes that are skipped, such as header lines.
     pub fn skip(&mut self, source: Source, len: usize, now: Instant) {
         self.cover(source.file, source.offset, len, now);
     }

@@ -19,7 +19,7 @@ pub struct Counts {
     pub raw_reason: Option<String>,
     /// Records cut to the service's limit.
     pub truncated: u64,
-    /// Records left out, by reason.
+    /// Records skipped, by reason.
     pub skipped: Vec<(&'static str, u64)>,
     /// Records that are dead letters, by reason.
     pub dead: Vec<(&'static str, u64)>,
@@ -55,7 +55,7 @@ impl Packer {
         std::mem::take(&mut self.counts)
     }
 
-    /// Counts records that were left out.
+    /// Counts records that were skipped.
     pub fn count_skipped(&mut self, reason: &'static str, count: u64) {
         add(&mut self.counts.skipped, reason, count);
     }

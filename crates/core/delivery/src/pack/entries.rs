@@ -10,7 +10,7 @@ use kinetail_base::identity::FileKey;
 impl Packer {
     /// Appends the entries that some lines are, or the record that they are if entries do not take
     /// several lines. `false` if there is no room for all of them: those that are in a batch are
-    /// left out the next time. The lines begin with those `earlier`, if there are any.
+    /// skipped the next time. The lines begin with those `earlier`, if there are any.
     pub(super) fn append_entries(
         &mut self,
         at: (FileKey, u64),

@@ -8,7 +8,7 @@ use crate::cut::cut;
 
 impl Packer {
     /// Takes one record of `len` bytes, more than a record may have, of which only the first are
-    /// at hand; it is cut or left out. Says whether there was room.
+    /// at hand; it is truncated or skipped. Says whether there was room.
     pub fn take_cut(&mut self, source: Source, first: &[u8], len: u64, now: Instant) -> bool {
         self.chain.set_offset(source.offset);
         let taken = self.append_long(source, 0, (first, len), now);

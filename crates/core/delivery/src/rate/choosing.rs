@@ -20,7 +20,7 @@ pub(super) struct Choosing<'r> {
     pub(super) now: Instant,
     /// Records in a row for which no key was found.
     pub(super) in_vain: u32,
-    /// What was chosen so far, by shard; `None` for those of nobody.
+    /// What was chosen so far, by shard; `None` for those of no known shard.
     pub(super) portions: BTreeMap<Option<usize>, Portion>,
 }
 
@@ -35,7 +35,7 @@ impl Choosing<'_> {
         for _ in 0..if draws { DRAWS_MAX } else { 0 } {
             let key = RandomKey::of(self.rng.u32(..));
             let place = self.rate.shards.place_of(key_hash(key.as_str().as_bytes()));
-            // Where nobody knows which shard it is there need be no room.
+            // Where the shard is not known there need be no room.
             if place.is_some() && self.take(place, record.bytes) {
                 self.in_vain = 0;
                 return Ok(Choice::SendWith(key));
