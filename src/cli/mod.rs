@@ -126,7 +126,7 @@ enum Command {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
-    #[error("AWS checks failed: {0}")]
+    #[error("cannot create AWS clients: {0}")]
     Client(#[from] crate::send::client::ClientError),
     #[error("cannot read the configuration: {0}")]
     Config(#[from] ReadError),

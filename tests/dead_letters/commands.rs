@@ -216,7 +216,7 @@ fn a_resend_that_gets_no_thread_says_so_and_removes_nothing() {
     let too_much = (1_u64 << 46).to_string();
     let output = command(&home, &["resend"]).env("RUST_MIN_STACK", too_much).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    let wanted = "cannot start the thread for credentials";
+    let wanted = "cannot start credentials thread";
     assert!(text(&output).contains(wanted), "{}", text(&output));
     assert_eq!(letters_in(&dir).len(), 1);
 }

@@ -131,7 +131,7 @@ fn what_cannot_be_read_is_told_and_nothing_starts() {
     assert!(text(&missing.stderr).contains("specify it with --from"), "{}", text(&missing.stderr));
     // Without a database there is nothing to import, and that is no reason not to start.
     let agent = scene.home.start();
-    agent.wait_for_log("created checkpoint database", SOON);
+    agent.wait_for_log("opened checkpoint database", SOON);
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
