@@ -164,6 +164,7 @@ mirror! {
         json_format: "jsonFormat",
         log_format: "logFormat",
         metadata_ttl: "metadataTTL",
+        tags: "tags",
     }
 }
 

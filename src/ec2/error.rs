@@ -8,6 +8,9 @@ pub enum Ec2Error {
     /// Nobody gives credentials for EC2.
     #[error("no credentials to ask EC2 for the tags: {0}; give the instance a role")]
     Credentials(String),
+    /// The container agent of ECS did not answer as it should.
+    #[error("the container agent of ECS does not say which task this is: {0}")]
+    ContainerAgent(String),
     /// The environment forbids to ask the metadata service.
     #[error("AWS_EC2_METADATA_DISABLED is set; take it out, or take ADDEC2METADATA out")]
     Disabled,
@@ -20,6 +23,12 @@ pub enum Ec2Error {
          be 2"
     )]
     Metadata(String),
+    /// There is no container agent of ECS.
+    #[error(
+        "this is no container of ECS: {0} is not set; take {{ecs.…}} out of ADDFIELDS, or use \
+         version 1.39 of the container agent or a newer one"
+    )]
+    NoContainerAgent(&'static str),
     /// EC2 said no.
     #[error(
         "EC2 refused DescribeTags with status {status}: {reason}; the role needs ec2:DescribeTags"
