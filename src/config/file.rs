@@ -207,6 +207,7 @@ pub(super) const CONVERTER_KEYS: &[&str] = &[
     "metadataTTL",
     "optionName",
     "parseOptions",
+    "tags",
     "timestamp",
 ];
 

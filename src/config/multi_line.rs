@@ -32,8 +32,8 @@ const PRESETS: &[(&str, &str)] = &[
     (
         "java",
         concat!(
-            r"\s|Caused by: |Suppressed: |\.\.\. \d+ |[\w$]+(?:\.[\w$]+)+(?:Except",
-            r"ion|Error|Throwable)[:\r\n]|[A-Z][\w$]+Exception[:\r\n]|[\w.]+\$[\w$]+[:\r\n]",
+            r"\s|Caused by: |Suppressed: |\.\.\. \d+ |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|",
+            r"Throwable)[:\r\n]|[A-Z][\w$]+Exception[:\r\n]|[\w.]+\$[\w$]+[:\r\n]",
         ),
     ),
     ("php", r"\s|Stack trace:|#\d+ |thrown in |PHP Stack trace:|PHP +\d+\. |Next "),

@@ -35,7 +35,8 @@ const MEMBERS: [(&str, &str); 6] = [
 /// What is known about the task, as an object.
 pub(super) async fn task(address: Option<&str>) -> Result<JsonValue, Ec2Error> {
     let address = address.ok_or(Ec2Error::NoContainerAgent(ADDRESS_VARIABLE))?;
-    let response = timeout(TIMEOUT, get(&format!("{}/task", address.trim_end_matches('/'))));
+    let address = format!("{}/task", address.trim_end_matches('/'));
+    let response = timeout(TIMEOUT, get(&address));
     let failed = || Ec2Error::ContainerAgent(format!("no response within {TIMEOUT:?}"));
     let text = response.await.map_err(|_| failed())??;
     let text: serde_json::Value = serde_json::from_slice(&text)

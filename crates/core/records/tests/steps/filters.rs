@@ -201,7 +201,7 @@ fn records_of_one_key_stay_together_and_errors_are_all_kept() {
         let level = if n % 100 == 0 { "error" } else { "info" };
         format!("{{\"user\":{},\"level\":\"{level}\"}}\n", n % 40)
     });
-    let sent = sent(&mut super::chain(&[one(ParseJson { field: None }), one(sample)]), records);
+    let sent = sent(&mut chain(&[one(ParseJson { field: None }), one(sample)]), records);
     let errors = sent.iter().filter(|record| record.contains("error")).count();
     assert_eq!(errors, 40);
     for user in 0..40 {
@@ -216,7 +216,9 @@ fn records_of_one_key_stay_together_and_errors_are_all_kept() {
     let mut chain = chain(&[one(half)]);
     let (mut kept, mut skipped) = (0, 0);
     for n in 0..30 {
-        let digits: String = n.to_string().bytes().map(|digit| format!("\\u{digit:04x}")).collect();
+        let digits: Vec<String> =
+            n.to_string().bytes().map(|digit| format!("\\u{digit:04x}")).collect();
+        let digits = digits.concat();
         let written = [
             format!("{{\"k\":{{\"id\":\"{n}\"}}}}\n"),
             format!("{{ \"k\" : {{\"id\" : \"{digits}\", \"x\":1}} }}\n"),

@@ -256,7 +256,7 @@ proptest! {
 #[test]
 fn the_first_line_of_each_file_has_the_names() {
     let mut chain = chain(&[csv(b',', &[], true)]);
-    let at = |chain: &mut kinetail_records::Chain, path: &str, offset: u64, line: &str| {
+    let at = |chain: &mut Chain, path: &str, offset: u64, line: &str| {
         chain.set_path(u64::from(path.as_bytes()[1]), path);
         chain.set_offset(offset);
         run(chain, line.as_bytes())

@@ -85,7 +85,9 @@ impl Redact {
         found.clear();
         let mut is_searched = self.find(text, &mut found);
         if is_searched && let Some(plain) = escapes::undone(text) {
-            found.iter_mut().for_each(|range| *range = plain.whole(range));
+            for range in &mut found {
+                *range = plain.whole(range);
+            }
             let mut more = Vec::new();
             is_searched = self.find(&plain.text, &mut more);
             found.extend(more.iter().map(|range| plain.origin(range)));
