@@ -285,7 +285,8 @@ mod tests {
         let keys = r#""dataProcessingOptions": [{"optionName": "PARSECRI", "fields": true},
             {"optionName": "DROPFIELDS", "fields": "time"}]"#;
         let lines = |lines: &[&str]| {
-            lines.iter().map(|line| format!("2026-11-29T14:00:00.1Z {line}\n")).collect::<String>()
+            let line = |line: &&str| format!("2026-11-29T14:00:00.1Z {line}\n");
+            lines.iter().map(line).collect::<Vec<_>>().concat()
         };
         let text = lines(&["stdout P a", "stderr P x", "stdout F b", "stderr F y", "stdout F c"]);
         let (out, notes) = processed(keys, false, text.as_bytes());
