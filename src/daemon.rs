@@ -81,7 +81,7 @@ pub struct Daemon {
     restarts: Vec<(Instant, FlowStart)>,
     reloads: Reloads,
     /// What keeps the facts about the machine fresh, and for how long they are.
-    machine: Option<(Duration, AbortHandle)>,
+    machine: Option<(ec2::Needs, AbortHandle)>,
     /// CloudWatch's client has its credentials from here, whatever a reload brings.
     _first_aws: Arc<Aws>,
     /// The socket is served until this is dropped.
@@ -104,8 +104,8 @@ impl Daemon {
     }
 
     fn keep_machine_fresh(&mut self, flows: &[FlowConfig]) {
-        let life = flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters)).min();
-        if life == self.machine.as_ref().map(|(life, _)| *life) {
+        let needs = ec2::needs(flows.iter().flat_map(|flow| &flow.converters));
+        if needs == self.machine.as_ref().map(|(needs, _)| *needs) {
             return;
         }
         if let Some((_, task)) = self.machine.take() {
@@ -233,10 +233,10 @@ fn keep_machine_fresh(
     flows: &[FlowConfig],
     machine: &MachineFacts,
     tasks: &mut JoinSet<()>,
-) -> Option<(Duration, AbortHandle)> {
-    let life = flows.iter().filter_map(|flow| ec2::time_to_live(&flow.converters)).min()?;
-    let keep = ec2::keep_fresh(Sources::from_environment(), machine.clone(), life);
-    Some((life, tasks.spawn(keep)))
+) -> Option<(ec2::Needs, AbortHandle)> {
+    let needs = ec2::needs(flows.iter().flat_map(|flow| &flow.converters))?;
+    let keep = ec2::keep_fresh(Sources::from_environment(), machine.clone(), needs);
+    Some((needs, tasks.spawn(keep)))
 }
 
 /// Waits until then, or indefinitely.

@@ -1,10 +1,13 @@
-//! What is known about the EC2 instance that this runs on, for ADDEC2METADATA.
+//! What is known about the EC2 instance and the task of ECS that this runs on, for ADDEC2METADATA
+//! and the templates of ADDFIELDS.
 //!
 //! The identity document comes from the instance metadata service (version 2, with tokens), the
-//! tags from EC2's `DescribeTags`, as in the Java agent. A task of the daemon asks now and then
+//! tags from EC2's `DescribeTags`, as in the Java agent. The task comes from the container agent of
+//! ECS. A task of the daemon asks now and then
 //! and hands the answer to the converters; records never wait for it. Nothing here knows flows
 //! or records, and no failure here reaches them.
 
+mod ecs;
 mod error;
 mod machine;
 mod query;
@@ -23,7 +26,8 @@ use tokio::time::{sleep, timeout};
 
 pub use self::error::Ec2Error;
 pub use self::machine::MachineFacts;
-use crate::process::{ConverterConfig, Facts, JsonValue};
+use crate::process::steps::Uses;
+use crate::process::{ConverterConfig, ECS, Facts, JsonValue};
 
 /// Path of the identity document ("Instance identity documents" in the EC2 user guide).
 const DOCUMENT_PATH: &str = "/latest/dynamic/instance-identity/document";
@@ -58,27 +62,51 @@ pub struct Sources {
     ec2_endpoint: Option<String>,
     /// Somebody does not want the metadata service to be asked.
     disabled: bool,
+    /// Where the container agent of ECS is, if there is one.
+    container_agent: Option<String>,
+    uses: Uses,
     tags: Option<JsonValue>,
+    /// What was known of the instance the last time.
+    instance: Option<Vec<(String, JsonValue)>>,
 }
 
-/// How old facts may become that a chain writes; `None` if it writes none.
+/// Templates of ADDFIELDS ask again for what is this old.
+const FACTS_LIVE: Duration = Duration::from_hours(1);
+
+/// What chains write of the machine, and how old it may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    uses: Uses,
+    time_to_live: Duration,
+}
+
+/// What some chains need; `None` if it is nothing.
 #[must_use]
-pub fn time_to_live(converters: &[ConverterConfig]) -> Option<Duration> {
-    let lives = converters.iter().filter_map(|converter| match converter {
-        ConverterConfig::AddEc2Metadata { time_to_live, .. } => Some(*time_to_live),
-        ConverterConfig::Step(config) => config.step.facts_live(),
+pub fn needs<'c>(converters: impl IntoIterator<Item = &'c ConverterConfig>) -> Option<Needs> {
+    let of = |converter: &ConverterConfig| match converter {
+        ConverterConfig::AddEc2Metadata { time_to_live, .. } => {
+            Some((Uses { ec2: true, ecs: false }, *time_to_live))
+        }
+        ConverterConfig::Step(config) => Some((config.step.uses(), FACTS_LIVE)),
         ConverterConfig::AddBrackets
         | ConverterConfig::AddMetadata { .. }
         | ConverterConfig::CsvToJson { .. }
         | ConverterConfig::LogToJson { .. }
         | ConverterConfig::SendRaw { .. }
         | ConverterConfig::SingleLine { .. } => None,
-    });
-    lives.min()
+    };
+    let all = converters.into_iter().filter_map(of).filter(|(uses, _)| uses.ec2 || uses.ecs);
+    let needs = all.map(|(uses, time_to_live)| Needs { uses, time_to_live });
+    needs.reduce(|one, other| Needs {
+        uses: Uses { ec2: one.uses.ec2 || other.uses.ec2, ecs: one.uses.ecs || other.uses.ecs },
+        time_to_live: one.time_to_live.min(other.time_to_live),
+    })
 }
 
 /// Finds out and tells, again and again.
-pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, time_to_live: Duration) {
+pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, needs: Needs) {
+    let time_to_live = needs.time_to_live;
+    sources.uses = needs.uses;
     loop {
         let (facts, errors) = sources.collect().await;
         for error in &errors {
@@ -104,16 +132,38 @@ impl Sources {
             credentials: None,
             ec2_endpoint: variable("AWS_ENDPOINT_URL_EC2").or_else(|| variable("AWS_ENDPOINT_URL")),
             disabled: disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            container_agent: variable(ecs::ADDRESS_VARIABLE),
+            uses: Uses::default(),
             tags: None,
+            instance: None,
         }
     }
 
     /// What can be found out, and what went wrong.
     async fn collect(&mut self) -> (Option<Facts>, Vec<Ec2Error>) {
-        let mut members = match self.document().await {
-            Ok(members) => members,
-            Err(error) => return (None, vec![error]),
-        };
+        let mut errors = Vec::new();
+        let mut members = Vec::new();
+        if self.uses.ec2 {
+            match self.instance(&mut errors).await {
+                Ok(instance) => self.instance = Some(instance),
+                Err(error) => errors.push(error),
+            }
+            members.extend(self.instance.clone().unwrap_or_default());
+        }
+        if self.uses.ecs {
+            match ecs::task(self.container_agent.as_deref()).await {
+                Ok(task) => members.push((ECS.to_owned(), task)),
+                Err(error) => errors.push(error),
+            }
+        }
+        ((!members.is_empty()).then(|| Arc::new(members)), errors)
+    }
+
+    async fn instance(
+        &mut self,
+        errors: &mut Vec<Ec2Error>,
+    ) -> Result<Vec<(String, JsonValue)>, Ec2Error> {
+        let mut members = self.document().await?;
         let text = |key: &str| match members.iter().find(|(known, _)| known == key) {
             Some((_, JsonValue::String(text))) => text.clone(),
             _ => String::new(),
@@ -121,14 +171,13 @@ impl Sources {
         let (region, instance) = (text("region"), text("instanceId"));
         let time = Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%z").to_string();
         members.push(("metadataTimestamp".to_owned(), JsonValue::String(time)));
-        let mut errors = Vec::new();
         match self.describe_tags(&region, &instance).await {
             Ok(tags) => self.tags = Some(tags),
             Err(error) => errors.push(error),
         }
         // Tags seldom change: those of the last time are better than none.
         members.extend(self.tags.clone().map(|tags| ("tags".to_owned(), tags)));
-        (Some(Arc::new(members)), errors)
+        Ok(members)
     }
 
     async fn document(&self) -> Result<Vec<(String, JsonValue)>, Ec2Error> {

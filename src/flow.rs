@@ -59,7 +59,7 @@ use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
-use crate::process::{ConvertError, StepCount};
+use crate::process::{ConvertError, Framing, StepCount};
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
 use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
@@ -249,7 +249,7 @@ impl<D: Disk> Flow<D> {
             packer.read_entries();
         }
         let mut tailer = parts.tailer;
-        if packer.framing().is_some() {
+        if packer.framing().is_some_and(Framing::spans_generations) {
             tailer.control().span_generations();
         }
         Self {

@@ -16,7 +16,7 @@ pub(super) const DEFAULT_FILES: [&str; 2] =
     ["/etc/aws-kinesis/agent.json", "/etc/kinetail/kinetail.yaml"];
 
 /// Where the configuration is.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct ConfigArgs {
     /// Configuration file (JSON or YAML); accepts the Java agent's agent.json unchanged [default:
     /// /etc/aws-kinesis/agent.json, else /etc/kinetail/kinetail.yaml].

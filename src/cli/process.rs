@@ -127,7 +127,10 @@ impl Process {
                 if self.line <= self.skip_lines {
                     writeln!(notes, "line {}: skipped (header)", self.line)?;
                 } else {
-                    self.one(record, out, notes)?;
+                    for (at, record) in self.splitter.records(record) {
+                        self.chain.set_offset(self.offset + at as u64);
+                        self.one(&record, out, notes)?;
+                    }
                 }
                 self.line += memchr::memchr_iter(b'\n', record).count() as u64;
                 self.offset += length as u64;
@@ -144,7 +147,6 @@ impl Process {
     fn one(&mut self, record: &[u8], out: &mut dyn Write, notes: &mut dyn Write) -> io::Result<()> {
         let (line, names) = (self.line, &self.names);
         self.records += 1;
-        self.chain.set_offset(self.offset);
         let mut steps = Vec::new();
         let mut before = record.to_vec();
         let mut watch = |place: usize, after: &[u8]| {
@@ -224,7 +226,100 @@ fn text(record: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::{Environment, load};
+
+    /// What is written for a flow with these keys, and what is told.
+    fn processed(keys: &str, explain: bool, text: &[u8]) -> (String, String) {
+        let flow = format!(
+            "{{\"flows\": [{{\"filePattern\": \"/a\", \"kinesisStream\": \"s\", {keys}}}]}}"
+        );
+        let (config, _) = load(&flow, Path::new("a.json"), &Environment::default()).unwrap();
+        let args = ProcessArgs {
+            config: ConfigArgs::default(),
+            flow: "1".to_owned(),
+            explain,
+            path: "/var/log/a.log".to_owned(),
+        };
+        let mut process = Process::new(&config.flows[0], &args);
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        process.all(&mut &*text, &mut out, &mut notes).unwrap();
+        process.sum_up(&mut notes).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
+    }
+
+    #[test]
+    fn explain_shows_what_each_step_makes_of_a_record() {
+        let keys = r#""dataProcessingOptions": [{"optionName": "PARSEJSON"},
+            {"optionName": "FILTER", "exclude": {"field": "l", "equals": "debug"}},
+            {"optionName": "DROPFIELDS", "fields": "x"}]"#;
+        let text = b"{\"l\":\"info\",\"x\":1}\nno\x1b\n{\"l\":\"debug\"}\n";
+        let (out, notes) = processed(keys, true, text);
+        assert_eq!(out, "{\"l\":\"info\"}\nno\x1b\n");
+        let want = [
+            "line 1: {\"l\":\"info\",\"x\":1}",
+            "  1 PARSEJSON: as it was",
+            "  2 FILTER: as it was",
+            "  3 DROPFIELDS: {\"l\":\"info\"}",
+            "line 2: no\\u{1b}",
+            "  1 PARSEJSON: as it was",
+            "  2 FILTER: as it was",
+            "  3 DROPFIELDS: as it was",
+            "  not parsed: PARSEJSON: it is not JSON at byte 0",
+            "line 3: {\"l\":\"debug\"}",
+            "  1 PARSEJSON: as it was",
+            "  skipped (filtered)",
+            "3 records read, 2 written",
+            "  1 PARSEJSON: 0 skipped, 1 not parsed",
+            "  2 FILTER: 1 skipped, 0 not parsed",
+            "  3 DROPFIELDS: 0 skipped, 1 not parsed",
+        ];
+        assert_eq!(notes.lines().collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn mixed_entries_of_containers_are_records_of_their_own() {
+        let keys = r#""dataProcessingOptions": [{"optionName": "PARSECRI", "fields": true},
+            {"optionName": "DROPFIELDS", "fields": "time"}]"#;
+        let lines = |lines: &[&str]| {
+            let line = |line: &&str| format!("2026-11-29T14:00:00.1Z {line}\n");
+            lines.iter().map(line).collect::<Vec<_>>().concat()
+        };
+        let text = lines(&["stdout P a", "stderr P x", "stdout F b", "stderr F y", "stdout F c"]);
+        let (out, notes) = processed(keys, false, text.as_bytes());
+        assert_eq!(
+            out,
+            concat!(
+                r#"{"stream":"stdout","message":"ab"}"#,
+                "\n",
+                r#"{"stream":"stderr","message":"xy"}"#,
+                "\n",
+                r#"{"stream":"stdout","message":"c"}"#,
+                "\n"
+            )
+        );
+        assert!(notes.starts_with("3 records read, 3 written"), "{notes}");
+        // A line of the other stream goes on with no record of this one.
+        let keys = format!("\"multiline\": \"java\", {keys}");
+        let text = lines(&[
+            "stdout F ERROR",
+            "stdout F \tat a",
+            "stderr P o",
+            "stdout F \tat b",
+            "stderr F ne",
+            "stderr F \tat c",
+            "stdout F end",
+        ]);
+        let (out, _) = processed(&keys, false, text.as_bytes());
+        let messages: Vec<&str> =
+            out.lines().filter_map(|line| line.split("\"message\":").nth(1)).collect();
+        assert_eq!(
+            messages,
+            ["\"ERROR\\n\\tat a\"}", "\"\\tat b\"}", "\"one\\n\\tat c\"}", "\"end\"}",]
+        );
+    }
 
     #[test]
     fn text_is_cut_and_escaped() {

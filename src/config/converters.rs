@@ -149,7 +149,20 @@ fn add_ec2_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> Converter
     ConverterConfig::AddEc2Metadata {
         time_to_live: Duration::from_secs(seconds),
         format: file.json_format.choice(findings, JSON_FORMATS, JsonFormat::Compact),
+        tags: tags(file.tags, findings),
     }
+}
+
+/// A list of tags, or a map from tags to what they are called in a record. The keys of tags are in
+/// lower case, as the Java agent writes them.
+fn tags(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<(String, String)>> {
+    let node = slot.node()?;
+    if let Value::Map(_) = node.value {
+        let pairs = steps::map_of_texts(slot, findings)?.into_iter();
+        return Some(pairs.map(|(tag, name, _)| (tag.to_lowercase(), name.to_owned())).collect());
+    }
+    let names = steps::list_of_names(slot, findings)?.into_iter().map(|tag| tag.to_lowercase());
+    Some(names.map(|tag| (tag.clone(), tag)).collect())
 }
 
 fn add_metadata(entries: &[Entry], findings: &mut Findings<'_>) -> ConverterConfig {

@@ -164,6 +164,7 @@ mirror! {
         json_format: "jsonFormat",
         log_format: "logFormat",
         metadata_ttl: "metadataTTL",
+        tags: "tags",
     }
 }
 
@@ -206,6 +207,7 @@ pub(super) const CONVERTER_KEYS: &[&str] = &[
     "metadataTTL",
     "optionName",
     "parseOptions",
+    "tags",
     "timestamp",
 ];
 

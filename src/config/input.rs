@@ -145,7 +145,8 @@ pub(super) fn of(
     };
     refuse_keys_of_files(file, word, findings);
     if Chain::new(converters).framing().is_some() {
-        let message = "'PARSECRI' and 'PARSEDOCKER' read files of containers".to_owned();
+        let message =
+            "'PARSECRI', 'PARSEDOCKER' and 'newlines' of PARSECSV are for files".to_owned();
         slot.error(findings, Kind::Unsupported, message).help("remove the converter or 'input'");
     }
     input

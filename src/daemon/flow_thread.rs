@@ -395,7 +395,7 @@ fn hint(mailbox: Mailbox) -> Hint {
 
 /// What is known of the machine, if the flow's records say it.
 fn machine_for(shared: &Shared, flow: &FlowConfig) -> Option<MachineFacts> {
-    ec2::time_to_live(&flow.converters).map(|_| shared.machine.clone())
+    ec2::needs(&flow.converters).map(|_| shared.machine.clone())
 }
 
 /// What is told of a flow before it tells anything itself.

@@ -8,6 +8,9 @@ pub enum Ec2Error {
     /// Nobody gives credentials for EC2.
     #[error("no credentials for ec2:DescribeTags: {0}; attach an instance role")]
     Credentials(String),
+    /// The container agent of ECS did not answer as it should.
+    #[error("the container agent of ECS does not say which task this is: {0}")]
+    ContainerAgent(String),
     /// The environment forbids to ask the metadata service.
     #[error("AWS_EC2_METADATA_DISABLED is set; unset it or remove ADDEC2METADATA")]
     Disabled,
@@ -20,6 +23,12 @@ pub enum Ec2Error {
          2"
     )]
     Metadata(String),
+    /// There is no container agent of ECS.
+    #[error(
+        "this is no container of ECS: {0} is not set; take {{ecs.…}} out of ADDFIELDS, or use \
+         version 1.39 of the container agent or a newer one"
+    )]
+    NoContainerAgent(&'static str),
     /// EC2 said no.
     #[error(
         "ec2:DescribeTags failed with status {status}: {reason}; grant ec2:DescribeTags to the \

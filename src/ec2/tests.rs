@@ -17,6 +17,14 @@ const DOCUMENT: &str = r#"{"accountId": "123456789012", "imageId": "ami-1",
 const TAGS: &str = "<DescribeTagsResponse><tagSet><item><key>Name</key><value>web</value></item>\
                     </tagSet></DescribeTagsResponse>";
 
+/// From the developer guide of ECS, without the containers.
+const TASK: (u16, &str) = (
+    200,
+    r#"{"Cluster": "default", "TaskARN": "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c80",
+    "Family": "curltest", "Revision": "26", "Limits": {"CPU": 0.25}, "Containers": [],
+    "AvailabilityZone": "us-west-2d", "LaunchType": "FARGATE"}"#,
+);
+
 /// What the fake answers.
 #[derive(Clone)]
 struct Script {
@@ -58,6 +66,8 @@ fn answer(stream: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) {
     } else if head.starts_with("post / ") && head.contains("/eu-west-1/ec2/aws4_request") {
         seen.lock().unwrap().push(body);
         script.tags
+    } else if head.starts_with("get /v4/abc/task ") {
+        TASK
     } else {
         (404, "")
     };
@@ -91,7 +101,10 @@ fn sources(address: &str) -> Sources {
         credentials: Some(SharedCredentialsProvider::new(keys)),
         ec2_endpoint: Some(address.to_owned()),
         disabled: false,
+        container_agent: Some(format!("{address}/v4/abc")),
+        uses: Uses { ec2: true, ecs: false },
         tags: None,
+        instance: None,
     }
 }
 
@@ -200,10 +213,43 @@ fn facts_become_as_old_as_the_most_impatient_converter_lets_them() {
     let adds = |hours| ConverterConfig::AddEc2Metadata {
         time_to_live: Duration::from_hours(hours),
         format: crate::process::JsonFormat::Compact,
+        tags: None,
     };
     let hour = Some(Duration::from_hours(1));
-    assert_eq!(time_to_live(&[ConverterConfig::AddBrackets, adds(2), adds(1)]), hour);
-    assert_eq!(time_to_live(&[ConverterConfig::AddBrackets]), None);
+    let life = |converters: &[ConverterConfig]| needs(converters).map(|needs| needs.time_to_live);
+    assert_eq!(life(&[ConverterConfig::AddBrackets, adds(2), adds(1)]), hour);
+    assert_eq!(life(&[ConverterConfig::AddBrackets]), None);
+    assert_eq!(needs(&[adds(1)]).unwrap().uses, Uses { ec2: true, ecs: false });
+}
+
+#[tokio::test]
+async fn the_task_of_ecs_comes_from_its_container_agent_alone() {
+    let (address, asked) = serve(script((404, ""), (404, "")));
+    let mut sources = sources(&address);
+    sources.uses = Uses { ec2: false, ecs: true };
+    let (facts, errors) = sources.collect().await;
+    assert_eq!(errors, []);
+    let facts = facts.unwrap();
+    let [(name, JsonValue::Object(task))] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(name, ECS);
+    let text = |name: &str| match task.iter().find(|(known, _)| known == name) {
+        Some((_, JsonValue::String(text))) => text.as_str(),
+        _ => "",
+    };
+    let arn = "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c80";
+    assert_eq!((text("taskArn"), text("taskId")), (arn, "158d1c80"));
+    assert_eq!((text("family"), text("revision"), text("cluster")), ("curltest", "26", "default"));
+    assert!(asked.lock().unwrap().is_empty());
+
+    // Both are asked for: what cannot be known of one takes nothing from the other.
+    sources.uses.ec2 = true;
+    let (facts, errors) = sources.collect().await;
+    assert!(matches!(errors.as_slice(), [Ec2Error::Metadata(_)]), "{errors:?}");
+    assert_eq!(facts.unwrap().len(), 1);
+    sources.container_agent = None;
+    let (facts, errors) = sources.collect().await;
+    assert!(facts.is_none());
+    assert!(errors.iter().any(|error| matches!(error, Ec2Error::NoContainerAgent(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,8 +257,10 @@ async fn a_failure_is_told_too() {
     let machine = MachineFacts::default();
     let mut nowhere = sources("http://127.0.0.1:9");
     nowhere.disabled = true;
+    let uses = Uses { ec2: true, ecs: false };
+    let needs = Needs { uses, time_to_live: Duration::from_hours(1) };
     tokio::select! {
-        () = keep_fresh(nowhere, machine.clone(), Duration::from_hours(1)) => panic!("it ended"),
+        () = keep_fresh(nowhere, machine.clone(), needs) => panic!("it ended"),
         () = sleep(Duration::from_secs(1)) => {}
     }
     machine.wait_for_first_attempt(Duration::from_hours(1));

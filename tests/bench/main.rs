@@ -5,6 +5,7 @@
 //! Run it with `cargo bench --bench throughput`; `docs/performance.md` explains the figures.
 //! Environment: `KINETAIL_BENCH_MB` (size of the file, 1000), `KINETAIL_BENCH_ROUNDS` (3),
 //! `KINETAIL_BENCH_COST_MB` (log lines for each way of packing, 300),
+//! `KINETAIL_BENCH_STEPS_MB` (lines for each chain of steps, 300),
 //! `KINETAIL_BENCH_LINE_MB` (length of the long line, 5000),
 //! `KINETAIL_BENCH_ACTIVE_FILES` (10000), `KINETAIL_BENCH_ACTIVE_SECONDS` (20),
 //! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
@@ -20,6 +21,7 @@ mod idle;
 mod long_line;
 mod machine;
 mod settings;
+mod steps;
 mod subject;
 mod throughput;
 
@@ -76,6 +78,9 @@ async fn all(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchEr
     }
     if settings.cost_megabytes > 0 {
         cost::run(settings, sandbox).await?;
+    }
+    if settings.steps_megabytes > 0 {
+        steps::run(settings, sandbox).await?;
     }
     if settings.line_megabytes > 0 {
         long_line::run(settings, sandbox).await?;

@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) line_megabytes: u64,
     pub(crate) megabytes: u64,
     pub(crate) rounds: u64,
+    pub(crate) steps_megabytes: u64,
 }
 
 impl Settings {
@@ -34,6 +35,7 @@ impl Settings {
             line_megabytes: number("KINETAIL_BENCH_LINE_MB", default(5_000, 3))?,
             megabytes: number("KINETAIL_BENCH_MB", default(1_000, 3))?,
             rounds: number("KINETAIL_BENCH_ROUNDS", default(3, 1))?,
+            steps_megabytes: number("KINETAIL_BENCH_STEPS_MB", default(300, 1))?,
         })
     }
 }

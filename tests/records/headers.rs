@@ -86,6 +86,28 @@ fn the_header_of_csv_is_found_again_after_a_crash() {
 }
 
 #[test]
+fn rows_with_newlines_are_one_record_through_crashes_and_rotations() {
+    let parser = ParseCsv::new(b',', &[], true).with_newlines(true);
+    let mut scene = Scene::with("a.csv*", parsing(parser));
+    scene.append("a.csv", b"id,note\n1,\"two\nlines\"\n2,\"open\n");
+    restart(&mut scene);
+    scene.append("a.csv", b"closed\"\n3,x\n");
+    scene.settle();
+    scene.rename("a.csv", "a.csv.1");
+    scene.append("a.csv", b"id,note\n4,\"a\n\nb\"\n");
+    scene.settle();
+    assert_eq!(
+        arrived(&scene),
+        [
+            "{\"id\":\"1\",\"note\":\"two\\nlines\"}\n",
+            "{\"id\":\"2\",\"note\":\"open\\nclosed\"}\n",
+            "{\"id\":\"3\",\"note\":\"x\"}\n",
+            "{\"id\":\"4\",\"note\":\"a\\n\\nb\"}\n",
+        ]
+    );
+}
+
+#[test]
 fn a_header_that_the_flow_skips_gives_the_names_all_the_same() {
     let mut scene = Scene::with("a.csv", |config| {
         parsing(ParseCsv::new(b',', &[], true))(config);

@@ -117,10 +117,12 @@ impl Sample {
                 Next::Record { len } | Next::Long { len } | Next::Piece { len } => len,
                 Next::NeedMore | Next::Overlong => rest.len(),
             };
-            let record = rest.get(..length.max(1)).unwrap_or(rest);
-            self.convert((path, line, at as u64), record, chain);
-            line += memchr::memchr_iter(b'\n', record).count();
-            at += record.len();
+            let lines = rest.get(..length.max(1)).unwrap_or(rest);
+            for (start, record) in splitter.records(lines) {
+                self.convert((path, line, (at + start) as u64), &record, chain);
+            }
+            line += memchr::memchr_iter(b'\n', lines).count();
+            at += lines.len();
         }
     }
 

@@ -22,11 +22,43 @@ const PARTS: &[&str] = &[
     "env.NAME",
     "ec2.instanceId",
     "ec2.tags.NAME",
+    "ecs.cluster",
+    "ecs.taskArn",
+    "ecs.taskId",
+    "ecs.family",
+    "ecs.revision",
+    "ecs.availabilityZone",
+    "ecs.launchType",
     "k8s.namespace",
     "k8s.pod",
     "k8s.container",
     "k8s.uid",
+    "k8s.node",
 ];
+
+/// What is known about an instance, without `tags.NAME`.
+const EC2_NAMES: &[&str] = &[
+    "accountId",
+    "amiId",
+    "availabilityZone",
+    "instanceId",
+    "instanceType",
+    "metadataTimestamp",
+    "privateIp",
+    "region",
+    "tags",
+];
+
+/// Which variables hold what the downward API of Kubernetes says, by custom.
+const POD_VARIABLES: &[(Pod, &str)] = &[
+    (Pod::Container, "CONTAINER_NAME"),
+    (Pod::Namespace, "POD_NAMESPACE"),
+    (Pod::Pod, "POD_NAME"),
+    (Pod::Uid, "POD_UID"),
+];
+
+/// The variable with the name of the node, which no path has.
+const NODE_VARIABLE: &str = "NODE_NAME";
 
 pub(super) fn build(item: Item<'_>, findings: &mut Findings<'_>) -> Option<Box<dyn Step>> {
     let file = AddFieldsFile::of(item.entries);
@@ -128,12 +160,36 @@ fn part(
         "offset" => Part::Offset,
         "path" => Part::Path,
         "time" => Part::Time,
-        "k8s.container" => Part::K8s(Pod::Container),
-        "k8s.namespace" => Part::K8s(Pod::Namespace),
-        "k8s.pod" => Part::K8s(Pod::Pod),
-        "k8s.uid" => Part::K8s(Pod::Uid),
+        "k8s.container" => of_pod(Pod::Container, environment),
+        "k8s.namespace" => of_pod(Pod::Namespace, environment),
+        "k8s.pod" => of_pod(Pod::Pod, environment),
+        "k8s.uid" => of_pod(Pod::Uid, environment),
+        "k8s.node" => return Some(variable(NODE_VARIABLE, node, environment, findings)),
         _ => return named(name, node, environment, findings),
     })
+}
+
+/// From the path of a container's log, and in other files what the downward API says.
+fn of_pod(what: Pod, environment: &Environment) -> Part {
+    let variable = POD_VARIABLES.iter().find(|(known, _)| *known == what);
+    let value = variable.and_then(|(_, name)| environment.variables.get(name));
+    Part::K8s(what, value.filter(|value| !value.is_empty()).map(str::to_owned))
+}
+
+fn variable(
+    name: &str,
+    node: &Node,
+    environment: &Environment,
+    findings: &mut Findings<'_>,
+) -> Part {
+    let value = environment.variables.get(name);
+    if value.is_none() {
+        let message = format!("environment variable {name} is not set");
+        findings
+            .warn(Kind::Missing, &node.span, message)
+            .help("records are sent without this member; set the variable");
+    }
+    value.map_or(Part::Unknown, |value| Part::Text(value.to_owned()))
 }
 
 fn named(
@@ -144,7 +200,12 @@ fn named(
 ) -> Option<Part> {
     let (kind, inner) = name.split_once('.').unwrap_or((name, ""));
     match (kind, inner) {
-        ("ec2", inner) if !inner.is_empty() => Some(Part::Ec2(inner.to_owned())),
+        ("ec2", inner) if EC2_NAMES.contains(&inner) => Some(Part::Ec2(inner.to_owned())),
+        // The keys of tags are in lower case, as the Java agent writes them.
+        ("ec2", inner) if inner.len() > "tags.".len() && inner.starts_with("tags.") => {
+            Some(Part::Ec2(inner.to_lowercase()))
+        }
+        ("ecs", inner) if PARTS.contains(&name) => Some(Part::Ecs(inner.to_owned())),
         ("env", inner) if smells_of_secret(inner) => {
             let message = format!("{{{name}}} would put a secret into records");
             findings
@@ -152,24 +213,9 @@ fn named(
                 .help("use a variable without a secret");
             None
         }
-        ("env", inner) if !inner.is_empty() => {
-            let value = environment.variables.get(inner);
-            if value.is_none() {
-                let message = format!("environment variable {inner} is not set");
-                findings
-                    .warn(Kind::Missing, &node.span, message)
-                    .help("records are sent without this member; set the variable");
-            }
-            Some(value.map_or(Part::Unknown, |value| Part::Text(value.to_owned())))
-        }
+        ("env", inner) if !inner.is_empty() => Some(variable(inner, node, environment, findings)),
         ("path", place) if place.parse::<usize>().is_ok_and(|place| place > 0) => {
             place.parse().ok().map(Part::PathPart)
-        }
-        ("ecs", _) => {
-            findings
-                .error(Kind::Unsupported, &node.span, format!("unknown placeholder {{{name}}}"))
-                .help("set an environment variable and use {env.NAME}");
-            None
         }
         _ => {
             let help = match nearest(name, PARTS.iter().copied()) {

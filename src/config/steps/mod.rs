@@ -131,7 +131,7 @@ fn require(item: Item<'_>, slot: Slot<'_>, findings: &mut Findings<'_>, help: &s
 }
 
 /// A list of names, or one name alone.
-fn list_of_names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<String>> {
+pub(super) fn list_of_names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Vec<String>> {
     let node = slot.node()?;
     if let Value::Scalar(text) = &node.value {
         return Some(vec![text.clone()]);
@@ -157,7 +157,7 @@ fn name_of(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Name> {
 }
 
 /// A map of scalars.
-fn map_of_texts<'i>(
+pub(super) fn map_of_texts<'i>(
     slot: Slot<'i>,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<(&'i str, &'i str, &'i Node)>> {

@@ -42,6 +42,7 @@ mirror! {
         field: "field",
         header: "header",
         names: "names",
+        newlines: "newlines",
         separator: "separator",
         types: "types",
     }
@@ -148,8 +149,16 @@ pub(super) fn csv(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
                 .help("names in an object must be unique");
         }
     }
+    let newlines = file.newlines.boolean(findings, false);
+    if newlines && (item.around.place > 0 || file.field.is_given()) {
+        let message = "'newlines' is only for PARSECSV as the first step and without 'field'";
+        file.newlines
+            .error(findings, Kind::Conflict, message.to_owned())
+            .help("it puts rows together that take several lines of the file; move it up");
+    }
     let types = types(file.types, Types::Strings, findings);
-    Some(parse(ParseCsv::new(separator, &names, header), file.field, types, findings))
+    let parser = ParseCsv::new(separator, &names, header).with_newlines(newlines);
+    Some(parse(parser, file.field, types, findings))
 }
 
 pub(super) fn log(item: Item<'_>, findings: &mut Findings<'_>) -> Built {

@@ -44,7 +44,16 @@ fn format(text: &str, slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Tim
         "rfc3339" => Some(TimeFormat::Rfc3339),
         "unixMillis" => Some(TimeFormat::UnixMillis),
         "unixSeconds" => Some(TimeFormat::UnixSeconds),
-        _ if text.contains('%') => Some(TimeFormat::Strptime(text.to_owned())),
+        _ if text.contains('%') => {
+            let format = TimeFormat::Strptime(text.to_owned());
+            let Some(fault) = fault(&format) else { return Some(format) };
+            let message = format!("'{}' {} {fault}", slot.name(), slot.quoted(findings));
+            slot.error(findings, Kind::Invalid, message).help(
+                "each part has to be read, and year, month and day, or month and day, be there; \
+                 %z reads +0200, and zone is for times without it",
+            );
+            None
+        }
         _ => {
             let message = format!("'{}': invalid format {}", slot.name(), slot.quoted(findings));
             slot.error(findings, Kind::Invalid, message).help(
@@ -61,12 +70,35 @@ fn zone(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<TimeZone> {
     let offset = jiff::fmt::strtime::parse("%:z", text).ok().and_then(|time| time.offset());
     let zone = match offset {
         Some(offset) => Some(TimeZone::fixed(offset)),
+        None if matches!(text, "UTC" | "Z" | "GMT") => Some(TimeZone::UTC),
         None => TimeZone::get(text).ok(),
     };
     if zone.is_none() {
         let message = format!("'{}': invalid time zone {}", slot.name(), slot.quoted(findings));
-        slot.error(findings, Kind::Invalid, message)
-            .help("write a name such as Europe/Berlin, or an offset such as +02:00");
+        let help = if jiff::tz::db().is_definitively_empty() {
+            "this system has no time zones: install its package tzdata, or write an offset such \
+             as +02:00"
+        } else {
+            "write a name such as Europe/Berlin, or an offset such as +02:00"
+        };
+        slot.error(findings, Kind::Invalid, message).help(help);
     }
     zone
+}
+
+/// Some time, with every part that a format may have.
+const SOME_TIME: i64 = 1_795_960_800;
+
+/// What is wrong with a format that can never give a time.
+fn fault(format: &TimeFormat) -> Option<&'static str> {
+    let TimeFormat::Strptime(text) = format else { return None };
+    let some = jiff::Timestamp::from_second(SOME_TIME).unwrap_or_default();
+    let Ok(written) = jiff::fmt::strtime::format(text, &some.to_zoned(TimeZone::UTC)) else {
+        return Some("has a part that strptime does not know");
+    };
+    if jiff::fmt::strtime::parse(text, &written).is_err() {
+        return Some("has a part that can be written but not read, such as %Z");
+    }
+    let read = format.read(&written, &TimeZone::UTC, some);
+    read.is_none().then_some("has no date")
 }

@@ -57,7 +57,7 @@ fn what_cannot_be_is_an_error() {
         (r#""input": "journald", "journalCommand": "journalctl""#, "is not an absolute path"),
         (
             r#""input": "stdin", "dataProcessingOptions": [{"optionName": "PARSECRI"}]"#,
-            "'PARSECRI' and 'PARSEDOCKER'",
+            "'PARSECRI', 'PARSEDOCKER'",
         ),
     ];
     for (entries, wanted) in cases {

@@ -1,7 +1,7 @@
 //! The steps that the Java agent does not have: what is taken, and what is said about the rest.
 
 use super::*;
-use crate::process::{Chain, Converted};
+use crate::process::{Chain, Converted, JsonValue};
 
 fn options(items: &str) -> String {
     format!(
@@ -80,6 +80,28 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "{\"t\":0}\n",
         "{\"at\":\"1970-01-01T00:00:00Z\"}\n",
     ),
+    // An hour that a zone does not have is the one after it, and of two that it has the first.
+    (
+        r#"{"optionName": "TIMESTAMP", "field": "t", "zone": "Europe/Berlin"}"#,
+        "{\"t\":\"2026-03-29 02:30:00\"}\n",
+        "{\"t\":\"2026-03-29T01:30:00.000Z\"}\n",
+    ),
+    (
+        r#"{"optionName": "TIMESTAMP", "field": "t", "zone": "Europe/Berlin"}"#,
+        "{\"t\":\"2026-10-25 02:30:00\"}\n",
+        "{\"t\":\"2026-10-25T00:30:00.000Z\"}\n",
+    ),
+    (
+        r#"{"optionName": "TIMESTAMP", "field": "t", "zone": "America/New_York",
+                "format": ["%b %e %T", "%d.%m.%y %H:%M"]}"#,
+        "{\"t\":\"01.07.26 10:00\"}\n",
+        "{\"t\":\"2026-07-01T14:00:00.000Z\"}\n",
+    ),
+    (
+        r#"{"optionName": "TIMESTAMP", "field": "t", "zone": "UTC", "format": "%s"}"#,
+        "{\"t\":\"1\"}\n",
+        "{\"t\":\"1970-01-01T00:00:01.000Z\"}\n",
+    ),
     (
         r#"{"optionName": "REDACT", "kinds": ["email"], "with": "mask", "keepLast": 4}"#,
         "mail a@example.com\n",
@@ -134,6 +156,17 @@ const WRONG: &[(&str, Kind, &str)] = &[
         Kind::Invalid,
         "one ASCII",
     ),
+    (
+        r#"{"optionName": "REDACT", "kinds": "ip"},
+            {"optionName": "PARSECSV", "header": true, "newlines": true}"#,
+        Kind::Conflict,
+        "'newlines'",
+    ),
+    (
+        r#"{"optionName": "PARSECSV", "header": true, "newlines": true, "field": "a"}"#,
+        Kind::Conflict,
+        "'newlines'",
+    ),
     (r#"{"optionName": "PARSELOG"}"#, Kind::Missing, "'format'"),
     (r#"{"optionName": "PARSELOG", "format": "nginxx"}"#, Kind::Invalid, "nginxx"),
     (r#"{"optionName": "PARSEJSON"}, {"optionName": "PARSECRI"}"#, Kind::Conflict, "first step"),
@@ -142,11 +175,13 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "ADDFIELDS", "fields": {"a": "{hots}"}}"#, Kind::Invalid, "{hots}"),
     (r#"{"optionName": "ADDFIELDS", "fields": {"a": "{host"}}"#, Kind::Invalid, "not closed"),
     (r#"{"optionName": "ADDFIELDS", "fields": {"a": "{path.0}"}}"#, Kind::Invalid, "{path.0}"),
+    (r#"{"optionName": "ADDFIELDS", "fields": {"a": "{ecs.task}"}}"#, Kind::Invalid, "{ecs.task}"),
     (
-        r#"{"optionName": "ADDFIELDS", "fields": {"a": "{ecs.task}"}}"#,
-        Kind::Unsupported,
-        "{ecs.task}",
+        r#"{"optionName": "ADDFIELDS", "fields": {"a": "{ec2.instnceId}"}}"#,
+        Kind::Invalid,
+        "{ec2.instnceId}",
     ),
+    (r#"{"optionName": "ADDFIELDS", "fields": {"a": "{ec2.tags.}"}}"#, Kind::Invalid, "tags."),
     (
         r#"{"optionName": "ADDFIELDS", "fields": {"a": "{env.AWS_SECRET_ACCESS_KEY}"}}"#,
         Kind::Invalid,
@@ -179,6 +214,13 @@ const WRONG: &[(&str, Kind, &str)] = &[
     (r#"{"optionName": "TIMESTAMP"}"#, Kind::Missing, "'field'"),
     (r#"{"optionName": "TIMESTAMP", "field": "t", "format": "iso"}"#, Kind::Invalid, "'format'"),
     (r#"{"optionName": "TIMESTAMP", "field": "t", "zone": "Mars/X"}"#, Kind::Invalid, "'zone'"),
+    (r#"{"optionName": "TIMESTAMP", "field": "t", "format": "%T"}"#, Kind::Invalid, "no date"),
+    (r#"{"optionName": "TIMESTAMP", "field": "t", "format": "%F %T %Z"}"#, Kind::Invalid, "%Z"),
+    (
+        r#"{"optionName": "TIMESTAMP", "field": "t", "format": ["rfc3339", "%F %?"]}"#,
+        Kind::Invalid,
+        "strptime does not know",
+    ),
 ];
 
 #[test]
@@ -209,6 +251,41 @@ fn a_misspelt_key_of_a_step_is_a_warning_and_a_hash_key_is_not_shown() {
 
 fn loaded_with_warnings(items: &str) -> Config {
     try_load(&options(items)).unwrap().0
+}
+
+#[test]
+fn a_pod_is_what_the_downward_api_says_where_the_path_does_not() {
+    let variables = [("POD_NAMESPACE", "shop"), ("POD_NAME", "web-1"), ("NODE_NAME", "n1")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = variables.into_iter().collect();
+    let environment = Environment { variables, ..Environment::default() };
+    let items = r#"{"optionName": "ADDFIELDS", "fields":
+        {"p": "{k8s.namespace}/{k8s.pod}", "u": "{k8s.uid}", "n": "{k8s.node}"}}"#;
+    let (config, warnings) = load(&options(items), Path::new("a.json"), &environment).unwrap();
+    assert_eq!(warnings, []);
+    let mut chain = Chain::new(&config.flows[0].converters);
+    chain.set_path(1, "/var/log/app/web.log");
+    let want = b"{\"p\":\"shop/web-1\",\"n\":\"n1\"}\n";
+    assert_eq!(chain.convert(b"{}\n"), Converted::Record(want));
+    let (kind, message, _) =
+        warning(&options(r#"{"optionName": "ADDFIELDS", "fields": {"n": "{k8s.node}"}}"#));
+    assert_eq!((kind, message.contains("NODE_NAME")), (Kind::Missing, true), "{message}");
+}
+
+#[test]
+fn tags_of_an_instance_are_found_however_they_are_written() {
+    let config = loaded(&options(
+        r#"{"optionName": "ADDFIELDS", "fields": {"team": "{ec2.tags.Team}"}},
+           {"optionName": "ADDEC2METADATA", "tags": {"Cost-Center": "cost", "Team": "team"}}"#,
+    ));
+    let mut chain = Chain::new(&config.flows[0].converters);
+    let text = |text: &str| JsonValue::String(text.to_owned());
+    let tags = [("team", "web"), ("cost-center", "7"), ("name", "x")];
+    let tags = tags.map(|(name, value)| (name.to_owned(), text(value)));
+    let facts = vec![("tags".to_owned(), JsonValue::Object(tags.into()))];
+    chain.set_facts(Some(std::sync::Arc::new(facts)));
+    let want = b"{\"team\":\"web\",\"tags\":{\"cost\":\"7\",\"team\":\"web\"}}\n";
+    assert_eq!(chain.convert(b"{}\n"), Converted::Record(want));
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! Entries of container logs, which may take several lines, and the lines of two streams may be
-//! mixed. Pure decisions over bytes that begin at the start of an entry.
+//! mixed; and rows of CSV with newlines in their quotes. Pure decisions over bytes that begin at
+//! the start of an entry.
 //!
 //! A stretch of lines ends where no entry is open. As long as one is, nothing of the stretch is
 //! taken, so that no checkpoint comes to lie within an entry.
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::scan_json;
 
 /// How entries are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
+    /// As RFC 4180 has it, with this separator: a newline in quotes ends no row.
+    Csv(u8),
     /// As containerd and CRI-O write them: `TIME STREAM P|F MESSAGE`.
     Cri,
     /// As Docker's json-file driver does: a `log` without a newline is continued.
@@ -92,6 +95,29 @@ fn ends_with_newline(inner: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
+/// How long the row is that the bytes begin with, its newline included. A quote only counts at the
+/// start of a column.
+fn csv_row(bytes: &[u8], separator: u8) -> Option<usize> {
+    let mut at = if bytes.starts_with("\u{FEFF}".as_bytes()) { "\u{FEFF}".len() } else { 0 };
+    loop {
+        if bytes.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                at += memchr(b'"', bytes.get(at..)?)? + 1;
+                if bytes.get(at) != Some(&b'"') {
+                    break;
+                }
+                at += 1;
+            }
+        }
+        at += memchr2(separator, b'\n', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'\n') {
+            return Some(at + 1);
+        }
+        at += 1;
+    }
+}
+
 /// Which entry a line belongs to, and whether more of that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -100,9 +126,17 @@ struct Place {
 }
 
 impl Framing {
+    /// Whether an entry may begin in one generation of a log and end in the next. Whoever writes a
+    /// table begins a new file with a new row, or with the header.
+    #[must_use]
+    pub fn spans_generations(self) -> bool {
+        !matches!(self, Self::Csv(_))
+    }
+
     /// `None` for a line that is not of the format: it is an entry of its own.
     fn place(self, line: &[u8]) -> Option<Place> {
         match self {
+            Self::Csv(_) => None,
             Self::Cri => {
                 let line = cri_line(line)?;
                 Some(Place { error: line.stream == b"stderr", partial: line.partial })
@@ -115,9 +149,19 @@ impl Framing {
         }
     }
 
+    /// Whether two lines are of two streams, which have nothing to do with each other.
+    #[must_use]
+    pub fn differs(self, line: &[u8], other: &[u8]) -> bool {
+        let stream = |line: &[u8]| self.place(line).map(|place| place.error);
+        stream(line).zip(stream(other)).is_some_and(|(one, other)| one != other)
+    }
+
     /// How long the stretch is that the bytes begin with, if it ends in them.
     #[must_use]
     pub fn stretch(self, bytes: &[u8]) -> Option<usize> {
+        if let Self::Csv(separator) = self {
+            return csv_row(bytes, separator);
+        }
         let (mut end, mut open) = (0, [false; 2]);
         loop {
             let rest = bytes.get(end..)?;
@@ -137,6 +181,9 @@ impl Framing {
     /// is whole.
     #[must_use]
     pub fn open_tail(self, bytes: &[u8]) -> Option<usize> {
+        if !self.spans_generations() {
+            return None;
+        }
         let mut start = 0;
         while let Some(length) = self.stretch(bytes.get(start..)?) {
             start += length;
@@ -149,6 +196,9 @@ impl Framing {
     /// complete at the end of it comes last.
     #[must_use]
     pub fn entries(self, stretch: &[u8]) -> Vec<Vec<Range<usize>>> {
+        if let Self::Csv(_) = self {
+            return vec![vec![0..stretch.len()]];
+        }
         let mut entries = Vec::new();
         let mut open: [Vec<Range<usize>>; 2] = [Vec::new(), Vec::new()];
         let mut start = 0;
@@ -169,5 +219,24 @@ impl Framing {
         }
         entries.extend(open.into_iter().filter(|lines| !lines.is_empty()));
         entries
+    }
+
+    /// As [`Self::entries`], but those of one stream are one record, in the order in which the
+    /// first entries end.
+    #[must_use]
+    pub fn joined_entries(self, stretch: &[u8]) -> Vec<Vec<Range<usize>>> {
+        let line = |entry: &[Range<usize>]| {
+            let first = entry.first().cloned().unwrap_or_default();
+            stretch.get(first).unwrap_or_default()
+        };
+        let mut records: Vec<Vec<Range<usize>>> = Vec::new();
+        for entry in self.entries(stretch) {
+            let same = records.iter_mut().find(|record| !self.differs(line(record), line(&entry)));
+            match same {
+                Some(record) => record.extend(entry),
+                None => records.push(entry),
+            }
+        }
+        records
     }
 }

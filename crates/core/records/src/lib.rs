@@ -36,7 +36,7 @@ mod value;
 
 use std::time::Duration;
 
-pub use add_ec2_metadata::Facts;
+pub use add_ec2_metadata::{ECS, Facts};
 pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
 pub use formats::LogFormat;
 pub use frame::Framing;
@@ -62,6 +62,8 @@ pub enum ConverterConfig {
         time_to_live: Duration,
         /// `jsonFormat`.
         format: JsonFormat,
+        /// `tags`: which tags are put, in lower case, and what they are called in the record.
+        tags: Option<Vec<(String, String)>>,
     },
     /// `ADDMETADATA`: the line as a string alongside fixed metadata.
     AddMetadata {

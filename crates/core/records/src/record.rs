@@ -31,6 +31,8 @@ pub struct Record {
     members: Vec<Member>,
     /// What follows the object: its line end.
     tail: Span,
+    /// It is an object only because a step could not read it.
+    pub(super) is_tagged: bool,
     spare: Vec<u8>,
     decoded: String,
 }
@@ -57,6 +59,7 @@ impl Record {
         self.bytes.extend_from_slice(text);
         self.text_end = text.len();
         self.form = Form::Text;
+        self.is_tagged = false;
     }
 
     /// The record as text, written if it has to be.
@@ -179,9 +182,20 @@ impl Record {
         self.push(key, |out| push_string(out, text));
     }
 
-    /// Puts a member over the last one of its name, or at the end.
+    /// Puts a member over the last one of its name, here or, where the name has dots, in an object
+    /// in the object, or at the end.
     pub(super) fn put(&mut self, name: &Name, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(place) = self.place(name.text()) else { return self.push(name.json(), write) };
+        let Some(place) = self.place(name.text()) else {
+            if self.span(name.text()).is_none() {
+                return self.push(name.json(), write);
+            }
+            let mut new = Vec::new();
+            write(&mut new);
+            return self.change(name.text(), &mut |_, out| {
+                out.extend_from_slice(&new);
+                true
+            });
+        };
         let start = self.bytes.len();
         write(&mut self.bytes);
         let value = Span { start, end: self.bytes.len() };
@@ -241,8 +255,8 @@ impl Record {
     }
 
     /// Writes other values in the place of those of all members of a name, here and, where the name
-    /// has dots, in the objects in the object. `change` appends the new value of an old one, if
-    /// there is to be one.
+    /// has dots, in the objects in the object and in its lists. `change` appends the new value of
+    /// an old one, if there is to be one.
     pub(super) fn change(&mut self, name: &str, change: scan_json::Change<'_>) {
         for index in 0..self.members.len() {
             let Some(member) = self.members.get(index).copied() else { return };

@@ -334,9 +334,12 @@ pub(crate) fn without(value: &[u8], name: &str, out: &mut Vec<u8>) -> bool {
 /// Appends the new value of an old one, if there is to be one.
 pub(crate) type Change<'c> = &'c mut dyn FnMut(&[u8], &mut Vec<u8>) -> bool;
 
-/// Appends an object in which the values of all members of a name are changed, in it or, where the
-/// name has dots, in the objects in it. Says whether one was.
+/// Appends an object, or a list of objects, in which the values of all members of a name are
+/// changed, in it or, where the name has dots, in the objects in it. Says whether one was.
 pub(crate) fn change(value: &[u8], name: &str, by: Change<'_>, out: &mut Vec<u8>) -> bool {
+    if value.first() == Some(&b'[') {
+        return change_items(value, name, by, out);
+    }
     let (mut changed, mut copied) = (false, 0);
     let start = out.len();
     let ended = members(value, 0, 0, |member| {
@@ -361,4 +364,30 @@ pub(crate) fn change(value: &[u8], name: &str, by: Change<'_>, out: &mut Vec<u8>
         return false;
     }
     true
+}
+
+/// The same for the items of a list.
+fn change_items(list: &[u8], name: &str, by: Change<'_>, out: &mut Vec<u8>) -> bool {
+    let (mut changed, mut copied, mut at) = (false, 0, 1);
+    let start = out.len();
+    loop {
+        let item = skip_space(list, at);
+        let Ok(end) = value(list, item, 0) else { break };
+        let mut new = Vec::new();
+        if change(list.get(item..end).unwrap_or_default(), name, by, &mut new) {
+            out.extend_from_slice(list.get(copied..item).unwrap_or_default());
+            out.append(&mut new);
+            (copied, changed) = (end, true);
+        }
+        at = skip_space(list, end);
+        if list.get(at) != Some(&b',') {
+            break;
+        }
+        at += 1;
+    }
+    out.extend_from_slice(list.get(copied..).unwrap_or_default());
+    if !changed {
+        out.truncate(start);
+    }
+    changed
 }

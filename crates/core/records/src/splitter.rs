@@ -4,7 +4,9 @@
 //! asks again with more when it needs more, so a truncated file can never leave half a line
 //! behind in here.
 
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
@@ -104,6 +106,24 @@ impl Splitter {
         self.framing
     }
 
+    /// The records that are in what [`Self::next`] gives, with where in it each begins: more than
+    /// one where entries of several lines are mixed.
+    #[must_use]
+    pub fn records<'l>(&self, lines: &'l [u8]) -> Vec<(usize, Cow<'l, [u8]>)> {
+        let Some(framing) = self.framing else { return vec![(0, lines.into())] };
+        let entries = if self.joins_entries() {
+            framing.joined_entries(lines)
+        } else {
+            framing.entries(lines)
+        };
+        let record = |entry: Vec<Range<usize>>| {
+            let start = entry.first().map_or(0, |first| first.start);
+            let lines = entry.into_iter().map(|line| lines.get(line).unwrap_or_default());
+            (start, lines.collect::<Vec<_>>().concat().into())
+        };
+        entries.into_iter().map(record).collect()
+    }
+
     /// Joins whole lines into records of at most this many bytes; a line that is longer is a
     /// record of its own. Multi-line records are not joined.
     #[must_use]
@@ -165,7 +185,12 @@ impl Splitter {
                     None => memchr(b'\n', rest).map(|at| at + 1),
                     Some(framing) => framing.stretch(rest),
                 };
-                end_of_multi_line(&|line| self.is_start(start, line), start, &unit, window, ending)
+                // The lines of the other stream come in between by accident.
+                let first = memchr(b'\n', window).and_then(|at| window.get(..at));
+                let differs =
+                    |line: &[u8]| first.zip(framing).is_some_and(|(one, by)| by.differs(one, line));
+                let is_start = |line: &[u8]| differs(line) || self.is_start(start, line);
+                end_of_multi_line(&is_start, start, &unit, window, ending)
             }
         };
         let last = matches!(ending, Ending::Final | Ending::Idle) && !window.is_empty();

@@ -24,10 +24,11 @@ impl Packer {
         if one_line {
             return self.append(first, lines, now);
         }
-        let mut entries = framing.entries(lines);
-        if self.splitter.joins_entries() {
-            entries = vec![entries.concat()];
-        }
+        let entries = if self.splitter.joins_entries() {
+            framing.joined_entries(lines)
+        } else {
+            framing.entries(lines)
+        };
         let before = self.emitted.remove(&at.0).filter(|(offset, _)| *offset == at.1);
         let mut done = before.map_or_else(BTreeSet::new, |(_, done)| done);
         let mut entry = std::mem::take(&mut self.entry);

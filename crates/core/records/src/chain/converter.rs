@@ -35,8 +35,8 @@ impl Converter {
     pub(super) fn new(config: &ConverterConfig) -> Self {
         match config {
             ConverterConfig::AddBrackets => Self::AddBrackets,
-            &ConverterConfig::AddEc2Metadata { format, .. } => {
-                Self::AddEc2Metadata(AddEc2Metadata { format })
+            ConverterConfig::AddEc2Metadata { format, tags, .. } => {
+                Self::AddEc2Metadata(AddEc2Metadata { format: *format, tags: tags.clone() })
             }
             ConverterConfig::AddMetadata { metadata, timestamp, format } => {
                 Self::AddMetadata(AddMetadata::new(metadata, *timestamp, *format))

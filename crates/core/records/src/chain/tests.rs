@@ -114,6 +114,7 @@ fn without_facts_about_the_machine_records_pass_and_are_counted() {
     let config = ConverterConfig::AddEc2Metadata {
         time_to_live: Duration::from_hours(1),
         format: JsonFormat::Compact,
+        tags: None,
     };
     let mut chain = Chain::new(&[config, ConverterConfig::AddBrackets]);
     assert_eq!(chain.convert(b"x\n"), Converted::Record(b"{x\n}"));

@@ -1,18 +1,13 @@
 //! `ADDFIELDS`: puts members into an object, from templates or as they are written.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
-use super::{Context, Origin, Step, Stop};
+use super::{Context, Origin, Step, Stop, Uses};
 use crate::JsonFormat;
-use crate::add_ec2_metadata::Facts;
+use crate::add_ec2_metadata::{ECS, Facts};
 use crate::json::push_string;
 use crate::record::{Name, Record};
 use crate::value::JsonValue;
-
-/// What is known about the machine is fetched again when it is this old.
-const FACTS_LIVE: Duration = Duration::from_hours(1);
 
 /// The step.
 #[derive(Debug, Clone)]
@@ -50,10 +45,12 @@ pub enum FieldValue {
 pub enum Part {
     /// `{ec2.NAME}`: something that is known about the machine.
     Ec2(String),
+    /// `{ecs.NAME}`: something that is known about the task of ECS.
+    Ecs(String),
     /// `{file}`: the last part of the path.
     File,
-    /// `{k8s.NAME}`, from the path of a container's log.
-    K8s(Pod),
+    /// `{k8s.NAME}`, from the path of a container's log, or what it is in other files.
+    K8s(Pod, Option<String>),
     /// `{offset}`: where in its file the record begins.
     Offset,
     /// `{path}`.
@@ -101,8 +98,11 @@ impl Step for AddFields {
         "ADDFIELDS"
     }
 
-    fn facts_live(&self) -> Option<Duration> {
-        self.parts().any(|part| matches!(part, Part::Ec2(_))).then_some(FACTS_LIVE)
+    fn uses(&self) -> Uses {
+        Uses {
+            ec2: self.parts().any(|part| matches!(part, Part::Ec2(_))),
+            ecs: self.parts().any(|part| matches!(part, Part::Ecs(_))),
+        }
     }
 
     fn apply(&mut self, record: &mut Record, context: &Context) -> Result<(), Stop> {
@@ -170,8 +170,16 @@ fn append(
             JsonValue::Bool(false) => out.push_str("false"),
             JsonValue::Array(_) | JsonValue::Null | JsonValue::Object(_) => return None,
         },
+        Part::Ecs(name) => match ecs_fact(context, name)? {
+            JsonValue::String(text) => out.push_str(text),
+            _ => return None,
+        },
         Part::File => out.push_str(origin.parts().next_back()?),
-        Part::K8s(what) => out.push_str(pod(origin, *what)?),
+        Part::K8s(what, otherwise) => {
+            let is_container = pod(origin, Pod::Namespace).is_some();
+            let otherwise = || otherwise.as_deref().filter(|_| !is_container);
+            out.push_str(pod(origin, *what).or_else(otherwise)?);
+        }
         Part::Offset => out.push_str(&origin.offset.to_string()),
         Part::Path if origin.path().is_empty() => return None,
         Part::Path => out.push_str(origin.path()),
@@ -208,6 +216,13 @@ fn fact<'c>(context: &'c Context, name: &str) -> Option<&'c JsonValue> {
         JsonValue::Object(members) => of(members, inner),
         _ => None,
     }
+}
+
+fn ecs_fact<'c>(context: &'c Context, name: &str) -> Option<&'c JsonValue> {
+    let facts = context.facts.as_ref()?;
+    let (_, task) = facts.iter().find(|(key, _)| key == ECS)?;
+    let JsonValue::Object(members) = task else { return None };
+    members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// Reads `/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log` and

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Context, Fields, HEADER, Header, Stop, TextParser, Unparsable};
+use crate::frame::Framing;
 use crate::record::Name;
 
 /// The header lines of so many files are kept, the newest ones.
@@ -19,6 +20,8 @@ pub struct ParseCsv {
     names: Vec<Name>,
     /// `header`: the first line of each file has the names.
     header: bool,
+    /// `newlines`: columns in quotes may have newlines in them.
+    newlines: bool,
     /// The names in the files whose first lines were seen.
     seen: BTreeMap<u64, Vec<Name>>,
     unquoted: String,
@@ -33,9 +36,16 @@ impl ParseCsv {
             separator,
             names: names.iter().map(|name| Name::new(name)).collect(),
             header,
+            newlines: false,
             seen: BTreeMap::new(),
             unquoted: String::new(),
         }
+    }
+
+    /// The same, but newlines in quotes end no row. It has to be the first step.
+    #[must_use]
+    pub fn with_newlines(self, newlines: bool) -> Self {
+        Self { newlines, ..self }
     }
 
     fn columns(&mut self, text: &str, each: Each<'_>) -> Result<(), Unparsable> {
@@ -134,6 +144,10 @@ impl TextParser for ParseCsv {
             None => self.names = names,
         }
         Ok(result?)
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        self.newlines.then_some(Framing::Csv(self.separator))
     }
 
     fn header(&self, file: u64) -> Option<Header> {

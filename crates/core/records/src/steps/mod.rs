@@ -21,7 +21,6 @@ mod timestamp;
 
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::time::Duration;
 
 use super::add_ec2_metadata::Facts;
 use super::frame::Framing;
@@ -112,9 +111,9 @@ pub trait Step: Debug + Send + Sync {
         None
     }
 
-    /// How old what is known about the machine may become; `None` if it is not used.
-    fn facts_live(&self) -> Option<Duration> {
-        None
+    /// What it uses of what is known about the machine.
+    fn uses(&self) -> Uses {
+        Uses::default()
     }
 
     /// Which line before the first record says what this file holds, if that is not known.
@@ -212,6 +211,15 @@ impl From<Unparsable> for Stop {
     }
 }
 
+/// What a step uses of what is known about the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Uses {
+    /// The EC2 instance and its tags.
+    pub ec2: bool,
+    /// The task of ECS.
+    pub ecs: bool,
+}
+
 /// What a step may use alongside the record.
 #[derive(Debug, Default)]
 pub struct Context {
@@ -272,6 +280,7 @@ impl StepCount {
 pub(super) fn tag(record: &mut Record, step: &str, why: Unparsable) {
     let text = record.line().to_owned();
     record.begin();
+    record.is_tagged = true;
     record.push_text(Name::new(TAG_MESSAGE).json(), text.as_bytes());
     record.push_text(Name::new(TAG_REASON).json(), format!("{step}: {why}").as_bytes());
 }

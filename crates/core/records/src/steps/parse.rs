@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::{Context, Header, Step, Stop, Unparsable};
+use crate::frame::Framing;
 use crate::json::push_string;
 use crate::record::{Name, Record};
 use crate::scan_json::{self, Member, Span};
@@ -28,6 +29,11 @@ pub trait TextParser: Debug + Clone + Send + Sync + 'static {
     /// # Errors
     /// The text is not of the format, or is not to be sent at all.
     fn parse(&mut self, text: &str, context: &Context, into: &mut Fields) -> Result<(), Stop>;
+
+    /// See [`Step::framing`].
+    fn framing(&self) -> Option<Framing> {
+        None
+    }
 
     /// See [`Step::header`].
     fn header(&self, _file: u64) -> Option<Header> {
@@ -91,6 +97,10 @@ impl<P: TextParser> Step for Parse<P> {
         record.remove(field.text());
         record.merge(&self.fields.bytes, &self.fields.members);
         Ok(())
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        if self.field.is_some() { None } else { self.parser.framing() }
     }
 
     fn header(&self, file: u64) -> Option<Header> {

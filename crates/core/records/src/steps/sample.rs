@@ -4,6 +4,7 @@
 
 use super::{Condition, Context, Step, Stop};
 use crate::record::Record;
+use crate::scan_json;
 
 /// A record is skipped because of a SAMPLE.
 pub const SAMPLED: &str = "sampled";
@@ -40,7 +41,11 @@ impl Step for Sample {
                     return Ok(());
                 }
                 let Some(value) = record.get(key) else { return Ok(()) };
-                hash(SEED, value)
+                // What it says counts, and not how that is written.
+                match value.first() {
+                    Some(b'"') => hash(SEED, &scan_json::text_of(value)),
+                    _ => hash(SEED, value),
+                }
             }
         };
         if mix(hash) <= self.threshold { Ok(()) } else { Err(Stop::Skip(SAMPLED)) }

@@ -109,12 +109,20 @@ impl ParseTime {
         if text.len() > TIME_BYTES_MAX {
             return None;
         }
-        self.formats.iter().find_map(|format| match format {
-            TimeFormat::Rfc3339 => rfc3339(text, &self.zone),
-            TimeFormat::Strptime(format) => strptime(format, text, &self.zone, now),
-            TimeFormat::UnixMillis => unix(text, 3),
-            TimeFormat::UnixSeconds => unix(text, 0),
-        })
+        self.formats.iter().find_map(|format| format.read(text, &self.zone, now))
+    }
+}
+
+impl TimeFormat {
+    /// Reads a time that is in `zone` unless it says another.
+    #[must_use]
+    pub fn read(&self, text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Rfc3339 => rfc3339(text, zone),
+            Self::Strptime(format) => strptime(format, text, zone, now),
+            Self::UnixMillis => unix(text, 3),
+            Self::UnixSeconds => unix(text, 0),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kinetail_records::steps::{
     AddFields, DropFields, Field, FieldValue, KeepFields, Part, Pod, RenameFields,
 };
-use kinetail_records::{ConverterConfig, JsonValue, Name};
+use kinetail_records::{ConverterConfig, ECS, JsonValue, Name};
 
 use super::{chain, one, run, table};
 
@@ -124,7 +124,8 @@ fn the_machine_is_known_or_is_skipped() {
 fn the_path_of_a_containers_log_says_whose_it_is() {
     let all = [Pod::Namespace, Pod::Pod, Pod::Container, Pod::Uid];
     let fields = ["n", "p", "c", "u"].into_iter().zip(all);
-    let configs = [add(fields.map(|(name, what)| (name, part(Part::K8s(what)))).collect(), true)];
+    let configs =
+        [add(fields.map(|(name, what)| (name, part(Part::K8s(what, None)))).collect(), true)];
     for (path, want) in [
         (
             "/var/log/containers/web-7f9_prod_nginx-0123456789abcdef.log",
@@ -151,6 +152,57 @@ fn the_path_of_a_containers_log_says_whose_it_is() {
         chain.set_path(1, path);
         assert_eq!(run(&mut chain, b"{}\n"), format!("{want}\n"), "{path}");
     }
+}
+
+#[test]
+fn other_files_are_those_of_the_pod_that_the_environment_names() {
+    let part = |what, value: &str| part(Part::K8s(what, Some(value.to_owned())));
+    let fields = vec![
+        ("n", part(Pod::Namespace, "ns")),
+        ("p", part(Pod::Pod, "me")),
+        ("u", part(Pod::Uid, "id")),
+    ];
+    for (path, want) in [
+        ("/var/log/app.log", r#"{"n":"ns","p":"me","u":"id"}"#),
+        // What its path does not say is not known of another pod.
+        ("/var/log/containers/web_prod_nginx-0123.log", r#"{"n":"prod","p":"web"}"#),
+        ("/var/log/pods/prod_web_aa/nginx/0.log", r#"{"n":"prod","p":"web","u":"aa"}"#),
+    ] {
+        let mut chain = chain(&[add(fields.clone(), true)]);
+        chain.set_path(1, path);
+        assert_eq!(run(&mut chain, b"{}\n"), format!("{want}\n"), "{path}");
+    }
+}
+
+#[test]
+fn the_task_of_ecs_is_known_or_is_left_out() {
+    let ecs = |name: &str| Part::Ecs(name.to_owned());
+    let both = vec![ecs("family"), Part::Text(":".to_owned()), ecs("revision")];
+    let configs =
+        [add(vec![("task", FieldValue::Template(both)), ("none", part(ecs("cluster")))], true)];
+    let mut chain = chain(&configs);
+    assert_eq!(run(&mut chain, b"{}\n"), "{}\n");
+    let string = |text: &str| JsonValue::String(text.to_owned());
+    let task = [("family".to_owned(), string("web")), ("revision".to_owned(), string("7"))];
+    chain.set_facts(Some(Arc::new(vec![(ECS.to_owned(), JsonValue::Object(task.into()))])));
+    assert_eq!(run(&mut chain, b"{}\n"), "{\"task\":\"web:7\"}\n");
+    assert_eq!(chain.take_without_metadata(), 2);
+}
+
+#[test]
+fn a_name_with_dots_is_that_of_a_member_in_an_object_if_there_is_one() {
+    table(
+        &[add(vec![("a.b", text("x"))], true)],
+        &[
+            (r#"{"a":{"b":1}}"#, r#"{"a":{"b":"x"}}"#),
+            (r#"{"a":{"b":1,"b":2,"c":3}}"#, r#"{"a":{"b":"x","b":"x","c":3}}"#),
+            (r#"{"a.b":1,"a":{"b":2}}"#, r#"{"a.b":"x","a":{"b":2}}"#),
+            (r#"{"a":{"c":1}}"#, r#"{"a":{"c":1},"a.b":"x"}"#),
+            (r#"{"a":[{"b":1}]}"#, r#"{"a":[{"b":1}],"a.b":"x"}"#),
+            ("{}", r#"{"a.b":"x"}"#),
+        ],
+    );
+    table(&[add(vec![("a.b", text("x"))], false)], &[(r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#)]);
 }
 
 #[test]
@@ -247,8 +299,25 @@ fn only_what_is_listed_is_kept() {
             (r#"{"b.c":1,"b":{"c":2}}"#, r#"{"b.c":1}"#),
             (r#"{"a":{"x":1},"d":0}"#, r#"{"a":{"x":1}}"#),
             (r#"{"d":{"a":1}}"#, "{}"),
+            (r#"{"b":0,"a":1,"a":2}"#, r#"{"a":1,"a":2}"#),
+            (r#"{"b":0,"a":1E400}"#, r#"{"a":1E400}"#),
+            (r#"{"b":0,"a":-0}"#, r#"{"a":-0}"#),
+            (
+                r#"{"b":0,"a":123456789012345678901234567890.10}"#,
+                r#"{"a":123456789012345678901234567890.10}"#,
+            ),
+            (r#"{"b":0,"a":"\u00e9\/\ud800"}"#, r#"{"a":"\u00e9\/\ud800"}"#),
+            (r#"{"b":0, "a" : [ 1 , { } ] }"#, r#"{"a":[ 1 , { } ]}"#),
+            (r#"{"b\u002ec":1,"x":0}"#, r#"{"b\u002ec":1}"#),
+            (r#"{"A":1,"a ":2}"#, "{}"),
+            (r#"{"":1}"#, "{}"),
+            (r#"{"b":{"a":[[[[[[1]]]]]]},"a":{"b":{}}}"#, r#"{"a":{"b":{}}}"#),
+            ("{\"b\":0}\r", "{}\r"),
+            ("{\"\u{E9}\":0,\"a\":\"\u{1F600}\"}", "{\"a\":\"\u{1F600}\"}"),
             ("text", "text ? invalid JSON at byte 0"),
+            ("", " ? invalid JSON at byte 1"),
             ("[]", "[] ? it is JSON, but not an object"),
+            ("{\"a\":1", "{\"a\":1 ? invalid JSON at byte 7"),
         ],
     );
     table(&[keep(&[])], &[(r#"{"a":1}"#, "{}")]);

@@ -211,7 +211,54 @@ fn records_of_one_key_stay_together_and_errors_are_all_kept() {
             .count();
         assert!(infos == 0 || infos >= 80, "user {user}: {infos}");
     }
+    // However a value is written, it is one key.
+    let half = Sample { threshold: u64::MAX / 2, key: Some("k.id".to_owned()), keep: Vec::new() };
+    let mut chain = chain(&[one(half)]);
+    let (mut kept, mut skipped) = (0, 0);
+    for n in 0..30 {
+        let digits: Vec<String> =
+            n.to_string().bytes().map(|digit| format!("\\u{digit:04x}")).collect();
+        let digits = digits.concat();
+        let written = [
+            format!("{{\"k\":{{\"id\":\"{n}\"}}}}\n"),
+            format!("{{ \"k\" : {{\"id\" : \"{digits}\", \"x\":1}} }}\n"),
+            format!("{{\"k\":{{\"id\":{n}}}}}\r\n"),
+            format!("{{\"k.id\":\"{n}\",\"y\":[]}}"),
+            format!("{{\"k\":{{\"id\":0,\"id\":\"{n}\"}}}}\n"),
+        ];
+        let sent = |text: &String| matches!(chain.convert(text.as_bytes()), Converted::Record(_));
+        let sent: Vec<bool> = written.iter().map(sent).collect();
+        assert!(sent.iter().all(|one| *one == sent[0]), "{n}: {sent:?}");
+        if sent[0] { kept += 1 } else { skipped += 1 }
+    }
+    assert!(kept > 5 && skipped > 5, "{kept} and {skipped}");
     // What has no key, or no members, is sent.
     let none = Sample { threshold: 0, key: Some("user".to_owned()), keep: Vec::new() };
-    table(&[one(none)], &[("text", "text"), ("{}", "{}"), (r#"{"user":1}"#, "skipped: sampled")]);
+    let skipped = "skipped: sampled";
+    let deep = format!("{{\"user\":{}1{}}}", "[".repeat(63), "]".repeat(63));
+    let too_deep = format!("{{\"user\":{}1{}}}", "[".repeat(99), "]".repeat(99));
+    table(
+        &[one(none)],
+        &[
+            ("text", "text"),
+            ("", ""),
+            ("{}", "{}"),
+            ("[1]", "[1]"),
+            ("{\"user\":1", "{\"user\":1"),
+            (r#"{"USER":1}"#, r#"{"USER":1}"#),
+            (r#"{"a":{"user":1}}"#, r#"{"a":{"user":1}}"#),
+            (r#"{"user":1}"#, skipped),
+            (r#"{"user":null}"#, skipped),
+            (r#"{"user":""}"#, skipped),
+            (r#"{"user":1E400}"#, skipped),
+            (r#"{"user":{}}"#, skipped),
+            (r#"{"us\u0065r":"\ud800"}"#, skipped),
+            ("{\"user\":\"\u{1F600}\"}", skipped),
+            (&deep, skipped),
+            (&too_deep, &too_deep),
+        ],
+    );
+    let invalid = Sample { threshold: 0, key: Some("user".to_owned()), keep: Vec::new() };
+    let record = b"{\"user\":\"\xFF\"}\n";
+    assert_eq!(super::chain(&[one(invalid)]).convert(record), Converted::Record(record));
 }

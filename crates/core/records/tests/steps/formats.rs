@@ -1,8 +1,8 @@
 //! `PARSELOG`: lines that the programs of Debian 12 wrote for odd clients (see `lines`), and lines
 //! of the manuals of those that only AWS and Windows run.
 
-use kinetail_records::steps::{Parse, ParseLog, ReadyFormat};
-use kinetail_records::{Chain, ConverterConfig};
+use kinetail_records::steps::{Parse, ParseLog, ParseRegex, ReadyFormat, Type, Types};
+use kinetail_records::{Chain, ConverterConfig, NamedPattern};
 use serde_json::Value;
 
 use super::{chain, one, run, table};
@@ -260,6 +260,25 @@ fn syslog_of_rfc_5424() {
             ),
         ],
     );
+}
+
+/// The pattern is that of the cookbook.
+#[test]
+fn unified_logging_of_a_jvm() {
+    let pattern = concat!(
+        r"\[(?<time>[^\]]*)\]\[(?<uptime>[^\]]*)s\]\[(?<level>\w+) *\]\[(?<tags>[^\] ]*)",
+        r" *\] (?<message>.*)",
+    );
+    let parser = ParseRegex::new(&NamedPattern::compile(pattern).unwrap());
+    let types = Types::Named(vec![("uptime".to_owned(), Type::Number)]);
+    let mut chain = chain(&[one(Parse::new(parser, None, types))]);
+    let lines = include_str!("lines/jvm_gc.log");
+    for line in lines.lines() {
+        let object: Value = serde_json::from_str(&run(&mut chain, line.as_bytes())).unwrap();
+        assert!(object["uptime"].is_f64(), "{object}");
+        assert!(["info", "debug"].contains(&object["level"].as_str().unwrap()), "{object}");
+    }
+    assert!(lines.lines().count() > 60 && lines.contains("[safepoint   ]"));
 }
 
 const ALB_LINE: &str = concat!(

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use kinetail_records::steps::{Parse, ParseCsv, ParseLogfmt, ParseRegex, Type, Types};
-use kinetail_records::{ConverterConfig, Name, NamedPattern};
+use kinetail_records::{Chain, ConverterConfig, Framing, Name, NamedPattern};
+use proptest::prelude::*;
 
 use super::{chain, one, run, table};
 
@@ -198,9 +199,65 @@ fn columns() {
 }
 
 #[test]
+fn a_row_ends_at_a_newline_that_is_in_no_quotes() {
+    for (text, want) in [
+        ("a,b\nc", Some(4)),
+        ("\n", Some(1)),
+        ("\"a\nb\",c\nd\n", Some(8)),
+        ("\"a\n\n\n\"\n", Some(7)),
+        ("a,\"b\n\"\"\n\"\"\",c\r\nd\n", Some(15)),
+        ("a\"b\nc\"\n", Some(4)),
+        ("a, \"b\nc\"\n", Some(6)),
+        ("\"a\"b\nc\n", Some(5)),
+        ("\u{FEFF}\"a\nb\"\n", Some(9)),
+        ("a;\"b\nc\"\n", Some(5)),
+        ("a,b", None),
+        ("\"a\nb\n", None),
+        ("\"a\"", None),
+        ("\"a\"\"\n", None),
+        ("", None),
+    ] {
+        assert_eq!(Framing::Csv(b',').stretch(text.as_bytes()), want, "{text:?}");
+    }
+    let csv = || ParseCsv::new(b',', &[], true);
+    let framing = |parser| Chain::new(&[one(Parse::new(parser, None, Types::Strings))]).framing();
+    assert_eq!(framing(csv().with_newlines(true)), Some(Framing::Csv(b',')));
+    assert_eq!(framing(csv()), None);
+}
+
+proptest! {
+    /// Forall tables: each row comes out once, whole, and with the values that it has.
+    #[test]
+    fn rows_come_back_as_they_were(
+        rows in prop::collection::vec(prop::collection::vec("[a,\"\n\r é]{0,6}", 2), 0..6),
+        end in prop::sample::select(vec!["\n", "\r\n"]),
+    ) {
+        let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
+        let written = |row: &Vec<String>| {
+            format!("{}{end}", row.iter().map(quoted).collect::<Vec<_>>().join(","))
+        };
+        let text: String = rows.iter().map(written).collect();
+        let names = ["a".to_owned(), "b".to_owned()];
+        let parser = ParseCsv::new(b',', &names, false).with_newlines(true);
+        let mut chain = chain(&[one(Parse::new(parser, None, Types::Strings))]);
+        let (mut rest, mut got) = (text.as_bytes(), Vec::new());
+        while let Some(length) = Framing::Csv(b',').stretch(rest) {
+            let (row, behind) = rest.split_at(length);
+            let object = run(&mut chain, row);
+            let object: serde_json::Value = serde_json::from_str(&object).unwrap();
+            let value = |name: &str| object[name].as_str().unwrap().to_owned();
+            got.push(vec![value("a"), value("b")]);
+            rest = behind;
+        }
+        prop_assert!(rest.is_empty());
+        prop_assert_eq!(got, rows);
+    }
+}
+
+#[test]
 fn the_first_line_of_each_file_has_the_names() {
     let mut chain = chain(&[csv(b',', &[], true)]);
-    let at = |chain: &mut kinetail_records::Chain, path: &str, offset: u64, line: &str| {
+    let at = |chain: &mut Chain, path: &str, offset: u64, line: &str| {
         chain.set_path(u64::from(path.as_bytes()[1]), path);
         chain.set_offset(offset);
         run(chain, line.as_bytes())

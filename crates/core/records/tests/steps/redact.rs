@@ -205,6 +205,35 @@ fn only_some_members_or_all_of_them() {
             ("password", "password"),
         ],
     );
+    // In lists, too.
+    table(
+        &[fields(&["u.mail"], &[])],
+        &[
+            (
+                r#"{"u":[{"mail":1}, {"x":2} ,{"mail":3}]}"#,
+                r#"{"u":[{"mail":"[X]"}, {"x":2} ,{"mail":"[X]"}]}"#,
+            ),
+            (
+                r#"{"u":[ [ {"mail":1} ] , 5, "mail" ]}"#,
+                r#"{"u":[ [ {"mail":"[X]"} ] , 5, "mail" ]}"#,
+            ),
+            (r#"{"u":[]}"#, r#"{"u":[]}"#),
+            (r#"{"u":["mail"]}"#, r#"{"u":["mail"]}"#),
+        ],
+    );
+    // What is an object only because it could not be read has no members to choose from.
+    let tag = with(ParseJson { field: None }, OnUnparsable::Tag);
+    table(
+        &[tag, fields(&["user"], &[Kind::Email])],
+        &[
+            (
+                "to joe@a.de",
+                "{\"message\":\"to [X]\",\"unparsable\":\"PARSEJSON: it is not JSON at byte 0\"} ? it \
+                 is not JSON at byte 0",
+            ),
+            (r#"{"to":"joe@a.de"}"#, r#"{"to":"joe@a.de"}"#),
+        ],
+    );
     table(
         &[fields(&["a"], &[Kind::Email])],
         &[

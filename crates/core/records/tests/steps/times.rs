@@ -106,6 +106,21 @@ fn what_holds_no_time_is_kept_removed_or_gets_the_clock() {
         &[time(formats(), 3, Otherwise::Remove)],
         &[(r#"{"t":"x","a":1}"#, r#"{"a":1} ? it contains no time in the configured formats"#)],
     );
+    // A member in an object gets the time where it is.
+    let (zone, field) = (TimeZone::UTC, Name::new("h.t"));
+    let (to, otherwise) = (field.clone(), Otherwise::Now);
+    let step = ParseTime { field, to, formats: formats(), zone, digits: 0, otherwise };
+    table(
+        &[one(step)],
+        &[
+            (
+                r#"{"h":{"t":"2026-11-29 10:00:00","u":1}}"#,
+                r#"{"h":{"t":"2026-11-29T10:00:00Z","u":1}}"#,
+            ),
+            (r#"{"h":{"t":"x"}}"#, r#"{"h":{"t":"2026-11-29T14:00:00Z"}}"#),
+            (r#"{"h":{}}"#, r#"{"h":{},"h.t":"2026-11-29T14:00:00Z"}"#),
+        ],
+    );
     let zone = TimeZone::UTC;
     let (field, to) = (Name::new("h.t"), Name::new("at"));
     let step =

@@ -92,12 +92,11 @@ fn card_run(text: &[u8], start: usize, found: &mut Found) -> usize {
     let mut end = start;
     loop {
         end = ahead(text, end, |byte| byte.is_ascii_digit());
-        let continues = matches!(text.get(end), Some(b' ' | b'-'))
-            && text.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !continues {
+        let between = gap(text.get(end..).unwrap_or_default());
+        if between == 0 || !text.get(end + between).is_some_and(u8::is_ascii_digit) {
             break;
         }
-        end += 1;
+        end += between;
     }
     if end - start < *CARD_DIGITS.start() {
         return end;
@@ -115,6 +114,16 @@ fn card_run(text: &[u8], start: usize, found: &mut Found) -> usize {
         }
     }
     end
+}
+
+/// How long the blank or the dash is that the text begins with. A plus is a blank in a form.
+fn gap(text: &[u8]) -> usize {
+    match text {
+        [b' ' | b'-' | b'+', ..] => 1,
+        // A blank at which no line is broken.
+        [0xC2, 0xA0, ..] => 2,
+        _ => 0,
+    }
 }
 
 /// Where the longest card ends that begins here.
@@ -302,12 +311,13 @@ fn bearers(text: &[u8], found: &mut Found) {
 }
 
 fn private_keys(text: &[u8], found: &mut Found) {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    const END: &[u8] = b"-----END ";
+    const BEGIN: &[u8] = b"-----BEGIN";
+    const END: &[u8] = b"-----END";
     let is_private = |at: usize, mark: &[u8]| {
         let name = text.get(at + mark.len()..).unwrap_or_default();
         let name = name.get(..name.len().min(40)).unwrap_or_default();
-        memmem::find(name, b"PRIVATE KEY").is_some()
+        // A plus is a blank in a form.
+        memmem::find(name, b"PRIVATE KEY").or_else(|| memmem::find(name, b"PRIVATE+KEY")).is_some()
     };
     let begins = memmem::find_iter(text, BEGIN).filter(|at| is_private(*at, BEGIN));
     let ends = memmem::find_iter(text, END).filter(|at| is_private(*at, END));

@@ -1,10 +1,12 @@
 //! `REDACT`: takes secrets out of records, whatever form the record has.
 //!
 //! Of a text that is JSON each string and each number is searched for itself, with its escapes
-//! undone, so that none hides behind `\u0040`; keys, too. Any other text is searched as is.
+//! undone, so that none hides behind `\u0040`; keys, too. Any text is searched unchanged and
+//! once more with all escapes in it undone.
 //! What overlaps is taken out as one. If a pattern would take too long, all of the string is taken
 //! out: nothing is sent that was not searched. Nothing here tells anybody what it found.
 
+mod escapes;
 mod find;
 
 use std::fmt;
@@ -76,35 +78,50 @@ impl Redact {
         self.kinds.is_empty() && self.patterns.is_empty()
     }
 
-    /// Finds what is to be taken out of a text: ranges in order that do not touch.
+    /// Finds what is to be taken out of a text: ranges in order that do not touch. It is looked at
+    /// as it is written, and without its escapes.
     fn search(&mut self, text: &str) {
-        self.found.clear();
-        for kind in &self.kinds {
-            kind.find(text.as_bytes(), &mut self.found);
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        let mut is_searched = self.find(text, &mut found);
+        if is_searched && let Some(plain) = escapes::undone(text) {
+            for range in &mut found {
+                *range = plain.whole(range);
+            }
+            let mut more = Vec::new();
+            is_searched = self.find(&plain.text, &mut more);
+            found.extend(more.iter().map(|range| plain.origin(range)));
         }
-        for pattern in &mut self.patterns {
-            let found = &mut self.found;
+        if !is_searched {
+            found.clear();
+            found.push(0..text.len());
+        }
+        found.sort_unstable_by_key(|range| range.start);
+        found.dedup_by(|next, last| {
+            let touches = next.start < last.end;
+            last.end = if touches { last.end.max(next.end) } else { last.end };
+            touches
+        });
+        self.found = found;
+    }
+
+    /// Adds what is to be taken out, in any order. `false` if a pattern would take too long.
+    fn find(&mut self, text: &str, found: &mut Vec<Range<usize>>) -> bool {
+        for kind in &self.kinds {
+            kind.find(text.as_bytes(), found);
+        }
+        self.patterns.iter_mut().all(|pattern| {
             let searched = pattern.find_each(text, |range| {
                 if !range.is_empty() {
                     found.push(range);
                 }
                 false
             });
-            if searched.is_err() {
-                found.clear();
-                found.push(0..text.len());
-                return;
-            }
-        }
-        self.found.sort_unstable_by_key(|range| range.start);
-        self.found.dedup_by(|next, last| {
-            let touches = next.start < last.end;
-            last.end = if touches { last.end.max(next.end) } else { last.end };
-            touches
-        });
+            searched.is_ok()
+        })
     }
 
-    /// Appends a text without its secrets. Says whether there was one.
+    /// Appends a text without its secrets; nothing if there is none. Says whether there was one.
     fn clean(&mut self, text: &str, out: &mut Vec<u8>) -> bool {
         self.search(text);
         let mut from = 0;
@@ -113,7 +130,9 @@ impl Redact {
             self.with.write(text.get(range.clone()).unwrap_or_default(), out);
             from = range.end;
         }
-        out.extend_from_slice(text.as_bytes().get(from..).unwrap_or_default());
+        if from > 0 {
+            out.extend_from_slice(text.as_bytes().get(from..).unwrap_or_default());
+        }
         !self.found.is_empty()
     }
 
@@ -127,12 +146,7 @@ impl Redact {
             decoded.extend_from_slice(token);
         }
         let mut cleaned = Vec::new();
-        let mut text = String::from_utf8_lossy(&decoded);
-        if text.contains("\\u00") {
-            // JSON in a string.
-            text = without_escapes(&text).into();
-        }
-        let found = self.clean(&text, &mut cleaned);
+        let found = self.clean(&String::from_utf8_lossy(&decoded), &mut cleaned);
         if found {
             push_string(out, &cleaned);
         } else {
@@ -165,7 +179,7 @@ impl Redact {
 
     /// Whether there is nothing in a JSON text that has to be looked at token by token.
     fn is_clean(&mut self, text: &[u8]) -> bool {
-        self.patterns.is_empty() && memchr::memchr(b'\\', text).is_none() && {
+        self.patterns.is_empty() && memchr::memchr2(b'\\', b'%', text).is_none() && {
             self.found.clear();
             let found = &mut self.found;
             self.kinds.iter().for_each(|kind| kind.find(text, found));
@@ -185,11 +199,7 @@ impl Redact {
             self.clean_json(&text, &mut out)
         } else {
             // Bytes that are no text stay as they are, unless something is found.
-            let mut text = String::from_utf8_lossy(text).into_owned();
-            if text.contains("\\u00") {
-                // It may be JSON that is cut off, or in other text.
-                text = without_escapes(&text);
-            }
+            let text = String::from_utf8_lossy(text).into_owned();
             self.clean(&text, &mut out)
         };
         if found {
@@ -217,24 +227,6 @@ impl Redact {
     }
 }
 
-/// A text with the characters of ASCII in the place of their escapes.
-fn without_escapes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("\\u00") {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let digits = escape.get(4..6).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let byte = digits.filter(|byte| matches!(byte, b' '..=b'~'));
-        let length = if byte.is_some() { "\\u0000".len() } else { "\\u00".len() };
-        out.push_str(escape.get(..length).filter(|_| byte.is_none()).unwrap_or_default());
-        out.extend(byte.map(char::from));
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out
-}
-
 /// Whether all of a text is one value of JSON.
 fn is_json(text: &[u8]) -> bool {
     let start = scan_json::skip_space(text, 0);
@@ -256,7 +248,7 @@ impl Step for Redact {
 
     fn apply(&mut self, record: &mut Record, _context: &Context) -> Result<(), Stop> {
         // What has no members is searched as a whole: better too much than too little.
-        if self.fields.is_empty() || record.parse().is_err() {
+        if self.fields.is_empty() || record.is_tagged || record.parse().is_err() {
             if !self.takes_all() {
                 self.whole(record);
             }
@@ -274,10 +266,16 @@ impl Step for Redact {
 }
 
 impl Replacement {
+    /// However a secret is written, what takes its place is the same.
     fn write(&self, secret: &str, out: &mut Vec<u8>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        if let Self::Text(text) = self {
+            return out.extend_from_slice(text.as_bytes());
+        }
+        let plain = escapes::undone(secret);
+        let secret = plain.as_ref().map_or(secret, |plain| plain.text.as_str());
         match self {
-            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Text(_) => {}
             Self::Mask(last) => {
                 let chars = secret.chars().count();
                 // One that would stay whole is hidden whole.
