@@ -301,7 +301,7 @@ mod tests {
             )
         );
         assert!(notes.starts_with("3 records read, 3 written"), "{notes}");
-        // A line of the other stream goes on with no record of this one.
+        // A line of the other stream continues no record of this one.
         let keys = format!("\"multiline\": \"java\", {keys}");
         let text = lines(&[
             "stdout F ERROR",

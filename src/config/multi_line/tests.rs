@@ -324,7 +324,7 @@ const LINES: &[(&str, &[&str], &[&str])] = &[
 ];
 
 #[test]
-fn presets_tell_lines_that_go_on_from_those_that_begin() {
+fn presets_tell_lines_that_continue_from_those_that_begin() {
     for (preset, more, first) in LINES {
         assert!(more.len() + first.len() >= 25, "{preset}: {}", more.len() + first.len());
         let (_, continues) = PRESETS.iter().find(|(name, _)| name == preset).unwrap();

@@ -49,7 +49,7 @@ fn format(text: &str, slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Tim
             let Some(fault) = fault(&format) else { return Some(format) };
             let message = format!("'{}' {} {fault}", slot.name(), slot.quoted(findings));
             slot.error(findings, Kind::Invalid, message).help(
-                "each part has to be read, and year, month and day, or month and day, be there; \
+                "each part must be read, and year, month and day, or month and day, be there; \
                  %z reads +0200, and zone is for times without it",
             );
             None

@@ -53,7 +53,7 @@ impl AddEc2Metadata {
     }
 }
 
-/// The tags that are asked for, in that order; one that is not there is left out.
+/// The tags that are asked for, in that order; a missing one is skipped.
 fn choose(chosen: &[(String, String)], tags: &[(String, JsonValue)]) -> JsonValue {
     let mut members = Vec::new();
     for (tag, name) in chosen {

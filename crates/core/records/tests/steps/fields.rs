@@ -175,7 +175,7 @@ fn other_files_are_those_of_the_pod_that_the_environment_names() {
 }
 
 #[test]
-fn the_task_of_ecs_is_known_or_is_left_out() {
+fn the_task_of_ecs_is_known_or_is_omitted() {
     let ecs = |name: &str| Part::Ecs(name.to_owned());
     let both = vec![ecs("family"), Part::Text(":".to_owned()), ecs("revision")];
     let configs =

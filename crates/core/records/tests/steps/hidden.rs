@@ -50,7 +50,7 @@ fn no_secret_hides_behind_escapes() {
 }
 
 #[test]
-fn what_stands_next_to_an_escape_or_a_color_stands_alone() {
+fn text_next_to_an_escape_or_a_color_is_searched() {
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     let cases = [
         (r"x\n10.0.0.1\ty".to_owned(), r"x\n[X]\ty"),
