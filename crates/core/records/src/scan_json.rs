@@ -202,7 +202,14 @@ fn expect(text: &[u8], at: usize, byte: u8) -> Result<usize, NotAnObject> {
 
 /// Whether a string, with its quotes, says this.
 pub(crate) fn says(string: &[u8], text: &str) -> bool {
-    *text_of(string) == *text.as_bytes()
+    let inner = inner(string);
+    if inner.len() <= text.len() {
+        // Escapes are longer than what they stand for.
+        return inner == text.as_bytes();
+    }
+    let first = inner.first();
+    let may_be = first == Some(&b'\\') || first == text.as_bytes().first();
+    may_be && *text_of(string) == *text.as_bytes()
 }
 
 /// What a string, with its quotes, says.

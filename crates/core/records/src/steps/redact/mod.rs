@@ -199,8 +199,7 @@ impl Redact {
             self.clean_json(&text, &mut out)
         } else {
             // Bytes that are no text stay as they are, unless something is found.
-            let text = String::from_utf8_lossy(text).into_owned();
-            self.clean(&text, &mut out)
+            self.clean(&String::from_utf8_lossy(text), &mut out)
         };
         if found {
             record.set_text(|_, text| text.extend_from_slice(&out));
