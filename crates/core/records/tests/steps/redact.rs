@@ -228,8 +228,10 @@ fn only_some_members_or_all_of_them() {
         &[
             (
                 "to joe@a.de",
-                "{\"message\":\"to [X]\",\"unparsable\":\"PARSEJSON: it is not JSON at byte 0\"} ? it \
-                 is not JSON at byte 0",
+                concat!(
+                    r#"{"message":"to [X]","unparsable":"PARSEJSON: it is not JSON at byt"#,
+                    "e 0\"} ? it is not JSON at byte 0",
+                ),
             ),
             (r#"{"to":"joe@a.de"}"#, r#"{"to":"joe@a.de"}"#),
         ],

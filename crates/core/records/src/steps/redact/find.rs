@@ -181,7 +181,7 @@ fn addresses(text: &[u8], found: &mut Found) {
         done = end;
         let run = text.get(start..end).unwrap_or_default();
         // All eight parts of an address, or two colons in a row.
-        let colons = run.iter().filter(|byte| **byte == b':').count();
+        let colons = memchr_iter(b':', run).count();
         let may_be_sixth = colons >= 6 || (colons >= 2 && run.windows(2).any(|two| two == b"::"));
         if may_be_sixth && sixth(text, start, end, found) {
             continue;
