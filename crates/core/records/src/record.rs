@@ -186,7 +186,7 @@ impl Record {
     /// in the object, or at the end.
     pub(super) fn put(&mut self, name: &Name, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(place) = self.place(name.text()) else {
-            if self.span(name.text()).is_none() {
+            if !name.has_dots() || self.span(name.text()).is_none() {
                 return self.push(name.json(), write);
             }
             let mut new = Vec::new();

@@ -202,7 +202,12 @@ fn expect(text: &[u8], at: usize, byte: u8) -> Result<usize, NotAnObject> {
 
 /// Whether a string, with its quotes, says this.
 pub(crate) fn says(string: &[u8], text: &str) -> bool {
-    *text_of(string) == *text.as_bytes()
+    let (inner, text) = (inner(string), text.as_bytes());
+    let first = inner.first();
+    // Escapes are longer than what they stand for.
+    let may_escape = first == Some(&b'\\') || inner.len() > text.len();
+    (first == text.first() || first == Some(&b'\\'))
+        && (inner == text || (may_escape && *text_of(string) == *text))
 }
 
 /// What a string, with its quotes, says.

@@ -18,6 +18,10 @@ impl Name {
         Self { text: text.to_owned(), json }
     }
 
+    pub(crate) fn has_dots(&self) -> bool {
+        self.text.contains('.')
+    }
+
     pub(crate) fn json(&self) -> &[u8] {
         &self.json
     }

@@ -1,5 +1,7 @@
 //! `ADDFIELDS`: puts members into an object, from templates or as they are written.
 
+use std::io::Write as _;
+
 use jiff::Timestamp;
 
 use super::{Context, Origin, Step, Stop, Uses};
@@ -143,7 +145,12 @@ fn fill(
     out: &mut Vec<u8>,
 ) -> Option<()> {
     match parts {
-        [Part::Offset] => out.extend_from_slice(context.origin.offset.to_string().as_bytes()),
+        [Part::Offset] => {
+            let written = write!(out, "{}", context.origin.offset);
+            debug_assert!(written.is_ok(), "memory can be written");
+        }
+        [Part::File] => push_string(out, context.origin.parts().next_back()?.as_bytes()),
+        [Part::Text(text)] => push_string(out, text.as_bytes()),
         [Part::Ec2(name)] => fact(context, name)?.write(out, JsonFormat::Compact, 0),
         _ => {
             let mut text = String::new();

@@ -61,6 +61,16 @@ impl Step for ParseCri {
             return Err(Unparsable::NoMatch.into());
         };
         let header = cri_line(first).ok_or(Unparsable::NoMatch)?;
+        if self.shape.names.is_none() && first.len() == text.len() {
+            // One line, which is what most entries are.
+            let end = first.strip_suffix(b"\n").unwrap_or(first).len();
+            let start = end - header.message.len();
+            record.set_text(|text, out| {
+                out.extend_from_slice(text.get(start..end).unwrap_or_default());
+                out.push(b'\n');
+            });
+            return Ok(());
+        }
         let (time, stream) = (header.time.to_vec(), header.stream.to_vec());
         let mut message = Vec::with_capacity(text.len());
         let mut ended = false;

@@ -53,6 +53,18 @@ fn ahead(text: &[u8], start: usize, accepts: impl Fn(u8) -> bool) -> usize {
     start + rest.iter().take_while(|byte| accepts(**byte)).count()
 }
 
+/// Where the next so many of such bytes in a row begin. Of most bytes before them it looks at none:
+/// one that is of another kind rules out all that would have it among them.
+fn long_run(text: &[u8], mut at: usize, bytes: usize, part: impl Fn(u8) -> bool) -> Option<usize> {
+    loop {
+        let window = text.get(at..at + bytes)?;
+        match window.iter().rposition(|byte| !part(*byte)) {
+            Some(other) => at += other + 1,
+            None => return Some(at),
+        }
+    }
+}
+
 fn emails(text: &[u8], found: &mut Found) {
     let local = |byte: u8| {
         byte.is_ascii_alphanumeric() || byte >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
@@ -70,19 +82,18 @@ fn emails(text: &[u8], found: &mut Found) {
         }
     };
     memchr_iter(b'@', text).for_each(|at| mail(at, at + 1));
-    // As it is written in a URL.
-    memmem::find_iter(text, b"%40").for_each(|at| mail(at, at + 3));
 }
 
 /// A card has so many digits.
 const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
 fn cards(text: &[u8], found: &mut Found) {
+    let part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'+' | 0xC2 | 0xA0);
     let mut at = 0;
-    while let Some(start) = text.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit))
-    {
-        let start = at + start;
-        at = card_run(text, start, found);
+    while let Some(run) = long_run(text, at, *CARD_DIGITS.start(), part) {
+        let start = text.get(run..).and_then(|rest| rest.iter().position(u8::is_ascii_digit));
+        let Some(start) = start else { break };
+        at = card_run(text, run + start, found);
     }
 }
 
@@ -169,10 +180,15 @@ fn addresses(text: &[u8], found: &mut Found) {
         let end = ahead(text, at, part);
         done = end;
         let run = text.get(start..end).unwrap_or_default();
-        if memchr_iter(b':', run).count() >= 2 && sixth(text, start, end, found) {
+        // All eight parts of an address, or two colons in a row.
+        let colons = memchr_iter(b':', run).count();
+        let may_be_sixth = colons >= 6 || (colons >= 2 && run.windows(2).any(|two| two == b"::"));
+        if may_be_sixth && sixth(text, start, end, found) {
             continue;
         }
-        fourth(text, start, end, found);
+        if run.len() >= b"0.0.0.0".len() {
+            fourth(text, start, end, found);
+        }
     }
 }
 
@@ -239,17 +255,13 @@ const KEY_SECRET_BYTES: usize = 40;
 fn aws_keys(text: &[u8], found: &mut Found) {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'+';
     let mut at = 0;
-    while at < text.len() {
-        let start = at;
+    while let Some(start) = long_run(text, at, KEY_ID_BYTES_MIN, part) {
         at = ahead(text, start, part);
         let run = text.get(start..at).unwrap_or_default();
-        if run.len() >= KEY_ID_BYTES_MIN {
-            key_ids(run, start, found);
-            if run.len() == KEY_SECRET_BYTES && is_secret(run) {
-                found.push(start..at);
-            }
+        key_ids(run, start, found);
+        if run.len() == KEY_SECRET_BYTES && is_secret(run) {
+            found.push(start..at);
         }
-        at += 1;
     }
 }
 
@@ -296,8 +308,9 @@ fn bearers(text: &[u8], found: &mut Found) {
         }
     }
     let mut done = 0;
-    for at in memmem::find_iter(text, b"eyJ") {
-        if at < done {
+    for at in memchr_iter(b'J', text) {
+        let at = at.saturating_sub(2);
+        if at < done || text.get(at..at + 3) != Some(b"eyJ") {
             continue;
         }
         let until = ahead(text, at, token);
@@ -319,6 +332,9 @@ fn private_keys(text: &[u8], found: &mut Found) {
         // A plus is a blank in a form.
         memmem::find(name, b"PRIVATE KEY").or_else(|| memmem::find(name, b"PRIVATE+KEY")).is_some()
     };
+    if !memchr_iter(b'-', text).any(|at| text.get(at..at + 5) == Some(b"-----")) {
+        return;
+    }
     let begins = memmem::find_iter(text, BEGIN).filter(|at| is_private(*at, BEGIN));
     let ends = memmem::find_iter(text, END).filter(|at| is_private(*at, END));
     let ends: Vec<usize> = ends.map(|at| ahead_of_mark(text, at + END.len())).collect();

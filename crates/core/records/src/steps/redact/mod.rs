@@ -9,6 +9,7 @@
 mod escapes;
 mod find;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -146,7 +147,7 @@ impl Redact {
             decoded.extend_from_slice(token);
         }
         let mut cleaned = Vec::new();
-        let found = self.clean(&String::from_utf8_lossy(&decoded), &mut cleaned);
+        let found = self.clean(&as_text(&decoded), &mut cleaned);
         if found {
             push_string(out, &cleaned);
         } else {
@@ -199,8 +200,7 @@ impl Redact {
             self.clean_json(&text, &mut out)
         } else {
             // Bytes that are no text stay as they are, unless something is found.
-            let text = String::from_utf8_lossy(text).into_owned();
-            self.clean(&text, &mut out)
+            self.clean(&as_text(text), &mut out)
         };
         if found {
             record.set_text(|_, text| text.extend_from_slice(&out));
@@ -225,6 +225,11 @@ impl Redact {
             true
         });
     }
+}
+
+/// Bytes as text; what is none is replaced. Most is text, which is found out faster by itself.
+fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Whether all of a text is one value of JSON.
