@@ -83,7 +83,7 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
         for round in 1..=settings.rounds {
             let name = format!("steps-{}-{round}", case.name);
             let directory = &settings.directory;
-            let subject = Subject::bare(&format!("{name}-bare"), directory, &path, sandbox)?;
+            let subject = Subject::bare(&format!("bare-{name}"), directory, &path, sandbox)?;
             bare.push(cpu(subject, all, sandbox).await?);
             let keys = json!({"dataProcessingOptions": case.steps});
             let subject = Subject::agent_with(&name, directory, &path, sandbox, &keys)?;
