@@ -135,7 +135,7 @@ fn the_page_is_used_by_keyboard_stays_live_and_says_that_the_agent_is_gone() {
     scene.wait_for(&told("2 records"));
     scene.wait_for(&told("byte 8"));
     scene.agent.signal(rustix::process::Signal::TERM);
-    scene.wait("does not answer", "verdict");
+    scene.wait("no response from kinetail", "verdict");
     scene.picture("gone.png");
 }
 

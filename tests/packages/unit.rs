@@ -160,7 +160,7 @@ fn unit_ships_logs_from_everywhere_and_reloads_under_a_real_systemd() {
     assert_eq!(records, wanted, "{said}");
     for line in [
         "EXIT OF A RELOAD WITH A MISTAKE: 1",
-        "reload refused; the configuration in force stays",
+        "reload rejected; keeping the active configuration",
         "EXIT OF A RELOAD: 0",
         "NRestarts=0",
         "Result=success",
