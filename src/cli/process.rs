@@ -267,7 +267,7 @@ mod tests {
             "  1 PARSEJSON: as it was",
             "  2 FILTER: as it was",
             "  3 DROPFIELDS: as it was",
-            "  not parsed: PARSEJSON: it is not JSON at byte 0",
+            "  not parsed: PARSEJSON: invalid JSON at byte 0",
             "line 3: {\"l\":\"debug\"}",
             "  1 PARSEJSON: as it was",
             "  skipped (filtered)",

@@ -31,11 +31,11 @@ fn cases(
         columns[*column] = text;
         columns.retain(|column| !column.is_empty());
         let out = run(&mut chain, format!("{}\n", columns.join(blank)).as_bytes());
-        if out.contains(" ? ") {
+        // A line that cannot be parsed is there unchanged, with the reason.
+        let Ok(object) = serde_json::from_str::<Value>(&out) else {
             assert_eq!(*want, BAD, "{text}: {out}");
             continue;
-        }
-        let object: Value = serde_json::from_str(&out).unwrap();
+        };
         let got = object.get(member).map_or_else(String::new, Value::to_string);
         assert_eq!(got, *want, "{member} of {text}: {out}");
     }
