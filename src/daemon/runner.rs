@@ -115,10 +115,12 @@ where
                 biased;
                 () = &mut sending => return,
                 () = left.cancelled() => return,
-                () = inbox.changed() => {}
+                // Before the inbox, which is emptied in any case: a flow that is busy with one file
+                // has news all the time.
                 written = written(&mut writes) => {
                     flow.on_file_writes(&written, clock::now().instant);
                 }
+                () = inbox.changed() => {}
                 () = until(stepped.wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next

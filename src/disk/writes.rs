@@ -130,6 +130,30 @@ impl Writes {
     }
 
     fn read(&mut self) -> Written {
+        let written = self.events();
+        if written.is_incomplete {
+            // Which files are still armed is not known.
+            self.disarm(|_| false);
+        }
+        written
+    }
+
+    fn disarm(&mut self, is_kept: impl Fn(FileKey) -> bool) {
+        let Self { inotify, armed, room } = self;
+        armed.retain(|watch, key| {
+            let is_kept = is_kept(*key);
+            if !is_kept {
+                room.give_back(1);
+                if let Err(error) = inotify::remove_watch(inotify.get_ref(), *watch) {
+                    // The kernel ends the watch of a file that is deleted.
+                    tracing::debug!(%error, "was not watched");
+                }
+            }
+            is_kept
+        });
+    }
+
+    fn events(&mut self) -> Written {
         let mut room = [MaybeUninit::uninit(); EVENT_BYTES];
         let mut reader = inotify::Reader::new(self.inotify.get_ref().as_fd(), &mut room);
         let mut written = Written { files: Vec::new(), is_incomplete: false };
@@ -182,18 +206,7 @@ impl WriteWatch<OsFile> for Writes {
     }
 
     fn retain(&mut self, keep: impl Fn(FileKey) -> bool) {
-        let Self { inotify, armed, room } = self;
-        armed.retain(|watch, key| {
-            let is_kept = keep(*key);
-            if !is_kept {
-                room.give_back(1);
-                if let Err(error) = inotify::remove_watch(inotify.get_ref(), *watch) {
-                    // The kernel ends the watch of a file that is deleted.
-                    tracing::debug!(%error, "was not watched");
-                }
-            }
-            is_kept
-        });
+        self.disarm(keep);
     }
 }
 

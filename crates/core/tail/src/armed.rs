@@ -83,7 +83,8 @@ pub(crate) fn written<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instan
 
 /// Notifications were lost: every armed file is polled with the next look, which is due.
 pub(crate) fn lost<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
-    let armed = tailer.files.values().filter(|file| file.pace.is_armed(now));
+    let is_armed = |file: &&Tailed<D::File>| matches!(file.pace.arming(), Arming::Armed { .. });
+    let armed = tailer.files.values().filter(is_armed);
     for key in armed.map(|file| file.key).collect::<Vec<_>>() {
         written(tailer, key, now);
     }
