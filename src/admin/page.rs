@@ -172,6 +172,8 @@ struct FileTrouble<'a> {
 #[derive(Debug, Serialize)]
 struct File {
     path: String,
+    device: u64,
+    inode: u64,
     state: &'static str,
     size_bytes: u64,
     read_offset: u64,
@@ -317,6 +319,8 @@ fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<
 fn file_of(file: &FileStatus, snapshot: &Snapshot) -> File {
     File {
         path: display_path(&file.path),
+        device: file.inode.device,
+        inode: file.inode.number,
         state: file.state,
         size_bytes: file.size,
         read_offset: file.read_offset,

@@ -17,6 +17,7 @@ use crate::metrics::prometheus::Prometheus;
 use crate::metrics::totals::FlowTotals;
 use crate::process::StepCount;
 use crate::send::DestinationHealth;
+use crate::tail::identity::Inode;
 use crate::tail::problems::FileProblem;
 use crate::tail::rotated::RotatedNames;
 
@@ -124,6 +125,8 @@ pub struct DeadLetterStatus {
 pub struct FileStatus {
     /// Where it was last seen.
     pub path: Arc<Path>,
+    /// The file itself, whatever its name is by now.
+    pub inode: Inode,
     /// The name of its state.
     pub state: &'static str,
     /// Its size in bytes.
@@ -297,6 +300,7 @@ pub(super) mod tests {
     pub(in crate::admin) fn file(path: &[u8], lag_bytes: u64) -> FileStatus {
         FileStatus {
             path: Path::new(OsStr::from_bytes(path)).into(),
+            inode: Inode { device: 2, number: 3 },
             state: "open",
             size: 1_000 + lag_bytes,
             read_offset: 1_000,

@@ -82,14 +82,14 @@ fn describe(path: &Path, out: &mut dyn Write) -> io::Result<Option<Metadata>> {
             return Ok(None);
         }
     };
-    let kind = if meta.is_file() {
-        "a regular file"
+    let (bytes, owner) = (meta.len(), user.owner_of(&meta));
+    if meta.is_file() {
+        writeln!(out, "  a regular file of {bytes} bytes, {owner}")?;
     } else if meta.is_dir() {
-        "a directory, which has no lines"
+        writeln!(out, "  a directory, {owner}; directories are not followed")?;
     } else {
-        "no regular file; only those are followed"
-    };
-    writeln!(out, "  {kind} of {} bytes, {}", meta.len(), user.owner_of(&meta))?;
+        writeln!(out, "  not a regular file, {owner}; only regular files are followed")?;
+    }
     writeln!(out, "  identity: device {}, inode {}", meta.dev(), meta.ino())?;
     if let Ok(target) = fs::canonicalize(path)
         && target != path
@@ -138,15 +138,13 @@ impl About<'_> {
         let known = self.tell_status(status, out)?;
         let Some(row) = row else {
             if matches && !known {
-                let position = match self.flow.initial_position {
-                    InitialPosition::EndOfFile => "its end",
-                    InitialPosition::StartOfFile => "its start",
+                let begins = match self.flow.initial_position {
+                    InitialPosition::EndOfFile => {
+                        "read from its end if the flow never ran, else from byte 0"
+                    }
+                    InitialPosition::StartOfFile => "it will be read from byte 0",
                 };
-                writeln!(
-                    out,
-                    "    no checkpoint: if the flow never ran it begins at {position}, else at \
-                     byte 0"
-                )?;
+                writeln!(out, "    no checkpoint: {begins}")?;
             }
             return Ok(matches || known);
         };
@@ -168,7 +166,8 @@ impl About<'_> {
         } else if let Some(log) = rotated::log_of(self.flow, self.path) {
             writeln!(
                 out,
-                "    by rotatedNames it is a rotated file of {}; unread lines are read in it",
+                "    a rotated file of {} (rotatedNames); only lines that were not delivered \
+                 before its rotation are read from it",
                 shown(&log)
             )?;
         }
@@ -201,7 +200,7 @@ impl About<'_> {
             writeln!(out, "    cannot follow: {}, since {since}", Escaped(what))?;
             writeln!(out, "    fix: {}", Escaped(text(&problem["fix"])))?;
         }
-        let Some(file) = find("files", "path") else { return Ok(false) };
+        let Some(file) = self.file_of(status, &name) else { return Ok(false) };
         writeln!(
             out,
             "    followed: {}, read to offset {}, delivered to offset {} of {}, lag {} bytes",
@@ -214,8 +213,22 @@ impl About<'_> {
         Ok(true)
     }
 
+    /// What is told of this file: after a rotation an older one may still be known by its name.
+    fn file_of<'s>(&self, status: &'s Value, name: &str) -> Option<&'s Value> {
+        let files = status["files"].as_array()?;
+        let is_same = |file: &&Value| {
+            self.meta
+                .is_some_and(|meta| file["device"] == meta.dev() && file["inode"] == meta.ino())
+        };
+        let is_named = |file: &&Value| file["path"] == name && file["state"] == "live";
+        files.iter().find(is_same).or_else(|| files.iter().find(is_named))
+    }
+
     fn tell_next(&self, offset: u64, out: &mut dyn Write) -> io::Result<()> {
         let Some(meta) = self.meta.filter(|meta| meta.is_file()) else { return Ok(()) };
+        if self.path.file_name().is_some_and(is_compressed_name) {
+            return writeln!(out, "    next: its content is compressed");
+        }
         if offset >= meta.len() {
             return writeln!(out, "    next: only data written from now on");
         }
@@ -240,7 +253,8 @@ fn why_not(pattern: &FilePattern, path: &Path) -> Option<String> {
     }
     if is_compressed_name(name) {
         return Some(
-            "compressed files are read only where they continue a file that was rotated".to_owned(),
+            "compressed files are read only to complete a rotated file (.gz, .zst, .bz2)"
+                .to_owned(),
         );
     }
     let last = pattern.components().last()?;

@@ -105,9 +105,8 @@ where
                 return;
             }
             flow.watch_directories(&watch, &hint, clock::now().instant);
-            if let Some(writes) = &mut writes {
-                flow.arm(writes, clock::now());
-            }
+            let due = writes.as_mut().and_then(|writes| flow.arm(writes, clock::now()));
+            let wake_at = due.map_or(stepped.wake_at, |due| due.min(stepped.wake_at));
             let now = clock::now().instant;
             flow.rest(now);
             tokio::select! {
@@ -121,7 +120,7 @@ where
                     flow.on_file_writes(&written, clock::now().instant);
                 }
                 () = inbox.changed() => {}
-                () = until(stepped.wake_at, now) => {}
+                () = until(wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next
             // batch is built.

@@ -70,7 +70,7 @@ impl<D: Disk> Flow<D> {
         match event.kind {
             EventKind::Abandoned => {
                 tracing::error!(%flow, %file, kind,
-                    "data lost: file disappeared before it was fully read: {detail}");
+                    "data lost: {detail}");
             }
             EventKind::HoleSkipped
             | EventKind::HoleFilled
@@ -319,6 +319,7 @@ fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
     };
     FileStatus {
         path: Arc::clone(file.path()),
+        inode: file.seen().inode,
         state,
         size: file.seen().size,
         read_offset: file.position().offset,

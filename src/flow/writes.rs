@@ -16,10 +16,14 @@ impl<D: Disk> Flow<D> {
         self.tailer.control().arm_writes();
     }
 
-    /// Arms the files that fell quiet, and forgets those that are not followed any more.
-    pub fn arm(&mut self, watch: &mut impl WriteWatch<D::File>, now: Now) {
+    /// Arms the files that fell quiet, and forgets those that are not followed any more. Says when
+    /// the next step is due because of what was found in them meanwhile.
+    pub fn arm(&mut self, watch: &mut impl WriteWatch<D::File>, now: Now) -> Option<Instant> {
         if self.notify_status.has_new_scan_to_arm(self.tailer.scans()) {
             watch.retain(|key| self.tailer.file(key).is_some());
+        }
+        if !self.tailer.control().has_offered() {
+            return None;
         }
         for (key, file) in self.tailer.control().offered(ARMED_PER_STEP_MAX) {
             if watch.arm(key, &file) {
@@ -28,6 +32,8 @@ impl<D: Disk> Flow<D> {
                 self.tailer.control().not_armed(key, now.instant);
             }
         }
+        let more = self.tailer.control().has_offered();
+        Some(if more { now.instant } else { self.wake_at(now.instant) })
     }
 
     /// Takes what was notified. The next step acts on it, and is due.

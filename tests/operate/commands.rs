@@ -1,5 +1,6 @@
 //! What an operator asks of an agent that runs: status, explain, checkpoints, diagnose.
 
+use std::fs;
 use std::process::Output;
 
 use rustix::process::Signal;
@@ -110,7 +111,7 @@ fn explain_tells_all_about_a_file() {
     let text = scene.text("explain", &[path.to_str().unwrap()], 0);
     assert!(text.contains("of a.log: a.log.1; searched in /"), "{text}");
     let text = scene.text("explain", &[rotated.to_str().unwrap()], 2);
-    let counts = format!("by rotatedNames it is a rotated file of {}", path.display());
+    let counts = format!("a rotated file of {} (rotatedNames)", path.display());
     assert!(text.contains(&counts), "{text}");
     let other = scene.home.log("b.log");
     append(&other, b"x\n");
@@ -122,6 +123,22 @@ fn explain_tells_all_about_a_file() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("checkpoint: delivered to offset 14"), "{text}");
     assert!(text.contains("next: only data written from now on"), "{text}");
+}
+
+#[test]
+fn explain_tells_of_the_file_and_not_of_an_older_one_with_its_name() {
+    let scene = Scene::start(true);
+    scene.arrived(&["one", "two", "three"]);
+    let path = scene.home.log("a.log");
+    fs::rename(&path, scene.home.log("a.log.old")).unwrap();
+    append(&path, b"four\n");
+    scene.arrived(&["one", "two", "three", "four"]);
+    let told = || scene.text("explain", &[path.to_str().unwrap()], 0);
+    let new = "followed: live, read to offset 5, delivered to offset 5 of 5, lag 0 bytes";
+    wait_until("the new file", SOON, || told().contains(new), told);
+    let old = scene.home.log("a.log.old");
+    let text = scene.text("explain", &[old.to_str().unwrap()], 0);
+    assert!(text.contains("followed: moved_away, read to offset 14"), "{text}");
 }
 
 #[test]
@@ -180,7 +197,7 @@ fn diagnose_writes_an_archive_without_secrets() {
     for name in ["status.json", "metrics.txt", "configuration/agent.json", "process/limits.txt"] {
         assert!(text.contains(name), "{name} is missing:\n{text}");
     }
-    let bytes = std::fs::read(&archive).unwrap();
+    let bytes = fs::read(&archive).unwrap();
     let all = String::from_utf8_lossy(&bytes);
     assert!(all.contains("kinesis:s:") && all.contains("(hidden)"));
     assert!(!all.contains("test-key"), "a key is in the archive");

@@ -18,6 +18,17 @@ fn page(snapshot: &Snapshot) -> Value {
 #[test]
 fn the_page_says_everything_about_a_sound_process() {
     let snapshot = snapshot(vec![file(b"/v/\"a\"\n\xff", 7)]);
+    let file = json!({
+        "path": "/v/\"a\"\n\u{fffd}ff",
+        "device": 2,
+        "inode": 3,
+        "state": "open",
+        "size_bytes": 1007,
+        "read_offset": 1000,
+        "acked_offset": 1000,
+        "lag_bytes": 7,
+        "lag_seconds": 1.5,
+    });
     assert_eq!(
         page(&snapshot),
         json!({
@@ -59,15 +70,7 @@ fn the_page_says_everything_about_a_sound_process() {
                 "problems_total": 0,
                 "problems": [],
                 "files_omitted": 0,
-                "files": [{
-                    "path": "/v/\"a\"\n\u{fffd}ff",
-                    "state": "open",
-                    "size_bytes": 1007,
-                    "read_offset": 1000,
-                    "acked_offset": 1000,
-                    "lag_bytes": 7,
-                    "lag_seconds": 1.5,
-                }],
+                "files": [file],
             }],
         })
     );

@@ -325,7 +325,7 @@ fn undescribed(action: &str, region: &str, error: &CallError) -> CheckResult {
             ))
         }
         error if is_throttled(error) => {
-            CheckResult::Open(format!("in {region} AWS throttled the question ({action}): {error}"))
+            CheckResult::Open(format!("{region}: throttled by AWS ({action}): {error}"))
         }
         error => CheckResult::Bad(format!("in {region}: {error}")),
     }

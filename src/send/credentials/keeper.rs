@@ -215,9 +215,7 @@ impl Kept {
                 Some((_, last)) => outcome(last),
                 None => Err(CredentialsError::unhandled("a call without an outcome")),
             },
-            Ok(Err(_)) => Err(CredentialsError::unhandled(
-                "credentials request discarded: the receiver is gone",
-            )),
+            Ok(Err(_)) => Err(CredentialsError::unhandled("the credentials task has ended")),
             Err(_) => Err(CredentialsError::provider_error(Unanswered {
                 source: self.source.get(),
                 since: self.state.borrow().asking_since.unwrap_or_else(SystemTime::now),

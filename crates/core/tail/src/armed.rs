@@ -35,7 +35,8 @@ pub(crate) fn offer<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant)
         return;
     }
     let Some(file) = tailer.files.get_mut(key) else { return };
-    if file.is_settled()
+    if file.is_open()
+        && file.is_settled()
         && file.unread_bytes() == 0
         && file.pace.every() >= ARM_FROM
         && file.pace.arming().may_be_offered(now)
@@ -49,13 +50,24 @@ pub(crate) fn offer<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant)
 pub(crate) fn take<D: Disk>(tailer: &mut Tailer<D>, max: usize) -> Vec<(FileKey, D::File)> {
     let Tailer { turns, files, .. } = tailer;
     let first = turns.offered.len().saturating_sub(max);
-    let keys = turns.offered.drain(first..);
-    let still = keys.filter_map(|key| files.get(key)).filter(|file| is_offered(file));
-    still.filter_map(|file| Some((file.key, file.handle.clone()?))).collect()
+    let mut taken = Vec::new();
+    for key in turns.offered.drain(first..) {
+        let Some(file) = files.get_mut(key) else { continue };
+        if file.pace.arming() != Arming::Offered {
+            continue;
+        }
+        // One that was closed meanwhile is offered again when it is open.
+        match file.handle.clone() {
+            Some(handle) => taken.push((key, handle)),
+            None => file.pace.set_arming(Arming::Unarmed),
+        }
+    }
+    taken
 }
 
-fn is_offered<F>(file: &Tailed<F>) -> bool {
-    file.pace.arming() == Arming::Offered
+/// Whether files wait to be armed.
+pub(crate) fn has_offered<D: Disk>(tailer: &Tailer<D>) -> bool {
+    !tailer.turns.offered.is_empty()
 }
 
 /// The next write to a file is notified. What was written before that is found here.
@@ -77,6 +89,8 @@ pub(crate) fn written<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instan
     if file.lag_bytes() == 0 {
         file.pace.note_caught_up(now);
     }
+    // Whatever was refused before: this file's writes are notified.
+    file.pace.set_arming(Arming::Unarmed);
     file.pace.poll_now(now);
     turns::poll_soon(tailer, key);
 }

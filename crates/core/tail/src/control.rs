@@ -41,6 +41,12 @@ impl<D: Disk> Control<'_, D> {
         armed::take(self.tailer, max)
     }
 
+    /// Whether files wait to be taken with [`Control::offered`].
+    #[must_use]
+    pub fn has_offered(self) -> bool {
+        armed::has_offered(self.tailer)
+    }
+
     /// The next write to a file is notified, with [`Control::on_written`].
     pub fn armed(self, key: FileKey, now: Now) {
         armed::armed(self.tailer, key, now);

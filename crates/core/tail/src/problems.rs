@@ -13,6 +13,8 @@ use super::disk::{DiskError, Fault};
 /// `kinetail_file_problems` and `reason` in `/status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
+    /// A compressed file that cannot be unpacked: `.xz`, `.zip` and others.
+    Compression,
     /// A symbolic link that leads nowhere.
     DanglingLink,
     /// No file descriptor is free.
@@ -38,6 +40,7 @@ pub enum Reason {
 impl Reason {
     /// All of them, in the order of their labels.
     pub const ALL: &[Self] = &[
+        Self::Compression,
         Self::DanglingLink,
         Self::DescriptorLimit,
         Self::DirectoryUnreadable,
@@ -54,6 +57,7 @@ impl Reason {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
+            Self::Compression => "compression",
             Self::DanglingLink => "dangling_link",
             Self::DescriptorLimit => "descriptor_limit",
             Self::DirectoryUnreadable => "directory_unreadable",
@@ -71,6 +75,10 @@ impl Reason {
     #[must_use]
     pub fn fix(self) -> &'static str {
         match self {
+            Self::Compression => {
+                "decompress it to a name that matches filePattern; let the rotation compress with \
+                 gzip, zstd or bzip2"
+            }
             Self::DanglingLink => "create the target of the link, or remove the link",
             Self::DescriptorLimit => "raise the limit on open files (LimitNOFILE=, ulimit -n)",
             Self::DirectoryUnreadable => {
@@ -105,7 +113,10 @@ impl Reason {
     }
 
     fn of(error: &FileError) -> Self {
-        let FileError::Disk(DiskError { fault, .. }) = error else { return Self::IoError };
+        let FileError::Disk(DiskError { fault, .. }) = error else {
+            let is_unknown = matches!(error, FileError::UnknownFormat);
+            return if is_unknown { Self::Compression } else { Self::IoError };
+        };
         match fault {
             Fault::Denied => Self::PermissionDenied,
             Fault::Gone => Self::DanglingLink,
@@ -131,10 +142,7 @@ pub enum FileError {
     #[error("compressed file is incomplete; will retry when it changes")]
     CutShort,
     /// It is compressed in a format that is not known here.
-    #[error(
-        "unsupported compression of a rotated file that was never read; decompress it to a name \
-         that matches filePattern"
-    )]
+    #[error("unsupported compression of a rotated file that was never read")]
     UnknownFormat,
 }
 
@@ -168,7 +176,8 @@ impl FileProblem {
         match self.reason {
             // What a refused link is told with has what to do in it.
             Reason::LinkRefused | Reason::NotAFile => format!("ignoring path: {}", self.what),
-            Reason::DanglingLink
+            Reason::Compression
+            | Reason::DanglingLink
             | Reason::DescriptorLimit
             | Reason::DirectoryUnreadable
             | Reason::Encoding

@@ -54,7 +54,11 @@ pub(crate) fn unlist<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant
     }
     turns::poll_soon(tailer, key);
     let what = if deleted { "file deleted" } else { "file moved out of filePattern" };
-    let rest = if unread == 0 { "fully read".to_owned() } else { format!("{unread} bytes unread") };
-    let detail = format!("{what}; {rest}; keeping it open until it is fully read");
+    let rest = if unread == 0 {
+        "fully read; keeping it open in case it grows".to_owned()
+    } else {
+        format!("{unread} bytes unread; reading the rest")
+    };
+    let detail = format!("{what}; {rest}");
     tailer.out.event(kind, &path, detail);
 }

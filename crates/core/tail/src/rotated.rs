@@ -210,7 +210,8 @@ pub fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
     let Some(ending) = name.strip_prefix(live) else { return false };
     let numbered = ending.strip_prefix(b".~").and_then(|rest| rest.strip_suffix(b"~"));
     matches!(ending, b"~" | b".bak" | b".orig" | b".save")
-        || numbered.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+        || numbered
+            .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 /// The name without the ending of a compressed file, and whether it had one.

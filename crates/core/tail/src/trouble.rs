@@ -129,6 +129,7 @@ pub(crate) fn report_problems<D: Disk>(tailer: &mut Tailer<D>, problems: &[Probl
         Reason::DanglingLink
         | Reason::DescriptorLimit
         | Reason::DirectoryUnreadable
+        | Reason::Compression
         | Reason::IoError
         | Reason::LinkLoop
         | Reason::LinkRefused

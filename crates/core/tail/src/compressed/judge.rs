@@ -115,7 +115,7 @@ fn give_up_damaged<D: Disk>(
     let Some(content) = tailer.memory.remove(key) else { return };
     let seen = content.seen_size.saturating_sub(content.position.offset);
     let why = format!(
-        "lower bound; compressed file (was {}, {} bytes read) is corrupt: {damage}",
+        "compressed file (was {}, {} bytes read) is corrupt, at least this much is lost: {damage}",
         content.path.display(),
         content.position.offset
     );
