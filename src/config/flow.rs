@@ -354,8 +354,9 @@ fn file_pattern(
         Ok(pattern) => {
             if is_compressed_name(pattern.name_text().as_ref()) {
                 let message = format!("'filePattern' {} can never match", slot.quoted(findings));
-                slot.warn(findings, Kind::NoEffect, message)
-                    .help("compressed files (.gz, .bz2, .zip, .zst, .xz and the like) are never followed");
+                slot.warn(findings, Kind::NoEffect, message).help(
+                    "compressed files (.gz, .bz2, .zip, .zst, .xz and the like) are never followed",
+                );
             }
             if let Some(odd) = odd_pattern(text) {
                 let message = format!("'filePattern' {} {}", slot.quoted(findings), odd.what);

@@ -28,9 +28,7 @@ impl Daemon {
     fn is_handing_on(&self) -> bool {
         let mut leaving = self.reloads.leaving.values();
         !self.reloads.working.is_empty()
-            || leaving.any(|leaving| {
-                !leaving.waiting.is_empty() || matches!(leaving.work, Some(Work::CarryOver { .. }))
-            })
+            || leaving.any(|leaving| matches!(leaving.work, Some(Work::CarryOver { .. })))
     }
 
     /// Changes what differs.
@@ -113,6 +111,7 @@ impl Daemon {
         crowded: bool,
     ) -> BTreeSet<Arc<str>> {
         let now = clock::now().instant;
+        let waiting = self.take_waiting(difference);
         let id_of = |flow: &FlowConfig| Arc::from(flow.id.as_str());
         let mut flows: BTreeMap<Arc<str>, FlowConfig> =
             flows.into_iter().map(|flow| (id_of(&flow), flow)).collect();
@@ -133,8 +132,15 @@ impl Daemon {
             self.reloads.lineage.start_alone(id);
             match self.reloads.leaving.get_mut(id) {
                 Some(leaving) => leaving.then = Some(flow),
-                None if crowded => self.start_after_another(flow, now),
+                None if crowded => self.start_after_another(FlowStart::first(flow), now),
                 None => self.start_at(now, FlowStart::first(flow)),
+            }
+        }
+        for launch in waiting {
+            if crowded {
+                self.start_after_another(launch, now);
+            } else {
+                self.start_at(now, launch);
             }
         }
         // What an earlier order has not brought to its end is a part of this one.
@@ -142,16 +148,26 @@ impl Daemon {
         leaving.chain(&difference.changed).chain(&difference.added).cloned().collect()
     }
 
+    /// The flows that wait for descriptors and do not differ; the others are changed or removed like
+    /// any flow. A flow that never ends must not keep them from that.
+    fn take_waiting(&mut self, difference: &Difference) -> Vec<FlowStart> {
+        let leaving = self.reloads.leaving.values_mut();
+        let waiting = leaving.flat_map(|leaving| std::mem::take(&mut leaving.waiting));
+        let is_same =
+            |launch: &FlowStart| difference.unchanged.iter().any(|id| **id == *launch.config.id);
+        waiting.filter(is_same).collect()
+    }
+
     /// Has a flow started when one that drains has ended: the one that the fewest others wait for.
-    fn start_after_another(&mut self, flow: FlowConfig, now: Instant) {
+    fn start_after_another(&mut self, launch: FlowStart, now: Instant) {
         let leaving = self.reloads.leaving.values_mut();
         match leaving.min_by_key(|leaving| leaving.waiting.len()) {
             Some(leaving) => {
-                tracing::info!(flow = %flow.id, after = %leaving.thread.id(),
+                tracing::info!(flow = %launch.config.id, after = %leaving.thread.id(),
                     "descriptors are short; the flow starts after another one has ended");
-                leaving.waiting.push(FlowStart::first(flow));
+                leaving.waiting.push(launch);
             }
-            None => self.start_at(now, FlowStart::first(flow)),
+            None => self.start_at(now, launch),
         }
     }
 

@@ -202,3 +202,33 @@ fn a_reload_at_the_limit_is_refused_or_delivers_everything() {
         assert_eq!(endpoint.count(&kinesis(flow)), lines.written.len(), "none is repeated");
     }
 }
+
+/// A flow that never ends (a deleted file, a destination that does not respond) lets another one
+/// wait for its descriptors, and no further order.
+#[test]
+fn a_flow_that_waits_for_descriptors_keeps_no_order_from_being_followed() {
+    let endpoint = endpoint();
+    let (mut home, _) = home_with_admin(&endpoint);
+    home.set("admin.socket", json!(home.root().join("run/kinetail.sock")));
+    home.set("shutdownTimeoutMillis", json!(500));
+    let only = |home: &mut Home, name: &str, keys: &serde_json::Value| {
+        home.set("flows", json!([]));
+        home.flow(&format!("{name}.log"), ("kinesisStream", name), keys);
+    };
+    only(&mut home, "a", &json!({"endpoint": "http://127.0.0.1:9"}));
+    let needed = refused(home.start_with_descriptors(20), 20);
+    append(&home.log("a.log"), b"never delivered\n");
+    let agent = home.start_with_descriptors(needed);
+    agent.wait_for_log("request failed", SOON);
+    std::fs::remove_file(home.log("a.log")).unwrap();
+    agent.wait_for_log("kind=\"deleted\"", SOON);
+    for name in ["b", "c", "b"] {
+        only(&mut home, name, &json!({}));
+        let output = home.command("reload").output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        // Followed, and not finished.
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}\n{}", agent.log());
+    }
+    agent.signal(rustix::process::Signal::KILL);
+    agent.outcome(SOON);
+}
