@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -83,10 +83,16 @@ fn home(endpoint: &Endpoint) -> (Home, SocketAddr) {
     (home, admin)
 }
 
+/// Flows deliver before the admin endpoint listens.
+fn wait_for_admin(admin: SocketAddr) {
+    wait_until("the admin endpoint", SOON, || TcpStream::connect(admin).is_ok(), String::new);
+}
+
 /// Ships lines in many pieces, looks at the admin port, and stops: all as with a reader.
 fn nothing_notices(home: &Home, admin: SocketAddr, endpoint: &Endpoint, command: Command) {
     let agent = Running::start(command);
     let mut lines = Lines::default();
+    wait_for_admin(admin);
     for round in 0..20 {
         let before = lines.written.len();
         for _ in 0..20 {
@@ -132,6 +138,7 @@ fn a_standard_error_that_takes_lines_again_gets_those_that_waited() {
         reader.read_to_end(&mut text).unwrap();
         String::from_utf8(text).unwrap()
     });
+    wait_for_admin(admin);
     assert_eq!(page(admin, "/healthz").unwrap().0, 200);
     agent.stop();
     let text = listener.join().unwrap();
@@ -205,6 +212,7 @@ fn a_progress_line_without_a_reader_stops_nothing() {
         let text = fs::read_to_string(home.root().join("arrived/kinesis-s.ndjson"));
         text.unwrap_or_default().lines().count()
     };
+    wait_for_admin(admin);
     for round in 0..5 {
         append(&home.log("a.log"), format!("{round}\n").as_bytes());
         wait_until("line in the sandbox", SOON, || arrived() == round + 1, String::new);
