@@ -148,8 +148,8 @@ impl Daemon {
         leaving.chain(&difference.changed).chain(&difference.added).cloned().collect()
     }
 
-    /// The flows that wait for descriptors and do not differ; the others are changed or removed like
-    /// any flow. A flow that never ends must not keep them from that.
+    /// The flows that wait for descriptors and do not differ; the others are changed or removed
+    /// like any flow. A flow that never ends must not keep them from that.
     fn take_waiting(&mut self, difference: &Difference) -> Vec<FlowStart> {
         let leaving = self.reloads.leaving.values_mut();
         let waiting = leaving.flat_map(|leaving| std::mem::take(&mut leaving.waiting));
