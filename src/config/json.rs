@@ -78,7 +78,7 @@ pub(super) fn blank_comments(text: &str) -> Result<Blanked<'_>, (JsonError, Rang
         }
         at += length;
         if grammar.is_complete() {
-            remainder = rest_behind(text, at);
+            remainder = rest_after(text, at);
             blank(&mut blanked, bytes, at..bytes.len());
             break;
         }
@@ -129,7 +129,7 @@ fn blank(blanked: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) {
 }
 
 /// The first word behind the end of the map that is no comment.
-fn rest_behind(text: &str, end: usize) -> Option<Range<usize>> {
+fn rest_after(text: &str, end: usize) -> Option<Range<usize>> {
     let mut at = end;
     loop {
         let rest = text.get(at..)?;

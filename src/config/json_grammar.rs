@@ -146,7 +146,7 @@ impl Grammar {
         token: Token,
         at: Range<usize>,
     ) -> Result<(), (JsonError, Range<usize>)> {
-        let behind_the_last = self.last_end..self.last_end + 1;
+        let after_the_last = self.last_end..self.last_end + 1;
         let last_comma = self.last_comma.take();
         self.last_end = at.end;
         self.begun = true;
@@ -194,7 +194,7 @@ impl Grammar {
                     return Err((JsonError::WrongBracket { expected, found: token }, at));
                 }
                 if matches!(next, Next::Value | Next::Key) {
-                    return Err((JsonError::NoValue, behind_the_last));
+                    return Err((JsonError::NoValue, after_the_last));
                 }
                 self.open.pop();
                 return Ok(());
@@ -205,7 +205,7 @@ impl Grammar {
             (Next::CommaOrEnd, ':') if !is_map => return Err((JsonError::NoComma, at)),
             (Next::CommaOrEnd, _) => JsonError::NoComma,
         };
-        Err((refused, behind_the_last))
+        Err((refused, after_the_last))
     }
 
     /// The text ends here.
