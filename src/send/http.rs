@@ -7,12 +7,13 @@
 //! configuration replace the variables. `caFile`, or `AWS_CA_BUNDLE`, which other AWS tools honor
 //! and the Rust SDK does not, replaces the system's certificates.
 
+mod direct;
 mod proxy;
 mod trust;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -26,13 +27,16 @@ use aws_smithy_runtime_api::client::runtime_components::{
     RuntimeComponents, RuntimeComponentsBuilder,
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::load_native_certs;
 use thiserror::Error;
 
+use self::direct::Direct;
 pub(crate) use self::proxy::ambient_proxies;
 use self::proxy::proxy_of;
 pub(crate) use self::trust::CaFile;
-use self::trust::of_the_system;
+use self::trust::{Trust, of_the_system};
 use super::client::CONNECT_TIMEOUT;
 use crate::config::AwsConfig;
 use crate::config::site::host;
@@ -77,9 +81,9 @@ pub enum HttpError {
 
 /// How HTTP is spoken.
 pub(super) struct Http {
-    trust: TrustStore,
-    /// Whether there is any certificate to trust.
-    has_trust: bool,
+    trust: Trust,
+    /// What a flow's own connections are encrypted with.
+    tls: OnceLock<Option<Arc<ClientConfig>>>,
     /// `None` if requests go directly.
     proxy: Option<ProxyConfig>,
 }
@@ -88,7 +92,7 @@ pub(super) struct Http {
 impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http")
-            .field("has_trust", &self.has_trust)
+            .field("has_trust", &self.trust.roots.is_some())
             .field("has_proxy", &self.proxy.is_some())
             .finish_non_exhaustive()
     }
@@ -100,11 +104,11 @@ impl Http {
     /// # Errors
     /// [`HttpError`] if what is set cannot be used.
     pub(super) fn of(config: &AwsConfig) -> Result<Self, HttpError> {
-        let (trust, has_trust) = match CaFile::of(config) {
-            Some(file) => (file.trust()?, true),
+        let trust = match CaFile::of(config) {
+            Some(file) => file.trust()?,
             None => of_the_system(load_native_certs().certs),
         };
-        Ok(Self { trust, has_trust, proxy: proxy_of(&config.proxy)? })
+        Ok(Self { trust, tls: OnceLock::new(), proxy: proxy_of(&config.proxy)? })
     }
 
     /// Whether a connection to this URL could ever be made: one that is encrypted needs
@@ -112,16 +116,16 @@ impl Http {
     pub(super) fn can_reach(&self, url: &str) -> bool {
         let is_plain =
             url.get(..PLAIN.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(PLAIN));
-        self.has_trust || is_plain
+        self.trust.roots.is_some() || is_plain
     }
 
     /// The client that all typed clients share.
     pub(super) fn client(&self) -> SharedHttpClient {
-        let direct = client_over(self.trust.clone(), ProxyConfig::disabled());
+        let direct = client_over(self.trust.store.clone(), ProxyConfig::disabled());
         match self.proxy.clone() {
             None => direct,
             Some(proxy) => {
-                let outside = client_over(self.trust.clone(), proxy);
+                let outside = client_over(self.trust.store.clone(), proxy);
                 SharedHttpClient::new(Forked { outside, direct })
             }
         }
@@ -131,10 +135,30 @@ impl Http {
     /// deadline for answers: that is the caller's.
     pub(super) fn connector(&self, url: &str) -> SharedHttpConnector {
         let proxy = self.proxy.clone().filter(|_| !stays_here(url));
+        if proxy.is_none()
+            && let Some(tls) = self.tls()
+        {
+            return SharedHttpConnector::new(Direct::new(tls));
+        }
         let proxy = proxy.unwrap_or_else(ProxyConfig::disabled);
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        SharedHttpConnector::new(connector_over(&self.trust, proxy, Some(settings)))
+        SharedHttpConnector::new(connector_over(&self.trust.store, proxy, Some(settings)))
     }
+
+    /// All flows resume each other's sessions.
+    fn tls(&self) -> Option<Arc<ClientConfig>> {
+        let none = || Arc::new(RootCertStore::empty());
+        let make = || tls_of(&self.trust.roots.clone().unwrap_or_else(none));
+        self.tls.get_or_init(make).clone()
+    }
+}
+
+/// Nothing if the library of cryptography knew no version of TLS.
+fn tls_of(roots: &Arc<RootCertStore>) -> Option<Arc<ClientConfig>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().ok()?;
+    Some(Arc::new(builder.with_root_certificates(Arc::clone(roots)).with_no_client_auth()))
 }
 
 /// As the SDK makes its own client, but for certificates and proxies.
@@ -254,8 +278,8 @@ mod tests {
     fn without_certificates_only_what_is_plain_can_be_reached() {
         let broken = CertificateDer::from(b"no certificate".to_vec());
         for certificates in [Vec::new(), vec![broken]] {
-            let (trust, has_trust) = of_the_system(certificates);
-            let http = Http { trust, has_trust, proxy: None };
+            let trust = of_the_system(certificates);
+            let http = Http { trust, tls: OnceLock::new(), proxy: None };
             assert!(http.can_reach("http://127.0.0.1:4566") && http.can_reach("HTTP://x"));
             assert!(!http.can_reach("https://kinesis.eu-west-1.amazonaws.com"));
             // To make one is no panic.

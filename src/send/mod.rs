@@ -13,6 +13,7 @@ pub mod client;
 pub mod credentials;
 mod deadline;
 pub mod http;
+mod not_sent;
 pub(crate) mod origin;
 pub mod sdk_error;
 pub mod sender;

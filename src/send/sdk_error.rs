@@ -15,6 +15,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::client::ATTEMPT_TIMEOUT;
+use super::not_sent::NotSent;
 use super::transport::{CallError, CredentialFault};
 
 /// The header with which an AWS service asks to be left alone, in milliseconds.
@@ -101,7 +102,8 @@ fn not_answered(error: &(dyn Error + 'static)) -> CallError {
         };
         return CallError::Credentials { fault, reason };
     }
-    if find::<ClientError>(error).is_some_and(ClientError::is_connect) {
+    let is_unsent = find::<NotSent>(error).is_some();
+    if is_unsent || find::<ClientError>(error).is_some_and(ClientError::is_connect) {
         return CallError::NotSent { reason };
     }
     CallError::Lost { reason }

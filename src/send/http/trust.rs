@@ -1,6 +1,7 @@
 //! Which certificates are trusted: those of `caFile` or `AWS_CA_BUNDLE`, else the system's.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_smithy_http_client::tls::TrustStore;
 use rustls::RootCertStore;
@@ -15,6 +16,13 @@ const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
 
 /// The same in the configuration.
 const CA_FILE_KEY: &str = "caFile";
+
+/// Who is trusted, as the SDK has it and as our own connections do.
+pub(super) struct Trust {
+    pub(super) store: TrustStore,
+    /// `None` without certificates to trust.
+    pub(super) roots: Option<Arc<RootCertStore>>,
+}
 
 /// A file of certificates to trust, and what names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +42,18 @@ impl CaFile {
     }
 
     /// Reads certificates and looks at each: the SDK would panic at one that is broken.
-    pub(super) fn trust(&self) -> Result<TrustStore, HttpError> {
+    pub(super) fn trust(&self) -> Result<Trust, HttpError> {
         let Self { key, path } = self.clone();
         let pem = match std::fs::read(&path) {
             Ok(pem) => pem,
             Err(source) => return Err(HttpError::NotReadable { key, path, source }),
         };
-        match first_fault(&pem) {
-            None => Ok(TrustStore::empty().with_pem_certificate(pem)),
-            Some(reason) => Err(HttpError::Certificates { key, path, reason }),
+        match roots_of(&pem) {
+            Ok(roots) => {
+                let roots = Some(Arc::new(roots));
+                Ok(Trust { store: TrustStore::empty().with_pem_certificate(pem), roots })
+            }
+            Err(reason) => Err(HttpError::Certificates { key, path, reason }),
         }
     }
 
@@ -53,25 +64,26 @@ impl CaFile {
     }
 }
 
-/// What keeps PEM certificates from being used.
-fn first_fault(pem: &[u8]) -> Option<String> {
+/// The certificates of a file, or what keeps them from being used.
+fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let added = certificate
-            .map_err(|error| error.to_string())
-            .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
-        if let Err(reason) = added {
-            return Some(reason);
-        }
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
     }
-    roots.is_empty().then(|| "contains no certificates".to_owned())
+    if roots.is_empty() { Err("contains no certificates".to_owned()) } else { Ok(roots) }
 }
 
-/// The certificates of the system, and whether there are any. The SDK may panic without one, also
-/// where nothing is encrypted.
-pub(super) fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> (TrustStore, bool) {
-    let (valid, _) = RootCertStore::empty().add_parsable_certificates(certificates);
-    if valid > 0 { (TrustStore::default(), true) } else { (TrustStore::empty(), false) }
+/// The certificates of the system, if there are any. The SDK may panic without one, also where
+/// nothing is encrypted.
+pub(super) fn of_the_system(certificates: Vec<CertificateDer<'static>>) -> Trust {
+    let mut roots = RootCertStore::empty();
+    let (valid, _) = roots.add_parsable_certificates(certificates);
+    if valid > 0 {
+        Trust { store: TrustStore::default(), roots: Some(Arc::new(roots)) }
+    } else {
+        Trust { store: TrustStore::empty(), roots: None }
+    }
 }
 
 #[cfg(test)]

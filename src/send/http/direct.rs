@@ -1,0 +1,134 @@
+//! A flow's own connections to one host, without a proxy: as many as it has requests under way.
+//!
+//! Who waits for an answer drives the connection: no other task is woken, and nothing is handed
+//! over between writing a request and reading its answer. A connection is used again unless it
+//! ended, was unused for long, or was poisoned; whether it ended is looked at before each request.
+//! What a server closes in that very moment is told apart by whether hyper had begun to write: if
+//! not, the request goes over another connection, and if so, it may have arrived.
+
+mod answer;
+mod line;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use hyper::http::{Request, Uri};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use rustls::ClientConfig;
+
+use self::answer::Answer;
+use self::line::{Line, connect};
+use crate::send::not_sent::NotSent;
+
+/// The connections of one flow. Dropping it closes those that are unused.
+pub(super) struct Direct {
+    lines: Arc<Lines>,
+}
+
+struct Lines {
+    connector: HttpsConnector<TcpConnector>,
+    unused: Mutex<Vec<Line>>,
+}
+
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Direct").field("unused", &self.lines.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Direct {
+    pub(super) fn new(tls: Arc<ClientConfig>) -> Self {
+        let mut tcp = TcpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let connector = HttpsConnector::from((tcp, tls));
+        Self { lines: Arc::new(Lines { connector, unused: Mutex::default() }) }
+    }
+}
+
+impl HttpConnector for Direct {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match request.try_into_http1x() {
+            Ok(request) => HttpConnectorFuture::new(Arc::clone(&self.lines).exchange(request)),
+            Err(error) => HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        }
+    }
+}
+
+impl Lines {
+    async fn exchange(
+        self: Arc<Self>,
+        mut request: Request<SdkBody>,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let target = std::mem::take(request.uri_mut());
+        // To the server itself goes the path alone (RFC 9112, section 3.2.1).
+        *request.uri_mut() = target.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        let capture = request.extensions().get::<CaptureSmithyConnection>().cloned();
+        let capture = capture.unwrap_or_default();
+        loop {
+            let kept = self.kept().await;
+            let is_kept = kept.is_some();
+            let mut line = match kept {
+                Some(line) => line,
+                None => connect(self.connector.clone(), target.clone()).await?,
+            };
+            let poison = line.poison();
+            capture.set_connection_retriever(move || {
+                let poison = poison.clone();
+                let metadata = ConnectionMetadata::builder().proxied(false);
+                Some(metadata.poison_fn(move || poison.set()).build())
+            });
+            match line.send(request).await {
+                Ok(response) => {
+                    let answer = |body| SdkBody::from_body_1_x(Answer::new(body, line, self));
+                    let response = HttpResponse::try_from(response.map(answer));
+                    return response.map_err(|error| ConnectorError::other(error.into(), None));
+                }
+                Err(mut failed) => match failed.take_message() {
+                    None => return Err(ConnectorError::io(failed.into_error().into())),
+                    Some(unsent) => {
+                        capture.set_connection_retriever(|| None);
+                        if !is_kept {
+                            let error = NotSent::new(failed.into_error());
+                            return Err(ConnectorError::io(error.into()));
+                        }
+                        request = unsent;
+                    }
+                },
+            }
+        }
+    }
+
+    /// A connection that is good for another request. Those that are not are closed.
+    async fn kept(&self) -> Option<Line> {
+        let now = Instant::now();
+        poll_fn(|cx| {
+            let mut unused = self.lock();
+            unused.retain_mut(|line| line.is_good(cx, now));
+            Poll::Ready(unused.pop())
+        })
+        .await
+    }
+
+    /// Keeps a connection for the next request.
+    fn keep(&self, line: Line) {
+        self.lock().push(line);
+    }
+
+    /// What is kept is consistent between any two statements.
+    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

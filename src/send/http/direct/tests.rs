@@ -1,0 +1,151 @@
+//! What becomes of connections, against a server that does exactly what a test tells it to.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::http::Response;
+use http_body_util::BodyExt as _;
+use rustls::RootCertStore;
+
+use super::*;
+use crate::send::http::tls_of;
+
+fn direct() -> Direct {
+    Direct::new(tls_of(&Arc::new(RootCertStore::empty())).expect("a provider"))
+}
+
+fn request(url: &str) -> HttpRequest {
+    let request = Request::post(url).header("host", "h").header("content-length", 3);
+    HttpRequest::try_from(request.body(SdkBody::from("abc")).expect("a request"))
+        .expect("a request")
+}
+
+async fn body_of(response: Response) -> Vec<u8> {
+    response.into_body().collect().await.expect("a body").to_bytes().to_vec()
+}
+
+/// Takes so many connections, each of which gets so many answers before it is closed.
+fn serve(listener: &TcpListener, answers: Vec<usize>) -> JoinHandle<()> {
+    let listener = listener.try_clone().expect("a listener");
+    std::thread::spawn(move || {
+        for count in answers {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            for _ in 0..count {
+                read_request(&mut stream);
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                    .expect("a reader");
+            }
+        }
+    })
+}
+
+fn read_request(stream: &mut TcpStream) {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\nabc") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        text.extend(byte);
+    }
+    assert!(text.starts_with(b"POST /x/ HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&text));
+}
+
+fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/x/", listener.local_addr().expect("an address"));
+    (listener, url)
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let (listener, url) = listen();
+    let server = serve(&listener, vec![3]);
+    let direct = direct();
+    for _ in 0..3 {
+        let response = direct.call(request(&url)).await.expect("an answer");
+        assert_eq!(body_of(response).await, b"ok");
+    }
+    server.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn requests_at_a_time_have_a_connection_each() {
+    let (listener, url) = listen();
+    let server = serve(&listener, vec![1, 1]);
+    let direct = direct();
+    let (one, other) = tokio::join!(direct.call(request(&url)), direct.call(request(&url)));
+    for response in [one, other] {
+        assert_eq!(body_of(response.expect("an answer")).await, b"ok");
+    }
+    server.join().expect("no panic");
+    assert_eq!(direct.lines.lock().len(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_costs_nothing() {
+    let (listener, url) = listen();
+    let server = serve(&listener, vec![1, 1, 1]);
+    let direct = direct();
+    for _ in 0..3 {
+        let response = direct.call(request(&url)).await.expect("an answer");
+        assert_eq!(body_of(response).await, b"ok");
+        // The end of a connection comes like any other news.
+        poll_fn(|cx| {
+            let mut unused = direct.lines.lock();
+            unused.retain_mut(|line| line.is_good(cx, Instant::now()));
+            if unused.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+    server.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn a_poisoned_connection_is_not_used_again() {
+    let (listener, url) = listen();
+    let server = serve(&listener, vec![1, 1]);
+    let direct = direct();
+    for _ in 0..2 {
+        let capture = CaptureSmithyConnection::new();
+        let mut request = request(&url);
+        request.add_extension(capture.clone());
+        let response = direct.call(request).await.expect("an answer");
+        assert_eq!(body_of(response).await, b"ok");
+        capture.get().expect("a connection").poison();
+    }
+    server.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn what_was_written_may_have_arrived_and_what_found_no_server_did_not() {
+    let (listener, url) = listen();
+    let address = listener.local_addr().expect("an address");
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        read_request(&mut stream);
+    });
+    let direct = direct();
+    let is_unsent = |error: &ConnectorError| {
+        let mut next = Some(error as &(dyn std::error::Error + 'static));
+        std::iter::from_fn(|| {
+            let error = next?;
+            next = error.source();
+            Some(error)
+        })
+        .any(|error| error.is::<NotSent>())
+    };
+    let capture = CaptureSmithyConnection::new();
+    let mut written = request(&url);
+    written.add_extension(capture.clone());
+    let lost = direct.call(written).await.expect_err("no answer");
+    assert!(!is_unsent(&lost) && capture.get().is_some(), "{lost:?}");
+    server.join().expect("no panic");
+    // Nobody listens there now.
+    let capture = CaptureSmithyConnection::new();
+    let mut refused = request(&format!("http://{address}/x/"));
+    refused.add_extension(capture.clone());
+    let unsent = direct.call(refused).await.expect_err("no server");
+    assert!(is_unsent(&unsent) && capture.get().is_none(), "{unsent:?}");
+}
