@@ -1,4 +1,4 @@
-//! The workloads: batches of several kinds, answers, and the ledger.
+//! The workloads: batches of several kinds, responses, and the ledger.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -22,8 +22,8 @@ pub(crate) const NAMES: [&str; 9] = [
     "pack-newline",
     "convert-combined",
     "convert-csv",
-    "answer-json",
-    "answer-cbor",
+    "response-json",
+    "response-cbor",
     "ledger",
 ];
 
@@ -38,7 +38,7 @@ const FILE: FileKey = FileKey(1);
 /// Something to do again and again.
 pub(crate) enum Workload {
     Pack { packer: Box<Packer>, text: Vec<u8>, records: usize },
-    Answer { encoding: Encoding, body: Vec<u8> },
+    Response { encoding: Encoding, body: Vec<u8> },
     Ledger { ledger: Ledger, next: u64 },
 }
 
@@ -53,8 +53,12 @@ impl Workload {
             "pack-newline" => pack(Encoding::Cbor, plain, Kind::Newline),
             "convert-combined" => pack(Encoding::Cbor, combined, Kind::Combined),
             "convert-csv" => pack(Encoding::Cbor, csv, Kind::Csv),
-            "answer-json" => Some(Self::Answer { encoding: Encoding::Json, body: answer_json() }),
-            "answer-cbor" => Some(Self::Answer { encoding: Encoding::Cbor, body: answer_cbor() }),
+            "response-json" => {
+                Some(Self::Response { encoding: Encoding::Json, body: response_json() })
+            }
+            "response-cbor" => {
+                Some(Self::Response { encoding: Encoding::Cbor, body: response_cbor() })
+            }
             "ledger" => Some(Self::Ledger { ledger: Ledger::default(), next: 0 }),
             _ => None,
         }
@@ -64,7 +68,7 @@ impl Workload {
     pub(crate) fn run(&mut self) -> bool {
         match self {
             Self::Pack { packer, text, records } => pack_once(packer, text) == *records,
-            Self::Answer { encoding, body } => {
+            Self::Response { encoding, body } => {
                 response::read_as(*encoding, body, LINES).is_ok_and(|read| read.failed.is_empty())
             }
             Self::Ledger { ledger, next } => ledger_once(ledger, next),
@@ -206,8 +210,8 @@ fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).unwrap_or_default();
 }
 
-/// As Kinesis answers.
-fn answer_json() -> Vec<u8> {
+/// As Kinesis writes it.
+fn response_json() -> Vec<u8> {
     let mut text = "{\"FailedRecordCount\":0,\"Records\":[".to_owned();
     for number in 0..LINES {
         let comma = if number == 0 { "" } else { "," };
@@ -224,7 +228,7 @@ fn answer_json() -> Vec<u8> {
 }
 
 /// The same in CBOR.
-fn answer_cbor() -> Vec<u8> {
+fn response_cbor() -> Vec<u8> {
     let mut bytes = b"\xbf\x71FailedRecordCount\x00\x67Records\x9f".to_vec();
     for number in 0..LINES {
         let sequence = format!("4966435462914652871234567890123456789012345678{number:010}");

@@ -89,18 +89,18 @@ impl Body {
     /// The offsets are 32 bits wide: the caller's limits keep a body below 4 GiB by three orders
     /// of magnitude.
     pub fn push(&mut self, data: &[u8], partition_key: &str) {
-        self.append(data, partition_key, KeyKind::Fixed);
+        self.append(data, partition_key.as_bytes(), KeyKind::Fixed);
     }
 
     /// The same with a key that means nothing: another one may be in its place when the record is
     /// sent again.
     pub fn push_with_random_key(&mut self, data: &[u8], key: RandomKey) {
-        self.append(data, key.as_str(), KeyKind::Random);
+        self.append(data, &key.0, KeyKind::Random);
     }
 
     /// The same with an aggregate of the Kinesis Producer Library whose records all have this key.
     pub fn push_aggregate_with_random_key(&mut self, data: &[u8], key: RandomKey) {
-        self.append(data, key.as_str(), KeyKind::RandomOfAll);
+        self.append(data, &key.0, KeyKind::RandomOfAll);
     }
 
     /// The newest record is made of so many of files. Otherwise it is one.
@@ -141,7 +141,8 @@ impl Body {
         }
     }
 
-    fn append(&mut self, data: &[u8], partition_key: &str, key: KeyKind) {
+    /// The key is text; it is not validated again for each record.
+    fn append(&mut self, data: &[u8], partition_key: &[u8], key: KeyKind) {
         let (encoding, keyed) = (self.encoding(), self.envelope.0.keyed);
         let first = self.entries.is_empty();
         let buffer = self.growing();
@@ -151,7 +152,10 @@ impl Body {
         let offset = buffer.len();
         match encoding {
             Encoding::Cbor => cbor::push_record(buffer, data, partition_key),
-            Encoding::Json => json::push_record(buffer, data, keyed.then_some(partition_key)),
+            Encoding::Json => {
+                let text = || std::str::from_utf8(partition_key).unwrap_or_default();
+                json::push_record(buffer, data, keyed.then(text));
+            }
         }
         let len = buffer.len() - offset;
         self.data_bytes += data.len();
@@ -182,7 +186,7 @@ impl Body {
             let record = self.bytes().get(entry.range()).unwrap_or_default();
             // What was written here can be read.
             let (data, key) = cbor::record(record).unwrap_or_default();
-            json.append(&data, &key, entry.key);
+            json.append(&data, key.as_bytes(), entry.key);
             json.note_records(entry.records as usize);
         }
         json.origins.clone_from(&self.origins);

@@ -10,6 +10,7 @@ use super::key::{KeyCounts, KeyMaker};
 use super::once::Once;
 use super::sink::Sink;
 use crate::aggregate::{Aggregator, Room};
+use crate::body::RandomKey;
 use crate::body::{Body, Encoding, Envelope};
 use crate::dead_letter::Origin;
 use crate::hash::ShardMap;
@@ -218,6 +219,30 @@ impl Filler {
             self.keys.count();
         }
         put
+    }
+
+    /// Whether [`Self::put_plain`] may be asked.
+    pub(super) fn is_plain(&self) -> bool {
+        (self.aggregator.is_none() || !self.aggregates)
+            && self.compression == Compression::None
+            && self.once.is_none()
+            && !self.notes_origins
+            && self.keys.is_random()
+    }
+
+    /// Puts a record into a body as it is, with a random key, and says whether no further one fits.
+    /// Nothing happens if it is too large, or if there is no room for it.
+    pub(super) fn put_plain(&mut self, body: &mut Body, data: &[u8]) -> Option<bool> {
+        let key_bytes = if self.key_counts { RandomKey::BYTES } else { 0 };
+        let before = body.counted_bytes();
+        let after = before + data.len() + key_bytes;
+        let has_room = body.records() == 0 || after <= self.batch_bytes_max;
+        if data.len() > self.record_bytes_max - key_bytes || !has_room {
+            return None;
+        }
+        body.push_with_random_key(data, self.keys.random());
+        let smallest = key_bytes + self.smallest_data;
+        Some(body.records() >= self.batch_records_max || after + smallest > self.batch_bytes_max)
     }
 
     fn put_alone(&mut self, body: &mut Body, data: &[u8], at: (FileKey, u64)) -> Put {

@@ -167,6 +167,12 @@ impl Splitter {
         self.start.is_some() || self.framing.is_some()
     }
 
+    /// Whether each line is a record.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.is_multi_line() && self.aggregate_bytes == 0
+    }
+
     /// The maximum length of a record, its line end included, in bytes.
     #[must_use]
     pub fn record_bytes_max(&self) -> usize {

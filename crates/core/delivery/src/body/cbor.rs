@@ -8,14 +8,14 @@ use crate::cbor::{
     ARRAY_BEGIN, BREAK, CborError, HEAD_BYTES_MAX, MAP_BEGIN, Reader, push_bytes_head, push_text,
 };
 
-/// `Data`, as a text.
-const DATA: &[u8] = b"\x64Data";
+/// The beginning of a record: a map, and `Data` as a text.
+const DATA: &[u8] = b"\xbf\x64Data";
 
 /// `PartitionKey`, as a text.
 const PARTITION_KEY: &[u8] = b"\x6cPartitionKey";
 
 /// Bytes of one record that are neither data nor key, at most.
-const RECORD_FRAME_BYTES: usize = 2 + DATA.len() + PARTITION_KEY.len() + 2 * HEAD_BYTES_MAX;
+const RECORD_FRAME_BYTES: usize = 1 + DATA.len() + PARTITION_KEY.len() + 2 * HEAD_BYTES_MAX;
 
 /// What follows a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = &[BREAK];
@@ -35,15 +35,14 @@ pub(super) fn prefix(stream: &str) -> Vec<u8> {
 }
 
 /// Appends a record.
-pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: &str) {
+pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: &[u8]) {
     buffer.reserve(RECORD_FRAME_BYTES + data.len() + key.len());
-    buffer.push(MAP_BEGIN);
     buffer.extend_from_slice(DATA);
     push_bytes_head(buffer, data.len());
     buffer.extend_from_slice(data);
     buffer.extend_from_slice(PARTITION_KEY);
     push_text(buffer, key);
-    buffer.extend_from_slice(RECORD_SUFFIX);
+    buffer.push(BREAK);
 }
 
 /// Data and key of a record.

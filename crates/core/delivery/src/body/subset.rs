@@ -58,7 +58,7 @@ fn push_aggregate(out: &mut Vec<u8>, encoding: Encoding, record: &[u8], key: Ran
         Encoding::Cbor => {
             let mut data = cbor::record(record).unwrap_or_default().0.into_owned();
             kpl::rekey(&mut data, key.as_str());
-            cbor::push_record(out, &data, key.as_str());
+            cbor::push_record(out, &data, &key.0);
         }
         Encoding::Json => {
             let mut data = json::data(record);
