@@ -33,7 +33,7 @@ pub(super) fn head(page: &Page) -> Vec<String> {
     let (used, budget) = (bytes(page.memory.used_bytes), bytes(page.memory.budget_bytes));
     let at = &page.checkpoints;
     lines
-        .push(format!("checkpoints {} in {}; batches hold {used} of {budget}", at.health, at.file));
+        .push(format!("checkpoints {} in {}; batch memory {used} of {budget}", at.health, at.file));
     if let (Some(reason), Some(since), Some(fix)) = (&at.reason, &at.since, &at.fix) {
         lines.push(format!("  {reason}, since {since}"));
         lines.push(format!("  fix: {fix}"));
