@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::diagnostics::{Findings, Kind};
 use super::file::{
-    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, LogToJsonFile,
+    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, Ignored, LogToJsonFile,
     SingleLineFile,
 };
 use super::parse::{Entry, Node, Value};
@@ -45,6 +45,14 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[
 ];
 
 const CSV_TO_JSON: &str = "CSVTOJSON";
+
+/// What a converter that refuses no record, or that does with those what the Java agent does, is
+/// sometimes given.
+const WITHOUT_A_CHOICE: &[Ignored] = &[(
+    "onUnparsable",
+    "this converter does not have it: LOGTOJSON skips what does not match, as the Java agent does; \
+     PARSELOG and PARSEREGEX have it",
+)];
 
 /// What becomes of records with a converter that cannot work.
 const SENT_RAW: &str = "every record is sent unconverted, as in the Java agent; correct it";
@@ -422,7 +430,8 @@ fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names> {
 
 pub(super) fn warn_unknown(entries: &[Entry], own: &[&'static str], findings: &mut Findings<'_>) {
     let keys: Vec<&'static str> = ConverterFile::KEYS.iter().chain(own).copied().collect();
-    let level = Level { keys: &keys, ignored: &[], elsewhere: unknown::OUTSIDE_OF_A_CONVERTER };
+    let elsewhere = unknown::OUTSIDE_OF_A_CONVERTER;
+    let level = Level { keys: &keys, ignored: WITHOUT_A_CHOICE, elsewhere };
     unknown::warn(entries, &level, findings);
 }
 
