@@ -21,6 +21,8 @@ pub(super) struct NotifyStatus {
     overflows: u64,
     overflow_shown_until: Option<Instant>,
     watching: BTreeSet<Degraded>,
+    /// What is wrong with notifications of writes.
+    writes: Option<Degraded>,
     /// What was told last; nothing at first, so that every series is there from the start.
     told: Option<BTreeSet<Degraded>>,
 }
@@ -29,6 +31,11 @@ impl NotifyStatus {
     /// Whether there was a scan since this was asked last.
     pub(super) fn has_new_scan_to_arm(&mut self, scans: u64) -> bool {
         std::mem::replace(&mut self.armed_scans, scans) != scans
+    }
+
+    /// Notes what is wrong with notifications of writes, if anything.
+    pub(super) fn note_writes(&mut self, degraded: Option<Degraded>) {
+        self.writes = degraded;
     }
 
     /// Asks for hints about what the last scan went through, and says what is left to the scans.
@@ -52,7 +59,8 @@ impl NotifyStatus {
             self.overflow_shown_until = None;
         }
         let overflow = self.overflow_shown_until.map(|_| Degraded::Overflow);
-        let reasons: BTreeSet<Degraded> = self.watching.iter().copied().chain(overflow).collect();
+        let reasons = self.watching.iter().copied().chain(overflow);
+        let reasons: BTreeSet<Degraded> = reasons.chain(self.writes).collect();
         if self.told.as_ref() != Some(&reasons) {
             report_changes(metrics, flow, &self.told.take().unwrap_or_default(), &reasons);
             self.told = Some(reasons);
@@ -70,11 +78,11 @@ fn report_changes(
         metrics.notify_degraded(reason.label(), reasons.contains(&reason));
     }
     for reason in reasons.difference(before) {
-        tracing::warn!(%flow, reason = reason.label(),
-            "inotify is incomplete; relying on directory scans: {}", reason.advice());
+        tracing::warn!(name: "notify_degraded", %flow, reason = reason.label(),
+            "inotify is incomplete; {}: {}", reason.instead(), reason.advice());
     }
     for reason in before.difference(reasons) {
-        tracing::info!(%flow, reason = reason.label(),
+        tracing::info!(name: "notify_restored", %flow, reason = reason.label(),
             "inotify restored");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Flow;
+use crate::disk::watch::Degraded;
 use crate::disk::writes::{WriteWatch, Written};
 use crate::tail::disk::Disk;
 use crate::tail::tailer::Now;
@@ -14,6 +15,11 @@ impl<D: Disk> Flow<D> {
     /// Quiet files are offered to [`Flow::arm`] from now on.
     pub fn arm_writes(&mut self) {
         self.tailer.control().arm_writes();
+    }
+
+    /// Nothing is notified of writes, though it should be.
+    pub fn note_no_writes(&mut self) {
+        self.notify_status.note_writes(Some(Degraded::WriteUnavailable));
     }
 
     /// Arms the files that fell quiet, and forgets those that are not followed any more. Says when
@@ -32,6 +38,7 @@ impl<D: Disk> Flow<D> {
                 self.tailer.control().not_armed(key, now.instant);
             }
         }
+        self.notify_status.note_writes(watch.is_short().then_some(Degraded::WriteLimit));
         let more = self.tailer.control().has_offered();
         Some(if more { now.instant } else { self.wake_at(now.instant) })
     }
