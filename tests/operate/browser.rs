@@ -136,7 +136,8 @@ fn the_page_is_used_by_keyboard_stays_live_and_says_that_the_agent_is_gone() {
     scene.wait_for(&told("2 records"));
     scene.wait_for(&told("byte 8"));
     scene.agent.signal(rustix::process::Signal::TERM);
-    scene.wait("no response from kinetail", "verdict");
+    scene.wait("No response from kinetail", "verdict");
+    scene.wait("Below is its last status, of 20", "verdict");
     scene.picture("gone.png");
 }
 
