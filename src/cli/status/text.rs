@@ -55,7 +55,8 @@ pub(super) fn head(page: &Page) -> Vec<String> {
 /// What a reload said, without the excerpts from the file: `kinetail check` has them.
 fn told_of(reload: &Reload) -> impl Iterator<Item = &str> {
     let is_brief = |line: &&str| {
-        line.contains("error: ") || (line.starts_with("  help: ") && !line.contains('|'))
+        let is_finding = line.contains("error: ") || line.contains("warning: ");
+        is_finding || line.starts_with("  help: ")
     };
     let all = reload.lines.iter().map(String::as_str);
     let has_errors = all.clone().any(|line| is_brief(&line));
