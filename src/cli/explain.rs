@@ -208,9 +208,9 @@ impl About<'_> {
             }
             let is_far = ["paused", "retrying", "waiting"].contains(&text(health));
             if let (true, Some(endpoint)) = (is_far, status["endpoint"].as_str()) {
-                let (region, as_whom) = (text(&status["region"]), text(&status["credentials"]));
-                let (endpoint, as_whom) = (Escaped(endpoint), Escaped(as_whom));
-                writeln!(out, "    at {endpoint} in {region}; credentials: {as_whom}")?;
+                let (region, credentials) = (text(&status["region"]), text(&status["credentials"]));
+                let (endpoint, credentials) = (Escaped(endpoint), Escaped(credentials));
+                writeln!(out, "    at {endpoint} in {region}; credentials: {credentials}")?;
             }
         }
         let find = |list: &str, key: &str| {

@@ -112,6 +112,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         Stopped::Paused => {
             tracing::warn!(
                 name: "stopped_undelivered",
+                name: "stopped_undelivered",
                 "stopped with undelivered records: a destination is paused (see errors above); \
                  they will be sent after the next start"
             );
@@ -119,6 +120,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::TimedOut => {
             tracing::warn!(
+                name: "stopped_timeout",
                 name: "stopped_timeout",
                 "stopped at the shutdown timeout with undelivered records; they will be sent after \
                  the next start"
@@ -128,6 +130,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         Stopped::Forced => {
             tracing::warn!(
                 name: "stopped_forced",
+                name: "stopped_forced",
                 "stopped immediately on a second signal; undelivered records will be sent after \
                  the next start"
             );
@@ -135,6 +138,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::Unwritten => {
             tracing::error!(
+                name: "stopped_unwritten",
                 name: "stopped_unwritten",
                 "stopped: cannot write final checkpoints; duplicates possible after the next start"
             );

@@ -99,6 +99,7 @@ impl Daemon {
                 let doing = doing.borrow().clone();
                 tracing::error!(
                     name: "start_interrupted",
+                    name: "start_interrupted",
                     "shutdown requested during startup, which is waiting for {doing}; check that \
                      its disk responds; no file was read"
                 );
@@ -202,6 +203,7 @@ async fn tell_while_slow(doing: &watch::Receiver<String>) -> Infallible {
                 repeats.on_failure(&step, now)
             {
                 tracing::error!(
+                    name: "start_waiting",
                     name: "start_waiting",
                     seconds = time.as_secs(),
                     "startup is waiting for {step}; check that its disk responds"

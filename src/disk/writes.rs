@@ -53,8 +53,8 @@ pub trait WriteWatch<F> {
     /// Notifies the next change to a file. Says whether it does.
     fn arm(&mut self, key: FileKey, file: &F) -> bool;
 
-    /// Whether files are polled because no watch was left for them.
-    fn is_short(&self) -> bool {
+    /// Whether no watch was left for a file since this was asked last.
+    fn take_short(&mut self) -> bool {
         false
     }
 
@@ -202,7 +202,6 @@ impl WriteWatch<OsFile> for Writes {
         let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
         match inotify::add_watch(self.inotify.get_ref(), path, changes) {
             Ok(watch) => {
-                self.is_short = false;
                 if self.armed.insert(watch, key).is_some() {
                     self.room.give_back(1);
                 }
@@ -217,8 +216,8 @@ impl WriteWatch<OsFile> for Writes {
         }
     }
 
-    fn is_short(&self) -> bool {
-        self.is_short
+    fn take_short(&mut self) -> bool {
+        std::mem::take(&mut self.is_short)
     }
 
     fn retain(&mut self, keep: impl Fn(FileKey) -> bool) {

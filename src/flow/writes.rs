@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::Flow;
-use crate::disk::watch::Degraded;
 use crate::disk::writes::{WriteWatch, Written};
 use crate::tail::disk::Disk;
 use crate::tail::tailer::Now;
@@ -19,7 +18,7 @@ impl<D: Disk> Flow<D> {
 
     /// Nothing is notified of writes, though it should be.
     pub fn note_no_writes(&mut self) {
-        self.notify_status.note_writes(Some(Degraded::WriteUnavailable));
+        self.notify_status.note_no_writes();
     }
 
     /// Arms the files that fell quiet, and forgets those that are not followed any more. Says when
@@ -38,7 +37,9 @@ impl<D: Disk> Flow<D> {
                 self.tailer.control().not_armed(key, now.instant);
             }
         }
-        self.notify_status.note_writes(watch.is_short().then_some(Degraded::WriteLimit));
+        if watch.take_short() {
+            self.notify_status.note_short_writes(now.instant);
+        }
         let more = self.tailer.control().has_offered();
         Some(if more { now.instant } else { self.wake_at(now.instant) })
     }
