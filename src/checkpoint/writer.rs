@@ -195,13 +195,11 @@ impl<B: Backend> Writer<B> {
                 match self.failures.on_success(now) {
                     Some(FailureLine::Recovered { failures, lasted, .. }) => tracing::info!(
                         name: "checkpoint_writes_recovered",
-                        name: "checkpoint_writes_recovered",
                         failures,
                         seconds = lasted.as_secs(),
                         "checkpoint writes recovered; no checkpoint was lost"
                     ),
                     Some(FailureLine::Brief { outages, failures, over, .. }) => tracing::warn!(
-                        name: "checkpoint_writes_intermittent",
                         name: "checkpoint_writes_intermittent",
                         outages,
                         failures,
@@ -219,13 +217,11 @@ impl<B: Backend> Writer<B> {
                 match self.failures.on_failure("write", now) {
                     Some(FailureLine::First) => tracing::error!(
                         name: "checkpoint_writes_failing",
-                        name: "checkpoint_writes_failing",
                         error = %reason,
                         "cannot write checkpoints; delivery continues, but a restart now would \
                          cause duplicates"
                     ),
                     Some(FailureLine::Summary { failures, over, .. }) => tracing::error!(
-                        name: "checkpoint_writes_failing",
                         name: "checkpoint_writes_failing",
                         error = %reason,
                         failures,

@@ -112,7 +112,6 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         Stopped::Paused => {
             tracing::warn!(
                 name: "stopped_undelivered",
-                name: "stopped_undelivered",
                 "stopped with undelivered records: a destination is paused (see errors above); \
                  they will be sent after the next start"
             );
@@ -120,7 +119,6 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::TimedOut => {
             tracing::warn!(
-                name: "stopped_timeout",
                 name: "stopped_timeout",
                 "stopped at the shutdown timeout with undelivered records; they will be sent after \
                  the next start"
@@ -130,7 +128,6 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         Stopped::Forced => {
             tracing::warn!(
                 name: "stopped_forced",
-                name: "stopped_forced",
                 "stopped immediately on a second signal; undelivered records will be sent after \
                  the next start"
             );
@@ -138,7 +135,6 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::Unwritten => {
             tracing::error!(
-                name: "stopped_unwritten",
                 name: "stopped_unwritten",
                 "stopped: cannot write final checkpoints; duplicates possible after the next start"
             );

@@ -61,7 +61,6 @@ impl Daemon {
         self.publish_feeds();
         tracing::info!(
             name: "configuration_reloaded",
-            name: "configuration_reloaded",
             unchanged = difference.unchanged.len(),
             changed = difference.changed.len(),
             added = difference.added.len(),

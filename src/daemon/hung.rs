@@ -80,7 +80,6 @@ impl HungStore {
         if let Some(FailureLine::First | FailureLine::Summary { .. }) = line {
             tracing::error!(
                 name: "checkpoint_disk_hung",
-                name: "checkpoint_disk_hung",
                 seconds = now.saturating_duration_since(since).as_secs(),
                 "no response from the disk of checkpointFile; delivery continues, but a restart \
                  now would cause duplicates"

@@ -68,7 +68,6 @@ impl Observer for Witness {
         if self.log {
             tracing::debug!(
                 name: "request",
-                name: "request",
                 flow = %self.flow,
                 RecordSendAttempts = report.records_attempted,
                 RecordsSent = report.records_sent,

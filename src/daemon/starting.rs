@@ -99,7 +99,6 @@ impl Daemon {
                 let doing = doing.borrow().clone();
                 tracing::error!(
                     name: "start_interrupted",
-                    name: "start_interrupted",
                     "shutdown requested during startup, which is waiting for {doing}; check that \
                      its disk responds; no file was read"
                 );
@@ -203,7 +202,6 @@ async fn tell_while_slow(doing: &watch::Receiver<String>) -> Infallible {
                 repeats.on_failure(&step, now)
             {
                 tracing::error!(
-                    name: "start_waiting",
                     name: "start_waiting",
                     seconds = time.as_secs(),
                     "startup is waiting for {step}; check that its disk responds"

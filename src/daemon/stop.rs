@@ -27,7 +27,6 @@ impl Daemon {
         tracing::info!(name: "agent_stopping", "Agent: Shutting down...");
         tracing::info!(
             name: "agent_draining",
-            name: "agent_draining",
             "draining: delivering records already read, for at most {} ms",
             timeout.as_millis()
         );
@@ -70,7 +69,6 @@ impl Daemon {
         let now = clock::now().instant;
         tracing::info!(
             name: "agent_stopped",
-            name: "agent_stopped",
             "Agent: Shut down completed in {} ms. Uptime: {} ms",
             now.saturating_duration_since(asked).as_millis(),
             now.saturating_duration_since(self.started).as_millis()
@@ -95,7 +93,6 @@ async fn close(store: Store) -> Result<(), Stopped> {
                  start");
         }
         Err(_) => tracing::error!(
-            name: "checkpoint_close_hung",
             name: "checkpoint_close_hung",
             seconds = LAST_COMMIT_TIME_MAX.as_secs(),
             "no response from the disk of the checkpoint database; final checkpoints might not be \

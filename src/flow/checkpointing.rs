@@ -135,7 +135,6 @@ impl<D: Disk> Flow<D> {
                 self.start_is_kept = true;
                 tracing::error!(
                     name: "checkpoint_store_exited",
-                    name: "checkpoint_store_exited",
                     flow = %self.config.id,
                     "checkpoint store exited; checkpoints are no longer written; delivery \
                      continues, duplicates possible after the next start; restart kinetail"

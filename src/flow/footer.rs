@@ -52,7 +52,6 @@ impl<D: Disk> Flow<D> {
             };
             tracing::warn!(
                 name: "footer_discarded",
-                name: "footer_discarded",
                 "{parser}[{}]: Discarded {complete} bytes from {} at offset {offset}. Reason: End \
                  of file reached, file footer pattern matched",
                 self.config.id,

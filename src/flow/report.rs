@@ -209,7 +209,6 @@ impl<D: Disk> Flow<D> {
         for record in &outcome.rejected {
             tracing::error!(
                 name: "record_refused",
-                name: "record_refused",
                 flow = %self.config.id,
                 files = %files.join(", "),
                 record = record.index,

@@ -234,7 +234,6 @@ impl Aws {
         if !site.is_custom() && !is_same {
             tracing::warn!(
                 name: "region_assumed",
-                name: "region_assumed",
                 "using {REGION_DEFAULT} for Firehose, as the Java agent does: no region is \
                  configured, and AWS_REGION and the instance are not consulted; set \
                  firehose.region"

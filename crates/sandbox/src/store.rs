@@ -218,7 +218,6 @@ fn open_repaired(path: &Path) -> io::Result<OpenFile> {
         file.set_len(len)?;
         tracing::warn!(
             name: "sandbox_line_truncated",
-            name: "sandbox_line_truncated",
             file = %path.display(),
             bytes = found - len,
             "truncated incomplete last line"

@@ -145,7 +145,6 @@ impl<S: Sink> Publisher<S> {
                     let seconds = over.as_secs();
                     tracing::warn!(
                         name: "metrics_publish_intermittent",
-                        name: "metrics_publish_intermittent",
                         outages,
                         failures,
                         seconds,
@@ -158,7 +157,6 @@ impl<S: Sink> Publisher<S> {
         };
         match self.failures.on_failure("PutMetricData", now) {
             Some(FailureLine::First) => tracing::warn!(
-                name: "metrics_publish_failed",
                 name: "metrics_publish_failed",
                 %error,
                 "Could not publish {} datums to CloudWatch; dropped, log delivery is not affected",
