@@ -245,7 +245,8 @@ impl FlowThread {
     pub(super) fn report_undelivered(&self) -> bool {
         let status = self.status.borrow();
         if status.in_flight > 0 {
-            tracing::warn!(flow = %self.id, batches = status.in_flight,
+            tracing::warn!(name: "batches_unacknowledged",
+                flow = %self.id, batches = status.in_flight,
                 "batches not acknowledged before shutdown; they will be sent after the next start");
         }
         status.in_flight > 0
@@ -277,7 +278,8 @@ impl FlowThread {
         let totals = Some(self.status.borrow().totals);
         if let Err(payload) = self.thread.join() {
             let panic = panic_text(payload.as_ref());
-            tracing::error!(flow = %self.id, "flow panicked while draining: {panic}");
+            tracing::error!(name: "flow_drain_panicked",
+                flow = %self.id, "flow panicked while draining: {panic}");
         }
         FlowStart { totals, after_bug: false, failures_in_a_row: 0, ..self.launch }
     }
