@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use blocks::{Page, pages};
+use blocks::{Block, Page, pages};
 use commands::{Kind, kind, names, variables};
 
 use super::root;
@@ -57,6 +57,29 @@ fn every_command_on_a_page_is_of_a_known_kind_and_is_shell() {
     for name in commands::all() {
         assert!(found.contains(name), "no page has '{name}' any more; remove it");
     }
+}
+
+#[test]
+fn every_configuration_on_a_page_is_accepted() {
+    let mut checked = 0;
+    for page in pages() {
+        let is_whole = |block: &&Block| block.language == "yaml" && block.text.contains("flows:\n");
+        for block in page.blocks.iter().filter(is_whole) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("kinetail.yaml");
+            fs::write(&path, &block.text).unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_kinetail"))
+                .args(["check", "--config"])
+                .arg(&path)
+                .env("AWS_REGION", "eu-west-1")
+                .env("STATE_DIRECTORY", dir.path())
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}: {output:?}", block.place(&page));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 4, "the configurations were found: {checked}");
 }
 
 #[test]
