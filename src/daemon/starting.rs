@@ -215,8 +215,7 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
     let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
     let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
     report_store(&config.checkpoint_file, &report);
-    // It was opened: nothing is in its way.
-    for text in locate::examine(&config.checkpoint_file).unwrap_or_default() {
+    for text in locate::unsafe_directories(&config.checkpoint_file) {
         tracing::warn!(name: "checkpoint_database_warning",
             path = %config.checkpoint_file.display(), "{text}");
     }

@@ -1,6 +1,7 @@
 //! Why a measurement is not one.
 
 use std::io;
+use std::time::Duration;
 
 use kinetail::sandbox::{InvalidStreamName, SandboxError, WaitError};
 
@@ -15,10 +16,21 @@ pub(crate) enum BenchError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Stream(#[from] InvalidStreamName),
-    #[error("not everything arrived: {0}")]
-    Wait(#[from] WaitError),
-    #[error("{name} ended before everything arrived; see {log}")]
-    Ended { name: String, log: String },
+    #[error("not everything of {name} arrived: {source}; see {log}")]
+    Wait { name: String, source: WaitError, log: String },
+    #[error("{name} ended with {status} while it was waited for {what}; see {log}")]
+    Ended { name: String, status: String, what: &'static str, log: String },
+    #[error("{name}: {what} did not come within {limit:?} ({so_far}); see {log}; {threads}")]
+    Late {
+        name: String,
+        what: &'static str,
+        limit: Duration,
+        so_far: String,
+        log: String,
+        threads: String,
+    },
+    #[error("there is no part {name:?}; the parts are {parts}")]
+    Part { name: String, parts: String },
     #[error("{name} ended with {status}; see {log}")]
     Failed { name: String, status: String, log: String },
     #[error("the run is void: {name} delivered {got} records of {want}")]
