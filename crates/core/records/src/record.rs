@@ -76,21 +76,35 @@ impl Record {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len());
         out.push(b'{');
-        for (index, member) in self.members.iter().enumerate() {
-            if index > 0 {
+        // Members that stand side by side are copied as one.
+        let (mut run, start) = (Span::default(), out.len());
+        let copy = |run: Span, out: &mut Vec<u8>| {
+            if out.len() > start && run.start < run.end {
                 out.push(b',');
             }
-            let adjacent = member.value.start.checked_sub(member.key.end) == Some(1);
-            if adjacent && self.bytes.get(member.key.end) == Some(&b':') {
-                let both = Span { start: member.key.start, end: member.value.end };
-                out.extend_from_slice(both.of(&self.bytes));
-            } else {
-                out.extend_from_slice(member.key.of(&self.bytes));
+            out.extend_from_slice(run.of(&self.bytes));
+        };
+        for Member { key, value } in self.members.iter().copied() {
+            let follows = |end: usize, byte: u8, start: usize| {
+                end + 1 == start && self.bytes.get(end) == Some(&byte)
+            };
+            let is_whole = follows(key.end, b':', value.start);
+            if is_whole && follows(run.end, b',', key.start) && run.start < run.end {
+                run.end = value.end;
+                continue;
+            }
+            copy(run, out);
+            run = Span { start: key.start, end: value.end };
+            if !is_whole {
+                copy(key, out);
                 out.push(b':');
-                out.extend_from_slice(member.value.of(&self.bytes));
+                out.extend_from_slice(value.of(&self.bytes));
+                run = Span::default();
             }
         }
+        copy(run, out);
         out.push(b'}');
         out.extend_from_slice(self.tail.of(&self.bytes));
     }
@@ -168,6 +182,7 @@ impl Record {
 
     /// Appends a member. `key` is a JSON string, and `write` appends JSON.
     pub(super) fn push(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.push(b',');
         let key = self.keep(key);
         self.bytes.push(b':');
         let start = self.bytes.len();
@@ -221,7 +236,7 @@ impl Record {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        self.members.iter().rposition(|member| says(member.key.of(&self.bytes), name))
+        self.members.iter().rposition(|member| is_named(member, &self.bytes, name))
     }
 
     fn drop_all_but(&mut self, name: &str, kept: Option<usize>) -> bool {
@@ -229,7 +244,7 @@ impl Record {
         let mut index = 0;
         self.members.retain(|member| {
             index += 1;
-            Some(index - 1) == kept || !says(member.key.of(bytes), name)
+            Some(index - 1) == kept || !is_named(member, bytes, name)
         });
         self.members.len() < before
     }
@@ -385,6 +400,13 @@ impl Record {
             self.form = Form::Touched;
         }
     }
+}
+
+/// Whether a member has this name. Most have another one, which their first letter tells.
+fn is_named(member: &Member, bytes: &[u8], name: &str) -> bool {
+    let first = bytes.get(member.key.start + 1);
+    let may_be = name.is_empty() || first == name.as_bytes().first() || first == Some(&b'\\');
+    may_be && says(member.key.of(bytes), name)
 }
 
 /// A line without `\n` or `\r\n` at its end.

@@ -47,7 +47,11 @@ pub(crate) fn members(
         let key = Span { start: at, end: string(text, at)? };
         at = expect(text, skip_space(text, key.end), b':')?;
         let start = skip_space(text, at);
-        let value = Span { start, end: value(text, start, depth + 1)? };
+        let end = match text.get(start) {
+            Some(b'"') => string(text, start)?,
+            _ => value(text, start, depth + 1)?,
+        };
+        let value = Span { start, end };
         each(Member { key, value });
         at = skip_space(text, value.end);
         match text.get(at) {
