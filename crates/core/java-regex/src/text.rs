@@ -23,11 +23,14 @@ pub fn decode<'a>(bytes: &'a [u8], scratch: &'a mut String) -> &'a str {
 fn decode_up_to_surrogate<'a>(bytes: &'a [u8], out: &mut String) -> &'a [u8] {
     let mut rest = bytes;
     for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
+        // Where all is malformed, nothing is between two sequences.
+        if !chunk.valid().is_empty() {
+            out.push_str(chunk.valid());
+        }
         if chunk.invalid().is_empty() {
             break;
         }
-        out.push(char::REPLACEMENT_CHARACTER);
+        out.push_str("\u{FFFD}");
         let malformed = rest.get(chunk.valid().len()..).unwrap_or_default();
         let length = match malformed {
             [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,

@@ -144,7 +144,7 @@ pub(crate) fn fill(text: &mut Vec<u8>, unit: &[u8], bytes: usize) {
 }
 
 fn word(rng: &mut Rng) -> &'static [u8] {
-    WORDS[rng.usize(..WORDS.len())]
+    rng.choice(WORDS).unwrap_or_default()
 }
 
 fn words(rng: &mut Rng, most: usize) -> Vec<u8> {
@@ -153,18 +153,20 @@ fn words(rng: &mut Rng, most: usize) -> Vec<u8> {
 
 /// An object of many members, of which some come twice.
 fn members(rng: &mut Rng, text: &mut Vec<u8>, bytes: usize) {
-    let (names, value) =
-        (rng.usize(1..100_000), [b"1" as &[u8], b"\"x@y.de\"", b"[]"][rng.usize(..3)]);
-    let (end, mut number) = (text.len() + bytes, 0_usize);
+    let values: [&[u8]; 3] = [b"1", b"\"x@y.de\"", b"[]"];
+    let (names, value) = (rng.usize(1..100_000), rng.choice(values).unwrap_or_default());
+    let kinds = ["k", "\\u006b", "a.", "b.c"];
+    let end = text.len() + bytes;
     text.push(b'{');
-    while text.len() + 30 < end {
+    for (number, kind) in kinds.iter().cycle().enumerate() {
+        if text.len() + 30 >= end {
+            break;
+        }
         if number > 0 {
             text.push(b',');
         }
-        let name = ["k", "\\u006b", "a.", "b.c"][number % 4];
-        text.extend_from_slice(format!("\"{name}{}\":", number % names).as_bytes());
+        text.extend_from_slice(format!("\"{kind}{}\":", number % names).as_bytes());
         text.extend_from_slice(value);
-        number += 1;
     }
     text.push(b'}');
 }

@@ -33,12 +33,13 @@ struct Set([bool; 256]);
 impl Set {
     /// Digits, these bytes, and perhaps letters and what is not ASCII.
     const fn new(letters: bool, others: bool, more: &[u8]) -> Self {
-        let mut has = [false; 256];
-        let mut byte = 0;
-        while byte < has.len() {
-            let is_letter = (byte as u8).is_ascii_alphabetic();
-            let is_digit = (byte as u8).is_ascii_digit();
-            has[byte] = is_digit || (letters && is_letter) || (others && byte >= 0x80);
+        let (mut has, mut byte) = ([false; 256], 0_u8);
+        loop {
+            let is_letter = letters && byte.is_ascii_alphabetic();
+            has[byte as usize] = byte.is_ascii_digit() || is_letter || (others && byte >= 0x80);
+            if byte == u8::MAX {
+                break;
+            }
             byte += 1;
         }
         let mut index = 0;

@@ -134,7 +134,8 @@ impl Digits {
         if !self.by_layout {
             return Some(());
         }
-        let groups = self.groups.get(..self.group)?;
+        let groups =
+            self.groups.get(..self.group).filter(|groups| matches!(groups, [4 | 6, ..]))?;
         LAYOUTS.iter().any(|layout| layout.starts_with(groups)).then_some(())
     }
 
