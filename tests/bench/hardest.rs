@@ -17,7 +17,7 @@ const GOAL_MILLIS: u64 = 10;
 
 const BYTES: usize = 1024 * 1024;
 
-/// Records from seeds, beside one for each word.
+/// Records from seeds, in addition to one for each word.
 const SEEDS: u64 = 100;
 
 fn steps() -> Vec<(&'static str, Value)> {

@@ -2,8 +2,8 @@
 //! of the manuals of those that only AWS and Windows run.
 
 use kinetail_records::steps::{Parse, ParseLog, ParseRegex, ReadyFormat, Type, Types};
-use kinetail_records::{Chain, ConverterConfig, NamedPattern};
-use serde_json::Value;
+use kinetail_records::{Chain, Converted, ConverterConfig, NamedPattern};
+use serde_json::{Value, json};
 
 use super::{chain, one, run, table};
 
@@ -212,6 +212,14 @@ fn syslog() {
                 ),
             ),
             (
+                "<+34>Oct 9 22:33:20 h p: m",
+                "<+34>Oct 9 22:33:20 h p: m ? it is of another format from byte 0 on",
+            ),
+            (
+                "<0034>Oct 9 22:33:20 h p: m",
+                "<0034>Oct 9 22:33:20 h p: m ? it is of another format from byte 0 on",
+            ),
+            (
                 "<999>Oct 9 22:33:20 h p: m",
                 "<999>Oct 9 22:33:20 h p: m ? it is of another format from byte 0 on",
             ),
@@ -323,6 +331,39 @@ fn logs_of_aws() {
             ("", " ? it is of another format from byte 0 on"),
         ],
     );
+}
+
+#[test]
+fn values_of_the_journal_that_are_no_text() {
+    let mut chain = chain(&[log(ReadyFormat::JournalExport)]);
+    let field = |name: &str, value: &[u8]| {
+        let length = u64::try_from(value.len()).unwrap().to_le_bytes();
+        [name.as_bytes(), b"\n", &length, value, b"\n"].concat()
+    };
+    let long = [b'x'; 200];
+    let entry = [
+        b"__CURSOR=c\n".to_vec(),
+        field("MESSAGE", b"a\nMESSAGE=b\n\nc"),
+        field("COREDUMP", b"\xFF\0"),
+        field("LONG", &long),
+        field("EMPTY", b""),
+        b"PRIORITY=6\n\n".to_vec(),
+    ]
+    .concat();
+    let Converted::Record(out) = chain.convert(&entry) else { panic!() };
+    let object: Value = serde_json::from_slice(out).unwrap();
+    let want = json!({
+        "__CURSOR": "c", "MESSAGE": "a\nMESSAGE=b\n\nc", "COREDUMP": "\u{FFFD}\0",
+        "LONG": "x".repeat(200), "EMPTY": "", "PRIORITY": 6,
+    });
+    assert_eq!(object, want);
+    // A length that the entry does not have, or nothing behind the value.
+    for broken in
+        [&b"MESSAGE\n\x03\0\0\0\0\0\0\0ab"[..], b"A\n\x01\0\0\0\0\0\0\0abc\n", b"A\n\x01\0"]
+    {
+        assert_eq!(chain.convert(broken), Converted::Record(broken));
+    }
+    assert_eq!(chain.take_unparsable().0, 3);
 }
 
 #[test]

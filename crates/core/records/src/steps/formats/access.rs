@@ -58,9 +58,9 @@ fn before_time<'t>(tokens: &mut Tokens<'t>) -> Found<(&'t str, &'t str)> {
     let line = tokens.rest;
     for (at, _) in line.match_indices(" [") {
         let inner = line.get(at + 2..).unwrap_or_default();
-        let Some((time, behind)) = inner.split_at_checked(TIME_BYTES) else { continue };
+        let Some((time, rest)) = inner.split_at_checked(TIME_BYTES) else { continue };
         // 29/Nov/2026:10:00:00 +0000
-        let is_time = behind.starts_with("] \"")
+        let is_time = rest.starts_with("] \"")
             && time.bytes().enumerate().all(|(place, byte)| match place {
                 2 | 6 => byte == b'/',
                 3..=5 => byte.is_ascii_alphabetic(),

@@ -57,7 +57,7 @@ pub(super) fn addresses(text: &[u8], found: &mut Found) {
     }
 }
 
-/// Whether what stands beside a dot or a colon may be of an address.
+/// Whether what is next to a dot or a colon may be of an address.
 fn may_separate(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|place| text.get(place));
     let behind = text.get(at + 1);

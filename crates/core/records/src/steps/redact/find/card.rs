@@ -172,7 +172,7 @@ fn card_at(text: &[u8], from: usize, end: usize) -> Option<usize> {
     longest
 }
 
-/// Whether it is all that stands behind the point of a number, in one group.
+/// Whether it is all that follows the point of a number, in one group.
 fn is_fraction(text: &[u8], from: usize) -> bool {
     let point = from.checked_sub(1).filter(|at| text.get(*at) == Some(&b'.'));
     let is_number = point.and_then(|at| at.checked_sub(1)).is_some_and(|at| is_digit(text, at));

@@ -52,7 +52,7 @@ fn token_behind(text: &[u8], word_end: usize) -> Option<(usize, usize)> {
             Some(b':' | b'=') if word.eq_ignore_ascii_case(b"token") => {
                 start = gap_end(text, letters);
             }
-            // It goes on.
+            // The word continues.
             Some(byte) if is_token(*byte) && !b":=.".contains(byte) => {}
             _ => return None,
         }
