@@ -12,7 +12,6 @@ use kinetail::sandbox::SandboxHandle;
 use serde_json::{Value, json};
 
 use super::error::BenchError;
-use super::hardest;
 use super::print;
 use super::settings::Settings;
 use super::subject::{Figures, Subject};
@@ -72,7 +71,7 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
     for case in cases() {
         let path = lines(&case, settings)?;
         let text = fs::read(&path).map_err(BenchError::io("read the lines"))?;
-        let mut chain = chain(&case.steps)?;
+        let mut chain = chain(&case)?;
         let (mut seconds, mut sent) = (Vec::new(), 0);
         for _ in 0..settings.rounds {
             let begin = Instant::now();
@@ -100,7 +99,7 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
             whole / bare,
         ))?;
     }
-    hardest::run(settings)
+    Ok(())
 }
 
 async fn cpu(
@@ -118,12 +117,11 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The steps of a configuration, as a flow has them.
-pub(crate) fn chain(steps: &Value) -> Result<Chain, BenchError> {
+fn chain(case: &Case) -> Result<Chain, BenchError> {
     let flow = json!({
         "filePattern": "/var/log/app/web.log",
         "kinesisStream": "s",
-        "dataProcessingOptions": steps,
+        "dataProcessingOptions": case.steps,
     });
     let text = json!({"flows": [flow]}).to_string();
     let loaded = config::load(&text, Path::new("bench.json"), &Environment::default());

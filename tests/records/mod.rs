@@ -2,4 +2,3 @@
 
 mod entries;
 mod headers;
-mod kills;
