@@ -402,10 +402,15 @@ impl Record {
     }
 }
 
-/// Whether a member has this name. Most have another one, which their first letter tells.
+/// Whether a member has this name. Most have another one, which its length or its first letter tells:
+/// an escape is longer than what it says.
 fn is_named(member: &Member, bytes: &[u8], name: &str) -> bool {
-    let first = bytes.get(member.key.start + 1);
-    let may_be = name.is_empty() || first == name.as_bytes().first() || first == Some(&b'\\');
+    let Span { start, end } = member.key;
+    if end - start < name.len() + b"\"\"".len() {
+        return false;
+    }
+    let first = bytes.get(start + 1).copied().unwrap_or_default();
+    let may_be = name.as_bytes().first().is_none_or(|letter| first == *letter || first == b'\\');
     may_be && says(member.key.of(bytes), name)
 }
 
