@@ -57,12 +57,17 @@ pub(super) fn addresses(text: &[u8], found: &mut Found) {
     }
 }
 
-/// Whether what is next to a dot or a colon may be of an address.
+/// Whether what is next to the first dot or colon of a run may be of an address. If a dot comes
+/// first it can only be one of IPv4: up to three digits and another dot follow.
 fn may_separate(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|place| text.get(place));
     let behind = text.get(at + 1);
     if text.get(at) == Some(&b'.') {
-        return before.is_some_and(u8::is_ascii_digit) && behind.is_some_and(u8::is_ascii_digit);
+        let next = text.get(at + 1..).unwrap_or_default();
+        let digits = next.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        return before.is_some_and(u8::is_ascii_digit)
+            && matches!(digits, 1..=3)
+            && next.get(digits) == Some(&b'.');
     }
     let is_colon = |byte: Option<&u8>| byte == Some(&b':');
     let is_hexadecimal = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
