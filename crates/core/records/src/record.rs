@@ -5,6 +5,7 @@
 //! so that numbers, escapes and members that come twice survive.
 
 mod name;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -73,40 +74,6 @@ impl Record {
             self.form = Form::Text;
         }
         self.bytes.get(..self.text_end).unwrap_or_default()
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.bytes.len());
-        out.push(b'{');
-        // Members that stand side by side are copied as one.
-        let (mut run, start) = (Span::default(), out.len());
-        let copy = |run: Span, out: &mut Vec<u8>| {
-            if out.len() > start && run.start < run.end {
-                out.push(b',');
-            }
-            out.extend_from_slice(run.of(&self.bytes));
-        };
-        for Member { key, value } in self.members.iter().copied() {
-            let follows = |end: usize, byte: u8, start: usize| {
-                end + 1 == start && self.bytes.get(end) == Some(&byte)
-            };
-            let is_whole = follows(key.end, b':', value.start);
-            if is_whole && follows(run.end, b',', key.start) && run.start < run.end {
-                run.end = value.end;
-                continue;
-            }
-            copy(run, out);
-            run = Span { start: key.start, end: value.end };
-            if !is_whole {
-                copy(key, out);
-                out.push(b':');
-                out.extend_from_slice(value.of(&self.bytes));
-                run = Span::default();
-            }
-        }
-        copy(run, out);
-        out.push(b'}');
-        out.extend_from_slice(self.tail.of(&self.bytes));
     }
 
     /// Whether it is known to be an object.
@@ -402,8 +369,8 @@ impl Record {
     }
 }
 
-/// Whether a member has this name. Most have another one, which its length or its first letter tells:
-/// an escape is longer than what it says.
+/// Whether a member has this name. Most have another one, which its length or its first letter
+/// tells: an escape is longer than what it says.
 fn is_named(member: &Member, bytes: &[u8], name: &str) -> bool {
     let Span { start, end } = member.key;
     if end - start < name.len() + b"\"\"".len() {
