@@ -14,7 +14,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::flow_thread::{FlowStart, FlowThread, Shared};
+use super::flow_start::FlowStart;
+use super::flow_thread::{FlowThread, Shared};
 use super::reload::{FLOWS_MAX, Reloads};
 use super::service_manager::ServiceManager;
 use super::watchers::{self, Watchers};
