@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::{Value, json};
 
-use super::error::BenchError;
+use super::error::{BenchError, Late};
 
 /// The name of an agent's checkpoints.
 const DATABASE: &str = "checkpoints.db";
@@ -275,7 +275,7 @@ impl Subject {
     /// It runs and does not get on: what it waits for is told with it.
     fn late(&self, what: &'static str, limit: Duration, so_far: String) -> BenchError {
         let (name, log, threads) = (self.name.clone(), self.log_name(), self.threads());
-        BenchError::Late { name, what, limit, so_far, log, threads }
+        BenchError::Late(Box::new(Late { name, what, limit, so_far, log, threads }))
     }
 
     fn log_name(&self) -> String {

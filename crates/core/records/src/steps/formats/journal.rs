@@ -21,16 +21,13 @@ pub(super) fn parse(entry: &[u8], into: &mut Fields) -> Found<()> {
         let equals = memchr(b'=', line);
         let name = name(line.get(..equals.unwrap_or(line.len())).unwrap_or_default());
         let name = name.ok_or(error)?;
-        let value = match equals {
-            Some(equals) => {
-                at += end + 1;
-                line.get(equals + 1..).unwrap_or_default()
-            }
-            None => {
-                let value = rest.get(end + 1..).and_then(binary).ok_or(error)?;
-                at += end + 1 + LENGTH_BYTES + value.len() + 1;
-                value
-            }
+        at += end + 1;
+        let value = if let Some(equals) = equals {
+            line.get(equals + 1..).unwrap_or_default()
+        } else {
+            let value = rest.get(end + 1..).and_then(binary).ok_or(error)?;
+            at += LENGTH_BYTES + value.len() + 1;
+            value
         };
         into.push_named(name, Some(&String::from_utf8_lossy(value)))?;
     }

@@ -94,7 +94,7 @@ fn sixth(text: &[u8], start: usize, end: usize, found: &mut Found) -> bool {
     let run = text.get(from..until).unwrap_or_default();
     // `dead::beef` is a name in a program.
     let is_path = !run.iter().any(u8::is_ascii_digit)
-        && run.iter().filter(|byte| **byte == b':').count() == 2;
+        && memchr::memchr_iter(b':', run).count() == 2;
     if !is_separate || is_path || run.len() > SIXTH_BYTES_MAX {
         return false;
     }

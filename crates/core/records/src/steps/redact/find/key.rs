@@ -105,7 +105,7 @@ fn mark(text: &[u8], at: usize) -> Option<Mark> {
     let before = text.get(start.saturating_sub(MARK_BYTES_MAX)..start)?;
     let dashes = start - before.len() + before.windows(2).rposition(|two| two == b"--")? + 2;
     let words = text.get(dashes..start)?;
-    let words = words.strip_prefix(b" ").or(words.strip_prefix(b"+")).unwrap_or(words);
+    let words = words.strip_prefix(b" ").or_else(|| words.strip_prefix(b"+")).unwrap_or(words);
     if words.starts_with(b"BEGIN") {
         return Some(Mark::Begin { at: back(text, dashes, |byte| byte == b'-') });
     }
