@@ -1,5 +1,6 @@
 //! The blocks of a page, in their order.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -47,11 +48,12 @@ impl Page {
         let mut script = String::new();
         for block in self.blocks.iter().filter(|block| is_of_it(&block.heading)) {
             let place = block.place(self);
+            let text = &block.text;
             if let Some(file) = &block.file {
-                script += &format!("cat > {file} <<'END OF THE FILE'\n{}", block.text);
-                script += "END OF THE FILE\n";
+                let end = "END OF THE FILE";
+                writeln!(script, "cat > {file} <<'{end}'\n{text}{end}").unwrap();
             } else if block.language == "sh" {
-                script += &format!("place={place}; echo \"== $place\"\n{}", block.text);
+                write!(script, "place={place}; echo \"== $place\"\n{text}").unwrap();
             }
         }
         script

@@ -198,25 +198,27 @@ impl Call {
     }
 
     fn refused_by(&self, accepted: &Accepted, machine: &Path) -> Option<String> {
-        let mut left = self.arguments.as_slice();
+        let mut left = self.arguments.iter().map(String::as_str);
         let (mut words, mut given, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        while let [argument, rest @ ..] = left {
-            left = rest;
-            let (name, joined) = argument.split_once('=').unwrap_or((argument, ""));
+        while let Some(argument) = left.next() {
+            let (name, joined) = match argument.split_once('=') {
+                Some((name, value)) if name.starts_with('-') => (name, Some(value)),
+                _ => (argument, None),
+            };
             if argument == "--" {
-                given.push("--");
+                given.push(argument);
                 break;
-            } else if !argument.starts_with('-') {
-                words.push(argument.as_str());
-            } else if accepted.flags.contains(&name) && joined.is_empty() {
-                given.push(name);
-            } else if accepted.values.contains(&name) {
-                let value = if joined.is_empty() { left.first()?.as_str() } else { joined };
-                left = if joined.is_empty() { &left[1..] } else { left };
-                given.push(name);
+            }
+            if accepted.values.contains(&name) {
+                let Some(value) = joined.or_else(|| left.next()) else {
+                    return Some(format!("{name} needs a value"));
+                };
                 values.push((name, value));
+                given.push(name);
+            } else if accepted.flags.contains(&argument) {
+                given.push(argument);
             } else {
-                words.push(argument.as_str());
+                words.push(argument);
             }
         }
         if !words.starts_with(accepted.words) {
@@ -302,6 +304,7 @@ fn what_a_service_would_refuse_is_refused() {
         ("kubectl aply -f README.md", Some(OTHER)),
         ("kubectl -n kinetail logs", Some("too many or too few arguments: []")),
         ("kubectl -n k exec daemonset/k kinetail check", Some("too many or too few")),
+        ("kubectl logs daemonset/k --tail", Some("--tail needs a value")),
         ("aws ecs register-task-definition", Some("--cli-input-json is missing")),
         ("cargo bench --profile fasd --bench throughput", Some("there is no fasd for --profile")),
         ("cargo test schedules::randum", Some("no test has 'schedules::randum' in its name")),

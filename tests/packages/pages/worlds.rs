@@ -1,6 +1,7 @@
 //! Machines in the state in which a reader begins with a page, and what shows at the end that the
 //! page did what it says.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -129,8 +130,8 @@ pub(super) const ALL: &[World] = &[
             Part { page: "docs/install.md", headings: Headings::Only(TAKE_OVER) },
         ],
         before: JAVA,
-        after: "systemctl is-active kinetail\n! systemctl is-active aws-kinesis-agent\n\
-                arrived 'not sent' kinesis-app-logs\n! arrived_already 'sent before'\n",
+        after: "systemctl is-active kinetail\nnot systemctl is-active aws-kinesis-agent\n\
+                arrived 'not sent' kinesis-app-logs\nnot arrived_already 'sent before'\n",
     },
     World {
         parts: &[
@@ -203,7 +204,8 @@ impl World {
             if let Some(drop_in) = page.blocks.iter().find(|block| block.language == "ini") {
                 machine.write("/pages/drop-in", &drop_in.text);
             }
-            script += &format!("cd {HOME}\n{}", page.script_of(|heading| part.has(heading)));
+            let commands = page.script_of(|heading| part.has(heading));
+            write!(script, "cd {HOME}\n{commands}").unwrap();
         }
         write("script", &format!("{script}cd {HOME}\nplace=after\n{}finish\n", self.after));
         java_checkpoints(machine);
