@@ -15,6 +15,7 @@ mod batches;
 mod check;
 mod citations;
 mod command_line;
+mod compare;
 mod compressed;
 mod conformance;
 mod content;

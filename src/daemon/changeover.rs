@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::descriptors::Shares;
 use super::difference::{Difference, restart_keys};
-use super::flow_thread::{FlowStart, Shared};
+use super::flow_start::FlowStart;
+use super::flow_thread::Shared;
 use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
 use super::{Daemon, clock, descriptors};

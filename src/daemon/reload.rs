@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::difference::Difference;
-use super::flow_thread::{FlowStart, FlowThread};
+use super::flow_start::FlowStart;
+use super::flow_thread::FlowThread;
 use super::lineage::Lineage;
 use super::service_manager::State;
 use super::{Daemon, clock};

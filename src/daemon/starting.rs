@@ -14,7 +14,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::flow_thread::{FlowStart, FlowThread, Shared};
+use super::flow_start::FlowStart;
+use super::flow_thread::{FlowThread, Shared};
 use super::reload::{FLOWS_MAX, Reloads};
 use super::service_manager::ServiceManager;
 use super::watchers::{self, Watchers};
@@ -215,8 +216,7 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
     let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
     let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
     report_store(&config.checkpoint_file, &report);
-    // It was opened: nothing is in its way.
-    for text in locate::examine(&config.checkpoint_file).unwrap_or_default() {
+    for text in locate::unsafe_directories(&config.checkpoint_file) {
         tracing::warn!(name: "checkpoint_database_warning",
             path = %config.checkpoint_file.display(), "{text}");
     }

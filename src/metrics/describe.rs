@@ -76,7 +76,7 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         name::DEAD_LETTERS_FAILING,
         Gauge,
         Unit::Count,
-        "1 while cannot write dead letters; their batches are retried.",
+        "1 while dead letters cannot be written; their batches are retried.",
     ),
     (
         name::RELOAD_REJECTED,

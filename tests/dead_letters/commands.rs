@@ -196,6 +196,13 @@ fn check_names_the_directory_and_what_is_in_the_way() {
     fs::write(&dir, "").unwrap();
     let checked = text(&home.command("check").output().unwrap());
     assert!(checked.contains("cannot write dead letters"), "{checked}");
+    // A link leads to a directory and is not followed.
+    fs::remove_file(&dir).unwrap();
+    std::os::unix::fs::symlink(home.root(), &dir).unwrap();
+    let output = home.command("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("it is a symbolic link"), "{}", text(&output));
+    fs::remove_file(&dir).unwrap();
     // A flow that would follow them is not started.
     let loop_keys = json!({ "deadLetterDirectory": home.log("") });
     home.flow("d*", ("kinesisStream", "s"), &loop_keys);

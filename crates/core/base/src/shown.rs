@@ -110,7 +110,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// A number with what it counts, in the singular or the plural: `1 record`, `2 records`.
 #[must_use]
-pub fn counted<N: Display + From<u8> + PartialEq>(count: N, noun: &str) -> String {
+pub fn counted<N: Copy + Display + From<u8> + PartialEq>(count: N, noun: &str) -> String {
     if count == N::from(1) {
         return format!("1 {noun}");
     }
