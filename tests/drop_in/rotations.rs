@@ -7,7 +7,8 @@ use kinetail::config::InitialPosition;
 
 use super::scenarios::{check, some};
 use crate::support::load::Lines;
-use crate::support::world::{World, append, copy_truncate};
+use crate::support::oracle::judge;
+use crate::support::world::{World, copy_truncate};
 
 /// How a file is rotated.
 #[derive(Debug, Clone, Copy)]

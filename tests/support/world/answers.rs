@@ -7,6 +7,7 @@ use kinetail::checkpoint::Change;
 use kinetail::checkpoint::store::CommitResult;
 use kinetail::flow::Message;
 use kinetail::send::{Outcome, RejectedRecord, SenderEvent, Submission};
+use kinetail::tail::disk::Disk as _;
 
 use super::World;
 use super::kept::{keys_of, records_of};
