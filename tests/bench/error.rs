@@ -26,6 +26,12 @@ pub(crate) enum BenchError {
     Part { name: String, parts: String },
     #[error("{name} ended with {status}; see {log}")]
     Failed { name: String, status: String, log: String },
+    #[error("there is no row {name:?}; there are {known}")]
+    Row { name: String, known: String },
+    #[error("the run is void: of row {row} {lost} lines did not arrive and {extra} too often")]
+    NotEachOnce { row: String, lost: usize, extra: usize },
+    #[error("certificate of the bench: {0}")]
+    Certificate(String),
     #[error("the run is void: {name} delivered {got} records of {want}")]
     Void { name: String, got: u64, want: u64 },
     #[error("the sandbox does not answer as expected: {0}")]
