@@ -14,7 +14,7 @@ use super::configuration::{self, ConfigArgs};
 use super::{CliError, output};
 use crate::batch::pack::{OpenBatch, Packer, Source, Stop};
 use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format};
-use crate::shown::Escaped;
+use crate::shown::{Escaped, counted};
 use crate::tail::identity::FileKey;
 use crate::tail::splitter::Ending;
 
@@ -182,11 +182,12 @@ fn tell(
     let all = pack(flow, sample, usize::MAX);
     let line = all.read / all.lines.max(1.0);
     let lines = all.lines / float(sample.copies as u64);
-    let files = match sample.files.len() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
-    };
-    writeln!(out, "  sample: {files}, {lines:.0} records, {line:.0} bytes each")?;
+    writeln!(
+        out,
+        "  sample: {}, {lines:.0} record{}, {line:.0} bytes each",
+        counted(sample.files.len(), "file"),
+        if lines > 1.0 { "s" } else { "" },
+    )?;
     if sample.copies > 1 {
         writeln!(
             out,

@@ -14,7 +14,7 @@ use super::{CliError, output};
 use crate::config::FlowConfig;
 use crate::process::splitter::{Ending, Next, Splitter};
 use crate::process::{Chain, Converted, StepCount};
-use crate::shown::Escaped;
+use crate::shown::{Escaped, counted};
 
 /// So many bytes are read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -218,12 +218,11 @@ impl Process {
     /// What each step did.
     fn sum_up(&mut self, notes: &mut dyn Write) -> io::Result<()> {
         self.chain.take_step_counts(&mut self.counts);
-        let (records, written) = (self.records, self.written);
-        let letters = |count: u64| if count == 1 { "dead letter" } else { "dead letters" };
+        let (records, written) = (counted(self.records, "record"), self.written);
         let total: u64 = self.dead_letters.iter().sum();
-        write!(notes, "{records} records read, {written} written")?;
+        write!(notes, "{records} read, {written} written")?;
         if total > 0 {
-            write!(notes, ", {total} {}", letters(total))?;
+            write!(notes, ", {}", counted(total, "dead letter"))?;
         }
         writeln!(notes)?;
         let steps = self.names.iter().zip(&self.counts).zip(&self.dead_letters);
@@ -234,7 +233,7 @@ impl Process {
             let (place, skipped) = (place + 1, count.skipped - dead);
             write!(notes, "  {place} {name}: {skipped} skipped, {} not parsed", count.unparsable)?;
             if *dead > 0 {
-                write!(notes, ", {dead} {}", letters(*dead))?;
+                write!(notes, ", {}", counted(*dead, "dead letter"))?;
             }
             writeln!(notes)?;
         }

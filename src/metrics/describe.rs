@@ -78,6 +78,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "1 while dead letters cannot be written; their batches are retried.",
     ),
+    (
+        name::RELOAD_REJECTED,
+        Gauge,
+        Unit::Count,
+        "1 while the last reload of the configuration is one that was rejected.",
+    ),
     (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),
     (
         name::RECORDS_MAYBE_DUPLICATED,

@@ -11,6 +11,7 @@
 //! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out,
 //! and `KINETAIL_BENCH_ONLY=cost` all but this one.
 //! `KINETAIL_BENCH_AGENT` measures another build.
+//! `KINETAIL_BENCH_ROWS` (names of `rows`, or `all`) measures those in place of everything else.
 //! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
 
 mod active;
@@ -21,6 +22,7 @@ mod files;
 mod idle;
 mod long_line;
 mod machine;
+mod rows;
 mod settings;
 mod steps;
 mod subject;
@@ -41,7 +43,8 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let first = args.next().unwrap_or_default();
     let result = if first == BARE {
-        bare::run(&args.next().unwrap_or_default(), &args.next().unwrap_or_default())
+        let [file, target, encoding] = std::array::from_fn(|_| args.next().unwrap_or_default());
+        bare::run(&file, &target, &encoding)
     } else {
         measure(first == "--bench" || args.any(|arg| arg == "--bench"))
     };
@@ -74,6 +77,9 @@ fn measure(full: bool) -> Result<(), BenchError> {
 
 async fn all(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchError> {
     print(&machine::describe())?;
+    if let Some(names) = &settings.rows {
+        return rows::run(names, settings, sandbox).await;
+    }
     if settings.megabytes > 0 {
         throughput::run(settings, sandbox).await?;
     }

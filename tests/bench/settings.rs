@@ -19,6 +19,9 @@ pub(crate) struct Settings {
     pub(crate) line_megabytes: u64,
     pub(crate) megabytes: u64,
     pub(crate) rounds: u64,
+    pub(crate) rows: Option<String>,
+    pub(crate) row_megabytes: u64,
+    pub(crate) row_seconds: u64,
     pub(crate) steps_megabytes: u64,
 }
 
@@ -38,6 +41,9 @@ impl Settings {
             line_megabytes: number("KINETAIL_BENCH_LINE_MB", default(5_000, 3))?,
             megabytes: number("KINETAIL_BENCH_MB", default(1_000, 3))?,
             rounds: number("KINETAIL_BENCH_ROUNDS", default(3, 1))?,
+            rows: std::env::var("KINETAIL_BENCH_ROWS").ok().filter(|names| !names.is_empty()),
+            row_megabytes: number("KINETAIL_BENCH_ROW_MB", default(500, 3))?,
+            row_seconds: number("KINETAIL_BENCH_ROW_SECONDS", default(30, 2))?,
             steps_megabytes: number("KINETAIL_BENCH_STEPS_MB", default(300, 1))?,
         })
     }

@@ -98,7 +98,7 @@ fn resend_runs_lines_through_the_present_converters_and_keeps_what_fails() {
     });
     home.flow("*.log", ("kinesisStream", "s"), &fixed);
     let output = run(&home, &["resend"]);
-    assert!(text(&output).contains("resent 1 dead letters, kept 1"), "{}", text(&output));
+    assert!(text(&output).contains("resent 1 dead letter, kept 1"), "{}", text(&output));
     assert_eq!(endpoint.data(&kinesis("s")), [b"{\"a\":\"1\",\"b\":\"2\"}\n"]);
     assert_eq!(data_in(&dir), [b"nothing\n"]);
 }
@@ -133,7 +133,7 @@ fn what_the_service_refused_is_sent_again_once_it_is_accepted() {
     lax.wait_for_all(&kinesis("s"), &[b"three\n".to_vec()], SOON, || agent.log());
     let output = run(&home, &["resend"]);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("resent 1 dead letters, kept 0"), "{}", text(&output));
+    assert!(text(&output).contains("resent 1 dead letter, kept 0"), "{}", text(&output));
     assert!(lax.data(&kinesis("s")) == [b"three\n".to_vec(), large]);
     assert_eq!(files_in(&dir), Vec::<std::path::PathBuf>::new());
     assert_eq!(agent.stop(SOON), Some(0));
