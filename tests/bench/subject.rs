@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::{Value, json};
 
 use super::error::{BenchError, Late};
+use super::machine;
 
 /// The name of an agent's checkpoints.
 const DATABASE: &str = "checkpoints.db";
@@ -313,24 +314,13 @@ impl Subject {
 
     /// It runs and does not get on: what it waits for is told with it.
     fn late(&self, what: &'static str, limit: Duration, so_far: String) -> BenchError {
-        let (name, log, threads) = (self.name.clone(), self.log_name(), self.threads());
+        let (name, log) = (self.name.clone(), self.log_name());
+        let threads = machine::threads(self.child.id());
         BenchError::Late(Box::new(Late { name, what, limit, so_far, log, threads }))
     }
 
     fn log_name(&self) -> String {
         self.log.display().to_string()
-    }
-
-    /// Its threads, and in which call of the kernel each of them waits.
-    fn threads(&self) -> String {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        let of = |task: &Path, file: &str| fs::read_to_string(task.join(file)).unwrap_or_default();
-        let mut threads = Vec::new();
-        for task in tasks.into_iter().flatten().flatten().map(|entry| entry.path()) {
-            let (name, call) = (of(&task, "comm"), of(&task, "wchan"));
-            threads.push(format!("{} in {call}", name.trim()));
-        }
-        format!("its threads: {}", threads.join(", "))
     }
 }
 
