@@ -1,5 +1,6 @@
 //! `.ci/second_run`: what failed once is run once more, alone, and a fault stays a fault.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -23,7 +24,7 @@ fn second_run(failed: &[&str]) -> (bool, String, String) {
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
     let mut log = format!("     Running tests/main.rs ({})\ntest fine ... ok\n", binary.display());
     for name in failed {
-        log += &format!("test {name} ... \u{1b}[31mFAILED\u{1b}[m\n");
+        writeln!(log, "test {name} ... \u{1b}[31mFAILED\u{1b}[m").unwrap();
     }
     fs::write(dir.path().join("log"), log).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/second_run");
