@@ -49,7 +49,7 @@ fn a_file_that_is_named_and_missing_is_told_in_the_java_agents_words() {
             err.contains("Parameter -c points to a file that doesn't exist: nowhere.json"),
             "{err}"
         );
-        assert!(out.starts_with("Usage: "), "{out}");
+        assert!(err.starts_with("Usage: ") && out.is_empty(), "{out}{err}");
     }
 }
 

@@ -14,7 +14,7 @@ use super::{CliError, output};
 use crate::batch::pack::{OpenBatch, Packer, Source, Stop};
 use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format, Input};
 use crate::disk::{OsDisk, links};
-use crate::shown::Escaped;
+use crate::shown::{Escaped, counted};
 use crate::tail::identity::FileKey;
 use crate::tail::snapshot::Snapshot;
 use crate::tail::splitter::Ending;
@@ -241,9 +241,10 @@ fn tell(
     let line = all.read / all.lines.max(1.0);
     writeln!(
         out,
-        "  sample: {} files, {:.0} records, {:.0} bytes each",
-        sample.files.len(),
+        "  sample: {}, {:.0} record{}, {:.0} bytes each",
+        counted(sample.files.len(), "file"),
         all.lines,
+        if all.lines > 1.0 { "s" } else { "" },
         line
     )?;
     let (rate, why) = match args.records_per_second {

@@ -14,7 +14,7 @@ use super::{CliError, output};
 use crate::config::FlowConfig;
 use crate::process::splitter::{Ending, Next, Splitter};
 use crate::process::{Chain, Converted, StepCount};
-use crate::shown::Escaped;
+use crate::shown::{Escaped, counted};
 
 /// So many bytes are read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -195,8 +195,8 @@ impl Process {
     fn sum_up(&mut self, notes: &mut dyn Write) -> io::Result<()> {
         let mut counts = vec![StepCount::default(); self.names.len()];
         self.chain.take_step_counts(&mut counts);
-        let (records, written) = (self.records, self.written);
-        writeln!(notes, "{records} records read, {written} written")?;
+        let records = counted(self.records, "record");
+        writeln!(notes, "{records} read, {} written", self.written)?;
         for (place, (name, count)) in self.names.iter().zip(&counts).enumerate() {
             if *count != StepCount::default() {
                 let StepCount { skipped, unparsable } = count;

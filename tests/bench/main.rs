@@ -8,8 +8,10 @@
 //! `KINETAIL_BENCH_STEPS_MB` (lines for each chain of steps, 300),
 //! `KINETAIL_BENCH_LINE_MB` (length of the long line, 5000),
 //! `KINETAIL_BENCH_ACTIVE_FILES` (10000), `KINETAIL_BENCH_ACTIVE_SECONDS` (20),
-//! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
+//! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out,
+//! and `KINETAIL_BENCH_ONLY=cost` all but this one.
 //! `KINETAIL_BENCH_AGENT` measures another build.
+//! `KINETAIL_BENCH_ROWS` (names of `rows`, or `all`) measures those in place of everything else.
 //! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
 
 mod active;
@@ -20,6 +22,7 @@ mod files;
 mod idle;
 mod long_line;
 mod machine;
+mod rows;
 mod settings;
 mod steps;
 mod subject;
@@ -40,7 +43,8 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let first = args.next().unwrap_or_default();
     let result = if first == BARE {
-        bare::run(&args.next().unwrap_or_default(), &args.next().unwrap_or_default())
+        let [file, target, encoding] = std::array::from_fn(|_| args.next().unwrap_or_default());
+        bare::run(&file, &target, &encoding)
     } else {
         measure(first == "--bench" || args.any(|arg| arg == "--bench"))
     };
@@ -54,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(full: bool) -> Result<(), BenchError> {
-    let settings = Settings::read(full)?;
+    let settings = Settings::read(full)?.wanted()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -73,6 +77,9 @@ fn measure(full: bool) -> Result<(), BenchError> {
 
 async fn all(settings: &Settings, sandbox: &SandboxHandle) -> Result<(), BenchError> {
     print(&machine::describe())?;
+    if let Some(names) = &settings.rows {
+        return rows::run(names, settings, sandbox).await;
+    }
     if settings.megabytes > 0 {
         throughput::run(settings, sandbox).await?;
     }

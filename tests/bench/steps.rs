@@ -71,7 +71,7 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
     for case in cases() {
         let path = lines(&case, settings)?;
         let text = fs::read(&path).map_err(BenchError::io("read the lines"))?;
-        let mut chain = chain(&case)?;
+        let mut chain = chain_of(&case.steps)?;
         let (mut seconds, mut sent) = (Vec::new(), 0);
         for _ in 0..settings.rounds {
             let begin = Instant::now();
@@ -117,11 +117,12 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn chain(case: &Case) -> Result<Chain, BenchError> {
+/// The chain of a flow with these steps.
+pub(crate) fn chain_of(steps: &Value) -> Result<Chain, BenchError> {
     let flow = json!({
         "filePattern": "/var/log/app/web.log",
         "kinesisStream": "s",
-        "dataProcessingOptions": case.steps,
+        "dataProcessingOptions": steps,
     });
     let text = json!({"flows": [flow]}).to_string();
     let loaded = config::load(&text, Path::new("bench.json"), &Environment::default());
@@ -133,7 +134,7 @@ fn chain(case: &Case) -> Result<Chain, BenchError> {
 }
 
 /// Runs each line through the chain. Gives how many records come out.
-fn convert(chain: &mut Chain, text: &[u8]) -> u64 {
+pub(crate) fn convert(chain: &mut Chain, text: &[u8]) -> u64 {
     let (mut start, mut sent) = (0, 0);
     for end in memchr::memchr_iter(b'\n', text) {
         chain.set_offset(start as u64);
@@ -167,7 +168,7 @@ fn lines(case: &Case, settings: &Settings) -> Result<PathBuf, BenchError> {
 }
 
 /// What a service logs; each tenth line is of a level that is not sent.
-fn json_line(number: u64, out: &mut String) {
+pub(crate) fn json_line(number: u64, out: &mut String) {
     let level = if number.is_multiple_of(10) { "debug" } else { "info" };
     writeln!(
         out,

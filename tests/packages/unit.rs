@@ -47,6 +47,7 @@ systemctl show --property=ActiveState --property=SubState --property=NRestarts k
 systemctl stop kinetail.service
 systemctl show --property=Result --property=ExecMainStatus kinetail.service
 journalctl --unit kinetail.service --no-pager --output cat
+journalctl --no-pager --output cat KINETAIL_EVENT=flow_started | sed 's/^/BY ITS EVENT: /'
 echo END
 systemctl poweroff
 ";
@@ -106,6 +107,7 @@ fn unit_ships_logs_from_everywhere_and_reloads_under_a_real_systemd() {
     wanted.sort();
     assert_eq!(records, wanted, "{said}");
     for line in [
+        "BY ITS EVENT:  INFO flow started flow=kinesis:s:",
         "EXIT OF A RELOAD WITH A MISTAKE: 1",
         "reload rejected; keeping the active configuration",
         "EXIT OF A RELOAD: 0",

@@ -117,6 +117,11 @@ impl Home {
     /// Starts the agent at the end of a shell script (`exec "$0" "$@"`) in a mount namespace of its
     /// own, if this machine lets the test have one.
     pub fn start_in_a_namespace(&self, script: &str) -> Option<Agent> {
+        self.in_a_namespace(script).map(Agent::spawn)
+    }
+
+    /// The command for that.
+    pub fn in_a_namespace(&self, script: &str) -> Option<Command> {
         let namespace = || {
             let mut command = Command::new("unshare");
             command.args(["--mount", "--propagation", "private", "sh", "-c"]);
@@ -132,7 +137,7 @@ impl Home {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut command = configured(shell, "run", &self.write_config());
         command.env("PATH", path);
-        Some(Agent::spawn(command))
+        Some(command)
     }
 
     /// Takes a key out of the configuration.
