@@ -236,7 +236,7 @@ impl Call {
         }
         let directory = machine.join(self.directory.trim_start_matches('/'));
         self.missing_file(rest, &values, &directory).or_else(|| {
-            if self.program == "cargo" { self.unknown_target(rest, &values) } else { None }
+            if self.program == "cargo" { Self::unknown_target(rest, &values) } else { None }
         })
     }
 
@@ -261,7 +261,7 @@ impl Call {
     }
 
     /// A profile, a package, a benchmark or a test that cargo does not have.
-    fn unknown_target(&self, rest: &[&str], values: &[(&str, &str)]) -> Option<String> {
+    fn unknown_target(rest: &[&str], values: &[(&str, &str)]) -> Option<String> {
         let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
         for (name, value) in values {
             let is_known = match *name {
