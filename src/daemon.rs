@@ -8,9 +8,11 @@ mod changeover;
 mod clock;
 pub mod descriptors;
 mod difference;
+mod flow_start;
 mod flow_thread;
 mod hung;
 mod inputs;
+mod launching;
 mod lineage;
 mod outcome;
 mod reload;
@@ -35,7 +37,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use self::flow_thread::{End, FlowStart, FlowThread, Shared};
+use self::flow_start::FlowStart;
+use self::flow_thread::{End, FlowThread, Shared};
 use self::hung::{HungFlows, HungStore};
 pub use self::outcome::{DaemonError, Stopped};
 pub use self::reload::Loader;
@@ -152,7 +155,8 @@ impl Daemon {
             tokio::select! {
                 () = &mut stop => break,
                 () = &mut input_ends => {
-                    tracing::info!("standard input ended and is delivered; stopping");
+                    tracing::info!(name: "input_ended",
+                        "standard input ended and is delivered; stopping");
                     break;
                 }
                 Some(flow) = self.ended.recv() => self.on_ended(&flow),
@@ -185,7 +189,7 @@ impl Daemon {
         }
         let Some(thread) = self.flows.remove(id) else { return };
         let End { launch, panic } = thread.join(clock::now().instant);
-        tracing::error!(flow = %id, restarts = launch.restarts,
+        tracing::error!(name: "flow_panicked", flow = %id, restarts = launch.restarts,
             "flow panicked; restarting from its checkpoints: {panic}");
         metrics::counter!(name::FLOW_RESTARTS, "flow" => id.to_string()).increment(1);
         self.start_at(clock::now().instant + launch.pause(), launch);
@@ -196,7 +200,8 @@ impl Daemon {
         let (_, launch) = self.restarts.remove(0);
         let mut again = launch.clone();
         if launch.is_planned() {
-            tracing::info!("Agent: Starting tailer for file {}", launch.config.id);
+            tracing::info!(name: "flow_starting",
+                "Agent: Starting tailer for file {}", launch.config.id);
         }
         let starting = FlowThread::start(&self.shared, launch, &mut self.tasks);
         let started = tokio::time::timeout(RESTART_TIME_MAX, starting).await;
@@ -208,7 +213,7 @@ impl Daemon {
                 self.settle(&id);
             }
             Err(error) => {
-                tracing::error!(flow = %again.config.id, %error,
+                tracing::error!(name: "flow_restart_failed", flow = %again.config.id, %error,
                     "cannot restart flow; will retry");
                 again.failures_in_a_row = again.failures_in_a_row.saturating_add(1);
                 self.start_at(clock::now().instant + again.pause(), again);

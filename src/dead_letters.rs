@@ -18,7 +18,7 @@ mod writer;
 pub use directory::{Directory, Listed};
 pub use error::DeadLetterError;
 pub use file::{LetterFile, Letters, Line};
-pub use writer::{Dropped, Moment, Writer};
+pub use writer::{Dropped, KeptLetters, Moment, Writer};
 
 #[cfg(test)]
 mod tests;

@@ -111,7 +111,8 @@ pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, needs: Need
         let (facts, errors) = sources.collect().await;
         for error in &errors {
             // In the Java agent's words.
-            tracing::warn!("Error while updating EC2 metadata - {error}, ignoring");
+            tracing::warn!(name: "ec2_metadata_failed",
+                "Error while updating EC2 metadata - {error}, ignoring");
         }
         machine.tell(facts);
         let failed = !errors.is_empty();

@@ -13,20 +13,24 @@ mod failed_rounds;
 mod feeding;
 pub mod files;
 mod footer;
+mod gap;
 mod half_line;
 mod header;
 mod inbox;
+mod memory;
 mod notify_status;
+mod outlet;
+mod overlong;
 mod problem_lines;
 mod pump;
 mod record_issues;
 mod report;
+mod step;
 mod stream_facts;
 mod when_done;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +38,8 @@ use tokio::sync::watch;
 
 pub use feeding::Feeding;
 pub use inbox::{Descriptors, Inbox, Mailbox, Message};
+pub use outlet::Outlet;
+pub use step::Stepped;
 
 use self::carry::Carried;
 use self::checkpointing::{Handing, Writing};
@@ -52,9 +58,7 @@ use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
-use crate::checkpoint::store::Refused;
 use crate::config::{FlowConfig, Input, Ordering};
-use crate::disk::disposal::{self, Disposal, DisposalError};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
@@ -62,51 +66,11 @@ use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::process::{ConvertError, Framing, StepCount};
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
-use crate::send::{DestinationHealth, Outcome, SenderEvent, Submission};
-use crate::tail::compressed::UNPACKING_BYTES_MAX;
+use crate::send::{DestinationHealth, Outcome, SenderEvent};
 use crate::tail::disk::Disk;
-use crate::tail::done::DoneFile;
 use crate::tail::identity::FileKey;
-use crate::tail::tailer::{Now, Tailer};
+use crate::tail::tailer::Tailer;
 use crate::tail::window::Window;
-
-/// A flow that waits for memory asks again after this long.
-const MEMORY_RETRY: Duration = Duration::from_millis(50);
-
-/// Takes what a flow hands on. The real one feeds the sender and the store; tests keep it.
-pub trait Outlet {
-    /// Takes a batch to send. There is always room: a flow never has more batches unsettled than
-    /// `maxInFlightRequests`. `false` if the sender is gone.
-    fn submit(&mut self, submission: Submission) -> bool;
-
-    /// Takes changes for the checkpoints; [`Message::Written`] with the same `token` answers.
-    ///
-    /// # Errors
-    /// The changes, if they are not taken: the flow keeps them.
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused>;
-
-    /// Nothing that is in flight need wait for a destination that is paused: whoever has such a
-    /// batch may give it up, with [`SenderEvent::GivenUp`]. Called whenever it is true.
-    fn stop_waiting_for_paused(&mut self) {}
-
-    /// Removes a file that is delivered completely, if it is still that file; says where it is
-    /// now, if it is anywhere.
-    ///
-    /// # Errors
-    ///
-    /// Why it stays.
-    fn dispose(
-        &mut self,
-        file: &DoneFile,
-        how: &Disposal,
-    ) -> Result<Option<PathBuf>, DisposalError> {
-        disposal::dispose(&file.path, file.seen.inode, file.seen.size, how)
-    }
-
-    /// Deletes old rows, but not those of these files: they were found. `false` if there is no room
-    /// for the request now.
-    fn purge(&mut self, keep: Vec<FileKey>) -> bool;
-}
 
 /// What a flow is made of.
 #[derive(Debug)]
@@ -127,15 +91,6 @@ pub struct FlowParts<D: Disk> {
     pub restarts: u64,
     /// What it reads if that is no files.
     pub feeding: Option<Feeding>,
-}
-
-/// What a step leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stepped {
-    /// Step again then, unless a message comes first.
-    pub wake_at: Instant,
-    /// The flow was asked to drain, and nothing is left to deliver or to checkpoint.
-    pub drained: bool,
 }
 
 /// A batch that the sender has.
@@ -364,63 +319,6 @@ impl<D: Disk> Flow<D> {
         }
     }
 
-    /// Does everything that can be done now.
-    pub fn step(&mut self, now: Now, outlet: &mut impl Outlet) -> Stepped {
-        self.pulse.begin(Doing::Look, now.instant);
-        self.began = now.instant;
-        self.learn_of_stream();
-        let scans = self.tailer.scans();
-        if self.tailer.control().wants_loan() {
-            self.loan = self.account.lend(UNPACKING_BYTES_MAX);
-            self.tailer.control().lend(self.loan.is_some());
-        }
-        if self.draining && !std::mem::replace(&mut self.time_is_saved, true) {
-            // Within a step, so that no acknowledgement comes between it and what is checkpointed.
-            self.tailer.control().save_time(now.instant);
-            self.tailer.control().save_places();
-        }
-        self.tailer.look(now);
-        if !self.tailer.control().has_loan() {
-            self.loan = None;
-        }
-        self.metrics.scans.increment(self.tailer.scans() - scans);
-        self.report_events(now.instant);
-        self.pulse.continue_with(Doing::Read);
-        self.packer.set_time(unix_millis(now));
-        if let Some(machine) = &self.machine {
-            self.packer.set_facts(machine.known());
-        }
-        self.look_after_carried(now);
-        if self.may_read() {
-            self.pump(now, outlet);
-        }
-        self.settle();
-        self.close_due_batch(now.instant, outlet);
-        self.write_letters(now);
-        self.make_room_in_feed(now.instant, outlet);
-        self.settle();
-        self.look_after_feed();
-        if self.is_drained() {
-            self.tailer.control().let_deleted_go(now);
-            self.report_events(now.instant);
-        }
-        self.dispose_of_done_files(now.instant, outlet);
-        self.pulse.continue_with(Doing::Commit);
-        self.write_checkpoints(now.instant, outlet);
-        if now.instant >= self.next_report {
-            self.report(now.instant);
-        }
-        if self.draining && !self.has_unrecoverable_bytes() {
-            outlet.stop_waiting_for_paused();
-        }
-        let drained = self.is_drained();
-        if drained {
-            self.report(now.instant);
-            self.record_issues.log_rest(&self.config.id);
-        }
-        Stepped { wake_at: self.wake_at(now.instant), drained }
-    }
-
     /// How many full scans were made.
     #[must_use]
     pub fn full_scans(&self) -> u64 {
@@ -435,12 +333,6 @@ impl<D: Disk> Flow<D> {
         self.pulse.begin(Doing::Watch, now);
         let told = (&self.tailer, &self.metrics, self.config.id.as_str());
         self.notify_status.update(told, watch, hint, now);
-    }
-
-    /// Where a flow began at the end of its files is checkpointed before it reads on: after a crash
-    /// it would begin at the end again, behind lines that came meanwhile.
-    fn may_read(&self) -> bool {
-        (self.start_is_kept || !self.tailer.starts_at_end()) && !self.waits_for_stream()
     }
 
     fn on_health(&mut self, health: DestinationHealth) {
@@ -470,67 +362,6 @@ impl<D: Disk> Flow<D> {
         }
         self.release_memory();
     }
-
-    /// Closes the open batch if it is full, as old as a batch may be, or if the flow drains. A full
-    /// batch must not wait for a record that does not fit to show that it is.
-    fn close_due_batch(&mut self, now: Instant, outlet: &mut impl Outlet) {
-        let due = self.packer.open().is_some_and(|batch| {
-            self.draining || batch.full || now >= batch.opened_at + self.config.max_buffer_age
-        });
-        if due && self.has_free_request() && !self.gave_up {
-            self.submit(now, outlet);
-        }
-    }
-
-    /// Whether one more batch may be submitted: a crash repeats what is not checkpointed, so all of
-    /// that together is bounded, too.
-    fn has_free_request(&self) -> bool {
-        self.ledger.in_flight() < self.in_flight.current()
-            && self.ledger.unsettled() < requests_at_a_time(&self.config)
-    }
-
-    /// Whether a deleted file still has unacknowledged bytes. Everything
-    /// else is read again after the next start.
-    fn has_unrecoverable_bytes(&self) -> bool {
-        self.tailer.files().any(|file| file.lag_bytes() > 0 && self.is_lost_after_stop(file.key()))
-    }
-
-    fn is_drained(&self) -> bool {
-        let delivered = self.packer.open().is_none() && self.ledger.unsettled() == 0;
-        // Batches whose letters cannot be written are read again after the next start.
-        let stuck = self.dead.as_ref().is_some_and(DeadLetters::is_failing);
-        let given_up =
-            (self.gave_up || stuck) && self.submitted.is_empty() && !self.has_unrecoverable_bytes();
-        self.draining
-            && (delivered || given_up)
-            && self.writing.is_none()
-            && (self.changes.is_empty() || self.handing == Handing::Closed)
-            && !self.feed_must_drain()
-            && !self
-                .tailer
-                .files()
-                .any(|file| file.unread_bytes() > 0 && self.is_lost_after_stop(file.key()))
-    }
-
-    fn wake_at(&self, now: Instant) -> Instant {
-        let age = self
-            .packer
-            .open()
-            .filter(|_| self.has_free_request())
-            .map(|batch| batch.opened_at + self.config.max_buffer_age);
-        let can_read = self.may_read() && self.can_take_more();
-        let more = (self.tailer.has_readable() && can_read).then_some({
-            // Other flows return memory without a notification to this one.
-            if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
-        });
-        let commit = self.waits_to_commit().then_some(self.gather_until);
-        let letters = self.dead.as_ref().map(|dead| dead.wake_at(now));
-        [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit, letters]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(now)
-    }
 }
 
 /// A batch that waits for its turn could overtake the one before it: with `ordering: strict` there
@@ -540,10 +371,4 @@ fn requests_at_a_time(config: &FlowConfig) -> usize {
         Ordering::Relaxed => config.max_in_flight_requests,
         Ordering::Strict => 1,
     }
-}
-
-/// The wall clock, for converters that write it.
-fn unix_millis(now: Now) -> i64 {
-    const NANOS_A_MILLI: i128 = 1_000_000;
-    i64::try_from(now.wall_nanos / NANOS_A_MILLI).unwrap_or_default()
 }

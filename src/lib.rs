@@ -16,6 +16,7 @@ pub mod ec2;
 pub mod flow;
 pub mod import;
 pub mod input;
+pub mod log_events;
 pub mod metrics;
 pub mod send;
 

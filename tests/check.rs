@@ -229,7 +229,7 @@ fn the_partition_keys_of_the_first_records_are_shown() {
     let said = home.check();
     assert_eq!(said.code, Some(1), "{}", said.out);
     assert!(
-        said.out.contains("error: partitionKey yields a key for 0 of 1 records"),
+        said.out.contains("error: partitionKey yields a key for 0 of 1 record"),
         "{}",
         said.out
     );

@@ -49,7 +49,7 @@ fn a_file_that_is_named_and_missing_is_told_in_the_java_agents_words() {
             err.contains("Parameter -c points to a file that doesn't exist: nowhere.json"),
             "{err}"
         );
-        assert!(out.starts_with("Usage: "), "{out}");
+        assert!(err.starts_with("Usage: ") && out.is_empty(), "{out}{err}");
     }
 }
 
@@ -306,6 +306,32 @@ fn check_says_that_the_key_of_a_stream_is_not_tried() {
         "{out}"
     );
     assert!(out.contains("kms:GenerateDataKey"), "{out}");
+}
+
+/// One record is shown to AWS, which stores none, and whose account it is is told that it pays.
+#[test]
+fn check_says_that_a_dry_run_on_aws_is_billed() {
+    const ENDPOINT: &str = "http://kinesis.eu-west-1.amazonaws.com";
+    let fake = FakeAws::start();
+    let directory = tempfile::tempdir().unwrap();
+    let config = json!({
+        "region": "eu-west-1", "checkpointFile": "checkpoints.db", "proxy": fake.url(),
+        "kinesis.endpoint": ENDPOINT, "sts.endpoint": fake.url(),
+        "flows": [{ "filePattern": "/tmp/none-1", "kinesisStream": "s" }],
+    });
+    fs::write(directory.path().join("agent.json"), config.to_string()).unwrap();
+    let args = ["check", "--aws", "-c", "agent.json"];
+    let (code, out, err) = kinetail_in(directory.path(), &KEYS, &args);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let told = [
+        "  ok: write permission verified (kinesis:PutRecords, dry run)\n",
+        "  note: AWS bills a dry run like a write\n",
+    ];
+    assert!(out.contains(&told.concat()), "{out}");
+    let puts = fake.asked("Kinesis_20131202.PutRecords");
+    assert_eq!(puts.len(), 1, "{out}");
+    assert!(puts[0].line.starts_with(&format!("POST {ENDPOINT}/")), "{puts:?}");
+    assert!(puts[0].body.contains("\"DryRun\":true"), "{puts:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fastrand::Rng;
 use kinetail::sandbox::{ErrorResponse, Fault, Scope};
@@ -172,9 +173,12 @@ struct BlackHole {
 
 impl BlackHole {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None)
+    }
+
+    fn on(listener: TcpListener, leads_to: Option<SocketAddr>) -> Self {
         let address = listener.local_addr().unwrap();
-        let leads_to = Arc::default();
+        let leads_to = Arc::new(Mutex::new(leads_to));
         let connections = Arc::default();
         let hole = Self { address, leads_to, connections };
         let (to, count) = (Arc::clone(&hole.leads_to), Arc::clone(&hole.connections));
@@ -220,6 +224,41 @@ fn f56_black_hole_delays_its_flow_by_one_deadline_and_no_other_flow() {
     endpoint.wait_for_all(&kinesis("blocked"), &a.written, SOON, || agent.log());
     assert_eq!(black.connections.load(SeqCst), 2, "{}", agent.log());
     stops_exact(agent, &endpoint, "free", &b);
+}
+
+/// A listener whose queue is full of connections that are never accepted: the kernel drops any
+/// further ones.
+fn full_listener() -> (TcpListener, Vec<TcpStream>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let listener = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.listen(1).unwrap().into_std().unwrap()
+    });
+    listener.set_nonblocking(false).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut filling = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
+        filling.push(stream);
+        assert!(filling.len() < 100, "its queue is endless");
+    }
+    (listener, filling)
+}
+
+#[test]
+fn f56_connections_that_are_never_accepted_are_given_up_and_tried_again() {
+    let endpoint = Endpoint::healthy();
+    let (listener, filling) = full_listener();
+    let mut home = Home::new(&format!("http://{}", listener.local_addr().unwrap()));
+    home.flow("a.log", ("kinesisStream", "s"), &retries());
+    let mut lines = Lines::default();
+    append(&home.log("a.log"), &some(&mut lines, "a", 10, 100));
+    let agent = home.start();
+    // Nothing was sent, so nothing can be there twice.
+    agent.wait_for_log("code=CannotConnect", SOON);
+    drop(filling);
+    BlackHole::on(listener, Some(endpoint.handle.address()));
+    stops_exact(agent, &endpoint, "s", &lines);
 }
 
 /// Runs an agent with a hosts file of its own and an endpoint at `localhost`. `None` where the

@@ -4,6 +4,7 @@ mod browser;
 mod certificates;
 mod commands;
 mod drill;
+mod first_days;
 mod journal;
 mod prometheus;
 mod reload;

@@ -1,17 +1,16 @@
 //! Files that are copied, closed, written over and restarted with, and the sizes of records: what
 //! `faults` does not cover.
 
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+mod alike;
+mod copies;
+
+use std::fs;
 use std::time::Duration;
 
 use kinetail::budget::Budget;
 use kinetail::config::InitialPosition;
-use kinetail::tail::identity::Inode;
 
 use crate::support::scene::Scene;
-use crate::support::world::copy_truncate;
 
 /// There is memory for one batch at a time, which a flow may always have.
 const ONE_BATCH_BYTES: usize = 64 * 1024;
@@ -23,33 +22,6 @@ fn lines_arrive_as_they_are() {
     scene.settle_and_check();
     scene.write("app.log", "a", 1);
     scene.settle_and_check();
-}
-
-#[test]
-fn a_copy_that_exists_before_the_truncation_is_not_sent() {
-    let mut scene = Scene::new("app.log*");
-    scene.write("app.log", "a", 100);
-    scene.settle();
-    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
-    scene.run(Duration::from_millis(500));
-    scene.truncate("app.log");
-    scene.write("app.log", "b", 100);
-    scene.settle_and_check();
-}
-
-#[test]
-fn truncated_while_down_with_and_without_a_copy_in_the_glob() {
-    for pattern in ["app.log*", "app.log"] {
-        let mut scene = Scene::new(pattern);
-        scene.write("app.log", "g", 100);
-        scene.settle();
-        scene.stop();
-        scene.write("app.log", "g", 50);
-        copy_truncate(&scene.path("app.log"), &scene.path("app.log.1"));
-        scene.write("app.log", "h", 200);
-        scene.start();
-        scene.settle_and_check();
-    }
 }
 
 #[test]
@@ -138,58 +110,6 @@ fn a_line_longer_than_any_record_is_cut_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn a_copy_that_was_made_while_the_original_still_grew_repeats_a_few_lines_at_most() {
-    let mut scene = Scene::new("app.log*");
-    for _ in 0..20 {
-        scene.write("app.log", "g", 5);
-        scene.run(Duration::from_millis(60));
-    }
-    // The copy ends here; the original grows on and is read before it is truncated.
-    let copied = fs::read(scene.path("app.log")).unwrap();
-    scene.write("app.log", "g", 5);
-    scene.run(Duration::from_millis(60));
-    fs::write(scene.path("app.log.1"), copied).unwrap();
-    scene.truncate("app.log");
-    scene.write("app.log", "h", 5);
-    scene.settle();
-    let verdict = scene.verdict();
-    assert!(verdict.is_complete() && verdict.repeated.len() <= 5, "{verdict}");
-}
-
-#[test]
-fn a_file_that_was_truncated_before_anything_was_read_is_found_in_its_copy() {
-    for pattern in ["app.log*", "app.log"] {
-        let mut scene = Scene::new(pattern);
-        // Nothing can be sent, and one batch is full, so the second file is seen and not read.
-        scene.write("app.log", "a", 1);
-        scene.settle();
-        scene.truncate("app.log");
-        scene.run(Duration::from_millis(700));
-        scene.endpoint_down = true;
-        scene.write("app.log", "b", 3000);
-        scene.run(Duration::from_millis(700));
-        copy_truncate(&scene.path("app.log"), &scene.path("app.log.1"));
-        scene.run(Duration::from_millis(700));
-        scene.endpoint_down = false;
-        scene.settle_and_check();
-    }
-}
-
-#[test]
-fn a_copy_that_is_seen_while_it_is_empty_is_still_a_copy() {
-    let mut scene = Scene::new("app.log*");
-    scene.write("app.log", "a", 100);
-    scene.settle();
-    scene.append("app.log.1", b"");
-    scene.run(Duration::from_millis(300));
-    let content = fs::read(scene.path("app.log")).unwrap();
-    scene.append("app.log.1", &content);
-    scene.truncate("app.log");
-    scene.write("app.log", "b", 100);
-    scene.settle_and_check();
-}
-
-#[test]
 fn a_file_with_a_name_that_is_no_text_is_followed() {
     use std::os::unix::ffi::OsStrExt;
 
@@ -198,27 +118,6 @@ fn a_file_with_a_name_that_is_no_text_is_followed() {
     fs::write(scene.dir.path().join(name), b"a|1|\n").unwrap();
     scene.settle();
     assert_eq!(scene.stream, [b"a|1|\n".to_vec()]);
-}
-
-#[test]
-fn a_file_that_begins_like_a_longer_one_and_then_differs_is_not_held_back() {
-    let mut scene = Scene::new("*.log");
-    let banner: Vec<u8> =
-        (0..100).flat_map(|n| format!("banner {n} of all\n").into_bytes()).collect();
-    for line in banner.split_inclusive(|b| *b == b'\n') {
-        scene.written.push(line.to_vec());
-        scene.written.push(line.to_vec());
-    }
-    scene.append("a.log", &banner);
-    scene.write("a.log", "a", 5000);
-    scene.settle();
-    scene.append("b.log", &banner);
-    scene.hint();
-    for _ in 0..40 {
-        scene.write("b.log", "b", 1);
-        scene.run(Duration::from_secs(1));
-    }
-    scene.check();
 }
 
 #[test]
@@ -237,24 +136,6 @@ fn a_long_line_passes_even_if_it_needs_more_memory_than_the_budget() {
     scene.settle();
     let lengths: Vec<usize> = scene.stream.iter().map(Vec::len).collect();
     assert_eq!(lengths, expected);
-}
-
-#[test]
-fn two_files_that_grow_alike_are_both_sent() {
-    let mut scene = Scene::new("*.log");
-    let line = scene.lines("both", 1);
-    scene.written.push(line.clone());
-    scene.append("a.log", &line);
-    scene.settle();
-    scene.append("b.log", &line);
-    scene.hint();
-    for _ in 0..40 {
-        let line = scene.lines("both", 1);
-        scene.append("a.log", &line);
-        scene.append("b.log", &line);
-        scene.run(Duration::from_secs(1));
-    }
-    assert_eq!(scene.stream.len(), 2 * 41);
 }
 
 #[test]
@@ -313,73 +194,6 @@ fn a_long_line_is_sent_while_others_hold_all_that_can_be_lent() {
 }
 
 #[test]
-fn a_new_file_that_begins_like_a_truncated_one_is_a_file_of_its_own() {
-    let mut scene = Scene::new("*.log");
-    scene.written.push(b"starting\n".to_vec());
-    scene.append("a.log", b"starting\n");
-    scene.settle();
-    scene.truncate("a.log");
-    scene.write("a.log", "a", 1);
-    scene.settle();
-    scene.written.push(b"starting\n".to_vec());
-    scene.append("b.log", b"starting\n");
-    scene.write("b.log", "b", 3);
-    // The kernel's stamps tick too slowly for a test.
-    let truncated = fs::metadata(scene.path("a.log")).unwrap().modified().unwrap();
-    let b = File::options().write(true).open(scene.path("b.log")).unwrap();
-    b.set_modified(truncated + Duration::from_secs(1)).unwrap();
-    scene.settle_and_check();
-}
-
-#[test]
-fn a_new_file_that_equals_one_that_is_truncated_at_once_and_continues_is_a_file_of_its_own() {
-    let mut scene = Scene::new("*.log");
-    for name in ["a.log", "b.log"] {
-        scene.written.push(b"starting\n".to_vec());
-        scene.append(name, b"starting\n");
-        scene.hint();
-        scene.run(Duration::from_secs(1));
-    }
-    File::create(scene.path("a.log")).unwrap();
-    scene.write("b.log", "b", 3);
-    // The kernel's stamps tick too slowly for a test.
-    let truncated = fs::metadata(scene.path("a.log")).unwrap().modified().unwrap();
-    let b = File::options().write(true).open(scene.path("b.log")).unwrap();
-    b.set_modified(truncated + Duration::from_secs(1)).unwrap();
-    scene.settle_and_check();
-}
-
-#[test]
-fn a_short_copy_that_is_seen_before_its_original_is_truncated_is_not_sent_again() {
-    let mut scene = Scene::new("app.log*");
-    scene.write("app.log", "a", 2);
-    scene.settle();
-    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
-    scene.hint();
-    scene.run(Duration::from_secs(1));
-    File::create(scene.path("app.log")).unwrap();
-    scene.write("app.log", "b", 2);
-    scene.settle_and_check();
-}
-
-#[test]
-fn a_new_file_that_begins_like_one_that_was_deleted_while_down_is_a_file_of_its_own() {
-    let mut scene = Scene::new("*.log");
-    scene.written.push(b"starting\n".to_vec());
-    scene.append("a.log", b"starting\n");
-    scene.settle();
-    scene.stop();
-    let keep = File::open(scene.path("a.log")).unwrap();
-    fs::remove_file(scene.path("a.log")).unwrap();
-    scene.written.push(b"starting\n".to_vec());
-    scene.append("b.log", b"starting\n");
-    scene.write("b.log", "b", 3);
-    drop(keep);
-    scene.start();
-    scene.settle_and_check();
-}
-
-#[test]
 fn files_that_were_rotated_out_of_the_pattern_before_any_look_are_followed_by_their_renames() {
     let mut scene = Scene::new("app.log");
     scene.run(Duration::from_millis(200));
@@ -400,55 +214,6 @@ fn files_that_were_rotated_out_of_the_pattern_before_any_look_are_followed_by_th
         }
         scene.run(Duration::from_millis(40));
     }
-    scene.settle_and_check();
-}
-
-/// A file outside the watched directory with the inode number that a file had which was truncated,
-/// deleted while it was empty, and not forgotten because the process died.
-fn with_the_number_of_an_empty_file(scene: &mut Scene) -> PathBuf {
-    scene.write("app.log", "a", 20);
-    scene.settle();
-    File::create(scene.path("app.log")).unwrap();
-    scene.settle();
-    let row = scene.rows().values().find(|row| row.offset == 0).unwrap().inode;
-    fs::remove_file(scene.path("app.log")).unwrap();
-    scene.crash();
-    // Numbers cannot be chosen, but what was checkpointed can be changed.
-    let name = scene.path("elsewhere/spare");
-    fs::create_dir(scene.path("elsewhere")).unwrap();
-    let spare = File::create(&name).unwrap().metadata().unwrap();
-    scene.change_inode(row, Inode { device: spare.dev(), number: spare.ino() });
-    name
-}
-
-#[test]
-fn a_copy_outside_the_pattern_with_the_inode_of_a_file_that_was_empty_is_not_sent_again() {
-    let mut scene = Scene::new("app.log");
-    let spare = with_the_number_of_an_empty_file(&mut scene);
-    scene.start();
-    scene.write("app.log", "b", 20);
-    scene.settle();
-    fs::copy(scene.path("app.log"), &spare).unwrap();
-    fs::rename(&spare, scene.path("app.log.1")).unwrap();
-    File::create(scene.path("app.log")).unwrap();
-    scene.settle_and_check();
-    scene.stop();
-    scene.start();
-    scene.settle_and_check();
-}
-
-#[test]
-fn a_copy_in_the_pattern_with_the_inode_of_a_file_that_was_empty_is_recognised() {
-    let mut scene = Scene::new("app.log*");
-    let spare = with_the_number_of_an_empty_file(&mut scene);
-    scene.write("app.log", "b", 20);
-    scene.start();
-    scene.settle();
-    fs::copy(scene.path("app.log"), &spare).unwrap();
-    fs::rename(&spare, scene.path("app.log.1")).unwrap();
-    scene.hint();
-    scene.run(Duration::from_secs(1));
-    File::create(scene.path("app.log")).unwrap();
     scene.settle_and_check();
 }
 
@@ -514,27 +279,6 @@ fn a_file_that_was_empty_and_closed_for_others_is_not_checkpointed_ahead_of_ackn
 }
 
 #[test]
-fn a_copy_is_known_even_if_its_original_was_closed_for_others() {
-    let mut scene = Scene::new("*.log*");
-    scene.descriptors_max = 1;
-    scene.crash();
-    scene.start();
-    for name in ["a.log", "b.log", "c.log"] {
-        scene.write(name, name, 20);
-        scene.settle();
-    }
-    for name in ["a.log", "b.log", "c.log"] {
-        fs::copy(scene.path(name), scene.path(&format!("{name}.1"))).unwrap();
-        scene.hint();
-        scene.run(Duration::from_millis(200));
-        File::create(scene.path(name)).unwrap();
-        scene.write(name, name, 1);
-        scene.settle();
-    }
-    scene.check();
-}
-
-#[test]
 fn a_file_in_a_directory_that_is_away_at_a_start_is_found_when_that_comes_back() {
     let mut scene = Scene::new("logs/app.log");
     fs::create_dir(scene.path("logs")).unwrap();
@@ -548,23 +292,6 @@ fn a_file_in_a_directory_that_is_away_at_a_start_is_found_when_that_comes_back()
     scene.start();
     scene.run(Duration::from_secs(2));
     scene.rename("away", "logs");
-    scene.settle_and_check();
-}
-
-#[test]
-fn a_copy_whose_original_is_deleted_before_a_crash_is_continued_where_it_was_acknowledged() {
-    let mut scene = Scene::new("app.log*");
-    scene.write("app.log", "a", 20);
-    scene.settle();
-    scene.endpoint_down = true;
-    scene.write("app.log", "a", 5);
-    scene.run(Duration::from_secs(1));
-    copy_truncate(&scene.path("app.log"), &scene.path("app.log.1"));
-    scene.run(Duration::from_secs(1));
-    fs::remove_file(scene.path("app.log")).unwrap();
-    scene.crash();
-    scene.endpoint_down = false;
-    scene.start();
     scene.settle_and_check();
 }
 
@@ -584,34 +311,6 @@ fn a_live_file_that_was_replaced_by_a_longer_one_still_waits_for_the_end_of_its_
     scene.settle();
     scene.append("app.log", &line[5..]);
     scene.settle_and_check();
-}
-
-#[test]
-fn a_copy_with_the_inode_of_a_file_that_began_alike_is_known_by_the_longer_one() {
-    let mut scene = Scene::new("app.log");
-    scene.write("app.log", "a", 20);
-    scene.settle();
-    scene.stop();
-    // What both hold is sent twice: too little of it was read to tell.
-    scene.written.extend_from_within(..);
-    fs::copy(scene.path("app.log"), scene.path("new")).unwrap();
-    scene.write("new", "a", 20);
-    scene.rename("new", "app.log");
-    fs::create_dir(scene.path("elsewhere")).unwrap();
-    let spare = scene.path("elsewhere/spare");
-    let meta = File::create(&spare).unwrap().metadata().unwrap();
-    let old = scene.rows().values().next().unwrap().inode;
-    scene.change_inode(old, Inode { device: meta.dev(), number: meta.ino() });
-    scene.start();
-    scene.settle();
-    fs::copy(scene.path("app.log"), &spare).unwrap();
-    fs::rename(&spare, scene.path("app.log.1")).unwrap();
-    File::create(scene.path("app.log")).unwrap();
-    scene.settle();
-    let (mut written, mut arrived) = (scene.written.clone(), scene.stream.clone());
-    written.sort();
-    arrived.sort();
-    assert_eq!(arrived, written);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::status::{FlowStatus, Snapshot, display_path};
+use crate::dead_letters::KeptLetters;
 use crate::metrics::destination::DestinationView;
 use crate::send::{DestinationHealth, advice};
+use crate::shown::counted;
 use crate::tail::problems::FileProblem;
 
 /// A request without an answer for this long is worth a word. Most are answered within a tenth of a
@@ -23,6 +25,10 @@ const HALF_LINE_FIX: &str = "see what its writer waits for; if it ends no line, 
 /// What to do while dead letters cannot be written.
 const DEAD_LETTERS_FIX: &str = "free space in deadLetterDirectory, or let kinetail's user write \
     there; batches with such records wait until then, no data lost";
+
+/// What to do about dead letters on disk.
+const KEPT_LETTERS_FIX: &str = "see kinetail dead-letters list and show; correct the cause, then \
+    kinetail dead-letters resend, or purge";
 
 /// The health of a flow at one moment.
 #[derive(Debug)]
@@ -71,12 +77,9 @@ pub(super) fn of<'a>(
                     fix: Some(first.reason.fix()),
                     since: first.since,
                 },
-                None => half_line(status, snapshot.now).unwrap_or(FlowHealth {
-                    word: "ok",
-                    reason: None,
-                    fix: None,
-                    since,
-                }),
+                None => half_line(status, snapshot.now)
+                    .or_else(|| kept_letters(status, started))
+                    .unwrap_or(FlowHealth { word: "ok", reason: None, fix: None, since }),
             }
         }
     }
@@ -108,13 +111,27 @@ fn half_line<'a>(status: &FlowStatus, now: Instant) -> Option<FlowHealth<'a>> {
     Some(FlowHealth { word: "degraded", reason: Some(reason.into()), fix, since })
 }
 
+/// Records lie in dead letters that were neither resent nor purged.
+fn kept_letters<'a>(status: &FlowStatus, started: Instant) -> Option<FlowHealth<'a>> {
+    let letters = &status.dead_letters;
+    let KeptLetters { files, bytes, since } = letters.kept;
+    if files == 0 {
+        return None;
+    }
+    let place = display_path(&letters.directory);
+    let (files, bytes) = (counted(files, "file"), counted(bytes, "byte"));
+    let reason = format!("records are not delivered: dead letters in {place}, {files}, {bytes}");
+    let (reason, fix) = (Some(reason.into()), Some(KEPT_LETTERS_FIX));
+    Some(FlowHealth { word: "degraded", reason, fix, since: since.unwrap_or(started) })
+}
+
 /// Why lines may be missing although the destination takes them.
 fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
     let worst = status.problems.iter().filter(|problem| problem.reason.degrades());
     let first = worst.clone().min_by_key(|problem| problem.since)?;
     let more = match worst.count() - 1 {
         0 => String::new(),
-        more => format!(" (and {more} more, see problems)"),
+        more => format!(" (and {}, listed below)", counted(more, "more problem")),
     };
     let sentence = first.sentence();
     // What to do is told alongside it.
@@ -127,6 +144,21 @@ fn degraded(status: &FlowStatus) -> Option<(String, &FileProblem)> {
 mod tests {
     use super::*;
     use crate::admin::status::tests::{file, snapshot};
+
+    #[test]
+    fn dead_letters_on_disk_degrade_the_flow() {
+        let mut snapshot = snapshot(Vec::new());
+        let status = std::sync::Arc::make_mut(&mut snapshot.flows[0].status);
+        status.dead_letters.directory = "/d".into();
+        status.dead_letters.kept = KeptLetters { files: 1, bytes: 7, since: Some(snapshot.now) };
+        let status = std::sync::Arc::clone(&snapshot.flows[0].status);
+        let view = status.destination_state.view();
+        let health = of(&status, &view, &snapshot);
+        assert_eq!((health.word, health.since), ("degraded", snapshot.now));
+        let reason = health.reason.unwrap();
+        assert!(reason.ends_with("dead letters in /d, 1 file, 7 bytes"), "{reason}");
+        assert!(health.fix.unwrap().contains("dead-letters resend"));
+    }
 
     #[test]
     fn a_writer_that_is_stuck_in_a_line_degrades_the_flow_after_a_while() {

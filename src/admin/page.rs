@@ -98,6 +98,9 @@ struct Flow<'a> {
     /// Records that are to be written to the dead letters.
     #[serde(skip_serializing_if = "Option::is_none")]
     dead_letters_waiting: Option<NonZero<u64>>,
+    /// Bytes of dead letters on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letters_bytes: Option<NonZero<u64>>,
     lag_bytes: u64,
     lag_seconds: f64,
     /// Since when the oldest of it waits.
@@ -172,6 +175,9 @@ struct FileTrouble<'a> {
 #[derive(Debug, Serialize)]
 struct File {
     path: String,
+    /// The name that it has now, if that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_now: Option<String>,
     device: u64,
     inode: u64,
     state: &'static str,
@@ -266,6 +272,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         restarts: status.restarts,
         in_flight_batches: status.in_flight,
         dead_letters_waiting: NonZero::new(status.dead_letters.waiting),
+        dead_letters_bytes: NonZero::new(status.dead_letters.kept.bytes),
         lag_bytes: status.lag_bytes,
         lag_seconds: status.lag_seconds,
         oldest_unacknowledged: oldest(status, snapshot),
@@ -319,6 +326,7 @@ fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<
 fn file_of(file: &FileStatus, snapshot: &Snapshot) -> File {
     File {
         path: display_path(&file.path),
+        name_now: file.name_now.as_deref().map(display_path),
         device: file.inode.device,
         inode: file.inode.number,
         state: file.state,

@@ -134,7 +134,8 @@ impl Admin {
         let listener = match TcpListener::from_std(self.listener) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!(%error, "admin endpoint disabled; delivery continues");
+                tracing::error!(name: "admin_disabled",
+                    %error, "admin endpoint disabled; delivery continues");
                 return;
             }
         };
@@ -157,7 +158,8 @@ impl Admin {
                         }
                         Err(error) => {
                             if failures.on_failure("accept", Instant::now()).is_some() {
-                                tracing::warn!(%error, "admin endpoint cannot accept connections");
+                                tracing::warn!(name: "admin_accept_failed",
+                                    %error, "admin endpoint cannot accept connections");
                             }
                         }
                     }

@@ -108,7 +108,8 @@ pub fn serve_on_thread(
         runtime.block_on(async {
             match bind_first(&paths) {
                 Ok((path, listener)) => {
-                    tracing::info!(path = %path.display(), "listening for commands");
+                    tracing::info!(name: "socket_listening",
+                        path = %path.display(), "listening for commands");
                     let ours = fs::metadata(&path).ok().map(|meta| (meta.dev(), meta.ino()));
                     serve(&listener, state, async { drop(gone.await) }).await;
                     let still = fs::metadata(&path).ok().map(|meta| (meta.dev(), meta.ino()));
@@ -118,7 +119,8 @@ pub fn serve_on_thread(
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no socket for commands; shipping continues without it");
+                    tracing::warn!(name: "socket_disabled",
+                        %error, "no socket for commands; shipping continues without it");
                 }
             }
         });

@@ -12,6 +12,7 @@ use super::history::{History, Rate};
 use super::orders::Outcome;
 use super::pulse::{Hung, Pulse};
 use crate::checkpoint::store::StoreHealth;
+use crate::dead_letters::KeptLetters;
 use crate::metrics::destination::DestinationState;
 use crate::metrics::prometheus::Prometheus;
 use crate::metrics::totals::FlowTotals;
@@ -111,13 +112,17 @@ impl FlowStatus {
     }
 }
 
-/// Dead letters that are not on disk yet.
+/// Dead letters of a flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadLetterStatus {
-    /// How many.
+    /// How many are not on disk yet.
     pub waiting: u64,
     /// Why they cannot be written, and since when.
     pub failing: Option<(String, Instant)>,
+    /// Those on disk: neither resent nor purged, as of the last minute.
+    pub kept: KeptLetters,
+    /// The directory.
+    pub directory: PathBuf,
 }
 
 /// One file of a flow.
@@ -125,6 +130,8 @@ pub struct DeadLetterStatus {
 pub struct FileStatus {
     /// Where it was last seen.
     pub path: Arc<Path>,
+    /// The name that it has now, if it is open and has another one.
+    pub name_now: Option<PathBuf>,
     /// The file itself, whatever its name is by now.
     pub inode: Inode,
     /// The name of its state.
@@ -300,6 +307,7 @@ pub(super) mod tests {
     pub(in crate::admin) fn file(path: &[u8], lag_bytes: u64) -> FileStatus {
         FileStatus {
             path: Path::new(OsStr::from_bytes(path)).into(),
+            name_now: None,
             inode: Inode { device: 2, number: 3 },
             state: "open",
             size: 1_000 + lag_bytes,

@@ -221,7 +221,7 @@ impl Backend for Database {
         self.connect()?;
         self.rebuilds.increment(1);
         let moved_to = aside.map_or_else(String::new, |aside| aside.display().to_string());
-        tracing::warn!(path = %self.path.display(), %moved_to,
+        tracing::warn!(name: "checkpoint_database_rebuilt", path = %self.path.display(), %moved_to,
             "checkpoint database rebuilt from memory; no data lost");
         Ok(())
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{CommitResult, Loaded, StoreHandle};
 use super::{Change, Checkpoint, Life};
+use crate::shown::counted;
 
 /// The store may take this long to write a change.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -142,8 +143,8 @@ pub fn edit(
         (None, To::Forget) => {
             let changes: Vec<Change> =
                 loaded.rows.iter().map(|row| Change::Forget(row.file)).collect();
-            let count = changes.len();
-            (changes, format!("forgot {count} checkpoints; the files are read from their start"))
+            let count = counted(changes.len(), "checkpoint");
+            (changes, format!("forgot {count}; the files are read from their start"))
         }
         (None, _) => return Err(EditError::NoFile),
         (Some(path), To::Forget) => {

@@ -157,7 +157,7 @@ pub enum StoreError {
 pub struct StoreClosed;
 
 /// Names the holder of the lock for a person.
-fn holder(pid: Option<u32>) -> String {
+pub(crate) fn holder(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another kinetail".to_owned(), |pid| format!("another kinetail (pid {pid})"))
 }
 

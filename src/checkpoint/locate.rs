@@ -72,6 +72,9 @@ pub fn refuse_user(path: &Path) -> Result<(), StoreError> {
 /// Whether a store could open at `path`, as far as looking can tell. Gives what is unsafe about its
 /// directory, each with what to do. Changes nothing.
 ///
+/// Not for a process that has the store open: to close a file, whoever opened it, releases the
+/// process's locks on it, and the next reader would take the store's files for abandoned.
+///
 /// # Errors
 /// What [`Store::open`](super::store::Store::open) would fail with because of what lies there.
 pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
@@ -79,6 +82,13 @@ pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
     let path = files::resolved(path);
     strangers::refuse(&path)?;
     Ok(strangers::unsafe_directories(&path))
+}
+
+/// What is unsafe about the directory of the database at `path`, each with what to do. Opens none
+/// of the database's files, so a process may ask this that has it open.
+#[must_use]
+pub fn unsafe_directories(path: &Path) -> Vec<String> {
+    strangers::unsafe_directories(&files::resolved(path))
 }
 
 /// The flows that have run with kinetail's database at `path`; none if there is no database or it

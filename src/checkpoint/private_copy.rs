@@ -137,7 +137,7 @@ impl PrivateCopy {
 impl Drop for PrivateCopy {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
-            tracing::warn!(path = %self.dir.display(), %error,
+            tracing::warn!(name: "checkpoint_copy_left", path = %self.dir.display(), %error,
                 "cannot remove temporary copy of a checkpoint database; delete it manually");
         }
     }

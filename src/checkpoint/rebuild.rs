@@ -36,7 +36,7 @@ pub(super) fn finish_replacing(path: &Path, stamp: &str) -> Result<(), WriteErro
     if files::inode(&new).map_err(io("look at"))?.is_none() {
         return Ok(());
     }
-    tracing::warn!(path = %path.display(),
+    tracing::warn!(name: "checkpoint_rebuild_resumed", path = %path.display(),
         "resuming interrupted rebuild of the checkpoint database");
     if files::inode(path).map_err(io("look at"))?.is_some() {
         files::move_aside(path, stamp).map_err(io("moved aside"))?;

@@ -129,7 +129,8 @@ impl<B: Backend> Writer<B> {
         let mut result = self.recover().and_then(|()| self.backend.finish(&self.mirror));
         for _ in 1..LAST_TRIES {
             let Err(error) = &result else { break };
-            tracing::warn!(error = %chain(error), "writing the last checkpoints again");
+            tracing::warn!(name: "checkpoint_final_retry",
+                error = %chain(error), "writing the last checkpoints again");
             self.mirror.mark_all_dirty();
             let remedy = error.remedy().max(self.trouble.map_or(Remedy::Reopen, |t| t.remedy));
             result = self
@@ -162,7 +163,8 @@ impl<B: Backend> Writer<B> {
         };
         match result {
             Err(error) if error.is_meddling() && self.trouble.is_none() => {
-                tracing::error!(error = %chain(&error), "checkpoint database lost; rebuilding it");
+                tracing::error!(name: "checkpoint_database_lost",
+                    error = %chain(&error), "checkpoint database lost; rebuilding it");
                 self.mirror.mark_all_dirty();
                 self.backend.recover(&self.mirror, error.remedy())?;
                 self.backend.write(&self.mirror)
@@ -192,11 +194,13 @@ impl<B: Backend> Writer<B> {
                 }
                 match self.failures.on_success(now) {
                     Some(FailureLine::Recovered { failures, lasted, .. }) => tracing::info!(
+                        name: "checkpoint_writes_recovered",
                         failures,
                         seconds = lasted.as_secs(),
                         "checkpoint writes recovered; no checkpoint was lost"
                     ),
                     Some(FailureLine::Brief { outages, failures, over, .. }) => tracing::warn!(
+                        name: "checkpoint_writes_intermittent",
                         outages,
                         failures,
                         seconds = over.as_secs(),
@@ -212,11 +216,13 @@ impl<B: Backend> Writer<B> {
                 let reason = chain(&error);
                 match self.failures.on_failure("write", now) {
                     Some(FailureLine::First) => tracing::error!(
+                        name: "checkpoint_writes_failing",
                         error = %reason,
                         "cannot write checkpoints; delivery continues, but a restart now would \
                          cause duplicates"
                     ),
                     Some(FailureLine::Summary { failures, over, .. }) => tracing::error!(
+                        name: "checkpoint_writes_failing",
                         error = %reason,
                         failures,
                         seconds = over.as_secs(),
@@ -277,7 +283,8 @@ impl Ticket {
         let Some(done) = self.0.take() else { return };
         // One flow's bug must not end the thread that all flows share.
         if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("flow panicked in its checkpoint callback");
+            tracing::error!(name: "checkpoint_callback_panicked",
+                "flow panicked in its checkpoint callback");
         }
     }
 }

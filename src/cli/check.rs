@@ -32,7 +32,7 @@ use crate::config::site::{Service, Site};
 use crate::config::{Config, Destination, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::send::ambient::Ambient;
 use crate::send::origin;
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -103,8 +103,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     }
     let found = match (failures, warnings) {
         (0, 0) => "no errors".to_owned(),
-        (0, warnings) => format!("no errors; {} above", plural(warnings, "warning")),
-        (failures, _) => plural(failures, "error"),
+        (0, warnings) => format!("no errors; {} above", counted(warnings, "warning")),
+        (failures, _) => counted(failures, "error"),
     };
     writeln!(out, "{}: {found}", shown(&configuration.path))?;
     Ok(ExitCode::from(u8::from(failures > 0)))
@@ -124,7 +124,7 @@ fn tell(found: &[Diagnostic]) -> io::Result<()> {
 }
 
 fn describe_source(configuration: &Configuration, out: &mut dyn Write) -> io::Result<()> {
-    let flows = plural(configuration.config.flows.len(), "flow");
+    let flows = counted(configuration.config.flows.len(), "flow");
     writeln!(out, "configuration {}: {flows}", shown(&configuration.path))?;
     for path in &configuration.flow_files {
         writeln!(out, "  flows from {}", shown(&path))?;
@@ -175,8 +175,4 @@ fn service(destination: &Destination) -> Service {
         Destination::Firehose { .. } => Service::Firehose,
         Destination::Kinesis { .. } => Service::Kinesis,
     }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }

@@ -29,7 +29,8 @@ pub(super) fn end_all(inherited: &Inherited) {
     for pid in beneath(own(), &processes) {
         let Some(target) = Pid::from_raw(pid) else { continue };
         match kill_process(target, Signal::KILL) {
-            Ok(()) => tracing::info!(pid, "ended a program that kinetail had started"),
+            Ok(()) => tracing::info!(name: "child_ended",
+                pid, "ended a program that kinetail had started"),
             Err(error) => tracing::debug!(pid, %error, "child process exited"),
         }
     }

@@ -24,6 +24,13 @@ pub(super) struct ConfigArgs {
     config: Option<PathBuf>,
 }
 
+impl ConfigArgs {
+    /// Whether a file is named.
+    pub(super) fn is_named(&self) -> bool {
+        self.config.is_some()
+    }
+}
+
 /// The file that was named cannot be used. In the Java agent's words, which scripts may know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ParameterError {
@@ -56,14 +63,17 @@ pub(super) struct Configuration {
 impl Configuration {
     /// Logs the files that were read, in the Java agent's words.
     pub(super) fn log(&self) {
-        tracing::info!("Reading configuration from file: {}", self.path.display());
+        tracing::info!(name: "configuration_read",
+            "Reading configuration from file: {}", self.path.display());
         for path in &self.flow_files {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            tracing::info!("Reading flow configuration from file: {name}");
+            tracing::info!(name: "configuration_read",
+                "Reading flow configuration from file: {name}");
         }
-        tracing::info!("Found {} configured flow(s)", self.config.flows.len());
+        tracing::info!(name: "configuration_read",
+            "Found {} configured flow(s)", self.config.flows.len());
         for text in &self.exposed {
-            tracing::warn!("{text}");
+            tracing::warn!(name: "secrets_exposed", "{text}");
         }
     }
 }
@@ -92,8 +102,34 @@ pub(super) fn load_quietly(
 }
 
 /// The file that is read.
-pub(super) fn path_of(args: &ConfigArgs) -> Option<PathBuf> {
-    choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new)).ok()
+pub(super) fn find(args: &ConfigArgs) -> Result<PathBuf, ParameterError> {
+    choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new))
+}
+
+/// The configuration on the command line of a process, if there is one and it can be seen.
+pub(super) fn of_process(pid: u64) -> Option<ConfigArgs> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    let named = named_in(line.split(|byte| *byte == 0))?;
+    Some(ConfigArgs { config: Some(cwd.join(named)) })
+}
+
+/// What follows the option that names the configuration.
+fn named_in<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    // A longer one before one that it begins with.
+    const OPTIONS: [&[u8]; 3] = [b"--configuration", b"--config", b"-c"];
+    let path = loop {
+        let word = words.next()?;
+        match OPTIONS.iter().find_map(|option| word.strip_prefix(*option)) {
+            Some([]) => break words.next().filter(|path| !path.is_empty())?,
+            Some([b'=', path @ ..]) => break path,
+            Some(path) if !word.starts_with(b"--") => break path,
+            Some(_) | None => {}
+        }
+    };
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(path)))
 }
 
 fn load_and_tell(
@@ -235,6 +271,24 @@ mod tests {
         }
         for text in ["log.format: text", "# log.format: json", "wire: json", "x:\n  format: json"] {
             assert!(!names_json(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_seen_on_a_command_line() {
+        let named = |line: &[u8]| named_in(line.split(|byte| *byte == 0));
+        for line in [
+            b"kinetail\0-c\0/c\0".as_slice(),
+            b"kinetail\0run\0--config=/c\0",
+            b"kinetail\0--configuration\0/c\0--sandbox\0",
+            b"kinetail\0-c/c\0",
+        ] {
+            assert_eq!(named(line).as_deref(), Some(Path::new("/c")));
+        }
+        for line in
+            [b"kinetail\0run\0".as_slice(), b"kinetail\0-c\0", b"kinetail\0--configure\0x\0"]
+        {
+            assert_eq!(named(line), None);
         }
     }
 

@@ -104,7 +104,7 @@ fn candidates(args: &SocketArgs) -> Vec<PathBuf> {
     let mut paths = if let Ok(read) = configuration::load_quietly(&args.config, |_| ()) {
         places(&read.config)
     } else {
-        let named = configuration::path_of(&args.config).and_then(|path| socket_in(&path));
+        let named = configuration::find(&args.config).ok().and_then(|path| socket_in(&path));
         named.map_or_else(usual, |path| vec![path])
     };
     paths.push(Path::new(SANDBOX).join(NAME));

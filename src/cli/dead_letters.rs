@@ -17,7 +17,7 @@ use super::{CliError, output};
 use crate::batch::dead_letter::{Letter, LetterFileName, Reason};
 use crate::config::{Config, FlowConfig};
 use crate::dead_letters::{DeadLetterError, Directory, Letters, Listed};
-use crate::shown::{self, Escaped, shown};
+use crate::shown::{self, Escaped, counted, shown};
 
 /// The exit code if letters that were meant are still there.
 const SOME_ARE_LEFT: u8 = 2;
@@ -167,7 +167,8 @@ fn list(places: &[Directory], selection: &Selection, out: &mut dyn Write) -> Res
             summary.write(&file, out)?;
         }
     }
-    writeln!(out, "{total} dead letters in files of {bytes} bytes")?;
+    let (total, bytes) = (counted(total, "dead letter"), counted(bytes, "byte"));
+    writeln!(out, "{total} in files of {bytes}")?;
     Ok(())
 }
 
@@ -200,7 +201,8 @@ impl Summary {
 
         let Self { letters, flows, reasons, sources, first } = self;
         let first = first.as_deref().unwrap_or_default();
-        writeln!(out, "  {}: {letters} letters since {}", file.name, Escaped(first))?;
+        let letters = counted(*letters, "letter");
+        writeln!(out, "  {}: {letters} since {}", file.name, Escaped(first))?;
         for flow in flows {
             writeln!(out, "    flow {}", Escaped(flow))?;
         }
@@ -269,7 +271,7 @@ fn purge(
             removed += going;
         }
     }
-    writeln!(out, "removed {removed} dead letters; they are not sent")?;
+    writeln!(out, "removed {}; not sent", counted(removed, "dead letter"))?;
     Ok(ExitCode::from(if busy > 0 { SOME_ARE_LEFT } else { 0 }))
 }
 

@@ -12,11 +12,11 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::configuration;
+use super::configuration::{self, ConfigArgs};
 use super::control::{self, SocketArgs};
 use super::{CliError, output};
 use crate::config::{FLOW_DIRECTORY, redacted};
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 
 /// The last bytes of a log that are taken.
 const LOG_BYTES_MAX: u64 = 512 * 1024;
@@ -60,7 +60,6 @@ impl Report {
 pub(super) fn run(args: &DiagnoseArgs) -> Result<ExitCode, CliError> {
     let mut report = Report::default();
     report.add("version.txt", Ok(version().into_bytes()));
-    configurations(args, &mut report);
     for (path, name) in [
         ("/status", "status.json"),
         ("/metrics", "metrics.txt"),
@@ -74,14 +73,16 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<ExitCode, CliError> {
         report.files.iter().find(|(name, _)| name == "status.json").and_then(|(_, status)| {
             serde_json::from_slice::<serde_json::Value>(status).ok()?["pid"].as_u64()
         });
+    let config = config_of(args, pid, &mut report);
+    configurations(&config, &mut report);
     system(pid, &mut report);
-    logs(args, &mut report);
+    logs(&config, &mut report);
     let missing = report.missing.join("\n") + "\n";
     report.files.push(("missing.txt".to_owned(), missing.into_bytes()));
     write(&args.output, &report.files)?;
     let mut out = output::stdout();
     for (name, bytes) in &report.files {
-        writeln!(out, "{} ({} bytes)", shown(name), bytes.len())?;
+        writeln!(out, "{} ({})", shown(name), counted(bytes.len(), "byte"))?;
     }
     for missing in &report.missing {
         writeln!(out, "omitted: {missing}")?;
@@ -102,9 +103,22 @@ fn version() -> String {
     )
 }
 
+/// The configuration that is meant: the one that is named, else that of the kinetail that runs,
+/// else a default one.
+fn config_of(args: &DiagnoseArgs, pid: Option<u64>, report: &mut Report) -> ConfigArgs {
+    let given = &args.socket.config;
+    let running = || configuration::of_process(pid?);
+    let config = if given.is_named() { None } else { running() };
+    let config = config.unwrap_or_else(|| given.clone());
+    if let Err(error) = configuration::find(&config) {
+        report.missing.push(Escaped(format!("configuration: {error}")).to_string());
+    }
+    config
+}
+
 /// The configuration files, without secrets, with their problems.
-fn configurations(args: &DiagnoseArgs, report: &mut Report) {
-    let mut paths: Vec<PathBuf> = configuration::path_of(&args.socket.config).into_iter().collect();
+fn configurations(config: &ConfigArgs, report: &mut Report) {
+    let mut paths: Vec<PathBuf> = configuration::find(config).into_iter().collect();
     if let Ok(entries) = fs::read_dir(FLOW_DIRECTORY) {
         paths.extend(entries.flatten().map(|entry| entry.path()));
     }
@@ -115,7 +129,7 @@ fn configurations(args: &DiagnoseArgs, report: &mut Report) {
         report.add(&format!("configuration/{name}"), text);
     }
     let found = std::cell::RefCell::new(String::new());
-    let told = configuration::load_quietly(&args.socket.config, |line| {
+    let told = configuration::load_quietly(config, |line| {
         found.borrow_mut().extend([line, "\n"]);
     });
     let mut text = found.into_inner();
@@ -128,7 +142,7 @@ fn configurations(args: &DiagnoseArgs, report: &mut Report) {
 /// Limits and state of the process and the machine.
 fn system(pid: Option<u64>, report: &mut Report) {
     if let Some(pid) = pid {
-        for name in ["limits", "status", "cgroup"] {
+        for name in ["cmdline", "limits", "status", "cgroup"] {
             report.add(&format!("process/{name}.txt"), read(format!("/proc/{pid}/{name}")));
         }
     } else {
@@ -148,8 +162,8 @@ fn system(pid: Option<u64>, report: &mut Report) {
 }
 
 /// The last lines of the log file, or else of the journal.
-fn logs(args: &DiagnoseArgs, report: &mut Report) {
-    let config = configuration::load_quietly(&args.socket.config, |_| ()).ok();
+fn logs(config: &ConfigArgs, report: &mut Report) {
+    let config = configuration::load_quietly(config, |_| ()).ok();
     if let Some(file) = config.and_then(|loaded| loaded.config.log.file) {
         report.add("log.txt", tail(&file.path));
         return;

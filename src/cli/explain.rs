@@ -16,7 +16,7 @@ use super::rotated::{self, Rotated};
 use super::{CliError, checkpoints, configuration, output};
 use crate::config::{FlowConfig, InitialPosition};
 use crate::disk::links;
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 use crate::tail::pattern::{FilePattern, is_compressed_name};
 
 /// So many of the next bytes are shown.
@@ -51,6 +51,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
             let uid = page["user"].as_u64().and_then(|uid| u32::try_from(uid).ok());
             let user = uid.map_or_else(String::new, |uid| User::of_process().name_of(uid));
             writeln!(out, "  kinetail runs, as {user} with process id {}", page["pid"])?;
+            tell_checkpoints(&page["checkpoints"], &mut out)?;
         }
         None => writeln!(out, "  kinetail does not respond; the following is from its files")?,
     }
@@ -71,6 +72,18 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Why delivered lines of it may be sent again.
+fn tell_checkpoints(checkpoints: &Value, out: &mut dyn Write) -> io::Result<()> {
+    if let (Some(reason), Some(since)) =
+        (checkpoints["reason"].as_str(), checkpoints["since"].as_str())
+    {
+        let (file, reason) = (Escaped(text(&checkpoints["file"])), Escaped(reason));
+        writeln!(out, "  cannot write checkpoints to {file}: {reason}, since {since}")?;
+        writeln!(out, "  fix: {}", text(&checkpoints["fix"]))?;
+    }
+    Ok(())
+}
+
 /// What is there, and whether this user can read it.
 fn describe(path: &Path, out: &mut dyn Write) -> io::Result<Option<Metadata>> {
     let user = User::of_process();
@@ -84,7 +97,7 @@ fn describe(path: &Path, out: &mut dyn Write) -> io::Result<Option<Metadata>> {
     };
     let (bytes, owner) = (meta.len(), user.owner_of(&meta));
     if meta.is_file() {
-        writeln!(out, "  a regular file of {bytes} bytes, {owner}")?;
+        writeln!(out, "  a regular file of {}, {owner}", counted(bytes, "byte"))?;
     } else if meta.is_dir() {
         writeln!(out, "  a directory, {owner}; directories are not followed")?;
     } else {
@@ -188,8 +201,17 @@ impl About<'_> {
         let name = self.path.to_string_lossy();
         let (health, reason) = (&status["health"], status["reason"].as_str());
         if health != "ok" {
-            let reason = reason.unwrap_or_default();
-            writeln!(out, "    the flow is {}: {}", text(health), Escaped(reason))?;
+            let (reason, since) = (reason.unwrap_or_default(), text(&status["since"]));
+            writeln!(out, "    the flow is {}: {}, since {since}", text(health), Escaped(reason))?;
+            if let Some(fix) = status["fix"].as_str() {
+                writeln!(out, "    fix: {}", Escaped(fix))?;
+            }
+            let is_far = ["paused", "retrying", "waiting"].contains(&text(health));
+            if let (true, Some(endpoint)) = (is_far, status["endpoint"].as_str()) {
+                let (region, credentials) = (text(&status["region"]), text(&status["credentials"]));
+                let (endpoint, credentials) = (Escaped(endpoint), Escaped(credentials));
+                writeln!(out, "    at {endpoint} in {region}; credentials: {credentials}")?;
+            }
         }
         let find = |list: &str, key: &str| {
             let list = status[list].as_array()?;
@@ -203,13 +225,20 @@ impl About<'_> {
         let Some(file) = self.file_of(status, &name) else { return Ok(false) };
         writeln!(
             out,
-            "    followed: {}, read to offset {}, delivered to offset {} of {}, lag {} bytes",
+            "    followed: {}, read to offset {}, delivered to offset {} of {}, lag {}",
             text(&file["state"]),
             file["read_offset"],
             file["acked_offset"],
             file["size_bytes"],
-            file["lag_bytes"]
+            counted(file["lag_bytes"].as_u64().unwrap_or_default(), "byte")
         )?;
+        if let Some(since) = file["half_line_since"].as_str() {
+            writeln!(
+                out,
+                "    its last line has no end since {since}, so it is not sent; see what its \
+                 writer waits for, or set partialLineMillis"
+            )?;
+        }
         Ok(true)
     }
 

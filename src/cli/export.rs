@@ -14,7 +14,7 @@ use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
 use crate::import::back::{self, Position};
 use crate::import::{self, ImportError};
-use crate::shown::shown;
+use crate::shown::{counted, shown};
 
 /// Positions were handed over, and something that was not delivered will not be read.
 const EXIT_WITH_GAPS: u8 = 2;
@@ -56,9 +56,13 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
         for at in older.iter().filter(|at| at.offset < at.size) {
             gaps = true;
             let (path, left) = (shown(&at.path), at.size - at.offset);
+            let (left, are) = match left {
+                1 => ("byte".to_owned(), "is"),
+                _ => (counted(left, "byte"), "are"),
+            };
             writeln!(
                 out,
-                "{flow}: the last {left} bytes of {path} are not delivered; the Java \
+                "{flow}: the last {left} of {path} {are} not delivered; the Java \
                            agent does not read them"
             )?;
         }

@@ -1,7 +1,7 @@
 //! The daemon's own log: as text or as JSON, to standard error or to a file.
 //!
-//! To the journal each line says how urgent it is, so that `journalctl -p warning` works, and not
-//! when it is, which the journal knows. Nothing
+//! The journal gets each line with its fields and with how urgent it is, so that
+//! `journalctl -p warning` works, and not with when it is, which the journal knows. Nothing
 //! that goes wrong with the log stops anything: whoever logs puts a line into a queue, and only the
 //! thread `log` ever waits for what takes the lines.
 
@@ -19,6 +19,7 @@ use tracing_subscriber::fmt::format::{self, FormatFields, Writer};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_file::LogFile;
+use super::log_format::{self, Entry, Journal};
 use super::queue::{LAST_LINES_TIME_MAX, Loss, Queue, Sink};
 use super::terminal::{self, Stream};
 use crate::config::{LogConfig, LogFormat};
@@ -51,7 +52,9 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     let directives = format!("{OTHERS_LEVEL},{}", kinetail_level(&config.level));
     let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(OTHERS_LEVEL));
     let file = config.file.clone().map(LogFile::new);
-    let dress = if file.is_some() {
+    let json = config.format == LogFormat::Json;
+    let is_entry = file.is_none() && !json && is_journal();
+    let dress = if file.is_some() || is_entry {
         Dress::Plain
     } else if is_journal() {
         Dress::Priority
@@ -61,17 +64,18 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
         Dress::Plain
     };
     let ansi = file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
-    let queue = Queue::start("log", LogSink { file, stderr: StandardError }, count_loss)?;
-    let json = config.format == LogFormat::Json;
+    let journal = is_entry.then(|| Journal::new(is_socket()));
+    let sink = LogSink { file, journal, stderr: StandardError };
+    let queue = Queue::start("log", sink, count_loss)?;
     let writer = Target { dress, json, queue: queue.clone() };
     // Telling standard error that it cannot be written to would be a panic.
     let builder = fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let builder = builder.log_internal_errors(false);
     let set = match config.format {
-        LogFormat::Json => builder.json().with_ansi(false).try_init(),
-        // The journal dates every line itself.
-        LogFormat::Text if dress == Dress::Priority => {
-            builder.with_ansi(false).without_time().fmt_fields(escaping_fields()).try_init()
+        LogFormat::Json => builder.with_ansi(false).event_format(log_format::Json).try_init(),
+        LogFormat::Text if is_entry => {
+            let builder = builder.with_ansi(false).event_format(Entry::new());
+            builder.fmt_fields(escaping_fields()).try_init()
         }
         LogFormat::Text => builder.with_ansi(ansi).fmt_fields(escaping_fields()).try_init(),
     };
@@ -80,7 +84,7 @@ pub(super) fn init(config: &LogConfig, live: bool) -> io::Result<Log> {
     }
     // A panic in a flow is reported through the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
-        tracing::error!("panic: {panic}");
+        tracing::error!(name: "panic", "panic: {panic}");
     }));
     Ok(Log { queue })
 }
@@ -112,14 +116,13 @@ pub(super) fn speak(format: LogFormat) {
     FORMAT.get_or_init(|| format);
 }
 
+/// The event of a failure that ends the program.
+const START_FAILED: &str = "start_failed";
+
 /// A failure as a line of the log in JSON.
 fn as_json(text: &str) -> String {
-    let line = serde_json::json!({
-        "timestamp": jiff::Timestamp::now().to_string(),
-        "level": "ERROR",
-        "fields": { "message": text.trim_end() },
-    });
-    line.to_string()
+    let fields = serde_json::json!({ "message": text.trim_end() });
+    log_format::json(Level::ERROR, Some(START_FAILED), &fields)
 }
 
 /// A plain level is meant for this program; a filter is taken as it is.
@@ -150,14 +153,16 @@ fn is_journal() -> bool {
         .is_ok_and(|stat| expected == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
+/// Whether standard error is a socket, as that of a service is which leads to journald.
+fn is_socket() -> bool {
+    let socket = rustix::fs::FileType::Socket;
+    rustix::fs::fstat(io::stderr())
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == socket)
+}
+
 /// The prefix by which the journal knows how urgent a line is (`sd-daemon(3)`).
-fn priority(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "<3>",
-        Level::WARN => "<4>",
-        Level::INFO => "<6>",
-        _ => "<7>",
-    }
+fn priority(level: Level) -> String {
+    format!("<{}>", log_format::priority(level))
 }
 
 /// Counts a line that is dropped.
@@ -216,8 +221,8 @@ impl Write for Line<'_> {
     /// Gets a whole line at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let before = match self.target.dress {
-            Dress::OverProgress => "\r\x1b[K",
-            Dress::Plain => "",
+            Dress::OverProgress => "\r\x1b[K".to_owned(),
+            Dress::Plain => String::new(),
             Dress::Priority => priority(self.level),
         };
         // In one piece: others write to the same place.
@@ -248,6 +253,7 @@ impl Write for Line<'_> {
 #[derive(Debug)]
 struct LogSink {
     file: Option<LogFile>,
+    journal: Option<Journal>,
     stderr: StandardError,
 }
 
@@ -257,12 +263,16 @@ impl Sink for LogSink {
             file.write_line(line, Instant::now(), &mut self.stderr);
             return Ok(());
         }
-        terminal::write(Stream::Stderr, line)
+        match &mut self.journal {
+            Some(journal) => journal.write(line),
+            None => terminal::write(Stream::Stderr, line),
+        }
     }
 
     fn write_gap(&mut self, lines: u64) -> io::Result<()> {
         CAUGHT.set(Some(Vec::new()));
-        tracing::error!(lines, "log lines dropped: stderr was not read in time");
+        tracing::error!(name: "log_lines_dropped",
+            lines, "log lines dropped: stderr was not read in time");
         match CAUGHT.take() {
             Some(line) if !line.is_empty() => self.write(&line),
             _ => Ok(()),
@@ -307,7 +317,7 @@ mod tests {
         let line = as_json("agent.json:1:2: error: \"x\"\n  help\n");
         assert_eq!(line.lines().count(), 1);
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["level"], "ERROR");
+        assert_eq!((&line["level"], &line["event"]), (&"ERROR".into(), &START_FAILED.into()));
         assert_eq!(line["fields"]["message"], "agent.json:1:2: error: \"x\"\n  help");
     }
 

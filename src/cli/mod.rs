@@ -15,6 +15,7 @@ mod export;
 mod exposed;
 mod import;
 mod log_file;
+mod log_format;
 mod log_place;
 mod logging;
 mod output;
@@ -270,8 +271,8 @@ fn main_parameter(error: &clap::Error) -> Option<String> {
 /// The Java agent shows how it is used where a file that was named does not exist.
 fn show_usage() {
     let usage = Cli::command().render_usage();
-    // The message that comes next says what is wrong; without standard output it has to do.
-    terminal::tell(Stream::Stdout, &format!("{usage}\n")).unwrap_or_default();
+    // The message that comes next says what is wrong.
+    terminal::tell(Stream::Stderr, &format!("{usage}\n")).unwrap_or_default();
 }
 
 /// `checkpointFile` may name the Java agent's database: that one is read once, and kinetail's own

@@ -1,29 +1,22 @@
 //! `kinetail plan`: what a flow needs of its stream, and what each way of packing costs, found out
 //! by packing what its files hold now.
 
-use std::fs;
-use std::io::{self, Read as _, Write};
-use std::path::Path;
+mod sample;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 
+use self::sample::Sample;
 use super::configuration::{self, ConfigArgs};
 use super::{CliError, output};
 use crate::batch::pack::{OpenBatch, Packer, Source, Stop};
-use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format, Input};
-use crate::disk::{OsDisk, links};
-use crate::shown::Escaped;
+use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format};
+use crate::shown::{Escaped, counted};
 use crate::tail::identity::FileKey;
-use crate::tail::snapshot::Snapshot;
 use crate::tail::splitter::Ending;
-
-/// So many files are looked into, the newest first.
-const FILES_MAX: usize = 8;
-
-/// So many bytes of each are packed, from its start.
-const SAMPLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What Kinesis counts a record as, in bytes: as many of these as it takes.
 const KINESIS_UNIT_BYTES: usize = 25 * 1024;
@@ -43,16 +36,13 @@ const FIREHOSE_QUOTA: (f64, f64, f64) = (5_242_880.0, 2_000.0, 500_000.0);
 /// Bytes of an aggregate, and records in it, unless the flow says otherwise.
 const AGGREGATE: (usize, usize) = (51_200, 500);
 
-/// The rate of a file that was created less than this before it was last written says little.
-const RATE_TIME_MIN: Duration = Duration::from_mins(1);
-
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Records per second of each flow [default: estimated from its files].
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     records_per_second: Option<u32>,
     /// Consumers of the Kinesis stream that share the read throughput of its shards (no enhanced
     /// fan-out).
@@ -77,54 +67,6 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         tell(flow, &sample, args, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What is in a flow's files.
-#[derive(Debug, Default)]
-struct Sample {
-    files: Vec<(String, Vec<u8>)>,
-    /// Bytes a second that were written to them, as their times say.
-    bytes_per_second: f64,
-}
-
-impl Sample {
-    fn of(flow: &FlowConfig) -> Self {
-        if flow.input != Input::Files {
-            return Self::default();
-        }
-        let snapshot = Snapshot::take(&OsDisk, &flow.pattern, 0);
-        let mut paths: Vec<(SystemTime, &Path)> = Vec::new();
-        for entry in &snapshot.listing.entries {
-            let modified = fs::metadata(&entry.path).and_then(|meta| meta.modified());
-            paths.extend(modified.ok().map(|modified| (modified, entry.path.as_ref())));
-        }
-        paths.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
-        let mut sample = Self::default();
-        for (modified, path) in paths.into_iter().take(FILES_MAX) {
-            // Why a file cannot be read is told by `check`.
-            let Ok(bytes) = beginning(path, flow) else { continue };
-            if bytes.is_empty() {
-                continue;
-            }
-            sample.files.push((path.to_string_lossy().into_owned(), bytes));
-            let Ok(meta) = fs::metadata(path) else { continue };
-            let written = meta.created().ok().and_then(|born| modified.duration_since(born).ok());
-            if let Some(time) = written.filter(|time| *time >= RATE_TIME_MIN) {
-                sample.bytes_per_second += float(meta.len()) / time.as_secs_f64();
-            }
-        }
-        sample
-    }
-}
-
-/// The complete lines at the start of a file.
-fn beginning(path: &Path, flow: &FlowConfig) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file: fs::File = links::open(path, flow.pattern.follow_links())?;
-    file.take(SAMPLE_BYTES_MAX).read_to_end(&mut bytes)?;
-    let end = memchr::memrchr(b'\n', &bytes).map_or(0, |newline| newline + 1);
-    bytes.truncate(end);
-    Ok(bytes)
 }
 
 /// What a sample comes to when it is packed.
@@ -239,24 +181,37 @@ fn tell(
 ) -> io::Result<()> {
     let all = pack(flow, sample, usize::MAX);
     let line = all.read / all.lines.max(1.0);
+    let lines = all.lines / float(sample.copies as u64);
     writeln!(
         out,
-        "  sample: {} files, {:.0} records, {:.0} bytes each",
-        sample.files.len(),
-        all.lines,
-        line
+        "  sample: {}, {lines:.0} record{}, {line:.0} bytes each",
+        counted(sample.files.len(), "file"),
+        if lines > 1.0 { "s" } else { "" },
     )?;
-    let (rate, why) = match args.records_per_second {
-        Some(rate) => (f64::from(rate), "as given"),
-        None => (sample.bytes_per_second / line.max(1.0), "from the times of the files"),
+    if sample.copies > 1 {
+        writeln!(
+            out,
+            "  note: the sample is small and was repeated; real lines compress less with gzip"
+        )?;
+    }
+    let rate = match (args.records_per_second, sample.rate) {
+        (Some(rate), _) => f64::from(rate),
+        (None, rate) => rate.map_or(0.0, |rate| rate.bytes_per_second) / line.max(1.0),
     };
     let age = flow.max_buffer_age.as_secs_f64();
     let batch_bytes = if rate > 0.0 { whole(rate * line * age) } else { usize::MAX };
     let firehose = matches!(flow.destination, Destination::Firehose { .. });
-    if rate > 0.0 {
-        writeln!(out, "  rate: {rate:.0} records/s, {:.3} MB/s, {why}", rate * line / 1e6)?;
-    } else {
-        writeln!(out, "  rate: unknown; set --records-per-second; full batches are assumed")?;
+    let shown = format!("  rate: {} records/s, {} MB/s", digits(rate), digits(rate * line / 1e6));
+    match (args.records_per_second, sample.rate) {
+        (Some(_), _) => writeln!(out, "{shown}, as given")?,
+        (None, Some(found)) if rate > 0.0 => {
+            writeln!(out, "{shown}, from the times of the files over {}", span(found.over))?;
+        }
+        (None, _) => writeln!(
+            out,
+            "  rate: unknown, the files' times do not tell it; set --records-per-second to see \
+             shards and quotas; full batches are assumed"
+        )?,
     }
     let unit = if firehose { "5 KB units" } else { "25 KB units" };
     writeln!(
@@ -296,7 +251,7 @@ fn needs(packed: &Packed, rate: f64, firehose: bool, args: &PlanArgs) -> String 
     let read = if args.fan_out { 0.0 } else { bytes * f64::from(args.consumers) };
     let shards = shards(bytes, records, read);
     let word = if shards == 1 { "shard" } else { "shards" };
-    format!("{shards} {word}, or on-demand with {:.3} MB/s", bytes / 1e6)
+    format!("{shards} {word}, or on-demand with {} MB/s", digits(bytes / 1e6))
 }
 
 /// How many shards take and give so much in a second.
@@ -304,6 +259,27 @@ fn shards(bytes: f64, records: f64, read: f64) -> usize {
     let most =
         (bytes / SHARD_WRITE_BYTES).max(records / SHARD_WRITE_RECORDS).max(read / SHARD_READ_BYTES);
     whole(most.ceil()).max(1)
+}
+
+/// A number with as many digits as say something.
+fn digits(number: f64) -> String {
+    match number {
+        large if large >= 100.0 => format!("{large:.0}"),
+        some if some >= 1.0 => format!("{some:.1}"),
+        none if none <= 0.0 => "0".to_owned(),
+        few if few >= 0.001 => format!("{few:.3}"),
+        _ => "less than 0.001".to_owned(),
+    }
+}
+
+/// A time in the largest unit of which it has two.
+fn span(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match minutes {
+        0..120 => format!("{} min", minutes.max(1)),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -321,53 +297,4 @@ fn whole(number: f64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Environment, load};
-
-    fn flow(destination: &str) -> FlowConfig {
-        let text = format!("flows: [{{filePattern: /l/app.log, {destination}}}]");
-        let loaded = load(&text, Path::new("a.yaml"), &Environment::default());
-        loaded.expect("valid").0.flows.remove(0)
-    }
-
-    /// A thousand lines of a hundred bytes.
-    fn sample() -> Sample {
-        let line = format!("{}\n", "x".repeat(99));
-        let files = vec![("/l/app.log".to_owned(), line.repeat(1_000).into_bytes())];
-        Sample { files, bytes_per_second: 0.0 }
-    }
-
-    fn packed(destination: &str, way: usize, batch_bytes: usize) -> Packed {
-        let (_, flow) = ways(&flow(destination)).remove(way);
-        pack(&flow, &sample(), batch_bytes)
-    }
-
-    #[test]
-    fn shards_follow_from_the_scarcest() {
-        assert_eq!(shards(0.0, 0.0, 0.0), 1);
-        assert_eq!(shards(3_500_000.0, 10.0, 0.0), 4, "bytes");
-        assert_eq!(shards(10.0, 2_001.0, 0.0), 3, "records");
-        assert_eq!(shards(1_000_000.0, 10.0, 5_000_000.0), 3, "three consumers and no fan-out");
-    }
-
-    #[test]
-    fn each_way_counts_what_is_billed() {
-        let plain = packed("deliveryStream: d", 0, usize::MAX);
-        assert_eq!((plain.lines, plain.records, plain.units), (1_000.0, 1_000.0, 1_000.0));
-        assert_eq!((plain.requests, plain.bytes), (2.0, 100_000.0));
-        let newline = packed("deliveryStream: d", 1, usize::MAX);
-        // 51,200 bytes are 10 units of 5,120, and 48,800 are as many.
-        assert_eq!((newline.records, newline.requests, newline.units), (2.0, 1.0, 20.0));
-        let kpl = packed("kinesisStream: s", 2, usize::MAX);
-        assert_eq!((kpl.lines, kpl.records), (1_000.0, 3.0));
-        let plain = packed("kinesisStream: s", 0, usize::MAX);
-        assert_eq!((plain.records, plain.units), (1_000.0, 1_000.0));
-    }
-
-    #[test]
-    fn a_low_rate_fills_no_batch() {
-        let packed = packed("kinesisStream: s", 0, 1_000);
-        assert_eq!((packed.requests, packed.records, packed.lines), (100.0, 1_000.0, 1_000.0));
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use super::{CliError, output};
 use crate::config::FlowConfig;
 use crate::process::splitter::{Ending, Next, Splitter};
 use crate::process::{Chain, Converted, StepCount};
-use crate::shown::Escaped;
+use crate::shown::{Escaped, counted};
 
 /// So many bytes are read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -82,6 +82,10 @@ struct Process {
     skip_lines: u64,
     records: u64,
     written: u64,
+    /// What each step did with records, but for the last one.
+    counts: Vec<StepCount>,
+    /// How many records of each step are dead letters. They count as skipped, too.
+    dead_letters: Vec<u64>,
 }
 
 impl Process {
@@ -90,8 +94,11 @@ impl Process {
         chain.set_path(0, &args.path);
         let now = jiff::Timestamp::now().as_millisecond();
         chain.set_time(now);
+        let names: Vec<&'static str> = chain.names().collect();
         Self {
-            names: chain.names().collect(),
+            counts: vec![StepCount::default(); names.len()],
+            dead_letters: vec![0; names.len()],
+            names,
             splitter: flow.splitter(),
             chain,
             explain: args.explain,
@@ -147,6 +154,7 @@ impl Process {
     fn one(&mut self, record: &[u8], out: &mut dyn Write, notes: &mut dyn Write) -> io::Result<()> {
         let (line, names) = (self.line, &self.names);
         self.records += 1;
+        self.chain.take_step_counts(&mut self.counts);
         let mut steps = Vec::new();
         let mut before = record.to_vec();
         let mut watch = |place: usize, after: &[u8]| {
@@ -161,6 +169,7 @@ impl Process {
         } else {
             self.chain.convert(record)
         };
+        let mut is_dead_letter = false;
         let said = match converted {
             Converted::Record(record) => {
                 write_line(out, record)?;
@@ -173,10 +182,14 @@ impl Process {
                 Some(format!("sent as it was: {converter}: {reason}"))
             }
             Converted::DeadLetter { converter, reason, .. } => {
+                is_dead_letter = true;
                 Some(format!("dead letter ({converter}: {reason})"))
             }
             Converted::Skipped { reason } => Some(format!("skipped ({reason})")),
         };
+        if is_dead_letter {
+            self.count_dead_letter();
+        }
         for step in steps {
             writeln!(notes, "{step}")?;
         }
@@ -191,18 +204,38 @@ impl Process {
         }
     }
 
+    /// The step that skipped the last record turned it into a dead letter.
+    fn count_dead_letter(&mut self) {
+        let mut last = vec![StepCount::default(); self.names.len()];
+        self.chain.take_step_counts(&mut last);
+        let all = self.counts.iter_mut().zip(&mut self.dead_letters);
+        for (last, (count, dead_letters)) in last.into_iter().zip(all) {
+            *dead_letters += last.skipped;
+            count.add(last);
+        }
+    }
+
     /// What each step did.
     fn sum_up(&mut self, notes: &mut dyn Write) -> io::Result<()> {
-        let mut counts = vec![StepCount::default(); self.names.len()];
-        self.chain.take_step_counts(&mut counts);
-        let (records, written) = (self.records, self.written);
-        writeln!(notes, "{records} records read, {written} written")?;
-        for (place, (name, count)) in self.names.iter().zip(&counts).enumerate() {
-            if *count != StepCount::default() {
-                let StepCount { skipped, unparsable } = count;
-                let place = place + 1;
-                writeln!(notes, "  {place} {name}: {skipped} skipped, {unparsable} not parsed")?;
+        self.chain.take_step_counts(&mut self.counts);
+        let (records, written) = (counted(self.records, "record"), self.written);
+        let total: u64 = self.dead_letters.iter().sum();
+        write!(notes, "{records} read, {written} written")?;
+        if total > 0 {
+            write!(notes, ", {}", counted(total, "dead letter"))?;
+        }
+        writeln!(notes)?;
+        let steps = self.names.iter().zip(&self.counts).zip(&self.dead_letters);
+        for (place, ((name, count), dead)) in steps.enumerate() {
+            if *count == StepCount::default() {
+                continue;
             }
+            let (place, skipped) = (place + 1, count.skipped - dead);
+            write!(notes, "  {place} {name}: {skipped} skipped, {} not parsed", count.unparsable)?;
+            if *dead > 0 {
+                write!(notes, ", {}", counted(*dead, "dead letter"))?;
+            }
+            writeln!(notes)?;
         }
         Ok(())
     }
@@ -277,6 +310,25 @@ mod tests {
             "  3 DROPFIELDS: 0 skipped, 1 not parsed",
         ];
         assert_eq!(notes.lines().collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn dead_letters_are_told_apart_from_skipped_records() {
+        let keys = r#""deadLetterDirectory": "/d", "dataProcessingOptions": [
+            {"optionName": "PARSEJSON", "onUnparsable": "deadLetter"},
+            {"optionName": "FILTER", "exclude": {"field": "l", "equals": "debug"}},
+            {"optionName": "PARSEJSON", "field": "in", "onUnparsable": "deadLetter"}]"#;
+        let text = b"no\n{\"l\":\"debug\"}\n{\"in\":\"{}\"}\n{\"in\":\"x\"}\nno\n";
+        let (out, notes) = processed(keys, false, text);
+        assert_eq!(out.lines().count(), 1, "{out}{notes}");
+        let summary: Vec<&str> = notes.lines().skip_while(|line| !line.contains("read")).collect();
+        let want = [
+            "5 records read, 1 written, 3 dead letters",
+            "  1 PARSEJSON: 0 skipped, 0 not parsed, 2 dead letters",
+            "  2 FILTER: 1 skipped, 0 not parsed",
+            "  3 PARSEJSON: 0 skipped, 0 not parsed, 1 dead letter",
+        ];
+        assert_eq!(summary, want, "{notes}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::queue::Queue;
 use super::terminal;
 use crate::admin::status::FlowFeed;
+use crate::shown::counted;
 
 /// How often the line on a terminal is redrawn.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
@@ -78,20 +79,20 @@ fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
         if seconds > 0.0 { approximate(new.saturating_sub(old)) / seconds } else { 0.0 }
     };
     format!(
-        "{} records delivered from {} files | {:.0} records/s | {:.2} MB/s | lag {} | {} retries",
-        sample.records,
-        sample.files,
+        "{} delivered from {} | {:.0} records/s | {:.2} MB/s | lag {} | {}",
+        counted(sample.records, "record"),
+        counted(sample.files, "file"),
         rate(sample.records, last.records),
         rate(sample.bytes, last.bytes) / 1e6,
         bytes(sample.lag_bytes),
-        sample.retries
+        counted(sample.retries, "retry")
     )
 }
 
 /// A number of bytes for people.
 pub(super) fn bytes(count: u64) -> String {
     match count {
-        0..10_000 => format!("{count} bytes"),
+        0..10_000 => counted(count, "byte"),
         10_000..10_000_000 => format!("{:.0} kB", approximate(count) / 1e3),
         _ => format!("{:.0} MB", approximate(count) / 1e6),
     }

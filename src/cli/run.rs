@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::configuration::{self, ConfigArgs};
+use super::configuration::{self, ConfigArgs, Configuration};
 use super::signals::{Signals, reached};
 use super::{CliError, children, control, logging, progress, terminal};
-use crate::admin::orders::Desk;
+use crate::admin::orders::{Asked, Desk};
+use crate::checkpoint::error::{self, StoreError};
 use crate::config::{
     AdminSocket, AwsConfig, Config, Destination, FlowAwsConfig, JavaCheckpoints, StaticKeys,
     StatusLines,
@@ -19,7 +20,7 @@ use crate::config::{
 use crate::daemon::{Daemon, DaemonError, Loader, Started, Stopped, descriptors};
 use crate::metrics::prometheus::Prometheus;
 use crate::sandbox::{Sandbox, SandboxError, SandboxHandle, SandboxOptions, SigningKeys, Store};
-use crate::shown::shown;
+use crate::shown::{counted, shown};
 
 /// Threads for senders and the admin endpoint. One is enough for gigabytes a second, because flows
 /// hash their batches themselves, and it never hands a request over to another one half-way.
@@ -59,6 +60,13 @@ pub(super) enum RunError {
     Feedback { pattern: String, path: PathBuf },
     #[error("cannot start the sandbox: {0}")]
     Sandbox(#[from] SandboxError),
+    #[error(
+        "cannot start the sandbox: {} is in use by {}; stop that one, or set a different \
+         directory with --sandbox-output",
+        shown(output),
+        error::holder(*pid)
+    )]
+    SandboxInUse { output: PathBuf, pid: Option<u32> },
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
 }
@@ -66,7 +74,22 @@ pub(super) enum RunError {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let inherited = children::Inherited::at_start();
-    let configuration = configuration::load_in_time(&args.config)
+    let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    // Before anything else is done: a signal that comes early is an order, too.
+    let signals = runtime.block_on(async { Signals::new() }).map_err(RunError::Signals)?;
+    let (desk, orders) = Desk::open();
+    let mut signals = signals.reloading(desk.clone());
+    let Some(configuration) = runtime.block_on(load(args, &mut signals)) else {
+        // It may hang where the configuration lies; there is nothing to finish.
+        runtime.shutdown_background();
+        return Ok(ExitCode::SUCCESS);
+    };
+    let configuration = configuration
         .inspect_err(|_| logging::speak(configuration::format_of_broken(&args.config)))?;
     logging::speak(configuration.config.log.format);
     let flows = configuration.config.flows.len();
@@ -75,24 +98,20 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let _log = logging::init(&configuration.config.log, live).map_err(CliError::Runtime)?;
     configuration.log();
     let config = configuration.config;
-    let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
-    let stopped = runtime.block_on(serve(config, args));
+    let stopped = runtime.block_on(serve(config, args, (signals, desk, orders)));
     children::end_all(&inherited);
     let stopped = stopped?;
     // What still runs has had its time.
     runtime.shutdown_background();
     Ok(match stopped {
         Stopped::Drained => {
-            tracing::info!("stopped: all records that were read have been delivered");
+            tracing::info!(name: "stopped",
+                "stopped: all records that were read have been delivered");
             ExitCode::SUCCESS
         }
         Stopped::Paused => {
             tracing::warn!(
+                name: "stopped_undelivered",
                 "stopped with undelivered records: a destination is paused (see errors above); \
                  they will be sent after the next start"
             );
@@ -100,6 +119,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::TimedOut => {
             tracing::warn!(
+                name: "stopped_timeout",
                 "stopped at the shutdown timeout with undelivered records; they will be sent after \
                  the next start"
             );
@@ -107,6 +127,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::Forced => {
             tracing::warn!(
+                name: "stopped_forced",
                 "stopped immediately on a second signal; undelivered records will be sent after \
                  the next start"
             );
@@ -114,6 +135,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         }
         Stopped::Unwritten => {
             tracing::error!(
+                name: "stopped_unwritten",
                 "stopped: cannot write final checkpoints; duplicates possible after the next start"
             );
             ExitCode::from(1)
@@ -121,8 +143,24 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     })
 }
 
-async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> {
-    let signals = Signals::new().map_err(RunError::Signals)?;
+/// Reads the configuration; nothing if a signal asks for a stop before that is done.
+async fn load(args: &RunArgs, signals: &mut Signals) -> Option<Result<Configuration, CliError>> {
+    let source = args.config.clone();
+    let loading = tokio::task::spawn_blocking(move || configuration::load_in_time(&source));
+    tokio::select! {
+        loaded = loading => match loaded {
+            Ok(loaded) => Some(loaded),
+            Err(bug) => std::panic::resume_unwind(bug.into_panic()),
+        },
+        () = signals.next() => None,
+    }
+}
+
+async fn serve(
+    mut config: Config,
+    args: &RunArgs,
+    (signals, desk, orders): (Signals, Desk, mpsc::Receiver<Asked>),
+) -> Result<Stopped, CliError> {
     let (seen, count) = watch::channel(0);
     let recorder = Prometheus::install();
     let sandbox = if args.sandbox {
@@ -133,11 +171,12 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     };
     let sockets = control::places(&config);
     let url = sandbox.as_ref().map(|(sandbox, _)| sandbox.handle().url());
-    let (desk, orders) = Desk::open();
-    let mut counting = Box::pin(signals.reloading(desk.clone()).count(seen));
+    let mut counting = Box::pin(signals.count(seen));
     let stop = |signals| reached(count.clone(), signals);
     let started = tokio::select! {
-        started = Daemon::start_until(config, stop(1), stop(2)) => started.map_err(RunError::from)?,
+        started = Daemon::start_until(config, stop(1), stop(2)) => {
+            started.map_err(|error| failed_start(error, args))?
+        }
         never = &mut counting => match never {},
     };
     let mut daemon = match started {
@@ -173,13 +212,25 @@ async fn serve(mut config: Config, args: &RunArgs) -> Result<Stopped, CliError> 
     Ok(stopped)
 }
 
+/// Why it does not start, in words for who chose a sandbox: its checkpoints are with its output.
+fn failed_start(error: DaemonError, args: &RunArgs) -> RunError {
+    match error {
+        DaemonError::Store(StoreError::InUse { pid, .. }) if args.sandbox => {
+            RunError::SandboxInUse { output: args.sandbox_output.clone(), pid }
+        }
+        error => RunError::Daemon(error),
+    }
+}
+
 /// How the configuration is read again: as at the start, and from the directory of the start.
 fn loader(args: &RunArgs, sandbox: Option<String>) -> Result<Loader, CliError> {
     let source = args.config.clone();
     let output = args.sandbox_output.clone();
     let cwd = std::env::current_dir().map_err(CliError::WorkingDirectory)?;
     Ok(Arc::new(move || {
-        let read = configuration::load_quietly(&source, |text| tracing::warn!("{text}"));
+        let read = configuration::load_quietly(&source, |text| {
+            tracing::warn!(name: "configuration_warning", "{text}");
+        });
         let mut config = read.map_err(|error| super::in_full(&error))?.config;
         if let Some(url) = &sandbox {
             refuse_feedback(&config, &output).map_err(|error| super::in_full(&error))?;
@@ -269,7 +320,8 @@ fn summarize(sandbox: &SandboxHandle, output: &Path, out: &mut impl Write) -> Re
     let stats = sandbox.stats();
     writeln!(out, "\nrecords received, in {}:", shown(&output))?;
     for (stream, counts) in &stats.streams {
-        writeln!(out, "  {stream}: {} records, {}", counts.records, progress::bytes(counts.bytes))?;
+        let records = counted(counts.records, "record");
+        writeln!(out, "  {stream}: {records}, {}", progress::bytes(counts.bytes))?;
     }
     Ok(())
 }

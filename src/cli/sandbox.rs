@@ -15,7 +15,7 @@ use crate::sandbox::{
     self, FaultPlan, InvalidStreamName, Sandbox, SandboxError, SandboxHandle, SandboxOptions,
     SigningKeys, Store, StreamId, StreamStats,
 };
-use crate::shown::shown;
+use crate::shown::{counted, shown};
 use kinetail_base::limits::KINESIS_LARGE_REQUEST_BYTES_MAX;
 
 /// How often a plain line says what arrived.
@@ -303,12 +303,12 @@ fn progress_text(before: &StreamStats, now: &StreamStats, elapsed: Duration) -> 
 
 fn totals_text(total: &StreamStats) -> String {
     format!(
-        "{} records, {} in {} requests; {} records and {} requests rejected, {} without response",
-        total.records,
+        "{}, {} in {}; {} and {} rejected, {} without response",
+        counted(total.records, "record"),
         megabytes(total.bytes),
-        total.requests,
-        total.throttled_records + total.failed_records,
-        total.failed_requests,
+        counted(total.requests, "request"),
+        counted(total.throttled_records + total.failed_records, "record"),
+        counted(total.failed_requests, "request"),
         total.unanswered_requests
     )
 }

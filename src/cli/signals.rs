@@ -60,7 +60,8 @@ impl Signals {
                     }
                     match &self.desk {
                         Some(desk) if desk.post(Order::Reload) => {}
-                        Some(_) => tracing::warn!("SIGHUP ignored; orders are waiting already"),
+                        Some(_) => tracing::warn!(name: "reload_ignored",
+                            "SIGHUP ignored; orders are waiting already"),
                         None => return,
                     }
                 }
@@ -82,7 +83,8 @@ impl Signals {
                     () = self.next() => {}
                 }
             }
-            tracing::info!("draining; send another signal to stop immediately");
+            tracing::info!(name: "drain_reminder",
+                "draining; send another signal to stop immediately");
         }
     }
 }

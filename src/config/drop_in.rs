@@ -5,11 +5,12 @@
 //! configured flow that does not run would be missed only when its lines are.
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Severity};
+use super::document::document;
 use super::file::TopLevelFile;
 use super::flow::{CheckedFlows, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
-use super::validate::{SourceText, add_flows, document};
+use super::validate::{SourceText, add_flows};
 use super::{expand, unexpanded};
 
 /// The only key that counts.

@@ -4,37 +4,33 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::aggregation::{self, RecordBytes};
+use super::destination::destination;
 use super::diagnostics::{Findings, Kind};
+use super::document::missing_blank;
 use super::expand::Variables;
+use super::expression::pattern_of;
 use super::file::{FlowFile, IGNORED_FLOW};
+use super::file_pattern::pattern_and_links;
 use super::parse::{Entry, Node, Span, Value};
-use super::path::odd_pattern;
 use super::rotated;
 use super::scalar;
 use super::slot::Slot;
 use super::source::Place;
 use super::unknown;
-use super::validate::{Environment, missing_blank};
+use super::validate::Environment;
 use super::written::Written;
 use super::{
     AwsConfig, Caps, Destination, Encoding, FlowConfig, InitialPosition, Input, Ordering,
     OversizeLine, PartitionKey, RetryConfig, Wire, converters, dead_letters, ignored, input,
     multi_line, network, partition_key, when_done,
 };
-use crate::process::{ConverterConfig, Footer, Impossible, LineStart, PatternError, impossible};
-use crate::tail::exclude::Exclude;
+use crate::process::{ConverterConfig, Footer, LineStart};
 use crate::tail::links::FollowLinks;
-use crate::tail::pattern::{FilePattern, PatternError as FilePatternError, is_compressed_name};
+use crate::tail::pattern::FilePattern;
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, FIREHOSE_REQUEST_BYTES_MAX, KINESIS_LARGE_REQUEST_BYTES_MAX,
     KINESIS_REQUEST_BYTES_MAX, REQUEST_RECORDS_MAX,
 };
-
-/// Characters in the name of a Kinesis stream (`CreateStream` in the API reference).
-const STREAM_NAME_CHARS_MAX: usize = 128;
-
-/// Characters in the name of a delivery stream (`CreateDeliveryStream` in the API reference).
-const DELIVERY_STREAM_NAME_CHARS_MAX: usize = 64;
 
 /// The longest delay between attempts that can be asked for: a day.
 const BACKOFF_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -52,12 +48,6 @@ const POSITIONS: &[(&str, InitialPosition)] =
     &[("END_OF_FILE", InitialPosition::EndOfFile), ("START_OF_FILE", InitialPosition::StartOfFile)];
 
 const ENCODINGS: &[(&str, Encoding)] = &[("auto", Encoding::Auto), ("raw", Encoding::Raw)];
-
-pub(super) const FOLLOW_LINKS: &[(&str, FollowLinks)] = &[
-    ("always", FollowLinks::Always),
-    ("never", FollowLinks::Never),
-    ("owner", FollowLinks::Owner),
-];
 
 const OVERSIZE: &[(&str, OversizeLine)] = &[
     ("truncate", OversizeLine::Truncate),
@@ -207,18 +197,6 @@ fn partial_line_hold(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option
     (!hold.is_zero()).then_some(hold)
 }
 
-/// Which files, and which links on the way to them are followed.
-fn pattern_and_links(
-    file: &FlowFile<'_>,
-    item: &Node,
-    default: FollowLinks,
-    findings: &mut Findings<'_>,
-) -> Option<FilePattern> {
-    let pattern = excludes(file.exclude_patterns, file_pattern(file, item, findings), findings);
-    let follow = file.follow_links.choice(findings, FOLLOW_LINKS, default);
-    pattern.map(|pattern| pattern.following(follow))
-}
-
 /// What may be sent in a second.
 fn caps(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Caps {
     Caps {
@@ -319,199 +297,6 @@ fn id(input: &Input, pattern: &FilePattern, destination: &Destination) -> String
     format!("{kind}:{stream}:{}", input.id().unwrap_or_else(files))
 }
 
-fn file_pattern(
-    file: &FlowFile<'_>,
-    item: &Node,
-    findings: &mut Findings<'_>,
-) -> Option<FilePattern> {
-    let slot = file.file_pattern;
-    let Some(text) = slot.text_not_empty(findings) else {
-        // A value of the wrong type was reported already.
-        if !slot.is_not_text() {
-            let span = slot.span().unwrap_or(&item.span).clone();
-            let help = if slot.is_null() {
-                "the value is empty: in YAML, quote values that begin with '#', '&' or '!'"
-            } else {
-                "specify the files to follow, e.g. \"/var/log/app.log*\""
-            };
-            findings
-                .error(Kind::Missing, &span, "required value missing: 'filePattern'".to_owned())
-                .help(help);
-        }
-        return None;
-    };
-    let mut parsed = FilePattern::parse(text);
-    if let Err(error @ FilePatternError::Glob { .. }) = &parsed
-        && slot.is_java(findings)
-        && let Ok(literal) = FilePattern::parse_as_java(text)
-    {
-        let message = format!("'filePattern': invalid pattern {}: {error}", slot.quoted(findings));
-        slot.warn(findings, Kind::Invalid, message)
-            .help("the directory is used literally, as in the Java agent");
-        parsed = Ok(literal);
-    }
-    match parsed {
-        Ok(pattern) => {
-            if is_compressed_name(pattern.name_text().as_ref()) {
-                let message = format!("'filePattern' {} can never match", slot.quoted(findings));
-                slot.warn(findings, Kind::NoEffect, message).help(
-                    "compressed files (.gz, .bz2, .zip, .zst, .xz and the like) are never followed",
-                );
-            }
-            if let Some(odd) = odd_pattern(text) {
-                let message = format!("'filePattern' {} {}", slot.quoted(findings), odd.what);
-                let finding = if odd.may_work {
-                    slot.warn(findings, Kind::Invalid, message)
-                } else {
-                    slot.broken(findings, Kind::Invalid, message)
-                };
-                finding.help(odd.help);
-            }
-            Some(pattern)
-        }
-        Err(error) => {
-            let message =
-                format!("'filePattern': invalid pattern {}: {error}", slot.quoted(findings));
-            let help = odd_pattern(text).map_or_else(
-                || "use a directory and a file name, e.g. \"/var/log/app.log*\"".to_owned(),
-                |odd| odd.help,
-            );
-            slot.error(findings, Kind::Invalid, message).help(help);
-            None
-        }
-    }
-}
-
-/// What the pattern matches and the flow ignores.
-fn excludes(
-    slot: Slot<'_>,
-    pattern: Option<FilePattern>,
-    findings: &mut Findings<'_>,
-) -> Option<FilePattern> {
-    let mut excludes = Vec::new();
-    for item in slot.list(findings).unwrap_or_default() {
-        let Value::Scalar(text) = &item.value else {
-            let message = format!(
-                "'{}': expected a string for each item, found {}",
-                slot.name(),
-                findings.quote(item)
-            );
-            findings.error(Kind::WrongType, &item.span, message).help("write one pattern each");
-            continue;
-        };
-        match Exclude::parse(text) {
-            Ok(exclude) => {
-                warn_of_useless(&exclude, pattern.as_ref(), item, findings);
-                excludes.push(exclude);
-            }
-            Err(error) => {
-                let quoted = findings.quote(item);
-                let message = format!("'{}': invalid pattern {quoted}: {error}", slot.name());
-                findings.error(Kind::Invalid, &item.span, message).help(
-                    "use a file name such as \"*.tmp\" or a full path such as \
-                     \"/var/log/**/old/*\"",
-                );
-            }
-        }
-    }
-    pattern.map(|pattern| pattern.excluding(excludes))
-}
-
-fn warn_of_useless(
-    exclude: &Exclude,
-    pattern: Option<&FilePattern>,
-    item: &Node,
-    findings: &mut Findings<'_>,
-) {
-    let quoted = findings.quote(item);
-    if exclude.is_everything() {
-        let message = format!("'excludePatterns' {quoted} excludes every file");
-        findings.warn(Kind::NoEffect, &item.span, message).help("list the files to ignore");
-    } else if pattern.is_some_and(|pattern| !exclude.can_meet(pattern)) {
-        let message = format!("'excludePatterns' {quoted} matches nothing in 'filePattern'");
-        findings
-            .warn(Kind::NoEffect, &item.span, message)
-            .help("patterns containing '/' match full paths; others match file names");
-    }
-}
-
-fn destination(
-    file: &FlowFile<'_>,
-    item: &Node,
-    findings: &mut Findings<'_>,
-) -> Option<Destination> {
-    let (kinesis, firehose) = (file.kinesis_stream, file.delivery_stream);
-    let kinesis_name = kinesis.text(findings).is_some();
-    if firehose.text(findings).is_some() {
-        if kinesis_name {
-            let message =
-                "'kinesisStream' is ignored: 'deliveryStream' takes precedence".to_owned();
-            kinesis
-                .warn(findings, Kind::Conflict, message)
-                .help("remove one; to ship to both, define two flows");
-        }
-        let name = stream_name(firehose, DELIVERY_STREAM_NAME_CHARS_MAX, findings)?;
-        return Some(Destination::Firehose { delivery_stream: name });
-    }
-    if kinesis_name {
-        let name = stream_name(kinesis, STREAM_NAME_CHARS_MAX, findings)?;
-        return Some(Destination::Kinesis { stream: name });
-    }
-    let nameless = [firehose, kinesis].into_iter().find(|slot| slot.is_null());
-    if let Some(slot) = nameless.filter(|slot| slot.is_java(findings)) {
-        let message = format!("'{}' is null: the flow has no destination", slot.name());
-        slot.broken(findings, Kind::Missing, message).help(
-            "it starts, as in the Java agent, and what it reads waits for a stream called \"null\"",
-        );
-        let name = "null".to_owned();
-        return Some(if slot.name() == firehose.name() {
-            Destination::Firehose { delivery_stream: name }
-        } else {
-            Destination::Kinesis { stream: name }
-        });
-    }
-    // A value of the wrong type was reported already.
-    if kinesis.node().is_none() && firehose.node().is_none() {
-        let message = "the flow has no destination".to_owned();
-        findings
-            .error(Kind::Missing, &item.span, message)
-            .help("set \"kinesisStream\" or \"deliveryStream\"");
-    }
-    None
-}
-
-fn stream_name(slot: Slot<'_>, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
-    let name = slot.text(findings)?;
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if !name.is_empty() && name.len() <= chars_max && name.chars().all(legal) {
-        return Some(name.to_owned());
-    }
-    let arn_help = "use the stream name: the part of the ARN after '/'";
-    let last = name.rsplit('/').next().unwrap_or_default();
-    let help = if name.starts_with("arn:") && name.contains(":deliverystream/") {
-        format!("{arn_help}, of a delivery stream: write \"deliveryStream\": \"{last}\"")
-    } else if name.starts_with("arn:") && name.contains(":stream/") {
-        format!("{arn_help}: write \"kinesisStream\": \"{last}\"")
-    } else if name.starts_with("arn:") {
-        arn_help.to_owned()
-    } else if name.ends_with([',', ';']) {
-        "remove the comma".to_owned()
-    } else {
-        format!("a name has 1 to {chars_max} letters, digits, '_', '.' and '-'")
-    };
-    let message = format!("'{}': invalid stream name {}", slot.name(), slot.quoted(findings));
-    // A thread is called after the stream, which no NUL can be in.
-    if name.contains('\0') || !slot.is_java(findings) {
-        slot.error(findings, Kind::Invalid, message).help(help);
-        return None;
-    }
-    slot.broken(findings, Kind::Invalid, message).help(format!(
-        "the service will reject it and delivery of this flow is delayed, as in the Java agent; \
-         {help}"
-    ));
-    Some(name.to_owned())
-}
-
 /// The Java agent takes any number here but a negative first delay.
 fn retry(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> RetryConfig {
     let (first, most) = (file.retry_initial_backoff_millis, file.retry_max_backoff_millis);
@@ -568,43 +353,4 @@ fn wire(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Wi
         slot.error(findings, Kind::Unsupported, message).help("write auto or json");
     }
     wire
-}
-
-/// A pattern; the empty string is the same as no key.
-pub(super) fn pattern_of<T>(
-    slot: Slot<'_>,
-    compile: impl Fn(&str) -> Result<T, PatternError>,
-    findings: &mut Findings<'_>,
-) -> Option<T> {
-    let text = slot.text_not_empty(findings)?;
-    let pattern = compile(text).map_err(|error| bad_pattern(slot, &error, findings)).ok()?;
-    warn_of_impossible(slot, text, findings);
-    Some(pattern)
-}
-
-/// Notes that no line can match, because something stands before its start or behind its end.
-pub(super) fn warn_of_impossible(slot: Slot<'_>, text: &str, findings: &mut Findings<'_>) {
-    let Ok(Some(impossible)) = impossible(text) else {
-        return;
-    };
-    let help = match impossible {
-        Impossible::BeforeTheStart => "remove the characters before '^', often a space",
-        Impossible::BehindTheEnd => "remove the characters after '$', often a space",
-    };
-    let message = format!("'{}' {} can match no line", slot.name(), slot.quoted(findings));
-    slot.broken(findings, Kind::Conflict, message).help(help);
-}
-
-/// Notes that a regular expression is broken, or has what no engine here can do.
-pub(super) fn bad_pattern(slot: Slot<'_>, error: &PatternError, findings: &mut Findings<'_>) {
-    let value = slot.quoted(findings);
-    let (kind, what) = match error {
-        PatternError::Syntax { .. } => (Kind::Invalid, "is not a valid regular expression"),
-        PatternError::TooLarge { .. } | PatternError::Unsupported { .. } => {
-            (Kind::Unsupported, "cannot be used")
-        }
-    };
-    let message = format!("'{}' {value} {what}: {error}", slot.name());
-    slot.error(findings, kind, message)
-        .help("expects Java regular expression syntax; in JSON, write each backslash twice");
 }

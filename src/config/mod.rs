@@ -2,20 +2,25 @@
 //!
 //! `json`, `json_tree` and `parse` turn text into a tree that knows its places, `file` mirrors the
 //! keys, `slot` reads one of them, `validate`, `network`, `flow` and `converters` turn the mirror
-//! into [`Config`], `site` says where a service is, `drop_in` adds the flows of other files,
-//! `input` is what is read where that is no file,
+//! into [`Config`], with its parts `aws` and `own_output`. `site` says where a service is,
+//! `drop_in` adds the flows of other files, `input` is what is read where that is no file,
 //! `ignored` looks at keys that do nothing here, `diagnostics` renders every mistake at once.
 //! Nothing after [`Config`] can be invalid, and nothing here touches a log file, a stream or the
 //! network. Only `read` touches the disk, and only the configuration files.
 
 mod aggregation;
+mod aws;
 mod converters;
 mod dead_letters;
+mod destination;
 pub(crate) mod diagnostics;
+mod document;
 mod drop_in;
 mod endpoint;
 mod expand;
+mod expression;
 mod file;
+mod file_pattern;
 mod flow;
 mod foreign;
 mod ignored;
@@ -26,6 +31,7 @@ mod json_tree;
 mod multi_line;
 mod network;
 mod observability;
+mod own_output;
 mod parse;
 mod partition_key;
 mod path;
@@ -60,11 +66,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::aws::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
 pub use self::dead_letters::example as dead_letter_example;
 pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
 pub use self::expand::Variables;
 pub use self::input::{Input, JournalConfig};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
+pub use self::own_output::{CloudWatchConfig, LogConfig, LogFileConfig, LogFormat, StatusLines};
 pub use self::proxy::{Proxy, ProxyServer, without_user};
 pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
 pub use self::redacted::redacted;
@@ -329,172 +337,4 @@ pub enum Wire {
     Cbor,
     /// `application/x-amz-json-1.1`.
     Json,
-}
-
-/// Endpoints, regions, roles and static keys. Everything that is `None` is left to the SDK's chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AwsConfig {
-    /// For all services, unless one has its own.
-    pub region: Option<String>,
-    /// `kinesis.region`.
-    pub kinesis_region: Option<String>,
-    /// `firehose.region`.
-    pub firehose_region: Option<String>,
-    /// `cloudwatch.region`.
-    pub cloudwatch_region: Option<String>,
-    /// The first region that a flow names: somewhere to ask STS where nothing else says where.
-    pub flow_region: Option<String>,
-    /// `kinesis.endpoint`, as an absolute URL.
-    pub kinesis_endpoint: Option<String>,
-    /// `firehose.endpoint`, as an absolute URL.
-    pub firehose_endpoint: Option<String>,
-    /// `cloudwatch.endpoint`, as an absolute URL.
-    pub cloudwatch_endpoint: Option<String>,
-    /// `sts.endpoint`, as an absolute URL: where roles are assumed.
-    pub sts_endpoint: Option<String>,
-    /// Static keys from the configuration file; both or neither.
-    pub static_keys: Option<StaticKeys>,
-    /// The role that is assumed for everything that has no other.
-    pub role: Option<RoleConfig>,
-    /// What requests say about who makes them.
-    pub user_agent: UserAgent,
-    /// `useFipsEndpoint`.
-    pub fips: Option<bool>,
-    /// `useDualStackEndpoint`.
-    pub dual_stack: Option<bool>,
-    /// `proxy` and `noProxy`.
-    pub proxy: Proxy,
-    /// `caFile`: the certificates to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// AWS endpoint and identity of one flow. What is `None` is as in [`AwsConfig`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FlowAwsConfig {
-    /// `region` of the flow.
-    pub region: Option<String>,
-    /// `endpoint` of the flow, as an absolute URL.
-    pub endpoint: Option<String>,
-    /// The role that is assumed for this flow: its own, or that of the whole file.
-    pub role: Option<RoleConfig>,
-    /// `useFipsEndpoint` of the flow.
-    pub fips: Option<bool>,
-    /// `useDualStackEndpoint` of the flow.
-    pub dual_stack: Option<bool>,
-}
-
-/// A role to assume. `Debug` does not show the external id.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoleConfig {
-    /// `assumeRoleARN`.
-    pub arn: String,
-    /// `assumeRoleExternalId`.
-    pub external_id: Option<String>,
-}
-
-impl std::fmt::Debug for RoleConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RoleConfig")
-            .field("arn", &self.arn)
-            .field("external_id", &self.external_id.as_ref().map(|_| "set"))
-            .finish()
-    }
-}
-
-/// The header with which requests say who makes them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum UserAgent {
-    /// As the SDK writes it.
-    #[default]
-    Sdk,
-    /// `userAgent`: this, a blank, and what the SDK writes.
-    Prefixed(String),
-    /// `userAgentOverride`: this alone.
-    Replaced(String),
-}
-
-/// Static credentials. `Debug` does not show them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StaticKeys {
-    /// `awsAccessKeyId`.
-    pub access_key_id: String,
-    /// `awsSecretAccessKey`.
-    pub secret_access_key: String,
-}
-
-impl std::fmt::Debug for StaticKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StaticKeys(hidden)")
-    }
-}
-
-/// CloudWatch metrics, as the Java agent sends them, and a few more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudWatchConfig {
-    /// `cloudwatch.emitMetrics`.
-    pub emit_metrics: bool,
-    /// `cloudwatch.emitExtraMetrics`: those that the Java agent does not have.
-    pub emit_extra_metrics: bool,
-    /// `cloudwatch.namespace`.
-    pub namespace: String,
-    /// `cloudwatch.metricsBufferTimeMillis`.
-    pub flush_interval: Duration,
-    /// `cloudwatch.metricsQueueSize`: values that may wait to be added up.
-    pub queue_values_max: usize,
-    /// `cloudwatch.tagInstance`: whether the dimension `Instance` tells hosts apart.
-    pub tag_instance: bool,
-}
-
-/// Whether the Java agent's periodic lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusLines {
-    /// Somebody set their period.
-    Asked,
-    /// Nobody said anything: they are.
-    Default,
-    /// They are not.
-    Off,
-}
-
-/// What the daemon writes about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogConfig {
-    /// `log.level`: error, warn, info, debug or trace, or a filter such as `info,kinetail=debug`.
-    pub level: String,
-    /// `log.format`.
-    pub format: LogFormat,
-    /// `log.file`; `None` is standard error.
-    pub file: Option<LogFileConfig>,
-    /// `log.statusReportingPeriodSeconds`.
-    pub status_period: Duration,
-    /// Whether the periodic lines are written.
-    pub status_lines: StatusLines,
-    /// `log.emitMetrics`: a line at debug for each request.
-    pub emit_metrics: bool,
-    /// `log.emitInternalMetrics`: a line of JSON about everything each period.
-    pub emit_internal_metrics: bool,
-}
-
-/// A log file and what is kept of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFileConfig {
-    /// `log.file`.
-    pub path: PathBuf,
-    /// `log.maxFileSize`: a file of this many bytes is rotated and a new one begun.
-    pub bytes_max: u64,
-    /// `log.maxBackupIndex`: so many files that were rotated are kept.
-    pub backups_max: usize,
-    /// `log.maxBackupAgeDays`: and none that is older than this.
-    pub backup_age_max: Duration,
-    /// `log.compressBackups`: they are compressed with gzip.
-    pub compress: bool,
-}
-
-/// The shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// A line for people.
-    Text,
 }

@@ -1,8 +1,8 @@
 //! `multiLineStartPattern` and `multiline`: which lines begin a record.
 
 use super::diagnostics::{Findings, Kind};
+use super::expression::{bad_pattern, pattern_of};
 use super::file::{FlowFile, mirror};
-use super::flow::{bad_pattern, pattern_of};
 use super::parse::{Entry, Value};
 use super::slot::Slot;
 use super::unknown::{self, Level};

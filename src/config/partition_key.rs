@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::PartitionKey;
 use super::diagnostics::{Findings, Kind};
+use super::expression::{bad_pattern, warn_of_impossible};
 use super::file::FlowFile;
-use super::flow::{bad_pattern, warn_of_impossible};
 use super::secret::smells_of_secret;
 use super::slot::Slot;
 use super::validate::Environment;

@@ -99,7 +99,11 @@ fn absolute_url(text: &str) -> Result<String, &'static str> {
     let url =
         if text.contains("://") { text.to_owned() } else { format!("{SCHEME_DEFAULT}{text}") };
     let encode = "percent-encode special characters of the user name and password";
-    let uri: Uri = url.parse().map_err(|_| encode)?;
+    let uri: Uri = url.parse().map_err(|_| match url.split_once("://") {
+        Some((_, "")) => "it has no host",
+        Some((_, rest)) if rest.contains('@') => encode,
+        Some(_) | None => "it contains a character that is not allowed in a URL",
+    })?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err("only http and https proxies are supported");
     }
@@ -143,7 +147,8 @@ mod tests {
     fn proxy_url_is_rejected_with_a_reason() {
         for (text, reason) in [
             ("socks5://proxy:1080", "only http and https proxies are supported"),
-            ("http://", "percent-encode special characters of the user name and password"),
+            ("http://", "it has no host"),
+            ("proxy host:1", "it contains a character that is not allowed in a URL"),
             ("http://:3128", "it has no host"),
             ("proxy:port", "the port is not a number from 0 to 65535"),
             ("proxy:99999", "the port is not a number from 0 to 65535"),

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::diagnostics::Findings;
+use super::document::document;
 use super::secret::{HIDDEN, smells_of_secret};
 use super::source::Source;
-use super::validate::document;
 
 /// The text without the lines in which there is a secret, or may be one.
 #[must_use]

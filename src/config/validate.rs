@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::diagnostics::{Diagnostic, Findings, Kind, Report, Severity};
+use super::document::{document, missing_blank};
 use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
-use super::flow::{CheckedFlows, FOLLOW_LINKS, FlowDefaults, flow};
-use super::parse::{Document, Entry, Node, Span, Value, parse};
+use super::file_pattern::FOLLOW_LINKS;
+use super::flow::{CheckedFlows, FlowDefaults, flow};
+use super::parse::{Entry, Node, Span, Value};
 use super::path::odd_path;
 use super::slot::Slot;
 use super::source::Source;
-use super::yaml_help::{self, Explained};
 use super::{
     Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand, ignored,
-    json, json_tree, network, observability, unexpanded, unknown,
+    network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
@@ -151,57 +152,6 @@ fn with_flows(mut config: Config, checked: CheckedFlows) -> Config {
     config
 }
 
-pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
-    let json::Blanked { text: blanked, remainder } = if json::looks_like_json(text) {
-        match json::blank_comments(text) {
-            Ok(blanked) => blanked,
-            Err((error, span)) => {
-                findings.error(Kind::Syntax, &span, error.to_string()).help(error.help());
-                return None;
-            }
-        }
-    } else {
-        json::Blanked { text: text.into(), remainder: None }
-    };
-    let parse = if findings.is_json() { json_tree::parse } else { parse };
-    match parse(&blanked) {
-        Ok(document) => {
-            findings.source_mut().learn_secrets(&document);
-            if let Some(remainder) = remainder {
-                findings.source_mut().learn_unread(remainder.start);
-                let message = "content after the end of the document is ignored".to_owned();
-                findings
-                    .warn(Kind::NoEffect, &remainder, message)
-                    .help("remove it, or check the braces");
-            }
-            for duplicate in &document.duplicates {
-                let message = format!("duplicate key '{}'", duplicate.key);
-                let finding = findings
-                    .warn(Kind::Duplicate, &duplicate.again, message)
-                    .help("the last value is used; remove the others");
-                if let Some(first) = &duplicate.first {
-                    finding.related(first, "this value is ignored");
-                }
-            }
-            Some(document)
-        }
-        Err(error) if json::looks_like_json(text) => {
-            findings.error(Kind::Syntax, &(error.at..error.at), error.message);
-            None
-        }
-        Err(error) => {
-            let Explained { message, at, help } = yaml_help::explain(text, error);
-            // The help may quote a line that is not to be shown.
-            let is_hidden = findings.place(&at).is_hidden();
-            let finding = findings.error(Kind::Syntax, &at, message);
-            if !is_hidden {
-                finding.help(help);
-            }
-            None
-        }
-    }
-}
-
 /// Everything but the flows, which go to `checked`.
 fn config(
     root: &Node,
@@ -274,14 +224,6 @@ fn config(
     };
     unexpanded::check(entries, findings);
     Some(config)
-}
-
-/// What to do about a scalar that should be a map, if it shows.
-pub(super) fn missing_blank(node: &Node, findings: &Findings<'_>) -> Option<String> {
-    match &node.value {
-        Value::Scalar(text) if !findings.is_secret(&node.span) => yaml_help::scalar_help(text),
-        Value::List(_) | Value::Map(_) | Value::Null | Value::Scalar(_) => None,
-    }
 }
 
 fn places(file: &TopLevelFile<'_>, findings: &Findings<'_>) -> Places {

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::descriptors::Shares;
 use super::difference::{Difference, restart_keys};
-use super::flow_thread::{FlowStart, Shared};
+use super::flow_start::FlowStart;
+use super::flow_thread::Shared;
 use super::lineage::Lineage;
 use super::reload::{ANSWER_GRACE, FLOWS_MAX, Leaving, Pending, Prepared, Work, Worked};
 use super::{Daemon, clock, descriptors};
@@ -60,6 +61,7 @@ impl Daemon {
         self.reloads.current = as_read;
         self.publish_feeds();
         tracing::info!(
+            name: "configuration_reloaded",
             unchanged = difference.unchanged.len(),
             changed = difference.changed.len(),
             added = difference.added.len(),
@@ -67,7 +69,8 @@ impl Daemon {
             "configuration reloaded"
         );
         if !restart.is_empty() {
-            tracing::warn!(keys = restart, "some keys change only with a restart");
+            tracing::warn!(name: "reload_needs_restart",
+                keys = restart, "some keys change only with a restart");
         }
         let deadline = clock::now().instant + self.shutdown_timeout + ANSWER_GRACE;
         let pending = Pending { left, deadline, outcome, lines, reply, is_reload: true };
@@ -163,7 +166,8 @@ impl Daemon {
         let leaving = self.reloads.leaving.values_mut();
         match leaving.min_by_key(|leaving| leaving.waiting.len()) {
             Some(leaving) => {
-                tracing::info!(flow = %launch.config.id, after = %leaving.thread.id(),
+                tracing::info!(name: "flow_start_deferred",
+                    flow = %launch.config.id, after = %leaving.thread.id(),
                     "descriptors are short; the flow starts after another one has ended");
                 leaving.waiting.push(launch);
             }
@@ -192,9 +196,10 @@ impl Daemon {
     ) {
         if let Some(thread) = self.flows.remove(id) {
             if then.is_some() {
-                tracing::info!(flow = %id, "flow changed; draining it before it restarts");
+                tracing::info!(name: "flow_changing",
+                    flow = %id, "flow changed; draining it before it restarts");
             } else {
-                tracing::info!(flow = %id, "flow removed; draining it");
+                tracing::info!(name: "flow_removing", flow = %id, "flow removed; draining it");
             }
             thread.tell(Message::Drain);
             let leaving = Leaving {
@@ -253,7 +258,7 @@ impl Daemon {
             }
         }
         if is_gone {
-            tracing::info!(flow = %id, "flow ended");
+            tracing::info!(name: "flow_ended", flow = %id, "flow ended");
             self.settle(id);
         }
         self.publish_feeds();
@@ -269,7 +274,8 @@ impl Daemon {
     pub(super) fn on_worked(&mut self, worked: Worked) {
         let Worked { flow, launches, result } = worked;
         if let Err(error) = &result {
-            tracing::error!(%flow, %error, "cannot change checkpoints");
+            tracing::error!(name: "checkpoint_edit_failed",
+                %flow, %error, "cannot change checkpoints");
         }
         let Reply { outcome, mut lines } = Reply::of_edit(result);
         let waits = |pending: &&mut Pending| !pending.is_reload && pending.left.contains(&flow);
@@ -296,12 +302,12 @@ impl Daemon {
             }
             let holds_deleted = leaving.thread.status().borrow().holds_deleted;
             if !holds_deleted {
-                tracing::warn!(flow = %id,
+                tracing::warn!(name: "flow_drain_timeout", flow = %id,
                     "flow did not drain in time; records in flight will be resent");
                 leaving.thread.abandon();
                 leaving.abandoned = true;
             } else if !std::mem::replace(&mut leaving.told, true) {
-                tracing::warn!(flow = %id,
+                tracing::warn!(name: "flow_drain_pending", flow = %id,
                     "flow still draining: it holds deleted files that are not delivered yet");
             }
         }
@@ -327,7 +333,8 @@ impl Daemon {
         let working = &mut self.reloads.working;
         let done = async { while working.join_next().await.is_some() {} };
         if tokio::time::timeout(time, done).await.is_err() {
-            tracing::error!("checkpoints could not be changed before the stop");
+            tracing::error!(name: "checkpoint_edit_failed",
+                "checkpoints could not be changed before the stop");
         }
     }
 }

@@ -106,7 +106,8 @@ fn limit_of_process() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "cannot raise open-file limit; fewer files will be kept open");
+        tracing::warn!(name: "descriptor_limit_low",
+            %error, "cannot raise open-file limit; fewer files will be kept open");
     }
     let limit = getrlimit(Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))

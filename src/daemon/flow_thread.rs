@@ -1,6 +1,5 @@
 //! The thread of a flow: started, supervised, joined.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -9,40 +8,33 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::inputs::{Inputs, Source};
-use super::runner::{ExitGuard, FlowOutlet, Reactor, Runner};
+use super::flow_start::FlowStart;
+use super::inputs::Inputs;
+use super::launching::{Parts, Rest, beginning, hint, spawn, start_fed, starting, unknown};
+use super::runner::FlowOutlet;
 use super::sending::{events, sender_config, wire_for};
 use super::surveying::Surveying;
-use super::{DaemonError, RESTART_AFTER, RESTART_AFTER_MAX, clock};
+use super::{DaemonError, clock};
 use crate::admin::pulse::{ALL_HUNG_MAX, Hung};
-use crate::admin::status::{FlowFeed, FlowStatus};
+use crate::admin::status::FlowFeed;
 use crate::budget::Budget;
-use crate::checkpoint::store::{FlowTimes, Loaded, StoreHandle};
-use crate::config::{Destination, FlowConfig};
+use crate::checkpoint::store::StoreHandle;
+use crate::config::FlowConfig;
 use crate::disk::OsDisk;
-use crate::disk::watch::{Hint, Watch};
-use crate::disk::writes::{WriteWatch, Writes};
-use crate::ec2::{self, MachineFacts};
-use crate::flow::files::{Beginning, tailer};
-use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox, Message};
+use crate::disk::watch::Watch;
+use crate::ec2::MachineFacts;
+use crate::flow::{Inbox, Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
-use crate::metrics::totals::FlowTotals;
 use crate::send::client::Aws;
 use crate::send::sender::{self, SenderConfig};
-use crate::tail::disk::Disk;
 use crate::tail::space::SpaceGuard;
-use crate::tail::tailer::Earlier;
 
 /// A flow that is in the middle of a step for this long at the end of a stop hangs.
 const HUNG_AT_STOP_AFTER: Duration = Duration::from_secs(1);
 
 /// A flow that ran for this long has left its last bug behind.
 const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
-
-/// A flow with ADDEC2METADATA waits this long for the first answer about the machine, so that
-/// its first records have their metadata.
-const FIRST_METADATA_WAIT: Duration = Duration::from_secs(5);
 
 /// What all flows use.
 #[derive(Debug)]
@@ -61,52 +53,6 @@ pub(super) struct Shared {
     pub(super) checkpoint_ttl: Duration,
     pub(super) machine: MachineFacts,
     pub(super) inputs: Arc<Inputs>,
-}
-
-/// What it takes to start a flow, the first time or again.
-#[derive(Debug, Clone)]
-pub(super) struct FlowStart {
-    pub(super) config: FlowConfig,
-    pub(super) restarts: u64,
-    /// Restarts that followed one another soon.
-    pub(super) failures_in_a_row: u32,
-    /// What the flow did before it was started again.
-    totals: Option<FlowTotals>,
-    /// A bug ended it, and not an order.
-    after_bug: bool,
-}
-
-impl FlowStart {
-    /// The first start.
-    pub(super) fn first(config: FlowConfig) -> Self {
-        Self { config, restarts: 0, failures_in_a_row: 0, totals: None, after_bug: false }
-    }
-
-    /// The next start of a flow that was drained for it, or that waits to start again.
-    pub(super) fn with_config(self, config: FlowConfig) -> Self {
-        Self { config, ..self }
-    }
-
-    /// The flow continues its counters.
-    fn give_totals<D: Disk>(&self, flow: &mut Flow<D>) {
-        match self.totals {
-            Some(totals) if self.after_bug => flow.restore_totals(totals),
-            Some(totals) => flow.adopt(totals),
-            None => {}
-        }
-    }
-
-    /// Whether it is no restart after a bug.
-    pub(super) fn is_planned(&self) -> bool {
-        !self.after_bug && self.failures_in_a_row == 0
-    }
-
-    /// How long to wait before the next start: a bug that strikes again and again must not fill
-    /// the log and wear the disk.
-    pub(super) fn pause(&self) -> Duration {
-        let doublings = self.failures_in_a_row.saturating_sub(1).min(16);
-        RESTART_AFTER.saturating_mul(1 << doublings).min(RESTART_AFTER_MAX)
-    }
 }
 
 /// How a thread ended.
@@ -245,7 +191,8 @@ impl FlowThread {
     pub(super) fn report_undelivered(&self) -> bool {
         let status = self.status.borrow();
         if status.in_flight > 0 {
-            tracing::warn!(flow = %self.id, batches = status.in_flight,
+            tracing::warn!(name: "batches_unacknowledged",
+                flow = %self.id, batches = status.in_flight,
                 "batches not acknowledged before shutdown; they will be sent after the next start");
         }
         status.in_flight > 0
@@ -277,7 +224,8 @@ impl FlowThread {
         let totals = Some(self.status.borrow().totals);
         if let Err(payload) = self.thread.join() {
             let panic = panic_text(payload.as_ref());
-            tracing::error!(flow = %self.id, "flow panicked while draining: {panic}");
+            tracing::error!(name: "flow_drain_panicked",
+                flow = %self.id, "flow panicked while draining: {panic}");
         }
         FlowStart { totals, after_bug: false, failures_in_a_row: 0, ..self.launch }
     }
@@ -286,155 +234,6 @@ impl FlowThread {
     pub(super) fn abandon(&self) {
         self.left.cancel();
         self.survey.abort();
-    }
-}
-
-/// What a flow is made of, whatever it reads.
-struct Parts<'s> {
-    launch: &'s FlowStart,
-    beginning: Beginning,
-    metrics: FlowMetrics,
-    status: watch::Sender<Arc<FlowStatus>>,
-    encoding: crate::batch::body::Encoding,
-    survey: &'s Surveying,
-    now: Instant,
-}
-
-impl Parts<'_> {
-    fn flow<D: Disk>(self, shared: &Shared, disk: D, feeding: Option<Feeding>) -> Flow<D> {
-        let parts = FlowParts {
-            tailer: tailer(disk, &self.launch.config, self.beginning, self.now),
-            config: self.launch.config.clone(),
-            account: shared.budget.account(),
-            metrics: self.metrics,
-            status: self.status,
-            seed: fastrand::u64(..),
-            restarts: self.launch.restarts,
-            feeding,
-        };
-        let mut flow = Flow::new(parts, self.now);
-        flow.speak(self.encoding);
-        self.launch.give_totals(&mut flow);
-        self.survey.inform(&mut flow);
-        flow.know_machine(machine_for(shared, &self.launch.config));
-        flow
-    }
-}
-
-/// What its thread runs alongside the flow.
-struct Rest<S> {
-    inbox: Inbox,
-    outlet: FlowOutlet,
-    hint: Hint,
-    left: CancellationToken,
-    sending: S,
-}
-
-impl<S> Rest<S> {
-    fn runner<D: Disk>(self, flow: Flow<D>, watch: Watch) -> Runner<D, S> {
-        let Self { inbox, outlet, hint, left, sending } = self;
-        Runner { flow, inbox, outlet, watch, hint, left, sending }
-    }
-}
-
-/// Starts the thread of a flow that reads no files, and the one that reads for it.
-fn start_fed<S: Future<Output = ()> + Send + 'static>(
-    shared: &Shared,
-    parts: Parts<'_>,
-    mut source: Source,
-    rest: Rest<S>,
-) -> Result<JoinHandle<()>, DaemonError> {
-    let config = &parts.launch.config;
-    let start_reader = source.take_reader();
-    let flow = parts.flow(shared, source.disk, Some(source.feeding));
-    // Nobody tells of changes in a directory that is none.
-    let thread = spawn(shared, config, rest.runner(flow, Watch::off()))?;
-    let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
-    start_reader().map_err(no_thread)?;
-    Ok(thread)
-}
-
-/// What a flow begins with where the store has ended.
-fn unknown() -> Loaded {
-    Loaded { known_flow: true, times: None, next_file_key: 1, rows: Vec::new() }
-}
-
-/// Starts the thread of a flow. It tells the daemon when it ends.
-fn spawn<D, S>(
-    shared: &Shared,
-    config: &FlowConfig,
-    runner: Runner<D, S>,
-) -> Result<JoinHandle<()>, DaemonError>
-where
-    D: Disk<File: Send> + Send + 'static,
-    Writes: WriteWatch<D::File>,
-    S: Future<Output = ()> + Send + 'static,
-{
-    let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
-    let reactor = Reactor::new().map_err(no_thread)?;
-    let farewell = ExitGuard { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
-    let machine = machine_for(shared, config);
-    let body = move || {
-        let _farewell = farewell;
-        if let Some(machine) = machine {
-            machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
-        }
-        reactor.run(runner.run());
-    };
-    let thread = std::thread::Builder::new().name(thread_name(&config.destination));
-    thread.spawn(body).map_err(no_thread)
-}
-
-/// What the watch notices goes to the flow's mailbox.
-fn hint(mailbox: Mailbox) -> Hint {
-    Arc::new(move |renamed| match renamed {
-        Some(renamed) => mailbox.renamed(renamed),
-        None => mailbox.hint(),
-    })
-}
-
-/// What is known of the machine, if the flow's records say it.
-fn machine_for(shared: &Shared, flow: &FlowConfig) -> Option<MachineFacts> {
-    ec2::needs(&flow.converters).map(|_| shared.machine.clone())
-}
-
-/// What is told of a flow before it tells anything itself.
-fn starting(id: &Arc<str>, flow: &FlowConfig, metrics: &FlowMetrics, now: Instant) -> FlowStatus {
-    FlowStatus {
-        destination_state: Arc::clone(&metrics.destination),
-        rotated_names: flow.rotated_names_in_use(),
-        ..FlowStatus::starting(Arc::clone(id), flow.destination.to_string(), now)
-    }
-}
-
-/// What files a flow begins with, by what the store has of it.
-fn beginning(shared: &Shared, loaded: Loaded) -> Beginning {
-    Beginning {
-        known_flow: loaded.known_flow,
-        earlier: loaded.times.map(earlier),
-        rows: loaded.rows,
-        next_file_key: loaded.next_file_key,
-        descriptors_max: shared.descriptors_max,
-        space: shared.space,
-    }
-}
-
-/// File systems stamp files with the time of the last tick, which may be this old.
-const STAMP_LAG_MILLIS: i64 = 10;
-
-fn earlier(times: FlowTimes) -> Earlier {
-    let nanos = |millis: i64| i128::from(millis) * 1_000_000;
-    Earlier {
-        first_start_nanos: nanos(times.first_started_millis - STAMP_LAG_MILLIS),
-        last_known_nanos: nanos(times.last_saved_millis),
-    }
-}
-
-/// Threads show up in `top -H` by this name; the kernel keeps 15 bytes of it.
-fn thread_name(destination: &Destination) -> String {
-    match destination {
-        Destination::Firehose { delivery_stream } => format!("fh:{delivery_stream}"),
-        Destination::Kinesis { stream } => format!("kds:{stream}"),
     }
 }
 

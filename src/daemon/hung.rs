@@ -27,9 +27,9 @@ impl HungFlows {
         let Some(hung) = hung else { return self.on_step(&id, now) };
         let repeats = self.0.entry(Arc::clone(&id)).or_default();
         match repeats.on_failure(hung.doing.name(), now) {
-            Some(FailureLine::First) => tracing::error!(flow = %id,
+            Some(FailureLine::First) => tracing::error!(name: "flow_hung", flow = %id,
                 "flow {hung}; other flows continue; check that its file system responds"),
-            Some(FailureLine::Summary { .. }) => tracing::error!(flow = %id,
+            Some(FailureLine::Summary { .. }) => tracing::error!(name: "flow_hung", flow = %id,
                 "flow still {hung}; other flows continue"),
             Some(FailureLine::Brief { .. } | FailureLine::Recovered { .. }) | None => {}
         }
@@ -45,10 +45,12 @@ impl HungFlows {
         let line = self.0.get_mut(id).and_then(|repeats| repeats.on_success(now));
         match line {
             Some(FailureLine::Recovered { lasted, .. }) => {
-                tracing::info!(flow = %id, seconds = lasted.as_secs(), "flow resumed");
+                tracing::info!(name: "flow_resumed",
+                    flow = %id, seconds = lasted.as_secs(), "flow resumed");
             }
             Some(FailureLine::Brief { outages, over, .. }) => {
-                tracing::warn!(flow = %id, times = outages, seconds = over.as_secs(),
+                tracing::warn!(name: "flow_resumed",
+                    flow = %id, times = outages, seconds = over.as_secs(),
                     "flow resumed after waiting for its disk");
             }
             Some(FailureLine::First | FailureLine::Summary { .. }) | None => {}
@@ -69,13 +71,15 @@ impl HungStore {
             if let Some(FailureLine::Recovered { .. } | FailureLine::Brief { .. }) =
                 self.0.on_success(now)
             {
-                tracing::info!("disk of checkpointFile responds again");
+                tracing::info!(name: "checkpoint_disk_resumed",
+                    "disk of checkpointFile responds again");
             }
             return;
         };
         let line = self.0.on_failure("disk", now);
         if let Some(FailureLine::First | FailureLine::Summary { .. }) = line {
             tracing::error!(
+                name: "checkpoint_disk_hung",
                 seconds = now.saturating_duration_since(since).as_secs(),
                 "no response from the disk of checkpointFile; delivery continues, but a restart \
                  now would cause duplicates"
@@ -86,7 +90,7 @@ impl HungStore {
 
 /// Says what keeps a flow from stopping, if it hangs.
 pub(super) fn report_at_stop(flow: &FlowThread, hung: Hung) {
-    tracing::error!(flow = %flow.id(),
+    tracing::error!(name: "flow_abandoned", flow = %flow.id(),
         "flow {hung} at the shutdown timeout and was abandoned; records without a checkpoint will \
          be resent after the next start");
 }

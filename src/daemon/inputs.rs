@@ -92,7 +92,7 @@ impl Inputs {
         *stdin = Some((id, feed.clone()));
         let in_pieces = config.oversize_line == OversizeLine::Split;
         let line_bytes_max = (!in_pieces).then_some(config.max_line_bytes);
-        tracing::warn!(flow = %config.id,
+        tracing::warn!(name: "input_started", flow = %config.id,
             "reading standard input; a crash or kill loses lines that were read and not delivered");
         Ok((feed.clone(), Some(Reader::Stdin { feed, line_bytes_max })))
     }
@@ -112,7 +112,7 @@ impl Inputs {
         let bytes = feed.unacknowledged();
         if bytes > 0 {
             FlowMetrics::new(flow).bytes_lost(STDIN_LOST, bytes);
-            tracing::error!(flow = %flow, bytes,
+            tracing::error!(name: "input_undelivered", flow = %flow, bytes,
                 "lines of standard input were not delivered before shutdown; data lost");
         }
     }
@@ -153,7 +153,7 @@ fn journal_reader(
         Begin::Oldest => "oldest entry",
         Begin::Since(_) => "now",
     };
-    tracing::info!(flow = %flow, from, "following the journal");
+    tracing::info!(name: "journal_started", flow = %flow, from, "following the journal");
     let in_pieces = config.oversize_line == OversizeLine::Split;
     let entry_bytes_max =
         if in_pieces { PIECES_BYTES_MAX } else { config.max_line_bytes + MORE_BYTES };

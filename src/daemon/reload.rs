@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::difference::Difference;
-use super::flow_thread::{FlowStart, FlowThread};
+use super::flow_start::FlowStart;
+use super::flow_thread::FlowThread;
 use super::lineage::Lineage;
 use super::service_manager::State;
 use super::{Daemon, clock};
@@ -25,6 +26,7 @@ use crate::checkpoint::edit::{Edit, EditError};
 use crate::checkpoint::store::StoreHandle;
 use crate::config::{Config, FlowConfig};
 use crate::import;
+use crate::metrics::name;
 use crate::send::client::Aws;
 
 /// Reads the configuration, wherever it comes from. May wait for a disk.
@@ -145,6 +147,7 @@ impl Reloads {
     }
 
     pub(super) fn listen(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
+        metrics::gauge!(name::RELOAD_REJECTED).set(0.0);
         self.load = Some(load);
         self.orders = Some(orders);
     }
@@ -241,7 +244,8 @@ impl Daemon {
             Event::Prepared(Err(error), reply) => self.refuse_reload(&error, reply),
             Event::Worked(worked) => match *worked {
                 Ok(worked) => self.on_worked(worked),
-                Err(bug) => tracing::error!(%bug, "panic while changing checkpoints"),
+                Err(bug) => tracing::error!(name: "checkpoint_edit_failed",
+                    %bug, "panic while changing checkpoints"),
             },
         }
     }
@@ -249,7 +253,7 @@ impl Daemon {
     fn prepare_reload(&mut self, reply: Option<oneshot::Sender<Reply>>) {
         let Some(load) = self.reloads.load.clone() else { return };
         self.service_manager.tell(State::Reloading);
-        tracing::info!("reloading the configuration");
+        tracing::info!(name: "reload_started", "reloading the configuration");
         let current = self.reloads.current.clone();
         let store = self.shared.store.clone();
         self.reloads.preparing.spawn(prepare(load, current, store));
@@ -260,7 +264,8 @@ impl Daemon {
         // What is wrong, in one line; the excerpts of the file are for the answer.
         let wrong: Vec<&str> = error.lines().filter(|line| line.contains("error: ")).collect();
         let brief = if wrong.is_empty() { error.replace('\n', " ") } else { wrong.join("; ") };
-        tracing::error!(error = %brief, "reload rejected; keeping the active configuration");
+        tracing::error!(name: "reload_rejected",
+            error = %brief, "reload rejected; keeping the active configuration");
         let lines = error.lines().map(str::to_owned).collect();
         self.finish(Pending {
             left: BTreeSet::new(),
@@ -317,6 +322,8 @@ impl Daemon {
         let Pending { outcome, lines, reply, is_reload, .. } = pending;
         if is_reload {
             let at = clock::now().instant;
+            let rejected = f64::from(u8::from(outcome == Outcome::Refused));
+            metrics::gauge!(name::RELOAD_REJECTED).set(rejected);
             let report = ReloadReport { at, outcome, lines: lines.clone() };
             self.reloads.report.send_replace(Some(report));
             self.service_manager.tell(State::Ready);

@@ -95,9 +95,13 @@ where
     pub(super) async fn run(self) {
         let Self { mut flow, inbox, mut outlet, watch, hint, left, sending } = self;
         let mut sending = pin!(sending);
-        let mut writes = watch.writes_room().and_then(|room| start_writes(&outlet.flow, room));
+        let room = watch.writes_room();
+        let is_wanted = room.is_some();
+        let mut writes = room.and_then(|room| start_writes(&outlet.flow, room));
         if writes.is_some() {
             flow.arm_writes();
+        } else if is_wanted {
+            flow.note_no_writes();
         }
         loop {
             let stepped = flow.step(clock::now(), &mut outlet);
@@ -136,9 +140,8 @@ where
 fn start_writes(flow: &Arc<str>, room: Room) -> Option<Writes> {
     let started = Writes::new(room);
     if let Err(error) = &started {
-        tracing::warn!(%flow, %error,
-            "write notifications unavailable; quiet files are polled every 0.5 to 5 s; \
-             raise fs.inotify.max_user_instances");
+        // The flow's status says so, and what to do.
+        tracing::debug!(%flow, %error, "cannot start inotify for writes");
     }
     started.ok()
 }

@@ -67,6 +67,7 @@ impl Observer for Witness {
         }
         if self.log {
             tracing::debug!(
+                name: "request",
                 flow = %self.flow,
                 RecordSendAttempts = report.records_attempted,
                 RecordsSent = report.records_sent,

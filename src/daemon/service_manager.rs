@@ -40,7 +40,8 @@ impl ServiceManager {
         match thread.spawn(move || tell_all(&states)) {
             Ok(_) => Self(Some(sender)),
             Err(error) => {
-                tracing::warn!(%error, "cannot start the service manager thread");
+                tracing::warn!(name: "service_manager_unavailable",
+                    %error, "cannot start the service manager thread");
                 Self(None)
             }
         }

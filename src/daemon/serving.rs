@@ -27,10 +27,12 @@ impl Daemon {
         });
         match serving {
             Ok((on, address)) => {
-                tracing::info!("admin endpoint listening on http://{address}");
+                tracing::info!(name: "admin_listening",
+                    "admin endpoint listening on http://{address}");
                 self.admin_pages = Some(on);
             }
-            Err(error) => tracing::error!(%error, "admin endpoint disabled; delivery continues"),
+            Err(error) => tracing::error!(name: "admin_disabled",
+                %error, "admin endpoint disabled; delivery continues"),
         }
     }
 
@@ -41,7 +43,8 @@ impl Daemon {
         match socket::serve_on_thread(paths, SocketState { admin, desk, store }) {
             Ok(on) => self.admin_socket = Some(on),
             Err(error) => {
-                tracing::warn!(%error, "no socket for commands; shipping continues without it");
+                tracing::warn!(name: "socket_disabled",
+                    %error, "no socket for commands; shipping continues without it");
             }
         }
     }

@@ -14,7 +14,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::flow_thread::{FlowStart, FlowThread, Shared};
+use super::flow_start::FlowStart;
+use super::flow_thread::{FlowThread, Shared};
 use super::reload::{FLOWS_MAX, Reloads};
 use super::service_manager::ServiceManager;
 use super::watchers::{self, Watchers};
@@ -98,6 +99,7 @@ impl Daemon {
             stopped = out_of_patience => {
                 let doing = doing.borrow().clone();
                 tracing::error!(
+                    name: "start_interrupted",
                     "shutdown requested during startup, which is waiting for {doing}; check that \
                      its disk responds; no file was read"
                 );
@@ -111,7 +113,7 @@ impl Daemon {
         let started = clock::now().instant;
         let reloads = Reloads::new(config.clone());
         let granted = descriptors::grant(&mut config)?;
-        tracing::info!("Agent: Starting up...");
+        tracing::info!(name: "agent_starting", "Agent: Starting up...");
         steps.begin(&format!("checkpointFile, {}", shown(&config.checkpoint_file)));
         let store = open_store(&config)?;
         import::at_start(&config, &store.handle(), &|what| steps.begin(what))?;
@@ -139,7 +141,7 @@ impl Daemon {
         let machine = keep_machine_fresh(&config.flows, &shared.machine, &mut tasks);
         let mut flows = BTreeMap::new();
         for flow in &config.flows {
-            tracing::info!("Agent: Starting tailer for file {}", flow.id);
+            tracing::info!(name: "flow_starting", "Agent: Starting tailer for file {}", flow.id);
             steps.begin(&format!("the positions of flow {}", flow.id));
             let launch = FlowStart::first(flow.clone());
             let thread = FlowThread::start(&shared, launch, &mut tasks).await?;
@@ -172,7 +174,8 @@ impl Daemon {
         };
         daemon.publish_feeds();
         let took = clock::now().instant.saturating_duration_since(started);
-        tracing::info!("Agent: Startup completed in {} ms.", took.as_millis());
+        tracing::info!(name: "agent_started",
+            "Agent: Startup completed in {} ms.", took.as_millis());
         Ok(daemon)
     }
 }
@@ -200,6 +203,7 @@ async fn tell_while_slow(doing: &watch::Receiver<String>) -> Infallible {
                 repeats.on_failure(&step, now)
             {
                 tracing::error!(
+                    name: "start_waiting",
                     seconds = time.as_secs(),
                     "startup is waiting for {step}; check that its disk responds"
                 );
@@ -212,9 +216,9 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
     let flows = config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
     let (store, report) = Store::open(&config.checkpoint_file, &StoreOptions { flows })?;
     report_store(&config.checkpoint_file, &report);
-    // It was opened: nothing is in its way.
-    for text in locate::examine(&config.checkpoint_file).unwrap_or_default() {
-        tracing::warn!(path = %config.checkpoint_file.display(), "{text}");
+    for text in locate::unsafe_directories(&config.checkpoint_file) {
+        tracing::warn!(name: "checkpoint_database_warning",
+            path = %config.checkpoint_file.display(), "{text}");
     }
     Ok(store)
 }
@@ -222,13 +226,16 @@ fn open_store(config: &Config) -> Result<Store, StoreError> {
 fn report_store(path: &Path, report: &OpenReport) {
     match report {
         OpenReport::Created => {
-            tracing::info!(path = %path.display(), "created checkpoint database");
+            tracing::info!(name: "checkpoint_database_created",
+                path = %path.display(), "created checkpoint database");
         }
         OpenReport::Opened => {
-            tracing::info!(path = %path.display(), "opened checkpoint database");
+            tracing::info!(name: "checkpoint_database_opened",
+                path = %path.display(), "opened checkpoint database");
         }
         OpenReport::SetAside { moved_to, reason } => {
-            tracing::error!(path = %path.display(), moved_to = %moved_to.display(),
+            tracing::error!(name: "checkpoint_database_corrupt",
+                path = %path.display(), moved_to = %moved_to.display(),
                 "checkpoint database is corrupt; moved it aside and created a new one; re-reading \
                  existing files from the beginning (duplicates possible, no data lost): {reason}");
         }

@@ -24,8 +24,9 @@ impl Daemon {
     pub(super) async fn drain(mut self, stop_now: impl Future<Output = ()>) -> Stopped {
         let timeout = self.shutdown_timeout;
         let asked = clock::now().instant;
-        tracing::info!("Agent: Shutting down...");
+        tracing::info!(name: "agent_stopping", "Agent: Shutting down...");
         tracing::info!(
+            name: "agent_draining",
             "draining: delivering records already read, for at most {} ms",
             timeout.as_millis()
         );
@@ -67,6 +68,7 @@ impl Daemon {
         }
         let now = clock::now().instant;
         tracing::info!(
+            name: "agent_stopped",
             "Agent: Shut down completed in {} ms. Uptime: {} ms",
             now.saturating_duration_since(asked).as_millis(),
             now.saturating_duration_since(self.started).as_millis()
@@ -81,16 +83,17 @@ async fn close(store: Store) -> Result<(), Stopped> {
     match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
         Ok(Ok(Ok(()))) => return Ok(()),
         Ok(Ok(Err(error))) => {
-            tracing::error!(%error,
+            tracing::error!(name: "checkpoint_close_failed", %error,
                 "cannot close checkpoint database cleanly; duplicates possible after the next \
                  start");
         }
         Ok(Err(error)) => {
-            tracing::error!(%error,
+            tracing::error!(name: "checkpoint_close_failed", %error,
                 "cannot close checkpoint database cleanly; duplicates possible after the next \
                  start");
         }
         Err(_) => tracing::error!(
+            name: "checkpoint_close_hung",
             seconds = LAST_COMMIT_TIME_MAX.as_secs(),
             "no response from the disk of the checkpoint database; final checkpoints might not be \
              written, duplicates possible after the next start"

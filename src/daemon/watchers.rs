@@ -80,12 +80,13 @@ impl Watchers {
         let (stop, mut task) = self.lines;
         let ended = timeout(LAST_LINES_TIME_MAX, task.join_next());
         if stop.send(()).is_err() || ended.await.is_err() {
-            tracing::warn!("cannot write final status report");
+            tracing::warn!(name: "status_lines_late", "cannot write final status report");
         }
         let Some((stop, mut task)) = self.cloudwatch else { return };
         let ended = timeout(time + LAST_FLUSH_GRACE, task.join_next());
         if stop.send(time).is_err() || ended.await.is_err() {
-            tracing::warn!("final metrics were not published to CloudWatch");
+            tracing::warn!(name: "metrics_final_unpublished",
+                "final metrics were not published to CloudWatch");
         }
     }
 }
@@ -100,9 +101,10 @@ async fn publish(
     let region = client.config().region().map_or("unknown", AsRef::as_ref).to_owned();
     let (namespace, flush_interval) = (config.namespace.clone(), config.flush_interval);
     if region == REGION_OF_THE_JAVA_AGENT {
-        tracing::info!(%region, %namespace, "publishing metrics to CloudWatch");
+        tracing::info!(name: "metrics_publishing",
+            %region, %namespace, "publishing metrics to CloudWatch");
     } else {
-        tracing::info!(%region, %namespace,
+        tracing::info!(name: "metrics_publishing", %region, %namespace,
             "publishing metrics to CloudWatch; the Java agent used us-east-1: set \
              cloudwatch.region to keep that");
     }
@@ -193,8 +195,8 @@ impl Lines {
 
 fn write(line: &StatusLine) {
     match line.level {
-        Level::WARN => tracing::warn!("{}", line.text),
-        Level::INFO => tracing::info!("{}", line.text),
+        Level::WARN => tracing::warn!(name: "status_line", "{}", line.text),
+        Level::INFO => tracing::info!(name: "status_line", "{}", line.text),
         _ => tracing::debug!("{}", line.text),
     }
 }

@@ -75,7 +75,16 @@ impl Directory {
             }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| failed(e.into()))?;
+        let fd = match rustix::fs::open(&path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            // The system says only that it is no directory.
+            Err(_) if path.is_symlink() => {
+                let why = "it is a symbolic link".to_owned();
+                let fix = "use the directory that it leads to";
+                return Err(DeadLetterError::Unsafe { path: path.clone(), why, fix });
+            }
+            Err(error) => return Err(failed(error.into())),
+        };
         let stat = rustix::fs::fstat(&fd).map_err(|e| failed(e.into()))?;
         judge(&path, &stat)?;
         Ok(Self { path, fd })

@@ -254,8 +254,13 @@ fn a_link_is_not_followed_even_with_a_slash_behind_it() {
     symlink(&target, &link).unwrap();
     for path in [link.clone(), Path::new(&format!("{}/", link.display())).to_owned()] {
         let error = Directory::create(&path).unwrap_err();
-        assert!(matches!(error, DeadLetterError::Io { .. }), "{error}");
+        assert!(error.to_string().contains("it is a symbolic link"), "{error}");
     }
+    // One that leads nowhere is no better.
+    fs::remove_dir(&target).unwrap();
+    let error = Directory::create(&link).unwrap_err();
+    assert!(error.to_string().contains("it is a symbolic link"), "{error}");
+    assert!(!target.try_exists().unwrap());
 }
 
 #[test]

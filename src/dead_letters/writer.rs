@@ -58,6 +58,17 @@ pub struct Dropped {
     pub sources: Vec<String>,
 }
 
+/// What lies in the files of a flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeptLetters {
+    /// Files that are not empty.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the oldest was begun, as far as this machine's clock reaches back.
+    pub since: Option<Instant>,
+}
+
 /// Writes the letters of a flow.
 #[derive(Debug)]
 pub struct Writer {
@@ -67,6 +78,7 @@ pub struct Writer {
     active: Option<Active>,
     number: u32,
     looked: Option<Instant>,
+    kept: KeptLetters,
 }
 
 /// The file that is written to.
@@ -93,7 +105,21 @@ impl Writer {
             active: None,
             number: 0,
             looked: None,
+            kept: KeptLetters::default(),
         }
+    }
+
+    /// Where they lie.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.path
+    }
+
+    /// What lay in the directory when it was looked through last: with each append, and every
+    /// minute.
+    #[must_use]
+    pub fn kept(&self) -> KeptLetters {
+        self.kept
     }
 
     /// Appends lines and writes them through to the disk. If that fails none of them counts as
@@ -119,6 +145,12 @@ impl Writer {
         };
         let path = active.directory.path().join(&active.name);
         let (appended, is_sound) = active.append(lines);
+        if appended.is_ok() {
+            let is_first = active.bytes == lines.len() as u64;
+            self.kept.files += u64::from(is_first);
+            self.kept.bytes += lines.len() as u64;
+            self.kept.since.get_or_insert(now.instant);
+        }
         self.active = (is_sound && active.bytes < FILE_BYTES).then_some(active);
         appended.map_err(|error| DeadLetterError::io("write", &path, error))
     }
@@ -139,6 +171,7 @@ impl Writer {
         match Directory::open(&self.path) {
             Ok(directory) => self.make_room(&directory, 0, now, dropped),
             Err(DeadLetterError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                self.kept = KeptLetters::default();
                 Ok(())
             }
             Err(error) => Err(error),
@@ -188,7 +221,7 @@ impl Writer {
     /// Drops what is too old, and the oldest if there is no room for `more` bytes. Files that
     /// another process works on are left to it.
     fn make_room(
-        &self,
+        &mut self,
         directory: &Directory,
         more: u64,
         now: Moment,
@@ -200,12 +233,15 @@ impl Writer {
             .iter()
             .map(|file| Kept { bytes: file.bytes, age: now.wall.saturating_sub(file.modified) })
             .collect();
+        self.kept = kept_of(&own, now);
         for (place, why) in to_drop(&kept, more, self.bounds) {
             let Some(file) = own.get(place) else { continue };
             let Some(locked) = directory.lock(&file.name)? else { continue };
             let path = directory.path_of(&file.name);
             let (letters, sources) = contents(directory, &file.name);
             locked.remove(directory)?;
+            self.kept.files = self.kept.files.saturating_sub(1);
+            self.kept.bytes = self.kept.bytes.saturating_sub(file.bytes);
             dropped.push(Dropped { path, why, letters, bytes: file.bytes, sources });
         }
         Ok(())
@@ -257,6 +293,16 @@ impl Active {
             return self.directory.remove(&self.name).is_err();
         }
         self.file.set_len(self.bytes).is_ok()
+    }
+}
+
+fn kept_of(own: &[Listed], now: Moment) -> KeptLetters {
+    let filled = own.iter().filter(|file| file.bytes > 0);
+    let begun = filled.clone().map(|file| Duration::from_millis(file.name.unix_millis)).min();
+    KeptLetters {
+        files: filled.clone().count() as u64,
+        bytes: filled.map(|file| file.bytes).sum(),
+        since: begun.and_then(|begun| now.instant.checked_sub(now.wall.saturating_sub(begun))),
     }
 }
 

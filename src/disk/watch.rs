@@ -37,17 +37,23 @@ pub enum Degraded {
     WatchFailed,
     /// The kernel's limit on watches is reached (`fs.inotify.max_user_watches`).
     WatchLimit,
+    /// Of writes to some quiet files, or to all, nothing is notified: watches are short.
+    WriteLimit,
+    /// Of writes to quiet files nothing is notified: there is no instance of inotify for it.
+    WriteUnavailable,
 }
 
 impl Degraded {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NetworkFileSystem,
         Self::Off,
         Self::Overflow,
         Self::Unavailable,
         Self::WatchFailed,
         Self::WatchLimit,
+        Self::WriteLimit,
+        Self::WriteUnavailable,
     ];
 
     /// The label.
@@ -60,6 +66,8 @@ impl Degraded {
             Self::Unavailable => "unavailable",
             Self::WatchFailed => "watch_failed",
             Self::WatchLimit => "watch_limit",
+            Self::WriteLimit => "write_limit",
+            Self::WriteUnavailable => "write_unavailable",
         }
     }
 
@@ -78,6 +86,26 @@ impl Degraded {
             }
             Self::WatchFailed => "cannot watch a directory; will retry",
             Self::WatchLimit => "inotify watch limit reached; raise fs.inotify.max_user_watches",
+            Self::WriteLimit => {
+                "write notifications are short of watches; raise fs.inotify.max_user_watches"
+            }
+            Self::WriteUnavailable => {
+                "write notifications unavailable; raise fs.inotify.max_user_instances"
+            }
+        }
+    }
+
+    /// What is done instead, for the log.
+    #[must_use]
+    pub fn instead(self) -> &'static str {
+        match self {
+            Self::WriteLimit | Self::WriteUnavailable => "polling quiet files every 0.5 to 5 s",
+            Self::NetworkFileSystem
+            | Self::Off
+            | Self::Overflow
+            | Self::Unavailable
+            | Self::WatchFailed
+            | Self::WatchLimit => "relying on directory scans",
         }
     }
 }

@@ -53,6 +53,11 @@ pub trait WriteWatch<F> {
     /// Notifies the next change to a file. Says whether it does.
     fn arm(&mut self, key: FileKey, file: &F) -> bool;
 
+    /// Whether no watch was left for a file since this was asked last.
+    fn take_short(&mut self) -> bool {
+        false
+    }
+
     /// Forgets the files that are not to be kept.
     fn retain(&mut self, keep: impl Fn(FileKey) -> bool);
 }
@@ -101,6 +106,7 @@ pub struct Writes {
     inotify: AsyncFd<OwnedFd>,
     armed: HashMap<i32, FileKey>,
     room: Room,
+    is_short: bool,
 }
 
 impl Writes {
@@ -112,7 +118,7 @@ impl Writes {
     #[expect(deprecated, reason = "sound, because an owned descriptor never changes")]
     pub fn new(room: Room) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        Ok(Self { inotify: AsyncFd::new(inotify)?, armed: HashMap::new(), room })
+        Ok(Self { inotify: AsyncFd::new(inotify)?, armed: HashMap::new(), room, is_short: false })
     }
 
     /// Waits until something was written to an armed file. Those files are not armed any more.
@@ -139,7 +145,7 @@ impl Writes {
     }
 
     fn disarm(&mut self, is_kept: impl Fn(FileKey) -> bool) {
-        let Self { inotify, armed, room } = self;
+        let Self { inotify, armed, room, .. } = self;
         armed.retain(|watch, key| {
             let is_kept = is_kept(*key);
             if !is_kept {
@@ -184,7 +190,11 @@ impl WriteWatch<OsFile> for Writes {
     fn arm(&mut self, key: FileKey, file: &OsFile) -> bool {
         let is_local = rustix::fs::fstatfs(file)
             .is_ok_and(|stat| LOCAL_FILE_SYSTEMS.contains(&i128::from(stat.f_type)));
-        if !is_local || !self.room.take() {
+        if !is_local {
+            return false;
+        }
+        if !self.room.take() {
+            self.is_short = true;
             return false;
         }
         // Not for reads, and not for being renamed: the directory tells of that.
@@ -199,10 +209,15 @@ impl WriteWatch<OsFile> for Writes {
             }
             Err(error) => {
                 tracing::debug!(%error, "write notification unavailable; the file is polled");
+                self.is_short |= error == Errno::NOSPC;
                 self.room.give_back(1);
                 false
             }
         }
+    }
+
+    fn take_short(&mut self) -> bool {
+        std::mem::take(&mut self.is_short)
     }
 
     fn retain(&mut self, keep: impl Fn(FileKey) -> bool) {

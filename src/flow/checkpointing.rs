@@ -134,6 +134,7 @@ impl<D: Disk> Flow<D> {
                 // As where the store cannot write: delivery continues.
                 self.start_is_kept = true;
                 tracing::error!(
+                    name: "checkpoint_store_exited",
                     flow = %self.config.id,
                     "checkpoint store exited; checkpoints are no longer written; delivery \
                      continues, duplicates possible after the next start; restart kinetail"

@@ -142,6 +142,8 @@ impl DeadLetters {
                 .map(|waiting| (waiting.held.letters.len() + waiting.what.len()) as u64)
                 .sum(),
             failing: self.failing.clone(),
+            kept: self.writer.kept(),
+            directory: self.writer.directory().to_owned(),
         }
     }
 
@@ -300,10 +302,10 @@ impl<D: Disk> Flow<D> {
         let flow = &self.config.id;
         for (line, error) in &done.told {
             if matches!(line, FailureLine::Recovered { .. }) {
-                tracing::info!(%flow, event = "dead_letters_recovered",
-                    "dead letter writes recovered");
+                tracing::info!(name: "dead_letters_recovered",
+                    %flow, "dead letter writes recovered");
             } else {
-                tracing::warn!(%flow, event = "dead_letters_failing", %error,
+                tracing::warn!(name: "dead_letters_failing", %flow, %error,
                     "cannot write dead letters; their batches are retried, no data lost");
             }
         }
@@ -317,7 +319,7 @@ impl<D: Disk> Flow<D> {
             let Dropped { path, why, letters, bytes, sources } = dropped;
             self.metrics.dead_letters_dropped(why.label(), *letters);
             self.totals.dead_letters_dropped += letters;
-            tracing::warn!(%flow, event = "dead_letters_dropped", file = %path.display(),
+            tracing::warn!(name: "dead_letters_dropped", %flow, file = %path.display(),
                 reason = why.label(), letters, bytes, sources = %sources.join(", "),
                 "dropped dead letters to stay within deadLetterMaxBytes and \
                  deadLetterMaxAgeHours; data lost");

@@ -21,7 +21,8 @@ impl<D: Disk> Flow<D> {
     pub(super) fn meet_footer(&mut self, key: FileKey, offset: u64, read_to: u64) {
         let Some(file) = self.tailer.file(key) else { return };
         let end = file.seen().size.max(read_to);
-        tracing::info!(flow = %self.config.id, file = %file.path().display(), offset,
+        tracing::info!(name: "footer_matched",
+            flow = %self.config.id, file = %file.path().display(), offset,
             "fileFooterPattern matched; {} bytes follow it", end - offset);
         // Files that are gone need no entry any more.
         self.footers.retain(|key, _| self.tailer.file(*key).is_some());
@@ -50,6 +51,7 @@ impl<D: Disk> Flow<D> {
                 Destination::Kinesis { .. } => "KinesisParser",
             };
             tracing::warn!(
+                name: "footer_discarded",
                 "{parser}[{}]: Discarded {complete} bytes from {} at offset {offset}. Reason: End \
                  of file reached, file footer pattern matched",
                 self.config.id,

@@ -77,7 +77,7 @@ impl<D: Disk> Flow<D> {
         let before = std::mem::replace(&mut lines.no_match, no_match);
         let newly_unmatched = no_match && !before;
         if before && !no_match {
-            tracing::info!(%flow, %pattern, "files match filePattern again");
+            tracing::info!(name: "files_found", %flow, %pattern, "files match filePattern again");
         }
         let Some(oldest) = oldest else { return };
         let turn = lines.pace.turn(now);
@@ -89,12 +89,14 @@ impl<D: Disk> Flow<D> {
                 let reasons: Vec<String> = degrading(counts)
                     .map(|(reason, count)| format!("{}: {count}", reason.label()))
                     .collect();
-                tracing::warn!(%flow, problems, reasons = %reasons.join(", "),
+                tracing::warn!(name: "files_unreadable",
+                    %flow, problems, reasons = %reasons.join(", "),
                     file = %oldest.path.display(), seconds, %what, %fix,
                     "files still cannot be followed; showing the oldest");
             }
             PacerDecision::First | PacerDecision::Same if newly_unmatched => {
-                tracing::warn!(%flow, %pattern, %fix, "no file is read: {what}");
+                tracing::warn!(name: "files_missing",
+                    %flow, %pattern, %fix, "no file is read: {what}");
             }
             PacerDecision::First | PacerDecision::Same => {}
         }

@@ -3,21 +3,15 @@
 
 use std::time::Instant;
 
-use super::carry::Carried;
-use super::dead_letters::DeadLetters;
 use super::{Flow, Outlet, Submitted};
 use crate::batch::pack::{Source, Stop, Taken};
-use crate::send::{DestinationHealth, Submission};
-use crate::tail::compressed::Scanned;
+use crate::send::Submission;
 use crate::tail::disk::Disk;
-use crate::tail::hole::{Gap, RESERVED_BYTES_MIN};
+use crate::tail::hole::Gap;
 use crate::tail::identity::{FileKey, Position};
 use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
 use crate::tail::window::WINDOW_BYTES;
-
-/// A batch that just began takes this much memory, in bytes.
-const BATCH_START_BYTES: usize = 64 * 1024;
 
 /// A file gives way to the next one after this many bytes.
 const TURN_BYTES: u64 = WINDOW_BYTES as u64;
@@ -113,25 +107,6 @@ impl<D: Disk> Flow<D> {
             tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
         }
         self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
-    }
-
-    /// Sends what is there before it is due, for only answers free memory.
-    fn submit_early(&mut self, now: Instant, outlet: &mut impl Outlet) {
-        if self.packer.open().is_some() && self.has_free_request() {
-            self.submit(now, outlet);
-        }
-    }
-
-    /// Gives back the memory of batches that are done.
-    pub(super) fn release_memory(&mut self) {
-        self.account.shrink_to(self.used_bytes());
-    }
-
-    fn used_bytes(&self) -> usize {
-        let submitted: usize = self.submitted.values().map(|batch| batch.bytes).sum();
-        let carried: usize = self.carried.values().map(Carried::held_bytes).sum();
-        let letters = self.dead.as_ref().map_or(0, DeadLetters::held_bytes);
-        submitted + carried + letters + self.packer.spare_bytes() + self.packer.open_bytes()
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
@@ -302,7 +277,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Says which log the next records are of, if their partition keys or converters depend on it.
-    fn name_log(&mut self, key: FileKey) {
+    pub(super) fn name_log(&mut self, key: FileKey) {
         if self.names_logs
             && self.named.replace(key) != Some(key)
             && let Some(path) = self.tailer.log_path(key)
@@ -314,81 +289,6 @@ impl<D: Disk> Flow<D> {
         {
             self.packer.set_log(key, &path.to_string_lossy());
         }
-    }
-
-    /// A hole reaches to the end of the file: it may still be written, unless it is rotated.
-    fn wait_at_hole(&mut self, source: Source, now: Instant) -> Option<Turn> {
-        let size = self.tailer.file(source.file)?.seen().size;
-        let ending = self.ending(source.file, size, now);
-        if ending == Ending::Final || self.tailer.already_from(source.file).is_some() {
-            return self.skip_hole(source, size, now);
-        }
-        self.tailer.reader().note_tried(source.file, size, ending);
-        self.window.clear();
-        Some(Turn::Done)
-    }
-
-    /// Reserved space precedes other bytes: it is waited for, but not for
-    /// long.
-    fn wait_in_reserved(&mut self, source: Source, data: u64, now: Now) -> Option<Turn> {
-        let size = self.tailer.file(source.file)?.seen().size;
-        let ending = self.ending(source.file, size, now.instant);
-        if self.tailer.reader().has_waited_at_gap(source.file, data, now) || ending == Ending::Final
-        {
-            return self.skip_hole(source, data, now.instant);
-        }
-        self.tailer.reader().note_tried(source.file, size, ending);
-        self.window.clear();
-        Some(Turn::Done)
-    }
-
-    /// Leaves out what was never written.
-    fn skip_hole(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
-        let to = self.tailer.already_from(source.file).map_or(to, |from| to.min(from));
-        self.tailer.reader().keep_hole(source.file, source.offset, to);
-        let turn = self.skip_to(source, to, now);
-        if turn.is_none() {
-            self.tailer.reader().note_hole(source.file, source.offset, to);
-        }
-        turn
-    }
-
-    /// Where what was filled in ends, if what lies behind it is among these bytes. A line that goes
-    /// on there belongs to it.
-    fn end_of_filled(&self, source: Source, from: Option<u64>, shown: usize) -> Option<usize> {
-        let len = usize::try_from(from? - source.offset).ok().filter(|len| *len < shown)?;
-        let bytes = self.window.from(source.file, source.offset)?.get(..shown)?;
-        let (filled, behind) = bytes.split_at_checked(len)?;
-        if filled.last().is_none_or(|byte| matches!(byte, b'\n' | 0)) {
-            return Some(len);
-        }
-        memchr::memchr(b'\n', behind).map(|at| len + at + 1)
-    }
-
-    /// Behind what was filled in lies what was handed on before.
-    fn pass_already(&mut self, source: Source, now: Instant) -> Option<Turn> {
-        let to = self.tailer.reader().pass_already(source.file).filter(|to| *to > source.offset);
-        let turn = to.and_then(|to| self.skip_to(source, to, now));
-        // What the window shows of holes is what they were.
-        self.window.clear();
-        turn
-    }
-
-    /// Accounts for everything up to an offset that the window need not hold. `None` if that is
-    /// done, and there is more to do for this file.
-    fn skip_to(&mut self, source: Source, to: u64, now: Instant) -> Option<Turn> {
-        let behind = match self.window.anchor_at(source.file, to) {
-            Some(anchor) => Position { offset: to, anchor },
-            None => match self.tailer.reader().position_at(source.file, to) {
-                Some(position) => position,
-                None => return Some(Turn::Done),
-            },
-        };
-        let len = usize::try_from(to - source.offset).unwrap_or(usize::MAX);
-        self.packer.skip(source, len, now);
-        self.packer.anchor(source.file, behind.anchor);
-        self.tailer.reader().advance(source.file, behind);
-        None
     }
 
     /// No further record ends in the window: reads on, or waits for the file to grow.
@@ -419,59 +319,6 @@ impl<D: Disk> Flow<D> {
         None
     }
 
-    /// Whether half a line stands in front of space that was reserved: the rest of it is waited
-    /// for, but not for long.
-    fn is_being_filled(&mut self, key: FileKey, offset: u64, ending: Ending, now: Instant) -> bool {
-        let held = self.window.from(key, offset).unwrap_or_default();
-        let padded = held.len() > RESERVED_BYTES_MIN
-            && held.iter().rev().take(RESERVED_BYTES_MIN).all(|byte| *byte == 0);
-        if !padded || ending == Ending::Final {
-            return false;
-        }
-        let Some(size) = self.tailer.file(key).map(|file| file.seen().size) else { return false };
-        if self.tailer.reader().has_waited_at_half_line(key, now) {
-            return false;
-        }
-        self.tailer.reader().note_tried(key, size, ending);
-        self.window.clear();
-        true
-    }
-
-    /// Header lines are skipped as a whole: until the last of them is complete nothing is taken.
-    fn take_header(&mut self, source: Source, now: Now) -> Option<Turn> {
-        let key = source.file;
-        let lines = self.config.skip_header_lines;
-        let bytes = self.window.from(key, 0).unwrap_or_default();
-        let last = usize::try_from(lines).unwrap_or(usize::MAX).saturating_sub(1);
-        let in_window = memchr::memchr_iter(b'\n', bytes).nth(last).map(|at| at as u64 + 1);
-        // A compressed file cannot be searched ahead: there a header ends with the window.
-        let compressed = self.tailer.file(key).is_some_and(|file| !file.is_open());
-        let whole = source.ending == Ending::Final || compressed;
-        let whole = whole.then_some(bytes.len() as u64);
-        let end = in_window.or(whole).or_else(|| self.tailer.reader().end_of_header(key, lines));
-        let Some(end) = end else {
-            let size = self.tailer.file(key)?.seen().size;
-            let ending = self.ending(key, size, now.instant);
-            if ending == Ending::Final {
-                return self.leave_header(source, size, now.instant);
-            }
-            self.tailer.reader().note_tried(key, size, ending);
-            self.window.clear();
-            return Some(Turn::Done);
-        };
-        self.leave_header(source, end, now.instant)
-    }
-
-    fn leave_header(&mut self, source: Source, end: u64, now: Instant) -> Option<Turn> {
-        let turn = self.skip_to(source, end, now);
-        if turn.is_none() {
-            self.packer.count_skipped("header", self.config.skip_header_lines);
-            self.metrics.bytes_read.increment(end - source.offset);
-            self.totals.bytes_read += end - source.offset;
-        }
-        turn
-    }
-
     /// Whether more may follow the bytes in the window, which end at `end`.
     fn ending_at(&self, key: FileKey, end: u64, now: Instant) -> Ending {
         if self.window.at_end() { self.ending(key, end, now) } else { Ending::Open }
@@ -500,99 +347,6 @@ impl<D: Disk> Flow<D> {
             self.metrics.bytes_read.increment(used as u64);
             self.totals.bytes_read += used as u64;
         }
-    }
-
-    /// Searches for the end of a record that is longer than a record may be, without keeping its
-    /// bytes. When it is found the beginning is read again, cut and sent.
-    fn continue_overlong(
-        &mut self,
-        key: FileKey,
-        now: Now,
-        outlet: &mut impl Outlet,
-    ) -> Option<Turn> {
-        let file = self.tailer.file(key)?;
-        let (position, from) = (file.position(), file.scanned_to());
-        let Some(scanned) = self.tailer.reader().scan_for_line_end(key, from, now) else {
-            return Some(Turn::Done);
-        };
-        let Scanned { found, reached, at_end } = scanned;
-        let ending = if at_end { self.ending(key, reached, now.instant) } else { Ending::Open };
-        let last = at_end && matches!(ending, Ending::Final | Ending::Idle);
-        let end = found.or_else(|| last.then_some(reached));
-        let Some(end) = end else {
-            self.tailer.reader().note_scanned(key, reached);
-            if at_end {
-                self.tailer.reader().note_tried(key, reached, ending);
-            }
-            return Some(if at_end { Turn::Done } else { Turn::Over });
-        };
-        self.take_overlong(key, (position, end), now, outlet)
-    }
-
-    fn take_overlong(
-        &mut self,
-        key: FileKey,
-        (position, end): (Position, u64),
-        now: Now,
-        outlet: &mut impl Outlet,
-    ) -> Option<Turn> {
-        let len = usize::try_from(end - position.offset).unwrap_or(usize::MAX);
-        let limit = self.packer.wanted_of_long().min(len);
-        self.window.grow(limit);
-        if self.tailer.reader().fill(key, &mut self.window, now) == Fill::Nothing {
-            return Some(Turn::Done);
-        }
-        if !self.reserve(limit) {
-            self.submit_early(now.instant, outlet);
-            return Some(Turn::Blocked);
-        }
-        self.name_log(key);
-        self.find_header(key, position.offset);
-        let held = self.window.from(key, position.offset).unwrap_or_default();
-        let first = held.get(..limit).unwrap_or(held);
-        let Some(behind) = self.tailer.reader().position_at(key, end) else {
-            return Some(Turn::Done);
-        };
-        let source =
-            Source { file: key, offset: position.offset, ending: Ending::Open, at_end: false };
-        let len = end - position.offset;
-        if !self.packer.take_cut(source, first, len, now.instant) {
-            if !self.has_free_request() {
-                self.was_blocked = true;
-                return Some(Turn::Blocked);
-            }
-            self.submit(now.instant, outlet);
-            return None;
-        }
-        // The record is gone through; the bytes before its end prove the position behind it.
-        self.packer.anchor(key, behind.anchor);
-        self.tailer.reader().advance(key, behind);
-        self.metrics.bytes_read.increment(len);
-        self.totals.bytes_read += len;
-        self.window.clear();
-        self.window.shrink();
-        None
-    }
-
-    /// Makes sure that the open batch may take what the window holds.
-    fn reserve(&mut self, bytes: usize) -> bool {
-        let limit = self.packer.batch_bytes_max();
-        // Base64 takes four bytes for three, and every record has its envelope.
-        let growth = bytes.min(limit) * 3 / 2 + BATCH_START_BYTES;
-        let may_borrow = self.health == DestinationHealth::Ok;
-        let mut granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
-        if !granted {
-            // What is held for nothing must not block: a flow that holds nothing at all
-            // gets one batch whatever the others hold.
-            self.packer.drop_spare();
-            self.release_memory();
-            granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
-        }
-        if self.waiting_for_memory == granted {
-            self.waiting_for_memory = !granted;
-            self.metrics.waiting_for_memory.set(f64::from(u8::from(!granted)));
-        }
-        granted
     }
 }
 

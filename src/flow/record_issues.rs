@@ -120,34 +120,41 @@ impl RecordIssues {
     fn write(&self, flow: &str, kind: IssueKind, records: u64, files: &str) {
         match kind {
             IssueKind::DeadLetter(reason) => {
-                tracing::warn!(%flow, event = "dead_lettered", records, reason, %files,
+                tracing::warn!(name: "dead_lettered", %flow, records, reason, %files,
                     "records written to dead letters and not delivered");
             }
-            IssueKind::KeyMissing => tracing::warn!(%flow, records, %files,
+            IssueKind::KeyMissing => tracing::warn!(name: "partition_key_missing",
+                %flow, records, %files,
                 "partition key missing; sent with the key of partitionKeyMissing"),
-            IssueKind::KeyTooLong => tracing::warn!(%flow, records, %files,
+            IssueKind::KeyTooLong => tracing::warn!(name: "partition_key_cut",
+                %flow, records, %files,
                 "partition key longer than 256 characters; sent with the first 256"),
-            IssueKind::NotCompared => tracing::warn!(%flow, lines = records, %files,
+            IssueKind::NotCompared => tracing::warn!(name: "pattern_limit_exceeded",
+                %flow, lines = records, %files,
                 "pattern match exceeded its step limit; treated lines as non-matching"),
             IssueKind::Oversize(policy) => {
                 let offset = self.oversize_at.as_ref().map_or(0, |(_, offset)| *offset);
                 let newest = self.oversize_at.as_ref().map(|(path, _)| path.display());
                 let file = newest.map_or_else(String::new, |path| path.to_string());
-                tracing::warn!(%flow, %file, offset, policy, lines = records,
+                tracing::warn!(name: "lines_oversize",
+                    %flow, %file, offset, policy, lines = records,
                     "lines exceeded maxLineBytes");
             }
             IssueKind::Raw => {
                 let reason = self.raw_reason.as_deref().unwrap_or_default();
-                tracing::warn!(%flow, records, %files,
+                tracing::warn!(name: "conversion_failed", %flow, records, %files,
                     "conversion failed; sent records unconverted; last reason: {reason}");
             }
             IssueKind::Skipped(reason) => {
-                tracing::info!(%flow, records, reason, %files, "skipped records");
+                tracing::info!(name: "records_skipped",
+                    %flow, records, reason, %files, "skipped records");
             }
-            IssueKind::Truncated => tracing::warn!(%flow, records, %files,
+            IssueKind::Truncated => tracing::warn!(name: "records_truncated",
+                %flow, records, %files,
                 "truncated records to the size limit"),
             // In the Java agent's words.
-            IssueKind::WithoutMetadata => tracing::warn!(%flow, records, %files,
+            IssueKind::WithoutMetadata => tracing::warn!(name: "metadata_missing",
+                %flow, records, %files,
                 "Unable to append metadata, no metadata found"),
         }
     }

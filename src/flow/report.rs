@@ -60,7 +60,8 @@ impl<D: Disk> Flow<D> {
 
     fn log_suppressed_events(&mut self, now: Instant) {
         for (kind, more) in self.event_log.take_suppressed(now) {
-            tracing::info!(flow = %self.config.id, kind, "{more} similar file events suppressed");
+            tracing::info!(name: "file_events_suppressed",
+                flow = %self.config.id, kind, "{more} similar file events suppressed");
         }
     }
 
@@ -69,7 +70,7 @@ impl<D: Disk> Flow<D> {
         let kind = event.kind.label();
         match event.kind {
             EventKind::Abandoned => {
-                tracing::error!(%flow, %file, kind,
+                tracing::error!(name: "data_lost", %flow, %file, kind,
                     "data lost: {detail}");
             }
             EventKind::HoleSkipped
@@ -82,12 +83,12 @@ impl<D: Disk> Flow<D> {
             | EventKind::Missing
             | EventKind::Problem
             | EventKind::Truncated => {
-                tracing::warn!(%flow, %file, kind, "{detail}");
+                tracing::warn!(name: "file_event", %flow, %file, kind, "{detail}");
             }
             EventKind::Resumed => {
                 // The Java agent's words, which people search for.
                 let offset = self.offset_in(event);
-                tracing::info!(%flow, %file, kind, %detail,
+                tracing::info!(name: "file_resumed", %flow, %file, kind, %detail,
                     "FileTailer[{flow}]: Successfully started tailing from previous checkpoint \
                      {file}@{offset}");
             }
@@ -104,7 +105,8 @@ impl<D: Disk> Flow<D> {
             | EventKind::Remounted
             | EventKind::Renamed
             | EventKind::Returned
-            | EventKind::Shadow => tracing::info!(%flow, %file, kind, "{detail}"),
+            | EventKind::Shadow => tracing::info!(name: "file_event",
+                %flow, %file, kind, "{detail}"),
         }
     }
 
@@ -206,6 +208,7 @@ impl<D: Disk> Flow<D> {
             .collect();
         for record in &outcome.rejected {
             tracing::error!(
+                name: "record_refused",
                 flow = %self.config.id,
                 files = %files.join(", "),
                 record = record.index,
@@ -288,8 +291,9 @@ impl<D: Disk> Flow<D> {
             return;
         }
         self.is_start_told = true;
-        tracing::info!(flow = %self.config.id, destination = %self.config.destination, files,
-            undelivered_bytes, problems, event = "flow_started", "flow started");
+        tracing::info!(name: "flow_started",
+            flow = %self.config.id, destination = %self.config.destination, files,
+            undelivered_bytes, problems, "flow started");
     }
 
     /// The Java agent counts failed rounds of its tailer; this is what comes nearest. A flow that
@@ -319,6 +323,7 @@ fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
     };
     FileStatus {
         path: Arc::clone(file.path()),
+        name_now: file.name_now().filter(|name| **name != **file.path()),
         inode: file.seen().inode,
         state,
         size: file.seen().size,

@@ -43,7 +43,8 @@ impl<D: Disk> Flow<D> {
         if let Some(bytes) = known.record_bytes_max.filter(|_| self.config.max_record_bytes_auto)
             && before.record_bytes_max != known.record_bytes_max
         {
-            tracing::info!(flow = %self.config.id, bytes, "maximum record size learned");
+            tracing::info!(name: "record_size_learned",
+                flow = %self.config.id, bytes, "maximum record size learned");
             self.packer.set_record_bytes_max(bytes);
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Disposing {
     next_try: BTreeMap<FileKey, Instant>,
     /// What is removed. A file whose removal a kill had interrupted is in no scan that would tell.
     removed: BTreeSet<FileKey>,
+    /// Whose checkpoints were asked for since every file had its turn.
+    asked: BTreeSet<FileKey>,
     pace: LogPacer,
 }
 
@@ -42,8 +44,24 @@ impl Disposing {
             durable: BTreeMap::new(),
             next_try: BTreeMap::new(),
             removed: BTreeSet::new(),
+            asked: BTreeSet::new(),
             pace: LogPacer::default(),
         }
+    }
+
+    /// The files that go in this look, and those whose checkpoints are asked for. However many
+    /// wait for their checkpoints, those that need not wait go; and each of those has its turn.
+    fn choose(&mut self, due: Vec<DoneFile>) -> (Vec<DoneFile>, Vec<FileKey>) {
+        let is_durable = |file: &DoneFile| self.durable.get(&file.key) == Some(&file.seen.size);
+        let (mut durable, waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(is_durable);
+        durable.truncate(FILES_PER_LOOK_MAX);
+        if waiting.iter().all(|file| self.asked.contains(&file.key)) {
+            self.asked.clear();
+        }
+        let others = waiting.iter().map(|file| file.key).filter(|key| !self.asked.contains(key));
+        let to_ask: Vec<FileKey> = others.take(FILES_PER_LOOK_MAX).collect();
+        self.asked.extend(&to_ask);
+        (durable, to_ask)
     }
 
     /// These checkpoints survive a crash.
@@ -69,19 +87,19 @@ impl<D: Disk> Flow<D> {
         let due = due.filter(|file| {
             disposing.next_try.get(&file.key).is_none_or(|retry_at| now >= *retry_at)
         });
-        let due: Vec<DoneFile> = due.take(FILES_PER_LOOK_MAX).collect();
-        for file in due {
+        let due: Vec<DoneFile> = due.collect();
+        let (durable, to_ask) = disposing.choose(due);
+        for key in to_ask {
+            self.tailer.control().save_row(key);
+        }
+        for file in durable {
             self.dispose_of(&file, now, outlet);
         }
     }
 
-    /// Removes one, if its checkpoint is durable; else asks for it to be written.
+    /// Removes one whose checkpoint is durable.
     fn dispose_of(&mut self, file: &DoneFile, now: Instant, outlet: &mut impl Outlet) {
         let Some(disposing) = &mut self.disposing else { return };
-        if disposing.durable.get(&file.key) != Some(&file.seen.size) {
-            self.tailer.control().save_row(file.key);
-            return;
-        }
         match outlet.dispose(file, &disposing.config.disposal) {
             Ok(moved_to) => {
                 self.metrics.file_disposed(true);
@@ -92,19 +110,58 @@ impl<D: Disk> Flow<D> {
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);
                 self.tailer.control().hint(now);
                 let moved_to = moved_to.as_ref().map(|path| path.display().to_string());
-                tracing::info!(flow = %self.config.id, file = %file.path.display(),
-                    bytes = file.seen.size, moved_to, event = "file_done",
+                tracing::info!(name: "file_done",
+                    flow = %self.config.id, file = %file.path.display(),
+                    bytes = file.seen.size, moved_to,
                     "file delivered completely and removed (whenDone)");
             }
             Err(error) => {
                 self.metrics.file_disposed(false);
                 disposing.next_try.insert(file.key, now + RETRY_AFTER);
                 if disposing.pace.turn(now) != PacerDecision::Same {
-                    tracing::warn!(flow = %self.config.id, file = %file.path.display(), %error,
-                        event = "file_not_removed",
+                    tracing::warn!(name: "file_not_removed",
+                        flow = %self.config.id, file = %file.path.display(), %error,
                         "cannot remove a delivered file (whenDone); retrying, no data lost");
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::disposal::Disposal;
+    use crate::tail::disk::{Kind, Stat};
+    use crate::tail::identity::Inode;
+
+    fn file(key: u64) -> DoneFile {
+        let inode = Inode { device: 1, number: key };
+        let seen = Stat {
+            kind: Kind::File,
+            inode,
+            size: 7,
+            modified_nanos: 0,
+            changed_nanos: 0,
+            links: 1,
+            allocated: 7,
+        };
+        DoneFile { key: FileKey(key), path: std::path::Path::new("/f").into(), seen }
+    }
+
+    #[test]
+    fn files_that_may_go_do_not_wait_behind_those_that_may_not() {
+        let config = WhenDone { disposal: Disposal::Delete, quiet: Duration::ZERO };
+        let mut disposing = Disposing::new(config, Instant::now());
+        let all = || (0..250).map(file).collect::<Vec<_>>();
+        disposing.note_durable(&[(FileKey(249), 7), (FileKey(1), 6)]);
+        let mut turns = Vec::new();
+        for _ in 0..4 {
+            let (durable, to_ask) = disposing.choose(all());
+            let durable: Vec<u64> = durable.iter().map(|file| file.key.0).collect();
+            assert_eq!(durable, [249], "behind all that wait");
+            turns.push((to_ask.first().unwrap().0, to_ask.len()));
+        }
+        assert_eq!(turns, [(0, 100), (100, 100), (200, 49), (0, 100)], "each has its turn");
     }
 }

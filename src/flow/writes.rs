@@ -16,6 +16,11 @@ impl<D: Disk> Flow<D> {
         self.tailer.control().arm_writes();
     }
 
+    /// Nothing is notified of writes, though it should be.
+    pub fn note_no_writes(&mut self) {
+        self.notify_status.note_no_writes();
+    }
+
     /// Arms the files that fell quiet, and forgets those that are not followed any more. Says when
     /// the next step is due because of what was found in them meanwhile.
     pub fn arm(&mut self, watch: &mut impl WriteWatch<D::File>, now: Now) -> Option<Instant> {
@@ -31,6 +36,9 @@ impl<D: Disk> Flow<D> {
             } else {
                 self.tailer.control().not_armed(key, now.instant);
             }
+        }
+        if watch.take_short() {
+            self.notify_status.note_short_writes(now.instant);
         }
         let more = self.tailer.control().has_offered();
         Some(if more { now.instant } else { self.wake_at(now.instant) })

@@ -52,8 +52,10 @@ pub enum ImportError {
         looked: Vec<PathBuf>,
     },
     /// There is no database of kinetail's to take positions from.
-    #[error("export checkpoints: kinetail has none at {}; specify the configuration with -c",
-        path.display())]
+    #[error(
+        "read checkpoints: no checkpoint database at {}; kinetail creates it at its first start \
+         with this configuration. If it runs with another one, name that with -c", path.display()
+    )]
     NothingOwn {
         /// Where it was looked for.
         path: PathBuf,
@@ -105,7 +107,7 @@ mod tests {
             (ImportError::NotJava { path: path(), detail: "no table".into() }, "(no table)"),
             (ImportError::StoreClosed, "exited"),
             (ImportError::NoTarget, "--to"),
-            (ImportError::NothingOwn { path: path() }, "at /x/db; specify the configuration"),
+            (ImportError::NothingOwn { path: path() }, "database at /x/db; kinetail creates it"),
             (ImportError::Write { path: path(), detail: "full".into() }, "write /x/db: full"),
         ] {
             assert!(error.to_string().contains(text), "{error}");

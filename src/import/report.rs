@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{FlowState, Import, Kind, Line};
 use crate::metrics::name;
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 
 /// The widest label and a blank.
 const LABEL_COLUMNS: usize = 12;
@@ -38,15 +38,17 @@ impl Line {
             Kind::Compressed => format!("resume at decompressed offset {offset}"),
             Kind::Continued | Kind::Copy => {
                 format!(
-                    "resume at offset {offset} of {size} ({} bytes to send)",
-                    size.saturating_sub(*offset)
+                    "resume at offset {offset} of {size} ({} to send)",
+                    counted(size.saturating_sub(*offset), "byte")
                 )
             }
-            Kind::New | Kind::StartedOver => format!("read from the beginning ({size} bytes)"),
-            Kind::Finished => format!("already read ({offset} of {size} bytes)"),
-            Kind::Passed => format!("existing {size} bytes will not be sent"),
+            Kind::New | Kind::StartedOver => {
+                format!("read from the beginning ({})", counted(*size, "byte"))
+            }
+            Kind::Finished => format!("already read ({offset} of {})", counted(*size, "byte")),
+            Kind::Passed => format!("existing {} will not be sent", counted(*size, "byte")),
             Kind::NotRead => format!("{size} compressed bytes will not be sent"),
-            Kind::Unreadable => format!("{size} bytes"),
+            Kind::Unreadable => counted(*size, "byte"),
         }
     }
 }
@@ -106,11 +108,12 @@ pub fn log(import: &Import) {
         match &flow.state {
             FlowState::Known => {}
             FlowState::NoRows => {
-                tracing::info!(flow = %id, %database,
+                tracing::info!(name: "import_none", flow = %id, %database,
                     "no Java agent checkpoint for this flow; applying initialPosition");
             }
             FlowState::Taken(plan) => {
-                tracing::info!(flow = %id, %database, files = plan.checkpoints.len(),
+                tracing::info!(name: "import_done",
+                    flow = %id, %database, files = plan.checkpoints.len(),
                     "imported Java agent checkpoints");
                 for line in &plan.lines {
                     log_line(id, line);
@@ -119,7 +122,7 @@ pub fn log(import: &Import) {
         }
     }
     for flow in &import.not_configured {
-        tracing::warn!(%database,
+        tracing::warn!(name: "import_unconfigured", %database,
             "Java agent checkpoint for an unconfigured flow; not imported: {flow}");
     }
 }
@@ -138,9 +141,9 @@ fn log_line(flow: &str, line: &Line) {
     }
     match line.kind {
         Kind::NotFound | Kind::NotRead | Kind::StartedOver | Kind::Unreadable => {
-            tracing::warn!(%flow, %file, kind, "import: {text}");
+            tracing::warn!(name: "import_file", %flow, %file, kind, "import: {text}");
         }
-        _ => tracing::info!(%flow, %file, kind, "import: {text}"),
+        _ => tracing::info!(name: "import_file", %flow, %file, kind, "import: {text}"),
     }
 }
 

@@ -129,7 +129,8 @@ impl JournalReader {
             failures = if ran_well { 0 } else { failures.saturating_add(1) };
             if pace.turn(Instant::now()) != PacerDecision::Same {
                 let status = status.map(|status| status.to_string());
-                tracing::warn!(flow = %self.flow, cause = %why, status, complaint,
+                tracing::warn!(name: "journal_restarted",
+                    flow = %self.flow, cause = %why, status, complaint,
                     "journalctl ended and is restarted; no data lost");
             }
             let doublings = failures.saturating_sub(1).min(16);
@@ -229,7 +230,8 @@ impl JournalReader {
         }
         self.count(name::JOURNAL_CURSORS_LOST, 1);
         let lost_at_most = next.as_deref().and_then(|next| entries_between(cursor, next));
-        tracing::error!(flow = %self.flow, cursor, next = %first.cursor, lost_at_most,
+        tracing::error!(name: "journal_entry_lost",
+            flow = %self.flow, cursor, next = %first.cursor, lost_at_most,
             "checkpointed journal entry is missing; entries after it may be lost; keep more of the \
              journal (SystemMaxUse=)");
     }

@@ -52,7 +52,8 @@ impl LineLimit {
 /// Fills the feed until the input ends, or until it is told to finish.
 pub fn run(feed: &Feed, line_bytes_max: Option<usize>) {
     if let Err(error) = fill(feed, io::stdin(), line_bytes_max) {
-        tracing::error!(%error, "cannot read standard input; lines already read will be delivered");
+        tracing::error!(name: "input_failed",
+            %error, "cannot read standard input; lines already read will be delivered");
     }
     feed.end();
 }

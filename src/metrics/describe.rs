@@ -76,7 +76,13 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         name::DEAD_LETTERS_FAILING,
         Gauge,
         Unit::Count,
-        "1 while cannot write dead letters; their batches are retried.",
+        "1 while dead letters cannot be written; their batches are retried.",
+    ),
+    (
+        name::RELOAD_REJECTED,
+        Gauge,
+        Unit::Count,
+        "1 while the last reload of the configuration is one that was rejected.",
     ),
     (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),
     (

@@ -233,6 +233,7 @@ impl Aws {
         let is_same = machine.is_some_and(|region| region.as_ref() == REGION_DEFAULT);
         if !site.is_custom() && !is_same {
             tracing::warn!(
+                name: "region_assumed",
                 "using {REGION_DEFAULT} for Firehose, as the Java agent does: no region is \
                  configured, and AWS_REGION and the instance are not consulted; set \
                  firehose.region"

@@ -12,7 +12,10 @@ use crate::shown::shown;
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// How [`credentials`] begins where there are none.
-const NO_CREDENTIALS: &str = "none";
+const NO_CREDENTIALS: &str = "none (";
+
+/// Where there are no keys on this machine, and it may be an EC2 instance.
+const ASK_INSTANCE: &str = "none found here; on EC2 the role of the instance is asked";
 
 /// The instance is not asked if this is true.
 const NO_INSTANCE: &str = "AWS_EC2_METADATA_DISABLED";
@@ -137,10 +140,10 @@ pub(crate) fn credentials(
     if let Some(name) = container.into_iter().find(|name| set(name).is_some()) {
         return format!("the container's role ({name})");
     }
-    let instance = if is_instance_off(&variable) {
-        "none (AWS_EC2_METADATA_DISABLED=true)"
+    let (instance, otherwise) = if is_instance_off(&variable) {
+        ("none (AWS_EC2_METADATA_DISABLED=true)", "")
     } else {
-        "the role of the EC2 instance"
+        (ASK_INSTANCE, ", else on EC2 the role of the instance")
     };
     let profile = set("AWS_PROFILE");
     let keys = set("AWS_SHARED_CREDENTIALS_FILE").or_else(|| set("AWS_CREDENTIAL_PROFILES_FILE"));
@@ -155,7 +158,7 @@ pub(crate) fn credentials(
         }
         (Some(file), profile) => {
             let profile = profile.unwrap_or_else(|| "default".to_owned());
-            format!("profile {profile} in {}, else {instance}", shown(&file))
+            format!("profile {profile} in {}{otherwise}", shown(&file))
         }
         (None, Some(profile)) => {
             format!("{instance} (profile {profile} not found)")
@@ -219,26 +222,26 @@ mod tests {
         let full = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
         let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:r")];
         let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
-        assert_eq!(source(&[home], "/none"), "the role of the EC2 instance");
+        assert_eq!(source(&[home], "/none"), ASK_INSTANCE);
         assert_eq!(
             source(&[home, ("AWS_EC2_METADATA_DISABLED", "true")], "/none"),
             "none (AWS_EC2_METADATA_DISABLED=true)"
         );
         assert_eq!(
             source(&[home], "/h/.aws/config"),
-            "profile default in /h/.aws/config, else the role of the EC2 instance"
+            "profile default in /h/.aws/config, else on EC2 the role of the instance"
         );
         assert_eq!(
             source(&[("AWS_SHARED_CREDENTIALS_FILE", "/c"), ("AWS_PROFILE", "p")], "/c"),
-            "profile p in /c, else the role of the EC2 instance"
+            "profile p in /c, else on EC2 the role of the instance"
         );
         assert_eq!(
             source(&[("AWS_CREDENTIAL_PROFILES_FILE", "/j")], "/j"),
-            "profile default in /j, else the role of the EC2 instance"
+            "profile default in /j, else on EC2 the role of the instance"
         );
         assert_eq!(
             source(&[("AWS_PROFILE", "p")], ""),
-            "the role of the EC2 instance (profile p not found)"
+            format!("{ASK_INSTANCE} (profile p not found)")
         );
         let container = "the container's role (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
         assert_eq!(source(&[home, full], "/h/.aws/config"), container);
@@ -277,7 +280,7 @@ mod tests {
         let role = RoleConfig { arn: "arn:aws:iam::1:role/r".to_owned(), external_id: None };
         let flow = FlowAwsConfig { role: Some(role), ..FlowAwsConfig::default() };
         let text = credentials_of(&AwsConfig::default(), &flow, |_| None, |_| false);
-        let expected = "role arn:aws:iam::1:role/r, assumed with: the role of the EC2 instance";
+        let expected = format!("role arn:aws:iam::1:role/r, assumed with: {ASK_INSTANCE}");
         assert_eq!(text, expected);
     }
 

@@ -206,7 +206,8 @@ impl Asking {
         self.described.answered(DESCRIBE_EVERY);
         let Some(summary) = output.stream_description_summary() else {
             self.described.due_in = RETRY_MAX;
-            tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
+            tracing::warn!(name: "stream_description_empty",
+                flow = %self.survey.flow, stream = %self.survey.stream,
                 "stream description is empty; retrying");
             return;
         };
@@ -219,7 +220,8 @@ impl Asking {
         facts.record_bytes_max = bytes.filter(|bytes| range.contains(bytes));
         let problem = (is_auto && self.survey.aggregates).then_some("AUTO");
         if self.described.is_news(problem) {
-            tracing::error!(flow = %self.survey.flow, stream = %self.survey.stream,
+            tracing::error!(name: "aggregation_rejected",
+                flow = %self.survey.flow, stream = %self.survey.stream,
                 "aggregation kpl rejected: the stream has RecordDistributionStrategy AUTO, and \
                  consumers would drop aggregated records; sending them one by one; set aggregation \
                  to newline or none, or the stream to another strategy");
@@ -235,12 +237,12 @@ impl Asking {
             let (flow, stream, reason) = (&self.survey.flow, &self.survey.stream, error.message());
             if unknown {
                 self.described.due_in = DESCRIBE_EVERY;
-                tracing::warn!(%flow, %stream, %code, %reason,
+                tracing::warn!(name: "stream_unchecked", %flow, %stream, %code, %reason,
                     "cannot describe the stream; not checked: RecordDistributionStrategy, with \
                      which consumers may drop aggregated records, and the record size; allow \
                      kinesis:DescribeStreamSummary");
             } else {
-                tracing::warn!(%flow, %stream, %code, %reason,
+                tracing::warn!(name: "stream_undescribed", %flow, %stream, %code, %reason,
                     "cannot describe the stream; retrying");
             }
         } else if unknown {
@@ -255,7 +257,8 @@ impl Asking {
                 self.listed.answered(LIST_EVERY);
                 self.listed.problem = None;
                 if facts.shards.as_deref() != Some(&map) {
-                    tracing::info!(flow = %self.survey.flow, stream = %self.survey.stream,
+                    tracing::info!(name: "shard_map_updated",
+                        flow = %self.survey.flow, stream = %self.survey.stream,
                         shards = map.len(), "shard map updated");
                     facts.shards = Some(Arc::new(map));
                 }
@@ -264,7 +267,8 @@ impl Asking {
             Ok(None) => {
                 self.listed.failed();
                 if self.listed.is_news(Some("no map")) {
-                    tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream,
+                    tracing::warn!(name: "shards_inconsistent",
+                        flow = %self.survey.flow, stream = %self.survey.stream,
                         "listed shards overlap or have gaps; using the previous shard map, \
                          retrying");
                 }
@@ -278,13 +282,15 @@ impl Asking {
                 }
                 if self.listed.told.replace(is_denied) != Some(is_denied) {
                     if !self.survey.listed {
-                        tracing::info!(flow = %self.survey.flow, stream = %self.survey.stream,
+                        tracing::info!(name: "shards_unlisted",
+                            flow = %self.survey.flow, stream = %self.survey.stream,
                             %code, reason = %error.message(),
                             "cannot list shards; their rates go by responses alone");
                         return;
                     }
                     let advice = if is_denied { "allow kinesis:ListShards" } else { "retrying" };
-                    tracing::warn!(flow = %self.survey.flow, stream = %self.survey.stream, %code,
+                    tracing::warn!(name: "shards_unlisted_aggregation",
+                        flow = %self.survey.flow, stream = %self.survey.stream, %code,
                         reason = %error.message(), advice,
                         "cannot list shards; only records with one partition key are aggregated");
                 }

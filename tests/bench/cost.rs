@@ -1,13 +1,11 @@
 //! What each way of packing costs: processor time, requests, records, bytes and billed units for
-//! a GB of log lines; `docs/cost.md` has the figures.
+//! a GB of log lines, as the table of `docs/cost.md`.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use kinetail::sandbox::{Sandbox, SandboxHandle, SandboxOptions, Store, StreamId};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use super::error::BenchError;
@@ -22,24 +20,21 @@ const UNIT_BYTES: u64 = 25 * 1024;
 /// Units are counted on so much: all records of it are kept in memory.
 const COUNTED_BYTES: u64 = 20_000_000;
 
-/// How often the checkpoints are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// Nothing takes this long.
-const DONE_WITHIN: Duration = Duration::from_mins(15);
-
 /// The ways, by the names of the table.
-fn ways() -> [(&'static str, Value); 4] {
+fn ways() -> [(&'static str, &'static str, Value); 4] {
+    let newline = || json!({ "aggregation": "newline" });
+    let mut gzip = newline();
+    gzip["compression"] = json!("gzip");
     [
-        ("plain", json!({})),
-        ("newline", json!({ "aggregation": "newline" })),
-        ("kpl", json!({ "aggregation": "kpl" })),
-        ("newline-gzip", json!({ "aggregation": "newline", "compression": "gzip" })),
+        ("plain", "plain", json!({})),
+        ("newline", "`aggregation: newline`", newline()),
+        ("kpl", "`aggregation: kpl`", json!({ "aggregation": "kpl" })),
+        ("newline-gzip", "`newline` and `compression: gzip`", gzip),
     ]
 }
 
-/// What a way came to, for a GB.
-#[derive(Debug, Default, Clone, Copy)]
+/// What a way comes to, for a GB.
+#[derive(Debug, Clone, Copy)]
 struct Cost {
     cpu_seconds: f64,
     requests: f64,
@@ -53,39 +48,60 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
     let (large, small) =
         (lines(&settings.directory, bytes)?, lines(&settings.directory, COUNTED_BYTES.min(bytes))?);
     print(&format!(
-        "\ncost: a GB of log lines, from {} MB; processor time is the median of {} rounds by turns",
+        "\ncost: a GB of log lines, from {} MB of them; records are looked at in {} MB; medians of \
+         {} rounds by turns\n",
         large.1 / 1_000_000,
+        small.1 / 1_000_000,
         settings.rounds
     ))?;
-    let mut cpu: [Vec<f64>; 4] = Default::default();
+    let mut costs: [Vec<Cost>; 4] = Default::default();
     for round in 1..=settings.rounds {
-        for ((way, keys), cpu) in ways().iter().zip(&mut cpu) {
+        for ((way, _, keys), costs) in ways().iter().zip(&mut costs) {
             let name = format!("cost-{way}-{round}");
-            let (seconds, _) = ship(&name, keys, settings, &large, sandbox).await?;
-            cpu.push(seconds / float(large.1) * 1e9);
+            let (seconds, requests) = ship(&name, keys, settings, &large, sandbox).await?;
+            let per_gb = 1e9 / float(large.1);
+            let all = (seconds * per_gb, float(requests) * per_gb);
+            costs
+                .push(counted(&format!("count-{way}-{round}"), keys, settings, &small, all).await?);
         }
     }
-    print(&format!(
-        "{:<14} {:>9} {:>9} {:>10} {:>10} {:>9} {:>11}",
-        "", "CPU s/GB", "to plain", "requests", "records", "MB", "25 KB units"
-    ))?;
-    let mut plain = 0.0;
-    for ((way, keys), cpu) in ways().iter().zip(&mut cpu) {
-        cpu.sort_by(f64::total_cmp);
-        let mut cost = counted(way, keys, settings, &small).await?;
-        cost.cpu_seconds = cpu.get(cpu.len() / 2).copied().unwrap_or_default();
-        plain = if *way == "plain" { cost.cpu_seconds } else { plain };
+    print(
+        "| To Kinesis | Processor time, s | To plain | Requests | Records | MB with keys | 25 KB \
+         units |",
+    )?;
+    print("|---|---|---|---|---|---|---|")?;
+    let plain = costs.first().map_or(0.0, |costs| median(costs, |cost| cost.cpu_seconds));
+    for ((_, title, _), costs) in ways().iter().zip(&costs) {
+        let cpu = median(costs, |cost| cost.cpu_seconds);
         print(&format!(
-            "{way:<14} {:>9.2} {:>9.2} {:>10.0} {:>10.0} {:>9.0} {:>11.0}",
-            cost.cpu_seconds,
-            cost.cpu_seconds / plain,
-            cost.requests,
-            cost.records,
-            cost.megabytes,
-            cost.units,
+            "| {title} | {cpu:.1} | {:.2} | {} | {} | {} | {} |",
+            cpu / plain,
+            grouped(median(costs, |cost| cost.requests)),
+            grouped(median(costs, |cost| cost.records)),
+            grouped(median(costs, |cost| cost.megabytes)),
+            grouped(median(costs, |cost| cost.units)),
         ))?;
     }
     Ok(())
+}
+
+fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {
+    let mut values: Vec<f64> = costs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A whole number, in groups of three digits.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Ships the file to a stream of this name. Gives the processor time and the requests.
@@ -96,37 +112,31 @@ async fn ship(
     (path, bytes): &(PathBuf, u64),
     sandbox: &SandboxHandle,
 ) -> Result<(f64, u64), BenchError> {
-    let agent = Subject::agent_with(name, &settings.directory, path, sandbox, keys)?;
-    let begin = Instant::now();
-    while acknowledged(&agent.database()).unwrap_or(0) < *bytes {
-        if begin.elapsed() > DONE_WITHIN {
-            return Err(BenchError::Ended { name: name.to_owned(), log: String::new() });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    let mut agent = Subject::agent_with(name, &settings.directory, path, sandbox, keys)?;
+    let seconds = agent.acknowledge(*bytes).await?;
     let records = sandbox.stats().stream(&StreamId::kinesis(name)?).records;
-    let figures = agent.finish(begin.elapsed().as_secs_f64(), records, sandbox).await?;
+    let figures = agent.finish(seconds, records, sandbox).await?;
     Ok((figures.cpu.total(), figures.requests))
 }
 
 /// Ships a part of it to a sandbox that keeps the records, and looks at each.
 async fn counted(
-    way: &str,
+    name: &str,
     keys: &Value,
     settings: &Settings,
     file: &(PathBuf, u64),
+    (cpu_seconds, requests): (f64, f64),
 ) -> Result<Cost, BenchError> {
     let options = SandboxOptions { store: Store::Memory, ..SandboxOptions::default() };
     let sandbox = Sandbox::bind(options).await?;
     let handle = sandbox.handle();
-    let name = format!("count-{way}");
-    let (_, requests) = tokio::select! {
+    tokio::select! {
         () = sandbox.serve(std::future::pending()) => return Err(BenchError::Answer("it ended")),
-        shipped = ship(&name, keys, settings, file, &handle) => shipped?,
+        shipped = ship(name, keys, settings, file, &handle) => shipped?,
     };
     let per_gb = 1e9 / float(file.1);
-    let mut cost = Cost { requests: float(requests) * per_gb, ..Cost::default() };
-    for record in handle.records(&StreamId::kinesis(&name)?) {
+    let mut cost = Cost { cpu_seconds, requests, records: 0.0, megabytes: 0.0, units: 0.0 };
+    for record in handle.records(&StreamId::kinesis(name)?) {
         let key = record.partition_key.map_or(0, |key| key.len());
         let length = u64::try_from(record.data.len() + key).unwrap_or(u64::MAX);
         cost.records += per_gb;
@@ -134,13 +144,6 @@ async fn counted(
         cost.units += float(length.div_ceil(UNIT_BYTES)) * per_gb;
     }
     Ok(cost)
-}
-
-/// How far the only file is acknowledged; nothing before there are checkpoints.
-fn acknowledged(database: &Path) -> Option<u64> {
-    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-    let offset = database.query_row("SELECT max(offset) FROM checkpoints", (), |row| row.get(0));
-    u64::try_from(offset.ok().and_then(|offset: Option<i64>| offset)?).ok()
 }
 
 /// Makes a file of about so many bytes, or finds the one of an earlier run.

@@ -1,6 +1,7 @@
 //! Why a measurement is not one.
 
 use std::io;
+use std::time::Duration;
 
 use kinetail::sandbox::{InvalidStreamName, SandboxError, WaitError};
 
@@ -15,10 +16,14 @@ pub(crate) enum BenchError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Stream(#[from] InvalidStreamName),
-    #[error("not everything arrived: {0}")]
-    Wait(#[from] WaitError),
-    #[error("{name} ended before everything arrived; see {log}")]
-    Ended { name: String, log: String },
+    #[error("not everything of {name} arrived: {source}; see {log}")]
+    Wait { name: String, source: WaitError, log: String },
+    #[error("{name} ended with {status} while it was waited for {what}; see {log}")]
+    Ended { name: String, status: String, what: &'static str, log: String },
+    #[error(transparent)]
+    Late(Box<Late>),
+    #[error("there is no part {name:?}; the parts are {parts}")]
+    Part { name: String, parts: String },
     #[error("{name} ended with {status}; see {log}")]
     Failed { name: String, status: String, log: String },
     #[error("there is no row {name:?}; there are {known}")]
@@ -37,6 +42,18 @@ pub(crate) enum BenchError {
     Checkpoints(#[from] rusqlite::Error),
     #[error("/proc does not say {0}")]
     Proc(&'static str),
+}
+
+/// What was waited for did not come in time.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {what} did not come within {limit:?} ({so_far}); see {log}; {threads}")]
+pub(crate) struct Late {
+    pub(crate) name: String,
+    pub(crate) what: &'static str,
+    pub(crate) limit: Duration,
+    pub(crate) so_far: String,
+    pub(crate) log: String,
+    pub(crate) threads: String,
 }
 
 impl BenchError {

@@ -1,6 +1,7 @@
 //! On what the figures were taken.
 
 use std::fs;
+use std::path::Path;
 
 /// Model of the processor, cores and kernel.
 pub(crate) fn describe() -> String {
@@ -26,4 +27,16 @@ pub(crate) fn describe() -> String {
         kernel.trim(),
         load.split(' ').next().unwrap_or_default(),
     )
+}
+
+/// The threads of a process, and in which call of the kernel each of them waits.
+pub(crate) fn threads(pid: u32) -> String {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let of = |task: &Path, file: &str| fs::read_to_string(task.join(file)).unwrap_or_default();
+    let mut threads = Vec::new();
+    for task in tasks.into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let (name, call) = (of(&task, "comm"), of(&task, "wchan"));
+        threads.push(format!("{} in {call}", name.trim()));
+    }
+    format!("its threads: {}", threads.join(", "))
 }

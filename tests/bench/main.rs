@@ -8,7 +8,8 @@
 //! `KINETAIL_BENCH_STEPS_MB` (lines for each chain of steps, 300),
 //! `KINETAIL_BENCH_LINE_MB` (length of the long line, 5000),
 //! `KINETAIL_BENCH_ACTIVE_FILES` (10000), `KINETAIL_BENCH_ACTIVE_SECONDS` (20),
-//! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out.
+//! `KINETAIL_BENCH_IDLE_FILES` (10000), `KINETAIL_BENCH_IDLE_SECONDS` (20); 0 leaves a part out,
+//! and `KINETAIL_BENCH_ONLY=cost` all but this one.
 //! `KINETAIL_BENCH_AGENT` measures another build.
 //! `KINETAIL_BENCH_ROWS` (names of `rows`, or `all`) measures those in place of everything else.
 //! Without the `--bench` that cargo gives, as in `cargo test --all-targets`, everything is small.
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(full: bool) -> Result<(), BenchError> {
-    let settings = Settings::read(full)?;
+    let settings = Settings::read(full)?.wanted()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

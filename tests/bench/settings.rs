@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::error::BenchError;
 
+/// Names the part that is measured alone.
+const ONLY: &str = "KINETAIL_BENCH_ONLY";
+
 /// The sizes of one run of the program.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -43,6 +46,25 @@ impl Settings {
             row_seconds: number("KINETAIL_BENCH_ROW_SECONDS", default(30, 2))?,
             steps_megabytes: number("KINETAIL_BENCH_STEPS_MB", default(300, 1))?,
         })
+    }
+
+    /// Leaves out all parts but the one that `KINETAIL_BENCH_ONLY` names.
+    pub(crate) fn wanted(mut self) -> Result<Self, BenchError> {
+        let Ok(only) = std::env::var(ONLY) else { return Ok(self) };
+        let mut parts = [
+            ("throughput", &mut self.megabytes),
+            ("cost", &mut self.cost_megabytes),
+            ("steps", &mut self.steps_megabytes),
+            ("long-line", &mut self.line_megabytes),
+            ("active", &mut self.active_files),
+            ("idle", &mut self.idle_files),
+        ];
+        if parts.iter().all(|(name, _)| *name != only) {
+            let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+            return Err(BenchError::Part { name: only, parts: names.join(", ") });
+        }
+        parts.iter_mut().filter(|(name, _)| *name != only).for_each(|(_, size)| **size = 0);
+        Ok(self)
     }
 }
 

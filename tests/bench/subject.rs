@@ -6,10 +6,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use kinetail::sandbox::{SandboxHandle, Stats, StreamId, StreamStats};
+use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::{Value, json};
 
-use super::error::BenchError;
+use super::error::{BenchError, Late};
+use super::machine;
 
 /// The name of an agent's checkpoints.
 const DATABASE: &str = "checkpoints.db";
@@ -19,6 +21,15 @@ const OTHER_AGENT: &str = "KINETAIL_BENCH_AGENT";
 
 /// Nothing that is measured here takes this long.
 const ARRIVES_WITHIN: Duration = Duration::from_mins(15);
+
+/// A stop in good order takes no longer, on a busy machine either.
+const STOPS_WITHIN: Duration = Duration::from_mins(2);
+
+/// Without a further byte acknowledged for this long, something hangs.
+const STALLED_AFTER: Duration = Duration::from_mins(2);
+
+/// How often the checkpoints are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A process that is being measured.
 #[derive(Debug)]
@@ -165,9 +176,34 @@ impl Subject {
             sandbox.wait_until(|stats| self.counts(stats).records >= records, ARRIVES_WITHIN);
         let ended = wait_for_end(pid_of(&self.child)?);
         tokio::select! {
-            arrived = arrived => arrived?,
-            ended = ended => return ended.and_then(|()| Err(self.ended())),
+            arrived = arrived => arrived.map_err(|source| {
+                BenchError::Wait { name: self.name.clone(), source, log: self.log_name() }
+            })?,
+            ended = ended => return ended.and_then(|()| self.ended("records")),
         };
+        Ok(self.started.elapsed().as_secs_f64())
+    }
+
+    /// Waits until its only file is acknowledged up to there, and says how long that took.
+    pub(crate) async fn acknowledge(&mut self, bytes: u64) -> Result<f64, BenchError> {
+        const WHAT: &str = "checkpoints";
+        let (mut newest, mut since) = (0, Instant::now());
+        loop {
+            if self.child.try_wait().map_err(BenchError::io("look at a process"))?.is_some() {
+                return self.ended(WHAT);
+            }
+            let found = acknowledged(&self.database());
+            match &found {
+                Ok(Some(offset)) if *offset >= bytes => break,
+                Ok(Some(offset)) if *offset > newest => (newest, since) = (*offset, Instant::now()),
+                Ok(_) | Err(_) => {}
+            }
+            if since.elapsed() > STALLED_AFTER {
+                let so_far = format!("{newest} of {bytes} bytes, and then {found:?}");
+                return Err(self.late(WHAT, STALLED_AFTER, so_far));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
         Ok(self.started.elapsed().as_secs_f64())
     }
 
@@ -186,7 +222,11 @@ impl Subject {
             kill_process(pid, Signal::TERM)
                 .map_err(|error| BenchError::io("stop")(error.into()))?;
         }
-        wait_for_end(pid).await?;
+        if let Ok(ended) = tokio::time::timeout(STOPS_WITHIN, wait_for_end(pid)).await {
+            ended?;
+        } else {
+            return Err(self.late("the end", STOPS_WITHIN, "it was told to stop".to_owned()));
+        }
         // A process that ended and was not waited for still has its times.
         let cpu = self.cpu()?;
         let status = self.child.wait().map_err(BenchError::io("wait for a process"))?;
@@ -261,12 +301,26 @@ impl Subject {
         if status.success() {
             return Ok(());
         }
-        let (name, log) = (self.name.clone(), self.log.display().to_string());
+        let (name, log) = (self.name.clone(), self.log_name());
         Err(BenchError::Failed { name, status: status.to_string(), log })
     }
 
-    fn ended(&self) -> BenchError {
-        BenchError::Ended { name: self.name.clone(), log: self.log.display().to_string() }
+    /// It ended too soon.
+    fn ended<T>(&mut self, what: &'static str) -> Result<T, BenchError> {
+        let status = self.child.wait().map_err(BenchError::io("wait for a process"))?;
+        let (name, log) = (self.name.clone(), self.log_name());
+        Err(BenchError::Ended { name, status: status.to_string(), what, log })
+    }
+
+    /// It runs and does not get on: what it waits for is told with it.
+    fn late(&self, what: &'static str, limit: Duration, so_far: String) -> BenchError {
+        let (name, log) = (self.name.clone(), self.log_name());
+        let threads = machine::threads(self.child.id());
+        BenchError::Late(Box::new(Late { name, what, limit, so_far, log, threads }))
+    }
+
+    fn log_name(&self) -> String {
+        self.log.display().to_string()
     }
 }
 
@@ -277,6 +331,14 @@ impl Drop for Subject {
             drop(self.child.wait());
         }
     }
+}
+
+/// How far the only file is acknowledged; nothing before there are checkpoints.
+fn acknowledged(database: &Path) -> rusqlite::Result<Option<u64>> {
+    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let offset: Option<i64> =
+        database.query_row("SELECT max(offset) FROM checkpoints", (), |row| row.get(0))?;
+    Ok(offset.and_then(|offset| u64::try_from(offset).ok()))
 }
 
 /// The program that is measured.

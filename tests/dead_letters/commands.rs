@@ -98,7 +98,7 @@ fn resend_runs_lines_through_the_present_converters_and_keeps_what_fails() {
     });
     home.flow("*.log", ("kinesisStream", "s"), &fixed);
     let output = run(&home, &["resend"]);
-    assert!(text(&output).contains("resent 1 dead letters, kept 1"), "{}", text(&output));
+    assert!(text(&output).contains("resent 1 dead letter, kept 1"), "{}", text(&output));
     assert_eq!(endpoint.data(&kinesis("s")), [b"{\"a\":\"1\",\"b\":\"2\"}\n"]);
     assert_eq!(data_in(&dir), [b"nothing\n"]);
 }
@@ -133,7 +133,7 @@ fn what_the_service_refused_is_sent_again_once_it_is_accepted() {
     lax.wait_for_all(&kinesis("s"), &[b"three\n".to_vec()], SOON, || agent.log());
     let output = run(&home, &["resend"]);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("resent 1 dead letters, kept 0"), "{}", text(&output));
+    assert!(text(&output).contains("resent 1 dead letter, kept 0"), "{}", text(&output));
     assert!(lax.data(&kinesis("s")) == [b"three\n".to_vec(), large]);
     assert_eq!(files_in(&dir), Vec::<std::path::PathBuf>::new());
     assert_eq!(agent.stop(SOON), Some(0));
@@ -196,6 +196,13 @@ fn check_names_the_directory_and_what_is_in_the_way() {
     fs::write(&dir, "").unwrap();
     let checked = text(&home.command("check").output().unwrap());
     assert!(checked.contains("cannot write dead letters"), "{checked}");
+    // A link leads to a directory and is not followed.
+    fs::remove_file(&dir).unwrap();
+    std::os::unix::fs::symlink(home.root(), &dir).unwrap();
+    let output = home.command("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("it is a symbolic link"), "{}", text(&output));
+    fs::remove_file(&dir).unwrap();
     // A flow that would follow them is not started.
     let loop_keys = json!({ "deadLetterDirectory": home.log("") });
     home.flow("d*", ("kinesisStream", "s"), &loop_keys);

@@ -93,7 +93,9 @@ fn a_batch_waits_for_its_letters_to_be_on_disk() {
     world.run(Duration::from_secs(61));
     assert_eq!(data_in(&dir), [b"no\n"]);
     assert_eq!(acknowledged(&world), 6);
-    assert_eq!(world.status().dead_letters, DeadLetterStatus::default());
+    let DeadLetterStatus { waiting, failing, kept, .. } = world.status().dead_letters.clone();
+    assert_eq!((waiting, failing, kept.files), (0, None, 1));
+    assert_eq!(kept.bytes, fs::metadata(&files_in(&dir)[0]).unwrap().len());
     assert_eq!(world.counted(name::DEAD_LETTERS_FAILING, "flow="), 0);
     world.stop();
     assert_eq!(world.stream.len(), 1);

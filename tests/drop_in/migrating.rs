@@ -22,12 +22,10 @@ const BACK: usize = 1;
 
 /// The commands of a part of the guide that run kinetail itself, in their order.
 fn commands(part: usize) -> Vec<Vec<&'static str>> {
-    GUIDE
-        .split("\n## Going back\n")
-        .nth(part)
-        .unwrap()
-        .lines()
-        .filter_map(|line| line.strip_prefix("    "))
+    let part = GUIDE.split("\n## Going back\n").nth(part).unwrap();
+    let blocks = part.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(str::lines)
         .map(|line| line.trim_start().trim_start_matches("sudo "))
         .filter(|line| line.starts_with("kinetail "))
         .map(|line| line.split_whitespace().skip(1).take_while(|word| *word != "#").collect())
@@ -171,12 +169,12 @@ fn run(home: &Home, java: &JavaDatabase, config: &Path, command: &[&str]) -> Str
 fn the_steps_of_the_guide_are_in_an_order_that_can_be_followed() {
     for steps in [
         ["**Install kinetail**", "kinetail check", "aws-kinesis-agent.cron\n", "disable --now aws"],
-        ["disable --now aws", "cp -a /var/run/aws", "enable --now kinetail\n", "grep ' import: '"],
+        ["disable --now aws", "cp -a /var/run/aws", "enable --now kinetail\n", "grep 'previous"],
         [
             "disable --now kinetail",
             "sudo kinetail export",
             "enable --now aws",
-            "/etc/cron.d/aws-kinesis-agent\n\nThe limits",
+            "/etc/cron.d/aws-kinesis-agent\n   ```\n\nThe limits",
         ],
     ] {
         let places: Vec<_> = steps.iter().map(|step| GUIDE.find(step)).collect();

@@ -7,6 +7,7 @@ pub(crate) mod java;
 mod map;
 mod migrating;
 mod requests;
+mod rotations;
 mod scenarios;
 mod scene;
 mod takeover;

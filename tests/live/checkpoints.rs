@@ -87,6 +87,45 @@ fn nothing_is_repeated_whatever_happened_to_the_database_before_the_end() {
     }
 }
 
+/// Who opens the database in the usual way, as an operator with `sqlite3` does, meets the agent's
+/// locks: without them SQLite takes its files for abandoned, and cuts off what the agent has mapped
+/// or removes its log.
+#[test]
+fn a_reader_of_the_database_leaves_the_agent_and_its_files_alone() {
+    let endpoint = Endpoint::healthy();
+    let mut home = Home::new(&endpoint.handle.url());
+    home.flow("a.log", ("kinesisStream", "s"), &json!({}));
+    let (mut lines, log) = (Lines::default(), home.log("a.log"));
+    let agent = home.start();
+    for round in 1..=4 {
+        append(&log, &lines.one("a", 50));
+        endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+        let (database, size) = (home.database(), fs::metadata(&log).unwrap().len());
+        let flags = match round % 2 {
+            0 => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            _ => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        // What the agent wrote is there for others to see.
+        let read = || {
+            let reader = Connection::open_with_flags(&database, flags).unwrap();
+            let offset = reader.query_row(OFFSET, [], |row| row.get::<_, Option<i64>>(0));
+            offset.unwrap().and_then(|offset| offset.try_into().ok()) == Some(size)
+        };
+        wait_until("checkpoint", SOON, read, || agent.log());
+        assert!(fs::metadata(sidecar(&database, "-wal")).unwrap().len() > 0);
+        assert!(fs::metadata(sidecar(&database, "-shm")).unwrap().len() >= 32 * 1024);
+        if round == 2 {
+            agent.signal(Signal::HUP);
+            agent.wait_for_log("configuration reloaded unchanged=1 changed=0", SOON);
+        }
+    }
+    agent.signal(Signal::TERM);
+    let (code, text) = agent.outcome(SOON);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains(" ERROR ") && !text.contains("rebuilt"), "{text}");
+    assert_eq!(endpoint.count(&kinesis("s")), lines.written.len());
+}
+
 #[test]
 fn a_stop_that_could_not_write_the_last_checkpoints_says_so() {
     let endpoint = Endpoint::healthy();

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use kinetail::log_events::EVENTS;
 use kinetail::sandbox::{SandboxOptions, StreamPolicy};
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -150,6 +151,8 @@ fn the_log_can_go_to_a_file_with_limits() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
         assert!(line["fields"]["message"].is_string(), "{line}");
+        let event = line["event"].as_str().unwrap_or_default();
+        assert!(EVENTS.iter().any(|(name, _)| *name == event), "{line}");
     }
     assert!(text().contains("all records that were read have been delivered"), "to the last line");
 }

@@ -24,7 +24,7 @@ struct Scene {
 }
 
 /// The address of the admin pages.
-fn url_of(agent: &Agent) -> String {
+pub(super) fn url_of(agent: &Agent) -> String {
     agent.wait_for_log("admin endpoint listening on http://", SOON);
     let log = agent.log();
     let (_, rest) = log.split_once("admin endpoint listening on ").unwrap();
@@ -82,7 +82,8 @@ fn the_page_shows_what_is_wrong_and_what_is_well() {
         "Trouble in 1 of 2 flows",
         "<title>(1) kinetail</title>",
         "ResourceNotFoundException",
-        " not found, since 20",
+        " not found, at http://127.0.0.1:",
+        ", since 20",
         "Fix: ",
         "class=\"pill bad\">paused",
         "class=\"pill ok\">ok",
@@ -135,7 +136,8 @@ fn the_page_is_used_by_keyboard_stays_live_and_says_that_the_agent_is_gone() {
     scene.wait_for(&told("2 records"));
     scene.wait_for(&told("byte 8"));
     scene.agent.signal(rustix::process::Signal::TERM);
-    scene.wait("no response from kinetail", "verdict");
+    scene.wait("No response from kinetail", "verdict");
+    scene.wait("Below is its last status, of 20", "verdict");
     scene.picture("gone.png");
 }
 

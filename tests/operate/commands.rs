@@ -88,7 +88,7 @@ fn status_says_what_is_wrong_since_when_and_what_to_do() {
     let scene = Scene::start(false);
     scene.agent.wait_for_log("delivery paused", SOON);
     let text = scene.text("status", &[], 2);
-    for part in ["trouble in 1 of 1 flows", "paused", "ResourceNotFound", "since 20", "fix: "] {
+    for part in ["trouble in 1 of 1 flow", "paused", "ResourceNotFound", "since 20", "fix: "] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     scene.agent.signal(Signal::TERM);
@@ -139,6 +139,10 @@ fn explain_tells_of_the_file_and_not_of_an_older_one_with_its_name() {
     let old = scene.home.log("a.log.old");
     let text = scene.text("explain", &[old.to_str().unwrap()], 0);
     assert!(text.contains("followed: moved_away, read to offset 14"), "{text}");
+    // The old file is listed by the name that it has now, and which file it is.
+    let listed = scene.text("status", &["--files"], 0);
+    let told = format!("{} (was {}; device ", old.display(), path.display());
+    assert!(listed.contains(&told), "{listed}");
 }
 
 #[test]

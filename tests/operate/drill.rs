@@ -1,5 +1,6 @@
 //! The drill of a person on call: things go wrong, and `kinetail status` alone has to name the
-//! cause, since when it is so and what to do.
+//! cause, since when it is so and what to do. So have the page at `/` and `kinetail explain FILE`,
+//! for whoever looks there.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +11,9 @@ use kinetail::sandbox::{ErrorResponse, FaultPlan, SandboxOptions};
 use rustix::process::Signal;
 use serde_json::json;
 
+use super::browser::url_of;
 use crate::support::agent::{Agent, Home, SOON};
+use crate::support::browser::{Page, is_there};
 use crate::support::endpoint::{Endpoint, kinesis};
 use crate::support::required;
 use crate::support::wait::wait_until;
@@ -22,7 +25,35 @@ const NOBODY: u32 = 65_534;
 fn home(url: &str) -> Home {
     let mut home = Home::new(url);
     home.set("admin.socket", json!(home.root().join("run/kinetail.sock")));
+    home.set("admin.address", json!("127.0.0.1:0"));
     home
+}
+
+/// Waits until `explain` of a file says all of this.
+fn explain_says(home: &Home, agent: &Agent, name: &str, parts: &[&str]) {
+    let mut said = String::new();
+    let right = || {
+        let output = home.command("explain").arg(home.log(name)).output().unwrap();
+        said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        parts.iter().all(|part| said.contains(part))
+    };
+    wait_until("explain", SOON, right, || agent.log());
+    println!("{said}");
+}
+
+/// Waits until the page says all of this, with every flow opened.
+fn page_says(agent: &Agent, name: &str, parts: &[&str]) {
+    if !is_there() {
+        return;
+    }
+    let mut page = Page::open(&url_of(agent));
+    let has = |part: &&str| format!("document.body?.innerText.includes({})", json!(part));
+    let all: Vec<String> = parts.iter().map(has).collect();
+    let open = "document.querySelectorAll('details').forEach(d => d.open = true)";
+    page.wait_for(&format!("({open}, {}) === true", all.join(" && ")), || agent.log());
+    if let Some(directory) = std::env::var_os("KINETAIL_SCREENSHOTS") {
+        page.picture(&Path::new(&directory).join(name));
+    }
 }
 
 /// Waits until `status` says all of this and exits with the code, and gives what it said.
@@ -47,7 +78,7 @@ fn an_endpoint_that_is_down_is_named() {
     append(&home.log("a.log"), b"1\n");
     let agent = home.start();
     let parts = [
-        "trouble in 1 of 1 flows",
+        "trouble in 1 of 1 flow",
         "retrying",
         "CannotConnect",
         "127.0.0.1:9",
@@ -56,6 +87,9 @@ fn an_endpoint_that_is_down_is_named() {
         "a.log: lag 2 B",
     ];
     status_says(&home, &agent, 2, &parts);
+    let parts = ["retrying", "CannotConnect", "127.0.0.1:9", "since 20", "check the network"];
+    explain_says(&home, &agent, "a.log", &parts);
+    page_says(&agent, "drill-endpoint.png", &parts);
     agent.signal(Signal::TERM);
 }
 
@@ -79,13 +113,16 @@ fn a_role_that_may_not_put_records_is_named() {
     let parts = [
         "paused",
         "AccessDeniedException",
-        "as static keys in the configuration (awsAccessKeyId)",
+        "credentials: static keys in the configuration (awsAccessKeyId)",
         "since 20",
         "fix: allow these credentials",
         "next try at",
         "a.log: lag 2 B",
     ];
     status_says(&home, &agent, 2, &parts);
+    let parts = ["paused", "AccessDeniedException", "since 20", "allow these credentials"];
+    explain_says(&home, &agent, "a.log", &parts);
+    page_says(&agent, "drill-role.png", &parts);
     agent.signal(Signal::TERM);
 }
 
@@ -117,6 +154,9 @@ fn a_full_disk_under_the_checkpoints_is_named() {
     append(&home.log("a.log"), b"2\n");
     let parts = ["checkpoints: failing", "checkpoints.db", "full", "since 20", "fix: "];
     status_says(&home, &agent, 2, &parts);
+    let parts = ["checkpoints.db", "full", "since 20", "free or repair the disk"];
+    explain_says(&home, &agent, "a.log", &parts);
+    page_says(&agent, "drill-disk.png", &parts);
     fs::remove_file(&filler).unwrap();
     status_says(&home, &agent, 0, &["all is well"]);
     assert_eq!(agent.stop(SOON), Some(0));
@@ -140,6 +180,9 @@ fn a_file_that_may_not_be_read_is_named() {
     let agent = home.start_as(NOBODY);
     let parts = ["degraded", "a2.log", "Permission denied", "since 20", "fix: "];
     status_says(&home, &agent, 2, &parts);
+    let parts = ["a2.log", "Permission denied", "since 20", "chmod"];
+    explain_says(&home, &agent, "a2.log", &parts);
+    page_says(&agent, "drill-file.png", &parts);
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
@@ -162,6 +205,9 @@ fn a_hot_shard_is_named() {
         "a.log",
     ];
     status_says(&home, &agent, 2, &parts);
+    let parts = ["retrying", "ProvisionedThroughputExceeded", "shardId-0000", "since 20"];
+    explain_says(&home, &agent, "a.log", &parts);
+    page_says(&agent, "drill-shard.png", &parts);
     agent.signal(Signal::TERM);
     agent.signal(Signal::TERM);
 }
@@ -178,6 +224,9 @@ fn a_writer_that_is_stuck_in_a_line_is_named() {
     let parts =
         ["a.log: lag 9 B", "delivered to offset 2 of 11 B", "since 20", "its last line has no end"];
     status_says(&home, &agent, 0, &parts);
+    let parts = ["a.log", "its last line has no end since 20"];
+    explain_says(&home, &agent, "a.log", &parts);
+    page_says(&agent, "drill-writer.png", &parts);
     append(&home.log("a.log"), b"ne\n");
     let rest = [b"half a line\n".to_vec()];
     endpoint.wait_for_all(&kinesis("s"), &rest, SOON, || agent.log());

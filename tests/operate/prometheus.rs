@@ -211,6 +211,7 @@ fn every_alert_fires_and_stops_and_every_query_of_the_dashboard_has_data() {
         ("KinetailLagGrows", ("kinetail_lag_seconds", ""), 400),
         ("KinetailFlowPaused", ("kinetail_destination_paused", ""), 1),
         ("KinetailCheckpointsFail", ("kinetail_checkpoint_failing", ""), 1),
+        ("KinetailReloadRejected", ("kinetail_reload_rejected", ""), 1),
         ("KinetailRecordsRefused", skipped, 3),
         ("KinetailDeadLettered", ("kinetail_dead_letters_total", "reason=\"refused\""), 3),
         ("KinetailDeadLettersFail", ("kinetail_dead_letters_failing", ""), 1),

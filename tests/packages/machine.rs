@@ -2,14 +2,16 @@
 //! down what it is told.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::{can, root, run, skip};
 use crate::support::agent::Agent;
+use crate::support::wait::wait_until;
 
 /// Writes its arguments down, as far as the tree knows.
 const SYSTEMCTL: &str = "#!/bin/sh\necho \"$*\" >> /systemctl.log\n";
@@ -25,12 +27,25 @@ pub(super) struct Machine {
 /// What a tree has alongside what every Debian has.
 const PACKAGES: &str = "ca-certificates,passwd";
 
-/// The same, of one that boots.
-const PACKAGES_TO_BOOT: &str = "ca-certificates,passwd,systemd,systemd-sysv";
+/// The same, of one that boots and that a person can work on.
+const PACKAGES_TO_BOOT: &str = "ca-certificates,passwd,systemd,systemd-sysv,apt,sudo,curl,sqlite3";
+
+/// A machine boots, installs, ships and halts in half a minute when nothing else runs.
+const BOOTS_WITHIN: Duration = Duration::from_mins(5);
+
+/// Runs a script once the machine is up.
+const SERVICE: &str = "[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=SCRIPT
+[Install]
+WantedBy=multi-user.target
+";
 
 /// A machine that boots, if this one can have it.
 pub(super) fn booted() -> Option<Machine> {
-    Some(Machine::from(&tree("packages-tree-that-boots.tar", PACKAGES_TO_BOOT)?))
+    Some(Machine::from(&tree("packages-tree-with-tools.tar", PACKAGES_TO_BOOT)?))
 }
 
 /// The tree as an archive, made if it is not there.
@@ -140,6 +155,54 @@ impl Machine {
         let text = fs::read_to_string(&log).unwrap_or_default();
         fs::write(log, "").unwrap();
         text.lines().map(str::to_owned).collect()
+    }
+
+    /// Boots until it halts, and gives what its script said in `/result`. When the first of these
+    /// things is done the machine is told so by the file `/done-1`, and so on.
+    pub(super) fn boot(
+        &self,
+        script: &str,
+        options: &[&str],
+        things: &[&dyn Fn() -> bool],
+    ) -> Option<String> {
+        self.write("/etc/systemd/system/script.service", &SERVICE.replace("SCRIPT", script));
+        let wants = self.path("/etc/systemd/system/multi-user.target.wants");
+        fs::create_dir_all(&wants).unwrap();
+        symlink("../script.service", wants.join("script.service")).unwrap();
+        let mut child = Command::new("systemd-nspawn")
+            .args(["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot"])
+            .args(options)
+            .arg("-D")
+            .arg(self.path("/"))
+            .stdin(Stdio::null())
+            .stdout(File::create(self.path("/console")).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut status = None;
+        let mut done = 0;
+        let said = || {
+            let said = fs::read(self.path("/result")).unwrap_or_default();
+            String::from_utf8_lossy(&said).into_owned()
+        };
+        wait_until(
+            "end of the machine",
+            BOOTS_WITHIN,
+            || {
+                if things.get(done).is_some_and(|is_done| is_done()) {
+                    done += 1;
+                    self.write(&format!("/done-{done}"), "");
+                }
+                status = child.try_wait().unwrap();
+                status.is_some()
+            },
+            || said() + &self.read("/console"),
+        );
+        if !self.has("/result") {
+            skip(&format!("no machine boots here: {status:?} {}", self.read("/console")));
+            return None;
+        }
+        Some(said())
     }
 
     /// Starts the service by the command line of its unit, as its user, with the capability, the

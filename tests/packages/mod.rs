@@ -9,6 +9,7 @@ mod elsewhere;
 mod image;
 mod machine;
 mod manifests;
+mod pages;
 mod rpm;
 mod scripts;
 mod unit;

@@ -1,20 +1,14 @@
 //! The unit: how exposed it is, and that it does everything under a real systemd.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use super::machine::{Machine, booted};
+use super::machine::booted;
 use super::{can, has, package, root, run, skip};
 use crate::support::endpoint::{Endpoint, kinesis};
-use crate::support::wait::wait_until;
 
 /// Tenths of `systemd-analyze security`'s exposure.
 const EXPOSURE_MAX: &str = "15";
-
-/// A machine boots, installs, ships and halts in half a minute when nothing else runs.
-const BOOTS_WITHIN: Duration = Duration::from_mins(4);
 
 /// What happens in the machine, once it runs.
 const SCRIPT: &str = "#!/bin/sh
@@ -53,17 +47,9 @@ systemctl show --property=ActiveState --property=SubState --property=NRestarts k
 systemctl stop kinetail.service
 systemctl show --property=Result --property=ExecMainStatus kinetail.service
 journalctl --unit kinetail.service --no-pager --output cat
+journalctl --no-pager --output cat KINETAIL_EVENT=flow_started | sed 's/^/BY ITS EVENT: /'
 echo END
 systemctl poweroff
-";
-
-const SERVICE: &str = "[Unit]
-After=multi-user.target
-[Service]
-Type=oneshot
-ExecStart=/script
-[Install]
-WantedBy=multi-user.target
 ";
 
 #[test]
@@ -77,40 +63,6 @@ fn unit_is_exposed_no_more_than_its_functions_need() {
     command.args(["security", "--offline=true", "--no-pager", "--threshold", EXPOSURE_MAX]);
     let said = run(command.arg(unit));
     assert!(said.contains("Overall exposure level"), "{said}");
-}
-
-/// Boots the machine until it halts, and gives what its script said. When the first of these things
-/// is done it is told so by the file `/done-1`, and so on.
-fn boot(machine: &Machine, things: &[&dyn Fn() -> bool]) -> Option<String> {
-    let mut child = Command::new("systemd-nspawn")
-        .args(["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", "-D"])
-        .arg(machine.path("/"))
-        .stdin(Stdio::null())
-        .stdout(fs::File::create(machine.path("/console")).unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut status = None;
-    let mut done = 0;
-    let said = || fs::read_to_string(machine.path("/result")).unwrap_or_default();
-    wait_until(
-        "end of the machine",
-        BOOTS_WITHIN,
-        || {
-            if things.get(done).is_some_and(|is_done| is_done()) {
-                done += 1;
-                machine.write(&format!("/done-{done}"), "");
-            }
-            status = child.try_wait().unwrap();
-            status.is_some()
-        },
-        || said() + &machine.read("/console"),
-    );
-    if !machine.has("/result") {
-        skip(&format!("no machine boots here: {status:?} {}", machine.read("/console")));
-        return None;
-    }
-    Some(said())
 }
 
 #[test]
@@ -142,15 +94,11 @@ fn unit_ships_logs_from_everywhere_and_reloads_under_a_real_systemd() {
     machine.write("/more.yaml", &flow("/srv/logs/new.log"));
     machine.write("/script", SCRIPT);
     machine.mode("/script", 0o755);
-    machine.write("/etc/systemd/system/script.service", SERVICE);
-    let wants = machine.path("/etc/systemd/system/multi-user.target.wants");
-    fs::create_dir_all(&wants).unwrap();
-    std::os::unix::fs::symlink(Path::new("../script.service"), wants.join("script.service"))
-        .unwrap();
 
     let stream = kinesis("s");
     let all = |more: usize| endpoint.count(&stream) == places.len() + more;
-    let Some(said) = boot(&machine, &[&|| all(0), &|| all(1), &|| all(2)]) else { return };
+    let things: &[&dyn Fn() -> bool] = &[&|| all(0), &|| all(1), &|| all(2)];
+    let Some(said) = machine.boot("/script", &[], things) else { return };
     let mut records = endpoint.data(&stream);
     records.sort();
     let mut wanted: Vec<_> =
@@ -159,6 +107,7 @@ fn unit_ships_logs_from_everywhere_and_reloads_under_a_real_systemd() {
     wanted.sort();
     assert_eq!(records, wanted, "{said}");
     for line in [
+        "BY ITS EVENT:  INFO flow started flow=kinesis:s:",
         "EXIT OF A RELOAD WITH A MISTAKE: 1",
         "reload rejected; keeping the active configuration",
         "EXIT OF A RELOAD: 0",

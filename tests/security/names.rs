@@ -139,6 +139,8 @@ fn a_configuration_that_is_not_there_cannot_forge_a_line_either() {
         assert_tame(&output.stdout);
         assert_tame(&output.stderr);
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.lines().all(|line| line.starts_with("kinetail: ")), "{told}");
+        let (usage, error) = told.split_once(" <COMMAND>\n").unwrap();
+        assert_eq!(usage, "Usage: kinetail [OPTIONS]\n       kinetail", "{told}");
+        assert!(error.lines().all(|line| line.starts_with("kinetail: ")), "{told}");
     }
 }

@@ -117,6 +117,11 @@ impl Home {
     /// Starts the agent at the end of a shell script (`exec "$0" "$@"`) in a mount namespace of its
     /// own, if this machine lets the test have one.
     pub fn start_in_a_namespace(&self, script: &str) -> Option<Agent> {
+        self.in_a_namespace(script).map(Agent::spawn)
+    }
+
+    /// The command for that.
+    pub fn in_a_namespace(&self, script: &str) -> Option<Command> {
         let namespace = || {
             let mut command = Command::new("unshare");
             command.args(["--mount", "--propagation", "private", "sh", "-c"]);
@@ -125,6 +130,7 @@ impl Home {
         let mount = "mount -t tmpfs tmpfs .";
         let tried = namespace().arg(mount).current_dir(self.root()).output();
         if !tried.is_ok_and(|output| output.status.success()) {
+            eprintln!("\n*** NOT TESTED: this machine gives no mount namespace\n");
             return None;
         }
         let mut shell = namespace();
@@ -132,7 +138,7 @@ impl Home {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut command = configured(shell, "run", &self.write_config());
         command.env("PATH", path);
-        Some(Agent::spawn(command))
+        Some(command)
     }
 
     /// Takes a key out of the configuration.

@@ -3,7 +3,12 @@
 //! The world keeps what a store and a stream would keep: checkpoints that were checkpointed, and
 //! records of batches that were acknowledged. A crash throws everything else away.
 
-use std::collections::{BTreeMap, VecDeque};
+mod answers;
+mod defaults;
+mod kept;
+mod looks;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,30 +16,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kinetail::admin::status::FlowStatus;
-use kinetail::batch::body::Body;
 use kinetail::budget::Budget;
-use kinetail::checkpoint::store::{CommitResult, Refused};
-use kinetail::checkpoint::{Change, Checkpoint, Life};
-use kinetail::config::{
-    Compression, Destination, Encoding, FlowAwsConfig, FlowConfig, InitialPosition, Input,
-    Ordering, OversizeLine, PartitionKey, RetryConfig, Wire,
-};
+use kinetail::checkpoint::Checkpoint;
+use kinetail::config::FlowConfig;
 use kinetail::disk::OsDisk;
 use kinetail::flow::files::{Beginning, tailer};
-use kinetail::flow::{Flow, FlowParts, Message, Outlet, Stepped};
+use kinetail::flow::{Flow, FlowParts, Message, Stepped};
+use kinetail::metrics::FlowMetrics;
 use kinetail::metrics::prometheus::Prometheus;
-use kinetail::metrics::{FlowMetrics, name};
-use kinetail::send::{Outcome, RejectedRecord, SenderEvent, Submission};
 use kinetail::tail::disk::Disk as _;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::names::Renamed;
-use kinetail::tail::pattern::FilePattern;
-use kinetail::tail::rotated::RotatedNames;
 use kinetail::tail::space::SpaceGuard;
 use kinetail::tail::tailer::{Earlier, Now};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 
+use self::defaults::defaults;
+use self::kept::Kept;
+pub use self::kept::{StoreState, records_of};
 use super::ground::{Files, Ground, nanos};
 use super::shots::Shots;
 use super::test_disk::TestDisk;
@@ -100,90 +100,6 @@ pub struct World {
 
 /// Says whether the service refuses a record.
 pub type Refusal = Box<dyn Fn(&[u8]) -> bool>;
-
-/// What the flow submitted without an outcome yet.
-#[derive(Default)]
-struct Kept {
-    submissions: VecDeque<Submission>,
-    commits: VecDeque<(Vec<Change>, u64)>,
-    store: StoreState,
-    /// How many batches there were at a time, at most.
-    most: usize,
-}
-
-/// Whether the store takes changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum StoreState {
-    /// It does.
-    #[default]
-    Open,
-    /// Its queue is full.
-    Full,
-    /// It has ended.
-    Closed,
-}
-
-impl Outlet for Kept {
-    fn submit(&mut self, submission: Submission) -> bool {
-        self.submissions.push_back(submission);
-        self.most = self.most.max(self.submissions.len());
-        true
-    }
-
-    fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused> {
-        match self.store {
-            StoreState::Open => self.commits.push_back((changes, token)),
-            StoreState::Full => return Err(Refused::Full(changes)),
-            StoreState::Closed => return Err(Refused::Closed(changes)),
-        }
-        Ok(())
-    }
-
-    fn purge(&mut self, _keep: Vec<FileKey>) -> bool {
-        true
-    }
-}
-
-/// The configuration of a flow over files that match this pattern.
-fn defaults(text: &str) -> FlowConfig {
-    FlowConfig {
-        id: format!("kinesis:test:{text}"),
-        emit_internal_metrics: false,
-        input: Input::Files,
-        pattern: FilePattern::parse(text).unwrap(),
-        rotated_names: RotatedNames::default(),
-        destination: Destination::Kinesis { stream: "test".to_owned() },
-        aws: FlowAwsConfig::default(),
-        initial_position: InitialPosition::StartOfFile,
-        max_buffer_age: Duration::from_millis(50),
-        max_buffer_records: 500,
-        max_buffer_bytes: 5 * 1024 * 1024,
-        partition_key: PartitionKey::Random,
-        multi_line_start: None,
-        file_footer: None,
-        aggregated_record_bytes: 0,
-        aggregation: None,
-        compression: Compression::None,
-        max_record_bytes: 1024 * 1024,
-        max_record_bytes_auto: false,
-        multi_line_hold: Duration::from_secs(1),
-        partial_line_hold: None,
-        encoding: Encoding::Auto,
-        max_line_bytes: 5 * 1024 * 1024,
-        oversize_line: OversizeLine::Truncate,
-        skip_header_lines: 0,
-        truncated_record_terminator: b"\n".to_vec(),
-        converters: Vec::new(),
-        retry: RetryConfig { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
-        max_in_flight_requests: 4,
-        caps: kinetail::config::Caps::default(),
-        ordering: Ordering::Relaxed,
-        wire: Wire::Json,
-        scan_interval: Duration::from_millis(100),
-        when_done: None,
-        dead_letters: None,
-    }
-}
 
 impl World {
     /// A flow over files in a new directory whose names match `name_pattern`, started.
@@ -373,94 +289,10 @@ impl World {
         self.wall_nanos.or(of_files).unwrap_or_else(wall)
     }
 
-    fn answer(&mut self) {
-        while !self.store_down
-            && let Some((changes, token)) = self.outlet.commits.pop_front()
-        {
-            for change in changes {
-                match change {
-                    Change::Forget(file) => {
-                        self.rows.remove(&file);
-                    }
-                    Change::Save(row) => self.add_row(row),
-                }
-            }
-            self.known_flow = true;
-            let now = self.disk.now_nanos(self.wall_now());
-            self.times = Some((self.times.map_or(now, |(first, _)| first), now));
-            self.unwritten.clear();
-            self.tell(Message::Written { token, result: CommitResult::Durable });
-        }
-        if self.endpoint_down {
-            return;
-        }
-        for _ in 0..self.acks_per_step {
-            let Some(submission) = self.outlet.submissions.pop_front() else { return };
-            self.acknowledge(submission);
-        }
-    }
-
-    fn acknowledge(&mut self, mut submission: Submission) {
-        let records = submission.body.records();
-        let bytes = submission.body.data_bytes();
-        let body = submission.body.finish();
-        let mut data = records_of(&body);
-        let mut keys = keys_of(&body);
-        let rejected = self.rejected(&submission.body, &data);
-        for record in rejected.iter().rev() {
-            data.remove(record.index);
-            if !keys.is_empty() {
-                keys.remove(record.index);
-            }
-        }
-        self.keys.extend(keys);
-        self.unwritten.extend_from_slice(&data);
-        self.stream.extend(data);
-        let outcome = Outcome {
-            batch: submission.batch,
-            records_delivered: records - rejected.len(),
-            bytes_delivered: bytes,
-            rejected,
-            took: Duration::from_millis(1),
-            attempts: 1,
-            throttled: false,
-            pushed_back: false,
-            speak: None,
-            spare: None,
-            maybe_duplicated: false,
-        };
-        self.tell(Message::Sender(SenderEvent::Outcome(outcome)));
-    }
-
-    /// What the service refuses of a batch, as the sender tells it.
-    fn rejected(&self, body: &Body, data: &[Vec<u8>]) -> Vec<RejectedRecord> {
-        let Some(refuses) = &self.refuses else { return Vec::new() };
-        let places = (0..).zip(data).filter(|(_, data)| refuses(data)).map(|(place, _)| place);
-        let rejected = |index| RejectedRecord {
-            index,
-            records: body.records_in(index),
-            code: "Refused".to_owned(),
-            message: "by the test".to_owned(),
-            origins: body.origins_of(index).to_vec(),
-            data: body.record_data(index),
-        };
-        places.map(rejected).collect()
-    }
-
     fn tell(&mut self, message: Message) {
         let now = self.now;
         self.told = true;
         self.flow.as_mut().expect("the flow runs").on_message(message, now);
-    }
-
-    /// The acknowledged records that a crash at this moment may repeat.
-    pub fn unwritten_records(&self) -> &[Vec<u8>] {
-        &self.unwritten
-    }
-
-    /// How many batches were in flight at a time since the last start, at most.
-    pub fn most_in_flight(&self) -> usize {
-        self.outlet.most
     }
 
     /// Lets time pass without a step.
@@ -472,18 +304,6 @@ impl World {
     pub fn pass_for_all(&mut self, time: Duration) {
         self.now += time;
         self.wall_now();
-    }
-
-    /// How many full scans the flow made.
-    pub fn scans(&self) -> u64 {
-        self.flow.as_ref().expect("the flow runs").full_scans()
-    }
-
-    /// How many files of this world are open, whoever has them open in this process.
-    pub fn open_files(&self) -> usize {
-        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        let ours = |path: PathBuf| path.starts_with(self.dir.path());
-        open.filter(|fd| fs::read_link(fd.path()).is_ok_and(ours)).count()
     }
 
     /// What a restart of the machine does to file systems without a device number of their own.
@@ -511,55 +331,10 @@ impl World {
         self.rows.values_mut().filter(|row| row.inode == from).for_each(|row| row.inode = to);
     }
 
-    /// What the flow said of itself last.
-    pub fn status(&self) -> Arc<FlowStatus> {
-        Arc::clone(&self.reports.as_ref().expect("the flow was started").borrow())
-    }
-
-    /// The flow's clock.
-    pub fn now(&self) -> Instant {
-        self.now
-    }
-
-    /// How often something of this kind happened to a file.
-    pub fn transitions(&self, kind: &str) -> u64 {
-        self.counted(name::FILE_TRANSITIONS, &format!("kind=\"{kind}\""))
-    }
-
-    /// The value of a counter or gauge of the flow whose labels hold this text; 0 if there is
-    /// none.
-    pub fn counted(&self, metric: &str, label: &str) -> u64 {
-        let text = self.counted.render();
-        let series = |line: &&str| line.starts_with(&format!("{metric}{{")) && line.contains(label);
-        let line = text.lines().find(series);
-        line.and_then(|line| line.rsplit(' ').next()).map_or(0, |value| value.parse().unwrap())
-    }
-
-    /// What happened to files so far, a line for each kind of event.
-    pub fn all_transitions(&self) -> String {
-        let text = self.counted.render().replace(&self.dir.path().display().to_string(), "");
-        let is_one = |line: &&str| line.starts_with(&format!("{}{{", name::FILE_TRANSITIONS));
-        let mut lines: Vec<&str> = text.lines().filter(is_one).collect();
-        lines.sort_unstable();
-        lines.join("\n")
-    }
-
     /// Adds a row to those that survive a crash.
     pub fn add_row(&mut self, row: Checkpoint) {
         self.next_key = self.next_key.max(row.file.0 + 1);
         self.rows.insert(row.file, row);
-    }
-
-    /// The rows that survive a crash, but for those of finished contents, which are kept for a
-    /// while only so that copies of them are known.
-    pub fn rows(&self) -> BTreeMap<FileKey, Checkpoint> {
-        let open = self.rows.iter().filter(|(_, row)| row.life != Life::Finished);
-        open.map(|(key, row)| (*key, row.clone())).collect()
-    }
-
-    /// How many rows there are in all.
-    pub fn rows_kept(&self) -> usize {
-        self.rows.len()
     }
 }
 
@@ -573,27 +348,6 @@ pub fn append(path: &Path, bytes: &[u8]) {
 pub fn copy_truncate(from: &Path, to: &Path) {
     fs::copy(from, to).unwrap();
     File::options().write(true).open(from).unwrap().set_len(0).unwrap();
-}
-
-/// The partition keys of the records in a request body.
-fn keys_of(body: &[u8]) -> Vec<String> {
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
-    let records = parsed["Records"].as_array().unwrap().iter();
-    records.filter_map(|record| Some(record["PartitionKey"].as_str()?.to_owned())).collect()
-}
-
-/// The data of the records in a request body.
-pub fn records_of(body: &[u8]) -> Vec<Vec<u8>> {
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
-    parsed["Records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|record| {
-            let data = record["Data"].as_str().unwrap();
-            base64_simd::STANDARD.decode_to_vec(data).unwrap()
-        })
-        .collect()
 }
 
 /// Waits until files that are made from now on have a later stamp than those that are there.

@@ -101,7 +101,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
         Ok(value) => {
             headers.insert(name, value);
         }
-        Err(error) => tracing::warn!(%name, %error, "scripted response has an invalid header"),
+        Err(error) => tracing::warn!(name: "sandbox_script_invalid",
+            %name, %error, "scripted response has an invalid header"),
     }
 }
 

@@ -112,7 +112,8 @@ impl PutJob {
         match tokio::task::spawn_blocking(move || self.run_now()).await {
             Ok(done) => done,
             Err(error) => {
-                tracing::error!(%error, "sandbox stopped while handling a request");
+                tracing::error!(name: "sandbox_request_interrupted",
+                    %error, "sandbox stopped while handling a request");
                 Done::failed()
             }
         }
@@ -129,7 +130,7 @@ impl PutJob {
                     let line = lock(&self.shared.store_failures)
                         .on_failure(&error.to_string(), Instant::now());
                     if line.is_some() {
-                        tracing::error!(%error, cause,
+                        tracing::error!(name: "sandbox_store_failed", %error, cause,
                             "cannot store records; responding with HTTP 500");
                     }
                     self.decision.reply = Reply::Error(ErrorResponse::internal_failure());

@@ -108,7 +108,8 @@ async fn accept(listener: &TcpListener, failures: &mut FailureLog) -> TcpStream 
             }
             Err(error) => {
                 if failures.on_failure("accept", Instant::now()).is_some() {
-                    tracing::warn!(%error, "sandbox cannot accept connections; retrying");
+                    tracing::warn!(name: "sandbox_accept_failed",
+                        %error, "sandbox cannot accept connections; retrying");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -138,6 +139,6 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationTo
 
 fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "a sandbox connection failed");
+        tracing::error!(name: "sandbox_connection_failed", %error, "a sandbox connection failed");
     }
 }

@@ -193,7 +193,8 @@ impl RequestLog {
             Ok(()) => drop(failures.on_success(Instant::now())),
             Err(error) => {
                 if failures.on_failure("write", Instant::now()).is_some() {
-                    tracing::error!(file = %self.path.display(), %error,
+                    tracing::error!(name: "sandbox_request_log_failed",
+                        file = %self.path.display(), %error,
                         "cannot write the request log");
                 }
             }

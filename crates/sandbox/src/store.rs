@@ -217,6 +217,7 @@ fn open_repaired(path: &Path) -> io::Result<OpenFile> {
     if len < found {
         file.set_len(len)?;
         tracing::warn!(
+            name: "sandbox_line_truncated",
             file = %path.display(),
             bytes = found - len,
             "truncated incomplete last line"

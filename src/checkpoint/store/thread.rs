@@ -124,7 +124,8 @@ fn take<B: Backend>(writer: &mut Writer<B>, request: Request) -> bool {
             let cutoff = now_millis().saturating_sub(ttl);
             let count = writer.mirror_mut().purge(&flow, &keep, cutoff);
             if count > 0 {
-                tracing::info!(%flow, count, "expired checkpoints of missing files");
+                tracing::info!(name: "checkpoints_expired",
+                    %flow, count, "expired checkpoints of missing files");
             }
         }
     }

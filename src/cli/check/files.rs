@@ -7,11 +7,11 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::access::User;
-use super::{inputs, nothing, plural, sample};
+use super::{inputs, nothing, sample};
 use crate::cli::{progress, rotated};
 use crate::config::{FlowConfig, Input};
 use crate::disk::{OsDisk, links};
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 use crate::tail::links::FollowLinks;
 use crate::tail::snapshot::Snapshot;
 
@@ -95,7 +95,7 @@ fn look(path: &Path, follow: FollowLinks) -> io::Result<Found<'_>> {
 
 fn summarize(found: &[Found<'_>], others: usize, out: &mut dyn Write) -> io::Result<()> {
     let bytes = found.iter().map(|file| file.bytes).sum();
-    let count = plural(found.len(), "file");
+    let count = counted(found.len(), "file");
     let newest = found.iter().max_by_key(|file| file.modified);
     match newest {
         None if others == 0 => writeln!(out, "  matching files: none"),

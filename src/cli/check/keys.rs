@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::batch::key::KeyMaker;
 use crate::config::diagnostics::quote;
 use crate::config::{FlowConfig, PartitionKey};
+use crate::shown::counted;
 use crate::tail::identity::FileKey;
 
 /// So many different keys are shown.
@@ -63,7 +64,7 @@ impl Keys {
         }
         let (keyed, records) = (self.records - self.missing, self.records);
         let word = if keyed == 0 { "error: partitionKey" } else { "partitionKey" };
-        write!(out, "  {word} yields a key for {keyed} of {records} records")?;
+        write!(out, "  {word} yields a key for {keyed} of {}", counted(records, "record"))?;
         let mut found: Vec<(&String, &u64)> = self.found.iter().collect();
         found.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for (index, (key, count)) in found.iter().take(KEYS_SHOWN_MAX).enumerate() {

@@ -178,12 +178,16 @@ async fn kinesis(
     let describe = || async {
         client.describe_stream_summary().stream_name(stream).send().await.map_err(call_error)
     };
+    // Whatever a response of AWS's own endpoints looks like, it is not the sandbox's.
+    let is_custom =
+        endpoint.is_some_and(|endpoint| !is_endpoint_of(&endpoint.url, Service::Kinesis));
     let mut is_sandbox = false;
     let mut results = Vec::new();
     match patiently(describe).await {
         Ok(output) => {
             // Only who wrote its address into the configuration can mean the sandbox.
-            is_sandbox = endpoint.is_some_and(|endpoint| !endpoint.is_ambient)
+            is_sandbox = is_custom
+                && endpoint.is_some_and(|endpoint| !endpoint.is_ambient)
                 && output.request_id().is_some_and(sandbox::is_request_id);
             let Some(summary) = output.stream_description_summary() else {
                 return vec![CheckResult::Bad(format!(
@@ -201,9 +205,7 @@ async fn kinesis(
             }
         }
     }
-    if endpoint.is_some_and(|endpoint| !is_endpoint_of(&endpoint.url, Service::Kinesis))
-        && !is_sandbox
-    {
+    if is_custom && !is_sandbox {
         let text = "write permission not checked: a custom endpoint might not support DryRun";
         results.push(CheckResult::Open(text.to_owned()));
         return results;

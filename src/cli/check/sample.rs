@@ -12,6 +12,7 @@ use crate::disk::links;
 use crate::process::splitter::{Ending, Next};
 use crate::process::steps::{COMMENT, FILTERED, HEADER, SAMPLED};
 use crate::process::{Chain, Converted, ConverterConfig};
+use crate::shown::counted;
 
 /// So many files are looked into.
 const FILES_MAX: usize = 3;
@@ -177,7 +178,8 @@ impl Sample {
         }
         if self.header_lines == self.lines {
             let lines = self.lines;
-            writeln!(out, "  skipHeaderLines skips all of the first {lines} lines")?;
+            let lines = counted(lines, "line");
+            writeln!(out, "  skipHeaderLines skips all of the first {lines}")?;
         }
         if flow.multi_line_start.is_some() && self.header_lines < self.lines {
             let (starts, lines) = (self.starts, self.lines - self.header_lines);
@@ -189,7 +191,11 @@ impl Sample {
                      record; it is compared with the start of a line"
                 )?;
             } else {
-                writeln!(out, "  multiLineStartPattern matched {starts} of {lines} lines")?;
+                writeln!(
+                    out,
+                    "  multiLineStartPattern matched {starts} of {}",
+                    counted(lines, "line")
+                )?;
             }
         }
         if self.records > 0 {

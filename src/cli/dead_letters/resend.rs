@@ -23,7 +23,7 @@ use crate::send::client::Aws;
 use crate::send::sender::{self, EventSink, NoObserver, SenderConfig};
 use crate::send::wire::Operation;
 use crate::send::{DestinationHealth, SenderEvent, Submission};
-use crate::shown::{Escaped, shown};
+use crate::shown::{Escaped, counted, shown};
 use crate::tail::identity::FileKey;
 use kinetail_base::limits::KINESIS_LARGE_RECORD_BYTES_MAX;
 
@@ -119,7 +119,8 @@ impl Tally {
     }
 
     fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "resent {} dead letters, kept {}", self.accepted, self.kept)?;
+        let accepted = counted(self.accepted, "dead letter");
+        writeln!(out, "resent {accepted}, kept {}", self.kept)?;
         if self.skipped > 0 {
             writeln!(out, "removed {} that a converter skips now", self.skipped)?;
         }

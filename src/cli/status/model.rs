@@ -1,5 +1,6 @@
 //! What `/status` says, as far as a person wants to see it.
 
+use crate::shown::counted;
 use serde::Deserialize;
 
 /// All of it.
@@ -108,6 +109,9 @@ pub(super) struct Trouble {
 #[serde(default)]
 pub(super) struct File {
     pub(super) path: String,
+    pub(super) name_now: Option<String>,
+    pub(super) device: u64,
+    pub(super) inode: u64,
     pub(super) state: String,
     pub(super) size_bytes: u64,
     pub(super) acked_offset: u64,
@@ -122,6 +126,7 @@ impl Page {
         self.healthy
             && self.ready
             && self.checkpoints.health == "ok"
+            && !self.is_reload("refused")
             && self.flows.iter().all(Flow::is_well)
     }
 
@@ -130,7 +135,7 @@ impl Page {
         let ill = self.flows.iter().filter(|flow| !flow.is_well()).count();
         let mut parts = Vec::new();
         if ill > 0 {
-            parts.push(format!("trouble in {ill} of {} flows", self.flows.len()));
+            parts.push(format!("trouble in {ill} of {}", counted(self.flows.len(), "flow")));
         }
         if self.checkpoints.health != "ok" {
             parts.push(format!("checkpoints: {}", self.checkpoints.health));
@@ -138,18 +143,44 @@ impl Page {
         if parts.is_empty() && !(self.healthy && self.ready) {
             parts.push("not ready".to_owned());
         }
-        if parts.is_empty() { "all is well".to_owned() } else { parts.join("; ") }
+        if self.is_reload("refused") {
+            parts.push("the last reload was rejected".to_owned());
+        }
+        if parts.is_empty() {
+            parts.push("all is well".to_owned());
+        }
+        if self.is_reload("partly") {
+            parts.push("the last reload is done in part".to_owned());
+        }
+        parts.join("; ")
+    }
+
+    fn is_reload(&self, outcome: &str) -> bool {
+        self.reload.as_ref().is_some_and(|reload| reload.outcome == outcome)
     }
 
     /// The flows with this in their name, destination or files; those with trouble first.
     pub(super) fn matching(&self, filter: &str) -> Vec<&Flow> {
         let has = |flow: &&Flow| {
             let named = flow.id.contains(filter) || flow.destination.contains(filter);
-            named || flow.files.iter().any(|file| file.path.contains(filter))
+            named || flow.files.iter().any(|file| file.name().contains(filter))
         };
         let mut flows: Vec<&Flow> = self.flows.iter().filter(has).collect();
         flows.sort_by_key(|flow| flow.is_well());
         flows
+    }
+}
+
+impl File {
+    /// The name that it has now, with the one of its log and its identity if that is another.
+    pub(super) fn name(&self) -> String {
+        match &self.name_now {
+            Some(now) => {
+                let Self { path, device, inode, .. } = self;
+                format!("{now} (was {path}; device {device}, inode {inode})")
+            }
+            None => self.path.clone(),
+        }
     }
 }
 
@@ -254,5 +285,21 @@ mod tests {
         assert_eq!(page.verdict(), "trouble in 1 of 3 flows; checkpoints: failing");
         assert_eq!(page.matching("")[0].id, "paused", "trouble comes first");
         assert_eq!(page.matching("pause").len(), 1);
+        page.reload = Some(Reload { outcome: "refused".to_owned(), ..Reload::default() });
+        assert!(page.verdict().ends_with("; the last reload was rejected"), "{}", page.verdict());
+    }
+
+    #[test]
+    fn a_reload_that_was_rejected_is_not_well_and_one_that_is_done_in_part_is_told() {
+        let ok = Checkpoints { health: "ok".to_owned(), ..Checkpoints::default() };
+        let mut page = Page { healthy: true, ready: true, checkpoints: ok, ..Page::default() };
+        for (outcome, is_well, verdict) in [
+            ("done", true, "all is well"),
+            ("partly", true, "all is well; the last reload is done in part"),
+            ("refused", false, "the last reload was rejected"),
+        ] {
+            page.reload = Some(Reload { outcome: outcome.to_owned(), ..Reload::default() });
+            assert_eq!((page.is_well(), page.verdict().as_str()), (is_well, verdict));
+        }
     }
 }

@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, 
 
 use super::model::{Flow, Page, bytes, time};
 use super::text;
+use crate::shown::counted;
 
 /// Rows of the head, at most.
 const HEAD_ROWS_MAX: usize = 6;
@@ -165,11 +166,11 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, flow: Option<&Flow>) {
         return;
     };
     let mut lines: Vec<Line<'static>> = vec![Line::raw(format!(
-        "to {}; {} records delivered, {} skipped; {} batches in flight",
+        "to {}; {} delivered, {} skipped; {} in flight",
         flow.destination,
-        flow.totals.records_delivered,
+        counted(flow.totals.records_delivered, "record"),
         flow.totals.records_skipped,
-        flow.in_flight_batches
+        counted(flow.in_flight_batches, "batch")
     ))];
     let style = if flow.is_well() { Style::new() } else { Style::new().fg(Color::Yellow) };
     lines.extend(text::details(flow).into_iter().map(|line| Line::styled(line, style)));
@@ -184,7 +185,7 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, flow: Option<&Flow>) {
             .half_line_since
             .as_ref()
             .map_or_else(String::new, |since| format!("; since {since} its last line has no end"));
-        let (state, path) = (&file.state, &file.path);
+        let (state, path) = (&file.state, file.name());
         lines.push(Line::raw(format!("lag {lag:>9}  {state:<10} {path}{half}")));
     }
     let title = format!(" {} ", text::cut(&flow.id, usize::from(area.width.saturating_sub(4))));

@@ -1,6 +1,7 @@
 //! The status as text: a table of flows, and below each what is wrong with it and what to do.
 
-use super::model::{Flow, Page, bytes, time};
+use super::model::{File, Flow, Page, Reload, Trouble, bytes, time};
+use crate::shown::counted;
 
 /// Files of a flow that are named without being asked for: those with the most lag.
 const FILES_MAX: usize = 5;
@@ -33,7 +34,7 @@ pub(super) fn head(page: &Page) -> Vec<String> {
     let (used, budget) = (bytes(page.memory.used_bytes), bytes(page.memory.budget_bytes));
     let at = &page.checkpoints;
     lines
-        .push(format!("checkpoints {} in {}; batches hold {used} of {budget}", at.health, at.file));
+        .push(format!("checkpoints {} in {}; batch memory {used} of {budget}", at.health, at.file));
     if let (Some(reason), Some(since), Some(fix)) = (&at.reason, &at.since, &at.fix) {
         lines.push(format!("  {reason}, since {since}"));
         lines.push(format!("  fix: {fix}"));
@@ -46,9 +47,20 @@ pub(super) fn head(page: &Page) -> Vec<String> {
             "the last reload is done in part"
         };
         lines.push(format!("  {what}, {}", reload.time));
-        lines.extend(reload.lines.iter().take(FILES_MAX).map(|line| format!("    {line}")));
+        lines.extend(told_of(reload).take(FILES_MAX).map(|line| format!("    {line}")));
     }
     lines
+}
+
+/// What a reload said, without the excerpts from the file: `kinetail check` has them.
+fn told_of(reload: &Reload) -> impl Iterator<Item = &str> {
+    let is_brief = |line: &&str| {
+        let is_finding = line.contains("error: ") || line.contains("warning: ");
+        is_finding || line.starts_with("  help: ")
+    };
+    let all = reload.lines.iter().map(String::as_str);
+    let has_errors = all.clone().any(|line| is_brief(&line));
+    all.filter(move |line| !has_errors || is_brief(line)).map(str::trim_start)
 }
 
 fn row(cells: [&str; 6], name: usize) -> String {
@@ -106,7 +118,7 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     if let Some(endpoint) = flow.endpoint.as_ref().filter(|_| is_far) {
         let region = flow.region.as_deref().unwrap_or_default();
         let credentials = flow.credentials.as_deref().unwrap_or_default();
-        lines.push(format!("at {endpoint} in {region}, as {credentials}"));
+        lines.push(format!("at {endpoint} in {region}; credentials: {credentials}"));
     }
     if let Some(error) = flow.last_error.as_ref().filter(|_| flow.reason.is_none()) {
         lines.push(format!("last error {}: {}: {}", error.time, error.code, error.message));
@@ -116,40 +128,49 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     }
     let totals = &flow.totals;
     if totals.records_refused > 0 {
-        lines.push(format!("{} records were rejected by the service", totals.records_refused));
+        let records = counted(totals.records_refused, "record");
+        lines.push(format!("rejected by the service: {records}"));
     }
     if totals.dead_letters > 0 {
-        let letters = totals.dead_letters;
-        lines.push(format!("{letters} records are dead letters; see kinetail dead-letters list"));
+        let letters = counted(totals.dead_letters, "record");
+        lines.push(format!("written to dead letters since the start: {letters}"));
     }
     if totals.dead_letters_dropped > 0 {
-        let dropped = totals.dead_letters_dropped;
-        lines.push(format!("{dropped} dead letters were dropped to stay within their limits"));
+        let dropped = counted(totals.dead_letters_dropped, "dead letter");
+        lines.push(format!("dropped to stay within their limits: {dropped}"));
     }
     if flow.dead_letters_waiting > 0 {
-        let waiting = flow.dead_letters_waiting;
-        lines.push(format!("{waiting} dead letters are pending"));
+        let waiting = counted(flow.dead_letters_waiting, "dead letter");
+        lines.push(format!("to be written to disk: {waiting}"));
     }
     if totals.bytes_lost > 0 {
         let lost = bytes(totals.bytes_lost);
-        lines.push(format!("{lost} were lost before they could be read"));
+        lines.push(format!("lost before it could be read: {lost}"));
     }
     // The first of them is the reason already.
-    let is_told = |file: &str| flow.reason.as_ref().is_some_and(|told| told.starts_with(file));
-    for problem in flow.problems.iter().take(FILES_MAX).filter(|it| !is_told(&it.file)) {
+    let is_told = |problem: &Trouble| {
+        let told = flow.reason.as_deref().and_then(|told| told.strip_prefix(&problem.file));
+        told.is_some_and(|told| told.starts_with(": "))
+    };
+    let others = flow.problems.iter().filter(|problem| !is_told(problem));
+    let mut told = flow.problems.iter().filter(|problem| is_told(problem)).count() as u64;
+    for problem in others.take(FILES_MAX) {
+        told += 1;
         lines.push(format!("{}: {}, since {}", problem.file, problem.what, problem.since));
         lines.push(format!("fix: {}", problem.fix));
     }
-    let more = flow.problems_total.saturating_sub(FILES_MAX as u64);
+    let more = flow.problems_total.saturating_sub(told);
     if more > 0 {
-        lines.push(format!("and {more} more files have problems; see --json"));
+        let more = counted(more, "problem");
+        lines.push(format!("not shown here: {more} with files; kinetail status --json has them"));
     }
     lines
 }
 
 fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
-    let named = |path: &str| filter.is_empty() || flow.id.contains(filter) || path.contains(filter);
-    let wanted = flow.files.iter().filter(|file| (all || file.lag_bytes > 0) && named(&file.path));
+    let named =
+        |file: &File| filter.is_empty() || flow.id.contains(filter) || file.name().contains(filter);
+    let wanted = flow.files.iter().filter(|file| (all || file.lag_bytes > 0) && named(file));
     let mut files: Vec<_> = wanted.collect();
     files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes));
     let count = files.len();
@@ -165,7 +186,7 @@ fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
                 Some(seconds) if file.lag_bytes > 0 => format!(", {}", time(seconds)),
                 Some(_) | None => String::new(),
             };
-            let (state, path) = (&file.state, &file.path);
+            let (state, path) = (&file.state, file.name());
             let at = file.acked_offset;
             let half = file.half_line_since.as_ref().map_or_else(String::new, |since| {
                 format!("; since {since} its last line has no end")
@@ -174,7 +195,8 @@ fn files(flow: &Flow, filter: &str, all: bool) -> Vec<String> {
         })
         .collect();
     if more > 0 {
-        lines.push(format!("    and {more} more files lag; --files lists them"));
+        let more = counted(more, "more file");
+        lines.push(format!("    and {more} with a lag; --files lists them"));
     }
     lines
 }
@@ -192,7 +214,6 @@ pub(super) fn cut(name: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::status::model::{File, Trouble};
 
     #[test]
     fn a_paused_flow_says_why_since_when_and_what_to_do() {
@@ -220,7 +241,7 @@ mod tests {
                 acked_offset: 7_655,
                 lag_bytes: 12_345,
                 lag_seconds: Some(90.0),
-                half_line_since: None,
+                ..File::default()
             }],
             ..Flow::default()
         };
@@ -241,6 +262,19 @@ mod tests {
                 assert!(all.contains(part), "{part} is missing at {columns}:\n{all}");
             }
         }
+    }
+
+    #[test]
+    fn a_rejected_reload_is_told_without_excerpts() {
+        let told = ["a:1:5: error: no destination", "   13 |   - {x: y}", "      |     ^"];
+        let told = told.into_iter().chain(["  help: set one", "", "1 error in a"]);
+        let lines: Vec<String> = told.map(str::to_owned).collect();
+        let time = "2026-11-30T15:12:04Z".to_owned();
+        let mut reload = Reload { time, outcome: "refused".to_owned(), lines };
+        let brief: Vec<&str> = told_of(&reload).collect();
+        assert_eq!(brief, ["a:1:5: error: no destination", "help: set one"]);
+        reload.lines = vec!["reload timed out".to_owned()];
+        assert_eq!(told_of(&reload).collect::<Vec<_>>(), ["reload timed out"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The conditions of `FILTER` and `SAMPLE`.
 
 use super::super::diagnostics::{Findings, Kind};
+use super::super::expression::bad_pattern;
 use super::super::file::mirror;
-use super::super::flow::bad_pattern;
 use super::super::parse::{Entry, Node, Value};
 use super::super::slot::Slot;
 use super::super::unknown::{self, Level};

@@ -1,8 +1,8 @@
 //! `PARSE…`: the steps that find parts in a text.
 
 use super::super::diagnostics::{Findings, Kind};
+use super::super::expression::{bad_pattern, warn_of_impossible};
 use super::super::file::mirror;
-use super::super::flow::{bad_pattern, warn_of_impossible};
 use super::super::slot::Slot;
 use super::{Item, list_of_names, map_of_texts, name_of, require};
 use crate::config::parse::Value;

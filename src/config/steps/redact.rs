@@ -1,8 +1,8 @@
 //! `REDACT`.
 
 use super::super::diagnostics::{Findings, Kind};
+use super::super::expression::bad_pattern;
 use super::super::file::mirror;
-use super::super::flow::bad_pattern;
 use super::{Item, list_of_names, require};
 use crate::process::steps::{Kind as Secret, Redact, Replacement, Step};
 use crate::process::{Name, compile_search_pattern};

@@ -67,7 +67,7 @@ fn what_is_no_template_is_an_error() {
         (r#""partitionKey": "{match.1}""#, "{match.1} needs a partitionKeyPattern"),
         (
             r#""partitionKey": "{match.2}", "partitionKeyPattern": "(a)""#,
-            "partitionKeyPattern has 1 groups and no group 2",
+            "partitionKeyPattern has no group 2; its groups are 0 to 1",
         ),
         (
             r#""partitionKey": "{env.KINETAIL_NOT_SET}""#,

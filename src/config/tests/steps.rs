@@ -249,6 +249,18 @@ fn a_misspelt_key_of_a_step_is_a_warning_and_a_hash_key_is_not_shown() {
     assert!(!shown.contains(key), "{shown}");
 }
 
+#[test]
+fn a_converter_that_cannot_choose_says_which_can() {
+    for item in [
+        r#"{"optionName": "LOGTOJSON", "logFormat": "SYSLOG", "onUnparsable": "deadLetter"}"#,
+        r#"{"optionName": "SAMPLE", "rate": 0.5, "onUnparsable": "skip"}"#,
+    ] {
+        let (kind, message, help) = warning(&options(item));
+        assert_eq!((kind, message.as_str()), (Kind::NoEffect, "'onUnparsable' is ignored"));
+        assert!(help.contains("PARSELOG and PARSEREGEX have it"), "{help}");
+    }
+}
+
 fn loaded_with_warnings(items: &str) -> Config {
     try_load(&options(items)).unwrap().0
 }

@@ -102,3 +102,21 @@ async fn more_events_than_are_read_at_once_all_arrive() {
     written.sort();
     assert_eq!(written, (0..600).map(FileKey).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_file_for_which_no_watch_is_left_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writes = Writes::new(Room::of(1)).unwrap();
+    let (mut a, a_file) = open(&dir.path().join("a"));
+    let (_b, b_file) = open(&dir.path().join("b"));
+    assert!(writes.arm(FileKey(1), &a_file) && !is_short(&mut writes));
+    assert!(!writes.arm(FileKey(2), &b_file) && is_short(&mut writes));
+    assert!(!is_short(&mut writes), "it was told");
+    a.write_all(b"one").unwrap();
+    assert_eq!(next(&mut writes).await, only(1));
+    assert!(writes.arm(FileKey(2), &b_file) && !is_short(&mut writes));
+}
+
+fn is_short(writes: &mut Writes) -> bool {
+    WriteWatch::<OsFile>::take_short(writes)
+}

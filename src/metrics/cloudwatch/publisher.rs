@@ -89,7 +89,8 @@ impl<S: Sink> Publisher<S> {
             }
         };
         if timeout(time, last).await.is_err() {
-            tracing::warn!("final metrics were not published to CloudWatch in time");
+            tracing::warn!(name: "metrics_final_unpublished",
+                "final metrics were not published to CloudWatch in time");
         }
     }
 
@@ -137,11 +138,13 @@ impl<S: Sink> Publisher<S> {
             match self.failures.on_success(now) {
                 Some(FailureLine::Recovered { failures, lasted, .. }) => {
                     let seconds = lasted.as_secs();
-                    tracing::info!(failures, seconds, "CloudWatch publishing recovered");
+                    tracing::info!(name: "metrics_publish_recovered",
+                        failures, seconds, "CloudWatch publishing recovered");
                 }
                 Some(FailureLine::Brief { outages, failures, over, .. }) => {
                     let seconds = over.as_secs();
                     tracing::warn!(
+                        name: "metrics_publish_intermittent",
                         outages,
                         failures,
                         seconds,
@@ -154,13 +157,14 @@ impl<S: Sink> Publisher<S> {
         };
         match self.failures.on_failure("PutMetricData", now) {
             Some(FailureLine::First) => tracing::warn!(
+                name: "metrics_publish_failed",
                 %error,
                 "Could not publish {} datums to CloudWatch; dropped, log delivery is not affected",
                 flushed.lost
             ),
             Some(FailureLine::Summary { failures, over, .. }) => {
                 let seconds = over.as_secs();
-                tracing::warn!(%error, failures, seconds,
+                tracing::warn!(name: "metrics_publish_failing", %error, failures, seconds,
                     "CloudWatch publishing still failing; log delivery is not affected");
             }
             Some(FailureLine::Brief { .. } | FailureLine::Recovered { .. }) | None => {}

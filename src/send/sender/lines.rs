@@ -31,12 +31,13 @@ impl<T: Transport> Sender<T> {
                 DestinationHealth::Paused { reason },
             ) => {
                 let [endpoint, region, credentials] = self.place();
-                tracing::error!(%flow, %reason, endpoint, region, credentials,
+                tracing::error!(name: "delivery_paused",
+                    %flow, %reason, endpoint, region, credentials,
                     "delivery paused: destination unavailable; probing, no data lost");
             }
             (Some(FailureLine::Brief { outages, kinds, over, .. }), _) => {
                 let seconds = over.as_secs();
-                tracing::error!(%flow, times = outages, %kinds, seconds,
+                tracing::error!(name: "delivery_pausing", %flow, times = outages, %kinds, seconds,
                     "delivery keeps pausing; probing, no data lost");
             }
             // That requests succeed again is told with how many failed.
@@ -50,27 +51,32 @@ impl<T: Transport> Sender<T> {
         let [endpoint, region, credentials] = self.place();
         match line {
             FailureLine::First if alarm => {
-                tracing::error!(%flow, %code, reason = %message, endpoint, region, credentials,
+                tracing::error!(name: "response_unexpected",
+                    %flow, %code, reason = %message, endpoint, region, credentials,
                     "unexpected response, possibly from a proxy; retrying");
             }
             FailureLine::First => {
-                tracing::warn!(%flow, %code, reason = %message, endpoint, region, credentials,
+                tracing::warn!(name: "request_failed",
+                    %flow, %code, reason = %message, endpoint, region, credentials,
                     "request failed; retrying");
             }
             FailureLine::Brief { outages, failures, kinds, over } => {
                 let seconds = over.as_secs();
-                tracing::warn!(%flow, outages, failures, %kinds, seconds, endpoint, region,
+                tracing::warn!(name: "requests_intermittent",
+                    %flow, outages, failures, %kinds, seconds, endpoint, region,
                     credentials,
                     "requests failed intermittently; retried");
             }
             FailureLine::Recovered { failures, kinds, lasted } => {
                 let seconds = lasted.as_secs();
-                tracing::info!(%flow, failures, %kinds, seconds, endpoint,
+                tracing::info!(name: "delivery_recovered",
+                    %flow, failures, %kinds, seconds, endpoint,
                     "delivery recovered");
             }
             FailureLine::Summary { failures, kinds, over } => {
                 let seconds = over.as_secs();
-                tracing::warn!(%flow, failures, %kinds, seconds, endpoint, region, credentials,
+                tracing::warn!(name: "requests_failing",
+                    %flow, failures, %kinds, seconds, endpoint, region, credentials,
                     "requests still failing; retrying");
             }
         }

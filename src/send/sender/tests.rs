@@ -1,8 +1,9 @@
 //! Tests of the sender with a scripted service and a clock that only the test moves.
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Once;
+mod log_lines;
+mod paused;
+
+use std::collections::VecDeque;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use tokio::time::timeout;
 use super::*;
 use crate::batch::body::{Body, Envelope};
 use crate::send::Outcome;
-use crate::send::classify::SHORT_PROBE;
 use crate::send::response::FailedEntry;
 use crate::send::transport::{CredentialFault, Payload};
 
@@ -252,107 +252,6 @@ async fn whole_failures_are_retried_indefinitely_with_growing_delays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_destination_is_probed_by_one_request_a_minute() {
-    let transport = Scripted::new((0..5).map(|_| Step::Error(400, "AccessDeniedException")));
-    let batches = (1..=3).map(|batch| submission(batch, &["a"])).collect();
-    let run = run_all(&transport, batches, 3).await;
-    assert_eq!(transport.seconds(), [0, 60, 120, 180, 240, 300, 300, 300]);
-    let paused = DestinationHealth::Paused { reason: reason("AccessDeniedException") };
-    assert_eq!(run.health, [paused, DestinationHealth::Ok]);
-    assert!(run.outcomes.iter().all(|outcome| outcome.records_delivered == 1));
-}
-
-/// Keys that end, keys that are taken away, a clock that is wrong, and a source of credentials that
-/// is down for ten minutes: in the end each record is there once.
-#[tokio::test(start_paused = true)]
-async fn f59_credentials_that_are_good_again_are_found_within_five_seconds() {
-    let refused = [
-        "ExpiredTokenException",
-        "InvalidSignatureException",
-        "RequestExpired",
-        "UnrecognizedClientException",
-    ];
-    let refused = refused.map(|code| (Step::Error(400, code), code, "words", 3));
-    let missing = (Step::MissingCredentials, "Credentials", "no credentials: none", 0);
-    let down = (Step::UnavailableCredentials, "Credentials", "no credentials: down", 3);
-    let outage = Duration::from_mins(10);
-    let probes = usize::try_from(outage.as_secs() / SHORT_PROBE.as_secs()).expect("few");
-    for (step, code, words, patience) in refused.into_iter().chain([missing, down]) {
-        let failures = std::iter::repeat_n(step, probes + patience);
-        let transport = Scripted::new(failures);
-        let batches = (1..=3).map(|batch| submission(batch, &["a", "b"])).collect();
-        let run = run_all(&transport, batches, 3).await;
-        // A few attempts of all batches, then one probe each five seconds, and all of it at once.
-        let seconds = transport.seconds();
-        let last = seconds[seconds.len() - 1];
-        assert_eq!(seconds[seconds.len() - 3..], [last; 3], "{code}");
-        let single = &seconds[patience + 3..seconds.len() - 2];
-        assert!(single.windows(2).all(|two| two[1] - two[0] == 5), "{code}: {seconds:?}");
-        assert!(last <= outage.as_secs() + SHORT_PROBE.as_secs(), "{code}: {last}");
-        let paused = DestinationHealth::Paused { reason: format!("{code}: {words}") };
-        assert!(run.health.contains(&paused), "{code}: {:?}", run.health);
-        assert_eq!(run.health.last(), Some(&DestinationHealth::Ok), "{code}");
-        // Nothing is lost, nothing is there twice, and no message says that it might be.
-        for outcome in &run.outcomes {
-            assert_eq!((outcome.records_delivered, outcome.rejected.len()), (2, 0), "{code}");
-            assert!(!outcome.maybe_duplicated, "{code}");
-        }
-        let batches: BTreeSet<u64> = run.outcomes.iter().map(|outcome| outcome.batch).collect();
-        assert_eq!((batches.len(), run.outcomes.len()), (3, 3), "{code}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn f60_what_a_person_has_to_fix_is_probed_each_minute_and_loses_nothing() {
-    for code in [
-        "ResourceNotFoundException",
-        "AccessDeniedException",
-        "KMSDisabledException",
-        "KMSAccessDeniedException",
-        "KMSInvalidStateException",
-        "KMSNotFoundException",
-    ] {
-        let transport = Scripted::new((0..3).map(|_| Step::Error(400, code)));
-        let batches = (1..=2).map(|batch| submission(batch, &["a", "b"])).collect();
-        let run = run_all(&transport, batches, 2).await;
-        assert_eq!(transport.seconds(), [0, 60, 120, 180, 180], "{code}");
-        let paused = DestinationHealth::Paused { reason: reason(code) };
-        assert_eq!(run.health, [paused, DestinationHealth::Ok], "{code}");
-        let delivered = run.outcomes.iter().map(|outcome| outcome.records_delivered);
-        assert_eq!(delivered.collect::<Vec<_>>(), [2, 2], "{code}");
-        assert!(run.outcomes.iter().all(|outcome| outcome.rejected.is_empty()), "{code}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_that_was_in_flight_before_can_open_a_paused_destination() {
-    let slow = Step::Slow(Duration::from_secs(1));
-    let transport = Scripted::new([slow, Step::Error(400, "ResourceNotFoundException")]);
-    let batches = (1..=3).map(|batch| submission(batch, &["a"])).collect();
-    let run = run_all(&transport, batches, 3).await;
-    assert_eq!(transport.seconds(), [0, 0, 1, 1]);
-    assert_eq!(run.outcomes.len(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn missing_credentials_are_looked_for_often() {
-    let transport = Scripted::new((0..3).map(|_| Step::MissingCredentials));
-    run_all(&transport, vec![submission(1, &["a"])], 1).await;
-    let probe = SHORT_PROBE.as_secs();
-    assert_eq!(transport.seconds(), [0, probe, 2 * probe, 3 * probe]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn probes_do_not_wait_for_the_backoff_as_well() {
-    let failures = (0..20).map(|_| Step::Error(500, "InternalFailure"));
-    let missing = (0..20).map(|_| Step::MissingCredentials);
-    let transport = Scripted::new(failures.chain(missing));
-    run_all(&transport, vec![submission(1, &["a"])], 1).await;
-    let seconds = transport.seconds();
-    assert_eq!(seconds[40] - seconds[20], 20 * SHORT_PROBE.as_secs());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_bad_record_is_rejected_and_its_neighbours_are_not() {
     let poison = || Step::Error(400, "ValidationException");
     // The whole, its first half, then the first record of it; the rest is taken.
@@ -377,17 +276,6 @@ async fn a_small_record_is_never_given_up_for_its_size() {
     let transport = Scripted::new([too_large(), too_large()]);
     let run = run_all(&transport, vec![submission(1, &[&large, "b"])], 1).await;
     assert_eq!((run.outcomes[0].records_delivered, run.outcomes[0].rejected.len()), (1, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_destination_that_refuses_every_record_is_paused() {
-    let transport = Scripted::new((0..5).map(|_| Step::Error(400, "InvalidArgumentException")));
-    let run = run_all(&transport, vec![submission(1, &["a", "b"])], 1).await;
-    let outcome = &run.outcomes[0];
-    assert_eq!((outcome.records_delivered, outcome.rejected.len()), (2, 0));
-    assert_eq!(transport.seconds(), [0, 0, 0, 60, 120, 180, 180]);
-    let paused = DestinationHealth::Paused { reason: reason("InvalidArgumentException") };
-    assert_eq!(run.health, [paused, DestinationHealth::Ok]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -450,115 +338,5 @@ async fn requests_retries_and_possible_duplicates_are_counted() {
         "kinetail_destination_paused{flow=\"f\"} 0",
     ] {
         assert!(rendered.contains(line), "{line} is not in\n{rendered}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_does_not_wait_for_a_destination_that_is_paused() {
-    let denied = || Step::Error(400, "AccessDeniedException");
-    let transport = Scripted::new((0..1_000).map(|_| denied()));
-    let stopping = CancellationToken::new();
-    let batches = vec![submission(1, &["a"]), submission(2, &["b"])];
-    let stop_later = async {
-        sleep(Duration::from_secs(90)).await;
-        stopping.cancel();
-    };
-    let start = Instant::now();
-    let (run, ()) = tokio::join!(run_until(&transport, batches, 2, stopping.clone()), stop_later);
-    assert_eq!(start.elapsed(), Duration::from_secs(90), "it ended at once");
-    let mut given_up = run.given_up;
-    given_up.sort_unstable();
-    assert_eq!((given_up, run.outcomes.len()), (vec![1, 2], 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_the_probe_that_is_under_way() {
-    let denied = || Step::Error(400, "AccessDeniedException");
-    // The probe after a minute gets through, slowly.
-    let transport = Scripted::new([denied(), Step::Slow(Duration::from_secs(5))]);
-    let stopping = CancellationToken::new();
-    let batches = vec![submission(1, &["a"]), submission(2, &["b"])];
-    let stop_later = async {
-        sleep(Duration::from_secs(62)).await;
-        stopping.cancel();
-    };
-    let (run, ()) = tokio::join!(run_until(&transport, batches, 2, stopping.clone()), stop_later);
-    assert_eq!((run.given_up.len(), run.outcomes.len()), (0, 2));
-    assert_eq!(run.health.last(), Some(&DestinationHealth::Ok));
-}
-
-thread_local! {
-    /// What this thread logs, while a test captures it.
-    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
-
-/// Hears what the thread logs that it is used on.
-///
-/// One subscriber for all threads, because a place that is met for the first time on a thread
-/// without one, in a test alongside this one, would stay mute for all others too.
-struct Listener;
-
-impl Listener {
-    fn start() {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(|| {
-            let log = tracing_subscriber::fmt().with_ansi(false).with_writer(|| Self).finish();
-            tracing::subscriber::set_global_default(log).expect("it is set once");
-        });
-        tracing::callsite::rebuild_interest_cache();
-        LOG.set(Some(Vec::new()));
-    }
-
-    fn stop() -> String {
-        String::from_utf8(LOG.take().expect("it was started")).expect("text")
-    }
-}
-
-impl std::io::Write for Listener {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What the service does with each request.
-type Script = Box<dyn Fn(usize) -> Step>;
-
-#[tokio::test(start_paused = true)]
-async fn an_hour_of_failures_is_a_few_lines() {
-    let denied = || Step::Error(400, "AccessDeniedException");
-    let expired = || Step::Error(400, "ExpiredTokenException");
-    let busy = || Step::Error(503, "ServiceUnavailable");
-    let throttled = || Step::Error(400, "ThrottlingException");
-    let kinds: [(&str, Script); 4] = [
-        ("always busy", Box::new(move |_| busy())),
-        ("paused", Box::new(move |_| denied())),
-        ("no credentials", Box::new(|_| Step::MissingCredentials)),
-        (
-            "paused and let in by turns",
-            Box::new(move |turn| match turn % 8 {
-                0..4 => expired(),
-                4..6 => throttled(),
-                _ => Step::PutResponse(&[0]),
-            }),
-        ),
-    ];
-    for (what, step) in kinds {
-        Listener::start();
-        let transport = Scripted::new((0..40_000).map(step));
-        let batches = (0..8).map(|batch| submission(batch, &["a"])).collect();
-        let hour = Duration::from_hours(1);
-        let ended = timeout(hour, run_all(&transport, batches, 8)).await;
-        let text = Listener::stop();
-        assert!(ended.is_err(), "{what}: it continues");
-        let requests = transport.seconds().len();
-        let lines = text.lines().count();
-        assert!(requests >= 60, "{what}: {requests} requests");
-        assert!((2..=40).contains(&lines), "{what}: {requests} requests, {lines} lines:\n{text}");
-        assert!(text.contains("failures="), "{what}: the summaries count:\n{text}");
     }
 }

@@ -108,6 +108,19 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A number with what it counts, in the singular or the plural: `1 record`, `2 records`.
+#[must_use]
+pub fn counted<N: Copy + Display + From<u8> + PartialEq>(count: N, noun: &str) -> String {
+    if count == N::from(1) {
+        return format!("1 {noun}");
+    }
+    match noun.strip_suffix('y') {
+        Some(stem) => format!("{count} {stem}ies"),
+        None if noun.ends_with("ch") => format!("{count} {noun}es"),
+        None => format!("{count} {noun}s"),
+    }
+}
+
 /// Whether a character does something to a terminal, or to the text around it. All of them lie
 /// below U+10000.
 #[must_use]
@@ -124,6 +137,13 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let told = [(0_u64, "record"), (1, "record"), (2, "batch"), (1, "batch"), (3, "retry")];
+        let told = told.map(|(count, noun)| counted(count, noun));
+        assert_eq!(told, ["0 records", "1 record", "2 batches", "1 batch", "3 retries"]);
+    }
 
     #[test]
     fn ordinary_names_are_shown_as_they_are() {

@@ -10,28 +10,39 @@ pub fn decode<'a>(bytes: &'a [u8], scratch: &'a mut String) -> &'a str {
         return text;
     }
     scratch.clear();
+    scratch.reserve(bytes.len());
     let mut rest = bytes;
     while !rest.is_empty() {
-        rest = decode_up_to_first_malformed(rest, scratch);
+        rest = decode_up_to_surrogate(rest, scratch);
     }
     scratch
 }
 
-/// Appends the valid start of `bytes` and one U+FFFD for what broke it; returns what is left.
-fn decode_up_to_first_malformed<'a>(bytes: &'a [u8], out: &mut String) -> &'a [u8] {
-    let Some(chunk) = bytes.utf8_chunks().next() else { return &[] };
-    out.push_str(chunk.valid());
-    if chunk.invalid().is_empty() {
-        return &[];
+/// Appends the text of `bytes`, with one U+FFFD for each malformed sequence; returns what is left
+/// behind the first of these that Java takes to be longer.
+fn decode_up_to_surrogate<'a>(bytes: &'a [u8], out: &mut String) -> &'a [u8] {
+    let mut rest = bytes;
+    for chunk in bytes.utf8_chunks() {
+        // Where all is malformed, nothing is between two sequences.
+        if !chunk.valid().is_empty() {
+            out.push_str(chunk.valid());
+        }
+        if chunk.invalid().is_empty() {
+            break;
+        }
+        out.push('\u{FFFD}');
+        let malformed = rest.get(chunk.valid().len()..).unwrap_or_default();
+        let length = match malformed {
+            [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,
+            [0xED, 0xA0..=0xBF, ..] => 2,
+            _ => chunk.invalid().len(),
+        };
+        rest = malformed.get(length..).unwrap_or_default();
+        if length != chunk.invalid().len() {
+            return rest;
+        }
     }
-    out.push(char::REPLACEMENT_CHARACTER);
-    let malformed = bytes.get(chunk.valid().len()..).unwrap_or_default();
-    let length = match malformed {
-        [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,
-        [0xED, 0xA0..=0xBF, ..] => 2,
-        _ => chunk.invalid().len(),
-    };
-    malformed.get(length..).unwrap_or_default()
+    &[]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! so that numbers, escapes and members that come twice survive.
 
 mod name;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -73,26 +74,6 @@ impl Record {
             self.form = Form::Text;
         }
         self.bytes.get(..self.text_end).unwrap_or_default()
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (index, member) in self.members.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            let adjacent = member.value.start.checked_sub(member.key.end) == Some(1);
-            if adjacent && self.bytes.get(member.key.end) == Some(&b':') {
-                let both = Span { start: member.key.start, end: member.value.end };
-                out.extend_from_slice(both.of(&self.bytes));
-            } else {
-                out.extend_from_slice(member.key.of(&self.bytes));
-                out.push(b':');
-                out.extend_from_slice(member.value.of(&self.bytes));
-            }
-        }
-        out.push(b'}');
-        out.extend_from_slice(self.tail.of(&self.bytes));
     }
 
     /// Whether it is known to be an object.
@@ -168,6 +149,7 @@ impl Record {
 
     /// Appends a member. `key` is a JSON string, and `write` appends JSON.
     pub(super) fn push(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.push(b',');
         let key = self.keep(key);
         self.bytes.push(b':');
         let start = self.bytes.len();
@@ -221,7 +203,7 @@ impl Record {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        self.members.iter().rposition(|member| says(member.key.of(&self.bytes), name))
+        self.members.iter().rposition(|member| is_named(member, &self.bytes, name))
     }
 
     fn drop_all_but(&mut self, name: &str, kept: Option<usize>) -> bool {
@@ -229,7 +211,7 @@ impl Record {
         let mut index = 0;
         self.members.retain(|member| {
             index += 1;
-            Some(index - 1) == kept || !says(member.key.of(bytes), name)
+            Some(index - 1) == kept || !is_named(member, bytes, name)
         });
         self.members.len() < before
     }
@@ -385,6 +367,18 @@ impl Record {
             self.form = Form::Touched;
         }
     }
+}
+
+/// Whether a member has this name. Most have another one, which its length or its first letter
+/// tells: an escape is longer than what it says.
+fn is_named(member: &Member, bytes: &[u8], name: &str) -> bool {
+    let Span { start, end } = member.key;
+    if end - start < name.len() + b"\"\"".len() {
+        return false;
+    }
+    let first = bytes.get(start + 1).copied().unwrap_or_default();
+    let may_be = name.as_bytes().first().is_none_or(|letter| first == *letter || first == b'\\');
+    may_be && says(member.key.of(bytes), name)
 }
 
 /// A line without `\n` or `\r\n` at its end.

@@ -47,7 +47,11 @@ pub(crate) fn members(
         let key = Span { start: at, end: string(text, at)? };
         at = expect(text, skip_space(text, key.end), b':')?;
         let start = skip_space(text, at);
-        let value = Span { start, end: value(text, start, depth + 1)? };
+        let end = match text.get(start) {
+            Some(b'"') => string(text, start)?,
+            _ => value(text, start, depth + 1)?,
+        };
+        let value = Span { start, end };
         each(Member { key, value });
         at = skip_space(text, value.end);
         match text.get(at) {
@@ -144,8 +148,10 @@ pub(crate) fn string(text: &[u8], at: usize) -> Result<usize, NotAnObject> {
             return Err(NotAnObject::Syntax { at: text.len() });
         };
         at += plain;
+        if text.get(at) == Some(&b'"') {
+            return Ok(at + 1);
+        }
         match (text.get(at), text.get(at + 1)) {
-            (Some(b'"'), _) => return Ok(at + 1),
             (Some(b'\\'), Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')) => at += 2,
             (Some(b'\\'), Some(b'u')) => {
                 let digits = text.get(at + 2..at + 6).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! The struct is plain state; [`super::tailer`] owns all of them and decides. What is
 //! read of a file to examine it stands at the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,16 @@ impl<F> Tailed<F> {
     #[must_use]
     pub fn path(&self) -> &Arc<Path> {
         &self.path
+    }
+
+    /// The path that leads to it now, if it is open, has a name, and none that matches leads to it.
+    #[must_use]
+    pub fn name_now(&self) -> Option<PathBuf>
+    where
+        F: OpenFile,
+    {
+        let has_lost_its_name = self.phase() == Phase::Unlisted && self.seen.links > 0;
+        self.handle.as_ref().filter(|_| has_lost_its_name)?.name_now().ok()
     }
 
     /// Everything before this was handed on in records or skipped.

@@ -72,7 +72,7 @@ pub enum TemplateError {
     #[error("empty")]
     Empty,
     /// A group that the pattern does not have.
-    #[error("partitionKeyPattern has {groups} groups and no group {group}")]
+    #[error("partitionKeyPattern has no group {group}; its groups are 0 to {groups}")]
     Group {
         /// The group.
         group: usize,

@@ -31,6 +31,7 @@ const LOST: Verdict = Verdict::Transient { ambiguous: true, alarm: false };
 struct Script {
     random: fastrand::Rng,
     strict: bool,
+    aggregation: Option<crate::Aggregation>,
     packer: Packer,
     ledger: Ledger,
     circuit: CircuitBreaker,
@@ -47,10 +48,6 @@ struct Script {
     stream: Vec<(String, u64)>,
     /// Lines that the service refuses for good.
     refused: Vec<u64>,
-}
-
-fn packer(strict: bool) -> Packer {
-    packer_with(strict, None)
 }
 
 fn packer_with(strict: bool, aggregation: Option<crate::Aggregation>) -> Packer {
@@ -80,11 +77,12 @@ fn packer_with(strict: bool, aggregation: Option<crate::Aggregation>) -> Packer 
 }
 
 impl Script {
-    fn new(seed: u64, strict: bool) -> Self {
+    fn new(seed: u64, strict: bool, aggregation: Option<crate::Aggregation>) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
             strict,
-            packer: packer(strict),
+            aggregation,
+            packer: packer_with(strict, aggregation),
             ledger: Ledger::default(),
             circuit: CircuitBreaker::default(),
             files: vec![Vec::new()],
@@ -162,9 +160,13 @@ impl Script {
     }
 
     fn answer(&mut self, delivery: &mut Delivery, body: &[u8]) {
-        let bad = |number: &u64| number.is_multiple_of(211);
-        let refused: Vec<u64> =
-            records(body).into_iter().map(|record| record.1).filter(bad).collect();
+        // With an aggregate the lines around a bad one are refused with it.
+        let bad = |number: &u64| self.aggregation.is_none() && number.is_multiple_of(211);
+        let refused: Vec<u64> = records(body)
+            .into_iter()
+            .flat_map(|(_, lines)| lines)
+            .filter(|number| bad(number))
+            .collect();
         if !refused.is_empty() {
             self.refused.extend(refused);
             return delivery.on_refusal("ValidationException", "no", &self.circuit);
@@ -200,7 +202,8 @@ impl Script {
                 let code = "ProvisionedThroughputExceededException".to_owned();
                 failed.push(FailedEntry { index, code, message: String::new() });
             } else {
-                self.stream.push(record);
+                let (key, lines) = record;
+                self.stream.extend(lines.into_iter().map(|number| (key.clone(), number)));
             }
         }
         failed
@@ -208,7 +211,7 @@ impl Script {
 
     fn restart(&mut self) {
         self.kills += 1;
-        self.packer = packer(self.strict);
+        self.packer = packer_with(self.strict, self.aggregation);
         self.ledger = Ledger::default();
         self.circuit = CircuitBreaker::default();
         self.read.clone_from(&self.written);
@@ -242,14 +245,20 @@ impl Script {
     }
 }
 
-fn records(body: &[u8]) -> Vec<(String, u64)> {
+/// The keys of the records of a request, and the numbers of the lines in each.
+fn records(body: &[u8]) -> Vec<(String, Vec<u64>)> {
     let body: Value = serde_json::from_slice(body).expect("JSON");
     let records = body["Records"].as_array().expect("records");
     let record = |record: &Value| {
         let data = base64_simd::STANDARD.decode_to_vec(record["Data"].as_str().expect("data"));
-        let line: Value = serde_json::from_slice(&data.expect("base64")).expect("a line");
+        let text = String::from_utf8(data.expect("base64")).expect("text");
         let key = record["PartitionKey"].as_str().expect("a key").to_owned();
-        (key, line["n"].as_u64().expect("a number"))
+        let number = |line: &str| {
+            let line: Value = serde_json::from_str(line).expect("a line");
+            assert_eq!(line["k"], key.as_str());
+            line["n"].as_u64().expect("a number")
+        };
+        (key.clone(), text.lines().map(number).collect())
     };
     records.iter().map(record).collect()
 }
@@ -272,12 +281,22 @@ fn inversions(stream: &[(String, u64)]) -> usize {
 
 #[test]
 fn ten_thousand_requests_with_faults_keep_the_order_of_each_key() {
-    assert_eq!(Script::new(1, true).run(), 0);
+    assert_eq!(Script::new(1, true, None).run(), 0);
+}
+
+/// An aggregate arrives as a whole or not at all.
+#[test]
+fn aggregates_keep_the_order_of_each_key_through_the_same_faults() {
+    let format = crate::Format::Newline;
+    for records_max in [2, 500] {
+        let aggregation = crate::Aggregation { format, bytes_max: 51_200, records_max };
+        assert_eq!(Script::new(2, true, Some(aggregation)).run(), 0, "{records_max}");
+    }
 }
 
 #[test]
 fn without_strict_the_same_script_does_not() {
-    assert!(Script::new(1, false).run() > 100);
+    assert!(Script::new(1, false, None).run() > 100);
 }
 
 /// As where the stream does not take aggregates, or asking is not permitted.

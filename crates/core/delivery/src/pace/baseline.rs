@@ -8,6 +8,11 @@
 /// not the rate that matters.
 const FALLEN: (f64, f64) = (0.45, 0.25);
 
+/// The same if more than that is refused, but of what was refused when the fall began at least this
+/// part still is. Where others slow down as well it is less by then.
+const FALLEN_IN_VAIN: (f64, f64) = (0.1, 0.6);
+const IN_VAIN: f64 = 0.7;
+
 /// The same, where more is refused. Many that are refused a lot are too many together, so such a
 /// flow continues with what it usually sends, and not with what it once sent.
 const FALLEN_FAR: (f64, f64) = (0.05, 0.97);
@@ -38,6 +43,9 @@ pub(super) struct Baseline {
     /// The rate when it last began to fall, and the part that is refused since then.
     high: f64,
     mean: f64,
+    /// What is refused above the baseline, on average; and what that was when the fall began.
+    more_mean: f64,
+    more_at_high: Option<f64>,
     /// The part that was refused when the rate was lowered a look ago.
     lowered_at: Option<f64>,
     again: u32,
@@ -54,19 +62,24 @@ impl Baseline {
             let again = part >= before * AGAIN;
             self.again = if again { self.again + 1 } else { self.again.saturating_sub(1) };
         }
+        let more = ((part - self.part) / (1.0 - self.part)).max(0.0);
         if part < NOTHING && records >= JUDGED_RECORDS_MIN {
             (self.high, self.mean, self.again) = (rate, part, 0);
-        } else {
-            self.high = self.high.max(rate);
-            let weight = if self.mean > 0.0 { MEAN_WEIGHT } else { 1.0 };
-            self.mean += (part - self.mean) * weight;
+            (self.more_mean, self.more_at_high) = (0.0, None);
+            return more;
         }
-        ((part - self.part) / (1.0 - self.part)).max(0.0)
+        if rate > self.high {
+            (self.high, self.more_at_high) = (rate, None);
+        }
+        self.mean = toward(self.mean, part);
+        self.more_mean = toward(self.more_mean, more);
+        more
     }
 
     /// Takes in that the rate is lowered because this part was refused.
     pub(super) fn on_lowered(&mut self, part: f64) {
         self.lowered_at = Some(part);
+        self.more_at_high.get_or_insert(self.more_mean);
     }
 
     /// If it was in vain that the rate was lowered as far as this: takes what is refused for the
@@ -74,14 +87,23 @@ impl Baseline {
     pub(super) fn adopt(&mut self, rate: f64, usual: f64) -> Option<f64> {
         let has_fallen = |(to, mean): (f64, f64)| rate < self.high * to && self.mean < mean;
         let again = self.again >= AGAIN_MAX && self.mean < AGAIN_MEAN_MAX;
-        let before = match has_fallen(FALLEN) || again {
+        let is_as_much = self.more_at_high.is_some_and(|at| self.more_mean >= at * IN_VAIN);
+        let in_vain = is_as_much && has_fallen(FALLEN_IN_VAIN);
+        let before = match has_fallen(FALLEN) || in_vain || again {
             true => self.high,
             false if has_fallen(FALLEN_FAR) => self.high.min(usual.max(rate)),
             false => return None,
         };
         (self.part, self.mean, self.again) = (self.mean, 0.0, 0);
+        (self.more_mean, self.more_at_high) = (0.0, None);
         Some(before)
     }
+}
+
+/// An average that follows what is seen, from the first on.
+fn toward(mean: f64, seen: f64) -> f64 {
+    let weight = if mean > 0.0 { MEAN_WEIGHT } else { 1.0 };
+    mean + (seen - mean) * weight
 }
 
 #[cfg(test)]

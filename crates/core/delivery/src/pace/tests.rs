@@ -132,3 +132,43 @@ fn a_large_record_holds_nothing_up_for_longer_than_it_takes_to_try_again() {
     pace.on_request(large, first);
     assert!(pace.ready_at(first) >= first + Duration::from_secs(9));
 }
+
+/// A destination that has room for all, but refuses a part of the records, whoever sends them and
+/// however fast. Returns what was taken in each second, in shard seconds.
+fn taken_while_refused_at_random(refused: f64, seed: u64, seconds: u64) -> Vec<f64> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let start = some_time();
+    let mut pace = Pace::new(Duration::from_millis(500), start);
+    let mut taken = vec![0.0; usize::try_from(seconds).unwrap()];
+    let mut now = start;
+    loop {
+        now = pace.ready_at(now);
+        let second = usize::try_from(now.duration_since(start).as_secs()).unwrap();
+        let Some(taken) = taken.get_mut(second) else { return taken };
+        let records = fitting(500, cost(500, 0), pace.cost_max()).max(1);
+        let failed = (0..records).filter(|_| rng.f64() < refused).count();
+        let sent = cost(records, 0);
+        pace.on_request(sent, now);
+        let made_at = now;
+        now = later(now, 12);
+        pace.on_answer(made_at, (sent, sent * part(failed, records)), FULL_SHARD, now);
+        *taken += sent * part(records - failed, records);
+    }
+}
+
+/// What the first look of a shard says: it is full at its own limit.
+const FULL_SHARD: f64 = 1.0;
+
+/// Others fill the shard: whoever sends less is refused as much, so to slow down gains nothing.
+#[test]
+fn what_is_refused_however_little_is_sent_costs_little_goodput() {
+    for percent in [5, 10, 20, 30, 40] {
+        let refused = f64::from(percent) / 100.0;
+        for seed in 0..20 {
+            let taken = taken_while_refused_at_random(refused, seed, 60);
+            let late: f64 = taken.iter().skip(20).sum::<f64>() / 40.0;
+            let least = 0.6 * (1.0 - refused);
+            assert!(late >= least, "{percent} % refused, seed {seed}: {late:.3} taken a second");
+        }
+    }
+}

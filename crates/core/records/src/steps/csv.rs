@@ -1,8 +1,8 @@
 //! `PARSECSV`: columns by RFC 4180, with names of their own or from the first line of each file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Fields, HEADER, Header, Stop, TextParser, Unparsable};
+use super::{Context, Fields, HEADER, Header, Stop, TextParser, Unparsable, column_name};
 use crate::frame::Framing;
 use crate::record::Name;
 
@@ -93,12 +93,14 @@ impl ParseCsv {
 
     /// Takes the first line of a file.
     fn take_header(&mut self, text: &str, file: u64) -> Result<(), Unparsable> {
-        let mut names = Vec::new();
+        let (mut names, mut known) = (Vec::new(), BTreeSet::new());
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         self.columns(text, &mut |column, name| {
-            let name = Name::new(name.trim());
-            let again = name.text().is_empty() || names.contains(&name);
-            names.push(if again { Name::new(&format!("column{}", column + 1)) } else { name });
+            let name = name.trim();
+            let is_new = !name.is_empty() && !known.contains(name);
+            let name = if is_new { name.to_owned() } else { column_name(column) };
+            names.push(Name::new(&name));
+            known.insert(name);
             if names.len() > COLUMNS_MAX { Err(Unparsable::TooMany) } else { Ok(()) }
         })?;
         if self.seen.len() >= HEADERS_MAX {
@@ -133,7 +135,7 @@ impl TextParser for ParseCsv {
         };
         let result = self.columns(text, &mut |column, value| match names.get(column) {
             Some(name) => into.push(name, Some(value)),
-            None => into.push_named(&format!("column{}", column + 1), Some(value)),
+            None => into.push_named(&column_name(column), Some(value)),
         });
         let result = result.and_then(|()| {
             let missing = names.get(into.len()..).unwrap_or_default();

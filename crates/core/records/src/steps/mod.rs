@@ -276,6 +276,11 @@ impl StepCount {
     }
 }
 
+/// What a column is called that has no name, or that of another one.
+fn column_name(column: usize) -> String {
+    format!("column{}", column + 1)
+}
+
 /// Makes an object of a record that a step could not read.
 pub(super) fn tag(record: &mut Record, step: &str, why: Unparsable) {
     let text = record.line().to_owned();

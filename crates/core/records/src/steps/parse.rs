@@ -30,6 +30,11 @@ pub trait TextParser: Debug + Clone + Send + Sync + 'static {
     /// The text is not of the format, or is not to be sent at all.
     fn parse(&mut self, text: &str, context: &Context, into: &mut Fields) -> Result<(), Stop>;
 
+    /// The same from bytes, for a format that is not text; nothing for all others.
+    fn parse_bytes(&mut self, _bytes: &[u8], _into: &mut Fields) -> Option<Result<(), Stop>> {
+        None
+    }
+
     /// See [`Step::framing`].
     fn framing(&self) -> Option<Framing> {
         None
@@ -70,11 +75,19 @@ impl<P: TextParser> Step for Parse<P> {
     fn apply(&mut self, record: &mut Record, context: &Context) -> Result<(), Stop> {
         self.fields.clear();
         let Some(field) = &self.field else {
-            let line = record.line();
-            if line.len() > TEXT_BYTES_MAX {
+            let bytes = record.render();
+            if bytes.len() > TEXT_BYTES_MAX + b"\r\n".len() {
                 return Err(Unparsable::TooLong.into());
             }
-            self.parser.parse(line, context, &mut self.fields)?;
+            if let Some(parsed) = self.parser.parse_bytes(bytes, &mut self.fields) {
+                parsed?;
+            } else {
+                let line = record.line();
+                if line.len() > TEXT_BYTES_MAX {
+                    return Err(Unparsable::TooLong.into());
+                }
+                self.parser.parse(line, context, &mut self.fields)?;
+            }
             record.begin();
             for member in &self.fields.members {
                 let value = member.value.of(&self.fields.bytes);

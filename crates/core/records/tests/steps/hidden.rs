@@ -104,3 +104,77 @@ fn patterns_see_a_text_with_and_without_its_escapes() {
         ],
     );
 }
+
+#[test]
+fn keys_and_tokens() {
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----";
+    let one_line = format!("x {pem} y {pem} z");
+    let json = format!("{{\"k\":\"{}\"}}", pem.replace('\n', "\\n"));
+    table(
+        &[redact(&[Kind::AwsKey, Kind::Bearer, Kind::PrivateKey])],
+        &[
+            ("AKIAIOSFODNN7EXAMPLE", "[X]"),
+            ("id=ASIAIOSFODNN7EXAMPLE;", "id=[X];"),
+            ("xAKIAIOSFODNN7EXAMPLE", "x[X]"),
+            ("KEYAKIAIOSFODNN7EXAMPLE", "KEY[X]"),
+            ("AKIAIOSFODNN7EXAMPLEKEY", "[X]"),
+            ("https://AKIAIOSFODNN7EXAMPLE@s3/", "https://[X]@s3/"),
+            (
+                "?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20261129",
+                "?X-Amz-Credential=[X]%2F20261129",
+            ),
+            ("/AKIAIOSFODNN7EXAMPLE/20261129/us", "/[X]/20261129/us"),
+            ("AKIAIOSFODNN7EXAMPLE/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "[X]/[X]"),
+            ("/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "/[X]"),
+            ("SOUTHEASTASIAREGIONALOFFICE", "SOUTHEASTASIAREGIONALOFFICE"),
+            ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "[X]"),
+            ("secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY ", "secret=[X] "),
+            (
+                "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+                "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            ),
+            ("Authorization: Bearer abc.DEF-123_~+/==", "Authorization: Bearer [X]"),
+            ("bearer\tabc", "bearer\t[X]"),
+            ("BEARER: abc,", "BEARER: [X],"),
+            ("Bearer  \t abc.def", "Bearer  \t [X]"),
+            ("Authorization: Bearer\r\n abcdefgh12", "Authorization: Bearer\r\n [X]"),
+            ("Bearer\u{A0}abc", "Bearer\u{A0}[X]"),
+            (r"Bearer\n\tabcdefgh12", r"Bearer\n\t[X]"),
+            ("Bearer 12|aB:c!d", "Bearer [X]"),
+            ("bearer token: abc; bearer token=abc", "bearer token: [X]; bearer token=[X]"),
+            ("Bearer token-1 Bearer tokens2", "Bearer [X] Bearer [X]"),
+            ("the bearer\nINFO next", "the bearer\nINFO next"),
+            ("Bearer token expired", "Bearer token expired"),
+            ("bearer authentication.", "bearer authentication."),
+            ("WWW-Authenticate: Bearer realm=\"x\"", "WWW-Authenticate: Bearer realm=\"x\""),
+            ("forbearer abc", "forbearer abc"),
+            ("Bearer", "Bearer"),
+            ("t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln;", "t=[X];"),
+            ("eyJ", "eyJ"),
+            (
+                r#"{"Authorization":"Bearer abc","x":"\""}"#,
+                r#"{"Authorization":"Bearer [X]","x":"\""}"#,
+            ),
+            (&one_line, "x [X] y [X] z"),
+            ("x -----BEGIN PRIVATE KEY-----\nabc", "x [X]"),
+            (r"k=-----BEGIN EC PRIVATE KEY-----\nab\n-----END EC PRIVATE KEY-----\n", r"k=[X]\n"),
+            (
+                "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nab\n---- END SSH2 ENCRYPTED PRIVATE \
+                 KEY ---- x",
+                "[X] x",
+            ),
+            (
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----\nab\n-----END PGP PRIVATE KEY BLOCK-----\n.",
+                "[X]\n.",
+            ),
+            ("to BEGIN with, a PRIVATE KEY is", "to BEGIN with, a PRIVATE KEY is"),
+            ("-----BEGIN PUBLIC KEY-----\nab", "-----BEGIN PUBLIC KEY-----\nab"),
+            ("abc\n-----END PRIVATE KEY----- y", "[X] y"),
+            (
+                "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+                "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+            ),
+            (&json, r#"{"k":"[X]"}"#),
+        ],
+    );
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail that way")]
 
 mod containers;
+mod every;
 mod fields;
 mod filters;
 mod formats;
@@ -10,9 +11,11 @@ mod headers;
 mod hidden;
 mod json;
 mod manuals;
+mod nasty;
 mod parsers;
 mod properties;
 mod redact;
+mod secrets;
 mod times;
 
 use std::fmt::Write as _;

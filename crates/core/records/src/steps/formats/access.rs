@@ -50,14 +50,17 @@ pub(super) fn apache(line: &str, into: &mut Fields) -> Found<()> {
     extra(tokens, into)
 }
 
+/// How long the time is.
+const TIME_BYTES: usize = b"29/Nov/2026:10:00:00 +0000".len();
+
 /// What stands before ` [time] `, and the time. A user may have blanks and brackets in its name.
 fn before_time<'t>(tokens: &mut Tokens<'t>) -> Found<(&'t str, &'t str)> {
     let line = tokens.rest;
     for (at, _) in line.match_indices(" [") {
         let inner = line.get(at + 2..).unwrap_or_default();
-        let Some(time) = inner.split_once("] \"").map(|(time, _)| time) else { break };
+        let Some((time, rest)) = inner.split_at_checked(TIME_BYTES) else { continue };
         // 29/Nov/2026:10:00:00 +0000
-        let is_time = time.len() == 26
+        let is_time = rest.starts_with("] \"")
             && time.bytes().enumerate().all(|(place, byte)| match place {
                 2 | 6 => byte == b'/',
                 3..=5 => byte.is_ascii_alphabetic(),

@@ -87,14 +87,45 @@ pub(super) const S3_NUMBERS: &[&str] =
     &["status", "bytes", "objectSize", "totalTime", "turnAroundTime"];
 
 pub(super) fn load_balancer(line: &str, into: &mut Fields) -> Found<()> {
-    columns(line, ALB, ALB_COLUMNS_MIN, into)
+    // Quotes in quotes are escaped: one that begins a column within another column shows that the
+    // first was not closed.
+    columns(line, ALB, ALB_COLUMNS_MIN, into, |value| !value.contains(" \""))
 }
 
 pub(super) fn s3(line: &str, into: &mut Fields) -> Found<()> {
-    columns(line, S3, S3_COLUMNS_MIN, into)
+    columns(line, S3, S3_COLUMNS_MIN, into, |_| true)
 }
 
-fn columns(line: &str, names: &[&str], least: usize, into: &mut Fields) -> Found<()> {
+/// Whether a column can be what its name says. If a quote is not closed, the columns behind it
+/// have the values of others.
+fn fits(name: &str, value: &str) -> bool {
+    let begins_with = |starts: &[&str]| starts.iter().any(|start| value.starts_with(start));
+    match name {
+        "status"
+        | "time"
+        | "targetStatus"
+        | "requestProcessingTime"
+        | "targetProcessingTime"
+        | "responseProcessingTime"
+        | "receivedBytes"
+        | "sentBytes"
+        | "requestCreationTime" => {
+            value.starts_with(|char: char| char.is_ascii_digit() || char == '-')
+        }
+        "sslProtocol" => value == "-" || begins_with(&["TLS", "SSL"]),
+        "targetGroupArn" => value == "-" || begins_with(&["arn:"]),
+        "signatureVersion" => value == "-" || begins_with(&["Sig"]),
+        _ => true,
+    }
+}
+
+fn columns(
+    line: &str,
+    names: &[&str],
+    least: usize,
+    into: &mut Fields,
+    is_closed: fn(&str) -> bool,
+) -> Found<()> {
     let mut tokens = Tokens::new(line);
     let mut column = 0;
     while !tokens.is_empty() {
@@ -103,13 +134,11 @@ fn columns(line: &str, names: &[&str], least: usize, into: &mut Fields) -> Found
             Some(&"time") if tokens.rest.starts_with('[') => tokens.bracketed()?,
             _ => tokens.any()?,
         };
+        if !is_closed(value) || names.get(column).is_some_and(|name| !fits(name, value)) {
+            return Err(at.error());
+        }
         match names.get(column) {
             Some(&"request") => put_request(into, value)?,
-            Some(&("status" | "time"))
-                if !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') =>
-            {
-                return Err(at.error());
-            }
             Some(name) => put(into, name, value)?,
             None => put(into, &format!("column{}", column + 1), value)?,
         }

@@ -90,7 +90,7 @@ impl TextParser for ParseLog {
                 self.headers.parse(text, context, into)?;
             }
             ReadyFormat::HaProxy => haproxy::parse(text, into)?,
-            ReadyFormat::JournalExport => journal::parse(text, into)?,
+            ReadyFormat::JournalExport => journal::parse(text.as_bytes(), into)?,
             ReadyFormat::Nginx => access::nginx(text, into)?,
             ReadyFormat::NginxError => error::nginx(text, into)?,
             ReadyFormat::S3 => aws::s3(text, into)?,
@@ -98,6 +98,11 @@ impl TextParser for ParseLog {
             ReadyFormat::Syslog5424 => syslog::rfc5424(text, into)?,
         }
         Ok(())
+    }
+
+    fn parse_bytes(&mut self, bytes: &[u8], into: &mut Fields) -> Option<Result<(), Stop>> {
+        let is_export = self.format == ReadyFormat::JournalExport;
+        is_export.then(|| Ok(journal::parse(bytes, into)?))
     }
 
     fn header(&self, file: u64) -> Option<Header> {

@@ -43,8 +43,10 @@ fn priority(tokens: &mut Tokens<'_>, into: &mut Fields) -> Found<()> {
     }
     let error = tokens.error();
     tokens.literal("<")?;
-    let number: usize = tokens.until(">")?.parse().map_err(|_| error)?;
-    if number > 191 {
+    let digits = tokens.until(">")?;
+    let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: usize = digits.parse().map_err(|_| error)?;
+    if !is_number || number > 191 {
         return Err(error);
     }
     let facility = FACILITIES.get(number / 8).copied().unwrap_or("-");

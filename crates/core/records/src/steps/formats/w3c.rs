@@ -1,10 +1,10 @@
 //! W3C extended logs: IIS, and the standard logs of `CloudFront`. A `#Fields` line says what the
 //! lines behind it have; it may come again in the middle of a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::parse::Fields;
-use super::super::{Context, Stop, Unparsable};
+use super::super::{Context, Stop, Unparsable, column_name};
 use super::tokens::Found;
 use crate::record::Name;
 
@@ -68,11 +68,12 @@ impl Headers {
         if self.files.len() >= FILES_MAX {
             self.files.pop_first();
         }
-        let mut names: Vec<Name> = Vec::new();
+        let (mut names, mut known) = (Vec::new(), BTreeSet::new());
         for (column, name) in fields.split_whitespace().take(FIELDS_MAX).enumerate() {
-            let name = Name::new(name);
-            let again = names.contains(&name);
-            names.push(if again { Name::new(&format!("column{}", column + 1)) } else { name });
+            let is_new = !known.contains(name);
+            let name = if is_new { name.to_owned() } else { column_name(column) };
+            names.push(Name::new(&name));
+            known.insert(name);
         }
         self.files.insert(file, names);
     }

@@ -18,69 +18,122 @@ const ESC: u8 = 0x1B;
 #[derive(Debug)]
 pub(super) struct Plain {
     pub(super) text: String,
-    /// Where in the text with escapes each byte is from, and at last how long that is.
-    places: Vec<usize>,
+    /// One for each time that escapes were undone, in that order.
+    layers: Vec<Layer>,
+}
+
+/// Where the parts of a text without escapes are from: the escapes in it, in order. What is between
+/// them is the same in both texts.
+#[derive(Debug, Default)]
+struct Layer(Vec<Escape>);
+
+/// An escape, which is one character in the text without it. There may be one for every third byte.
+#[derive(Debug, Clone, Copy, Default)]
+struct Escape {
+    /// Where it is, and where it ends, with escapes.
+    origin: u32,
+    origin_end: u32,
+    /// The same without.
+    plain: u32,
+    plain_end: u32,
 }
 
 /// The text without its escapes; nothing if it has none.
 pub(super) fn undone(text: &str) -> Option<Plain> {
-    let mut plain = round(text)?;
-    for _ in 1..ROUNDS_MAX {
-        let Some(next) = round(&plain.text) else { break };
-        let place = |at: usize| plain.places.get(at).copied().unwrap_or(text.len());
-        plain = Plain { text: next.text, places: next.places.into_iter().map(place).collect() };
+    let (mut text, layer) = round(text)?;
+    let mut layers = vec![layer];
+    while layers.len() < ROUNDS_MAX
+        && let Some((next, layer)) = round(&text)
+    {
+        text = next;
+        layers.push(layer);
     }
-    Some(plain)
+    Some(Plain { text, layers })
+}
+
+/// Whether there may be an escape in a text.
+pub(super) fn may_have_some(text: &[u8]) -> bool {
+    memchr3(b'\\', b'%', ESC, text).is_some()
 }
 
 impl Plain {
     /// The part of the text with escapes that says this part.
     pub(super) fn origin(&self, range: &Range<usize>) -> Range<usize> {
-        let place = |at: usize| self.places.get(at).copied().unwrap_or_default();
+        let place = |at| self.layers.iter().rev().fold(at, |at, layer| layer.origin(at));
         place(range.start)..place(range.end)
     }
 
     /// A part of the text with escapes that has no half of one.
     pub(super) fn whole(&self, range: &Range<usize>) -> Range<usize> {
-        let start = self.places.partition_point(|place| *place <= range.start).saturating_sub(1);
-        let end = self.places.partition_point(|place| *place < range.end);
-        self.origin(&(start..end))
-    }
-
-    fn push(&mut self, text: &str, place: usize) {
-        self.text.push_str(text);
-        self.places.extend(place..place + text.len());
+        let plain = |range: Range<usize>, layer: &Layer| {
+            layer.plain(range.start, false)..layer.plain(range.end, true)
+        };
+        self.origin(&self.layers.iter().fold(range.clone(), plain))
     }
 }
 
-fn round(text: &str) -> Option<Plain> {
-    let mut plain = Plain { text: String::new(), places: Vec::new() };
-    let (mut at, mut found) = (0, false);
-    while let Some(rest) = text.get(at..) {
-        let Some(plain_bytes) = memchr3(b'\\', b'%', ESC, rest.as_bytes()) else {
-            if !found {
-                return None;
-            }
-            plain.push(rest, at);
-            break;
-        };
-        plain.push(rest.get(..plain_bytes).unwrap_or_default(), at);
-        at += plain_bytes;
-        let bytes = text.as_bytes().get(at..).unwrap_or_default();
-        if let Some((char, length)) = escape(bytes) {
-            found = true;
-            plain.text.push(char);
-            plain.places.extend(std::iter::repeat_n(at, char.len_utf8()));
-            at += length;
-        } else {
-            // All backslashes, of which none begins an escape then.
-            let slashes = bytes.iter().take_while(|byte| **byte == b'\\').count().max(1);
-            plain.push(text.get(at..at + slashes).unwrap_or_default(), at);
-            at += slashes;
+impl Layer {
+    fn push(&mut self, origin: Range<usize>, plain: Range<usize>) {
+        // No record is as long as that.
+        let short = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let [origin, origin_end] = [origin.start, origin.end].map(short);
+        let [plain, plain_end] = [plain.start, plain.end].map(short);
+        self.0.push(Escape { origin, origin_end, plain, plain_end });
+    }
+
+    /// The last escape that begins at a place or before it, by one of its places.
+    fn last(&self, at: usize, place: impl Fn(&Escape) -> u32) -> [usize; 4] {
+        let next = self.0.partition_point(|escape| place(escape) as usize <= at);
+        let last = next.checked_sub(1).and_then(|last| self.0.get(last));
+        let Escape { origin, origin_end, plain, plain_end } = last.copied().unwrap_or_default();
+        [origin, origin_end, plain, plain_end].map(|place| place as usize)
+    }
+
+    /// Where a byte of the text without escapes is from.
+    fn origin(&self, at: usize) -> usize {
+        let [origin, origin_end, _, plain_end] = self.last(at, |escape| escape.plain);
+        if at < plain_end { origin } else { origin_end + (at - plain_end) }
+    }
+
+    /// Where a byte of the text with escapes is without them. One within an escape is at the start
+    /// of that, or at its end.
+    fn plain(&self, at: usize, end: bool) -> usize {
+        let [origin, origin_end, plain, plain_end] = self.last(at, |escape| escape.origin);
+        match at < origin_end {
+            true if end && at > origin => plain_end,
+            true => plain,
+            false => plain_end + (at - origin_end),
         }
     }
-    plain.places.push(text.len());
-    found.then_some(plain)
+}
+
+fn round(text: &str) -> Option<(String, Layer)> {
+    let bytes = text.as_bytes();
+    // Up to here nothing is an escape, and it was not copied.
+    let (mut kept, mut at) = (0, 0);
+    let (mut plain, mut layer) = (String::new(), Layer::default());
+    while let Some(found) = memchr3(b'\\', b'%', ESC, bytes.get(at..)?).map(|found| at + found) {
+        let rest = bytes.get(found..).unwrap_or_default();
+        let Some((char, length)) = escape(rest) else {
+            // All backslashes, of which none begins an escape then.
+            at = found + rest.iter().take_while(|byte| **byte == b'\\').count().max(1);
+            continue;
+        };
+        if plain.capacity() == 0 {
+            plain.reserve(text.len());
+        }
+        plain.push_str(text.get(kept..found).unwrap_or_default());
+        let start = plain.len();
+        plain.push(char);
+        at = found + length;
+        kept = at;
+        layer.push(found..at, start..plain.len());
+    }
+    if layer.0.is_empty() {
+        return None;
+    }
+    plain.push_str(text.get(kept..).unwrap_or_default());
+    Some((plain, layer))
 }
 
 /// The character of the escape that the text begins with, and its length.
@@ -206,13 +259,19 @@ mod tests {
         /// Forall texts: what is left is in order, and all of it is from all of the text.
         #[test]
         fn places_are_in_order(text in "([%\\\\xu0-9a-f\u{1B}\\[mn\u{E9}]|%4|\\\\u00|%25){0,24}") {
-            if let Some(plain) = undone(&text) {
-                prop_assert_eq!(plain.places.len(), plain.text.len() + 1);
-                prop_assert!(plain.places.is_sorted());
-                prop_assert_eq!(plain.origin(&(0..plain.text.len())), 0..text.len());
-                for (at, _) in plain.text.char_indices() {
-                    prop_assert!(text.is_char_boundary(plain.places[at]));
-                }
+            let Some(plain) = undone(&text) else { return Ok(()) };
+            let places: Vec<usize> =
+                (0..=plain.text.len()).map(|at| plain.origin(&(at..at)).start).collect();
+            prop_assert!(places.is_sorted());
+            prop_assert_eq!(plain.origin(&(0..plain.text.len())), 0..text.len());
+            for (at, _) in plain.text.char_indices() {
+                prop_assert!(text.is_char_boundary(places[at]));
+            }
+            // The nearest places of whole characters around any part.
+            for (start, end) in [(0, text.len()), (text.len() / 3, text.len() / 2)] {
+                let from = places.iter().rev().find(|place| **place <= start).unwrap();
+                let until = places.iter().find(|place| **place >= end).unwrap();
+                prop_assert_eq!(plain.whole(&(start..end)), *from..*until, "{}", plain.text);
             }
         }
     }

@@ -26,6 +26,9 @@ use crate::scan_json;
 /// So many bytes of a hash are written, in hexadecimal digits.
 const HASH_BYTES: usize = 16;
 
+/// A record larger than this is not kept in memory for the next one, in bytes.
+const IDLE_BYTES_MAX: usize = 1024 * 1024;
+
 /// The step.
 #[derive(Debug, Clone)]
 pub struct Redact {
@@ -38,6 +41,7 @@ pub struct Redact {
     pub with: Replacement,
     found: Vec<Range<usize>>,
     decoded: Vec<u8>,
+    cleaned: Vec<u8>,
 }
 
 /// What takes the place of a secret.
@@ -71,7 +75,8 @@ impl Redact {
         with: Replacement,
     ) -> Self {
         let patterns = patterns.iter().map(Matcher::new).collect();
-        Self { fields, kinds, patterns, with, found: Vec::new(), decoded: Vec::new() }
+        let (found, decoded, cleaned) = (Vec::new(), Vec::new(), Vec::new());
+        Self { fields, kinds, patterns, with, found, decoded, cleaned }
     }
 
     /// Whether a value is a secret whatever it is.
@@ -89,9 +94,11 @@ impl Redact {
             for range in &mut found {
                 *range = plain.whole(range);
             }
-            let mut more = Vec::new();
-            is_searched = self.find(&plain.text, &mut more);
-            found.extend(more.iter().map(|range| plain.origin(range)));
+            let first = found.len();
+            is_searched = self.find(&plain.text, &mut found);
+            for range in found.iter_mut().skip(first) {
+                *range = plain.origin(range);
+            }
         }
         if !is_searched {
             found.clear();
@@ -159,6 +166,8 @@ impl Redact {
 
     /// Appends a JSON text without the secrets in its strings and numbers.
     fn clean_json(&mut self, json: &[u8], out: &mut Vec<u8>) -> bool {
+        let hits = self.hits(json);
+        let mut hits = hits.iter().peekable();
         let (mut at, mut found) = (0, false);
         while let Some(rest) = json.get(at..).filter(|rest| !rest.is_empty()) {
             let begins = |byte: &u8| matches!(byte, b'"' | b'-' | b'0'..=b'9');
@@ -172,38 +181,60 @@ impl Redact {
                             .unwrap_or(1)
                 }
             };
-            found |= self.clean_token(json.get(start..at).unwrap_or_default(), out);
+            let token = json.get(start..at).unwrap_or_default();
+            while hits.next_if(|hit| hit.end <= start).is_some() {}
+            let is_hit = hits.peek().is_some_and(|hit| hit.start < at);
+            if is_hit || !self.patterns.is_empty() || escapes::may_have_some(token) {
+                found |= self.clean_token(token, out);
+            } else {
+                out.extend_from_slice(token);
+            }
         }
         out.extend_from_slice(json.get(at..).unwrap_or_default());
         found
     }
 
-    /// Whether there is nothing in a JSON text that has to be looked at token by token.
-    fn is_clean(&mut self, text: &[u8]) -> bool {
-        self.patterns.is_empty() && memchr::memchr2(b'\\', b'%', text).is_none() && {
-            self.found.clear();
-            let found = &mut self.found;
-            self.kinds.iter().for_each(|kind| kind.find(text, found));
-            found.is_empty()
+    /// Where the kinds are found in a JSON text as it is written: no other token without escapes
+    /// has a secret in it. In order of their starts.
+    fn hits(&self, json: &[u8]) -> Vec<Range<usize>> {
+        let mut hits = Vec::new();
+        if self.patterns.is_empty() {
+            self.kinds.iter().for_each(|kind| kind.find(json, &mut hits));
+            hits.sort_unstable_by_key(|hit| hit.start);
         }
+        hits
+    }
+
+    /// Whether there is nothing in a text that has to be looked at once more without its escapes,
+    /// or token by token.
+    fn is_clean(&mut self, text: &[u8]) -> bool {
+        if !self.patterns.is_empty() || escapes::may_have_some(text) {
+            return false;
+        }
+        self.found.clear();
+        let found = &mut self.found;
+        self.kinds.iter().for_each(|kind| kind.find(text, found));
+        found.is_empty()
     }
 
     fn whole(&mut self, record: &mut Record) {
         let text = record.render();
-        let json = is_json(text);
-        if json && self.is_clean(text) {
+        if self.is_clean(text) {
             return;
         }
-        let mut out = Vec::with_capacity(text.len());
-        let found = if json {
-            let text = text.to_vec();
-            self.clean_json(&text, &mut out)
+        let mut out = std::mem::take(&mut self.cleaned);
+        out.clear();
+        let found = if is_json(text) {
+            self.clean_json(text, &mut out)
         } else {
             // Bytes that are no text stay as they are, unless something is found.
             self.clean(&as_text(text), &mut out)
         };
         if found {
             record.set_text(|_, text| text.extend_from_slice(&out));
+        }
+        if out.capacity() <= IDLE_BYTES_MAX {
+            self.cleaned = out;
         }
     }
 

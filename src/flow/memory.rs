@@ -1,0 +1,54 @@
+//! The memory of a flow: what it holds, asks for and gives back.
+
+use std::time::Instant;
+
+use super::carry::Carried;
+use super::dead_letters::DeadLetters;
+use super::{Flow, Outlet};
+use crate::send::DestinationHealth;
+use crate::tail::disk::Disk;
+
+/// A batch that just began takes this much memory, in bytes.
+const BATCH_START_BYTES: usize = 64 * 1024;
+
+impl<D: Disk> Flow<D> {
+    /// Sends what is there before it is due, for only answers free memory.
+    pub(super) fn submit_early(&mut self, now: Instant, outlet: &mut impl Outlet) {
+        if self.packer.open().is_some() && self.has_free_request() {
+            self.submit(now, outlet);
+        }
+    }
+
+    /// Gives back the memory of batches that are done.
+    pub(super) fn release_memory(&mut self) {
+        self.account.shrink_to(self.used_bytes());
+    }
+
+    fn used_bytes(&self) -> usize {
+        let submitted: usize = self.submitted.values().map(|batch| batch.bytes).sum();
+        let carried: usize = self.carried.values().map(Carried::held_bytes).sum();
+        let letters = self.dead.as_ref().map_or(0, DeadLetters::held_bytes);
+        submitted + carried + letters + self.packer.spare_bytes() + self.packer.open_bytes()
+    }
+
+    /// Makes sure that the open batch may take what the window holds.
+    pub(super) fn reserve(&mut self, bytes: usize) -> bool {
+        let limit = self.packer.batch_bytes_max();
+        // Base64 takes four bytes for three, and every record has its envelope.
+        let growth = bytes.min(limit) * 3 / 2 + BATCH_START_BYTES;
+        let may_borrow = self.health == DestinationHealth::Ok;
+        let mut granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
+        if !granted {
+            // What is held for nothing must not block: a flow that holds nothing at all
+            // gets one batch whatever the others hold.
+            self.packer.drop_spare();
+            self.release_memory();
+            granted = self.account.grow_to(self.used_bytes() + growth, may_borrow);
+        }
+        if self.waiting_for_memory == granted {
+            self.waiting_for_memory = !granted;
+            self.metrics.waiting_for_memory.set(f64::from(u8::from(!granted)));
+        }
+        granted
+    }
+}
