@@ -1,10 +1,8 @@
 //! One large file, shipped in one of several ways, next to the bare loops.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use kinetail::sandbox::{FaultPlan, SandboxHandle, StreamId};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use super::front::Front;
@@ -13,12 +11,6 @@ use crate::error::BenchError;
 use crate::files::{self, Large};
 use crate::subject::{Figures, Subject};
 use crate::throughput::float;
-
-/// How often the checkpoints are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Nothing takes this long.
-const DONE_WITHIN: Duration = Duration::from_mins(15);
 
 /// What is proved is proved with so much.
 const PROOF_BYTES: u64 = 10_000_000;
@@ -191,8 +183,8 @@ async fn prove(way: &Way, ground: &Ground<'_>) -> Result<(), BenchError> {
     let front = way.front(&kept).await?;
     let name = format!("proof-{}", way.name);
     let proved = async {
-        let agent = way.start(&name, &few.path, &kept, (directory, front.as_ref()))?;
-        until_acknowledged(&agent, few.bytes).await?;
+        let mut agent = way.start(&name, &few.path, &kept, (directory, front.as_ref()))?;
+        agent.acknowledge(few.bytes).await?;
         let records = agent.counts(&kept.stats()).records;
         agent.finish(0.0, records, &kept).await?;
         proof::each_line_once(way.name, &few.path, &kept.records(&way.stream(&name)?))
@@ -227,35 +219,15 @@ async fn ship(
     sandbox
         .set_stream_faults(way.stream(name)?, plan)
         .map_err(|_| BenchError::Answer("it takes no delay"))?;
-    let begin = Instant::now();
     let at = (ground.settings.directory.as_path(), front.as_ref());
     let mut agent = way.start(name, &large.path, sandbox, at)?;
     if way.is_packed() {
-        until_acknowledged(&agent, large.bytes).await?;
+        let seconds = agent.acknowledge(large.bytes).await?;
         let records = agent.counts(&sandbox.stats()).records;
-        return agent.finish(begin.elapsed().as_secs_f64(), records, sandbox).await;
+        return agent.finish(seconds, records, sandbox).await;
     }
     let seconds = agent.deliver(large.records, sandbox).await?;
     agent.finish(seconds, large.records, sandbox).await
-}
-
-/// Waits until so many bytes of the only file are acknowledged.
-pub(super) async fn until_acknowledged(agent: &Subject, bytes: u64) -> Result<(), BenchError> {
-    let begin = Instant::now();
-    while acknowledged(&agent.database()).unwrap_or(0) < bytes {
-        if begin.elapsed() > DONE_WITHIN {
-            return Err(BenchError::NotFound { name: "the end of its file".to_owned() });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
-/// Nothing before there are checkpoints.
-fn acknowledged(database: &Path) -> Option<u64> {
-    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-    let offset = database.query_row("SELECT max(offset) FROM checkpoints", (), |row| row.get(0));
-    u64::try_from(offset.ok().and_then(|offset: Option<i64>| offset)?).ok()
 }
 
 fn rows(
