@@ -34,8 +34,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOK_PART: f64 = 0.75;
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
-/// ... and until so much was, in shard seconds: of 25 records chance says less.
-const LOOK_SENT_MIN: f64 = 0.025;
+/// ... and until so much was, in shard seconds: of fewer than 100 records so many may be refused by
+/// chance that many small flows together send half as much again as is taken.
+const LOOK_SENT_MIN: f64 = 0.1;
 
 /// The first rate is what was taken in this long: less says too little about a destination that
 /// lends a second's worth.
@@ -56,7 +57,7 @@ const REFUSED_LOW: f64 = 0.01;
 
 /// The first step up, and the largest, as parts of the rate; and how much steps grow.
 const STEP_MIN: f64 = 0.04;
-const STEP_MAX: f64 = 0.2;
+const STEP_MAX: f64 = 0.15;
 const STEP_GROWTH: f64 = 1.3;
 
 /// The step up to this part of a limit that was met before.
@@ -311,6 +312,9 @@ impl Pace {
             let sent = self.look.sent / long.as_secs_f64();
             let used = if self.look.waited { rate } else { rate.min(sent) };
             self.lower(used, more, part, now);
+        } else if more > REFUSED_HIGH {
+            // It may be chance, or the limit: neither more nor less is sent, and steps are small.
+            self.step = STEP_MIN;
         } else if self.look.waited && self.held_until <= now {
             self.raise(rate, part, chance, now);
         }
