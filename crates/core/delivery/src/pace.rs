@@ -143,7 +143,7 @@ pub fn cost(records: usize, bytes: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "a positive part of a number of records"
 )]
-pub fn fitting(records: usize, cost: f64, cost_max: f64) -> usize {
+pub(crate) fn fitting(records: usize, cost: f64, cost_max: f64) -> usize {
     if cost <= cost_max {
         return records;
     }
@@ -186,7 +186,7 @@ impl Pace {
     }
 
     /// When the next request may be made. Ask again if an answer comes meanwhile.
-    pub fn ready_at(&mut self, now: Instant) -> Instant {
+    pub(crate) fn ready_at(&mut self, now: Instant) -> Instant {
         let ready = self.bucket.as_mut().map_or(now, |bucket| bucket.ready_at(now));
         let at = self.paused_until.max(ready);
         if at > now {
@@ -220,7 +220,7 @@ impl Pace {
 
     /// The largest cost that a request may have.
     #[must_use]
-    pub fn cost_max(&self) -> f64 {
+    pub(crate) fn cost_max(&self) -> f64 {
         self.bucket.as_ref().map_or(f64::INFINITY, Bucket::piece)
     }
 
@@ -233,14 +233,14 @@ impl Pace {
 
     /// What was taken lately, in shard seconds a second.
     #[must_use]
-    pub fn lately(&self, now: Instant) -> f64 {
+    pub(crate) fn lately(&self, now: Instant) -> f64 {
         let (taken, time) = self.before;
         let time = time + now.saturating_duration_since(self.look.since);
         (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64()
     }
 
     /// Nothing got through for a while: it continues with the usual rate.
-    pub fn brake(&mut self, now: Instant) {
+    pub(crate) fn brake(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_braked, true) {
             return;
         }
