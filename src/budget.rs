@@ -62,7 +62,7 @@ impl Budget {
 
     /// From now on there are this many flows. What a flow holds beyond its new share counts as
     /// borrowed as soon as it asks for more.
-    pub fn share_among(&self, flows: usize) {
+    pub(crate) fn share_among(&self, flows: usize) {
         self.share_bytes.store(share(self.total_bytes, flows), Ordering::Relaxed);
     }
 

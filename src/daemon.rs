@@ -102,7 +102,7 @@ impl Daemon {
     }
 
     /// Takes orders from now on: to read the configuration again, with `load`, and others.
-    pub fn take_orders(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
+    pub(crate) fn take_orders(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
         self.reloads.listen(load, orders);
     }
 
@@ -130,7 +130,7 @@ impl Daemon {
     }
 
     /// Runs something alongside the flows until the daemon ends.
-    pub fn spawn_auxiliary(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn_auxiliary(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 

@@ -104,7 +104,7 @@ pub fn needs<'c>(converters: impl IntoIterator<Item = &'c ConverterConfig>) -> O
 }
 
 /// Finds out and tells, again and again.
-pub async fn keep_fresh(mut sources: Sources, machine: MachineFacts, needs: Needs) {
+pub(crate) async fn keep_fresh(mut sources: Sources, machine: MachineFacts, needs: Needs) {
     let time_to_live = needs.time_to_live;
     sources.uses = needs.uses;
     loop {
@@ -125,7 +125,7 @@ impl Sources {
     /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`, `AWS_EC2_METADATA_DISABLED`, `AWS_ENDPOINT_URL_EC2`,
     /// `AWS_ENDPOINT_URL`, and what the default credential chain reads.
     #[must_use]
-    pub fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let disabled = variable("AWS_EC2_METADATA_DISABLED");
         Self {

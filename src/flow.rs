@@ -270,12 +270,12 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Says where converters find what is known about the machine, if any of them writes it.
-    pub fn know_machine(&mut self, machine: Option<MachineFacts>) {
+    pub(crate) fn know_machine(&mut self, machine: Option<MachineFacts>) {
         self.machine = machine;
     }
 
     /// Goes on counting where the flow was before a bug ended it. That it ended is an error.
-    pub fn restore_totals(&mut self, before: FlowTotals) {
+    pub(crate) fn restore_totals(&mut self, before: FlowTotals) {
         self.adopt(before);
         self.totals.errors_in_a_row = before.errors_in_a_row.saturating_add(1);
     }
@@ -326,7 +326,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Asks for hints about the directories that the last scan went through.
-    pub fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
+    pub(crate) fn watch_directories(&mut self, watch: &Watch, hint: &Hint, now: Instant) {
         if self.feeding.is_some() {
             return;
         }

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::checkpoint::edit::{Edit, EditError};
 
 /// Orders that may wait for the daemon.
-pub const ORDERS_MAX: usize = 16;
+pub(crate) const ORDERS_MAX: usize = 16;
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Reply {
 
     /// How a change of checkpoints ended.
     #[must_use]
-    pub fn of_edit(result: Result<Vec<String>, EditError>) -> Self {
+    pub(crate) fn of_edit(result: Result<Vec<String>, EditError>) -> Self {
         match result {
             Ok(lines) => Self { outcome: Outcome::Done, lines },
             Err(error) if error.changed_nothing() => Self::refused(error.to_string()),

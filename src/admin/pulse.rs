@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 /// A flow that does the same for this long waits for something that does not answer: a step is a
 /// matter of milliseconds.
-pub const HUNG_AFTER: Duration = Duration::from_secs(10);
+pub(crate) const HUNG_AFTER: Duration = Duration::from_secs(10);
 
 /// Where every flow hangs for this long, a restart may help.
-pub const ALL_HUNG_MAX: Duration = Duration::from_mins(1);
+pub(crate) const ALL_HUNG_MAX: Duration = Duration::from_mins(1);
 
 /// What a flow does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Pulse {
     }
 
     /// The step continues with something else.
-    pub fn continue_with(&self, doing: Doing) {
+    pub(crate) fn continue_with(&self, doing: Doing) {
         // Who sees what is done sees the time of its step, too.
         self.doing.store(doing as u8, Ordering::Release);
     }

@@ -105,7 +105,7 @@ impl Admin {
 
     /// With fewer connections at a time, where descriptors are short.
     #[must_use]
-    pub fn with_connections(self, connections_max: usize) -> Self {
+    pub(crate) fn with_connections(self, connections_max: usize) -> Self {
         Self { connections_max: connections_max.clamp(1, CONNECTIONS_MAX), ..self }
     }
 
@@ -120,7 +120,10 @@ impl Admin {
     ///
     /// # Errors
     /// If the system has no thread, or no descriptors for its event loop.
-    pub fn serve_on_thread(self, state: AdminState) -> io::Result<oneshot::Sender<Infallible>> {
+    pub(crate) fn serve_on_thread(
+        self,
+        state: AdminState,
+    ) -> io::Result<oneshot::Sender<Infallible>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (keep, gone) = oneshot::channel::<Infallible>();
         std::thread::Builder::new().name("admin".to_owned()).spawn(move || {

@@ -98,7 +98,7 @@ pub enum SocketError {
 ///
 /// # Errors
 /// If the system has no thread, or no descriptors for its event loop.
-pub fn serve_on_thread(
+pub(crate) fn serve_on_thread(
     paths: Vec<PathBuf>,
     state: SocketState,
 ) -> io::Result<oneshot::Sender<Infallible>> {
@@ -315,7 +315,7 @@ pub struct Row {
 
 /// All checkpoints, in the order of flows and files.
 #[must_use]
-pub fn rows_of(flows: &[(Arc<str>, Vec<Checkpoint>)]) -> Vec<Row> {
+pub(crate) fn rows_of(flows: &[(Arc<str>, Vec<Checkpoint>)]) -> Vec<Row> {
     let rows = flows.iter().flat_map(|(flow, rows)| rows.iter().map(move |row| (flow, row)));
     let mut rows: Vec<Row> = rows
         .map(|(flow, row)| Row {

@@ -120,7 +120,7 @@ pub enum EditError {
 impl EditError {
     /// Whether it is certain that nothing was changed, and never will be.
     #[must_use]
-    pub fn changed_nothing(&self) -> bool {
+    pub(crate) fn changed_nothing(&self) -> bool {
         !matches!(self, Self::Late)
     }
 }
@@ -175,7 +175,7 @@ pub fn edit(
 ///
 /// # Errors
 /// [`EditError::Store`] and [`EditError::Late`].
-pub fn carry_over(
+pub(crate) fn carry_over(
     store: &StoreHandle,
     from: &Arc<str>,
     to: &Arc<str>,

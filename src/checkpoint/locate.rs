@@ -49,7 +49,7 @@ pub fn find(configured: &Path, usual: &Path, flows: &[&str]) -> DatabasePaths {
 
 /// Whether the Java agent made the database at `path`.
 #[must_use]
-pub fn is_java_agents(path: &Path) -> bool {
+pub(crate) fn is_java_agents(path: &Path) -> bool {
     open_unchanged(path).is_some_and(|conn| matches!(schema::maker(&conn), Ok(Maker::JavaAgent)))
 }
 
@@ -65,7 +65,7 @@ pub fn hand_over(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// [`StoreError::InUse`].
-pub fn refuse_user(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn refuse_user(path: &Path) -> Result<(), StoreError> {
     lock::refuse_holder(path)
 }
 
@@ -96,7 +96,7 @@ pub fn unsafe_directories(path: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// [`CopyError`] if it is there and cannot be read.
-pub fn known_flows(path: &Path, scratch: &[PathBuf]) -> Result<BTreeSet<String>, CopyError> {
+pub(crate) fn known_flows(path: &Path, scratch: &[PathBuf]) -> Result<BTreeSet<String>, CopyError> {
     let copy = match PrivateCopy::of(path, scratch) {
         Ok(copy) => copy,
         Err(CopyError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {

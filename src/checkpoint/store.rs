@@ -103,14 +103,6 @@ pub enum OpenReport {
     },
 }
 
-impl OpenReport {
-    /// Whether positions were lost, so that every flow begins at the start of existing files.
-    #[must_use]
-    pub fn fresh_after_corruption(&self) -> bool {
-        matches!(self, Self::SetAside { .. })
-    }
-}
-
 /// What a flow resumes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
@@ -251,7 +243,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// [`Refused`] with the changes; `done` is not called then.
-    pub fn try_commit(
+    pub(crate) fn try_commit(
         &self,
         flow: &Arc<str>,
         changes: Vec<Change>,
@@ -286,7 +278,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// As there.
-    pub async fn load_async(&self, flow: &Arc<str>) -> Result<Loaded, StoreClosed> {
+    pub(crate) async fn load_async(&self, flow: &Arc<str>) -> Result<Loaded, StoreClosed> {
         loop {
             let (reply, answer) = oneshot::channel();
             let request = Request::Load { flow: Arc::clone(flow), reply: Reply::Task(reply) };
@@ -302,7 +294,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// As there.
-    pub async fn all_async(&self) -> Result<Vec<(Arc<str>, Vec<Checkpoint>)>, StoreClosed> {
+    pub(crate) async fn all_async(&self) -> Result<Vec<(Arc<str>, Vec<Checkpoint>)>, StoreClosed> {
         loop {
             let (reply, answer) = oneshot::channel();
             match self.requests.try_send(Request::All { reply }) {
@@ -334,7 +326,7 @@ impl StoreHandle {
 
     /// Since when the disk does not answer, if that is for long.
     #[must_use]
-    pub fn hung_since(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn hung_since(&self, now: Instant) -> Option<Instant> {
         let is_long = |since: &Instant| now.saturating_duration_since(*since) >= HUNG_AFTER;
         self.at_disk.since().filter(is_long)
     }

@@ -96,13 +96,13 @@ impl Diagnostic {
 
     /// The same, with what to do.
     #[must_use]
-    pub fn helped(self, help: impl Into<String>) -> Self {
+    pub(crate) fn helped(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
     /// The same, with a second place.
     #[must_use]
-    pub fn with_note_at(self, label: &str, place: Place) -> Self {
+    pub(crate) fn with_note_at(self, label: &str, place: Place) -> Self {
         Self { related: Some((label.to_owned(), place)), ..self }
     }
 

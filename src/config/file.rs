@@ -196,6 +196,16 @@ mirror! {
     }
 }
 
+/// The options of each converter.
+pub(super) const CONVERTERS: [&[&str]; 6] = [
+    ConverterFile::KEYS,
+    SingleLineFile::KEYS,
+    AddEc2MetadataFile::KEYS,
+    AddMetadataFile::KEYS,
+    CsvToJsonFile::KEYS,
+    LogToJsonFile::KEYS,
+];
+
 /// Every option of any converter.
 pub(super) const CONVERTER_KEYS: &[&str] = &[
     "customFieldNames",
@@ -331,15 +341,7 @@ mod tests {
 
     #[test]
     fn the_options_of_all_converters_are_those_of_each() {
-        let mut all: Vec<&str> = [
-            ConverterFile::KEYS,
-            SingleLineFile::KEYS,
-            AddEc2MetadataFile::KEYS,
-            AddMetadataFile::KEYS,
-            CsvToJsonFile::KEYS,
-            LogToJsonFile::KEYS,
-        ]
-        .concat();
+        let mut all = CONVERTERS.concat();
         all.sort_unstable();
         all.dedup();
         assert_eq!(all, CONVERTER_KEYS);

@@ -265,7 +265,7 @@ pub struct DeadLetterConfig {
 impl FlowConfig {
     /// `rotatedNames`, unless it reads something else than files.
     #[must_use]
-    pub fn rotated_names_in_use(&self) -> Option<RotatedNames> {
+    pub(crate) fn rotated_names_in_use(&self) -> Option<RotatedNames> {
         (self.input == Input::Files).then(|| self.rotated_names.clone())
     }
 

@@ -67,7 +67,7 @@ pub enum ReadError {
 impl Environment {
     /// The environment of this process.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self {
             state_directory: std::env::var_os("STATE_DIRECTORY"),
             flow_directory: Some(PathBuf::from(FLOW_DIRECTORY)),

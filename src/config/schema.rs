@@ -10,10 +10,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::file::{
-    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, FlowFile, IGNORED_FLOW,
-    IGNORED_TOP_LEVEL, Ignored, LogToJsonFile, SingleLineFile, TopLevelFile,
-};
+use super::file::{CONVERTERS, FlowFile, IGNORED_FLOW, IGNORED_TOP_LEVEL, Ignored, TopLevelFile};
 use super::validate::Environment;
 
 /// Where the words come from.
@@ -66,15 +63,7 @@ pub fn schema() -> Value {
     let shapes = NOTED.take().unwrap_or_default();
     let words = descriptions();
     let about = |key: &str| property(key, &shapes, &words);
-    let mut converters: Vec<&str> = [
-        ConverterFile::KEYS,
-        SingleLineFile::KEYS,
-        AddEc2MetadataFile::KEYS,
-        AddMetadataFile::KEYS,
-        CsvToJsonFile::KEYS,
-        LogToJsonFile::KEYS,
-    ]
-    .concat();
+    let mut converters = CONVERTERS.concat();
     converters.extend(super::steps::keys());
     let mut top = properties(TopLevelFile::KEYS, IGNORED_TOP_LEVEL, &about);
     let mut flow = properties(FlowFile::KEYS, IGNORED_FLOW, &about);

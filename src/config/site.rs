@@ -30,7 +30,7 @@ impl Service {
 
     /// The configuration key for its region.
     #[must_use]
-    pub fn region_key(self) -> &'static str {
+    pub(crate) fn region_key(self) -> &'static str {
         match self {
             Self::CloudWatch => "cloudwatch.region",
             Self::Firehose => "firehose.region",
@@ -40,7 +40,7 @@ impl Service {
 
     /// The configuration key for its endpoint.
     #[must_use]
-    pub fn endpoint_key(self) -> &'static str {
+    pub(crate) fn endpoint_key(self) -> &'static str {
         match self {
             Self::CloudWatch => "cloudwatch.endpoint",
             Self::Firehose => "firehose.endpoint",
@@ -105,7 +105,7 @@ impl<'c> Site<'c> {
     /// Whether requests go to something that is not AWS's own: an emulator, or a name that
     /// the configuration gave to an endpoint.
     #[must_use]
-    pub fn is_custom(&self) -> bool {
+    pub(crate) fn is_custom(&self) -> bool {
         self.endpoint.is_some_and(|url| !is_aws(url))
     }
 }
@@ -124,7 +124,7 @@ pub fn host(url: &str) -> &str {
 
 /// Whether the URL points to AWS itself rather than to an emulator.
 #[must_use]
-pub fn is_aws(url: &str) -> bool {
+pub(crate) fn is_aws(url: &str) -> bool {
     const DOMAINS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
     let host = host(url);
     DOMAINS.iter().any(|domain| host.ends_with(domain))
@@ -133,13 +133,13 @@ pub fn is_aws(url: &str) -> bool {
 /// Whether the URL is one of AWS's own endpoints of this very service. What is not may be anything:
 /// an emulator runs behind a load balancer's name, too.
 #[must_use]
-pub fn is_endpoint_of(url: &str, service: Service) -> bool {
+pub(crate) fn is_endpoint_of(url: &str, service: Service) -> bool {
     is_aws(url) && named_service(url).is_some_and(|named| named == service.name())
 }
 
 /// The service whose name is a part of the host name of one of AWS's own endpoints.
 #[must_use]
-pub fn named_service(url: &str) -> Option<&'static str> {
+pub(crate) fn named_service(url: &str) -> Option<&'static str> {
     const LABELS: &[(&str, &str)] = &[
         ("kinesis", "Kinesis"),
         ("data-kinesis", "Kinesis"),
@@ -164,7 +164,7 @@ pub fn named_service(url: &str) -> Option<&'static str> {
 /// The region in the host name of one of AWS's own endpoints, such as `eu-west-1` in
 /// `kinesis.eu-west-1.amazonaws.com`.
 #[must_use]
-pub fn from_endpoint(url: &str) -> Option<&str> {
+pub(crate) fn from_endpoint(url: &str) -> Option<&str> {
     if !is_aws(url) {
         return None;
     }
@@ -174,7 +174,7 @@ pub fn from_endpoint(url: &str) -> Option<&str> {
 /// Whether it looks like the name of a region: a short partition, one or more words and a number,
 /// joined by hyphens.
 #[must_use]
-pub fn is_region(label: &str) -> bool {
+pub(crate) fn is_region(label: &str) -> bool {
     let parts: Vec<&str> = label.split('-').collect();
     let [partition, words @ .., number] = parts.as_slice() else {
         return false;

@@ -13,7 +13,7 @@ use crate::metrics::prometheus::Prometheus;
 impl Daemon {
     /// Serves the admin pages, if they are asked for. Shipping does not depend on them: an
     /// address that is taken is reported, and that is all.
-    pub fn serve_admin(&mut self, prometheus: Prometheus) {
+    pub(crate) fn serve_admin(&mut self, prometheus: Prometheus) {
         let Some(address) = self.admin else { return };
         // The configuration lets an address that others can reach through only if that is wanted.
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Anywhere };
@@ -37,7 +37,7 @@ impl Daemon {
     }
 
     /// Serves the socket for commands at the first of these paths where it can be made.
-    pub fn serve_socket(&mut self, paths: Vec<PathBuf>, prometheus: Prometheus, desk: Desk) {
+    pub(crate) fn serve_socket(&mut self, paths: Vec<PathBuf>, prometheus: Prometheus, desk: Desk) {
         let admin = self.admin_state(prometheus);
         let store = self.shared.store.clone();
         match socket::serve_on_thread(paths, SocketState { admin, desk, store }) {

@@ -71,7 +71,7 @@ impl Daemon {
     /// # Errors
     ///
     /// [`DaemonError`]; then nothing runs.
-    pub async fn start_until(
+    pub(crate) async fn start_until(
         config: Config,
         stop: impl Future<Output = ()>,
         stop_now: impl Future<Output = ()>,

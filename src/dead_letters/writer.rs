@@ -159,7 +159,11 @@ impl Writer {
     ///
     /// # Errors
     /// [`DeadLetterError`] if the directory cannot be read or a file not be removed.
-    pub fn tend(&mut self, now: Moment, dropped: &mut Vec<Dropped>) -> Result<(), DeadLetterError> {
+    pub(crate) fn tend(
+        &mut self,
+        now: Moment,
+        dropped: &mut Vec<Dropped>,
+    ) -> Result<(), DeadLetterError> {
         self.unlock_if_done(now.instant)?;
         let is_due = self
             .looked
@@ -180,7 +184,7 @@ impl Writer {
 
     /// When [`Self::tend`] has something to do.
     #[must_use]
-    pub fn tend_at(&self, now: Instant) -> Instant {
+    pub(crate) fn tend_at(&self, now: Instant) -> Instant {
         let unlock = self.active.as_ref().and_then(|active| Some(active.locked? + LOCKED_FOR));
         let look = self.looked.map_or(now, |looked| looked + LOOK_EVERY);
         unlock.map_or(look, |unlock| unlock.min(look))

@@ -7,7 +7,6 @@
 //! A kill may leave the private name; by that the file is found at the next start, and removed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -73,7 +72,7 @@ impl From<Errno> for DisposalError {
 /// # Errors
 ///
 /// Why it stays.
-pub fn dispose(
+pub(crate) fn dispose(
     path: &Path,
     inode: Inode,
     size: u64,
@@ -197,19 +196,6 @@ fn rename(from: impl AsFd, name: &OsStr, to: impl AsFd, new: &OsStr) -> Result<(
             rustix::fs::unlinkat(&from, name, AtFlags::empty())
         }
         renamed => renamed,
-    }
-}
-
-/// Whether a directory for delivered files can be used: it is one, and no link.
-///
-/// # Errors
-///
-/// Why it cannot.
-pub fn check_directory(directory: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(directory)?.is_dir() {
-        Ok(())
-    } else {
-        Err(io::Error::from(io::ErrorKind::NotADirectory))
     }
 }
 

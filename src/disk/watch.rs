@@ -240,7 +240,7 @@ impl Watch {
 
     /// The room for files of which the next write is notified; `None` if nothing is.
     #[must_use]
-    pub fn writes_room(&self) -> Option<Room> {
+    pub(crate) fn writes_room(&self) -> Option<Room> {
         self.shared.missing.is_none().then(|| self.shared.writes_room.clone())
     }
 

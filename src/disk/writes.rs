@@ -70,7 +70,7 @@ pub struct Room(Arc<AtomicUsize>);
 impl Room {
     /// As much as the kernel's limit leaves.
     #[must_use]
-    pub fn by_limit_of_kernel() -> Self {
+    pub(crate) fn by_limit_of_kernel() -> Self {
         let text = fs::read_to_string(WATCHES_MAX_FILE).unwrap_or_default();
         Self::of(text.trim().parse().unwrap_or(WATCHES_MAX_UNKNOWN) / 2)
     }

@@ -42,7 +42,7 @@ impl MachineFacts {
 
     /// Waits for the first attempt to end, so that the first record has its metadata; at most
     /// this long. Not for the data path.
-    pub fn wait_for_first_attempt(&self, longest: Duration) {
+    pub(crate) fn wait_for_first_attempt(&self, longest: Duration) {
         let state = self.lock();
         let waited = self.0.changed.wait_timeout_while(state, longest, |state| !state.tried);
         drop(waited.unwrap_or_else(PoisonError::into_inner));

@@ -18,7 +18,7 @@ pub(super) struct Stream {
 impl<D: Disk> Flow<D> {
     /// Says where the flow learns about its stream. Until then, and by default, it assumes
     /// granted what its configuration says.
-    pub fn know_stream(&mut self, facts: watch::Receiver<StreamFacts>) {
+    pub(crate) fn know_stream(&mut self, facts: watch::Receiver<StreamFacts>) {
         if self.aggregates_for_kcl() {
             self.packer.allow_aggregates(false);
         }

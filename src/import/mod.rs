@@ -66,7 +66,7 @@ pub enum FlowState {
 
 /// Where the Java agent's database may be, in the order of looking.
 #[must_use]
-pub fn candidates(config: &Config) -> Vec<PathBuf> {
+pub(crate) fn candidates(config: &Config) -> Vec<PathBuf> {
     match &config.java_checkpoints {
         JavaCheckpoints::At(path) => vec![path.clone()],
         JavaCheckpoints::Off => Vec::new(),
@@ -107,7 +107,7 @@ pub fn prepare(
 ///
 /// # Errors
 /// [`ImportError::InUse`] or [`ImportError::MayBeInUse`] if the old database is still in use.
-pub fn refuse_users(import: &Import) -> Result<(), ImportError> {
+pub(crate) fn refuse_users(import: &Import) -> Result<(), ImportError> {
     if import.takes_something() { running::refuse_users(&import.database) } else { Ok(()) }
 }
 
@@ -139,7 +139,7 @@ pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
 /// # Errors
 /// See [`ImportError`]: a database that is there and cannot be read. To start without its
 /// positions would lose what was written since. `looking` is as in [`prepare`].
-pub fn at_start(
+pub(crate) fn at_start(
     config: &Config,
     store: &StoreHandle,
     looking: &dyn Fn(&str),
@@ -167,13 +167,13 @@ pub fn at_start(
 impl Import {
     /// Whether there is anything to write.
     #[must_use]
-    pub fn takes_something(&self) -> bool {
+    pub(crate) fn takes_something(&self) -> bool {
         self.flows.iter().any(|flow| matches!(flow.state, FlowState::Taken(_)))
     }
 
     /// Whether something that the Java agent had begun cannot be continued.
     #[must_use]
-    pub fn has_gaps(&self) -> bool {
+    pub(crate) fn has_gaps(&self) -> bool {
         self.flows.iter().any(|flow| match &flow.state {
             FlowState::Taken(plan) => plan.lines.iter().any(Line::is_gap),
             FlowState::Known | FlowState::NoRows => false,

@@ -277,7 +277,7 @@ impl Feed {
     }
 
     /// Orders whoever fills it.
-    pub fn give_order(&self, order: Order) {
+    pub(crate) fn give_order(&self, order: Order) {
         let mut content = self.lock();
         content.order = content.order.max(order);
         drop(content);
@@ -290,14 +290,14 @@ impl Feed {
 
     /// Bytes that came and are not acknowledged.
     #[must_use]
-    pub fn unacknowledged(&self) -> u64 {
+    pub(crate) fn unacknowledged(&self) -> u64 {
         let content = self.lock();
         content.end() - content.acked
     }
 
     /// A flow reads it from now on, from what is not acknowledged.
     #[must_use]
-    pub fn attach(&self) -> Attached {
+    pub(crate) fn attach(&self) -> Attached {
         self.lock().begin();
         Attached { feed: self.clone() }
     }
@@ -331,7 +331,7 @@ impl Attached {
 
     /// Nothing ends before `searched`, and nothing is in flight: if there is no room for more, what
     /// is here ends there.
-    pub fn note_searched(&self, searched: u64) {
+    pub(crate) fn note_searched(&self, searched: u64) {
         let mut content = self.feed.lock();
         let full = content.waiting() >= self.feed.shared.bytes_max;
         content.stuck = full && searched >= content.end() && content.end() > content.acked;
@@ -351,14 +351,14 @@ impl Attached {
 
     /// Whether a flow that drains must continue: what cannot be read again is not all acknowledged.
     #[must_use]
-    pub fn must_drain(&self) -> bool {
+    pub(crate) fn must_drain(&self) -> bool {
         let content = self.feed.lock();
         let lost = self.feed.shared.kind == Kind::Volatile && content.order != Order::Read;
         lost && !(content.over && content.acked == content.end())
     }
 
     /// Tells whoever waits for it that everything arrived, if it did.
-    pub fn tell_if_delivered(&self) {
+    pub(crate) fn tell_if_delivered(&self) {
         let content = self.feed.lock();
         if content.over && content.acked == content.end() {
             self.feed.shared.delivered.cancel();

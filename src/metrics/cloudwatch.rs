@@ -123,7 +123,7 @@ impl Reporter {
     }
 
     /// Leaves a report about a flow. Never waits.
-    pub fn report_flow(&self, destination: &Arc<str>, flow: FlowReport) {
+    pub(crate) fn report_flow(&self, destination: &Arc<str>, flow: FlowReport) {
         self.leave(destination, Content::Flow(flow));
     }
 

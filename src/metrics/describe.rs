@@ -12,6 +12,16 @@ pub(super) enum Kind {
     Summary,
 }
 
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Counter => "counter",
+            Gauge => "gauge",
+            Summary => "summary",
+        }
+    }
+}
+
 use Kind::{Counter, Gauge, Summary};
 
 /// Every metric that goes through the recorder, once.
@@ -221,17 +231,58 @@ pub(super) fn header(name: &str) -> String {
     let Some((_, kind, text)) = RENDERED.iter().find(|(known, _, _)| *known == name) else {
         return String::new();
     };
-    let kind = match kind {
-        Counter => "counter",
-        Gauge => "gauge",
-        Summary => "summary",
-    };
-    format!("# HELP {name} {text}\n# TYPE {name} {kind}\n")
+    format!("# HELP {name} {text}\n# TYPE {name} {}\n", kind.word())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::batch::dead_letter;
+    use crate::process::ConvertError;
+    use crate::tail::problems;
+
+    /// The rows of the page: names, most without `kinetail_`, and their types.
+    fn rows() -> BTreeMap<&'static str, &'static str> {
+        let mut rows = BTreeMap::new();
+        for line in include_str!("../../docs/operations.md").lines() {
+            let mut cells = line.split(" | ");
+            let (Some(names), Some(kind)) = (cells.next(), cells.next()) else { continue };
+            let kind = kind.split(',').next().unwrap_or_default();
+            if [Counter, Gauge, Summary].map(Kind::word).contains(&kind) {
+                rows.extend(names.split('`').skip(1).step_by(2).map(|name| (name, kind)));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn every_metric_has_a_row_on_the_page_with_its_type_and_nothing_else_has() {
+        let recorded = RECORDED.iter().map(|(name, kind, ..)| (*name, *kind));
+        let rendered = RENDERED.iter().map(|(name, kind, _)| (*name, *kind));
+        let known = recorded
+            .chain(rendered)
+            .map(|(name, kind)| (name.strip_prefix("kinetail_").unwrap_or(name), kind.word()));
+        assert_eq!(rows(), known.collect::<BTreeMap<_, _>>());
+    }
+
+    #[test]
+    fn every_reason_stands_in_the_row_of_its_metric() {
+        let page = include_str!("../../docs/operations.md");
+        let problems = problems::Reason::ALL.iter().map(|reason| reason.label());
+        for (metric, reasons) in [
+            (name::DEAD_LETTERS, dead_letter::Reason::ALL.map(dead_letter::Reason::label).to_vec()),
+            (name::FILE_PROBLEMS, problems.collect()),
+            (name::RECORDS_RAW_FALLBACK, ConvertError::LABELS.to_vec()),
+        ] {
+            let begin = format!("| `{}` |", metric.strip_prefix("kinetail_").unwrap_or(metric));
+            let row = page.lines().find(|line| line.starts_with(&begin)).unwrap_or_default();
+            for reason in reasons {
+                assert!(row.contains(&format!("`{reason}`")), "{metric} lacks {reason}: {row}");
+            }
+        }
+    }
 
     /// The names as they stand in the source of `name`: nothing else can list constants.
     fn all_names() -> Vec<&'static str> {

@@ -64,7 +64,7 @@ pub struct DestinationState {
 
 impl DestinationState {
     /// Says where it is. Only the first call counts.
-    pub fn set_place(&self, place: Place) {
+    pub(crate) fn set_place(&self, place: Place) {
         self.place.get_or_init(|| place);
     }
 
@@ -82,7 +82,7 @@ impl DestinationState {
     }
 
     /// A request of a batch is over: a response, an error, or it is no longer awaited.
-    pub fn on_end(&self, batch: u64) {
+    pub(crate) fn on_end(&self, batch: u64) {
         self.lock().waiting.remove(&batch);
     }
 
@@ -93,19 +93,19 @@ impl DestinationState {
     }
 
     /// A request failed as a whole.
-    pub fn on_error(&self, code: &str, message: &str, now: Instant) {
+    pub(crate) fn on_error(&self, code: &str, message: &str, now: Instant) {
         let (code, message) = (code.to_owned(), message.to_owned());
         self.lock().view.last_error = Some(LastError { at: now, code, message });
     }
 
     /// A request was let in and the service did not take some of its records.
-    pub fn on_record_errors(&self, code: &str, message: &str, now: Instant) {
+    pub(crate) fn on_record_errors(&self, code: &str, message: &str, now: Instant) {
         self.on_error(code, message, now);
         self.lock().view.records_fail_since.get_or_insert(now);
     }
 
     /// A batch makes no request before this.
-    pub fn on_wait(&self, batch: u64, until: Instant) {
+    pub(crate) fn on_wait(&self, batch: u64, until: Instant) {
         self.lock().tries.insert(batch, until);
     }
 
@@ -117,13 +117,13 @@ impl DestinationState {
     }
 
     /// Another health is told from now on.
-    pub fn on_health(&self, now: Instant) {
+    pub(crate) fn on_health(&self, now: Instant) {
         self.lock().view.since = Some(now);
     }
 
     /// What is known now.
     #[must_use]
-    pub fn view(&self) -> DestinationView {
+    pub(crate) fn view(&self) -> DestinationView {
         let state = self.lock();
         DestinationView {
             next_try: state.tries.values().min().copied(),

@@ -260,14 +260,14 @@ impl FlowMetrics {
     }
 
     /// Counts delivered files that were removed, or could not be.
-    pub fn file_disposed(&self, removed: bool) {
+    pub(crate) fn file_disposed(&self, removed: bool) {
         let outcome = if removed { "removed" } else { "failed" };
         counter!(name::FILES_DISPOSED, "flow" => self.flow.clone(), "outcome" => outcome)
             .increment(1);
     }
 
     /// Counts records that were skipped, with the reason. Not for the hot path.
-    pub fn records_skipped(&self, reason: &'static str, count: u64) {
+    pub(crate) fn records_skipped(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
@@ -279,13 +279,13 @@ impl FlowMetrics {
     }
 
     /// Counts dead letters that were dropped, with the reason.
-    pub fn dead_letters_dropped(&self, reason: &'static str, count: u64) {
+    pub(crate) fn dead_letters_dropped(&self, reason: &'static str, count: u64) {
         counter!(name::DEAD_LETTERS_DROPPED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 
     /// Counts records that a converter skipped, with its place and its name. Not for the hot path.
-    pub fn step_skipped(&self, step: &str, count: u64) {
+    pub(crate) fn step_skipped(&self, step: &str, count: u64) {
         if count > 0 {
             counter!(name::STEP_SKIPPED, "flow" => self.flow.clone(), "step" => step.to_owned())
                 .increment(count);
@@ -293,25 +293,25 @@ impl FlowMetrics {
     }
 
     /// Counts lines that were longer than a line may be. Not for the hot path.
-    pub fn lines_oversize(&self, policy: &'static str, count: u64) {
+    pub(crate) fn lines_oversize(&self, policy: &'static str, count: u64) {
         counter!(name::LINES_OVERSIZE, "flow" => self.flow.clone(), "policy" => policy)
             .increment(count);
     }
 
     /// Counts records that a converter could not read, with the reason. Not for the hot path.
-    pub fn records_raw_fallback(&self, reason: &'static str, count: u64) {
+    pub(crate) fn records_raw_fallback(&self, reason: &'static str, count: u64) {
         counter!(name::RECORDS_RAW_FALLBACK, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 
     /// Counts partition keys that were not what their template makes. Not for the hot path.
-    pub fn partition_keys_replaced(&self, reason: &'static str, count: u64) {
+    pub(crate) fn partition_keys_replaced(&self, reason: &'static str, count: u64) {
         counter!(name::PARTITION_KEYS_REPLACED, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
 
     /// Counts bytes that were gone before they could be read.
-    pub fn bytes_lost(&self, reason: &'static str, count: u64) {
+    pub(crate) fn bytes_lost(&self, reason: &'static str, count: u64) {
         counter!(name::BYTES_LOST, "flow" => self.flow.clone(), "reason" => reason)
             .increment(count);
     }
@@ -326,25 +326,25 @@ impl FlowMetrics {
     }
 
     /// Counts what happened to a file.
-    pub fn file_transition(&self, kind: &'static str) {
+    pub(crate) fn file_transition(&self, kind: &'static str) {
         counter!(name::FILE_TRANSITIONS, "flow" => self.flow.clone(), "kind" => kind).increment(1);
     }
 
     /// Says whether new files are found by scans only for this reason.
-    pub fn notify_degraded(&self, reason: &'static str, degraded: bool) {
+    pub(crate) fn notify_degraded(&self, reason: &'static str, degraded: bool) {
         gauge!(name::NOTIFY_DEGRADED, "flow" => self.flow.clone(), "reason" => reason)
             .set(f64::from(u8::from(degraded)));
     }
 
     /// How many files, directories or patterns cannot be followed for this reason.
-    pub fn file_problems(&self, reason: &'static str, count: usize) {
+    pub(crate) fn file_problems(&self, reason: &'static str, count: usize) {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         gauge!(name::FILE_PROBLEMS, "flow" => self.flow.clone(), "reason" => reason)
             .set(f64::from(count));
     }
 
     /// Counts an error on a file.
-    pub fn file_error(&self, kind: &'static str) {
+    pub(crate) fn file_error(&self, kind: &'static str) {
         counter!(name::FILE_ERRORS, "flow" => self.flow.clone(), "kind" => kind).increment(1);
     }
 }

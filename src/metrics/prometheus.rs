@@ -53,7 +53,7 @@ impl Prometheus {
     }
 
     /// Keeps summaries from growing until `shutdown` is ready.
-    pub async fn run_upkeep(&self, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn run_upkeep(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
         loop {
@@ -79,7 +79,7 @@ pub fn header(name: &str) -> String {
 
 /// A label's value as it must stand between the quotes: backslash, quote and newline escaped.
 #[must_use]
-pub fn escape_label(value: &str) -> String {
+pub(crate) fn escape_label(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {
         match c {

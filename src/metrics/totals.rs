@@ -60,7 +60,7 @@ pub struct RequestTotals {
 impl RequestTotals {
     /// Both together: what was before a restart of the flow, and since.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             calls: self.calls + other.calls,
             errors: self.errors + other.errors,

@@ -118,19 +118,19 @@ impl Ambient {
 
     /// Whether a flow uses dual-stack endpoints, and whether anything says so.
     #[must_use]
-    pub fn dual_stack(&self, site: &Site<'_>) -> Option<bool> {
+    pub(crate) fn dual_stack(&self, site: &Site<'_>) -> Option<bool> {
         site.dual_stack.or_else(|| self.shared.use_dual_stack())
     }
 
     /// Whether the profile says where to get credentials, if it could be read.
     #[must_use]
-    pub fn profile_has_keys(&self) -> Option<bool> {
+    pub(crate) fn profile_has_keys(&self) -> Option<bool> {
         self.has_keys
     }
 
     /// The region of the profile.
     #[must_use]
-    pub fn profile_region(&self) -> Option<&str> {
+    pub(crate) fn profile_region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 }

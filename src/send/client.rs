@@ -32,10 +32,10 @@ use crate::config::site::{self, Service, Site};
 use crate::config::{AwsConfig, FlowAwsConfig, RoleConfig, Wire as Speak};
 
 /// A connection is made within this time, or not.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// One attempt, from resolving credentials to the last byte of the answer.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Who sends waits this long for credentials that are being asked for, and then says that it waits.
 const CREDENTIALS_TIME_MAX: Duration = Duration::from_secs(3);
@@ -45,7 +45,7 @@ const CREDENTIALS_TIME_MAX_IN_CHECK: Duration = Duration::from_secs(25);
 
 /// Where Firehose and `CloudWatch` are looked for when nothing says otherwise, as with the Java
 /// agent, and where emulators are.
-pub const REGION_DEFAULT: &str = "us-east-1";
+pub(crate) const REGION_DEFAULT: &str = "us-east-1";
 
 /// What is spoken to where no endpoint is set: something outside of this host.
 const AWS_URL: &str = "https://amazonaws.com";
@@ -109,7 +109,7 @@ impl Aws {
     ///
     /// # Errors
     /// As there.
-    pub async fn load_for_check(config: &AwsConfig) -> Result<Self, ClientError> {
+    pub(crate) async fn load_for_check(config: &AwsConfig) -> Result<Self, ClientError> {
         Self::load_with(config, CREDENTIALS_TIME_MAX_IN_CHECK).await
     }
 

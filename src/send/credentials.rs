@@ -34,7 +34,7 @@ use crate::config::{AwsConfig, RoleConfig, StaticKeys};
 
 /// The name of the sessions of assumed roles, as with the Java agent: trust policies and logs of
 /// its users know it.
-pub const ROLE_SESSION_NAME: &str = "AWSKinesisAgent";
+pub(crate) const ROLE_SESSION_NAME: &str = "AWSKinesisAgent";
 
 /// How long an assumed role lasts, as with the Java agent. It is renewed before.
 const ROLE_SESSION_LENGTH: Duration = Duration::from_hours(1);

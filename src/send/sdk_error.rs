@@ -35,7 +35,7 @@ const TEXT_CHARS_MAX: usize = 500;
 /// Turns the SDK's error into ours.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "it is meant for `map_err`")]
-pub fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
+pub(crate) fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

@@ -37,7 +37,7 @@ pub use crate::metrics::cloudwatch::RequestReport;
 use crate::metrics::destination::DestinationState;
 
 /// A call that is not over by then is given up, whatever the transport thinks.
-pub const CALL_DEADLINE: Duration = Duration::from_secs(35);
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(35);
 
 /// Where the flow gets its events. It must not block.
 pub type EventSink = Arc<dyn Fn(SenderEvent) + Send + Sync>;

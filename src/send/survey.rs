@@ -92,7 +92,7 @@ impl Survey {
     }
 
     /// Asks and tells, again and again.
-    pub async fn keep_up(
+    pub(crate) async fn keep_up(
         self,
         client: Client,
         facts: watch::Sender<StreamFacts>,

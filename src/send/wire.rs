@@ -51,7 +51,7 @@ use crate::config::Wire as Speak;
 use crate::config::site::{Service, is_aws};
 
 /// An answer may be this long. One to 500 records is a tenth of it.
-pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// The header in which an endpoint says what it takes; the sandbox sends it.
 const ACCEPT_HEADER: &str = "accept-post";

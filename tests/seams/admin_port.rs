@@ -1,5 +1,6 @@
-//! Connections to the admin port that ask for nothing.
+//! Connections to the admin port that ask for nothing, and those that read nothing.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 
 use rustix::process::Signal;
@@ -12,6 +13,16 @@ use crate::support::world::append;
 
 #[test]
 fn idle_connections_never_silence_the_admin_port() {
+    never_silenced_by(b"");
+}
+
+#[test]
+fn clients_that_read_nothing_never_silence_the_admin_port() {
+    never_silenced_by(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+}
+
+/// Clients that say this and then sleep.
+fn never_silenced_by(words: &[u8]) {
     let endpoint = endpoint();
     let (mut home, admin) = home_with_admin(&endpoint);
     home.flow("a.log", ("kinesisStream", "s"), &json!({}));
@@ -21,7 +32,9 @@ fn idle_connections_never_silence_the_admin_port() {
     let mut idle = Vec::new();
     for count in [33, 64, 200] {
         while idle.len() < count {
-            idle.push(TcpStream::connect(admin).unwrap());
+            let mut client = TcpStream::connect(admin).unwrap();
+            client.write_all(words).unwrap();
+            idle.push(client);
         }
         for path in ["/healthz", "/readyz", "/status", "/metrics"] {
             let start = std::time::Instant::now();

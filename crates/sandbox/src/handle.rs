@@ -99,12 +99,6 @@ impl SandboxHandle {
         }
     }
 
-    /// Replaces the shards of `stream`, if it exists, by `shards` new ones with new ids.
-    pub fn reshard(&self, stream: &StreamId, shards: u32) {
-        let moment = self.shared.moment();
-        lock(&self.shared.streams).reshard(stream, shards, moment);
-    }
-
     /// Says whether `stream` distributes records itself (`RecordDistributionStrategy` AUTO). Makes
     /// it if it may be made.
     pub fn set_auto_distribution(&self, stream: &StreamId, auto: bool) {
@@ -122,14 +116,6 @@ impl SandboxHandle {
         let moment = self.shared.moment();
         let found = lock(&self.shared.streams).find(stream, moment);
         found.is_ok_and(|stream| lock(&stream).shards.split(shard_id, at, moment.now))
-    }
-
-    /// Merges two neighbouring shards of `stream`. Says whether that was possible.
-    #[must_use]
-    pub fn merge_shards(&self, stream: &StreamId, shard_id: &str, other: &str) -> bool {
-        let moment = self.shared.moment();
-        let found = lock(&self.shared.streams).find(stream, moment);
-        found.is_ok_and(|stream| lock(&stream).shards.merge(shard_id, other, moment.now))
     }
 
     /// Waits until `reached` holds, and gives the counts for which it did. No polling: it looks

@@ -126,15 +126,6 @@ impl Streams {
         }
     }
 
-    /// Replaces the shards of `id` by `shards` new ones, or by as many as there is room for.
-    pub(super) fn reshard(&mut self, id: &StreamId, shards: u32, moment: Moment) {
-        let room = u32::try_from(self.shards_left(Some(id))).unwrap_or(u32::MAX);
-        if let Some(slot) = self.slots.get(id) {
-            let shards = shard_count(id.service(), shards.min(room));
-            lock(&slot.stream).shards.reshard(id.service(), shards, moment.now);
-        }
-    }
-
     /// What the memory store holds for `id`, in the order of arrival.
     pub(super) fn records(&self, id: &StreamId) -> Vec<StoredRecord> {
         let stream = self.slots.get(id).map(|slot| &slot.stream);

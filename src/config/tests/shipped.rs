@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::StatusLines;
-use super::super::file::{
-    AddEc2MetadataFile, AddMetadataFile, ConverterFile, CsvToJsonFile, FlowFile, LogToJsonFile,
-    SingleLineFile, TopLevelFile,
-};
+use super::super::file::{CONVERTERS, FlowFile, TopLevelFile};
 use super::*;
 
 const REFERENCE: &str = include_str!("../../../config/kinetail.reference.yaml");
@@ -38,17 +35,8 @@ fn the_reference_loads_without_a_warning() {
 /// Every key with its default as the reference shows it, commented out.
 #[test]
 fn the_reference_has_every_key_and_its_commented_defaults_are_the_defaults() {
-    let keys = [
-        TopLevelFile::KEYS,
-        FlowFile::KEYS,
-        ConverterFile::KEYS,
-        SingleLineFile::KEYS,
-        AddEc2MetadataFile::KEYS,
-        AddMetadataFile::KEYS,
-        CsvToJsonFile::KEYS,
-        LogToJsonFile::KEYS,
-    ];
-    for key in keys.concat() {
+    let keys = [TopLevelFile::KEYS, FlowFile::KEYS].into_iter().chain(CONVERTERS);
+    for key in keys.flatten() {
         assert!(REFERENCE.contains(&format!("{key}:")), "the reference lacks {key}");
         assert!(DOCUMENT.contains(&format!("`{key}`")), "the document lacks {key}");
     }

@@ -31,7 +31,7 @@ const DISABLED_VARIABLE: &str = "AWS_EC2_METADATA_DISABLED";
 /// Says who this is: the instance if the metadata service answers, else the host, which is asked
 /// about again, less and less often, until the service answers. Ends when there is nothing more to
 /// find out.
-pub async fn find_out(names: watch::Sender<Option<String>>) {
+pub(crate) async fn find_out(names: watch::Sender<Option<String>>) {
     let disabled =
         std::env::var(DISABLED_VARIABLE).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
     let client = if disabled { None } else { client(None) };

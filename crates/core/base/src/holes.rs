@@ -6,7 +6,7 @@
 //! for the NUL bytes that they were.
 
 /// So many holes of a file are known, at most.
-pub const HOLES_MAX: usize = 1024;
+pub(crate) const HOLES_MAX: usize = 1024;
 
 /// A stretch that was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

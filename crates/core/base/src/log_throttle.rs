@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 /// The first summary comes after this long; each further one after twice as long as the last. An
 /// outage that lasts this long is told, however many came before it.
-pub const SUMMARY_INTERVAL: Duration = Duration::from_secs(30);
+pub(crate) const SUMMARY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Summaries come this often at least. What did not happen for this long is new when it happens.
-pub const SUMMARY_INTERVAL_MAX: Duration = Duration::from_mins(10);
+pub(crate) const SUMMARY_INTERVAL_MAX: Duration = Duration::from_mins(10);
 
 /// Kinds that are counted by name; an endpoint that makes up codes fills no memory.
 const KINDS_MAX: usize = 16;

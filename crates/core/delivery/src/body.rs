@@ -99,12 +99,12 @@ impl Body {
     }
 
     /// The same with an aggregate of the Kinesis Producer Library whose records all have this key.
-    pub fn push_aggregate_with_random_key(&mut self, data: &[u8], key: RandomKey) {
+    pub(crate) fn push_aggregate_with_random_key(&mut self, data: &[u8], key: RandomKey) {
         self.append(data, &key.0, KeyKind::RandomOfAll);
     }
 
     /// The newest record is made of so many of files. Otherwise it is one.
-    pub fn note_records(&mut self, records: usize) {
+    pub(crate) fn note_records(&mut self, records: usize) {
         if let Some(newest) = self.entries.last_mut() {
             newest.records = narrow(records);
         }
@@ -268,19 +268,19 @@ impl Body {
 
     /// Whether the service knows partition keys.
     #[must_use]
-    pub fn is_keyed(&self) -> bool {
+    pub(crate) fn is_keyed(&self) -> bool {
         self.envelope.0.keyed
     }
 
     /// Whether a record's key only spreads it over the shards.
     #[must_use]
-    pub fn has_random_key(&self, index: usize) -> bool {
+    pub(crate) fn has_random_key(&self, index: usize) -> bool {
         self.entries.get(index).is_some_and(|entry| entry.key != KeyKind::Fixed)
     }
 
     /// The random key of a record; `None` if its key is none, or there is no such record.
-    #[must_use]
-    pub fn random_key(&self, index: usize) -> Option<&[u8]> {
+    #[cfg(test)]
+    pub(crate) fn random_key(&self, index: usize) -> Option<&[u8]> {
         let entry = self.entries.get(index).filter(|entry| entry.key != KeyKind::Fixed)?;
         self.bytes().get(self.encoding().key_range(entry.range().end))
     }

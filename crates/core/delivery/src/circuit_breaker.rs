@@ -161,7 +161,7 @@ impl CircuitBreaker {
 
     /// One record may be condemned for each time that the service takes something: see
     /// `delivery`.
-    pub fn take_credit(&mut self) -> bool {
+    pub(crate) fn take_credit(&mut self) -> bool {
         std::mem::take(&mut self.credit)
     }
 

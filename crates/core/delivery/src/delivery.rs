@@ -20,7 +20,7 @@ use crate::BatchId;
 use crate::body::{Body, Encoding, RandomKey, key_hash};
 
 /// Nobody refuses a request of so few bytes for its size.
-pub const SMALL_REQUEST_BYTES: usize = 16 * 1024;
+pub(crate) const SMALL_REQUEST_BYTES: usize = 16 * 1024;
 
 /// One call to make.
 #[derive(Debug, Clone)]
@@ -191,12 +191,12 @@ impl Delivery {
 
     /// How many records are next, and bytes of data in them.
     #[must_use]
-    pub fn next_size(&self) -> Option<(usize, usize)> {
+    pub(crate) fn next_size(&self) -> Option<(usize, usize)> {
         self.parts.last().map(|part| (part.indexes.len(), part.bytes))
     }
 
     /// The records that are next.
-    pub fn next_records(&mut self) -> Vec<Record> {
+    pub(crate) fn next_records(&mut self) -> Vec<Record> {
         let Self { parts, body, .. } = self;
         let Some(part) = parts.last_mut() else { return Vec::new() };
         let index = |place| part.indexes.get(place).unwrap_or_default();
@@ -218,7 +218,7 @@ impl Delivery {
 
     /// Whether the service knows partition keys.
     #[must_use]
-    pub fn is_keyed(&self) -> bool {
+    pub(crate) fn is_keyed(&self) -> bool {
         self.body.is_keyed()
     }
 

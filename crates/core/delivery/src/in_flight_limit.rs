@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// A request that is faster than this gains nothing from company.
-pub const SLOW_REQUEST: Duration = Duration::from_millis(5);
+pub(crate) const SLOW_REQUEST: Duration = Duration::from_millis(5);
 
 /// What a flow tells the window about a batch that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -155,7 +155,7 @@ impl KeyMaker {
 
     /// The length of a key that does not come from a template, in bytes.
     #[must_use]
-    pub fn bytes_of_own(&self) -> usize {
+    pub(crate) fn bytes_of_own(&self) -> usize {
         match self.option {
             PartitionKey::Deterministic => MD5_DIGITS,
             PartitionKey::Random => RandomKey::BYTES,
@@ -165,7 +165,7 @@ impl KeyMaker {
 
     /// The least length that a key has, in bytes, if one had this length.
     #[must_use]
-    pub fn bytes_min(&self, len: usize) -> usize {
+    pub(crate) fn bytes_min(&self, len: usize) -> usize {
         if matches!(self.option, PartitionKey::Template(_)) { len.min(1) } else { len }
     }
 

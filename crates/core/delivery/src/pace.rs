@@ -34,8 +34,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOK_PART: f64 = 0.75;
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
-/// ... and until so much was, in shard seconds: of 25 records chance says less.
-const LOOK_SENT_MIN: f64 = 0.025;
+/// ... and until so much was, in shard seconds: of fewer than 100 records so many may be refused by
+/// chance that many small flows together send half as much again as is taken.
+const LOOK_SENT_MIN: f64 = 0.1;
 
 /// The first rate is what was taken in this long: less says too little about a destination that
 /// lends a second's worth.
@@ -56,7 +57,7 @@ const REFUSED_LOW: f64 = 0.01;
 
 /// The first step up, and the largest, as parts of the rate; and how much steps grow.
 const STEP_MIN: f64 = 0.04;
-const STEP_MAX: f64 = 0.2;
+const STEP_MAX: f64 = 0.15;
 const STEP_GROWTH: f64 = 1.3;
 
 /// The step up to this part of a limit that was met before.
@@ -142,7 +143,7 @@ pub fn cost(records: usize, bytes: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "a positive part of a number of records"
 )]
-pub fn fitting(records: usize, cost: f64, cost_max: f64) -> usize {
+pub(crate) fn fitting(records: usize, cost: f64, cost_max: f64) -> usize {
     if cost <= cost_max {
         return records;
     }
@@ -185,7 +186,7 @@ impl Pace {
     }
 
     /// When the next request may be made. Ask again if an answer comes meanwhile.
-    pub fn ready_at(&mut self, now: Instant) -> Instant {
+    pub(crate) fn ready_at(&mut self, now: Instant) -> Instant {
         let ready = self.bucket.as_mut().map_or(now, |bucket| bucket.ready_at(now));
         let at = self.paused_until.max(ready);
         if at > now {
@@ -219,7 +220,7 @@ impl Pace {
 
     /// The largest cost that a request may have.
     #[must_use]
-    pub fn cost_max(&self) -> f64 {
+    pub(crate) fn cost_max(&self) -> f64 {
         self.bucket.as_ref().map_or(f64::INFINITY, Bucket::piece)
     }
 
@@ -232,14 +233,14 @@ impl Pace {
 
     /// What was taken lately, in shard seconds a second.
     #[must_use]
-    pub fn lately(&self, now: Instant) -> f64 {
+    pub(crate) fn lately(&self, now: Instant) -> f64 {
         let (taken, time) = self.before;
         let time = time + now.saturating_duration_since(self.look.since);
         (taken + self.look.taken) / time.max(FIRST_LOOK).as_secs_f64()
     }
 
     /// Nothing got through for a while: it continues with the usual rate.
-    pub fn brake(&mut self, now: Instant) {
+    pub(crate) fn brake(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_braked, true) {
             return;
         }
@@ -311,6 +312,9 @@ impl Pace {
             let sent = self.look.sent / long.as_secs_f64();
             let used = if self.look.waited { rate } else { rate.min(sent) };
             self.lower(used, more, part, now);
+        } else if more > REFUSED_HIGH {
+            // It may be chance, or the limit: neither more nor less is sent, and steps are small.
+            self.step = STEP_MIN;
         } else if self.look.waited && self.held_until <= now {
             self.raise(rate, part, chance, now);
         }

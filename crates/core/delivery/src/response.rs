@@ -20,7 +20,7 @@ use crate::body::Encoding;
 use crate::cbor::CborError;
 
 /// The code that stands for a record about which the answer says neither success nor failure.
-pub const CODE_NO_RESULT: &str = "NoResult";
+pub(crate) const CODE_NO_RESULT: &str = "NoResult";
 
 /// One record that the service did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::RetryConfig;
 
 /// A service that asks to be left alone is obeyed for this long at most.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 
 /// Doubling stops here: 2^30 times any delay is beyond every bound that makes sense.
 const DOUBLINGS_MAX: u32 = 30;

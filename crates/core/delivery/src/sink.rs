@@ -30,7 +30,7 @@ impl Compression {
 
     /// The largest number of bytes that become no more than `len`.
     #[must_use]
-    pub fn bytes_within(self, len: usize) -> usize {
+    pub(crate) fn bytes_within(self, len: usize) -> usize {
         len - (self.bytes_max(len) - len).min(len)
     }
 }

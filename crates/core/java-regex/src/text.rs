@@ -30,7 +30,7 @@ fn decode_up_to_surrogate<'a>(bytes: &'a [u8], out: &mut String) -> &'a [u8] {
         if chunk.invalid().is_empty() {
             break;
         }
-        out.push('\u{FFFD}');
+        out.push(char::REPLACEMENT_CHARACTER);
         let malformed = rest.get(chunk.valid().len()..).unwrap_or_default();
         let length = match malformed {
             [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,

@@ -4,6 +4,7 @@
 //! it; of two members with one key the last value in the first place. It never recurses deeper
 //! than [`DEPTH_MAX`], so no record can exhaust the stack.
 
+use super::scan_json::hexadecimal;
 use super::value::JsonValue;
 
 /// Values within values, at most.
@@ -173,8 +174,8 @@ impl Reader<'_> {
 
     fn unit(&mut self) -> Result<u16, NotAnObject> {
         let digits = self.text.get(self.at..self.at + 4);
-        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let unit = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let number = digits.and_then(|digits| hexadecimal(digits.as_bytes()));
+        let unit = number.and_then(|number| u16::try_from(number).ok());
         let unit = unit.ok_or_else(|| self.error())?;
         self.at += 4;
         Ok(unit)

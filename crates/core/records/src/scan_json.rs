@@ -259,12 +259,14 @@ pub(crate) fn decode(inner: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// The number of at most eight hexadecimal digits.
+pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
+}
+
 /// The character of `\uXXXX`, perhaps with the second half of a pair, and the length of both.
 fn utf16(escape: &[u8]) -> (char, usize) {
-    let unit = |from: usize| {
-        let digits = std::str::from_utf8(escape.get(from..from + 4)?).ok()?;
-        u16::from_str_radix(digits, 16).ok()
-    };
+    let unit = |from: usize| u16::try_from(hexadecimal(escape.get(from..from + 4)?)?).ok();
     let first = unit(2).unwrap_or(0xFFFD);
     if (0xD800..0xDC00).contains(&first)
         && escape.get(6..8) == Some(b"\\u")

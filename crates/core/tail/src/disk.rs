@@ -184,13 +184,13 @@ pub struct Stat {
 impl Stat {
     /// Whether size and time of modification are the same: renaming changes neither.
     #[must_use]
-    pub fn is_same_content(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_content(&self, other: &Self) -> bool {
         self.size == other.size && self.modified_nanos == other.modified_nanos
     }
 
     /// Whether size and times are the same: as far as they can tell nothing was written.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.size == other.size
             && self.modified_nanos == other.modified_nanos
             && self.changed_nanos == other.changed_nanos

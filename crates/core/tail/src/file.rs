@@ -22,7 +22,7 @@ pub use crate::disk::Stat;
 
 /// A change this recent may be followed by another one with the same time stamp, so the next look
 /// compares contents. Kernels stamp files with a clock that ticks every 1 to 10 ms.
-pub const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
+pub(crate) const STAMP_SETTLES_AFTER: Duration = Duration::from_millis(50);
 
 /// Text that repeats itself is looked for this far back, in bytes.
 const REPEATS_WITHIN_BYTES: u64 = 1024 * 1024;
@@ -301,7 +301,7 @@ pub fn read_at<F: OpenFile>(file: &F, offset: u64, len: usize) -> Result<Vec<u8>
 /// # Errors
 ///
 /// Whatever reading fails with.
-pub fn read_head<F: OpenFile>(file: &F) -> Result<Vec<u8>, DiskError> {
+pub(crate) fn read_head<F: OpenFile>(file: &F) -> Result<Vec<u8>, DiskError> {
     read_at(file, 0, HEAD_BYTES_MAX)
 }
 
@@ -311,7 +311,7 @@ pub fn read_head<F: OpenFile>(file: &F) -> Result<Vec<u8>, DiskError> {
 /// # Errors
 ///
 /// Whatever reading fails with.
-pub fn tells_apart<F: OpenFile>(file: &F, position: Position) -> Result<bool, DiskError> {
+pub(crate) fn tells_apart<F: OpenFile>(file: &F, position: Position) -> Result<bool, DiskError> {
     let len = super::identity::Anchor::len_at(position.offset);
     if len < super::identity::ANCHOR_BYTES_MAX {
         return Ok(false);
@@ -331,7 +331,11 @@ pub fn tells_apart<F: OpenFile>(file: &F, position: Position) -> Result<bool, Di
 /// # Errors
 ///
 /// Whatever reading fails with.
-pub fn proves<F: OpenFile>(file: &F, position: Position, holes: &Holes) -> Result<bool, DiskError> {
+pub(crate) fn proves<F: OpenFile>(
+    file: &F,
+    position: Position,
+    holes: &Holes,
+) -> Result<bool, DiskError> {
     let len = super::identity::Anchor::len_at(position.offset);
     let from = position.offset - len as u64;
     let mut before = read_at(file, from, len)?;

@@ -10,11 +10,11 @@ use super::tailer::Now;
 
 /// Where bytes that were never written precede others, the program may still write them. Reading
 /// waits this long.
-pub const HOLE_HOLD: Duration = Duration::from_secs(10);
+pub(crate) const HOLE_HOLD: Duration = Duration::from_secs(10);
 
 /// Reading waits this long at a gap in a file that keeps growing: programs that write in parallel
 /// leave one for a moment.
-pub const GAP_SETTLES_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const GAP_SETTLES_AFTER: Duration = Duration::from_secs(1);
 
 /// What follows the offset and was read before reading returned to what was filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]

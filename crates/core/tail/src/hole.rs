@@ -115,7 +115,11 @@ pub enum Looked {
 /// # Errors
 ///
 /// Whatever reading the file fails with.
-pub fn first_filled<F: OpenFile>(file: &F, holes: &Holes, from: u64) -> Result<Looked, DiskError> {
+pub(crate) fn first_filled<F: OpenFile>(
+    file: &F,
+    holes: &Holes,
+    from: u64,
+) -> Result<Looked, DiskError> {
     let mut at = from;
     for _ in 0..LOOKS_MAX {
         let Some(hole) = holes.first_behind(at) else { return Ok(Looked::All) };

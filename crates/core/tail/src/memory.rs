@@ -77,7 +77,7 @@ impl Remembered {
     /// Whether a file of `size` bytes that begins with `head` may hold this content to its end. The
     /// bytes before the position still have to be compared.
     #[must_use]
-    pub fn may_live_in(&self, head: &[u8], size: u64) -> bool {
+    pub(crate) fn may_live_in(&self, head: &[u8], size: u64) -> bool {
         // Where little was read, equal first bytes prove little: then a copy must be complete.
         let enough = if self.proves_much() { self.position.offset } else { self.seen_size.max(1) };
         let known = self.position.offset > 0 || self.seen_size > 0;
@@ -93,7 +93,7 @@ impl Remembered {
 
     /// The earlier positions at which a copy of `size` bytes may prove that it holds the beginning
     /// of what was read, newest first.
-    pub fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
+    pub(crate) fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
         let shorter = size < self.position.offset && !self.located;
         let mut places: Vec<Position> = self
             .trail
@@ -108,7 +108,7 @@ impl Remembered {
     /// Whether so much of it was read that an equal beginning is no coincidence. Many a log begins
     /// with the same few lines.
     #[must_use]
-    pub fn proves_much(&self) -> bool {
+    pub(crate) fn proves_much(&self) -> bool {
         self.head.is_full() && self.position.offset > 0
     }
 }
@@ -149,7 +149,7 @@ impl HeadIndex {
 
     /// The contents that a file which begins with `bytes` agrees with, newest first.
     #[must_use]
-    pub fn agreeing(&self, bytes: &[u8]) -> Vec<FileKey> {
+    pub(crate) fn agreeing(&self, bytes: &[u8]) -> Vec<FileKey> {
         let mut found: Vec<FileKey> = self
             .lengths
             .keys()
@@ -225,7 +225,7 @@ impl Memory {
 
     /// The contents that lived in this inode, newest first.
     #[must_use]
-    pub fn at_inode(&self, inode: Inode) -> Vec<&Remembered> {
+    pub(crate) fn at_inode(&self, inode: Inode) -> Vec<&Remembered> {
         let keys = self.by_inode.get(&inode).map_or(&[][..], Vec::as_slice);
         keys.iter().rev().filter_map(|key| self.contents.get(key)).collect()
     }
@@ -243,7 +243,7 @@ impl Memory {
 
     /// The contents whose beginning a file that begins with `head` may hold, newest first.
     #[must_use]
-    pub fn beginning_alike(&self, head: &[u8]) -> Vec<&Remembered> {
+    pub(crate) fn beginning_alike(&self, head: &[u8]) -> Vec<&Remembered> {
         self.by_head.agreeing(head).into_iter().filter_map(|key| self.contents.get(&key)).collect()
     }
 }

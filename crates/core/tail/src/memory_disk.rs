@@ -211,7 +211,8 @@ impl MemoryFile {
     }
 
     /// Writes at an offset, as who does not append.
-    pub fn write_at(&self, offset: usize, bytes: &[u8]) {
+    #[cfg(test)]
+    pub(crate) fn write_at(&self, offset: usize, bytes: &[u8]) {
         self.change(|content| content.write_at(offset, bytes));
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// A file that grew is polled again after this long; each poll that finds nothing doubles it.
-pub const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
+pub(crate) const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
 
 /// A file is polled this often however long it was quiet.
 pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);

@@ -17,7 +17,7 @@ pub use super::glob::{GlobError, NameMatcher};
 
 /// Name endings, in lower case, of files that are copies of logs and never logs. The first three
 /// are the Java agent's; those that cannot be unpacked are named at least.
-pub const IGNORED_EXTENSIONS: &[&str] = &[
+pub(crate) const IGNORED_EXTENSIONS: &[&str] = &[
     ".gz", ".bz2", ".zip", ".zst", ".xz", ".lz4", ".z", ".lzma", ".br", ".7z", ".lz", ".lzo",
     ".sz", ".rar", ".tgz", ".tbz2", ".txz", ".zstd",
 ];
@@ -185,7 +185,7 @@ impl FilePattern {
     /// Whether a file, or a directory on the way to it below the base directory, is excluded,
     /// whether the file matches or not.
     #[must_use]
-    pub fn excludes_path(&self, path: &Path) -> bool {
+    pub(crate) fn excludes_path(&self, path: &Path) -> bool {
         if self.excludes.is_empty() {
             return false;
         }

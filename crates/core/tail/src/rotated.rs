@@ -110,7 +110,7 @@ impl RotatedNames {
 
     /// Every way to read `name` as that of a rotated file.
     #[must_use]
-    pub fn all_readings(&self, name: &[u8]) -> Vec<Reading> {
+    pub(crate) fn all_readings(&self, name: &[u8]) -> Vec<Reading> {
         match self {
             Self::Common => common_readings(name),
             Self::Off => Vec::new(),
@@ -128,7 +128,7 @@ impl RotatedNames {
 
     /// Whether rotated files may lie in directories below that are named after a time.
     #[must_use]
-    pub fn in_dated_directories(&self) -> bool {
+    pub(crate) fn in_dated_directories(&self) -> bool {
         matches!(self, Self::Common)
     }
 
@@ -155,7 +155,7 @@ impl fmt::Display for RotatedNames {
 impl Rank {
     /// Whether both are of one kind, so that one scheme may have made them.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Date(a), Self::Date(b)) => {
                 a.iter().map(|part| part.0).eq(b.iter().map(|part| part.0))
@@ -176,7 +176,7 @@ impl Rank {
     /// Whether this one is older or younger, where the names tell. `grows`: whether a greater
     /// number is younger, if that is known.
     #[must_use]
-    pub fn age_against(&self, other: &Self, grows: Option<bool>) -> Option<Ordering> {
+    pub(crate) fn age_against(&self, other: &Self, grows: Option<bool>) -> Option<Ordering> {
         match (self, other) {
             (Self::Index(a), Self::Index(b)) if a != b => {
                 Some(if grows.unwrap_or(false) { a.cmp(b) } else { b.cmp(a) })
@@ -206,7 +206,7 @@ const DATE_PARTS: usize = 3;
 
 /// Whether editors and rsync give this name to a file that they replace.
 #[must_use]
-pub fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
+pub(crate) fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
     let Some(ending) = name.strip_prefix(live) else { return false };
     let numbered = ending.strip_prefix(b".~").and_then(|rest| rest.strip_suffix(b"~"));
     matches!(ending, b"~" | b".bak" | b".orig" | b".save")
@@ -216,7 +216,7 @@ pub fn is_backup_name(name: &[u8], live: &[u8]) -> bool {
 
 /// The name without the ending of a compressed file, and whether it had one.
 #[must_use]
-pub fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
+pub(crate) fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
     match without_compressed_ending(name).filter(|base| !base.is_empty()) {
         Some(base) => (base, true),
         None => (name, false),
@@ -284,7 +284,7 @@ fn common_readings(name: &[u8]) -> Vec<Reading> {
 
 /// Whether a directory is named after a time: rotated files of one month or day may lie in it.
 #[must_use]
-pub fn is_dated_directory(name: &[u8]) -> bool {
+pub(crate) fn is_dated_directory(name: &[u8]) -> bool {
     matches!(rank_of(name), Some(Rank::Date(_)))
 }
 

@@ -51,7 +51,7 @@ impl SpaceGuard {
     /// # Errors
     ///
     /// Whatever asking fails with.
-    pub fn pressure<F: OpenFile>(&self, file: &F) -> Result<Pressure, DiskError> {
+    pub(crate) fn pressure<F: OpenFile>(self, file: &F) -> Result<Pressure, DiskError> {
         if self.min_free_percent == 0 {
             return Ok(Pressure::None);
         }

@@ -67,9 +67,9 @@ fn the_number_of_shards_of_all_streams_is_bounded() {
     let refused = streams.create(&id(2), 1, moment()).unwrap_err();
     assert_eq!(refused.code, "LimitExceededException");
     assert!(streams.find(&id(3), moment()).is_err(), "none springs up either");
-    streams.reshard(&id(1), 1, moment());
+    streams.remove(&id(1));
+    streams.create(&id(1), 1, moment()).unwrap();
     streams.create(&id(2), SHARDS_MAX - 1, moment()).unwrap();
-    streams.reshard(&id(1), SHARDS_MAX, moment());
     assert_eq!(streams.shards_left(None), 0);
     assert_eq!(lock(&streams.slots[&id(1)].stream).shards.all().len(), 1);
     // What was removed has its shards until it comes back with others.

@@ -42,7 +42,7 @@ impl RandomKey {
 
     /// The key that a text is.
     #[must_use]
-    pub fn of_text(text: &str) -> Option<Self> {
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
         text.as_bytes().try_into().ok().map(Self)
     }
 

@@ -7,16 +7,16 @@ use super::{Body, Encoding, RandomKey, cbor, json};
 use crate::aggregate::kpl;
 
 impl Body {
-    /// A complete body of only these records, in this order, by copying their slices. Indexes
-    /// that do not exist are skipped.
-    #[must_use]
-    pub fn subset(&self, indexes: &[usize]) -> Bytes {
+    /// As [`Self::subset_with`], with the keys that the records have.
+    #[cfg(test)]
+    pub(crate) fn subset(&self, indexes: &[usize]) -> Bytes {
         self.subset_with(indexes, |_| None)
     }
 
-    /// The same, in which records that have a random key get the one that is given for their place
-    /// in the copy, if one is. Other keys stay.
-    pub fn subset_with(
+    /// A complete body of only these records, in this order, by copying their slices. Indexes
+    /// that do not exist are skipped. Records that have a random key get the one that is given for
+    /// their place in the copy, if one is. Other keys stay.
+    pub(crate) fn subset_with(
         &self,
         indexes: &[usize],
         new_key: impl Fn(usize) -> Option<RandomKey>,

@@ -155,7 +155,7 @@ impl KeyTemplate {
 
     /// Whether keys depend on which log a record is from.
     #[must_use]
-    pub fn needs_log(&self) -> bool {
+    pub(crate) fn needs_log(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::File | Part::Path))
     }
 

@@ -167,7 +167,7 @@ fn what_is_refused_however_little_is_sent_costs_little_goodput() {
         for seed in 0..20 {
             let taken = taken_while_refused_at_random(refused, seed, 60);
             let late: f64 = taken.iter().skip(20).sum::<f64>() / 40.0;
-            let least = 0.6 * (1.0 - refused);
+            let least = 0.4 * (1.0 - refused);
             assert!(late >= least, "{percent} % refused, seed {seed}: {late:.3} taken a second");
         }
     }

@@ -224,13 +224,22 @@ struct Figures {
     goodput: f64,
 }
 
+fn run(rates: &[f64], keys: Keys, mapped: bool, split: Option<usize>) -> Figures {
+    run_seed(1, rates, (keys, mapped), split)
+}
+
 /// Ten seconds from the tenth on count. If a shard is split, that is after ten seconds, and those
 /// from the twentieth on count.
-fn run(rates: &[f64], keys: Keys, mapped: bool, split: Option<usize>) -> Figures {
+fn run_seed(
+    seed: u64,
+    rates: &[f64],
+    (keys, mapped): (Keys, bool),
+    split: Option<usize>,
+) -> Figures {
     let start = some_time();
     let mut stream = Stream::new(rates, start);
-    let mut agent = Agent::new(1, Caps::default(), start);
-    let mut rng = fastrand::Rng::with_seed(2);
+    let mut agent = Agent::new(seed, Caps::default(), start);
+    let mut rng = fastrand::Rng::with_seed(seed + 1);
     let (mut now, mut split, mut before) = (start, split, None);
     let from = Duration::from_secs(if split.is_some() { 20 } else { 10 });
     if mapped {
@@ -307,6 +316,19 @@ fn f61_a_split_is_followed_with_a_map_and_without() {
         // Three quarters of the records are of the others, which take what they took.
         let even = run(&[1_000.0; 4], Some(even), mapped, Some(1));
         check(&what("even"), &even, 4_000.0);
+    }
+}
+
+/// What holds does not hang on one course of chance.
+#[test]
+fn f52_other_random_choices_come_to_the_same() {
+    for seed in 2..6 {
+        for mapped in [false, true] {
+            for (keys, name) in [(None, "random"), (Some(even as fn(u32) -> String), "even")] {
+                let figures = run_seed(seed, &[1_000.0], (keys, mapped), None);
+                check(&format!("seed {seed}, {name} keys, map {mapped}"), &figures, 1_000.0);
+            }
+        }
     }
 }
 

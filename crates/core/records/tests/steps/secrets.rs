@@ -125,7 +125,8 @@ fn percent(text: &str) -> String {
 }
 
 fn unicode(text: &str) -> String {
-    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    let units: Vec<String> = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    units.concat()
 }
 
 /// What a secret stands in.

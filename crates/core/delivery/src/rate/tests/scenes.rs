@@ -44,7 +44,7 @@ fn ten_thousand_agents_make_no_storm_after_an_outage() {
     const LINES_A_SECOND: f64 = 10.0;
     const BEFORE: u64 = 10;
     const OUTAGE: u64 = 600;
-    const AFTER: u64 = 40;
+    const AFTER: u64 = 300;
     let start = some_time();
     let capacity = 1.3 * LINES_A_SECOND * number(AGENTS);
     let second = |now: Instant| now.saturating_duration_since(start).as_secs();

@@ -9,6 +9,8 @@ use std::ops::Range;
 
 use memchr::memchr3;
 
+use crate::scan_json::hexadecimal;
+
 /// Escapes of one kind within another are undone so often.
 const ROUNDS_MAX: usize = 3;
 
@@ -188,10 +190,6 @@ fn byte(text: &[u8]) -> Option<(u8, usize)> {
     }
     let byte = hexadecimal(text.get(at..at + 2)?)?;
     Some((u8::try_from(byte).ok()?, at + 2))
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// The character that a byte begins, whose other bytes are written as it is.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use memchr::memchr2_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 use super::{BACK_BYTES_MAX, Found, Set, ahead, back};
 
@@ -93,8 +93,7 @@ fn sixth(text: &[u8], start: usize, end: usize, found: &mut Found) -> bool {
     let is_separate = is_separate && !text.get(end).is_some_and(is_name);
     let run = text.get(from..until).unwrap_or_default();
     // `dead::beef` is a name in a program.
-    let is_path =
-        !run.iter().any(u8::is_ascii_digit) && memchr::memchr_iter(b':', run).count() == 2;
+    let is_path = !run.iter().any(u8::is_ascii_digit) && memchr_iter(b':', run).count() == 2;
     if !is_separate || is_path || run.len() > SIXTH_BYTES_MAX {
         return false;
     }
