@@ -108,6 +108,28 @@ impl Disk {
         self.touch(&file);
     }
 
+    /// Cuts off the end of a file.
+    pub fn cut(&mut self, path: &Path, len: usize) {
+        let file = self.files.writer(path).unwrap();
+        file.set_len(len);
+        self.touch(&file);
+    }
+
+    /// Writes over the beginning of a file.
+    pub fn overwrite(&mut self, path: &Path, bytes: &[u8]) {
+        let file = self.files.overwrite(path, bytes);
+        self.touch(&file);
+    }
+
+    /// Puts a file in the place of another one, as tools do that compress: it has the time of
+    /// modification of that.
+    pub fn pack(&mut self, plain: &Path, packed: &Path, bytes: &[u8]) {
+        let modified = self.files.modified(plain);
+        self.append(packed, bytes);
+        self.files.set_modified(packed, modified);
+        self.remove(plain);
+    }
+
     /// Gives a file or a directory another name, which nothing has.
     pub fn rename(&mut self, from: &Path, to: &Path) {
         assert!(!self.files.is_there(to), "{} is there", to.display());
@@ -150,6 +172,7 @@ impl Disk {
         } else {
             let name = self.attic_name();
             self.files.rename(path, &name);
+            self.files.set_mode(&name, 0o644);
             self.free.push(name);
         }
         self.touch_directory(path);

@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::judge::{Judge, lines_of};
 use super::operation::Operation;
 use super::options::Options;
+use super::rotate::OPENED_AGAIN_WITHIN;
 use crate::support::ground::{Files, Ground};
 use crate::support::world::World;
 
@@ -24,6 +25,12 @@ pub const SEEN_WITHIN: Duration = Duration::from_millis(100).saturating_add(LOOK
 
 /// What takes longest of all that a line may wait for: a file that equals another one.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+
+/// What lies in compressed files is found by then, one file after the other.
+const SEARCHED_WITHIN: Duration = Duration::from_secs(25);
+
+/// In so small steps the clock of the files follows that of the flow.
+const SLICE: Duration = Duration::from_millis(200);
 
 /// While lines keep arriving more may come.
 const ARRIVES_STILL: Duration = Duration::from_millis(500);
@@ -47,6 +54,8 @@ pub struct Model {
     pub nested: bool,
     /// The last line of the live file does not wait for its end, for the file was renamed.
     pub counts_as_rotated: bool,
+    /// Calls to the disk fail: what could not be opened or read is tried again later.
+    pub troubled: bool,
 }
 
 impl Model {
@@ -56,12 +65,7 @@ impl Model {
         let mut world = options.world(ground);
         world.files.create_dir(&world.path("logs"));
         let disk = Disk::new(&mut world, &options);
-        // It counts from the next start on.
-        world.crash();
-        world.start();
-        // Of what came and went before a flow looked for the first time nothing is promised.
-        world.step();
-        Self {
+        let mut model = Self {
             disk,
             options,
             world,
@@ -74,7 +78,21 @@ impl Model {
             twin_started: false,
             nested: false,
             counts_as_rotated: false,
+            troubled: false,
+        };
+        if model.options.at_end {
+            model.live_is_there();
+            model.disk.append(&model.live(), b"");
         }
+        // It counts from the next start on.
+        model.world.crash();
+        model.world.start();
+        // Of what came and went before a flow looked for the first time nothing is promised.
+        model.world.step();
+        if model.options.at_end && seed.is_multiple_of(8) {
+            model.delete_empty(false);
+        }
+        model
     }
 
     pub fn apply(&mut self, operation: &Operation) {
@@ -113,6 +131,7 @@ impl Model {
             Operation::Start => self.start(),
             Operation::Crash => self.crash(),
             Operation::Hint => self.hint(),
+            Operation::Rare(rare) => self.apply_rare(rare),
         }
     }
 
@@ -253,18 +272,48 @@ impl Model {
 
     /// Lets the flow run for this long, if it does.
     pub fn run(&mut self, time: Duration) {
+        // Where it is known how old files are, both clocks have to move on together.
+        let mut left = time;
+        while self.options.eventful && left > SLICE {
+            self.run_at_once(SLICE);
+            left -= SLICE;
+        }
+        self.run_at_once(left);
+    }
+
+    fn run_at_once(&mut self, time: Duration) {
         if self.running {
             self.world.run(time);
         }
         self.disk.pass(time);
     }
 
+    /// How long something takes that takes this long when no call fails.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        if self.troubled { usual + OPENED_AGAIN_WITHIN } else { usual }
+    }
+
+    /// How long lines may wait for others, of which some may lie in a compressed file.
+    fn search(&self, usual: Duration) -> Duration {
+        if self.options.eventful { usual + SEARCHED_WITHIN } else { self.patience(usual) }
+    }
+
+    /// Everything arrives, whatever happened before.
+    pub fn calm(&mut self) {
+        self.start();
+        self.world.endpoint_down = false;
+        if self.half.is_some() || !self.files().is_file(&self.live()) {
+            self.append(1);
+        }
+        self.wait_for_all();
+    }
+
     /// Runs until what is in the files has arrived, if it can.
     pub fn wait_for_all(&mut self) {
-        self.run(ARRIVES_WITHIN);
+        self.run(self.search(ARRIVES_WITHIN));
         loop {
             let before = self.world.stream.len();
-            self.run(ARRIVES_STILL);
+            self.run(self.search(ARRIVES_STILL));
             if self.world.stream.len() == before {
                 return;
             }
@@ -284,7 +333,7 @@ impl Model {
     pub fn be_seen(&mut self) {
         self.start();
         self.hint();
-        self.run(SEEN_WITHIN);
+        self.run(self.patience(SEEN_WITHIN));
     }
 
     pub fn hint(&mut self) {

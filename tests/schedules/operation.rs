@@ -1,5 +1,7 @@
 //! What can happen, and a seeded generator of it.
 
+use super::rare::{self, Rare};
+
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
@@ -68,14 +70,19 @@ pub enum Operation {
     Crash,
     /// Somebody says that names changed.
     Hint,
+    /// Something that only every fourth schedule has.
+    Rare(Rare),
 }
 
-/// A schedule of this many operations.
-pub fn generate(random: &mut fastrand::Rng, count: usize) -> Vec<Operation> {
-    (0..count).map(|_| one(random)).collect()
+/// The schedule of a seed, of this many operations.
+pub fn generate(seed: u64, count: usize) -> Vec<Operation> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let one = if rare::is_eventful(seed) { rare::one } else { common };
+    (0..count).map(|_| one(&mut random)).collect()
 }
 
-fn one(random: &mut fastrand::Rng) -> Operation {
+/// What every schedule has.
+pub fn common(random: &mut fastrand::Rng) -> Operation {
     if random.u32(0..3) == 0 {
         return Operation::Append { lines: random.usize(1..40) };
     }

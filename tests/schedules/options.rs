@@ -2,8 +2,11 @@
 //! leaving operations out does not change it.
 
 use kinetail::budget::Budget;
-use kinetail::config::FlowConfig;
+use kinetail::config::{FlowConfig, InitialPosition};
+use kinetail::tail::space::SpaceGuard;
 
+use super::rare::is_eventful;
+use super::trouble::ROOM;
 use crate::support::ground::Ground;
 use crate::support::world::World;
 
@@ -57,6 +60,12 @@ pub struct Options {
     pub births: bool,
     /// New files begin with the numbers of removed ones.
     pub reuse: bool,
+    /// Rare things happen, some of which take long.
+    pub eventful: bool,
+    /// The flow begins at the end of an empty file.
+    pub at_end: bool,
+    /// Files without a name are held only while there is room on the disk.
+    guarded: bool,
 }
 
 impl Options {
@@ -81,6 +90,9 @@ impl Options {
             reuse: one_in(2),
             births: !one_in(3),
             notified: one_in(2),
+            eventful: is_eventful(seed),
+            at_end: is_eventful(seed) && one_in(4),
+            guarded: is_eventful(seed) && one_in(2),
         };
         // What is renamed out of the pattern while it is closed is lost; `docs/tailing.md` says so.
         options.few_descriptors &= options.covers_rotated();
@@ -119,6 +131,10 @@ impl Options {
         if self.few_descriptors {
             world.descriptors_max = FEW_DESCRIPTORS;
         }
+        if self.guarded {
+            world.space = SpaceGuard::default();
+            world.disk.script.borrow_mut().space = Some(ROOM);
+        }
         world.notifies_writes = self.notified;
         // Limits count from the next start on.
         world.crash();
@@ -127,6 +143,9 @@ impl Options {
     }
 
     fn configure(&self, config: &mut FlowConfig) {
+        if self.at_end {
+            config.initial_position = InitialPosition::EndOfFile;
+        }
         if self.slow {
             config.max_buffer_records = SLOW_RECORDS;
         }

@@ -19,7 +19,7 @@ const CHAIN: usize = 9;
 const COMPRESSED_IS_READ: bool = false;
 
 /// What could not be opened is tried again by then.
-const OPENED_AGAIN_WITHIN: Duration = Duration::from_secs(11);
+pub const OPENED_AGAIN_WITHIN: Duration = Duration::from_secs(11);
 
 /// A truncated file is looked at within this time.
 const LOOKED_WITHIN: Duration = Duration::from_millis(150);
@@ -43,7 +43,7 @@ impl Model {
     }
 
     /// The live file itself, also where its name is a link.
-    fn live_file(&self) -> PathBuf {
+    pub fn live_file(&self) -> PathBuf {
         self.files().real_path(&self.live()).unwrap()
     }
 
@@ -79,17 +79,21 @@ impl Model {
     pub fn rotate_unseen(&mut self, rotations: usize) {
         for _ in 0..rotations {
             self.append(3);
-            if let Some(half) = self.half.take() {
-                self.judge.wrote(&half);
-            }
-            if self.options.linked {
-                self.swap_link();
-            } else {
-                self.rename_chain();
-            }
-            self.next_file();
+            self.rotate_quietly();
         }
         self.append(3);
+    }
+
+    /// Rotates the live file, which ends with a whole line, without a look. Says where it is.
+    pub fn rotate_quietly(&mut self) -> PathBuf {
+        let led_to = self.live_file();
+        self.next_file();
+        if self.options.linked {
+            self.swap_link();
+            return led_to;
+        }
+        self.rename_chain();
+        self.log(&rotated(1, ""))
     }
 
     fn rename_chain(&mut self) {
@@ -111,10 +115,23 @@ impl Model {
 
     /// The oldest rotated file that is not compressed.
     fn oldest(&self) -> Option<PathBuf> {
-        if !self.options.linked {
-            let names = (1..=CHAIN).rev().map(|number| self.log(&rotated(number, "")));
-            return names.into_iter().find(|path| self.files().is_file(path));
+        if self.options.linked {
+            return self.dated().into_iter().min();
         }
+        let mut names = (1..=CHAIN).rev().map(|number| self.log(&rotated(number, "")));
+        names.find(|path| self.files().is_file(path))
+    }
+
+    /// The file that was rotated last, if it is not compressed.
+    pub fn newest_rotated(&self) -> Option<PathBuf> {
+        if self.options.linked {
+            return self.dated().into_iter().max();
+        }
+        Some(self.log(&rotated(1, ""))).filter(|path| self.files().is_file(path))
+    }
+
+    /// The files that the link led to before.
+    fn dated(&self) -> Vec<PathBuf> {
         let is_dated = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             name.strip_prefix("app.log-").is_some_and(|date| date.parse::<u64>().is_ok())
@@ -122,7 +139,7 @@ impl Model {
         let live = self.files().real_path(&self.live());
         let names = self.files().names(&self.log("")).into_iter();
         let paths = names.map(|name| self.log("").join(name));
-        paths.filter(|path| is_dated(path) && Some(path) != live.as_ref()).min()
+        paths.filter(|path| is_dated(path) && Some(path) != live.as_ref()).collect()
     }
 
     pub fn copy(&mut self, slowly: bool) {
@@ -147,7 +164,7 @@ impl Model {
         // A copy is found only for as long as the old content is remembered, and only after the
         // truncation was seen: what is closed for others is looked at by its name.
         let looked = if self.options.few_descriptors { SEEN_WITHIN } else { LOOKED_WITHIN };
-        self.run(looked);
+        self.run(self.patience(looked));
     }
 
     pub fn rotate_to_directory(&mut self) {

@@ -168,6 +168,22 @@ impl Files {
         }
     }
 
+    /// Writes over the beginning of a file, which keeps the rest.
+    pub fn overwrite(&self, path: &Path, bytes: &[u8]) -> Writer {
+        match self {
+            Self::Os => {
+                let file = OpenOptions::new().write(true).open(path).unwrap();
+                (&file).write_all(bytes).unwrap();
+                Writer::Os(file)
+            }
+            Self::Memory(disk) => {
+                let file = disk.writer(path).unwrap();
+                file.write_at(0, bytes);
+                Writer::Memory(file)
+            }
+        }
+    }
+
     pub fn rename(&self, from: &Path, to: &Path) {
         match self {
             Self::Os => fs::rename(from, to).unwrap(),
@@ -295,9 +311,14 @@ impl Writer {
 
     /// Empties the file.
     pub fn clear(&self) {
+        self.set_len(0);
+    }
+
+    /// Cuts the file off behind so many bytes.
+    pub fn set_len(&self, len: usize) {
         match self {
-            Self::Os(file) => file.set_len(0).unwrap(),
-            Self::Memory(file) => file.set_len(0),
+            Self::Os(file) => file.set_len(len as u64).unwrap(),
+            Self::Memory(file) => file.set_len(len),
         }
     }
 

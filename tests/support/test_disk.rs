@@ -22,6 +22,8 @@ use kinetail::tail::space::Space;
 pub struct Script {
     /// How many calls there were.
     pub calls: u64,
+    /// Which calls there were, if that is asked for.
+    pub log: Option<Vec<Call>>,
     /// Calls that fail, by their number; the first call is 1.
     pub fail: BTreeMap<u64, Fault>,
     /// Kinds of calls that fail, all of them.
@@ -53,6 +55,7 @@ impl Script {
         let change = {
             let mut script = script.borrow_mut();
             script.calls += 1;
+            script.log.iter_mut().for_each(|log| log.push(call));
             let number = script.calls;
             let takes = script.slow.get(&call).copied().unwrap_or_default();
             script.took += takes;

@@ -196,7 +196,8 @@ fn is_known<D: Disk>(
 ) -> bool {
     let Some((key, at)) = verdict.proven.filter(|(_, at)| at.offset > 0) else { return false };
     let content = tailer.memory.get(key).or_else(|| tailer.hunt.finished.get(key));
-    let Some(content) = content else { return true };
+    // What a followed file holds is read there, and no more: another one may begin with it.
+    let Some(content) = content else { return verdict.stream.decoded() == at.offset };
     let (whole, much) = (verdict.stream.decoded() == at.offset, content.proves_much());
     if at == content.position {
         // What began alike and is short proves nothing, nor does text that repeats itself,
