@@ -93,8 +93,8 @@ fn the_sample_output_of_the_readme_is_what_the_quickstart_says() {
     assert!(told.len() > 10, "the sample was found: {told:?}");
     let stale: Vec<_> = told.iter().filter(|line| !real.contains(line)).collect();
     assert!(stale.is_empty(), "README.md has {stale:#?}\nwhich is not in\n{output}");
-    // What a flow says comes from its own thread, at any time, and the log from another one than the
-    // rest.
+    // What a flow says comes from its own thread, at any time, and the log from another one than
+    // the rest.
     for is_of_the_log in [true, false] {
         let whole = |line: &&String| {
             let has_no_flow = line.ends_with("[]") || !line.ends_with(']');

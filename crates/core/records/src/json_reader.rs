@@ -4,7 +4,6 @@
 //! it; of two members with one key the last value in the first place. It never recurses deeper
 //! than [`DEPTH_MAX`], so no record can exhaust the stack.
 
-use super::scan_json::hexadecimal;
 use super::value::JsonValue;
 
 /// Values within values, at most.
@@ -204,6 +203,25 @@ impl Reader<'_> {
     fn error(&self) -> NotAnObject {
         NotAnObject::Syntax { at: self.at }
     }
+}
+
+/// The number of at most eight hexadecimal digits.
+pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// The character of `\uXXXX`, perhaps with the second half of a pair, and the length of both.
+pub(super) fn utf16(escape: &[u8]) -> (char, usize) {
+    let unit = |from: usize| u16::try_from(hexadecimal(escape.get(from..from + 4)?)?).ok();
+    let first = unit(2).unwrap_or(0xFFFD);
+    if (0xD800..0xDC00).contains(&first)
+        && escape.get(6..8) == Some(b"\\u")
+        && let Some(second) = unit(8)
+        && let Some(Ok(char)) = char::decode_utf16([first, second]).next()
+    {
+        return (char, 12);
+    }
+    (char::from_u32(u32::from(first)).unwrap_or('\u{FFFD}'), 6)
 }
 
 #[cfg(test)]

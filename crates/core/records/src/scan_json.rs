@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::json::plain_length;
-use super::json_reader::{DEPTH_MAX, NotAnObject};
+use super::json_reader::{DEPTH_MAX, NotAnObject, utf16};
 
 /// A part of a text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -257,25 +257,6 @@ pub(crate) fn decode(inner: &[u8], out: &mut Vec<u8>) {
         rest = escape.get(length..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
-}
-
-/// The number of at most eight hexadecimal digits.
-pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
-}
-
-/// The character of `\uXXXX`, perhaps with the second half of a pair, and the length of both.
-fn utf16(escape: &[u8]) -> (char, usize) {
-    let unit = |from: usize| u16::try_from(hexadecimal(escape.get(from..from + 4)?)?).ok();
-    let first = unit(2).unwrap_or(0xFFFD);
-    if (0xD800..0xDC00).contains(&first)
-        && escape.get(6..8) == Some(b"\\u")
-        && let Some(second) = unit(8)
-        && let Some(Ok(char)) = char::decode_utf16([first, second]).next()
-    {
-        return (char, 12);
-    }
-    (char::from_u32(u32::from(first)).unwrap_or('\u{FFFD}'), 6)
 }
 
 /// Finds a member by its name, in `value` or, where the name has dots, in the objects in it. Of

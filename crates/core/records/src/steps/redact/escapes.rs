@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use memchr::memchr3;
 
-use crate::scan_json::hexadecimal;
+use crate::json_reader::hexadecimal;
 
 /// Escapes of one kind within another are undone so often.
 const ROUNDS_MAX: usize = 3;
