@@ -211,8 +211,7 @@ impl MemoryFile {
     }
 
     /// Writes at an offset, as who does not append.
-    #[cfg(test)]
-    pub(crate) fn write_at(&self, offset: usize, bytes: &[u8]) {
+    pub fn write_at(&self, offset: usize, bytes: &[u8]) {
         self.change(|content| content.write_at(offset, bytes));
     }
 
