@@ -132,7 +132,7 @@ fn check(count: u64, place: Place<'_>) -> Made {
                     complaints.lock().unwrap().push(format!("seed {seed} passes"));
                 }
             } else if let Some(complaint) = complaint {
-                let complaint = shrunk(seed, complaint, place);
+                let complaint = shrunk(seed, &complaint, place);
                 complaints.lock().unwrap().push(complaint);
             }
         }
@@ -269,7 +269,7 @@ fn operations(seed: u64) -> Vec<Operation> {
 }
 
 /// What is wrong with a schedule, and the fewest of its operations with which something is.
-fn shrunk(seed: u64, complaint: String, place: Place<'_>) -> String {
+fn shrunk(seed: u64, complaint: &str, place: Place<'_>) -> String {
     let fewest = shrink(seed, operations(seed), place);
     let again = run(seed, &fewest, place).err().unwrap_or_default();
     let mut text = String::new();

@@ -161,13 +161,13 @@ const TEXT: u8 = 3 << 5;
 fn cbor_head(out: &mut Vec<u8>, major: u8, length: usize) {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ ..24), _) => out.push(major | length),
-        (Ok(length), _) => out.extend_from_slice(&[major | 24, length]),
+        (Ok(length), _) => out.extend_from_slice(&[major | 0x18, length]),
         (_, Ok(length)) => {
-            out.push(major | 25);
+            out.push(major | 0x19);
             out.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            out.push(major | 26);
+            out.push(major | 0x1a);
             out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
         }
     }

@@ -19,9 +19,12 @@ mod bare;
 mod cost;
 mod error;
 mod files;
+mod hardest;
 mod idle;
 mod long_line;
 mod machine;
+#[path = "../../crates/core/records/tests/steps/nasty.rs"]
+mod nasty;
 mod rows;
 mod settings;
 mod steps;

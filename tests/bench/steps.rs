@@ -12,6 +12,7 @@ use kinetail::sandbox::SandboxHandle;
 use serde_json::{Value, json};
 
 use super::error::BenchError;
+use super::hardest;
 use super::print;
 use super::settings::Settings;
 use super::subject::{Figures, Subject};
@@ -99,7 +100,7 @@ pub(crate) async fn run(settings: &Settings, sandbox: &SandboxHandle) -> Result<
             whole / bare,
         ))?;
     }
-    Ok(())
+    hardest::run(settings)
 }
 
 async fn cpu(

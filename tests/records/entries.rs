@@ -15,7 +15,22 @@ use crate::support::scene::Scene;
 use crate::support::world::World;
 
 /// containerd cuts what a container says into pieces of this size.
-const PIECE_BYTES: usize = 16 * 1024;
+pub const PIECE_BYTES: usize = 16 * 1024;
+
+/// A long entry is written over so many rotations, and as many crashes.
+pub const ROTATIONS_OF_AN_ENTRY: usize = 10;
+
+/// Entries of 10 MB. `KINETAIL_CRI_ENTRIES` asks for more: with 20 of them there are 200 rotations
+/// and 200 crashes.
+pub fn long_entries() -> Vec<String> {
+    let count = std::env::var("KINETAIL_CRI_ENTRIES").map_or(2, |text| text.parse().unwrap());
+    entries(count, 10_000_000)
+}
+
+/// Entries of which no two are alike.
+fn entries(count: usize, bytes: usize) -> Vec<String> {
+    (0..count).map(|entry| format!("{entry:08}").repeat(bytes / 8)).collect()
+}
 
 fn first(step: impl Step + 'static) -> impl FnOnce(&mut FlowConfig) {
     |config| config.converters = vec![ConverterConfig::Step(StepConfig::new(step))]
@@ -26,7 +41,7 @@ fn cri() -> impl FnOnce(&mut FlowConfig) {
 }
 
 /// The lines of an entry.
-fn lines(stream: &str, text: &str, piece_bytes: usize) -> Vec<String> {
+pub fn lines(stream: &str, text: &str, piece_bytes: usize) -> Vec<String> {
     let mut pieces: Vec<&str> = Vec::new();
     let mut rest = text;
     while rest.len() > piece_bytes {
@@ -39,7 +54,7 @@ fn lines(stream: &str, text: &str, piece_bytes: usize) -> Vec<String> {
     lines
 }
 
-fn line(stream: &str, tag: &str, piece: &str) -> String {
+pub fn line(stream: &str, tag: &str, piece: &str) -> String {
     format!("2026-11-29T14:00:00.000000000Z {stream} {tag} {piece}\n")
 }
 
@@ -175,16 +190,16 @@ fn what_is_never_ended_is_sent_as_it_is() {
 /// at any place.
 #[test]
 fn entries_of_10_megabytes_arrive_once_and_whole_through_rotations_and_crashes() {
-    entries_arrive_once_and_whole::<2>(10_000_000, PIECE_BYTES);
+    arrive_once_and_whole(&long_entries(), PIECE_BYTES);
 }
 
 #[test]
 fn small_entries_arrive_once_and_whole_through_200_rotations_and_200_crashes() {
-    entries_arrive_once_and_whole::<20>(40_000, 64);
+    arrive_once_and_whole(&entries(20, 40_000), 64);
 }
 
-fn entries_arrive_once_and_whole<const ENTRIES: usize>(entry_bytes: usize, piece_bytes: usize) {
-    let each = 10 * u32::try_from(ENTRIES).unwrap();
+fn arrive_once_and_whole(written: &[String], piece_bytes: usize) {
+    let each = written.len() * ROTATIONS_OF_AN_ENTRY;
     let mut log = Log::new("0.log", |config| {
         cri()(config);
         config.max_record_bytes = 10 * 1024 * 1024;
@@ -193,16 +208,14 @@ fn entries_arrive_once_and_whole<const ENTRIES: usize>(entry_bytes: usize, piece
     });
     log.write("");
     log.scene.settle();
-    let written: Vec<String> =
-        (0..ENTRIES).map(|entry| format!("{entry:08}").repeat(entry_bytes / 8)).collect();
     let all: Vec<String> =
         written.iter().flat_map(|text| lines("stdout", text, piece_bytes)).collect();
     // Every so many lines something happens, and sometimes both at the same place.
-    let (rotate_every, crash_every) = (all.len() / (10 * ENTRIES), all.len() / (10 * ENTRIES) - 1);
+    let (rotate_every, crash_every) = (all.len() / each, all.len() / each - 1);
     let mut crashes = 0;
     for (number, line) in all.iter().enumerate() {
         log.write(line);
-        if number % rotate_every == rotate_every - 1 && log.rotations < each {
+        if number % rotate_every == rotate_every - 1 && (log.rotations as usize) < each {
             log.rotate();
             log.write("");
         }
@@ -210,7 +223,7 @@ fn entries_arrive_once_and_whole<const ENTRIES: usize>(entry_bytes: usize, piece
             crashes += 1;
             if crashes % 4 != 0 {
                 log.start();
-                log.scene.run(Duration::from_millis(1500 * u64::from(crashes % 4)));
+                log.scene.run(Duration::from_millis(1500) * u32::try_from(crashes % 4).unwrap());
             }
             log.scene.endpoint_down = crashes % 3 == 0;
             log.crash();
@@ -220,14 +233,14 @@ fn entries_arrive_once_and_whole<const ENTRIES: usize>(entry_bytes: usize, piece
     log.start();
     log.scene.settle();
     log.scene.settle();
-    assert_eq!((log.rotations, crashes), (each, each));
-    let mut times = [0; ENTRIES];
+    assert_eq!((log.rotations as usize, crashes), (each, each));
+    let mut times = vec![0; written.len()];
     for record in &log.scene.stream {
         let text = record.strip_suffix(b"\n").unwrap();
         let entry = written.iter().position(|entry| entry.as_bytes() == text);
         times[entry.unwrap_or_else(|| panic!("{} bytes are no entry", text.len()))] += 1;
     }
-    assert_eq!(times, [1; ENTRIES], "acknowledged once each, and whole");
+    assert!(times.iter().all(|times| *times == 1), "once each, and whole: {times:?}");
 }
 
 /// What is done to a log.

@@ -26,7 +26,7 @@ const LARGE_BYTES: usize = 700_000;
 
 impl Model {
     pub fn rotate_compressed(&mut self, rotations: usize, lines: usize, stopped: bool) {
-        if !self.files().read(&self.live()).is_some_and(|bytes| !bytes.is_empty()) {
+        if self.files().read(&self.live()).is_none_or(|bytes| bytes.is_empty()) {
             // An empty file is known by its inode number only, which another one may get.
             self.append(1);
             self.be_seen();

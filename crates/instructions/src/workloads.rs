@@ -156,7 +156,6 @@ fn pack_once(packer: &mut Packer, text: &[u8]) -> usize {
 }
 
 /// A time that nothing is compared with.
-#[expect(clippy::disallowed_methods, reason = "a packer wants a time, and there is no other")]
 fn start() -> Instant {
     Instant::now()
 }

@@ -79,7 +79,7 @@ pub(super) async fn run(name: &str, ground: &Ground<'_>) -> Result<Vec<Row>, Ben
     for _ in 0..ground.settings.rounds {
         let begin = thread_time();
         let sent = convert(&mut chain, text.as_bytes());
-        let took = (thread_time() - begin).as_secs_f64();
+        let took = thread_time().saturating_sub(begin).as_secs_f64();
         // Lines that do not fit would be cheap.
         let all = u64::try_from(all).unwrap_or(u64::MAX);
         let filtered = if name == "convert-json" { all.div_ceil(10) } else { 0 };

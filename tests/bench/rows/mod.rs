@@ -133,7 +133,7 @@ async fn measure(name: &'static str, ground: &Ground<'_>) -> Result<Vec<Row>, Be
         "latency-1000" => latency::busy(ground).await,
         "latency-files" => latency::many_files(ground).await,
         "start" => start::first_record(ground).await,
-        "check" => start::check(ground).await,
+        "check" => start::check(ground),
         "writer" => steady::writer(ground).await,
         "dead" => memory::dead(ground).await,
         "flows-50" => memory::flows(ground).await,

@@ -31,7 +31,7 @@ pub(super) async fn first_record(ground: &Ground<'_>) -> Result<Vec<Row>, BenchE
 }
 
 /// The whole life of `kinetail check`.
-pub(super) async fn check(ground: &Ground<'_>) -> Result<Vec<Row>, BenchError> {
+pub(super) fn check(ground: &Ground<'_>) -> Result<Vec<Row>, BenchError> {
     let directory = &ground.settings.directory;
     let file = files::lines_of(directory, LINE_BYTES, 1)?;
     let path = directory.join("check.json");

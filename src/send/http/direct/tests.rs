@@ -134,7 +134,7 @@ async fn what_was_written_may_have_arrived_and_what_found_no_server_did_not() {
             next = error.source();
             Some(error)
         })
-        .any(|error| error.is::<NotSent>())
+        .any(<dyn std::error::Error>::is::<NotSent>)
     };
     let capture = CaptureSmithyConnection::new();
     let mut written = request(&url);

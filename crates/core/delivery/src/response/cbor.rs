@@ -141,7 +141,9 @@ mod tests {
         let plain = proptest::collection::vec(any::<u8>(), 0..80);
         (plain, 0_u8..4).prop_map(|(mut text, kind)| {
             if kind < 3 {
-                text.iter_mut().for_each(|byte| *byte &= 0x7f);
+                for byte in &mut text {
+                    *byte &= 0x7f;
+                }
             }
             let len = u8::try_from(text.len()).unwrap();
             let head = match kind {
