@@ -114,7 +114,7 @@ pub(crate) fn refuse_users(import: &Import) -> Result<(), ImportError> {
 /// Writes what was prepared into the store. Returns when it is written, or kept to be written.
 ///
 /// # Errors
-/// As [`refuse_users`], and [`ImportError::StoreClosed`] if the store has ended.
+/// As `refuse_users`, and [`ImportError::StoreClosed`] if the store has ended.
 pub fn commit(import: &Import, store: &StoreHandle) -> Result<(), ImportError> {
     refuse_users(import)?;
     for flow in &import.flows {
