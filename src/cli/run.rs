@@ -74,6 +74,10 @@ pub(super) enum RunError {
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let inherited = children::Inherited::at_start();
+    if descriptors::check(1, args.sandbox).is_err() {
+        // Not even enough for the event loop. How many are needed, the configuration decides.
+        prepared(configuration::load_in_time(&args.config), args)?;
+    }
     let threads = if args.sandbox { RUNTIME_THREADS_WITH_SANDBOX } else { RUNTIME_THREADS };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -89,11 +93,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
         runtime.shutdown_background();
         return Ok(ExitCode::SUCCESS);
     };
-    let configuration = configuration
-        .inspect_err(|_| logging::speak(configuration::format_of_broken(&args.config)))?;
-    logging::speak(configuration.config.log.format);
-    let flows = configuration.config.flows.len();
-    descriptors::check(flows, args.sandbox).map_err(|error| RunError::Daemon(error.into()))?;
+    let configuration = prepared(configuration, args)?;
     let live = args.sandbox && progress::is_live();
     let _log = logging::init(&configuration.config.log, live).map_err(CliError::Runtime)?;
     configuration.log();
@@ -141,6 +141,19 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
             ExitCode::from(1)
         }
     })
+}
+
+/// The configuration, if it could be read and there are descriptors enough for its flows.
+fn prepared(
+    loaded: Result<Configuration, CliError>,
+    args: &RunArgs,
+) -> Result<Configuration, CliError> {
+    let configuration =
+        loaded.inspect_err(|_| logging::speak(configuration::format_of_broken(&args.config)))?;
+    logging::speak(configuration.config.log.format);
+    let flows = configuration.config.flows.len();
+    descriptors::check(flows, args.sandbox).map_err(|error| RunError::Daemon(error.into()))?;
+    Ok(configuration)
 }
 
 /// Reads the configuration; nothing if a signal asks for a stop before that is done.

@@ -138,7 +138,7 @@ fn an_export_says_what_it_cannot_do() {
         "{nowhere:?}"
     );
     let said = export(&home, home.root().join("java").to_str().unwrap());
-    assert!(said.contains("kinetail has none at"), "{said}");
+    assert!(said.contains("no checkpoint database at"), "{said}");
     let notes = home.root().join("notes.txt");
     fs::write(&notes, "not a database, and of some length").unwrap();
     let said = export(&home, notes.to_str().unwrap());

@@ -80,10 +80,12 @@ fn keys_of_the_journal_do_nothing_for_files() {
 #[test]
 fn the_configurations_of_the_page_are_right() {
     let mut found = Vec::new();
-    for block in PAGE.split("\n    flows:\n").skip(1) {
-        let lines: Vec<&str> = block.lines().map_while(|line| line.strip_prefix("    ")).collect();
-        let text = format!("flows:\n{}\n", lines.join("\n"));
-        let loaded = load(&text, Path::new("kinetail.yaml"), &Environment::default());
+    for block in PAGE.split("```").skip(1).step_by(2) {
+        let Some((kind, text)) = block.split_once('\n') else { continue };
+        if kind.split(' ').next() != Some("yaml") {
+            continue;
+        }
+        let loaded = load(text, Path::new("kinetail.yaml"), &Environment::default());
         let (config, warnings) = loaded.unwrap_or_else(|report| panic!("{text}: {report}"));
         assert_eq!(warnings, [], "{text}");
         found.push(config.flows[0].id.clone());

@@ -122,7 +122,7 @@ const ACCEPTED: &[Accepted] = &[
     Accepted {
         program: "cargo",
         words: &["test"],
-        values: &["--test", "--package"],
+        values: &["--profile", "--test", "--package"],
         flags: &[],
         required: &[],
         rest: 0..=1,
