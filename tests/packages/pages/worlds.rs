@@ -18,6 +18,7 @@ const HOME: &str = "/root/kinetail";
 const BEGIN: &str = include_str!("begin");
 const KINETAIL: &str = include_str!("kinetail");
 const TAIL: &str = include_str!("tail");
+const JOURNALCTL: &str = include_str!("journalctl");
 const SERVICE_OF_THE_SANDBOX: &str = "[Service]
 ExecStart=/pages/real sandbox --listen 127.0.0.1:4567 --output /pages/arrived
 [Install]
@@ -187,6 +188,7 @@ impl World {
         fs::copy(env!("CARGO_BIN_EXE_kinetail"), machine.path("/pages/real")).unwrap();
         write("bin/kinetail", KINETAIL);
         write("bin/tail", TAIL);
+        write("bin/journalctl", JOURNALCTL);
         write("editor", EDITOR);
         write("kinetail.yaml", CONFIGURATION);
         write("agent.service", JAVA_SERVICE);
