@@ -19,7 +19,7 @@ use super::{SandboxError, SandboxHandle, SandboxOptions, Store};
 use kinetail_base::log_throttle::FailureLog;
 
 /// Connections that are served at a time; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: usize = 1_024;
 /// How long requests under way may take once the sandbox is told to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// The pause after the kernel refuses a connection, for instance for lack of descriptors.

@@ -167,7 +167,8 @@ fn combined(number: u64, out: &mut String) {
 }
 
 fn apache_error(number: u64, out: &mut String) {
-    let (second, micro, port) = (number / 1000 % 60, number * 7_919 % 1_000_000, number % 60_000);
+    let (second, micro, port) =
+        (number / 1000 % 60, number * 7_919 % 1_000_000, number % 60_000 + 1);
     put(
         out,
         format_args!(

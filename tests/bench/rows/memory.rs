@@ -72,7 +72,7 @@ pub(super) fn many_flows(
     file: &Large,
     ground: &Ground<'_>,
 ) -> Result<(Subject, u64), BenchError> {
-    let directory = ground.settings.directory.join("flows");
+    let directory = ground.settings.directory.join("files-of-flows");
     std::fs::create_dir_all(&directory).map_err(BenchError::io("make a directory"))?;
     let (mut flows, mut streams) = (Vec::new(), Vec::new());
     for number in 0..count {

@@ -37,6 +37,8 @@ pub(super) fn check(ground: &Ground<'_>) -> Result<Vec<Row>, BenchError> {
     let path = directory.join("check.json");
     let config = json!({
         "region": "us-east-1",
+        "awsAccessKeyId": "bench",
+        "awsSecretAccessKey": "bench",
         "kinesis.endpoint": ground.sandbox.url(),
         "checkpointFile": directory.join("check.db"),
         "flows": [{ "filePattern": file.path, "kinesisStream": "check" }],
