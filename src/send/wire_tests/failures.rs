@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::server::{Reply, Server, error, ok};
-use super::{call, config, kinesis_body, wire};
+use super::server::{ONE_TAKEN, Reply, Server, error, ok};
+use super::{call, calls, config, kinesis_body, wire};
 use crate::send::classify::{Verdict, classify};
 use crate::send::transport::{CallError, Transport as _};
 use crate::send::wire::ANSWER_BYTES_MAX;
@@ -90,4 +90,14 @@ async fn a_refused_connection_is_not_ambiguous() {
     let failure = result.expect_err("no listener");
     assert!(matches!(failure, CallError::NotSent { .. }), "{failure:?}");
     assert!(failure.message().contains("refused"), "{failure}");
+}
+
+/// The deadline is that of the whole call, and not of the next byte.
+#[tokio::test]
+async fn f55_a_response_that_trickles_in_ends_at_the_deadline() {
+    let reply = Reply::Trickle { body: ONE_TAKEN.as_bytes().to_vec() };
+    let (_, mut results) = calls(1, vec![reply]).await;
+    let failure = results.remove(0).expect_err("not in time");
+    assert!(matches!(failure, CallError::Deadline(_)), "{failure:?}");
+    assert!(matches!(classify(&failure), Verdict::Transient { ambiguous: true, .. }));
 }

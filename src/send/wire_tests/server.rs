@@ -1,6 +1,7 @@
 //! A server that does exactly what a test tells it to.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,8 +18,16 @@ pub(in crate::send) enum Reply {
     Cut {
         body: Vec<u8>,
     },
+    /// Announces the body's length, and sends a byte of it now and then for as long as the client
+    /// listens.
+    Trickle {
+        body: Vec<u8>,
+    },
     Close,
 }
+
+/// Between two bytes of a body that trickles.
+const TRICKLE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(in crate::send) struct Request {
@@ -61,6 +70,7 @@ impl Server {
                     (*status, *headers, body, body.len())
                 }
                 Reply::Cut { body } => (200, "", body, body.len() + 1000),
+                Reply::Trickle { body } => (200, "", body, body.len()),
                 Reply::Close => continue,
             };
             let head = format!(
@@ -68,11 +78,26 @@ impl Server {
                  x-amzn-requestid: r-1\r\n{headers}\r\n"
             );
             // The client may hang up in the middle of an answer that is too long.
-            if socket.write_all(head.as_bytes()).await.is_ok() {
+            if socket.write_all(head.as_bytes()).await.is_err() {
+                continue;
+            }
+            if let Reply::Trickle { body } = &reply {
+                trickle(&mut socket, body).await;
+            } else {
                 socket.write_all(body).await.unwrap_or_default();
             }
         }
         std::future::pending::<()>().await;
+    }
+}
+
+/// Until all is sent or the client hangs up.
+async fn trickle(socket: &mut TcpStream, body: &[u8]) {
+    for byte in body {
+        if socket.write_all(&[*byte]).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(TRICKLE_PAUSE).await;
     }
 }
 
