@@ -85,7 +85,7 @@ fn a_bad_endpoint_is_waited_for_at_the_end_of_the_input() {
     let more = json!({"maxBufferSizeRecords": 50, "retryMaxBackoffMillis": 50});
     let (mut home, agent, mut stdin) = start(&endpoint, &more);
     home.set("shutdownTimeoutMillis", json!(1));
-    let written = lines(2_000);
+    let written = lines(600);
     stdin.write_all(&written.concat()).unwrap();
     drop(stdin);
     let (code, log) = agent.outcome(SOON);
