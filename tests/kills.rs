@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::support::agent::{Home, SOON};
 use crate::support::endpoint::{Endpoint, firehose, kinesis};
-use crate::support::load::{LoadOptions, RotatingLoad, Rotation};
+use crate::support::load::{LoadOptions, RotatingLoad, Rotation, seed};
 use crate::support::oracle::judge;
 use crate::support::wait::{pace, wait_until};
 
@@ -151,11 +151,6 @@ fn kills_while_old_generations_are_destroyed_lose_none_that_was_begun_without_na
 /// `KINETAIL_KILLS` asks for more.
 fn kills_wanted(default: usize) -> usize {
     std::env::var("KINETAIL_KILLS").map_or(default, |text| text.parse().unwrap())
-}
-
-/// `KINETAIL_SEED` repeats the choices of a run; the machine's timing stays its own.
-fn seed() -> u64 {
-    std::env::var("KINETAIL_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap())
 }
 
 /// Starts the agent and kills it, again and again, under load; then lets it catch up.

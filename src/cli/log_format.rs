@@ -150,7 +150,8 @@ pub(super) fn priority(level: Level) -> u8 {
 }
 
 /// Hands entries to the journal. Where it takes none with fields, a line on standard error has the
-/// message and its urgency.
+/// message and its urgency. The crate `tracing-journald` would send on the thread that logs, which
+/// a journal that does not read would block; this one is on the thread `log`.
 #[derive(Debug)]
 pub(super) struct Journal {
     socket: Option<UnixDatagram>,

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::stand_in::StandIn;
 use crate::support::agent::{Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::load::seed;
 use crate::support::oracle::judge;
 use crate::support::wait::pace;
 
@@ -28,8 +29,7 @@ const REQUEST_RECORDS_MAX: usize = 50;
 
 #[test]
 fn fifty_kills_lose_no_entry_and_repeat_only_what_was_in_flight() {
-    let seed = std::env::var("KINETAIL_SEED")
-        .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+    let seed = seed();
     println!("KINETAIL_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let faults = FaultPlan {

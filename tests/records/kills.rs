@@ -16,6 +16,7 @@ use serde_json::json;
 use super::entries::{PIECE_BYTES, ROTATIONS_OF_AN_ENTRY, line, lines, long_entries};
 use crate::support::agent::{Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
+use crate::support::load::seed;
 use crate::support::wait::pace;
 
 /// A life writes for at most so long, in milliseconds.
@@ -95,8 +96,7 @@ impl Container {
 /// rotations are made only where more entries are asked for.
 #[test]
 fn entries_of_10_megabytes_survive_rotations_and_kills_of_the_program() {
-    let seed = std::env::var("KINETAIL_SEED")
-        .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+    let seed = seed();
     println!("KINETAIL_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let faults = FaultPlan {

@@ -13,6 +13,11 @@ use flate2::write::GzEncoder;
 
 use super::world::append;
 
+/// `KINETAIL_SEED` repeats the choices of a run; the machine's timing stays its own.
+pub fn seed() -> u64 {
+    std::env::var("KINETAIL_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap())
+}
+
 /// Makes numbered lines of a generation, as the judge wants them, and remembers them.
 #[derive(Default)]
 pub struct Lines {

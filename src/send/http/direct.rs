@@ -1,13 +1,13 @@
 //! A flow's own connections to one host, without a proxy: as many as it has requests under way.
 //!
-//! Who waits for an answer drives the connection: no other task is woken, and nothing is handed
-//! over between writing a request and reading its answer. A connection is used again unless it
+//! Who waits for a response drives the connection: no other task is woken, and nothing is handed
+//! over between writing a request and reading its response. A connection is used again unless it
 //! ended, was unused for long, or was poisoned; whether it ended is looked at before each request.
 //! What a server closes in that very moment is told apart by whether hyper had begun to write: if
 //! not, the request goes over another connection, and if so, it may have arrived.
 
-mod answer;
-mod line;
+mod body;
+mod conn;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -25,23 +25,23 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use rustls::ClientConfig;
 
-use self::answer::Answer;
-use self::line::{Line, connect};
+use self::body::ResponseBody;
+use self::conn::{Conn, connect};
 use crate::send::not_sent::NotSent;
 
 /// The connections of one flow. Dropping it closes those that are unused.
 pub(super) struct Direct {
-    lines: Arc<Lines>,
+    conns: Arc<Conns>,
 }
 
-struct Lines {
+struct Conns {
     connector: HttpsConnector<TcpConnector>,
-    unused: Mutex<Vec<Line>>,
+    unused: Mutex<Vec<Conn>>,
 }
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Direct").field("unused", &self.lines.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Direct").field("unused", &self.conns.lock().len()).finish_non_exhaustive()
     }
 }
 
@@ -51,20 +51,20 @@ impl Direct {
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         let connector = HttpsConnector::from((tcp, tls));
-        Self { lines: Arc::new(Lines { connector, unused: Mutex::default() }) }
+        Self { conns: Arc::new(Conns { connector, unused: Mutex::default() }) }
     }
 }
 
 impl HttpConnector for Direct {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         match request.try_into_http1x() {
-            Ok(request) => HttpConnectorFuture::new(Arc::clone(&self.lines).exchange(request)),
+            Ok(request) => HttpConnectorFuture::new(Arc::clone(&self.conns).exchange(request)),
             Err(error) => HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         }
     }
 }
 
-impl Lines {
+impl Conns {
     async fn exchange(
         self: Arc<Self>,
         mut request: Request<SdkBody>,
@@ -77,20 +77,20 @@ impl Lines {
         loop {
             let kept = self.kept().await;
             let is_kept = kept.is_some();
-            let mut line = match kept {
-                Some(line) => line,
+            let mut conn = match kept {
+                Some(conn) => conn,
                 None => connect(self.connector.clone(), target.clone()).await?,
             };
-            let poison = line.poison();
+            let poison = conn.poison();
             capture.set_connection_retriever(move || {
                 let poison = poison.clone();
                 let metadata = ConnectionMetadata::builder().proxied(false);
                 Some(metadata.poison_fn(move || poison.set()).build())
             });
-            match line.send(request).await {
+            match conn.send(request).await {
                 Ok(response) => {
-                    let answer = |body| SdkBody::from_body_1_x(Answer::new(body, line, self));
-                    let response = HttpResponse::try_from(response.map(answer));
+                    let wrap = |body| SdkBody::from_body_1_x(ResponseBody::new(body, conn, self));
+                    let response = HttpResponse::try_from(response.map(wrap));
                     return response.map_err(|error| ConnectorError::other(error.into(), None));
                 }
                 Err(mut failed) => match failed.take_message() {
@@ -109,23 +109,23 @@ impl Lines {
     }
 
     /// A connection that is good for another request. Those that are not are closed.
-    async fn kept(&self) -> Option<Line> {
+    async fn kept(&self) -> Option<Conn> {
         let now = Instant::now();
         poll_fn(|cx| {
             let mut unused = self.lock();
-            unused.retain_mut(|line| line.is_good(cx, now));
+            unused.retain_mut(|conn| conn.is_good(cx, now));
             Poll::Ready(unused.pop())
         })
         .await
     }
 
     /// Keeps a connection for the next request.
-    fn keep(&self, line: Line) {
-        self.lock().push(line);
+    fn keep(&self, conn: Conn) {
+        self.lock().push(conn);
     }
 
     /// What is kept is consistent between any two statements.
-    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Conn>> {
         self.unused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

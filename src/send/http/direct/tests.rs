@@ -26,11 +26,11 @@ async fn body_of(response: Response) -> Vec<u8> {
     response.into_body().collect().await.expect("a body").to_bytes().to_vec()
 }
 
-/// Takes so many connections, each of which gets so many answers before it is closed.
-fn serve(listener: &TcpListener, answers: Vec<usize>) -> JoinHandle<()> {
+/// Takes so many connections, each of which gets so many responses before it is closed.
+fn serve(listener: &TcpListener, responses: Vec<usize>) -> JoinHandle<()> {
     let listener = listener.try_clone().expect("a listener");
     std::thread::spawn(move || {
-        for count in answers {
+        for count in responses {
             let (mut stream, _) = listener.accept().expect("a connection");
             for _ in 0..count {
                 read_request(&mut stream);
@@ -64,7 +64,7 @@ async fn a_connection_serves_one_request_after_the_other() {
     let server = serve(&listener, vec![3]);
     let direct = direct();
     for _ in 0..3 {
-        let response = direct.call(request(&url)).await.expect("an answer");
+        let response = direct.call(request(&url)).await.expect("a response");
         assert_eq!(body_of(response).await, b"ok");
     }
     server.join().expect("no panic");
@@ -77,10 +77,10 @@ async fn requests_at_a_time_have_a_connection_each() {
     let direct = direct();
     let (one, other) = tokio::join!(direct.call(request(&url)), direct.call(request(&url)));
     for response in [one, other] {
-        assert_eq!(body_of(response.expect("an answer")).await, b"ok");
+        assert_eq!(body_of(response.expect("a response")).await, b"ok");
     }
     server.join().expect("no panic");
-    assert_eq!(direct.lines.lock().len(), 2);
+    assert_eq!(direct.conns.lock().len(), 2);
 }
 
 #[tokio::test]
@@ -89,12 +89,12 @@ async fn a_connection_that_was_closed_meanwhile_costs_nothing() {
     let server = serve(&listener, vec![1, 1, 1]);
     let direct = direct();
     for _ in 0..3 {
-        let response = direct.call(request(&url)).await.expect("an answer");
+        let response = direct.call(request(&url)).await.expect("a response");
         assert_eq!(body_of(response).await, b"ok");
         // The end of a connection comes like any other news.
         poll_fn(|cx| {
-            let mut unused = direct.lines.lock();
-            unused.retain_mut(|line| line.is_good(cx, Instant::now()));
+            let mut unused = direct.conns.lock();
+            unused.retain_mut(|conn| conn.is_good(cx, Instant::now()));
             if unused.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -111,7 +111,7 @@ async fn a_poisoned_connection_is_not_used_again() {
         let capture = CaptureSmithyConnection::new();
         let mut request = request(&url);
         request.add_extension(capture.clone());
-        let response = direct.call(request).await.expect("an answer");
+        let response = direct.call(request).await.expect("a response");
         assert_eq!(body_of(response).await, b"ok");
         capture.get().expect("a connection").poison();
     }
@@ -139,7 +139,7 @@ async fn what_was_written_may_have_arrived_and_what_found_no_server_did_not() {
     let capture = CaptureSmithyConnection::new();
     let mut written = request(&url);
     written.add_extension(capture.clone());
-    let lost = direct.call(written).await.expect_err("no answer");
+    let lost = direct.call(written).await.expect_err("no response");
     assert!(!is_unsent(&lost) && capture.get().is_some(), "{lost:?}");
     server.join().expect("no panic");
     // Nobody listens there now.

@@ -1,4 +1,4 @@
-//! The body of an answer: whoever reads it drives the connection, which is kept behind its end.
+//! The body of a response: whoever reads it drives the connection, which is kept behind its end.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,24 +7,24 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::Lines;
-use super::line::Line;
+use super::Conns;
+use super::conn::Conn;
 
 /// A body that is dropped before its end closes the connection.
-pub(super) struct Answer {
+pub(super) struct ResponseBody {
     body: Incoming,
     /// Never locked: a body has to be shareable between threads, which a connection is not.
-    line: Mutex<Option<Line>>,
-    lines: Arc<Lines>,
+    conn: Mutex<Option<Conn>>,
+    conns: Arc<Conns>,
 }
 
-impl Answer {
-    pub(super) fn new(body: Incoming, line: Line, lines: Arc<Lines>) -> Self {
-        Self { body, line: Mutex::new(Some(line)), lines }
+impl ResponseBody {
+    pub(super) fn new(body: Incoming, conn: Conn, conns: Arc<Conns>) -> Self {
+        Self { body, conn: Mutex::new(Some(conn)), conns }
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -32,16 +32,16 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { body, line, lines } = &mut *self;
-        let line = line.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = line {
-            line.drive(cx);
+        let Self { body, conn, conns } = &mut *self;
+        let conn = conn.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(conn) = conn {
+            conn.drive(cx);
         }
         let frame = ready!(Pin::new(body).poll_frame(cx));
         if frame.is_none()
-            && let Some(line) = line.take()
+            && let Some(conn) = conn.take()
         {
-            lines.keep(line);
+            conns.keep(conn);
         }
         Poll::Ready(frame)
     }

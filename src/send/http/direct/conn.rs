@@ -30,7 +30,7 @@ const UNUSED_MAX: Duration = Duration::from_secs(90);
 type Socket = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// A connection, and what drives it.
-pub(super) struct Line {
+pub(super) struct Conn {
     sender: SendRequest<SdkBody>,
     /// `None` when it has ended.
     driver: Option<Pin<Box<Connection<Socket, SdkBody>>>>,
@@ -52,7 +52,7 @@ impl Poison {
 pub(super) async fn connect(
     mut connector: HttpsConnector<TcpConnector>,
     target: Uri,
-) -> Result<Line, ConnectorError> {
+) -> Result<Conn, ConnectorError> {
     let connecting = async {
         poll_fn(|cx| connector.poll_ready(cx)).await.map_err(NotSent::new)?;
         let socket = connector.call(target).await.map_err(NotSent::new)?;
@@ -64,15 +64,15 @@ pub(super) async fn connect(
         Err(late) => return Err(ConnectorError::timeout(NotSent::new(late).into())),
     };
     let driver = Some(Box::pin(driver));
-    Ok(Line { sender, driver, poison: Poison::default(), used: Instant::now() })
+    Ok(Conn { sender, driver, poison: Poison::default(), used: Instant::now() })
 }
 
-impl Line {
+impl Conn {
     pub(super) fn poison(&self) -> Poison {
         self.poison.clone()
     }
 
-    /// Sends a request, and gives the head of its answer.
+    /// Sends a request, and gives the head of its response.
     ///
     /// # Errors
     /// With the request, if nothing of it was written.
@@ -106,7 +106,7 @@ impl Line {
     }
 }
 
-/// How a connection ended is told to whoever waits for an answer.
+/// How a connection ended is told to whoever waits for a response.
 fn drive(driver: &mut Option<Pin<Box<Connection<Socket, SdkBody>>>>, cx: &mut Context<'_>) {
     if let Some(running) = driver
         && running.as_mut().poll(cx).is_ready()
