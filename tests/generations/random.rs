@@ -29,13 +29,7 @@ const SET_BACK_MAX: Duration = Duration::from_mins(20);
 #[test]
 fn random_histories_in_memory_lose_repeat_and_pull_in_nothing() {
     if let Some(seed) = number("KINETAIL_HISTORY") {
-        let log = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_test_writer()
-            .without_time()
-            .finish();
-        tracing::subscriber::with_default(log, || history(seed, Ground::in_memory())).unwrap();
-        return;
+        return shown(|| history(seed, Ground::in_memory())).unwrap();
     }
     let count = number("KINETAIL_HISTORIES").unwrap_or(HISTORIES);
     let failed = (1..=count).filter_map(|seed| history(seed, Ground::in_memory()).err());
@@ -53,7 +47,17 @@ fn random_histories_on_a_disk_lose_repeat_and_pull_in_nothing() {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+/// Runs something with its log shown.
+pub(super) fn shown<T>(run: impl FnOnce() -> T) -> T {
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_test_writer()
+        .without_time()
+        .finish();
+    tracing::subscriber::with_default(log, run)
+}
+
+pub(super) fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }
 

@@ -96,7 +96,9 @@ impl Scheme {
         let rotated = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let packed = path.extension().is_some_and(|extension| extension == "gz");
-            !packed && name.chars().any(|char| char.is_ascii_digit())
+            // `0.log` is the live name of a container.
+            let live = name.len() == "0.log".len();
+            !packed && !live && name.chars().any(|char| char.is_ascii_digit())
         };
         files_in(files, dir).into_iter().filter(rotated).collect()
     }
