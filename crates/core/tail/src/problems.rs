@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::disk::{DiskError, Fault};
+use super::doubt::Doubt;
 
 /// Why something cannot be followed. The names are the label `reason` of the metric
 /// `kinetail_file_problems` and `reason` in `/status`.
@@ -193,6 +194,8 @@ impl FileProblem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     by_path: BTreeMap<Arc<Path>, FileProblem>,
+    /// Comparisons that failed.
+    pub(super) doubt: Doubt,
 }
 
 impl Problems {
