@@ -240,7 +240,7 @@ mod tests {
         let line = "10.0.0.1 - fränk [now] \"GET /ü\" 200 \"\"";
         let want = ["10.0.0.1", "fränk", "now", "GET", "/ü", "200", ""].map(str::to_owned);
         assert_eq!(groups(&row, line), Some(want.to_vec()));
-        for text in ["", "10.0.0.1", &line[1..line.len() - 1], &format!("{line} ")] {
+        for text in ["", "10.0.0.1", line.trim_end_matches('"'), &format!("{line} ")] {
             assert_eq!(groups(&row, text), None, "{text:?}");
         }
         assert_eq!(groups(&row, &line.replace("200", "20")), None);

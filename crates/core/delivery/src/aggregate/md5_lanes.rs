@@ -110,9 +110,7 @@ pub(super) fn digests(messages: &[&[u8]; LANES]) -> [Digest; LANES] {
     let mut state = START.map(|word| [u32x4::splat(word); VECTORS]);
     let whole = messages.map(|message| message.as_chunks::<BLOCK_BYTES>().0);
     let common = whole.iter().map(|blocks| blocks.len()).min().unwrap_or_default();
-    for at in 0..common {
-        compress(&mut state, |lane| &whole[lane][at]);
-    }
+    (0..common).for_each(|at| compress(&mut state, |lane| &whole[lane][at]));
     let blocks = messages.map(|message| (message.len() + 1 + LENGTH_BYTES).div_ceil(BLOCK_BYTES));
     let mut digests = [[0; DIGEST_BYTES]; LANES];
     for at in common..blocks.into_iter().max().unwrap_or_default() {
@@ -187,6 +185,7 @@ fn words_of(bytes: &[u8; 16]) -> u32x4 {
 }
 
 /// The 16 steps of a round: which word each takes, and how it mixes three of the numbers.
+#[expect(clippy::inline_always, reason = "the numbers stay in registers from round to round")]
 #[inline(always)]
 fn round<const ROUND: usize>(
     state: &mut State,

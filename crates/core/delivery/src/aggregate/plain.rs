@@ -44,8 +44,7 @@ impl Aggregator {
                 *records += usize::try_from(joined.lines).unwrap_or(usize::MAX);
                 (joined, more)
             }
-            Content::Kpl(_) => return Joined::default(),
-            Content::Lines { .. } => return Joined::default(),
+            Content::Kpl(_) | Content::Lines { .. } => return Joined::default(),
         };
         self.counted += more;
         joined
