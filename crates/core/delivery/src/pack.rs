@@ -214,7 +214,7 @@ impl Packer {
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
     /// for them still needs its anchor: see [`Packer::anchor`].
     pub fn take(&mut self, source: Source, bytes: &[u8], now: Instant) -> Taken {
-        let mut used = self.take_plain(bytes, now);
+        let mut used = self.take_plain(source, bytes, now);
         let stop = loop {
             let rest = bytes.get(used..).unwrap_or_default();
             self.chain.set_offset(source.offset + used as u64);
