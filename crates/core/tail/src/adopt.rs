@@ -38,10 +38,6 @@ pub(crate) fn resume<D: Disk>(
     now: Now,
 ) {
     let Some(content) = tailer.memory.remove(key) else { return };
-    if content.is_empty() {
-        // Its inode number may be another file's: it does not tell which files are older.
-        tailer.history.logs.forget_newest(key);
-    }
     let (offset, size) = (content.position.offset, candidate.stat.size);
     let detail = if content.path == candidate.path {
         format!("resumed file at offset {offset} of {size}")

@@ -175,14 +175,6 @@ impl Logs {
         }
     }
 
-    /// A content is no longer known to be the newest one of a log.
-    pub(super) fn forget_newest(&mut self, key: FileKey) {
-        for log in self.logs.values_mut() {
-            log.newest.take_if(|newest| *newest == key);
-            log.last.take_if(|last| *last == key);
-        }
-    }
-
     /// Everything that was there at this time is known, under live names that are not, too.
     pub(super) fn looked(&mut self, nanos: i128) {
         self.horizon.since_nanos = nanos;
