@@ -158,7 +158,7 @@ pub(super) fn flow(
         truncated_record_terminator: terminator(&file, &bounds, findings),
         converters,
         retry: retry(&file, findings),
-        max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=64, 8),
+        max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=256, 8),
         caps: caps(&file, findings),
         ordering: file.ordering.choice(findings, ORDERINGS, Ordering::Relaxed),
         wire: wire(&file, &bounds, findings),

@@ -18,7 +18,7 @@ use crate::tail::names::Renamed;
 const RENAMES_MAX: usize = 256;
 
 /// Messages that have to arrive and may wait for a flow. It has at most one outcome to come for
-/// each of its at most 64 requests, one answer of the store and one order, so they never are as
+/// each of its at most 256 requests, one answer of the store and one order, so they never are as
 /// many; none of them may ever be dropped.
 const NEWS_MAX: usize = 512;
 

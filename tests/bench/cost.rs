@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use kinetail::sandbox::{Sandbox, SandboxHandle, SandboxOptions, Store, StreamId};
+use kinetail::sandbox::{Sandbox, SandboxHandle, SandboxOptions, Store, StoredRecord, StreamId};
 use serde_json::{Value, json};
 
 use super::error::BenchError;
@@ -16,6 +16,9 @@ use super::throughput::float;
 
 /// What a record is counted by on a provisioned stream.
 const UNIT_BYTES: u64 = 25 * 1024;
+
+/// What an aggregate of the Kinesis Producer Library begins with.
+const KPL_MAGIC: &[u8] = &[0xf3, 0x89, 0x9a, 0xc2];
 
 /// Units are counted on so much: all records of it are kept in memory.
 const COUNTED_BYTES: u64 = 20_000_000;
@@ -134,9 +137,14 @@ async fn counted(
         () = sandbox.serve(std::future::pending()) => return Err(BenchError::Answer("it ended")),
         shipped = ship(name, keys, settings, file, &handle) => shipped?,
     };
-    let per_gb = 1e9 / float(file.1);
+    let records = handle.records(&StreamId::kinesis(name)?);
+    let aggregates = records.iter().filter(|record| record.data.starts_with(KPL_MAGIC)).count();
+    // Until the flow knows whether the consumers read aggregates, at its start, lines go alone.
+    let is_alone = |record: &StoredRecord| aggregates > 0 && !record.data.starts_with(KPL_MAGIC);
+    let alone: usize = records.iter().filter(|record| is_alone(record)).map(|r| r.data.len()).sum();
+    let per_gb = 1e9 / float(file.1 - u64::try_from(alone).unwrap_or_default());
     let mut cost = Cost { cpu_seconds, requests, records: 0.0, megabytes: 0.0, units: 0.0 };
-    for record in handle.records(&StreamId::kinesis(name)?) {
+    for record in records.into_iter().filter(|record| !is_alone(record)) {
         let key = record.partition_key.map_or(0, |key| key.len());
         let length = u64::try_from(record.data.len() + key).unwrap_or(u64::MAX);
         cost.records += per_gb;

@@ -92,7 +92,7 @@ fn a_number_out_of_range_names_the_range() {
         ("maxBufferSizeBytes", "5242881", "1 to 5242880"),
         ("multiLineHoldMillis", "60001", "0 to 60000"),
         ("retryInitialBackoffMillis", "-1", "1 to 86400000"),
-        ("maxInFlightRequests", "65", "1 to 64"),
+        ("maxInFlightRequests", "257", "1 to 256"),
         ("scanIntervalMillis", "49", "50 to 60000"),
         ("maxLineBytes", "1023", "1024 to 5242880"),
         ("partialLineMillis", "3600001", "0 to 3600000"),

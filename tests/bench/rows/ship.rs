@@ -61,8 +61,8 @@ impl Way {
             "kpl" => ("Kinesis, `aggregation: kpl`", json!({ "aggregation": "kpl" }), cpu(1.6)),
             "lines-1024" => ("1,024-byte lines, CBOR", json!({}), cpu(0.9)),
             "lines-60" => ("60-byte lines, CBOR", json!({}), cpu(2.5)),
-            "delay-5" => ("answers after 5 ms, 64 in flight", many(), fast),
-            "delay-50" => ("answers after 50 ms, 64 in flight", many(), fast),
+            "delay-5" => ("answers after 5 ms, 64 in flight", many(64), fast),
+            "delay-50" => ("answers after 50 ms, 256 in flight", many(256), fast),
             "delay-50-newline" => {
                 ("answers after 50 ms, 64 in flight, `aggregation: newline`", packed(), fast)
             }
@@ -147,12 +147,13 @@ fn newline() -> Value {
     json!({ "aggregation": "newline" })
 }
 
-fn many() -> Value {
-    json!({ "maxInFlightRequests": 64 })
+fn many(requests: u64) -> Value {
+    json!({ "maxInFlightRequests": requests })
 }
 
+/// The last batch is not full, and its age would be most of what is measured.
 fn packed() -> Value {
-    json!({ "maxInFlightRequests": 64, "aggregation": "newline" })
+    json!({ "maxInFlightRequests": 64, "aggregation": "newline", "maxBufferAgeMillis": 100 })
 }
 
 /// Proves the way, then runs it and the loops by turns.
