@@ -1,6 +1,7 @@
 //! Files that scans discover: identifies the generation that each holds and follows it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::adopt::{self, Came};
 use crate::candidate::Candidate;
@@ -54,7 +55,9 @@ fn take_in_one<D: Disk>(
     hand_on: impl FnOnce(&mut Tailer<D>, Candidate<D::File>) -> bool,
 ) -> bool {
     match Candidate::open(&tailer.disk, &entry.path, tailer.options.pattern.follow_links()) {
-        Ok(candidate) => {
+        Ok(mut candidate) => {
+            // The listing that it is from has the name, too.
+            candidate.path = Arc::clone(&entry.path);
             if candidate.inode != entry.inode {
                 // What was listed has another name by now, which may not be its for long.
                 tailer.schedule.hint(tailer.schedule.looked_at);
