@@ -4,6 +4,7 @@
 //! The daemon decides nothing about files, records or requests. It owns the threads and tasks,
 //! starts a flow again after a bug in it, and sees to it that a stop delivers what was read.
 
+mod alarm;
 mod changeover;
 mod clock;
 pub mod descriptors;
@@ -143,8 +144,7 @@ impl Daemon {
     ) -> Stopped {
         self.service_manager.tell(State::Ready);
         let mut watchdog = watchdog_interval();
-        let mut looks = tokio::time::interval(hung::LOOK_EVERY);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut next_look = clock::now().instant;
         let mut hung = HungFlows::default();
         let mut hung_store = HungStore::default();
         tokio::pin!(stop);
@@ -163,15 +163,18 @@ impl Daemon {
                 () = until(self.restarts.first().map(|(at, _)| *at)) => self.start_again().await,
                 event = self.reloads.next() => self.on_reload_event(event),
                 _ = watchdog.tick() => self.notify_watchdog(),
-                _ = looks.tick() => {
+                () = until(Some(next_look)) => {
                     let now = clock::now().instant;
                     self.threads().for_each(|flow| hung.look_at(flow, now));
                     hung.forget_others(self.threads());
                     hung_store.look_at(&self.shared.store, now);
                     self.look_at_leaving(now);
                     self.history.sample(&self.feeds.borrow(), now);
+                    next_look = now + self.look_again_after(now);
+                    continue;
                 }
             }
+            next_look = next_look.min(clock::now().instant + hung::LOOK_EVERY);
         }
         self.drain(stop_now).await
     }
@@ -179,6 +182,14 @@ impl Daemon {
     /// The flows that run, and those that are on their way out.
     fn threads(&self) -> impl Iterator<Item = &FlowThread> {
         self.flows.values().chain(self.reloads.leaving.values().map(|leaving| &leaving.thread))
+    }
+
+    /// When to look next for what hangs, and for what is not done in time.
+    fn look_again_after(&self, now: Instant) -> Duration {
+        let is_at_rest = self.reloads.is_at_rest()
+            && self.shared.store.is_at_rest()
+            && self.threads().all(|flow| flow.is_at_rest(now));
+        if is_at_rest { hung::LOOK_AT_REST_EVERY } else { hung::LOOK_EVERY }
     }
 
     /// A flow's thread ended without a request: it panicked. It starts again

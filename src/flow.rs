@@ -25,6 +25,7 @@ mod problem_lines;
 mod pump;
 mod record_issues;
 mod report;
+mod reporting;
 mod step;
 mod stream_facts;
 mod when_done;
@@ -49,6 +50,7 @@ use self::failed_rounds::FailedRounds;
 use self::notify_status::NotifyStatus;
 use self::problem_lines::ProblemLines;
 use self::record_issues::RecordIssues;
+use self::reporting::Reporting;
 use self::stream_facts::Stream;
 use self::when_done::Disposing;
 use crate::admin::pulse::{Doing, Pulse};
@@ -170,7 +172,7 @@ pub struct Flow<D: Disk> {
     time_is_saved: bool,
     /// The destination is paused and the flow stops: batches are not sent any more.
     gave_up: bool,
-    next_report: Instant,
+    reporting: Reporting,
     /// What it begins with was told.
     is_start_told: bool,
     notify_status: NotifyStatus,
@@ -248,7 +250,7 @@ impl<D: Disk> Flow<D> {
             draining: false,
             time_is_saved: false,
             gave_up: false,
-            next_report: now,
+            reporting: Reporting::new(now),
             is_start_told: false,
             notify_status: NotifyStatus::default(),
             restarts: parts.restarts,
@@ -294,9 +296,16 @@ impl<D: Disk> Flow<D> {
         self.began = now;
     }
 
+    /// Whether the sender has a batch.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        !self.submitted.is_empty()
+    }
+
     /// Takes a message. The next step acts on it.
     pub fn on_message(&mut self, message: Message, now: Instant) {
         self.pulse.begin(Doing::News, now);
+        self.reporting.note_news();
         match message {
             Message::Descriptors(Descriptors { files, requests }) => {
                 self.tailer.control().set_descriptors_max(files);

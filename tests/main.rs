@@ -45,6 +45,7 @@ mod partition_keys;
 mod permissions;
 mod phases;
 mod records;
+mod rest;
 mod rewritten;
 mod schedules;
 mod seams;

@@ -240,6 +240,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
     let health = flow_health::of(status, &view, snapshot);
     let date = |moment| snapshot.date_of(moment);
     let is_paused = matches!(status.health, DestinationHealth::Paused { .. });
+    let last_step = status.pulse.last_step();
     let next = view.next_try.map(date);
     let (next_probe, next_try) = if is_paused { (next, None) } else { (None, next) };
     let problems = status.problems.iter().map(|problem| trouble_of(problem, snapshot)).collect();
@@ -268,7 +269,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         draining: status.draining,
         hung: flow.hung.map(|hung| hung.to_string()),
         scanned_once: status.scanned_once,
-        seconds_since_step: tenths(snapshot.now.saturating_duration_since(status.stepped_at)),
+        seconds_since_step: tenths(snapshot.now.saturating_duration_since(last_step)),
         restarts: status.restarts,
         in_flight_batches: status.in_flight,
         dead_letters_waiting: NonZero::new(status.dead_letters.waiting),
@@ -309,7 +310,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
 fn oldest(status: &FlowStatus, snapshot: &Snapshot) -> Option<String> {
     let waits =
         Duration::try_from_secs_f64(status.lag_seconds).ok().filter(|_| status.lag_bytes > 0);
-    let since = status.stepped_at.checked_sub(waits?)?;
+    let since = status.reported_at.checked_sub(waits?)?;
     Some(snapshot.date_of(since))
 }
 

@@ -85,13 +85,18 @@ impl Pulse {
         self.busy(now).filter(|hung| hung.lasting >= HUNG_AFTER)
     }
 
+    /// When its last step began.
+    #[must_use]
+    pub fn last_step(&self) -> Instant {
+        self.start + Duration::from_millis(self.since.load(Ordering::Relaxed))
+    }
+
     /// What the flow does, if it does anything.
     #[must_use]
     pub fn busy(&self, now: Instant) -> Option<Hung> {
         let doing = usize::from(self.doing.load(Ordering::Acquire));
         let doing = Doing::ALL.get(doing).copied().unwrap_or(Doing::Nothing);
-        let since = self.start + Duration::from_millis(self.since.load(Ordering::Relaxed));
-        let lasting = now.saturating_duration_since(since);
+        let lasting = now.saturating_duration_since(self.last_step());
         (doing != Doing::Nothing).then_some(Hung { doing, lasting })
     }
 }

@@ -32,8 +32,8 @@ pub struct FlowStatus {
     pub destination: String,
     /// How that destination is doing.
     pub health: DestinationHealth,
-    /// When the flow's loop last went round, with or without anything to do.
-    pub stepped_at: Instant,
+    /// When it published this.
+    pub reported_at: Instant,
     /// Whether it has looked at all of its directories at least once.
     pub scanned_once: bool,
     /// Which names count as those of rotated files, unless it reads something else than files.
@@ -86,7 +86,7 @@ impl FlowStatus {
             flow,
             destination,
             health: DestinationHealth::Ok,
-            stepped_at: now,
+            reported_at: now,
             scanned_once: false,
             rotated_names: None,
             files: Vec::new(),

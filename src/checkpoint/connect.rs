@@ -17,6 +17,10 @@ use super::strangers;
 /// How long one statement waits for another process's lock. Commits wait behind it, so it is short.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 
+/// Pages of the database that SQLite keeps in memory, in KiB. The copy in memory answers what is
+/// asked, and what is written goes to few pages; the rest of them are the kernel's to keep.
+const PAGES_KIB: i64 = 256;
+
 /// The bytes of the header that say "SQLite 3" and which versions may write and read the file.
 const HEADER_BYTES: usize = 20;
 
@@ -107,6 +111,7 @@ fn tune(conn: &Connection) -> rusqlite::Result<()> {
         conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     conn.pragma_update(None, "synchronous", synchronous_for(&mode))?;
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -PAGES_KIB)?;
     conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update(None, "trusted_schema", false)
 }

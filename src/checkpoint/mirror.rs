@@ -24,7 +24,8 @@ pub(super) struct FlowRows {
     /// When the flow first committed, in milliseconds since 1970.
     pub(super) first_started_millis: i64,
     /// The generations that are still of interest.
-    pub(super) rows: BTreeMap<FileKey, Row>,
+    /// Boxed: nodes of a map are half empty where keys grow.
+    pub(super) rows: BTreeMap<FileKey, Box<Row>>,
 }
 
 /// One row of `checkpoints`.
@@ -71,7 +72,8 @@ impl Mirror {
                 Change::Save(checkpoint) => {
                     let file = checkpoint.file;
                     rows.next_file_key = rows.next_file_key.max(file.0.saturating_add(1));
-                    rows.rows.insert(file, Row { checkpoint, updated_millis: now_millis });
+                    let row = Row { checkpoint, updated_millis: now_millis };
+                    rows.rows.insert(file, Box::new(row));
                     file
                 }
             };

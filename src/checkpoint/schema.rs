@@ -159,7 +159,7 @@ fn read_rows(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
         let Some(known) = mirror.flow_mut(&flow) else {
             return Err(ReadError::Damaged(format!("row references unknown flow {flow:?}")));
         };
-        known.rows.insert(found.checkpoint.file, found);
+        known.rows.insert(found.checkpoint.file, Box::new(found));
     }
     Ok(())
 }

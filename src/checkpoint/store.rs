@@ -331,6 +331,12 @@ impl StoreHandle {
         self.at_disk.since().filter(is_long)
     }
 
+    /// Whether all is well and nothing is written.
+    #[must_use]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.at_disk.since().is_none() && self.health() == StoreHealth::Ok
+    }
+
     /// How the store is doing now.
     #[must_use]
     pub fn health(&self) -> StoreHealth {

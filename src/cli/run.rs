@@ -203,9 +203,8 @@ async fn serve(
     if let Ok(recorder) = recorder {
         daemon.serve_admin(recorder.clone());
         if !sockets.is_empty() {
-            daemon.serve_socket(sockets, recorder.clone(), desk);
+            daemon.serve_socket(sockets, recorder, desk);
         }
-        daemon.spawn_auxiliary(async move { recorder.run_upkeep(std::future::pending()).await });
     }
     let Some((sandbox, mut out)) = sandbox else {
         return Ok(daemon.run(stop(1), stop(2)).await);

@@ -182,6 +182,11 @@ impl FlowThread {
         busy.filter(|hung| !ended && hung.lasting >= HUNG_AT_STOP_AFTER)
     }
 
+    /// Whether it waits for something to happen.
+    pub(super) fn is_at_rest(&self, now: Instant) -> bool {
+        self.status.borrow().pulse.busy(now).is_none()
+    }
+
     /// Whether the flow made a step lately.
     pub(super) fn is_alive(&self) -> bool {
         self.hung(clock::now().instant).is_none_or(|hung| hung.lasting < ALL_HUNG_MAX)

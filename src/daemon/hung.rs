@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flow_thread::FlowThread;
-use crate::admin::pulse::Hung;
+use crate::admin::pulse::{HUNG_AFTER, Hung};
 use crate::checkpoint::store::{StoreHandle, StoreHealth};
 use crate::log_throttle::{FailureLine, FailureLog};
 use crate::metrics::name;
 
 /// Flows are looked at this often.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where nothing is under way. What begins to hang right after such a look hangs for long enough
+/// to be told only after the next one.
+pub(super) const LOOK_AT_REST_EVERY: Duration = HUNG_AFTER;
 
 /// What is told about the flows that hang.
 #[derive(Debug, Default)]

@@ -152,6 +152,11 @@ impl Reloads {
         self.orders = Some(orders);
     }
 
+    /// Whether no flow is on its way out or in, and no order is being carried out.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.leaving.is_empty() && self.pending.is_empty() && self.working.is_empty()
+    }
+
     /// What the last reload came to.
     pub(super) fn report(&self) -> watch::Receiver<Option<ReloadReport>> {
         self.report.subscribe()

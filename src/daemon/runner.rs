@@ -8,14 +8,14 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::Alarm;
 use super::clock;
 use crate::checkpoint::Change;
 use crate::checkpoint::store::{Refused, StoreHandle};
@@ -103,6 +103,7 @@ where
         } else if is_wanted {
             flow.note_no_writes();
         }
+        let mut alarm = Alarm::new();
         loop {
             let stepped = flow.step(clock::now(), &mut outlet);
             if stepped.drained {
@@ -124,11 +125,14 @@ where
                     flow.on_file_writes(&written, clock::now().instant);
                 }
                 () = inbox.changed() => {}
-                () = until(wake_at, now) => {}
+                () = alarm.ring(wake_at, now) => {}
             }
             // What was given to a connection is written, and what came is read, while the next
-            // batch is built.
-            yield_now().await;
+            // batch is built; and who never sleeps learns of what he was told. With nothing under
+            // way that would be three system calls for nothing.
+            if flow.is_sending() || wake_at <= now {
+                yield_now().await;
+            }
             while let Some(message) = inbox.take() {
                 flow.on_message(message, clock::now().instant);
             }
@@ -151,13 +155,6 @@ async fn written(writes: &mut Option<Writes>) -> Written {
     match writes {
         Some(writes) => writes.written().await,
         None => pending().await,
-    }
-}
-
-/// Tokio's timers would round what is due up to the next millisecond.
-async fn until(at: Instant, now: Instant) {
-    if at > now {
-        sleep_until(at.into()).await;
     }
 }
 

@@ -287,6 +287,7 @@ impl<D: Disk> Flow<D> {
         if now.instant < dead.wake_at(now.instant) {
             return;
         }
+        self.reporting.note_news();
         self.pulse.continue_with(Doing::DeadLetters);
         let wall = u64::try_from(now.wall_nanos).map_or(Duration::ZERO, Duration::from_nanos);
         let done = dead.write(Moment { instant: now.instant, wall });

@@ -54,6 +54,7 @@ pub fn tailer<D: Disk>(
         earlier: beginning.earlier,
     };
     let mut tailer = Tailer::new(disk, options, rows, beginning.next_file_key, now);
+    tailer.control().read_for_batches(config.max_buffer_age);
     if config.when_done.is_some() {
         tailer.control().expect_removals();
     }

@@ -13,8 +13,9 @@ use crate::tail::splitter::Ending;
 use crate::tail::tailer::{Fill, Now};
 use crate::tail::window::WINDOW_BYTES;
 
-/// A file gives way to the next one after this many bytes.
-const TURN_BYTES: u64 = WINDOW_BYTES as u64;
+/// A file gives way to the next one after this many bytes: four windows, each of which ends a
+/// little before it is full, where a line does.
+const TURN_BYTES: u64 = (4 * WINDOW_BYTES - WINDOW_BYTES / 2) as u64;
 
 /// Whether reading a file can continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -344,6 +345,7 @@ impl<D: Disk> Flow<D> {
         if let Some(anchor) = self.window.anchor_at(key, end) {
             self.packer.anchor(key, anchor);
             self.tailer.reader().advance(key, Position { offset: end, anchor });
+            self.reporting.note_news();
             self.metrics.bytes_read.increment(used as u64);
             self.totals.bytes_read += used as u64;
         }

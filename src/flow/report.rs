@@ -1,7 +1,7 @@
 //! What a flow says about itself: log lines, counters, the status page.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Flow;
 use super::dead_letters::DeadLetters;
@@ -11,7 +11,7 @@ use crate::batch::key::KeyCounts;
 use crate::batch::pack::Counts;
 use crate::metrics::reason::{BytesLost, KeyReplaced};
 use crate::process::{Skip, StepCount};
-use crate::send::Outcome;
+use crate::send::{DestinationHealth, Outcome};
 use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
 use crate::tail::file::Tailed;
@@ -19,15 +19,6 @@ use crate::tail::identity::FileKey;
 use crate::tail::pattern::is_compressed_name;
 use crate::tail::phase::Phase;
 
-/// How often the status and the lag gauges are brought up to date, as long as files are few.
-const REPORT_EVERY: Duration = Duration::from_millis(500);
-
-/// A report goes through all files; this much time for each keeps that far below one per cent of a
-/// core.
-const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
-
-/// The longest time between two reports.
-const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
 /// The status page names this many files a flow, those with the most lag first.
 const STATUS_FILES_MAX: usize = 1_000;
@@ -39,6 +30,7 @@ impl<D: Disk> Flow<D> {
         if events.is_empty() {
             return;
         }
+        self.reporting.note_news();
         for event in &events {
             self.metrics.file_transition(event.kind.label());
             if event.kind == EventKind::Problem {
@@ -220,11 +212,7 @@ impl<D: Disk> Flow<D> {
 
     /// Brings the gauges and the status page up to date.
     pub(super) fn report(&mut self, now: Instant) {
-        let files = u32::try_from(self.tailer.file_count()).unwrap_or(u32::MAX);
-        let every = REPORT_EVERY_PER_FILE.saturating_mul(files);
-        self.next_report = now + every.clamp(REPORT_EVERY, REPORT_EVERY_MAX);
-        self.record_issues.log(&self.config.id, now);
-        self.log_suppressed_events(now);
+        self.log_what_is_due(now);
         let problems = self.report_problems(now);
         let mut lag_bytes = 0;
         let mut lag_seconds: f64 = 0.0;
@@ -242,7 +230,9 @@ impl<D: Disk> Flow<D> {
                 files.push(file);
             }
         }
-        files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes()));
+        if lag_bytes > 0 {
+            files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes()));
+        }
         files.truncate(STATUS_FILES_MAX);
         self.metrics.lag_bytes.set(approximate(lag_bytes));
         self.metrics.lag_seconds.set(lag_seconds);
@@ -252,11 +242,13 @@ impl<D: Disk> Flow<D> {
         self.tell_start(total, lag_bytes, problems.total);
         self.count_errors_in_a_row(bytes_behind, now);
         self.totals.requests = self.requests_before.plus(self.metrics.requests.totals());
+        let is_under_way = lag_bytes > 0 || problems.total > 0 || self.has_business();
+        self.reporting.begin(total, is_under_way, now);
         let status = FlowStatus {
             flow: Arc::from(self.config.id.as_str()),
             destination: self.config.destination.to_string(),
             health: self.health.clone(),
-            stepped_at: now,
+            reported_at: now,
             scanned_once: self.tailer.has_scanned(),
             rotated_names: self.config.rotated_names_in_use(),
             files,
@@ -280,6 +272,24 @@ impl<D: Disk> Flow<D> {
             holds_deleted: self.draining && self.has_unrecoverable_bytes(),
         };
         self.status.send_replace(Arc::new(status));
+    }
+
+    /// Writes the log lines that are due about what happened to records and files.
+    pub(super) fn log_what_is_due(&mut self, now: Instant) {
+        self.record_issues.log(&self.config.id, now);
+        self.log_suppressed_events(now);
+    }
+
+    /// Whether anything is under way, other than in its files, that a report tells of.
+    fn has_business(&self) -> bool {
+        self.draining
+            || self.feeding.is_some()
+            || self.disposing.is_some()
+            || self.writing.is_some()
+            || self.packer.open().is_some()
+            || self.ledger.unsettled() > 0
+            || self.health != DestinationHealth::Ok
+            || self.tailer.has_troubles()
     }
 
     /// Says once what the flow begins with; problems have lines of their own.

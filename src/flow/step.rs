@@ -66,8 +66,11 @@ impl<D: Disk> Flow<D> {
         self.dispose_of_done_files(now.instant, outlet);
         self.pulse.continue_with(Doing::Commit);
         self.write_checkpoints(now.instant, outlet);
-        if now.instant >= self.next_report {
+        self.reporting.note_changes(self.tailer.control().changes_seen());
+        if now.instant >= self.reporting.next() {
             self.report(now.instant);
+        } else if now.instant >= self.reporting.not_before() {
+            self.log_what_is_due(now.instant);
         }
         if self.draining && !self.has_unrecoverable_bytes() {
             outlet.stop_waiting_for_paused();
@@ -138,9 +141,9 @@ impl<D: Disk> Flow<D> {
             // Other flows return memory without a notification to this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });
-        let commit = self.waits_to_commit().then_some(self.gather_until);
+        let commit = self.waits_to_commit().then(|| self.commit_at());
         let letters = self.dead.as_ref().map(|dead| dead.wake_at(now));
-        [Some(self.tailer.wake_at()), Some(self.next_report), age, more, commit, letters]
+        [Some(self.tailer.wake_at()), Some(self.reporting.next()), age, more, commit, letters]
             .into_iter()
             .flatten()
             .min()

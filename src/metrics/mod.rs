@@ -11,10 +11,12 @@ pub mod cloudwatch;
 pub mod destination;
 pub mod prometheus;
 pub mod reason;
+pub mod recorder;
 pub mod totals;
 
 mod describe;
 mod process;
+mod summary;
 
 use std::sync::Arc;
 

@@ -1,17 +1,12 @@
 //! The recorder behind `/metrics`. It serves nothing itself: `admin` has the port.
 
-use std::future::Future;
-use std::pin::pin;
-use std::time::Duration;
+use std::time::Instant;
 
 use metrics::gauge;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use super::recorder::{Counting, Summaries};
 use super::{describe, name, process};
-
-/// Summaries keep every value until a scrape or this time is over: without it they would
-/// grow without scrapes.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Another recorder was installed in this process before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +17,7 @@ pub struct AlreadyInstalled;
 #[derive(Debug, Clone)]
 pub struct Prometheus {
     handle: PrometheusHandle,
+    summaries: Summaries,
 }
 
 impl Prometheus {
@@ -37,9 +33,11 @@ impl Prometheus {
 
     /// A recorder that is not installed, for `metrics::with_local_recorder`.
     #[must_use]
-    pub fn detached() -> (Self, PrometheusRecorder) {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let prometheus = Self { handle: recorder.handle() };
+    pub fn detached() -> (Self, Counting) {
+        let exporter = PrometheusBuilder::new().build_recorder();
+        let handle = exporter.handle();
+        let (recorder, summaries) = Counting::with(exporter);
+        let prometheus = Self { handle, summaries };
         metrics::with_local_recorder(&recorder, introduce);
         (prometheus, recorder)
     }
@@ -48,20 +46,9 @@ impl Prometheus {
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = self.handle.render();
+        self.summaries.render(&mut text, Instant::now());
         process::render(&mut text);
         text
-    }
-
-    /// Keeps summaries from growing until `shutdown` is ready.
-    pub(crate) async fn run_upkeep(&self, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = pin!(shutdown);
-        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => return,
-                _ = tick.tick() => self.handle.run_upkeep(),
-            }
-        }
     }
 }
 
@@ -116,6 +103,9 @@ mod tests {
             "kinetail_records_read_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 3",
             "kinetail_lag_bytes{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 7",
             "# TYPE kinetail_batch_duration_seconds summary",
+            "# HELP kinetail_batch_duration_seconds Time from a batch's first attempt to its final \
+             response.",
+            "kinetail_batch_duration_seconds_sum{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 0.5",
             "kinetail_batch_duration_seconds_count{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 1",
             "kinetail_records_skipped_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\",reason=\"filtered\"} 2",
             &format!("kinetail_build_info{{version=\"{version}\"}} 1"),
@@ -150,11 +140,5 @@ mod tests {
     #[test]
     fn labels_are_escaped() {
         assert_eq!(escape_label("a\"b\\c\nd\té"), "a\\\"b\\\\c\\nd\té");
-    }
-
-    #[tokio::test]
-    async fn upkeep_ends_with_the_shutdown() {
-        let (prometheus, _recorder) = Prometheus::detached();
-        prometheus.run_upkeep(std::future::ready(())).await;
     }
 }

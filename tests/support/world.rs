@@ -24,12 +24,12 @@ use kinetail::flow::files::{Beginning, tailer};
 use kinetail::flow::{Flow, FlowParts, Message, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::metrics::prometheus::Prometheus;
+use kinetail::metrics::recorder::Counting;
 use kinetail::tail::disk::Disk as _;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::names::Renamed;
 use kinetail::tail::space::SpaceGuard;
 use kinetail::tail::tailer::{Earlier, Now};
-use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 
 use self::defaults::defaults;
@@ -63,6 +63,8 @@ pub struct World {
     /// The next writes to quiet files are notified, from the flow's next start on.
     pub notifies_writes: bool,
     shots: Shots,
+    /// How often a flow was stepped.
+    pub steps: u64,
     outlet: Kept,
     /// Records of acknowledged batches, in order.
     pub stream: Vec<Vec<u8>>,
@@ -92,7 +94,7 @@ pub struct World {
     /// What the flow and others may hold, from its next start on.
     pub budget: Arc<Budget>,
     /// What the flow counts goes here.
-    recorder: PrometheusRecorder,
+    recorder: Counting,
     counted: Prometheus,
     /// What the flow says of itself.
     reports: Option<watch::Receiver<Arc<FlowStatus>>>,
@@ -136,6 +138,7 @@ impl World {
             told: false,
             notifies_writes: false,
             shots: Shots::default(),
+            steps: 0,
             outlet: Kept::default(),
             stream: Vec::new(),
             keys: Vec::new(),
@@ -207,6 +210,11 @@ impl World {
         self.outlet = Kept::default();
     }
 
+    /// How many transactions the flow asked for.
+    pub fn transactions(&self) -> u64 {
+        self.outlet.transactions
+    }
+
     /// From now on the store takes changes so.
     pub fn set_store(&mut self, state: StoreState) {
         self.outlet.store = state;
@@ -226,6 +234,7 @@ impl World {
 
     /// Moves the clock a tick, steps the flow, answers what it handed on.
     pub fn step(&mut self) -> Stepped {
+        self.steps += 1;
         self.now += TICK;
         self.told = false;
         let now = Now { instant: self.now, wall_nanos: self.wall_now() };

@@ -19,6 +19,8 @@ pub(super) struct Kept {
     pub(super) store: StoreState,
     /// How many batches there were at a time, at most.
     pub(super) most: usize,
+    /// How many commits were taken.
+    pub(super) transactions: u64,
 }
 
 /// Whether the store takes changes.
@@ -42,7 +44,10 @@ impl Outlet for Kept {
 
     fn commit(&mut self, changes: Vec<Change>, token: u64) -> Result<(), Refused> {
         match self.store {
-            StoreState::Open => self.commits.push_back((changes, token)),
+            StoreState::Open => {
+                self.transactions += 1;
+                self.commits.push_back((changes, token));
+            }
             StoreState::Full => return Err(Refused::Full(changes)),
             StoreState::Closed => return Err(Refused::Closed(changes)),
         }

@@ -38,14 +38,17 @@ pub(crate) fn account<D: Disk>(
     if first_ever {
         tailer.history.logs.begin(looked_nanos);
     }
-    let mut unsure = false;
+    let (mut unsure, mut unlinked) = (false, None);
     let mut listings = Listings::default();
     let absent = absent::absent_logs(&tailer.options, snapshot);
     for live in live_names(tailer, snapshot, &absent) {
         let newest = content_at(tailer, &live, snapshot);
         let before = tailer.history.logs.get(&live).and_then(|log| log.newest);
         tailer.history.order.note_live(&live, before, newest);
-        let stamp = stamp_of_absent(tailer, &live, snapshot);
+        let stamp = match newest {
+            Some(_) => None,
+            None => stamp_of_absent(tailer, &live, snapshot),
+        };
         let log = tailer.history.logs.entry(&live);
         // A crash may have come between following a live file and accounting for its log.
         let same = log.newest == newest
@@ -54,7 +57,7 @@ pub(crate) fn account<D: Disk>(
         if first_ever || (same && !log.unsure) {
             log.accounted(newest, stamp, looked_nanos);
             if first_ever {
-                places::note_target(tailer, &live);
+                places::note_target(tailer, &live, &mut unlinked);
             }
             continue;
         }
@@ -98,24 +101,22 @@ fn live_names<D: Disk>(
     absent: &BTreeSet<Arc<Path>>,
 ) -> Vec<Arc<Path>> {
     let listed = snapshot.listing.entries.iter().map(|entry| &entry.path);
-    let there: BTreeSet<&OsStr> = listed.clone().map(|path| path.as_os_str()).collect();
     let mut lives: Vec<Arc<Path>> =
-        listed.filter(|path| !is_rotated_name(tailer, path, &there)).cloned().collect();
-    let gone = tailer.history.logs.names().filter(|live| !there.contains(live.as_os_str()));
+        listed.filter(|path| !is_rotated_name(tailer, path, snapshot)).cloned().collect();
+    let is_there = |path: &Path| snapshot.listing.at(path).is_some();
+    let gone = tailer.history.logs.names().filter(|live| !is_there(live));
     lives.extend(gone.cloned());
     lives.extend(absent.iter().filter(|live| !tailer.history.logs.contains(live)).cloned());
     // A name without wildcards is known before there is a file.
     let exact = tailer.options.pattern.exact_path().filter(|live| {
-        !there.contains(live.as_os_str())
-            && !tailer.history.logs.contains(live)
-            && !absent.contains(live.as_path())
+        !is_there(live) && !tailer.history.logs.contains(live) && !absent.contains(live.as_path())
     });
     lives.extend(exact.map(Arc::from));
     lives
 }
 
 /// Whether a name is the rotated one of a log that is known or listed.
-fn is_rotated_name<D: Disk>(tailer: &Tailer<D>, path: &Path, listed: &BTreeSet<&OsStr>) -> bool {
+fn is_rotated_name<D: Disk>(tailer: &Tailer<D>, path: &Path, snapshot: &Snapshot) -> bool {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return false;
     };
@@ -126,7 +127,7 @@ fn is_rotated_name<D: Disk>(tailer: &Tailer<D>, path: &Path, listed: &BTreeSet<&
     // `app-2.log` may be a log of its own next to `app.log`; to be both does no harm.
     readings.filter(|reading| !matches!(reading.rank, Rank::Counter(_))).any(|reading| {
         let live = directory.join(OsStr::from_bytes(&reading.live));
-        listed.contains(live.as_os_str()) || tailer.history.logs.contains(&live)
+        snapshot.listing.at(&live).is_some() || tailer.history.logs.contains(&live)
     })
 }
 
@@ -254,12 +255,14 @@ fn forget_old_logs<D: Disk>(
     let exact = tailer.options.pattern.exact_path();
     let Tailer { history, files, memory, .. } = tailer;
     history.logs.retain(|live, log| {
-        snapshot.listing.at(live).is_some()
-            || exact.as_deref() == Some(&**live)
-            || absent.contains(live)
-            || log.unsure
+        // What costs least is asked first.
+        log.unsure
             || log
                 .last_known()
                 .is_some_and(|key| files.contains_key(key) || memory.get(key).is_some())
+            || exact.as_deref() == Some(&**live)
+            || absent.contains(live)
+            || snapshot.listing.at(live).is_some()
     });
+    history.logs.note_unsure();
 }

@@ -50,7 +50,7 @@ pub(crate) fn offer<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant)
 pub(crate) fn take<D: Disk>(tailer: &mut Tailer<D>, max: usize) -> Vec<(FileKey, D::File)> {
     let Tailer { turns, files, .. } = tailer;
     let first = turns.offered.len().saturating_sub(max);
-    let mut taken = Vec::new();
+    let (mut taken, mut closed) = (Vec::new(), false);
     for key in turns.offered.drain(first..) {
         let Some(file) = files.get_mut(key) else { continue };
         if file.pace.arming() != Arming::Offered {
@@ -59,8 +59,14 @@ pub(crate) fn take<D: Disk>(tailer: &mut Tailer<D>, max: usize) -> Vec<(FileKey,
         // One that was closed meanwhile is offered again when it is open.
         match file.handle.clone() {
             Some(handle) => taken.push((key, handle)),
-            None => file.pace.set_arming(Arming::Unarmed),
+            None => {
+                file.pace.set_arming(Arming::Unarmed);
+                closed = true;
+            }
         }
+    }
+    if closed {
+        turns::sweep_soon(tailer);
     }
     taken
 }
@@ -81,6 +87,7 @@ pub(crate) fn armed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
 pub(crate) fn not_armed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant) {
     let Some(file) = tailer.files.get_mut(key) else { return };
     file.pace.set_arming(Arming::Refused { until: now + OFFER_AGAIN_AFTER });
+    turns::sweep_soon(tailer);
 }
 
 /// Something was written to a file: it is polled with the next look, which is due.
@@ -109,9 +116,16 @@ pub(crate) fn poll_to_be_sure<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now
     let Some(seen) = tailer.files.get(key).map(|file| file.seen) else { return };
     work::poll(tailer, key, now);
     let Some(file) = tailer.files.get_mut(key) else { return };
-    file.pace.set_arming(if file.seen.is_like(&seen) {
-        Arming::Armed { poll_at: now.instant + ARMED_POLL_EVERY }
+    if file.seen.is_like(&seen) {
+        rearm(file, now.instant);
     } else {
-        Arming::Refused { until: now.instant + BLIND_FOR }
-    });
+        file.pace.set_arming(Arming::Refused { until: now.instant + BLIND_FOR });
+    }
+}
+
+/// An armed file was polled to be sure, and nothing was missed. Says when that is due again.
+pub(crate) fn rearm<F>(file: &mut Tailed<F>, now: Instant) -> Instant {
+    let poll_at = now + ARMED_POLL_EVERY;
+    file.pace.set_arming(Arming::Armed { poll_at });
+    poll_at
 }

@@ -1,6 +1,6 @@
 //! Orders from outside: notifications, limits, memory, and the stop.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::compressed::hunt;
 use crate::disk::Disk;
@@ -9,7 +9,7 @@ use crate::identity::FileKey;
 use crate::names::Renamed;
 use crate::options::Now;
 use crate::tailer::Tailer;
-use crate::{armed, done, renamed, row, unlinked, work};
+use crate::{armed, done, pace, renamed, row, unlinked, work};
 
 /// Takes orders.
 #[derive(Debug)]
@@ -27,6 +27,17 @@ impl<D: Disk> Control<'_, D> {
     /// followed.
     pub fn on_renamed(self, renamed: Renamed, now: Instant) {
         renamed::note(self.tailer, renamed, now);
+    }
+
+    /// Lines may wait for each other this long after they are read.
+    pub fn read_for_batches(self, age_max: Duration) {
+        self.tailer.turns.steady_every = pace::steady_every(age_max);
+    }
+
+    /// How often something changed of which there may be no event: a poll found it, or time passed.
+    #[must_use]
+    pub fn changes_seen(self) -> u64 {
+        self.tailer.out.changes_seen
     }
 
     /// From now on quiet files are offered by [`Control::offered`].
@@ -70,6 +81,8 @@ impl<D: Disk> Control<'_, D> {
     /// From now on so many files may be open.
     pub fn set_descriptors_max(self, max: usize) {
         self.tailer.options.descriptors_max = max;
+        let now = self.tailer.schedule.looked_at;
+        self.tailer.schedule.sweep_by(now);
     }
 
     /// Files that are delivered are removed from now on: it is well if none is left.

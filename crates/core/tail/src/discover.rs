@@ -76,7 +76,9 @@ fn take_in_one<D: Disk>(
 ) -> bool {
     let follow = tailer.options.pattern.follow_links();
     let opened = Candidate::open(&tailer.disk, &entry.path, follow);
-    let taken = opened.and_then(|candidate| {
+    let taken = opened.and_then(|mut candidate| {
+        // The listing that it is from has the name, too.
+        candidate.path = Arc::clone(&entry.path);
         if candidate.inode != entry.inode {
             // What was listed has another name by now, which may not be its for long.
             tailer.schedule.hint(tailer.schedule.looked_at);

@@ -11,7 +11,8 @@ use crate::identity::{FileKey, Head, Inode};
 /// The files of a flow.
 #[derive(Debug)]
 pub(crate) struct Followed<F> {
-    by_key: BTreeMap<FileKey, Tailed<F>>,
+    /// Boxed: nodes of a map are half empty where keys grow.
+    by_key: BTreeMap<FileKey, Box<Tailed<F>>>,
     pub(crate) by_inode: BTreeMap<Inode, FileKey>,
     pub(crate) next_key: u64,
     pub(crate) open_count: usize,
@@ -34,11 +35,11 @@ impl<F> Followed<F> {
     }
 
     pub(crate) fn get(&self, key: FileKey) -> Option<&Tailed<F>> {
-        self.by_key.get(&key)
+        self.by_key.get(&key).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, key: FileKey) -> Option<&mut Tailed<F>> {
-        self.by_key.get_mut(&key)
+        self.by_key.get_mut(&key).map(Box::as_mut)
     }
 
     pub(crate) fn contains_key(&self, key: FileKey) -> bool {
@@ -46,11 +47,11 @@ impl<F> Followed<F> {
     }
 
     pub(crate) fn insert(&mut self, key: FileKey, file: Tailed<F>) {
-        self.by_key.insert(key, file);
+        self.by_key.insert(key, Box::new(file));
     }
 
     pub(crate) fn remove(&mut self, key: FileKey) -> Option<Tailed<F>> {
-        self.by_key.remove(&key)
+        self.by_key.remove(&key).map(|file| *file)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &FileKey> {
@@ -58,16 +59,16 @@ impl<F> Followed<F> {
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &Tailed<F>> {
-        self.by_key.values()
+        self.by_key.values().map(Box::as_ref)
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Tailed<F>> {
-        self.by_key.values_mut()
+        self.by_key.values_mut().map(Box::as_mut)
     }
 
     /// Those with smaller numbers, in order.
     pub(crate) fn before(&self, key: FileKey) -> impl Iterator<Item = (&FileKey, &Tailed<F>)> {
-        self.by_key.range(..key)
+        self.by_key.range(..key).map(|(key, file)| (key, file.as_ref()))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -86,7 +87,7 @@ impl<F> Followed<F> {
     /// Closes a file and takes it out.
     pub(crate) fn forget(&mut self, key: FileKey) -> Option<Tailed<F>> {
         self.close(key);
-        let file = self.by_key.remove(&key)?;
+        let file = *self.by_key.remove(&key)?;
         // The number of a file that is gone may be another one's by now.
         if self.by_inode.get(&file.inode) == Some(&key) {
             self.by_inode.remove(&file.inode);

@@ -39,9 +39,9 @@ pub(crate) struct Gaps {
     /// Where something was written into a hole that is not complete yet, and since when.
     filled: Option<(u64, Instant)>,
     /// What follows and was read before.
-    read_before: Option<ReadBefore>,
+    read_before: Option<Box<ReadBefore>>,
     /// The gap that reading waits at, and since when; half a line before one has no end.
-    met: Option<(Hole, Instant)>,
+    met: Option<Box<(Hole, Instant)>>,
     /// A gap was waited for in vain.
     skipped: bool,
     /// Earlier sizes and when they were seen, the older one first.
@@ -134,18 +134,18 @@ impl Gaps {
 
     /// What follows and was read before.
     pub(crate) fn read_before(&self) -> Option<&ReadBefore> {
-        self.read_before.as_ref()
+        self.read_before.as_deref()
     }
 
     /// The same; it is reached.
     pub(crate) fn take_read_before(&mut self) -> Option<ReadBefore> {
-        self.read_before.take()
+        self.read_before.take().map(|before| *before)
     }
 
     /// Reading continues in another hole that was filled in, before it comes to what was read.
     pub(crate) fn continue_in(&mut self, hole: Hole, at: u64, before: ReadBefore) {
         self.holes.take_out(Hole { start: at, end: hole.end });
-        self.read_before = Some(ReadBefore { from: hole.end, ..before });
+        self.read_before = Some(Box::new(ReadBefore { from: hole.end, ..before }));
     }
 
     /// Reading continues at an earlier offset, in a hole that was filled in or where the file
@@ -155,7 +155,7 @@ impl Gaps {
             Some(before) => self.holes.take_out(Hole { start: offset, end: before.from }),
             None => self.holes = self.holes.before(offset),
         }
-        self.read_before = before;
+        self.read_before = before.map(Box::new);
         self.filled = None;
         self.met = None;
     }
@@ -168,17 +168,17 @@ impl Gaps {
 
     /// Reading comes to a gap at `gap.start`, after which data follow at `gap.end`.
     pub(crate) fn meet(&mut self, gap: Hole, now: Instant) {
-        match &mut self.met {
+        match self.met.as_deref_mut() {
             Some((met, _)) if met.start == gap.start && met.end != u64::MAX => met.end = gap.end,
-            met => *met = Some((gap, now)),
+            Some(_) | None => self.met = Some(Box::new((gap, now))),
         }
         self.skipped |= self.read_before.is_none() && self.has_waited(gap.start, now);
     }
 
     /// Reading comes to half a line in reserved space. Says whether it waited long enough.
     pub(crate) fn meet_half_line(&mut self, start: u64, now: Instant) -> bool {
-        if self.met.is_none_or(|(met, _)| met.start != start || met.end != u64::MAX) {
-            self.met = Some((Hole { start, end: u64::MAX }, now));
+        if self.met.as_deref().is_none_or(|(met, _)| met.start != start || met.end != u64::MAX) {
+            self.met = Some(Box::new((Hole { start, end: u64::MAX }, now)));
         }
         self.has_waited(start, now)
     }
@@ -188,7 +188,7 @@ impl Gaps {
     /// file grew since what follows the gap was written.
     pub(crate) fn is_over(&self, offset: u64, seen: &Stat, now: Now) -> bool {
         let hold = i128::try_from(HOLE_HOLD.as_nanos()).unwrap_or(i128::MAX);
-        self.met.is_some_and(|(gap, _)| {
+        self.met.as_deref().is_some_and(|(gap, _)| {
             if gap.start != offset {
                 return false;
             }
@@ -203,8 +203,8 @@ impl Gaps {
     }
 
     fn has_waited(&self, offset: u64, now: Instant) -> bool {
-        self.met.is_some_and(|(gap, since)| {
-            gap.start == offset && now.saturating_duration_since(since) >= HOLE_HOLD
+        self.met.as_deref().is_some_and(|(gap, since)| {
+            gap.start == offset && now.saturating_duration_since(*since) >= HOLE_HOLD
         })
     }
 

@@ -95,8 +95,11 @@ impl Borrow<OsStr> for LiveName {
 /// All live names of a flow.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    logs: BTreeMap<LiveName, Log>,
+    /// Boxed: nodes of a map are half empty.
+    logs: BTreeMap<LiveName, Box<Log>>,
     horizon: Horizon,
+    /// As of the last look at all of them: one is unsure.
+    unsure: bool,
 }
 
 /// A file that belongs to a log and is not known, as it was found.
@@ -127,7 +130,7 @@ pub(crate) struct Mark {
 
 impl Logs {
     pub(super) fn new(horizon: Horizon) -> Self {
-        Self { logs: BTreeMap::new(), horizon }
+        Self { logs: BTreeMap::new(), horizon, unsure: false }
     }
 
     /// A log of which nothing is known.
@@ -143,7 +146,7 @@ impl Logs {
     }
 
     pub(super) fn get(&self, live: &Path) -> Option<&Log> {
-        self.logs.get(live.as_os_str())
+        self.logs.get(live.as_os_str()).map(Box::as_ref)
     }
 
     pub(super) fn contains(&self, live: &Path) -> bool {
@@ -158,7 +161,7 @@ impl Logs {
     /// when the flow was last known to look.
     pub(super) fn entry(&mut self, live: &Arc<Path>) -> &mut Log {
         let fresh = self.fresh();
-        self.logs.entry(LiveName(Arc::clone(live))).or_insert(fresh)
+        self.logs.entry(LiveName(Arc::clone(live))).or_insert_with(|| Box::new(fresh))
     }
 
     /// The flow starts for the very first time.
@@ -198,7 +201,12 @@ impl Logs {
 
     /// Whether a look at the directories is due whatever their stamps say.
     pub(super) fn is_unsure(&self) -> bool {
-        self.logs.values().any(|log| log.unsure)
+        self.unsure
+    }
+
+    /// All of them were looked at.
+    pub(super) fn note_unsure(&mut self) {
+        self.unsure = self.logs.values().any(|log| log.unsure);
     }
 
     /// What of the files found is younger than what is known, oldest first.

@@ -9,11 +9,11 @@ pub(crate) struct Lookahead {
     /// No record ends before this offset; set while the end of a very long line is searched.
     scanned_to: u64,
     /// How far a long line at the offset was read that is not complete.
-    half_line: Option<Position>,
+    half_line: Option<Box<Position>>,
     /// The size and ending at which reading last came to an end without a record.
     tried: Option<(u64, Ending)>,
     /// What followed an offset at the last poll, though nothing told of a change.
-    probe: Option<(u64, Digest128)>,
+    probe: Option<Box<(u64, Digest128)>>,
 }
 
 impl Lookahead {
@@ -63,17 +63,18 @@ impl Lookahead {
 
     /// How far a long line was read.
     pub(crate) fn set_half_line(&mut self, to: Option<Position>) {
-        self.half_line = to;
+        self.half_line = to.map(Box::new);
     }
 
     /// The same, to be read further.
     pub(crate) fn take_half_line(&mut self) -> Option<Position> {
-        self.half_line.take()
+        self.half_line.take().map(|to| *to)
     }
 
     /// Notes what follows an offset. There may be a record where it differs from the last poll.
     pub(crate) fn note_probe(&mut self, offset: u64, seen: Digest128) {
-        if self.probe.replace((offset, seen)) != Some((offset, seen)) {
+        if self.probe.as_deref() != Some(&(offset, seen)) {
+            self.probe = Some(Box::new((offset, seen)));
             self.tried = None;
         }
     }

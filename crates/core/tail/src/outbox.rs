@@ -13,6 +13,8 @@ use kinetail_base::checkpoint::Change;
 pub(crate) struct Outbox {
     pub(crate) events: Vec<FileEvent>,
     pub(crate) changes: Vec<Change>,
+    /// How often something changed of which there may be no event: a poll found it, or time passed.
+    pub(crate) changes_seen: u64,
 }
 
 impl Outbox {

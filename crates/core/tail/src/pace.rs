@@ -5,8 +5,21 @@ use std::time::{Duration, Instant};
 /// A file that grew is polled again after this long; each poll that finds nothing doubles it.
 pub(crate) const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
 
+/// A file that grew at so many polls in a row is polled less often than that: what it holds by then
+/// is read at once.
+const STEADY_AFTER: u8 = 10;
+
+/// How often at least. The batch of a steady log is not ready sooner if it is read in more parts.
+const STEADY_EVERY_MAX: Duration = Duration::from_millis(25);
+
 /// A file is polled this often however long it was quiet.
 pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
+
+/// How often a file is polled that does not stop growing: a small part of the time for which its
+/// lines may wait anyway.
+pub(crate) fn steady_every(age_max: Duration) -> Duration {
+    (age_max / 20).clamp(LOOK_EVERY_MIN, STEADY_EVERY_MAX)
+}
 
 /// Whether the next write to a file is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +66,8 @@ pub(crate) struct Pace {
     next: Instant,
     /// How long until the poll after that.
     every: Duration,
+    /// At so many polls in a row it had grown.
+    grew_in_a_row: u8,
     /// It is polled more often than idle files.
     active: bool,
     /// It waits in the queue of files to read.
@@ -71,6 +86,7 @@ impl Pace {
             caught_up: now,
             next: now + LOOK_EVERY_MIN,
             every: LOOK_EVERY_MIN,
+            grew_in_a_row: 0,
             active: false,
             queued: false,
             arming: Arming::Unarmed,
@@ -129,10 +145,14 @@ impl Pace {
         self.last_growth
     }
 
-    /// The size changed.
-    pub(crate) fn note_growth(&mut self, now: Instant) {
+    /// The size changed. A file that does not stop growing is polled after `steady_every`.
+    pub(crate) fn note_growth(&mut self, steady_every: Duration, now: Instant) {
         self.last_growth = now;
         self.poll_sooner(now);
+        self.grew_in_a_row = self.grew_in_a_row.saturating_add(1);
+        if self.grew_in_a_row > STEADY_AFTER {
+            self.next = now + steady_every.max(LOOK_EVERY_MIN);
+        }
     }
 
     /// When it last was acknowledged to its end.
@@ -217,7 +237,34 @@ impl Pace {
 
     /// Notes that nothing was found and makes the next poll later.
     pub(crate) fn poll_later(&mut self, now: Instant) {
+        self.grew_in_a_row = 0;
         self.every = (self.every * 2).min(LOOK_EVERY_MAX);
         self.next = now + self.every;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_does_not_stop_growing_is_polled_less_often_until_it_pauses() {
+        let start = Instant::now();
+        let (mut pace, steady) = (Pace::new(0, start), Duration::from_millis(25));
+        let mut now = start;
+        for _ in 0..STEADY_AFTER {
+            pace.note_growth(steady, now);
+            assert_eq!(pace.next(), now + LOOK_EVERY_MIN);
+            now = pace.next();
+        }
+        for _ in 0..100 {
+            pace.note_growth(steady, now);
+            assert_eq!(pace.next(), now + steady);
+            now = pace.next();
+        }
+        pace.poll_later(now);
+        assert_eq!(pace.next(), now + 2 * LOOK_EVERY_MIN, "as any file in which nothing is found");
+        pace.note_growth(steady, now);
+        assert_eq!(pace.next(), now + LOOK_EVERY_MIN);
     }
 }

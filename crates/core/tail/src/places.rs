@@ -245,9 +245,23 @@ fn target_of<D: Disk>(tailer: &Tailer<D>, live: &Path, places: &[Place]) -> Opti
     target.or_else(|| led_before::through_linked_directory(tailer, live))
 }
 
-/// Notes what a live name leads to.
-pub(crate) fn note_target<D: Disk>(tailer: &mut Tailer<D>, live: &Arc<Path>) {
-    let target = target_of(tailer, live, &places_of(tailer, live).list);
+/// Notes what a live name leads to. `unlinked`: the directory of the name before, if no link leads
+/// to it; to ask that for each of thousands of names costs more than all else about them.
+pub(crate) fn note_target<D: Disk>(
+    tailer: &mut Tailer<D>,
+    live: &Arc<Path>,
+    unlinked: &mut Option<PathBuf>,
+) {
+    let places = places_of(tailer, live).list;
+    let is_plain = !places.iter().any(|place| place.linked);
+    if is_plain && unlinked.is_some() && unlinked.as_deref() == live.parent() {
+        tailer.history.logs.entry(live).target = None;
+        return;
+    }
+    let target = target_of(tailer, live, &places);
+    if is_plain && target.is_none() {
+        *unlinked = live.parent().map(Path::to_path_buf);
+    }
     tailer.history.logs.entry(live).target = target;
 }
 

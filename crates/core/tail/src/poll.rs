@@ -113,6 +113,7 @@ fn is_same<F: OpenFile>(file: &Tailed<F>, handle: &F) -> Result<Option<Vec<u8>>,
 
 /// Something about the file changed: is it still the same content?
 fn compare<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat, now: Now) {
+    tailer.out.changes_seen += 1;
     let Some(file) = tailer.files.get_mut(key) else { return };
     file.life.end_wait();
     let is_cut = stat.size < file.position.offset;
@@ -128,7 +129,7 @@ fn compare<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat, now: Now) 
     file.seen = stat;
     file.gaps.note_size(stat.size, now.instant);
     if grew {
-        file.pace.note_growth(now.instant);
+        file.pace.note_growth(tailer.turns.steady_every, now.instant);
     } else if file.pace.is_unsettled() && now.wall_nanos >= stat.changed_nanos {
         file.pace.poll_once_soon(now.instant);
     } else {

@@ -89,8 +89,9 @@ impl Progress {
     }
 
     /// Keeps the places that were taken, if there are any.
-    pub(crate) fn set_marks(&mut self, marks: Vec<Position>) {
+    pub(crate) fn set_marks(&mut self, mut marks: Vec<Position>) {
         if !marks.is_empty() {
+            marks.shrink_to_fit();
             self.marks = marks;
         }
     }

@@ -4,7 +4,7 @@
 //! that is already known is for [`crate::identity`] to prove; this module never guesses from
 //! sizes or times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,35 +88,45 @@ pub enum Transition {
 /// took its place.
 #[must_use]
 pub fn transitions(known: &[Known], listing: &Listing) -> Vec<Transition> {
-    let mut names: BTreeMap<Inode, Vec<&Arc<Path>>> = BTreeMap::new();
-    for entry in &listing.entries {
-        names.entry(entry.inode).or_default().push(&entry.path);
-    }
+    let mut names: Vec<Name<'_>> =
+        listing.entries.iter().map(|entry| (entry.inode, &entry.path)).collect();
+    // Those of one file stay in path order.
+    names.sort_by_key(|(inode, _)| *inode);
     let mut found = Vec::new();
     for file in known {
-        found.extend(transition_of(file, names.get(&file.inode), listing));
+        found.extend(transition_of(file, names_of(file.inode, &names), listing));
     }
-    let known_inodes: BTreeSet<Inode> = known.iter().map(|file| file.inode).collect();
+    let mut known_inodes: Vec<Inode> = known.iter().map(|file| file.inode).collect();
+    known_inodes.sort_unstable();
     let mut appeared = BTreeSet::new();
     for entry in &listing.entries {
         // A hard link or a symbolic link is the same file under a second name.
-        if !known_inodes.contains(&entry.inode) && appeared.insert(entry.inode) {
+        let is_known = known_inodes.binary_search(&entry.inode).is_ok();
+        if !is_known && appeared.insert(entry.inode) {
             found.push(Transition::Appeared(entry.clone()));
         }
     }
     found
 }
 
-fn transition_of(
-    file: &Known,
-    names: Option<&Vec<&Arc<Path>>>,
-    listing: &Listing,
-) -> Option<Transition> {
-    let Some(first) = names.and_then(|names| names.first()) else {
+/// A name of a file.
+type Name<'n> = (Inode, &'n Arc<Path>);
+
+/// The names of one file among those of all, which are in the order of their inodes.
+fn names_of<'s, 'n>(inode: Inode, names: &'s [Name<'n>]) -> &'s [Name<'n>] {
+    let from = names.partition_point(|(other, _)| *other < inode);
+    let rest = names.get(from..).unwrap_or_default();
+    let count = rest.iter().take_while(|(other, _)| *other == inode).count();
+    rest.get(..count).unwrap_or_default()
+}
+
+fn transition_of(file: &Known, names: &[Name<'_>], listing: &Listing) -> Option<Transition> {
+    let Some((_, first)) = names.first() else {
         let unseen = listing.unreadable.iter().any(|dir| file.path.starts_with(dir));
         return (file.listed && !unseen).then_some(Transition::Unlisted { key: file.key });
     };
-    let kept = names.is_some_and(|names| names.contains(&&file.path));
+    let is_its = |path: &Arc<Path>| Arc::ptr_eq(path, &file.path) || *path == file.path;
+    let kept = names.iter().any(|(_, path)| is_its(path));
     let path = if kept { Arc::clone(&file.path) } else { Arc::clone(first) };
     match (file.listed, kept) {
         (true, true) => None,

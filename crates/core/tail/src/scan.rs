@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 use crate::tailer::Tailer;
 use crate::{
     account, discover, located, missing, remount, renamed, renaming, row, search_again, trouble,
-    waiting_tries, work,
+    turns, waiting_tries, work,
 };
 
 /// Directories are listed this often even if nothing says that they changed, as long as the
@@ -57,7 +57,11 @@ pub(crate) fn scan<D: Disk>(tailer: &mut Tailer<D>, now: Now) {
     let every = tailer.files.paced(FULL_SCAN_EVERY_PER_FILE, FULL_SCAN_EVERY, FULL_SCAN_EVERY_MAX);
     tailer.schedule.next_full_scan = now.instant + every;
     tailer.schedule.scans += 1;
-    let snapshot = Arc::new(Snapshot::take(&tailer.disk, &tailer.options.pattern, now.wall_nanos));
+    let mut snapshot = Snapshot::take(&tailer.disk, &tailer.options.pattern, now.wall_nanos);
+    if let Some(earlier) = &tailer.directories.snapshot {
+        snapshot.share_names(earlier);
+    }
+    let snapshot = Arc::new(snapshot);
     let names = u32::try_from(snapshot.names_listed).unwrap_or(u32::MAX);
     let pause = LISTING_PAUSE_PER_NAME.saturating_mul(names).min(tailer.options.scan_interval);
     tailer.schedule.no_scan_before = now.instant + pause;
@@ -133,6 +137,7 @@ fn apply<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, now: Now) {
         renaming::unlist(tailer, key, now.instant);
     }
     discover::take_in(tailer, &appeared, now);
+    turns::sweep_soon(tailer);
 }
 
 fn transitions<D: Disk>(tailer: &Tailer<D>, snapshot: &Snapshot) -> Vec<Transition> {

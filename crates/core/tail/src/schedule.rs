@@ -45,4 +45,9 @@ impl Schedule {
     pub(crate) fn hint(&mut self, now: Instant) {
         self.next_scan = self.next_scan.min(now.max(self.no_scan_before));
     }
+
+    /// Quiet files are polled by this time, at the latest.
+    pub(crate) fn sweep_by(&mut self, at: Instant) {
+        self.next_sweep = self.next_sweep.min(at);
+    }
 }

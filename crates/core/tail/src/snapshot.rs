@@ -105,6 +105,18 @@ impl Snapshot {
         snapshot
     }
 
+    /// Names that an earlier look found, too, are kept once: whoever follows the files has them.
+    pub(super) fn share_names(&mut self, earlier: &Self) {
+        let mut known = earlier.listing.entries.iter().peekable();
+        for entry in &mut self.listing.entries {
+            let name = entry.path.as_os_str();
+            while known.next_if(|known| known.path.as_os_str() < name).is_some() {}
+            if let Some(same) = known.peek().filter(|known| known.path.as_os_str() == name) {
+                entry.path = Arc::clone(&same.path);
+            }
+        }
+    }
+
     /// The stamp of a directory that was looked into, if it was old enough to tell of changes.
     pub(super) fn settled_stamp(&self, directory: &Path) -> Option<Stamp> {
         let stamp = self.directories.get(directory).copied().flatten();

@@ -211,7 +211,9 @@ pub(crate) fn note_no_match<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
         at_look: false,
     };
     // It is the flow's and no file's: the flow tells it.
-    tailer.problems.note(problem);
+    if tailer.problems.note(problem) {
+        tailer.out.changes_seen += 1;
+    }
 }
 
 /// Leaves a file alone whose bytes would be sent as garbage.

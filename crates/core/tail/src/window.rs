@@ -10,8 +10,8 @@ use super::holes::Holes;
 use super::identity::{Anchor, FileKey, HEAD_BYTES_MAX, Position};
 
 /// What a window holds at first, in bytes: large enough that a read costs little per byte, small
-/// enough to stay in the processor's cache while its bytes are encoded.
-pub const WINDOW_BYTES: usize = 256 * 1024;
+/// enough to stay in the processor's cache while its bytes are encoded, and for many flows.
+pub const WINDOW_BYTES: usize = 64 * 1024;
 
 /// A buffer over a stretch of one file generation.
 #[derive(Debug)]
