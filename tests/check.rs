@@ -1,9 +1,13 @@
 //! `kinetail check`: what cannot work is an error with its place, and what becomes of the lines
 //! that are there is told.
 
+mod fifos;
+mod own;
 mod places;
+mod values;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -14,6 +18,9 @@ struct Home {
     config: Value,
     environment: Vec<(&'static str, String)>,
 }
+
+/// What timeout(1) exits with when it had to end a program.
+const TIMED_OUT: i32 = 124;
 
 /// What `check` says.
 struct Said {
@@ -45,12 +52,27 @@ impl Home {
     }
 
     fn check(&self) -> Said {
+        self.run(&["check", "-c", "agent.json"])
+    }
+
+    /// Checks a text in the place of the configuration.
+    fn check_text(&self, text: &str) -> Said {
+        self.write("agent.yaml", &self.located(text));
+        self.run(&["check", "-c", "agent.yaml"])
+    }
+
+    fn located(&self, text: &str) -> String {
+        text.replace("HOME", &self.directory.path().display().to_string())
+    }
+
+    /// Runs a command, which must not hang, with `agent.json` there.
+    fn run(&self, arguments: &[&str]) -> Said {
         // The paths of the configuration are relative to this.
         let text = serde_json::to_string_pretty(&self.config).unwrap();
-        let text = text.replace("HOME", &self.directory.path().display().to_string());
-        self.write("agent.json", &text);
-        let output = Command::new(env!("CARGO_BIN_EXE_kinetail"))
-            .args(["check", "-c", "agent.json"])
+        self.write("agent.json", &self.located(&text));
+        let output = Command::new("timeout")
+            .args(["60", env!("CARGO_BIN_EXE_kinetail")])
+            .args(arguments)
             .env_clear()
             .env("HOME", self.directory.path())
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -60,7 +82,21 @@ impl Home {
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let said =
+            Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+        assert_ne!(said.code, Some(TIMED_OUT), "{arguments:?}: {}{}", said.out, said.err);
+        said
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn fifo(&self, name: &str) -> &Self {
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, self.path(name), kind, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
+        self
     }
 
     /// Checks, and insists on an error with a place and with these words.
@@ -94,7 +130,12 @@ fn a_checkpoint_file_that_cannot_be_written_is_an_error() {
     file.write("file", "x");
     file.set("checkpointFile", json!("HOME/file/x/c.db")).fails(&["file is not a directory"]);
     home().set("checkpointFile", json!("/dev/null")).fails(&["is a device, not a file"]);
-    home().set("checkpointFile", json!("/proc/none/c.db")).check();
+    home()
+        .set("checkpointFile", json!("/proc/none/c.db"))
+        .fails(&["is a file system of the kernel"]);
+    home()
+        .set("checkpointFile", json!("/sys/none/c.db"))
+        .fails(&["is a file system of the kernel"]);
     home().set("checkpointFile", json!("HOME/new/deep/c.db")).passes();
     home().set("log.file", json!("HOME/logs")).fails(&["cannot write log file"]);
     let said = home().set("checkpointFile", json!("/dev/shm/none/c.db")).passes();
@@ -297,7 +338,7 @@ fn a_pattern_that_matches_nothing_says_why() {
     let out = home("HOME/logs/app*.txt");
     assert!(out.contains("similar names: \"App.txt\""), "{out}");
     let out = home("HOME/logs/app.log*");
-    assert!(out.contains("1 of them are compressed"), "{out}");
+    assert!(out.contains("1 of them is compressed"), "{out}");
     let out = home("nowhere/x.log");
     assert!(out.contains("it is relative"), "{out}");
 }

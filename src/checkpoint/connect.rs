@@ -71,6 +71,15 @@ fn check_header(path: &Path) -> Result<(), WriteError> {
     Err(WriteError::Damaged("it is not an SQLite database".to_owned()))
 }
 
+/// Fails if a database lies there that is another program's, as far as looking can tell. What is
+/// missing, or too damaged to tell, is none.
+pub(super) fn refuse_foreign(path: &Path) -> Result<(), WriteError> {
+    match check_header(path) {
+        Ok(()) => refuse_others(path),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Looks whose database it is in a way that cannot change it: opened for writing, SQLite would
 /// finish another program's interrupted work. A database too damaged to tell is looked at again.
 fn refuse_others(path: &Path) -> Result<(), WriteError> {

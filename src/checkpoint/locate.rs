@@ -16,7 +16,8 @@ use super::files::{self, sidecar};
 use super::lock;
 use super::private_copy::{CopyError, PrivateCopy};
 use super::schema::{self, Maker};
-use super::strangers;
+use super::{open, strangers};
+use crate::disk::regular;
 
 /// Where the databases are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,7 @@ pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
     files::check_links(super::owner::directory(path))?;
     let path = files::resolved(path);
     strangers::refuse(&path)?;
+    open::refuse_others(&path)?;
     Ok(strangers::unsafe_directories(&path))
 }
 
@@ -124,8 +126,13 @@ fn knows_one_of(path: &Path, flows: &[&str]) -> bool {
     log || flows.iter().any(known)
 }
 
-/// Opens a database so that SQLite neither writes nor locks; `None` if that cannot be done.
+/// Opens a database so that SQLite neither writes nor locks; `None` if that cannot be done. Of a
+/// FIFO SQLite would wait for a writer. What it is, is looked at by its name: a descriptor of ours
+/// that is closed would take the locks away from a store that this process has open.
 fn open_unchanged(path: &Path) -> Option<Connection> {
+    if !regular::look(path).is_ok_and(|found| found.is_file()) {
+        return None;
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;

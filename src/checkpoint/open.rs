@@ -11,6 +11,7 @@ use rusqlite::ErrorCode;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::backend::WriteError;
+use super::connect;
 use super::database::Database;
 use super::error::{StoreError, chain};
 use super::files;
@@ -56,6 +57,14 @@ pub(super) fn open_or_make(
     let moved_to = moved_to.unwrap_or_else(|| path.to_owned());
     let (database, mirror) = Database::open(path).map_err(typed)?;
     Ok((database, mirror, OpenReport::SetAside { moved_to, reason }))
+}
+
+/// Fails if another program's database lies there. Changes nothing, and makes nothing alongside it.
+///
+/// # Errors
+/// [`StoreError::JavaAgentDatabase`], [`StoreError::Newer`], [`StoreError::OtherApplication`].
+pub(super) fn refuse_others(path: &Path) -> Result<(), StoreError> {
+    connect::refuse_foreign(path).map_err(|error| explain(path, error))
 }
 
 /// Puts a failure to open into words that say what to do.

@@ -4,12 +4,13 @@
 //! The copy lies in a directory of its own that only this user can enter, and is gone when it is
 //! dropped. Nothing is ever made alongside the original.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::files::{self, PRIVATE_FILE_MODE, sidecar};
+use crate::disk::regular;
 
 /// What belongs to a database and decides what is in it.
 const SIDECARS: [&str; 2] = ["-journal", "-wal"];
@@ -73,11 +74,7 @@ impl PrivateCopy {
     pub fn of(path: &Path, scratch: &[PathBuf]) -> Result<Self, CopyError> {
         let unreadable = |source| CopyError::Read { path: path.to_owned(), source };
         // Tells a database that is not there, or that may not be read, from a full disk.
-        let found = fs::File::open(path).and_then(|file| file.metadata()).map_err(unreadable)?;
-        if !found.is_file() {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(unreadable(source));
-        }
+        regular::open(path).map_err(unreadable)?;
         let copy = Self::make_directory(path, scratch)?;
         for _ in 0..ATTEMPTS_MAX {
             let before = state(path);
@@ -118,8 +115,8 @@ impl PrivateCopy {
         };
         for suffix in SIDECARS {
             let (from, to) = (sidecar(path, suffix), sidecar(&self.database, suffix));
-            match fs::copy(&from, &to) {
-                Ok(_) => {}
+            match copy(&from, &to) {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     files::remove_if_there(&to).map_err(|error| failed(&to, error))?;
                 }
@@ -127,11 +124,16 @@ impl PrivateCopy {
             }
         }
         files::remove_if_there(&self.database).map_err(|e| failed(&self.database, e))?;
-        fs::copy(path, &self.database).map(drop).map_err(|error| failed(path, error))?;
-        // The original may be readable only; the copy is opened for writing.
-        let mode = fs::Permissions::from_mode(PRIVATE_FILE_MODE);
-        fs::set_permissions(&self.database, mode).map_err(|e| failed(&self.database, e))
+        copy(path, &self.database).map_err(|error| failed(path, error))
     }
+}
+
+/// The original may be readable only, or by everybody; the copy is this user's, to write to.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = regular::open(from)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(PRIVATE_FILE_MODE);
+    io::copy(&mut source, &mut options.open(to)?).map(drop)
 }
 
 impl Drop for PrivateCopy {

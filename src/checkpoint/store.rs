@@ -152,6 +152,7 @@ impl Store {
         let path = files::prepare(path)?;
         // Before anything is made: what is not ours stays without so much as a lock alongside it.
         strangers::refuse(&path)?;
+        open::refuse_others(&path)?;
         let lock = InstanceLock::take(&path)?;
         let (mut database, mirror, report) = open::open_or_make(&path, options, now_millis())?;
         database.hold(lock);

@@ -3,18 +3,22 @@
 //!
 //! `files` looks at what a flow would follow, `nothing` says why there is nothing, `sample` tries
 //! the first lines, `access` says why a file cannot be read, `state` whether kinetail's own can be
-//! written, `survey` what flows have to do with each other, `endpoint` where requests go, `network`
-//! how they leave this host, `probe` asks AWS.
+//! written (`own` which those are, `socket` and `moved` what else is created), `survey` what flows
+//! have to do with each other, `endpoint` where requests go, `network` how they leave this host,
+//! `probe` asks AWS.
 
 pub(super) mod access;
 mod endpoint;
 mod files;
 mod inputs;
 mod keys;
+mod moved;
 mod network;
 mod nothing;
+mod own;
 mod probe;
 mod sample;
+mod socket;
 mod state;
 mod survey;
 
@@ -31,7 +35,8 @@ use crate::checkpoint::locate;
 use crate::config::site::{Service, Site};
 use crate::config::{Config, Destination, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::send::ambient::Ambient;
-use crate::send::origin;
+use crate::send::client::ClientError;
+use crate::send::{named_files, origin};
 use crate::shown::{Escaped, counted, shown};
 
 /// Options of `check`.
@@ -53,14 +58,19 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut out = output::stdout();
     describe_source(&configuration, &mut out)?;
     let user = access::User::of_process();
+    let config = &configuration.config;
+    let mut found = state::look(config, &user);
+    found.extend(survey::look(config));
+    // What the SDK reads for every flow; whoever cannot read it says nothing about the flows.
+    if let Err(error) = named_files::refuse() {
+        tell(&distinct(found))?;
+        return Err(ClientError::from(error).into());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
     let ambient = runtime.block_on(Box::pin(Ambient::load()));
-    let config = &configuration.config;
-    let mut found = state::look(config, &user);
-    found.extend(survey::look(config));
     let mut failures = configuration.errors;
     for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
         writeln!(out, "\nflow {}", Escaped(&flow.id))?;

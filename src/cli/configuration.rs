@@ -9,6 +9,7 @@ use clap::Args;
 use super::terminal::{self, Stream};
 use super::{CliError, exposed, output};
 use crate::config::{Config, Environment, Loaded, LogFormat, ReadError, unexpanded};
+use crate::disk::regular;
 use crate::shown::{self, shown};
 
 /// Default paths of the configuration: the Java agent's file, then kinetail's own.
@@ -183,7 +184,7 @@ const BROKEN_BYTES_MAX: u64 = 1024 * 1024;
 pub(super) fn format_of_broken(args: &ConfigArgs) -> LogFormat {
     let read = |path: PathBuf| {
         let mut text = String::new();
-        let file = std::fs::File::open(path).ok()?;
+        let file = regular::open(&path).ok()?;
         file.take(BROKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
         Some(text)
     };

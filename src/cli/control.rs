@@ -10,6 +10,7 @@ use clap::Args;
 use super::configuration::{self, ConfigArgs};
 use crate::admin::orders::{Outcome, Reply};
 use crate::config::{AdminSocket, Config};
+use crate::disk::regular;
 
 /// The socket's name.
 pub(super) const NAME: &str = "kinetail.sock";
@@ -114,7 +115,7 @@ fn candidates(args: &SocketArgs) -> Vec<PathBuf> {
 /// `admin.socket` in a configuration that cannot be read, as far as it can be seen in its text.
 fn socket_in(path: &Path) -> Option<PathBuf> {
     let mut text = String::new();
-    std::fs::File::open(path).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut text).ok()?;
+    regular::open(path).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut text).ok()?;
     let (_, rest) = text.split_once("admin.socket")?;
     let value = rest.split(['\n', ',', '}']).next()?;
     let value = value.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;

@@ -4,7 +4,7 @@
 //! What cannot be got is skipped, and the archive says why: a report that is not whole is better
 //! than none.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -16,6 +16,7 @@ use super::configuration::{self, ConfigArgs};
 use super::control::{self, SocketArgs};
 use super::{CliError, output};
 use crate::config::{FLOW_DIRECTORY, redacted};
+use crate::disk::regular;
 use crate::shown::{Escaped, counted, shown};
 
 /// The last bytes of a log that are taken.
@@ -182,7 +183,7 @@ fn logs(config: &ConfigArgs, report: &mut Report) {
 
 fn tail(path: &Path) -> Result<Vec<u8>, String> {
     let take = || {
-        let mut file = File::open(path)?;
+        let mut file = regular::open(path)?;
         let size = file.metadata()?.len();
         file.seek(SeekFrom::Start(size.saturating_sub(LOG_BYTES_MAX)))?;
         let mut bytes = Vec::new();
@@ -195,7 +196,7 @@ fn tail(path: &Path) -> Result<Vec<u8>, String> {
 fn read(path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
     let take = || {
         let mut bytes = Vec::new();
-        File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+        regular::open(path.as_ref())?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     take().map_err(|error: std::io::Error| error.to_string())

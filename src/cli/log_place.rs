@@ -11,6 +11,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use crate::disk::links;
+use crate::disk::regular::is_of_the_kernel;
 use crate::tail::links::FollowLinks;
 
 /// What kinetail logs names files and streams: the owner and the group may read it.
@@ -52,6 +53,26 @@ pub(super) fn open(path: &Path) -> io::Result<Place> {
     Ok(Place { file, is_regular })
 }
 
+/// Whether it could be opened now, without opening or making anything.
+///
+/// # Errors
+/// Why not, as far as links and owners tell: as for [`open`].
+pub(super) fn look(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        match links::check(directory, FollowLinks::Owner) {
+            Err(error) if links::is_refusal(&error) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let follows = may_be_followed(path)?;
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() && !is_of_the_kernel(path) => {
+            refuse_foreign(&found, path, follows)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether the name is a link that may be followed: one of root or of this user that leads to what
 /// is not a regular file, such as `/dev/stdout`. A link to a file may be a trap.
 fn may_be_followed(path: &Path) -> io::Result<bool> {
@@ -61,18 +82,17 @@ fn may_be_followed(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    let target = fs::metadata(path)?;
+    let target = match fs::metadata(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(refused("is a symbolic link to nothing, and none to a file is followed"));
+        }
+        Err(error) => return Err(error),
+    };
     if is_of_the_kernel(path) || (is_own(&link) && !target.is_file() && !target.is_dir()) {
         return Ok(true);
     }
     Err(refused("is a symbolic link, which is not followed; use the path of the file itself"))
-}
-
-/// In `/dev` and `/proc` only root creates names, and what they lead to is not renamed.
-fn is_of_the_kernel(path: &Path) -> bool {
-    let directory = path.parent().and_then(|directory| fs::canonicalize(directory).ok());
-    let is_in = |root| directory.as_ref().is_some_and(|directory| directory.starts_with(root));
-    (is_in("/dev") && !is_in("/dev/shm")) || is_in("/proc")
 }
 
 /// In a directory of another user, that user may have put a file there, to read the log, or a

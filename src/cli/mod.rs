@@ -30,13 +30,13 @@ pub mod sandbox;
 mod signals;
 mod status;
 mod terminal;
+mod usage;
 
 use std::error::Error as _;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::configuration::ParameterError;
 use self::terminal::Stream;
@@ -170,7 +170,7 @@ enum CliError {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return explain(&error),
+        Err(error) => return usage::explain(&error),
     };
     let result = match &cli.command {
         None => run::run(&cli.run),
@@ -193,7 +193,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             if matches!(error, CliError::Parameter(_)) {
-                show_usage();
+                usage::show();
             }
             let text = format!("{}\n", logging::as_error(&in_full(&error)));
             // With standard error closed there is nowhere left to report it.
@@ -246,35 +246,6 @@ fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
     })
 }
 
-/// Help and the version are no failure; a wrong command line is, with the same code as all others.
-fn explain(error: &clap::Error) -> ExitCode {
-    let shown = output::or_closed(error.print());
-    if let Some(text) = main_parameter(error)
-        && writeln!(io::stderr(), "\n{text}").is_err()
-    {
-        return ExitCode::from(1);
-    }
-    ExitCode::from(u8::from(error.use_stderr() || shown.is_err()))
-}
-
-/// What the Java agent says about an unexpected argument.
-fn main_parameter(error: &clap::Error) -> Option<String> {
-    let context = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg];
-    let Some(ContextValue::String(argument)) = context.into_iter().find_map(|kind| error.get(kind))
-    else {
-        return None;
-    };
-    let text = format!("Was passed main parameter '{argument}' but no main parameter was defined");
-    (!argument.starts_with('-')).then_some(text)
-}
-
-/// The Java agent shows how it is used where a file that was named does not exist.
-fn show_usage() {
-    let usage = Cli::command().render_usage();
-    // The message that comes next says what is wrong.
-    terminal::tell(Stream::Stderr, &format!("{usage}\n")).unwrap_or_default();
-}
-
 /// `checkpointFile` may name the Java agent's database: that one is read once, and kinetail's own
 /// is elsewhere.
 fn find_databases(config: &mut Config) {
@@ -289,6 +260,8 @@ fn find_databases(config: &mut Config) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use clap::CommandFactory as _;
 
     use super::*;
     use crate::config::Environment;
@@ -374,15 +347,5 @@ mod tests {
             assert!(!error.use_stderr(), "{help}");
             assert!(error.to_string().contains("--configuration"), "{error}");
         }
-    }
-
-    #[test]
-    fn an_argument_that_is_no_option_is_named_in_the_java_agents_words() {
-        let text = |arguments: &[&str]| main_parameter(&parsed(arguments).unwrap_err());
-        let expected = "Was passed main parameter 'foo' but no main parameter was defined";
-        assert_eq!(text(&["foo"]).as_deref(), Some(expected));
-        assert_eq!(text(&["-c", "f", "foo"]).as_deref(), Some(expected));
-        assert_eq!(text(&["run", "foo"]).as_deref(), Some(expected));
-        assert_eq!(text(&["--foo"]), None);
     }
 }

@@ -89,7 +89,16 @@ fn converter(
     let Some(text) = name.text(findings) else {
         // A name of the wrong type was reported already.
         if name.node().is_none() {
-            missing(item, name.name(), findings).help("it selects the converter");
+            let near = entries
+                .iter()
+                .find(|entry| nearest(&entry.key, [name.name()].into_iter()).is_some());
+            let help = match near {
+                Some(entry) => {
+                    format!("did you mean \"{}\" by {}?", name.name(), unknown::shown(&entry.key))
+                }
+                None => "it selects the converter".to_owned(),
+            };
+            missing(item, name.name(), findings).help(help);
         }
         return None;
     };

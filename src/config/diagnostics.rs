@@ -208,6 +208,11 @@ impl<'t> Findings<'t> {
         sort.is_some_and(|(count, _)| *count >= ALIKE_MAX)
     }
 
+    /// The whole text. No part of it is shown unless it was asked whether it is a secret.
+    pub(super) fn text(&self) -> &'t str {
+        self.source.text()
+    }
+
     pub(super) fn source_mut(&mut self) -> &mut Source<'t> {
         &mut self.source
     }
@@ -250,7 +255,7 @@ impl<'t> Findings<'t> {
             Value::Null => "null".to_owned(),
             Value::Scalar(text) => match self.source.written(&node.span) {
                 // What stood in a variable may be a secret.
-                Some(written) if written.contains("${") => quote(written),
+                Some(written) if written.contains("${") => quote(without_quotes(written)),
                 Some(_) | None => quote(text),
             },
         }
@@ -366,6 +371,12 @@ impl Finding<'_, '_> {
         let last = self.findings.found.last_mut().filter(|_| self.is_told);
         last.map(|(_, diagnostic)| diagnostic)
     }
+}
+
+/// What a person wrote in quotes, without them.
+fn without_quotes(written: &str) -> &str {
+    let inner = |quote| written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inner('"').or_else(|| inner('\'')).unwrap_or(written)
 }
 
 /// In quotes, cut if it is long, control characters escaped.

@@ -11,7 +11,7 @@ use super::flow::{CheckedFlows, FlowDefaults};
 use super::parse::{Document, Entry, Value};
 use super::source::Source;
 use super::validate::{SourceText, add_flows};
-use super::{expand, unexpanded};
+use super::{emptied, expand, unexpanded};
 
 /// The only key that counts.
 const FLOWS: &str = "flows";
@@ -44,6 +44,7 @@ pub(super) fn add(
     add_flows(items, defaults, checked, &mut findings);
     for flow in items {
         unexpanded::check_flow(flow, &mut findings);
+        emptied::check_node(flow, &mut findings);
     }
     findings.finish()
 }

@@ -4,9 +4,13 @@ use super::diagnostics::{Findings, Kind};
 use super::region::{self, Name};
 use super::site::{Service, from_endpoint, host, is_aws, named_service};
 use super::slot::Slot;
+use super::suggest;
 
 /// Where services of AWS are in a name, behind the region.
 const AWS_DOMAIN: &str = ".amazonaws.com";
+
+/// A name of AWS may be wrong in so many characters and still be meant.
+const DOMAIN_WRONG_MAX: usize = 2;
 
 /// An absolute URL without a slash at its end. Without a scheme it becomes `https`, so plain text
 /// is used only with an explicit `http://`.
@@ -90,6 +94,12 @@ fn suspicion(url: &str, service: Option<Service>) -> Option<(String, String)> {
         let what = format!("is an endpoint of {there}, not of {own}");
         return Some((what, or_none));
     }
+    if let Some(meant) = misspelt_domain(host) {
+        return Some((format!("is not a host of AWS; did you mean {meant}?"), or_none));
+    }
+    if let Some(meant) = misspelt_service(host, service) {
+        return Some((format!("is no service of AWS; did you mean {meant}?"), or_none));
+    }
     // `kinesis.eu-west1.amazonaws.com`: between the service and the domain stands a region.
     let labels = host.strip_suffix(AWS_DOMAIN)?;
     if named_service(url).is_none() || from_endpoint(url).is_some() {
@@ -105,6 +115,38 @@ fn suspicion(url: &str, service: Option<Service>) -> Option<(String, String)> {
         Name::Unknown { help } | Name::Malformed { help } => help,
     };
     Some((format!("invalid region {region:?}"), help))
+}
+
+/// The host with AWS's domain, if it ends with what is nearly that: `amazonaws.co`.
+fn misspelt_domain(host: &str) -> Option<String> {
+    if is_aws(host) {
+        return None;
+    }
+    let host = host.trim_end_matches('.');
+    // `kinesis.eu-west-1amazonaws.com`
+    let bare = AWS_DOMAIN.trim_start_matches('.');
+    if let Some(before) = host.strip_suffix(bare).filter(|before| !before.is_empty()) {
+        return Some(format!("{}{AWS_DOMAIN}", before.trim_end_matches('.')));
+    }
+    [AWS_DOMAIN, ".amazonaws.com.cn"].into_iter().find_map(|domain| {
+        let labels = domain.matches('.').count();
+        let (at, _) = host.rmatch_indices('.').nth(labels - 1)?;
+        let (before, end) = host.split_at(at);
+        (suggest::distance(end, domain) <= DOMAIN_WRONG_MAX).then(|| format!("{before}{domain}"))
+    })
+}
+
+/// The host with the name of the service, if it begins with what is nearly that.
+fn misspelt_service(host: &str, service: Option<Service>) -> Option<String> {
+    let own = match service? {
+        Service::CloudWatch => "monitoring",
+        Service::Firehose => "firehose",
+        Service::Kinesis => "kinesis",
+    };
+    let labels = host.strip_suffix(AWS_DOMAIN)?;
+    let (first, region) = labels.split_once('.')?;
+    let is_near = (1..=DOMAIN_WRONG_MAX).contains(&suggest::distance(first, own));
+    (is_near && !region.contains('.')).then(|| format!("{own}.{region}{AWS_DOMAIN}"))
 }
 
 /// AWS's own samples have `https://your/kinesis/endpoint`; others are like it.
@@ -237,6 +279,36 @@ mod tests {
                 "did you mean eu-west-1?",
             ),
             ("kinesis.amazonaws.com", Service::Kinesis, "has no region in its name", "kinesis."),
+            (
+                "kinesis.eu-west-1.amazonaws.co",
+                Service::Kinesis,
+                "is not a host of AWS; did you mean kinesis.eu-west-1.amazonaws.com?",
+                "kinesis.",
+            ),
+            (
+                "kinesis.eu-west-1.amazonws.com",
+                Service::Kinesis,
+                "is not a host of AWS; did you mean kinesis.eu-west-1.amazonaws.com?",
+                "kinesis.",
+            ),
+            (
+                "firehose.eu-west-1amazonaws.com",
+                Service::Firehose,
+                "is not a host of AWS; did you mean firehose.eu-west-1.amazonaws.com?",
+                "firehose.",
+            ),
+            (
+                "kinesis.cn-north-1.amazonaws.com.ch",
+                Service::Kinesis,
+                "is not a host of AWS; did you mean kinesis.cn-north-1.amazonaws.com.cn?",
+                "kinesis.",
+            ),
+            (
+                "kinisis.eu-west-1.amazonaws.com",
+                Service::Kinesis,
+                "is no service of AWS; did you mean kinesis.eu-west-1.amazonaws.com?",
+                "kinesis.",
+            ),
         ] {
             let found = what(url, Some(service));
             assert_eq!(found.0, expected, "{url}");
@@ -250,6 +322,10 @@ mod tests {
             "http://localstack:4566",
             "http://kinesis",
             "http://x.elb.us-east-1.amazonaws.com",
+            "kinesis.cn-north-1.amazonaws.com.cn",
+            "kinesis.eusc-de-east-1.amazonaws.eu",
+            "kinesis.us-east-1.api.aws",
+            "http://amazonaws.internal",
         ] {
             assert_eq!(what(url, Some(Service::Kinesis)).0, "", "{url}");
         }

@@ -118,6 +118,11 @@ pub(super) fn flow(
     let pattern = input.pattern().or_else(|| pattern_and_links(&file, item, links, findings));
     let destination = destination(&file, item, findings);
     let bounds = Bounds::of(destination.as_ref(), &file, findings);
+    let max_line_bytes = file.max_line_bytes.count(
+        findings,
+        LINE_BYTES_MIN..=bounds.request_bytes_max,
+        bounds.request_bytes_max,
+    );
     let joined = aggregation::of(&file, bounds.firehose, findings);
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
@@ -142,11 +147,7 @@ pub(super) fn flow(
         multi_line_hold: file.multi_line_hold_millis.millis(findings, 0..=60_000, 1_000),
         partial_line_hold: partial_line_hold(&file, findings),
         encoding: file.encoding.choice(findings, ENCODINGS, Encoding::Auto),
-        max_line_bytes: file.max_line_bytes.count(
-            findings,
-            LINE_BYTES_MIN..=bounds.request_bytes_max,
-            bounds.request_bytes_max,
-        ),
+        max_line_bytes,
         oversize_line: file.oversize_line_policy.choice(findings, OVERSIZE, OversizeLine::Truncate),
         file_footer: pattern_of(file.file_footer_pattern, Footer::compile, findings),
         aggregated_record_bytes: joined.java_bytes,
@@ -155,7 +156,7 @@ pub(super) fn flow(
         max_record_bytes: bounds.record_bytes.bytes,
         max_record_bytes_auto: bounds.record_bytes.auto,
         skip_header_lines: file.skip_header_lines.nearest_integer(findings, 0..=JAVA_INT_MAX, 0),
-        truncated_record_terminator: terminator(&file, &bounds, findings),
+        truncated_record_terminator: terminator(&file, &bounds, max_line_bytes, findings),
         converters,
         retry: retry(&file, findings),
         max_in_flight_requests: file.max_in_flight_requests.count(findings, 1..=256, 8),
@@ -323,7 +324,12 @@ fn retry(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> RetryConfig {
     RetryConfig { initial: initial.min(max), max }
 }
 
-fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Vec<u8> {
+fn terminator(
+    file: &FlowFile<'_>,
+    bounds: &Bounds,
+    line_bytes_max: usize,
+    findings: &mut Findings<'_>,
+) -> Vec<u8> {
     let slot = file.truncated_record_terminator;
     let default = b"\n".to_vec();
     if slot.is_null() {
@@ -341,6 +347,15 @@ fn terminator(file: &FlowFile<'_>, bounds: &Bounds, findings: &mut Findings<'_>)
         );
         slot.error(findings, Kind::OutOfRange, message)
             .help("it is appended to truncated records and must be shorter than a record");
+    } else if text.len() >= line_bytes_max {
+        let message = format!(
+            "'{}' has {} bytes, and 'maxLineBytes' allows {line_bytes_max}",
+            slot.name(),
+            text.len()
+        );
+        slot.error(findings, Kind::Conflict, message).help(
+            "nothing of the line would be in a truncated record: shorten it, or raise maxLineBytes",
+        );
     }
     text.as_bytes().to_vec()
 }

@@ -16,6 +16,7 @@ mod destination;
 pub(crate) mod diagnostics;
 mod document;
 mod drop_in;
+mod emptied;
 mod endpoint;
 mod expand;
 mod expression;
@@ -142,6 +143,8 @@ pub struct Places {
     pub written: Vec<Written>,
     /// `checkpointFile`, if it is given.
     pub checkpoint_file: Option<Place>,
+    /// `admin.socket`, if it is given.
+    pub admin_socket: Option<Place>,
     /// `log.file`, if it is given.
     pub log_file: Option<Place>,
     /// Where nothing better is known.

@@ -64,14 +64,39 @@ pub(super) fn odd_pattern(text: &str) -> Option<Odd> {
         return may("ends with a comma", "remove it: it would be part of the name");
     }
     let regex = [r"\.", r"\d", r"\w", r"\s", ".*\\", ".+"];
-    if regex.iter().any(|part| text.contains(part)) || text.starts_with('^') || text.ends_with('$')
+    if regex.iter().any(|part| text.contains(part))
+        || text.starts_with('^')
+        || text.ends_with('$')
+        || has_alternatives(text)
     {
         return may(
             "looks like a regular expression",
-            "it is a glob: '*' is any text, '?' one character, a dot is a dot",
+            "it is a glob: '*' is any text, '?' one character, {a,b} one of some, a dot is a dot",
+        );
+    }
+    if has_date(text) {
+        return may(
+            "looks like it has a date in it",
+            "dates are not filled in: write '*' in their place, which also finds the next one",
         );
     }
     None
+}
+
+/// `(a|b)`.
+fn has_alternatives(text: &str) -> bool {
+    let rest = text.split_once('(').and_then(|(_, rest)| rest.split_once('|'));
+    rest.is_some_and(|(_, rest)| rest.contains(')'))
+}
+
+/// `%Y-%m-%d`, as strftime(3) has it, or `yyyy-MM-dd`, as Java has it.
+fn has_date(text: &str) -> bool {
+    let is_part = |rest: &str| {
+        let mut chars = rest.chars();
+        chars.next().is_some_and(|char| "FHMYdjmy".contains(char))
+            && !chars.next().is_some_and(|char| char.is_ascii_alphanumeric())
+    };
+    text.split('%').skip(1).any(is_part) || text.contains("yyyy") || text.contains("YYYY")
 }
 
 #[cfg(test)]
@@ -97,6 +122,11 @@ mod tests {
             (r"/var/log/.*\.log", "looks like a regular expression"),
             (r"/var/log/app-\d+.log", "looks like a regular expression"),
             ("/var/log/app.log$", "looks like a regular expression"),
+            ("/var/log/(app|web).log", "looks like a regular expression"),
+            ("/var/log/app-%Y-%m-%d.log", "looks like it has a date in it"),
+            ("/var/log/app-%Y%m%d.log", "looks like it has a date in it"),
+            ("/var/log/%F/app.log", "looks like it has a date in it"),
+            ("/var/log/app-yyyy-MM-dd.log", "looks like it has a date in it"),
         ] {
             assert_eq!(odd_pattern(text).map(|odd| odd.what), Some(what), "{text}");
         }
@@ -108,6 +138,11 @@ mod tests {
             "/var/log/My App/a.log",
             "logs/*.log",
             "/var/log/a[0-9].log",
+            "/var/log/100%.log",
+            "/var/log/a%20dir/a.log",
+            "/var/log/a%db%20.log",
+            "/var/log/app(1).log",
+            "/var/log/a|b.log",
         ] {
             assert_eq!(odd_pattern(text), None, "{text}");
         }

@@ -3,7 +3,6 @@
 //! The main file, and alongside it every regular file of [`FLOW_DIRECTORY`], whatever its name, as
 //! the Java agent does it, but in the order of their names.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::diagnostics::{Diagnostic, Kind, Report, Severity};
 use super::source::Place;
 use super::validate::{Environment, SourceText, load_all};
 use super::{Config, Variables};
+use crate::disk::regular;
 
 /// Files in here add flows to those of the main file, wherever that one lies. The Java agent has
 /// this path built in.
@@ -165,7 +165,7 @@ fn read_text(path: &Path) -> Result<String, ReadError> {
         ErrorKind::IsADirectory => ReadError::Directory { path: path.to_path_buf() },
         _ => ReadError::NotReadable { path: path.to_path_buf(), source },
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = regular::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     // One byte more, so that a file of just the limit is told from a larger one.
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::parse::{Document, Duplicate, Entry, Node, Span, Value};
 use super::secret::{holds_secret, is_near_secret, smells_of_secret};
+use crate::shown::is_control;
 
 /// An excerpt shows at most this many characters of a line.
 const EXCERPT_CHARS_MAX: usize = 100;
@@ -220,7 +221,7 @@ fn excerpt(line: &str, before: usize, marked: usize) -> Excerpt {
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
+        c if is_control(c) => '\u{fffd}',
         c => c,
     }
 }

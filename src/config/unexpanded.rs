@@ -49,6 +49,11 @@ const VARIABLE: &str = "variables are not replaced: write the value, or ${NAME} 
                         \"expandEnvironment\": true";
 const TEMPLATE: &str = "unfilled template placeholder: write the value";
 const TAG: &str = "unreplaced placeholder: write the value";
+const COMMAND: &str = "commands are not run: write the value";
+const SAMPLE: &str = "it is from a sample: write the name of your own";
+
+/// What has the name of something in AWS.
+const NAMES: &[&str] = &["assumeRoleARN", "deliveryStream", "kinesisStream"];
 
 /// Finds such a part in a value.
 pub(crate) fn find(text: &str) -> Option<Unexpanded> {
@@ -59,6 +64,7 @@ pub(crate) fn find(text: &str) -> Option<Unexpanded> {
     for (open, close, help) in [
         ("${", "}", VARIABLE),
         ("$(", ")", VARIABLE),
+        ("`", "`", COMMAND),
         ("{{", "}}", TEMPLATE),
         ("<%", "%>", TEMPLATE),
     ] {
@@ -76,17 +82,33 @@ pub(crate) fn find(text: &str) -> Option<Unexpanded> {
         }
         start += part.len() + 1;
     }
-    let mut signs = text.split('%').skip(1);
-    signs
-        .find(|name| is_constant(name) && text.contains(&format!("%{name}%")))
-        .and_then(|name| found(&format!("%{name}%"), VARIABLE))
+    // `%LOGDIR%`, `@LOGDIR@`.
+    [('%', VARIABLE), ('@', TAG)].into_iter().find_map(|(sign, help)| {
+        let mut names = text.split(sign).skip(1);
+        names
+            .find(|name| is_constant(name) && text.contains(&format!("{sign}{name}{sign}")))
+            .and_then(|name| found(&format!("{sign}{name}{sign}"), help))
+    })
+}
+
+/// A name out of AWS's samples, or one that is like them: `yourkinesisstream`, `YOUR_STREAM_NAME`.
+fn is_sample(text: &str) -> bool {
+    let name = text.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let stands_in = |word: &str| {
+        matches!(word, "your" | "yours" | "changeme" | "placeholder")
+            || word.len() > 2 && word.bytes().all(|byte| byte == b'x')
+    };
+    let yours = ["kinesis", "delivery", "firehose", "stream", "role", "iam", "data"];
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(stands_in)
+        || name.strip_prefix("your").is_some_and(|rest| yours.iter().any(|of| rest.starts_with(of)))
 }
 
 /// The first part that stands between these, with them.
 fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     let start = text.find(open)?;
     let rest = text.get(start..)?;
-    let end = rest.find(close)? + close.len();
+    let end = open.len() + rest.get(open.len()..)?.find(close)? + close.len();
     (end > open.len() + close.len()).then(|| rest.get(..end)).flatten()
 }
 
@@ -172,6 +194,9 @@ fn check_node(key: &str, node: &Node, findings: &mut Findings<'_>) {
         Value::Scalar(text) => {
             if let Some(found) = find(text) {
                 tell(key, node, &found, findings);
+            } else if NAMES.contains(&key) && is_sample(text) {
+                let message = format!("'{key}' {} is a placeholder", findings.quote(node));
+                findings.broken(Kind::Invalid, &node.span, message).help(SAMPLE);
             }
         }
     }
@@ -214,6 +239,8 @@ mod tests {
             ("https://$KINESIS_ENDPOINT", "$KINESIS_ENDPOINT"),
             ("/var/$APP/x.log", "$APP"),
             ("$(hostname)", "$(hostname)"),
+            ("/var/log/`hostname`.log", "`hostname`"),
+            ("@LOGDIR@/x", "@LOGDIR@"),
             ("%LOGDIR%/x", "%LOGDIR%"),
             ("{{ region }}", "{{ region }}"),
             ("<%= stream %>", "<%= stream %>"),
@@ -230,10 +257,33 @@ mod tests {
             "/var/log/100%.log",
             "/a<b/c>d",
             "a%20b%20c",
+            "/a`b.log",
+            "/home/me@HOST/x",
+            "/mail/a@b@c",
             "$",
             "",
         ] {
             assert_eq!(find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_out_of_samples_are_known_and_others_are_not() {
+        for text in [
+            "yourkinesisstream",
+            "yourdeliverystream",
+            "YOUR_STREAM_NAME",
+            "your-stream",
+            "YourStreamName",
+            "xxx",
+            "arn:aws:iam::123456789012:role/YOUR_ROLE",
+            "arn:aws:iam::123456789012:role/path/your-role",
+        ] {
+            assert!(is_sample(text), "{text}");
+        }
+        for text in ["yourself", "app-logs", "todo", "young", "arn:aws:iam::1:role/ship", "xx", ""]
+        {
+            assert!(!is_sample(text), "{text}");
         }
     }
 }

@@ -14,8 +14,8 @@ use super::path::odd_path;
 use super::slot::Slot;
 use super::source::Source;
 use super::{
-    Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, expand, ignored,
-    network, observability, unexpanded, unknown,
+    Config, Input, JavaCheckpoints, Places, Variables, dead_letters, drop_in, emptied, expand,
+    ignored, network, observability, unexpanded, unknown,
 };
 use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
@@ -223,6 +223,7 @@ fn config(
         places: places(&file, findings),
     };
     unexpanded::check(entries, findings);
+    emptied::check(entries, findings);
     Some(config)
 }
 
@@ -232,6 +233,7 @@ fn places(file: &TopLevelFile<'_>, findings: &Findings<'_>) -> Places {
         patterns: Vec::new(),
         written: Vec::new(),
         checkpoint_file: place(file.checkpoint_file),
+        admin_socket: place(file.admin_socket),
         log_file: place(file.log_file),
         file: findings.place(&(0..0)),
     }

@@ -45,6 +45,9 @@ pub(super) fn explain(text: &str, error: SyntaxError) -> Explained {
     if message.contains("single YAML document") {
         return as_it_is(message, "remove the line '---' before it".to_owned());
     }
+    if let Some(found) = lines.iter().rev().find_map(|line| template(*line)) {
+        return found;
+    }
     let special = lines.iter().rev().find_map(|line| special_value(*line));
     if message.contains("anchor") || message.contains("alias") || message.contains("tag") {
         if let Some(found) = special {
@@ -123,6 +126,20 @@ fn tab(line: Line<'_>) -> Option<Explained> {
         message: "a tab cannot indent a line of YAML".to_owned(),
         at: line.start + tab..line.start + tab + 1,
         help: "indent with blanks".to_owned(),
+    })
+}
+
+/// A value with a placeholder that a template engine should have replaced: in YAML the braces begin
+/// a map.
+fn template(line: Line<'_>) -> Option<Explained> {
+    let (value, start) = value(line)?;
+    let braces = [("{{", "}}"), ("{%", "%}"), ("<%", "%>")];
+    let (_, close) = braces.into_iter().find(|(open, _)| value.starts_with(open))?;
+    let at = value.find(close)? + close.len();
+    Some(Explained {
+        message: "a template placeholder was not replaced".to_owned(),
+        at: start..start + at,
+        help: "fill the template in first, or write the value".to_owned(),
     })
 }
 

@@ -10,8 +10,8 @@ use thiserror::Error;
 pub enum DeadLetterError {
     /// The system refused.
     #[error(
-        "cannot {doing} {}: {source}; free space on its disk, and let kinetail's user write there",
-        path.display()
+        "cannot {doing} {}: {source}; {}",
+        path.display(), fix(source)
     )]
     Io {
         /// What was about to be done.
@@ -31,6 +31,20 @@ pub enum DeadLetterError {
         /// What to do.
         fix: &'static str,
     },
+}
+
+/// What to do about a refusal.
+fn fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            "set deadLetterDirectory to a directory"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "let kinetail's user write there"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on its disk",
+        _ => "free space on its disk, and let kinetail's user write there",
+    }
 }
 
 impl DeadLetterError {

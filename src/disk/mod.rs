@@ -3,6 +3,7 @@
 
 pub mod disposal;
 pub mod links;
+pub(crate) mod regular;
 pub mod watch;
 pub mod writes;
 

@@ -1,9 +1,9 @@
 //! What a compressed file holds around an offset of its content: enough to know it again.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use crate::disk::regular;
 use crate::tail::identity::{ANCHOR_BYTES_MAX, HEAD_BYTES_MAX};
 
 /// Decompressed bytes that are looked at together.
@@ -26,7 +26,7 @@ pub(super) struct Content {
 
 /// Decompresses the file up to `len_wanted` bytes. `None` if it is of a kind that cannot be read.
 pub(super) fn look(path: &Path, offset: u64, len_wanted: u64) -> io::Result<Option<Content>> {
-    let file = BufReader::new(File::open(path)?);
+    let file = BufReader::new(regular::open(path)?);
     let kind = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let content = match kind.as_deref() {
         Some("gz") => read(flate2::bufread::MultiGzDecoder::new(file), offset, len_wanted),
@@ -67,6 +67,7 @@ fn read(mut stream: impl Read, offset: u64, len_wanted: u64) -> io::Result<Conte
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

@@ -16,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ImportError;
 use crate::checkpoint::private_copy::PrivateCopy;
+use crate::disk::regular;
 use crate::tail::identity::Inode;
 
 const SELECT: &str = "SELECT flow, path, fileId, lastModifiedTime, size, offset, lastUpdated
@@ -122,7 +123,7 @@ fn begins_with_magic(path: &Path) -> bool {
     use std::io::Read as _;
 
     let mut start = [0; MAGIC.len()];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let read = regular::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == MAGIC
 }
 

@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::credentials::{self, Keepers};
 use super::http::{Http, HttpError};
+use super::named_files::{self, NamedFileError};
 use super::user_agent;
 use super::wire::{Operation, Parts, Wire};
 use crate::config::site::{self, Service, Site};
@@ -56,6 +57,9 @@ pub enum ClientError {
     /// The CA certificates or the proxy that are set cannot be used.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The SDK would wait for a file that never ends.
+    #[error(transparent)]
+    File(#[from] NamedFileError),
     /// Nobody's certificate would be believed.
     #[error(
         "cannot connect to {0}: this host has no CA certificates, which TLS requires; install \
@@ -100,7 +104,8 @@ impl Aws {
     /// metadata service) only if no region is configured and no endpoint is an emulator's.
     ///
     /// # Errors
-    /// [`ClientError::Http`] if the CA certificates or the proxy that are set cannot be used.
+    /// [`ClientError::Http`] if the CA certificates or the proxy that are set cannot be used,
+    /// [`ClientError::File`] if the environment names a FIFO or a device.
     pub async fn load(config: &AwsConfig) -> Result<Self, ClientError> {
         Self::load_with(config, CREDENTIALS_TIME_MAX).await
     }
@@ -114,6 +119,7 @@ impl Aws {
     }
 
     async fn load_with(config: &AwsConfig, patience: Duration) -> Result<Self, ClientError> {
+        named_files::refuse()?;
         let keepers = Keepers::start(patience).map_err(ClientError::Thread)?;
         let http = Http::of(config)?;
         let client = http.client();

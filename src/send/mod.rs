@@ -13,6 +13,7 @@ pub mod client;
 pub mod credentials;
 mod deadline;
 pub mod http;
+pub mod named_files;
 mod not_sent;
 pub(crate) mod origin;
 pub mod sdk_error;

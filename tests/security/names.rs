@@ -17,8 +17,8 @@ const RANDOM_NAMES: usize = 40;
 /// The longest of them, in bytes.
 const NAME_BYTES_MAX: u8 = 60;
 
-/// Names that forge a line, clear a screen, turn text round, or are no UTF-8.
-const CHOSEN: [&[u8]; 9] = [
+/// Names that forge a line, clear a screen, turn text round, look like another, or are no UTF-8.
+const CHOSEN: [&[u8]; 10] = [
     b"x\nkinetail 9, up 9 d: all is well",
     b"a\n2026-11-29T00:00:00.000000Z ERROR forged",
     b"a\r\x1b[2K2026-11-29T00:00:00.000000Z ERROR forged",
@@ -27,6 +27,7 @@ const CHOSEN: [&[u8]; 9] = [
     b"\x9b31mred",
     "gol.\u{202e}txt".as_bytes(),
     "a\u{2028}b\u{85}c\u{7f}".as_bytes(),
+    "a\u{200b}b\u{ad}c\u{feff}d\u{e0041}.log".as_bytes(),
     b"\xff\xfe\xf0\x9f",
 ];
 

@@ -45,7 +45,8 @@ pub(super) fn describe(
             Err(error) => refused.push((entry.path.as_ref(), error)),
         }
     }
-    summarize(&found, refused.len() + snapshot.problems.len(), out)?;
+    let others = refused.len() + snapshot.problems.len();
+    summarize(&found, others, out)?;
     let named = if verbose { found.len() } else { NAMES_MAX };
     for file in found.iter().take(named) {
         writeln!(out, "    {} ({})", shown(&file.path), progress::bytes(file.bytes))?;
@@ -59,6 +60,16 @@ pub(super) fn describe(
     for (path, error) in refused.into_iter().chain(problems) {
         unreadable += usize::from(hides_lines(&error));
         writeln!(out, "    cannot read {}: {}", shown(&path), Escaped(user.explain(path, &error)))?;
+    }
+    // What `**` enters is a directory.
+    let is_deep = flow.pattern.name_text() == "**";
+    if found.is_empty() && others > 0 && unreadable == 0 && !is_deep {
+        writeln!(
+            out,
+            "    error: nothing that matches is a file; of a directory write DIRECTORY/*, of a \
+             link the path that it should lead to"
+        )?;
+        unreadable = 1;
     }
     if snapshot.listing.entries.is_empty() && snapshot.problems.is_empty() {
         nothing::explain(flow, out)?;

@@ -62,15 +62,19 @@ fn reasons(pattern: &FilePattern, base: &Path) -> Vec<String> {
         return vec![format!("{} is empty, or cannot be listed", shown(base))];
     }
     let all = names.len();
-    let mut reasons = vec![format!(
-        "none of the {all} names in {} matches {}",
-        shown(base),
-        quote(pattern.name_text())
-    )];
+    let wanted = quote(pattern.name_text());
+    let mut reasons = vec![match names.as_slice() {
+        [only] => {
+            format!("{} has one name, {}, and it does not match {wanted}", shown(base), quote(only))
+        }
+        _ => format!("none of the {all} names in {} matches {wanted}", shown(base)),
+    }];
     let compressed = names.iter().filter(|name| is_compressed_name(name.as_ref())).count();
     if compressed > 0 {
-        reasons
-            .push(format!("{compressed} of them are compressed, and such files are not followed"));
+        let are = if compressed == 1 { "is" } else { "are" };
+        reasons.push(format!(
+            "{compressed} of them {are} compressed, and such files are not followed"
+        ));
     }
     let near = near(pattern, &names);
     if !near.is_empty() {
@@ -130,7 +134,7 @@ mod tests {
         assert!(found.contains("with \"log\""), "{found}");
         let found = reasons("log/app*.txt");
         assert!(found.contains("none of the 3 names in "), "{found}");
-        assert!(found.contains("1 of them are compressed"), "{found}");
+        assert!(found.contains("1 of them is compressed"), "{found}");
         assert!(found.contains("similar names: \"App.txt\""), "{found}");
         let found = reasons("log/other/x");
         assert!(found.contains("other\" is not a directory"), "{found}");

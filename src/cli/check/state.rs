@@ -2,21 +2,38 @@
 //! dead letters.
 //! Looks only; what would be made is not made.
 
-use std::fs::{self, FileType};
+use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{Access, AtFlags, CWD, statfs};
 
 use super::access::User;
-use crate::config::{Config, Diagnostic, FlowConfig, Kind, Place, Severity, dead_letter_example};
+use super::{moved, own, socket};
+use crate::cli::log_place;
+use crate::config::{Config, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::dead_letters::{DeadLetterError, Directory};
+use crate::disk::regular::{is_of_the_kernel, named};
 
 /// What is kept in memory and empty after a reboot.
-const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev/shm"];
+const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev"];
 
-/// Looks at both.
+/// File systems in which no file can be created: proc, sysfs, both cgroups, devpts, debugfs,
+/// tracefs, securityfs, selinuxfs (`statfs(2)`).
+const KERNELS: [i128; 9] = [
+    0x9fa0,
+    0x6265_6572,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x1cd1,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0xf97c_ff8c,
+];
+
+/// Looks at all of them.
 pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
     let places = &config.places;
     let mut found = Vec::new();
@@ -32,7 +49,7 @@ pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
         found.push(volatile(path, place));
     }
     if let (Some(file), Some(place)) = (&config.log.file, &places.log_file)
-        && let Some((what, help)) = obstacle(&file.path, user)
+        && let Some((what, help)) = log_obstacle(&file.path, user)
     {
         let message = format!("cannot write log file: {what}");
         let broken = Diagnostic::new(Severity::Broken, Kind::Invalid, place.clone(), message);
@@ -41,6 +58,9 @@ pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
     for (flow, place) in config.flows.iter().zip(&config.places.patterns) {
         found.extend(dead_letters(flow, place, user));
     }
+    found.extend(socket::look(config, user));
+    found.extend(moved::look(config, user));
+    found.extend(own::clashes(config));
     found
 }
 
@@ -75,11 +95,30 @@ fn obstacle(path: &Path, user: &User) -> Option<(String, String)> {
             "append a file name; the file is created".to_owned(),
         )),
         Ok(metadata) if !metadata.is_file() => Some((
-            format!("{shown} is {}, not a file", kind(metadata.file_type())),
+            format!("{shown} is {}, not a file", named(metadata.file_type())),
             "name a file".to_owned(),
         )),
         Ok(_) if !may(path, Access::WRITE_OK) => Some(refused(path, "write", user)),
         Ok(_) | Err(_) => directory_obstacle(path.parent()?, user),
+    }
+}
+
+/// As [`obstacle`], of the log, which may also go to a pipe or a terminal.
+fn log_obstacle(path: &Path, user: &User) -> Option<(String, String)> {
+    if let Err(error) = log_place::look(path)
+        && error.kind() == io::ErrorKind::InvalidInput
+    {
+        let error = error.to_string();
+        let (what, help) = error.split_once("; ").unwrap_or((error.as_str(), "use another path"));
+        return Some((format!("{}: {what}", path.display()), help.to_owned()));
+    }
+    match fs::metadata(path) {
+        // What leads to an open descriptor is another one in the daemon.
+        Ok(found) if is_of_the_kernel(path) && !found.is_dir() => None,
+        Ok(found) if found.file_type().is_fifo() || found.file_type().is_char_device() => {
+            (!may(path, Access::WRITE_OK)).then(|| refused(path, "write", user))
+        }
+        Ok(_) | Err(_) => obstacle(path, user),
     }
 }
 
@@ -91,6 +130,13 @@ fn directory_obstacle(directory: &Path, user: &User) -> Option<(String, String)>
                 return Some((
                     format!("{} is not a directory", ancestor.display()),
                     "use a path with a directory and a file name".to_owned(),
+                ));
+            }
+            // Root may, as far as its mode tells, and no file comes of it.
+            Ok(_) if is_kernels(ancestor) => {
+                return Some((
+                    format!("{} is a file system of the kernel", ancestor.display()),
+                    "use a directory on a disk, such as /var/lib/kinetail".to_owned(),
                 ));
             }
             Ok(_) if !may(ancestor, Access::WRITE_OK | Access::EXEC_OK) => {
@@ -113,53 +159,19 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn refused(path: &Path, what: &str, user: &User) -> (String, String) {
+fn is_kernels(directory: &Path) -> bool {
+    statfs(directory).is_ok_and(|found| KERNELS.contains(&i128::from(found.f_type)))
+}
+
+pub(super) fn refused(path: &Path, what: &str, user: &User) -> (String, String) {
     (
         format!("{} cannot {what} {}", user.name(), path.display()),
         "chown it to kinetail's user, or use another file".to_owned(),
     )
 }
 
-fn may(path: &Path, access: Access) -> bool {
+pub(super) fn may(path: &Path, access: Access) -> bool {
     rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
-}
-
-fn kind(of: FileType) -> &'static str {
-    if of.is_fifo() {
-        "a pipe"
-    } else if of.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
-}
-
-/// The files of the checkpoint database, and `log.file` with a name that it gets when it is set
-/// aside: each with what it is called and where that is said.
-pub(super) fn own_files(config: &Config) -> Vec<(&'static str, PathBuf, Option<&Place>)> {
-    let sidecar = |path: &Path, ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let mut files = Vec::new();
-    for ending in ["", "-wal"] {
-        let path = sidecar(&config.checkpoint_file, ending);
-        files.push(("the checkpoint database", path, config.places.checkpoint_file.as_ref()));
-    }
-    if let Some(log) = &config.log.file {
-        for ending in ["", ".1"] {
-            let path = sidecar(&log.path, ending);
-            files.push(("kinetail's own log", path, config.places.log_file.as_ref()));
-        }
-    }
-    for flow in &config.flows {
-        if let Some(letters) = &flow.dead_letters {
-            let path = dead_letter_example(&letters.directory, &flow.id);
-            files.push(("dead letters", path, None));
-        }
-    }
-    files
 }
 
 #[cfg(test)]
@@ -183,5 +195,8 @@ mod tests {
             what(&at("file/x"))
         );
         assert!(what(Path::new("/dev/null")).ends_with("is a device, not a file"));
+        for path in ["/proc/none/c.db", "/sys/kernel/none/c.db"] {
+            assert!(what(Path::new(path)).ends_with(" is a file system of the kernel"), "{path}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{service, state};
+use super::{own, service};
 use crate::config::site::Site;
 use crate::config::{AwsConfig, Config, Diagnostic, FlowConfig, Input, Kind, Place, Severity};
 use crate::disk::{OsDisk, links};
@@ -71,7 +71,7 @@ fn feedback(
             || ground.has(&real_place(path))
             || identity(path).is_some_and(|own| files.contains_key(&own))
     };
-    let own = state::own_files(config);
+    let own = own::files(config);
     let (what, path, where_it_is) = own.into_iter().find(|(_, path, _)| is_followed(path))?;
     let message = format!("'filePattern' matches {what}, {}", path.display());
     let found = Diagnostic::new(Severity::Broken, Kind::Conflict, place.clone(), message)
@@ -138,7 +138,7 @@ fn meeting(config: &Config, flows: Vec<usize>, pairs: &mut BTreeMap<(usize, usiz
 }
 
 /// The stream that a flow ships to: its name, and where it is.
-fn stream(flow: &FlowConfig, aws: &AwsConfig) -> (String, String, String) {
+pub(super) fn stream(flow: &FlowConfig, aws: &AwsConfig) -> (String, String, String) {
     let site = Site::of(service(&flow.destination), aws, &flow.aws);
     let region = site.region.map(|(region, _)| region).unwrap_or_default();
     let endpoint = site.endpoint.unwrap_or_default();
@@ -165,30 +165,30 @@ fn identity(path: &Path) -> Option<Identity> {
 
 /// Where a name really is, whatever links lead to its directory. The name itself, and directories
 /// that are not there, are taken as they are.
-fn real_place(path: &Path) -> PathBuf {
+pub(super) fn real_place(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => real_directory(parent).join(name),
         _ => path.to_path_buf(),
     }
 }
 
-fn real_directory(path: &Path) -> PathBuf {
+pub(super) fn real_directory(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| real_place(path))
 }
 
 /// A pattern and where its leading directories really are.
-struct Ground<'p> {
+pub(super) struct Ground<'p> {
     pattern: &'p FilePattern,
     base: PathBuf,
 }
 
 impl<'p> Ground<'p> {
-    fn of(pattern: &'p FilePattern) -> Self {
+    pub(super) fn of(pattern: &'p FilePattern) -> Self {
         Self { pattern, base: real_directory(pattern.base_dir()) }
     }
 
     /// Whether the pattern matches this path, which has no links in it.
-    fn has(&self, place: &Path) -> bool {
+    pub(super) fn has(&self, place: &Path) -> bool {
         let below = place.strip_prefix(&self.base);
         below.is_ok_and(|rest| self.pattern.matches_path(&self.pattern.base_dir().join(rest)))
     }
@@ -222,7 +222,7 @@ fn witness(a: &Ground<'_>, b: &Ground<'_>) -> Option<PathBuf> {
 
 /// Paths that a pattern matches: its stars are nothing, a letter, a digit, or what the other
 /// pattern has between its own.
-fn samples(ground: &Ground<'_>, other: &FilePattern) -> Vec<PathBuf> {
+pub(super) fn samples(ground: &Ground<'_>, other: &FilePattern) -> Vec<PathBuf> {
     let pattern = ground.pattern;
     let other = fill(other.name_text(), "").to_string_lossy().into_owned();
     let fillings = ["", "x", "1", other.as_str()];

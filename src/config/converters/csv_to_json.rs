@@ -29,6 +29,10 @@ pub(super) fn csv_to_json(
         missing(item, slot.name(), findings).help("list the column names, in order");
     }
     let names = names(slot, findings);
+    if names.as_ref().is_some_and(|names| names.names.is_empty()) {
+        let message = format!("'{}' is empty: every record becomes {{}}", slot.name());
+        slot.warn(findings, Kind::Missing, message).help("list the column names, in order");
+    }
     let delimiter = match delimiter? {
         Ok(delimiter) => delimiter,
         Err(reason) => return Some(ConverterConfig::SendRaw { converter: CSV_TO_JSON, reason }),

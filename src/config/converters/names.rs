@@ -1,7 +1,9 @@
 //! `customFieldNames`, of the converters that have it.
 
+use std::collections::BTreeSet;
+
 use super::SENT_RAW;
-use crate::config::diagnostics::{Findings, Kind};
+use crate::config::diagnostics::{Findings, Kind, quote};
 use crate::config::parse::Value;
 use crate::config::slot::Slot;
 
@@ -36,5 +38,16 @@ pub(super) fn names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Names
             _ => item.java_text(),
         });
     }
+    warn_of_lost(slot, &names.names, findings);
     Some(names)
+}
+
+/// Of two fields with one name the object has the last one.
+fn warn_of_lost(slot: Slot<'_>, names: &[String], findings: &mut Findings<'_>) {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+        let message = format!("'{}' has {} twice", slot.name(), quote(twice));
+        slot.warn(findings, Kind::Duplicate, message)
+            .help("only the last of them is in the record; give each field its own name");
+    }
 }

@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::HttpError;
 use crate::config::AwsConfig;
+use crate::disk::regular;
 
 /// Names the certificates to trust, for every AWS tool.
 const CA_BUNDLE_VARIABLE: &str = "AWS_CA_BUNDLE";
@@ -44,7 +45,7 @@ impl CaFile {
     /// Reads certificates and looks at each: the SDK would panic at one that is broken.
     pub(super) fn trust(&self) -> Result<Trust, HttpError> {
         let Self { key, path } = self.clone();
-        let pem = match std::fs::read(&path) {
+        let pem = match regular::read(&path) {
             Ok(pem) => pem,
             Err(source) => return Err(HttpError::NotReadable { key, path, source }),
         };

@@ -3,7 +3,9 @@
 //! Whoever may name a file may put line ends into the name, to forge lines of a log, and sequences
 //! that terminals obey. So what controls a terminal or the order of its text is escaped: the
 //! control characters of ASCII and of Latin-1 (C0, DEL, C1), the marks that turn the direction of
-//! writing round, and the line and paragraph separators. All other text is shown as it is.
+//! writing round, and the line and paragraph separators. So are invisible characters, with which
+//! two names look alike: those without a width, fillers, tags. All other text is shown as it is,
+//! also the joiners and selectors that scripts and emoji are written with.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -100,8 +102,11 @@ pub fn json(text: &str) -> Cow<'_, str> {
     for char in text.chars() {
         if stays(char) {
             escaped.push(char);
-        } else {
-            let written = write!(escaped, "\\u{:04x}", u32::from(char));
+            continue;
+        }
+        // Above U+FFFF JSON has two of UTF-16.
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            let written = write!(escaped, "\\u{unit:04x}");
             debug_assert!(written.is_ok(), "a String takes everything");
         }
     }
@@ -121,15 +126,41 @@ pub fn counted<N: Copy + Display + From<u8> + PartialEq>(count: N, noun: &str) -
     }
 }
 
-/// Whether a character does something to a terminal, or to the text around it. All of them lie
-/// below U+10000.
+/// Whether a character does something to a terminal, or to the text around it, or is not seen.
 #[must_use]
 pub fn is_control(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
+    char.is_control() || is_direction(char) || is_unseen(char)
+}
+
+/// Turns the direction of writing round, or ends a line or a paragraph.
+fn is_direction(char: char) -> bool {
+    matches!(
+        char,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Has no width and no meaning of its own: the soft hyphen, spaces of no width and the byte order
+/// mark, operators that are not seen, fillers of Hangul, marks of annotations and tags.
+fn is_unseen(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -162,6 +193,8 @@ mod tests {
             ("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}"),
             ("gol.\u{202e}txt\u{2066}", "gol.\\u{202e}txt\\u{2066}"),
             ("\u{2028}", "\\u{2028}"),
+            ("a\u{200b}b\u{ad}\u{feff}", "a\\u{200b}b\\u{ad}\\u{feff}"),
+            ("\u{180e}\u{2060}\u{3164}\u{e0041}", "\\u{180e}\\u{2060}\\u{3164}\\u{e0041}"),
         ] {
             assert_eq!(shown(name).to_string(), text);
             assert_eq!(Escaped(name).to_string(), text);
@@ -172,9 +205,15 @@ mod tests {
     }
 
     #[test]
-    fn every_character_that_is_escaped_fits_into_an_escape_of_json() {
+    fn what_is_escaped_is_the_same_text_to_a_reader_of_json() {
         let all = (0..=0x10_ffff).filter_map(char::from_u32).filter(|char| is_control(*char));
-        assert!(all.clone().all(|char| u32::from(char) <= 0xffff));
-        assert_eq!(all.count(), 65 + 3 + 7 + 4);
+        for char in all.clone().filter(|char| !char.is_ascii()) {
+            let escaped = json(&char.to_string()).into_owned();
+            let units = escaped.split("\\u").skip(1);
+            let units: Vec<u16> =
+                units.map(|unit| u16::from_str_radix(unit, 16).unwrap()).collect();
+            assert_eq!(String::from_utf16(&units).unwrap(), char.to_string());
+        }
+        assert_eq!(all.count(), 65 + 3 + 7 + 4 + 26 + 128);
     }
 }
