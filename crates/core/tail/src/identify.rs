@@ -139,11 +139,12 @@ fn original_is_there<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> bool 
 
 /// The file in the directory where a content lay that has its inode number.
 fn file_at<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> Option<D::File> {
-    let directory = content.path.parent()?;
-    let mut names = tailer.disk.list(directory).ok()?.into_iter();
-    let name = names.find(|name| name.number == content.inode.number)?.name;
     let follow = tailer.options.pattern.follow_links();
-    tailer.disk.open(&directory.join(name), follow).ok().map(|(handle, _)| handle)
+    content.directories().find_map(|directory| {
+        let mut names = tailer.disk.list(directory).ok()?.into_iter();
+        let name = names.find(|name| name.number == content.inode.number)?.name;
+        tailer.disk.open(&directory.join(name), follow).ok().map(|(handle, _)| handle)
+    })
 }
 
 /// The content without a file that this file holds the beginning of, and the last position up
