@@ -63,7 +63,7 @@ use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
-use crate::process::{ConvertError, Framing, StepCount};
+use crate::process::{Framing, RawReason, StepCount};
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
 use crate::send::{DestinationHealth, Outcome, SenderEvent};
@@ -192,7 +192,7 @@ impl<D: Disk> Flow<D> {
     /// Puts a flow together.
     #[must_use]
     pub fn new(parts: FlowParts<D>, now: Instant) -> Self {
-        for reason in ConvertError::LABELS {
+        for reason in RawReason::ALL {
             parts.metrics.records_raw_fallback(reason, 0);
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);

@@ -1,10 +1,18 @@
-//! The pages tell what the code does: the sample output of the README and the table of file events.
+//! The pages tell what the code does: the sample output of the README, the table of file events and
+//! the reasons of metrics.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use kinetail::batch::dead_letter::{self, Why};
+use kinetail::disk::watch::Degraded;
+use kinetail::metrics::name;
+use kinetail::metrics::reason::{BytesLost, KeyReplaced, LineLost, ReportDropped};
+use kinetail::process::{RawReason, Skip};
 use kinetail::tail::event::EventKind;
+use kinetail::tail::problems;
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -126,4 +134,41 @@ fn every_kind_of_file_event_stands_in_the_table_of_the_docs_and_no_other() {
     let told: Vec<&str> = rows.filter(|row| *row != "kind").collect();
     let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.label()).collect();
     assert_eq!(told, kinds, "in alphabetical order");
+}
+
+/// Every metric with the label `reason`, and the values of that.
+fn reasons() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let labels = [
+        (name::BYTES_LOST, BytesLost::ALL.map(BytesLost::label).to_vec()),
+        (name::CLOUDWATCH_DROPPED, ReportDropped::ALL.map(ReportDropped::label).to_vec()),
+        (name::DEAD_LETTERS, dead_letter::Reason::ALL.map(dead_letter::Reason::label).to_vec()),
+        (name::DEAD_LETTERS_DROPPED, Why::ALL.map(Why::label).to_vec()),
+        (name::FILE_PROBLEMS, problems::Reason::ALL.map(problems::Reason::label).to_vec()),
+        (name::LOG_LINES_LOST, LineLost::ALL.map(LineLost::label).to_vec()),
+        (name::NOTIFY_DEGRADED, Degraded::ALL.map(Degraded::label).to_vec()),
+        (name::PARTITION_KEYS_REPLACED, KeyReplaced::ALL.map(KeyReplaced::label).to_vec()),
+        (name::RECORDS_RAW_FALLBACK, RawReason::ALL.map(RawReason::label).to_vec()),
+        (name::RECORDS_SKIPPED, Skip::ALL.map(Skip::label).to_vec()),
+    ];
+    labels.into_iter().map(|(name, labels)| (name, labels.into_iter().collect())).collect()
+}
+
+#[test]
+fn the_page_has_every_reason_in_the_row_of_its_metric_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let row =
+        Regex::new(r"(?m)^\| `(\w+)` \| (?:counter|gauge)[^|]*`reason` \| ([^|]*) \|").unwrap();
+    // Keys of the configuration have upper case in them, paths a slash, other metrics an ending.
+    let reason = Regex::new("`([a-z_]+)`").unwrap();
+    let told: BTreeMap<String, BTreeSet<&str>> = row
+        .captures_iter(&page)
+        .map(|row| row.extract())
+        .map(|(_, [name, meaning])| {
+            let words = reason.captures_iter(meaning).map(|found| found.extract::<1>().1[0]);
+            let reasons = words.filter(|word| !word.ends_with("_total"));
+            (format!("kinetail_{name}"), reasons.collect())
+        })
+        .collect();
+    let known = reasons().into_iter().map(|(name, labels)| (name.to_owned(), labels));
+    assert_eq!(told, known.collect());
 }

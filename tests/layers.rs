@@ -34,7 +34,7 @@ const PACKAGES: [(&str, &[&str]); 5] = [
     ("base", &[]),
     ("delivery", &["base", "records"]),
     ("java-regex", &[]),
-    ("records", &["java-regex"]),
+    ("records", &["base", "java-regex"]),
     ("tail", &["base", "records"]),
 ];
 

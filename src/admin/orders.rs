@@ -17,27 +17,17 @@ pub enum Order {
     Reload,
 }
 
-/// How an order ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// It is carried out.
-    Done,
-    /// A part of it is.
-    Partly,
-    /// Nothing was changed.
-    Refused,
-}
-
-impl Outcome {
-    /// Its name.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Partly => "partly",
-            Self::Refused => "refused",
-        }
+kinetail_base::labels! {
+    /// How an order ended.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Outcome {
+        /// It is carried out.
+        Done = "done",
+        /// A part of it is.
+        Partly = "partly",
+        /// Nothing was changed.
+        Refused = "refused",
     }
 }
 

@@ -13,49 +13,24 @@ pub(crate) const HUNG_AFTER: Duration = Duration::from_secs(10);
 /// Where every flow hangs for this long, a restart may help.
 pub(crate) const ALL_HUNG_MAX: Duration = Duration::from_mins(1);
 
-/// What a flow does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Doing {
-    /// Waits to be told something, or for the time of its next step.
-    Nothing,
-    /// Lists directories, looks at files.
-    Look,
-    /// Reads files.
-    Read,
-    /// Hands checkpoints over.
-    Commit,
-    /// Asks to be told of changes in its directories.
-    Watch,
-    /// Acts on what it was told.
-    News,
-    /// Writes dead letters.
-    DeadLetters,
-}
-
-impl Doing {
-    const ALL: [Self; 7] = [
-        Self::Nothing,
-        Self::Look,
-        Self::Read,
-        Self::Commit,
-        Self::Watch,
-        Self::News,
-        Self::DeadLetters,
-    ];
-
-    /// What is waited for, for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Look => "poll files",
-            Self::Read => "read",
-            Self::Commit => "checkpoint store",
-            Self::Watch => "watch directories",
-            Self::News => "poll acknowledged files",
-            Self::DeadLetters => "write dead letters",
-        }
+kinetail_base::labels! {
+    /// What a flow does.
+    #[repr(u8)]
+    pub enum Doing {
+        /// Waits to be told something, or for the time of its next step.
+        Nothing = "nothing",
+        /// Lists directories, looks at files.
+        Look = "poll files",
+        /// Reads files.
+        Read = "read",
+        /// Hands checkpoints over.
+        Commit = "checkpoint store",
+        /// Asks to be told of changes in its directories.
+        Watch = "watch directories",
+        /// Acts on what it was told.
+        News = "poll acknowledged files",
+        /// Writes dead letters.
+        DeadLetters = "write dead letters",
     }
 }
 
@@ -71,7 +46,7 @@ pub struct Hung {
 impl std::fmt::Display for Hung {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = if self.doing == Doing::Commit { "" } else { "its disk: " };
-        write!(f, "waits for {what}{}, {} s", self.doing.name(), self.lasting.as_secs())
+        write!(f, "waits for {what}{}, {} s", self.doing.label(), self.lasting.as_secs())
     }
 }
 

@@ -87,7 +87,7 @@ pub fn examine(path: &Path) -> Result<Vec<String>, StoreError> {
 /// What is unsafe about the directory of the database at `path`, each with what to do. Opens none
 /// of the database's files, so a process may ask this that has it open.
 #[must_use]
-pub fn unsafe_directories(path: &Path) -> Vec<String> {
+pub(crate) fn unsafe_directories(path: &Path) -> Vec<String> {
     strangers::unsafe_directories(&files::resolved(path))
 }
 

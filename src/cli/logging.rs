@@ -20,10 +20,11 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_file::LogFile;
 use super::log_format::{self, Entry, Journal};
-use super::queue::{LAST_LINES_TIME_MAX, Loss, Queue, Sink};
+use super::queue::{LAST_LINES_TIME_MAX, Queue, Sink};
 use super::terminal::{self, Stream};
 use crate::config::{LogConfig, LogFormat};
 use crate::metrics::name;
+use crate::metrics::reason::LineLost;
 use crate::shown::{self, Escaping};
 
 /// What other crates may say. Their warnings are about single attempts, each of which is told, and
@@ -166,12 +167,8 @@ fn priority(level: Level) -> String {
 }
 
 /// Counts a line that is dropped.
-fn count_loss(why: Loss) {
-    let reason = match why {
-        Loss::QueueFull => "queue_full",
-        Loss::WriteFailed => "write_failed",
-    };
-    metrics::counter!(name::LOG_LINES_LOST, "reason" => reason).increment(1);
+fn count_loss(why: LineLost) {
+    metrics::counter!(name::LOG_LINES_LOST, "reason" => why.label()).increment(1);
 }
 
 /// What stands before a line.
@@ -293,7 +290,8 @@ struct StandardError;
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Without a reader (a pipe whose reader is gone) only the metrics can tell.
-        terminal::write(Stream::Stderr, bytes).inspect_err(|_| count_loss(Loss::WriteFailed))?;
+        terminal::write(Stream::Stderr, bytes)
+            .inspect_err(|_| count_loss(LineLost::WriteFailed))?;
         Ok(bytes.len())
     }
 

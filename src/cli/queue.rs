@@ -10,6 +10,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::metrics::reason::LineLost;
+
 /// Lines that may wait.
 pub(super) const LINES_MAX: usize = 4_096;
 
@@ -19,17 +21,8 @@ pub(super) const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// At the end lines are written for as long as this; the rest is dropped.
 pub(super) const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Why a text is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// The sink takes less than what there is to say.
-    QueueFull,
-    /// The sink failed.
-    WriteFailed,
-}
-
 /// Counts lost lines.
-pub(super) type CountLoss = fn(Loss);
+pub(super) type CountLoss = fn(LineLost);
 
 /// Who takes lines. It may block for as long as it likes.
 pub(super) trait Sink: Send + 'static {
@@ -110,7 +103,7 @@ impl Queue {
         if state.ended || state.texts.len() >= LINES_MAX || bytes > BYTES_MAX {
             state.lost = state.lost.saturating_add(1);
             drop(state);
-            (self.count_loss)(Loss::QueueFull);
+            (self.count_loss)(LineLost::QueueFull);
             return;
         }
         state.bytes = bytes;
@@ -206,7 +199,7 @@ fn write_all(shared: &Shared, mut sink: impl Sink, count_loss: CountLoss) {
         let taken = if text.is_empty() { Ok(()) } else { sink.write(&text) };
         broken = told.is_err() || taken.is_err();
         if taken.is_err() {
-            count_loss(Loss::WriteFailed);
+            count_loss(LineLost::WriteFailed);
         }
     }
     sink.finish();
@@ -244,14 +237,14 @@ mod tests {
         (Queue::start("test", Stuck { released, taken }, ignore).unwrap(), go, seen)
     }
 
-    fn ignore(_: Loss) {}
+    fn ignore(_: LineLost) {}
 
     #[test]
     fn what_a_sink_does_not_take_is_dropped_and_counted_and_the_gap_is_told_in_its_place() {
         static LOST: AtomicUsize = AtomicUsize::new(0);
         let (mut queue, go, seen) = stuck();
         queue.count_loss = |why| {
-            assert_eq!(why, Loss::QueueFull);
+            assert_eq!(why, LineLost::QueueFull);
             LOST.fetch_add(1, Ordering::Relaxed);
         };
         queue.push(b"held".to_vec());

@@ -167,7 +167,7 @@ impl std::error::Error for Report {}
 
 /// How many errors and warnings there are, in words.
 #[must_use]
-pub fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
+fn tally(diagnostics: &[Diagnostic], path: &Path) -> String {
     let count = |is_error| -> usize {
         let found = diagnostics.iter().filter(|found| found.is_error() == is_error);
         found.map(|found| 1 + found.others).sum()

@@ -68,19 +68,19 @@ use std::time::Duration;
 
 pub use self::aws::{AwsConfig, FlowAwsConfig, RoleConfig, StaticKeys, UserAgent};
 pub use self::dead_letters::example as dead_letter_example;
-pub use self::diagnostics::{Diagnostic, Kind, Report, Severity, tally};
+pub use self::diagnostics::{Diagnostic, Kind, Report, Severity};
 pub use self::expand::Variables;
 pub use self::input::{Input, JournalConfig};
 pub use self::network::ADMIN_ADDRESS_DEFAULT;
 pub use self::own_output::{CloudWatchConfig, LogConfig, LogFileConfig, LogFormat, StatusLines};
-pub use self::proxy::{Proxy, ProxyServer, without_user};
+pub(crate) use self::proxy::without_user;
+pub use self::proxy::{Proxy, ProxyServer};
 pub use self::read::{FILE_BYTES_MAX, FLOW_DIRECTORY, Loaded, ReadError, read};
 pub use self::redacted::redacted;
 pub use self::schema::schema;
 pub use self::source::Place;
-pub use self::validate::{
-    CHECKPOINT_FILE_DEFAULT, Environment, JAVA_CHECKPOINT_FILE_DEFAULT, SourceText, load, load_all,
-};
+pub(crate) use self::validate::JAVA_CHECKPOINT_FILE_DEFAULT;
+pub use self::validate::{Environment, SourceText, load};
 pub use self::when_done::WhenDone;
 pub use self::written::Written;
 use crate::batch::dead_letter::Bounds;

@@ -44,7 +44,7 @@ impl std::fmt::Debug for ProxyServer {
 
 /// A URL without its user name and password, fit to be shown.
 #[must_use]
-pub fn without_user(url: &str) -> String {
+pub(crate) fn without_user(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), url),

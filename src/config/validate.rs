@@ -21,10 +21,10 @@ use crate::tail::links::FollowLinks;
 use crate::tail::space::MIN_FREE_PERCENT_DEFAULT;
 
 /// The checkpoint database, if neither the file nor systemd says where.
-pub const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
+const CHECKPOINT_FILE_DEFAULT: &str = "/var/lib/kinetail/checkpoints.db";
 
 /// Where the Java agent keeps its checkpoints, if its configuration does not say otherwise.
-pub const JAVA_CHECKPOINT_FILE_DEFAULT: &str = "/var/run/aws-kinesis-agent/checkpoints";
+pub(crate) const JAVA_CHECKPOINT_FILE_DEFAULT: &str = "/var/run/aws-kinesis-agent/checkpoints";
 
 /// The checkpoint database's name in the directory that systemd gives.
 const CHECKPOINT_FILE_NAME: &str = "checkpoints.db";
@@ -90,7 +90,7 @@ pub fn load(
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_all(
+pub(super) fn load_all(
     main: SourceText<'_>,
     drop_ins: &[SourceText<'_>],
     environment: &Environment,

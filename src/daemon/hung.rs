@@ -26,7 +26,7 @@ impl HungFlows {
         gauge.set(f64::from(u8::from(hung.is_some())));
         let Some(hung) = hung else { return self.on_step(&id, now) };
         let repeats = self.0.entry(Arc::clone(&id)).or_default();
-        match repeats.on_failure(hung.doing.name(), now) {
+        match repeats.on_failure(hung.doing.label(), now) {
             Some(FailureLine::First) => tracing::error!(name: "flow_hung", flow = %id,
                 "flow {hung}; other flows continue; check that its file system responds"),
             Some(FailureLine::Summary { .. }) => tracing::error!(name: "flow_hung", flow = %id,

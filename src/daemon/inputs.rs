@@ -14,6 +14,7 @@ use crate::input::feed::{Feed, Kind, Order};
 use crate::input::journal::{Begin, JournalReader};
 use crate::input::standard;
 use crate::metrics::FlowMetrics;
+use crate::metrics::reason::BytesLost;
 
 /// The flow's very first start may have been this long before it was checkpointed.
 const FIRST_START_SLACK: Duration = Duration::from_secs(5);
@@ -23,9 +24,6 @@ const MORE_BYTES: usize = 64;
 
 /// Of an entry that is sent in pieces so much is kept, in bytes.
 const PIECES_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Why bytes are lost.
-const STDIN_LOST: &str = "stdin_stopped";
 
 /// What is there once in a process.
 #[derive(Debug, Default)]
@@ -111,7 +109,7 @@ impl Inputs {
         let Some((flow, feed)) = stdin.as_ref() else { return };
         let bytes = feed.unacknowledged();
         if bytes > 0 {
-            FlowMetrics::new(flow).bytes_lost(STDIN_LOST, bytes);
+            FlowMetrics::new(flow).bytes_lost(BytesLost::StdinStopped, bytes);
             tracing::error!(name: "input_undelivered", flow = %flow, bytes,
                 "lines of standard input were not delivered before shutdown; data lost");
         }

@@ -21,56 +21,30 @@ pub use crate::tail::names::{Renamed, Wanted};
 /// block.
 pub type Hint = Arc<dyn Fn(Option<&Renamed>) + Send + Sync>;
 
-/// Why names are found by scans only. The labels are values of the label `reason` of the metric
-/// `kinetail_notify_degraded` and are explained in `docs/tailing.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Degraded {
-    /// A directory lies on a file system where others write without this kernel's knowledge.
-    NetworkFileSystem,
-    /// The configuration says so.
-    Off,
-    /// Events came faster than they were read, and some are lost.
-    Overflow,
-    /// There is no inotify, or no instance left.
-    Unavailable,
-    /// A directory cannot be watched, for another reason than the limit.
-    WatchFailed,
-    /// The kernel's limit on watches is reached (`fs.inotify.max_user_watches`).
-    WatchLimit,
-    /// Of writes to some quiet files, or to all, nothing is notified: watches are short.
-    WriteLimit,
-    /// Of writes to quiet files nothing is notified: there is no instance of inotify for it.
-    WriteUnavailable,
+kinetail_base::labels! {
+    /// Why names are found by scans only. The labels are values of the label `reason` of the metric
+    /// `kinetail_notify_degraded` and are explained in `docs/tailing.md`.
+    pub enum Degraded {
+        /// A directory lies on a file system where others write without this kernel's knowledge.
+        NetworkFileSystem = "network_file_system",
+        /// The configuration says so.
+        Off = "off",
+        /// Events came faster than they were read, and some are lost.
+        Overflow = "overflow",
+        /// There is no inotify, or no instance left.
+        Unavailable = "unavailable",
+        /// A directory cannot be watched, for another reason than the limit.
+        WatchFailed = "watch_failed",
+        /// The kernel's limit on watches is reached (`fs.inotify.max_user_watches`).
+        WatchLimit = "watch_limit",
+        /// Of writes to some quiet files, or to all, nothing is notified: watches are short.
+        WriteLimit = "write_limit",
+        /// Of writes to quiet files nothing is notified: there is no instance of inotify for it.
+        WriteUnavailable = "write_unavailable",
+    }
 }
 
 impl Degraded {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::NetworkFileSystem,
-        Self::Off,
-        Self::Overflow,
-        Self::Unavailable,
-        Self::WatchFailed,
-        Self::WatchLimit,
-        Self::WriteLimit,
-        Self::WriteUnavailable,
-    ];
-
-    /// The label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::NetworkFileSystem => "network_file_system",
-            Self::Off => "off",
-            Self::Overflow => "overflow",
-            Self::Unavailable => "unavailable",
-            Self::WatchFailed => "watch_failed",
-            Self::WatchLimit => "watch_limit",
-            Self::WriteLimit => "write_limit",
-            Self::WriteUnavailable => "write_unavailable",
-        }
-    }
-
     /// What it means and what to do, for the log.
     #[must_use]
     pub fn advice(self) -> &'static str {

@@ -310,14 +310,14 @@ impl<D: Disk> Flow<D> {
             }
         }
         for (reason, file) in &done.written {
-            self.metrics.dead_letters(reason.label(), 1);
+            self.metrics.dead_letters(*reason, 1);
             let path = self.tailer.path_of(*file).map(|path| &**path);
-            self.record_issues.add_dead(reason.label(), path);
+            self.record_issues.add_dead(*reason, path);
         }
         self.totals.dead_letters += done.written.len() as u64;
         for dropped in &done.dropped {
             let Dropped { path, why, letters, bytes, sources } = dropped;
-            self.metrics.dead_letters_dropped(why.label(), *letters);
+            self.metrics.dead_letters_dropped(*why, *letters);
             self.totals.dead_letters_dropped += letters;
             tracing::warn!(name: "dead_letters_dropped", %flow, file = %path.display(),
                 reason = why.label(), letters, bytes, sources = %sources.join(", "),

@@ -12,6 +12,7 @@ use super::Flow;
 use super::pump::Turn;
 use crate::batch::pack::Source;
 use crate::config::Destination;
+use crate::process::Skip;
 use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
 use crate::tail::tailer::Now;
@@ -42,7 +43,7 @@ impl<D: Disk> Flow<D> {
         let reaches_end = room <= held.len() || source.at_end;
         if complete > 0 {
             self.packer.skip(source, complete, now.instant);
-            self.packer.count_skipped("after_footer", lines);
+            self.packer.count_skipped(Skip::AfterFooter, lines);
             self.advance(key, offset, complete);
             let Some(file) = self.tailer.file(key) else { return Some(Turn::Done) };
             // In the Java agent's words.

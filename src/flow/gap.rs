@@ -69,7 +69,11 @@ impl<D: Disk> Flow<D> {
 
     /// Behind what was filled in lies what was handed on before.
     pub(super) fn pass_already(&mut self, source: Source, now: Instant) -> Option<Turn> {
-        let to = self.tailer.reader().pass_already(source.file).filter(|to| *to > source.offset);
+        // The next poll tells whether it can be found out then.
+        let Ok(to) = self.tailer.reader().pass_already(source.file) else {
+            return Some(Turn::Done);
+        };
+        let to = to.filter(|to| *to > source.offset);
         let turn = to.and_then(|to| self.skip_to(source, to, now));
         // What the window shows of holes is what they were.
         self.window.clear();

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Flow;
 use super::pump::Turn;
 use crate::batch::pack::Source;
+use crate::process::Skip;
 use crate::process::steps::Header;
 use crate::tail::disk::Disk;
 use crate::tail::identity::FileKey;
@@ -66,7 +67,7 @@ impl<D: Disk> Flow<D> {
     fn leave_header(&mut self, source: Source, end: u64, now: Instant) -> Option<Turn> {
         let turn = self.skip_to(source, end, now);
         if turn.is_none() {
-            self.packer.count_skipped("header", self.config.skip_header_lines);
+            self.packer.count_skipped(Skip::Header, self.config.skip_header_lines);
             self.metrics.bytes_read.increment(end - source.offset);
             self.totals.bytes_read += end - source.offset;
         }

@@ -59,8 +59,8 @@ impl<D: Disk> Flow<D> {
             return;
         }
         for reason in Reason::ALL {
-            let count = counts.get(reason).copied().unwrap_or_default();
-            self.metrics.file_problems(reason.label(), count);
+            let count = counts.get(&reason).copied().unwrap_or_default();
+            self.metrics.file_problems(reason, count);
         }
         self.problem_lines.told = Some(counts.clone());
     }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::batch::dead_letter::Reason;
 use crate::batch::pack::Counts;
 use crate::log_throttle::{LogPacer, PacerDecision};
+use crate::process::Skip;
 
 /// A log line names this many files.
 const FILES_MAX: usize = 5;
@@ -16,13 +18,13 @@ const FILES_MAX: usize = 5;
 /// What can happen to a record. The reasons are the packer's, so there are few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum IssueKind {
-    DeadLetter(&'static str),
+    DeadLetter(Reason),
     KeyMissing,
     KeyTooLong,
     NotCompared,
     Oversize(&'static str),
     Raw,
-    Skipped(&'static str),
+    Skipped(Skip),
     Truncated,
     WithoutMetadata,
 }
@@ -51,7 +53,7 @@ impl RecordIssues {
     pub(super) fn add(&mut self, counts: &Counts, file: Option<&Path>) {
         let raw = counts.raw.iter().map(|(_, count)| count).sum();
         let skipped =
-            counts.skipped.iter().map(|(reason, count)| (IssueKind::Skipped(reason), *count));
+            counts.skipped.iter().map(|(reason, count)| (IssueKind::Skipped(*reason), *count));
         let others = [
             (IssueKind::Raw, raw),
             (IssueKind::Truncated, counts.truncated),
@@ -83,7 +85,7 @@ impl RecordIssues {
     }
 
     /// Adds a record of a file that was written to the dead letters.
-    pub(super) fn add_dead(&mut self, reason: &'static str, file: Option<&Path>) {
+    pub(super) fn add_dead(&mut self, reason: Reason, file: Option<&Path>) {
         self.kinds.entry(IssueKind::DeadLetter(reason)).or_default().add(1, file);
     }
 
@@ -120,6 +122,7 @@ impl RecordIssues {
     fn write(&self, flow: &str, kind: IssueKind, records: u64, files: &str) {
         match kind {
             IssueKind::DeadLetter(reason) => {
+                let reason = reason.label();
                 tracing::warn!(name: "dead_lettered", %flow, records, reason, %files,
                     "records written to dead letters and not delivered");
             }
@@ -147,7 +150,7 @@ impl RecordIssues {
             }
             IssueKind::Skipped(reason) => {
                 tracing::info!(name: "records_skipped",
-                    %flow, records, reason, %files, "skipped records");
+                    %flow, records, reason = reason.label(), %files, "skipped records");
             }
             IssueKind::Truncated => tracing::warn!(name: "records_truncated",
                 %flow, records, %files,
@@ -198,6 +201,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::process::RawReason;
 
     #[test]
     fn a_line_names_the_files_up_to_a_limit() {
@@ -215,9 +219,9 @@ mod tests {
     fn an_hour_of_bad_records_is_a_few_lines_that_count_them_all() {
         let (start, mut troubles) = (Instant::now(), RecordIssues::default());
         let counts = Counts {
-            raw: vec![("not_json", 1)],
+            raw: vec![(RawReason::NotJson, 1)],
             truncated: 2,
-            skipped: vec![("no_match", 3), ("header", 0)],
+            skipped: vec![(Skip::NoMatch, 3), (Skip::Header, 0)],
             ..Counts::default()
         };
         let (mut lines, mut told) = (0, 0);

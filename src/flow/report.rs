@@ -7,8 +7,10 @@ use super::Flow;
 use super::dead_letters::DeadLetters;
 use super::pump::count;
 use crate::admin::status::{FileStatus, FlowStatus};
+use crate::batch::key::KeyCounts;
 use crate::batch::pack::Counts;
-use crate::process::StepCount;
+use crate::metrics::reason::{BytesLost, KeyReplaced};
+use crate::process::{Skip, StepCount};
 use crate::send::Outcome;
 use crate::tail::disk::{Disk, OpenFile};
 use crate::tail::event::{EventKind, FileEvent};
@@ -27,9 +29,6 @@ const REPORT_EVERY_PER_FILE: Duration = Duration::from_micros(200);
 /// The longest time between two reports.
 const REPORT_EVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Header lines are skipped and are no records.
-const REASON_HEADER: &str = "header";
-
 /// The status page names this many files a flow, those with the most lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 
@@ -46,7 +45,7 @@ impl<D: Disk> Flow<D> {
                 self.metrics.file_error("cannot_be_followed");
             }
             if event.bytes > 0 {
-                self.metrics.bytes_lost("file_gone", event.bytes);
+                self.metrics.bytes_lost(BytesLost::FileGone, event.bytes);
                 self.totals.bytes_lost += event.bytes;
             }
             if self.event_log.should_log(event.kind, now) {
@@ -126,26 +125,24 @@ impl<D: Disk> Flow<D> {
         self.metrics.records_converted.increment(counts.converted);
         self.metrics.records_without_metadata.increment(counts.without_metadata);
         self.metrics.pattern_limit_exceeded.increment(counts.not_compared);
-        for (reason, raw) in &counts.raw {
-            self.metrics.records_raw_fallback(reason, *raw);
+        for &(reason, raw) in &counts.raw {
+            self.metrics.records_raw_fallback(reason, raw);
         }
         self.metrics.records_truncated.increment(counts.truncated);
         self.metrics.records_unterminated.increment(counts.unterminated);
-        for (reason, keys) in [("missing", counts.keys.missing), ("too_long", counts.keys.too_long)]
-        {
+        let KeyCounts { missing, too_long } = counts.keys;
+        for (reason, keys) in [(KeyReplaced::Missing, missing), (KeyReplaced::TooLong, too_long)] {
             if keys > 0 {
                 self.metrics.partition_keys_replaced(reason, keys);
             }
         }
-        for (reason, skipped) in &counts.skipped {
-            self.metrics.records_skipped(reason, *skipped);
-            if *reason != REASON_HEADER {
+        let dead = counts.dead.iter().map(|(reason, dead)| (Skip::from(*reason), *dead));
+        for (reason, skipped) in counts.skipped.iter().copied().chain(dead) {
+            self.metrics.records_skipped(reason, skipped);
+            // Header lines are no records.
+            if reason != Skip::Header {
                 self.totals.records_skipped += skipped;
             }
-        }
-        for (reason, dead) in &counts.dead {
-            self.metrics.records_skipped(reason, *dead);
-            self.totals.records_skipped += dead;
         }
         if let Some((file, offset)) = counts.oversize_at {
             let policy = self.config.oversize_line.label();
@@ -197,7 +194,7 @@ impl<D: Disk> Flow<D> {
         if outcome.rejected.is_empty() {
             return;
         }
-        self.metrics.records_skipped("refused_by_service", refused);
+        self.metrics.records_skipped(Skip::RefusedByService, refused);
         let spans = self.ledger.spans_of(outcome.batch);
         let files: Vec<String> = spans
             .iter()

@@ -17,7 +17,7 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Nothing is notified of writes, though it should be.
-    pub fn note_no_writes(&mut self) {
+    pub(crate) fn note_no_writes(&mut self) {
         self.notify_status.note_no_writes();
     }
 

@@ -27,33 +27,34 @@ use crate::tail::identity::{FileKey, Head, Inode, Position};
 /// The first generation that kinetail has of a flow.
 const FIRST_KEY: u64 = 1;
 
-/// What kinetail does with one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The content is in a compressed file: it is continued there.
-    Compressed,
-    /// The same file is continued at the Java agent's offset.
-    Continued,
-    /// The file was truncated, and is continued in a copy.
-    Copy,
-    /// The Java agent had read it to its end.
-    Finished,
-    /// The file is new: it is read from byte 0.
-    New,
-    /// The file that the Java agent read last is nowhere to be found.
-    NotFound,
-    /// A compressed file that came after what the Java agent read last. It is not read: only rests
-    /// of known contents are read out of compressed files.
-    NotRead,
-    /// It is older than the one that the Java agent read last, and there is no position of it:
-    /// nothing of it is sent but what is written from now on.
-    Passed,
-    /// It cannot be proven that it is the Java agent's file: it is read from byte 0.
-    StartedOver,
-    /// It cannot be read now; if it can be later, it is read from byte 0.
-    Unreadable,
-    /// A file that the Java agent had left is gone.
-    Vanished,
+kinetail_base::labels! {
+    /// What kinetail does with one file.
+    pub enum Kind {
+        /// The content is in a compressed file: it is continued there.
+        Compressed = "compressed",
+        /// The same file is continued at the Java agent's offset.
+        Continued = "continued",
+        /// The file was truncated, and is continued in a copy.
+        Copy = "copy",
+        /// The Java agent had read it to its end.
+        Finished = "finished",
+        /// The file is new: it is read from byte 0.
+        New = "new",
+        /// The file that the Java agent read last is nowhere to be found.
+        NotFound = "NOT FOUND",
+        /// A compressed file that came after what the Java agent read last. It is not read: only
+        /// rests of known contents are read out of compressed files.
+        NotRead = "NOT READ",
+        /// It is older than the one that the Java agent read last, and there is no position of it:
+        /// nothing of it is sent but what is written from now on.
+        Passed = "skipped",
+        /// It cannot be proven that it is the Java agent's file: it is read from byte 0.
+        StartedOver = "STARTS OVER",
+        /// It cannot be read now; if it can be later, it is read from byte 0.
+        Unreadable = "UNREADABLE",
+        /// A file that the Java agent had left is gone.
+        Vanished = "vanished",
+    }
 }
 
 /// One file.

@@ -9,26 +9,6 @@ use crate::shown::{Escaped, counted, shown};
 /// The widest label and a blank.
 const LABEL_COLUMNS: usize = 12;
 
-impl Kind {
-    /// The word for it in the table.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Compressed => "compressed",
-            Self::Continued => "continued",
-            Self::Copy => "copy",
-            Self::Finished => "finished",
-            Self::New => "new",
-            Self::NotFound => "NOT FOUND",
-            Self::NotRead => "NOT READ",
-            Self::Passed => "skipped",
-            Self::StartedOver => "STARTS OVER",
-            Self::Unreadable => "UNREADABLE",
-            Self::Vanished => "vanished",
-        }
-    }
-}
-
 impl Line {
     /// Where reading begins, in words.
     fn place(&self) -> String {

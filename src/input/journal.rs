@@ -22,6 +22,7 @@ use super::wait::wait;
 use crate::config::{JournalConfig, OversizeLine};
 use crate::log_throttle::{LogPacer, PacerDecision};
 use crate::metrics::{FlowMetrics, name};
+use crate::process::Skip;
 use kinetail_records::entry_line;
 use kinetail_records::journal::{Entry, Export};
 
@@ -43,9 +44,6 @@ const ENTRY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// One that is silent for this long may hang, and nothing tells: a new one takes its place.
 const SILENCE_MAX: Duration = Duration::from_mins(10);
-
-/// Why an entry is skipped: it has nothing of what is asked for.
-const NO_MESSAGE: &str = "no_message";
 
 /// Where this machine says which it is.
 const MACHINE_ID: &str = "/etc/machine-id";
@@ -211,7 +209,7 @@ impl JournalReader {
         if entry.write(&self.config.shape, &mut record) {
             entry_line::push(&mut line, &record);
         } else {
-            self.metrics.records_skipped(NO_MESSAGE, 1);
+            self.metrics.records_skipped(Skip::NoMessage, 1);
         }
         if entry.cut > 0 && self.counts_cut {
             self.metrics.lines_oversize(OversizeLine::Truncate.label(), 1);

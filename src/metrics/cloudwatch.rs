@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use self::publisher::Publisher;
 use self::service::CloudWatch;
 use super::name;
+use super::reason::ReportDropped;
 use super::totals::FlowTotals;
 
 /// Reports that may wait at most, whatever is asked for: half a minute of 500 requests a second,
@@ -113,7 +114,8 @@ impl Reporter {
     pub fn channel(queue_values_max: usize) -> (Self, mpsc::Receiver<Report>) {
         let room = (queue_values_max / VALUES_PER_REPORT).clamp(1, QUEUE_REPORTS_MAX);
         let (reports, inbox) = mpsc::channel(room);
-        let dropped = counter!(name::CLOUDWATCH_DROPPED, "reason" => "queue_full");
+        let dropped =
+            counter!(name::CLOUDWATCH_DROPPED, "reason" => ReportDropped::QueueFull.label());
         (Self { reports, dropped }, inbox)
     }
 

@@ -239,9 +239,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::batch::dead_letter;
-    use crate::process::ConvertError;
-    use crate::tail::problems;
 
     /// The rows of the page: names, most without `kinetail_`, and their types.
     fn rows() -> BTreeMap<&'static str, &'static str> {
@@ -265,23 +262,6 @@ mod tests {
             .chain(rendered)
             .map(|(name, kind)| (name.strip_prefix("kinetail_").unwrap_or(name), kind.word()));
         assert_eq!(rows(), known.collect::<BTreeMap<_, _>>());
-    }
-
-    #[test]
-    fn every_reason_stands_in_the_row_of_its_metric() {
-        let page = include_str!("../../docs/operations.md");
-        let problems = problems::Reason::ALL.iter().map(|reason| reason.label());
-        for (metric, reasons) in [
-            (name::DEAD_LETTERS, dead_letter::Reason::ALL.map(dead_letter::Reason::label).to_vec()),
-            (name::FILE_PROBLEMS, problems.collect()),
-            (name::RECORDS_RAW_FALLBACK, ConvertError::LABELS.to_vec()),
-        ] {
-            let begin = format!("| `{}` |", metric.strip_prefix("kinetail_").unwrap_or(metric));
-            let row = page.lines().find(|line| line.starts_with(&begin)).unwrap_or_default();
-            for reason in reasons {
-                assert!(row.contains(&format!("`{reason}`")), "{metric} lacks {reason}: {row}");
-            }
-        }
     }
 
     /// The names as they stand in the source of `name`: nothing else can list constants.

@@ -2,13 +2,15 @@
 //! path is one atomic add a batch, never a look-up a line.
 //!
 //! `prometheus` renders them, `describe` says what each means, `process` reads what the kernel
-//! knows about this process, `cloudwatch` sends the Java agent's few, `totals` are those that are
+//! knows about this process, `cloudwatch` sends the Java agent's few, `reason` has values of the
+//! label `reason`, `totals` are those that are
 //! read back, `destination` is what the status page tells of one. Nothing here decides
 //! anything, and no failure here reaches the data path.
 
 pub mod cloudwatch;
 pub mod destination;
 pub mod prometheus;
+pub mod reason;
 pub mod totals;
 
 mod describe;
@@ -18,7 +20,10 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use self::reason::{BytesLost, KeyReplaced};
 use crate::batch::dead_letter::{Reason, Why};
+use crate::process::{RawReason, Skip};
+use crate::tail::problems;
 
 /// The metric names, each with its unit at the end where it has one.
 pub mod name {
@@ -39,8 +44,7 @@ pub mod name {
     pub const RECORDS_WITHOUT_METADATA: &str = "kinetail_records_without_metadata_total";
     /// Lines that took too long to compare with a pattern (counter; label `flow`).
     pub const PATTERN_LIMIT_EXCEEDED: &str = "kinetail_pattern_limit_exceeded_total";
-    /// Partition keys that were not what `partitionKey` makes (counter; labels `flow`, `reason`:
-    /// `missing`, `too_long`).
+    /// Partition keys that were not what `partitionKey` makes (counter; labels `flow`, `reason`).
     pub const PARTITION_KEYS_REPLACED: &str = "kinetail_partition_keys_replaced_total";
     /// Records cut to the service's limit (counter; label `flow`).
     pub const RECORDS_TRUNCATED: &str = "kinetail_records_truncated_total";
@@ -53,11 +57,10 @@ pub mod name {
     pub const RECORDS_DELIVERED: &str = "kinetail_records_delivered_total";
     /// Bytes of data the service took (counter; label `flow`).
     pub const BYTES_DELIVERED: &str = "kinetail_bytes_delivered_total";
-    /// Records written to the dead letters (counter; labels `flow`, `reason`: `oversize_line`,
-    /// `refused`, `too_large`, `unparsable`).
+    /// Records written to the dead letters (counter; labels `flow`, `reason`).
     pub const DEAD_LETTERS: &str = "kinetail_dead_letters_total";
-    /// Dead letters dropped to stay within the bounds (counter; labels `flow`, `reason`: `age`,
-    /// `bytes`).
+    /// Dead letters dropped to stay within the bounds (counter; labels `flow`,
+    /// `reason`).
     pub const DEAD_LETTERS_DROPPED: &str = "kinetail_dead_letters_dropped_total";
     /// 1 while dead letters cannot be written (gauge; label `flow`).
     pub const DEAD_LETTERS_FAILING: &str = "kinetail_dead_letters_failing";
@@ -130,8 +133,7 @@ pub mod name {
     pub const CLOUDWATCH_PUBLISHES: &str = "kinetail_cloudwatch_publishes_total";
     /// Reports that never reached CloudWatch (counter; label `reason`).
     pub const CLOUDWATCH_DROPPED: &str = "kinetail_cloudwatch_reports_dropped_total";
-    /// Lines of the daemon's own log that were dropped (counter; label `reason`: `queue_full`,
-    /// `write_failed`).
+    /// Lines of the daemon's own log that were dropped (counter; label `reason`).
     pub const LOG_LINES_LOST: &str = "kinetail_log_lines_lost_total";
     /// Always 1 (gauge; label `version`).
     pub const BUILD_INFO: &str = "kinetail_build_info";
@@ -247,14 +249,14 @@ impl FlowMetrics {
         c(name::FLOW_RESTARTS).increment(0);
         // A flow that is started again does not know that it was paused before.
         metrics.destination_paused.set(0.0);
-        metrics.bytes_lost("file_gone", 0);
-        metrics.records_skipped("refused_by_service", 0);
+        metrics.bytes_lost(BytesLost::FileGone, 0);
+        metrics.records_skipped(Skip::RefusedByService, 0);
         metrics.dead_letters_failing.set(0.0);
         for reason in Reason::ALL {
-            metrics.dead_letters(reason.label(), 0);
+            metrics.dead_letters(reason, 0);
         }
-        for why in [Why::Age, Why::Bytes] {
-            metrics.dead_letters_dropped(why.label(), 0);
+        for why in Why::ALL {
+            metrics.dead_letters_dropped(why, 0);
         }
         metrics
     }
@@ -266,22 +268,24 @@ impl FlowMetrics {
             .increment(1);
     }
 
-    /// Counts records that were skipped, with the reason. Not for the hot path.
-    pub(crate) fn records_skipped(&self, reason: &'static str, count: u64) {
-        counter!(name::RECORDS_SKIPPED, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    /// Adds to a counter that has reasons. Not for the hot path.
+    fn add(&self, name: &'static str, reason: &'static str, count: u64) {
+        counter!(name, "flow" => self.flow.clone(), "reason" => reason).increment(count);
     }
 
-    /// Counts records that were written to the dead letters, with the reason.
-    pub fn dead_letters(&self, reason: &'static str, count: u64) {
-        counter!(name::DEAD_LETTERS, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    /// Counts records that were skipped. Not for the hot path.
+    pub(crate) fn records_skipped(&self, reason: Skip, count: u64) {
+        self.add(name::RECORDS_SKIPPED, reason.label(), count);
     }
 
-    /// Counts dead letters that were dropped, with the reason.
-    pub(crate) fn dead_letters_dropped(&self, reason: &'static str, count: u64) {
-        counter!(name::DEAD_LETTERS_DROPPED, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    /// Counts records that were written to the dead letters.
+    pub fn dead_letters(&self, reason: Reason, count: u64) {
+        self.add(name::DEAD_LETTERS, reason.label(), count);
+    }
+
+    /// Counts dead letters that were dropped.
+    pub(crate) fn dead_letters_dropped(&self, why: Why, count: u64) {
+        self.add(name::DEAD_LETTERS_DROPPED, why.label(), count);
     }
 
     /// Counts records that a converter skipped, with its place and its name. Not for the hot path.
@@ -298,22 +302,19 @@ impl FlowMetrics {
             .increment(count);
     }
 
-    /// Counts records that a converter could not read, with the reason. Not for the hot path.
-    pub(crate) fn records_raw_fallback(&self, reason: &'static str, count: u64) {
-        counter!(name::RECORDS_RAW_FALLBACK, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    /// Counts records that a converter could not read. Not for the hot path.
+    pub(crate) fn records_raw_fallback(&self, reason: RawReason, count: u64) {
+        self.add(name::RECORDS_RAW_FALLBACK, reason.label(), count);
     }
 
     /// Counts partition keys that were not what their template makes. Not for the hot path.
-    pub(crate) fn partition_keys_replaced(&self, reason: &'static str, count: u64) {
-        counter!(name::PARTITION_KEYS_REPLACED, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    pub(crate) fn partition_keys_replaced(&self, reason: KeyReplaced, count: u64) {
+        self.add(name::PARTITION_KEYS_REPLACED, reason.label(), count);
     }
 
     /// Counts bytes that were gone before they could be read.
-    pub(crate) fn bytes_lost(&self, reason: &'static str, count: u64) {
-        counter!(name::BYTES_LOST, "flow" => self.flow.clone(), "reason" => reason)
-            .increment(count);
+    pub(crate) fn bytes_lost(&self, reason: BytesLost, count: u64) {
+        self.add(name::BYTES_LOST, reason.label(), count);
     }
 
     /// Counts a request by outcome: `ok`, `partial`, or the error code.
@@ -337,7 +338,8 @@ impl FlowMetrics {
     }
 
     /// How many files, directories or patterns cannot be followed for this reason.
-    pub(crate) fn file_problems(&self, reason: &'static str, count: usize) {
+    pub(crate) fn file_problems(&self, reason: problems::Reason, count: usize) {
+        let reason = reason.label();
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         gauge!(name::FILE_PROBLEMS, "flow" => self.flow.clone(), "reason" => reason)
             .set(f64::from(count));

@@ -96,6 +96,7 @@ pub(crate) fn escape_label(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::metrics::FlowMetrics;
+    use crate::process::Skip;
 
     #[test]
     fn what_is_counted_is_rendered_with_its_meaning() {
@@ -105,7 +106,7 @@ mod tests {
             flow.records_read.increment(3);
             flow.lag_bytes.set(7.0);
             flow.batch_seconds.record(0.5);
-            flow.records_skipped("empty", 2);
+            flow.records_skipped(Skip::Filtered, 2);
         });
         let text = prometheus.render();
         let version = env!("CARGO_PKG_VERSION");
@@ -116,7 +117,7 @@ mod tests {
             "kinetail_lag_bytes{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 7",
             "# TYPE kinetail_batch_duration_seconds summary",
             "kinetail_batch_duration_seconds_count{flow=\"fh:s:/a\\\"b\\\\c\\nd*\"} 1",
-            "kinetail_records_skipped_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\",reason=\"empty\"} 2",
+            "kinetail_records_skipped_total{flow=\"fh:s:/a\\\"b\\\\c\\nd*\",reason=\"filtered\"} 2",
             &format!("kinetail_build_info{{version=\"{version}\"}} 1"),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\nis missing in\n{text}");

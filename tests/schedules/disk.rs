@@ -63,6 +63,8 @@ impl Disk {
 
     fn tell_time(&self) {
         self.seen.script.borrow_mut().now_nanos = Some(nanos(self.stamp));
+        // A change is stamped with the time that it is, however a program sets other times.
+        self.files.pass_until(self.stamp);
     }
 
     fn is_born(&self, number: u64) {
@@ -119,6 +121,17 @@ impl Disk {
     pub fn overwrite(&mut self, path: &Path, bytes: &[u8]) {
         let file = self.files.overwrite(path, bytes);
         self.touch(&file);
+    }
+
+    /// Writes at an offset of a file.
+    pub fn write_at(&mut self, path: &Path, offset: usize, bytes: &[u8]) {
+        let file = self.files.write_at(path, offset, bytes);
+        self.touch(&file);
+    }
+
+    /// The same through a mapping: no time tells of it.
+    pub fn write_mapped(&self, path: &Path, offset: usize, bytes: &[u8]) {
+        self.files.write_mapped(path, offset, bytes);
     }
 
     /// Puts a file in the place of another one, as tools do that compress: it has the time of

@@ -8,7 +8,7 @@
 //! may arrive again.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kinetail::tail::pace::LOOK_EVERY_MAX;
 
@@ -18,7 +18,7 @@ use super::operation::Operation;
 use super::options::Options;
 use super::rotate::OPENED_AGAIN_WITHIN;
 use crate::support::ground::{Files, Ground};
-use crate::support::world::World;
+use crate::support::world::{TICK, World};
 
 /// By then every file that was there was looked at, and what lay in it was read if it could be.
 pub const SEEN_WITHIN: Duration = Duration::from_millis(100).saturating_add(LOOK_EVERY_MAX);
@@ -29,8 +29,10 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 /// What lies in compressed files is found by then, one file after the other.
 const SEARCHED_WITHIN: Duration = Duration::from_secs(25);
 
-/// In so small steps the clock of the files follows that of the flow.
-const SLICE: Duration = Duration::from_millis(200);
+/// While nothing happens the flow is stepped late, as on a busy machine: by this share of the time
+/// since something did, and by no more than `REST_MAX`. Most of a schedule is waiting.
+const REST_SHARE: u32 = 2;
+const REST_MAX: Duration = Duration::from_secs(4);
 
 /// While lines keep arriving more may come.
 const ARRIVES_STILL: Duration = Duration::from_millis(500);
@@ -272,20 +274,30 @@ impl Model {
 
     /// Lets the flow run for this long, if it does.
     pub fn run(&mut self, time: Duration) {
-        // Where it is known how old files are, both clocks have to move on together.
-        let mut left = time;
-        while self.options.eventful && left > SLICE {
-            self.run_at_once(SLICE);
-            left -= SLICE;
-        }
-        self.run_at_once(left);
+        self.run_quiet_since(self.world.now(), time);
     }
 
-    fn run_at_once(&mut self, time: Duration) {
-        if self.running {
-            self.world.run(time);
+    /// The same after nothing happened since a time. Says since when nothing happens now.
+    fn run_quiet_since(&mut self, since: Instant, time: Duration) -> Instant {
+        if !self.running {
+            self.disk.pass(time);
+            return since;
         }
-        self.disk.pass(time);
+        let mut since = since;
+        let end = self.world.now() + time;
+        // What is due by the end is done by then.
+        let last = end.checked_sub(TICK).unwrap();
+        while self.world.now() < end {
+            let before = self.world.now();
+            let quiet = before.saturating_duration_since(since);
+            let rest = if self.options.prompt { Duration::ZERO } else { quiet / REST_SHARE };
+            if self.world.step_and_rest(rest.min(REST_MAX), last) {
+                since = self.world.now();
+            }
+            // The clock of the files follows that of the flow.
+            self.disk.pass(self.world.now() - before);
+        }
+        since
     }
 
     /// How long something takes that takes this long when no call fails.
@@ -310,13 +322,14 @@ impl Model {
 
     /// Runs until what is in the files has arrived, if it can.
     pub fn wait_for_all(&mut self) {
-        self.run(self.search(ARRIVES_WITHIN));
-        loop {
-            let before = self.world.stream.len();
-            self.run(self.search(ARRIVES_STILL));
-            if self.world.stream.len() == before {
+        let mut since = self.run_quiet_since(self.world.now(), self.search(ARRIVES_WITHIN));
+        let still = self.search(ARRIVES_STILL);
+        while self.running {
+            let quiet = self.world.now() - since;
+            if quiet >= still {
                 return;
             }
+            since = self.run_quiet_since(since, still - quiet);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can happen, and a seeded generator of it.
 
 use super::rare::{self, Rare};
+use super::strange;
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +78,11 @@ pub enum Operation {
 /// The schedule of a seed, of this many operations.
 pub fn generate(seed: u64, count: usize) -> Vec<Operation> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let one = if rare::is_eventful(seed) { rare::one } else { common };
+    let one = match (rare::is_strange(seed), rare::is_eventful(seed)) {
+        (true, _) => strange::one,
+        (false, true) => rare::one,
+        (false, false) => common,
+    };
     (0..count).map(|_| one(&mut random)).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What kind of world a schedule runs in: drawn from the seed, apart from the operations, so that
 //! leaving operations out does not change it.
 
+use std::env;
+
 use kinetail::budget::Budget;
 use kinetail::config::{FlowConfig, InitialPosition};
 use kinetail::tail::space::SpaceGuard;
@@ -15,6 +17,9 @@ const FEW_DESCRIPTORS: usize = 3;
 
 /// A slow world ships at most this many records in a request, and one request in a step.
 const SLOW_RECORDS: usize = 7;
+
+/// One schedule in so many steps the flow on time always, which takes many times as long.
+const PROMPT_ONE_IN: u32 = 64;
 
 /// What the batches of a slow world may hold.
 const SLOW_BUDGET_BYTES: usize = 4096;
@@ -66,6 +71,9 @@ pub struct Options {
     pub at_end: bool,
     /// Files without a name are held only while there is room on the disk.
     guarded: bool,
+    /// The flow is stepped whenever it asks for it, also while nothing happens. `KINETAIL_PROMPT`
+    /// has that in all schedules.
+    pub prompt: bool,
 }
 
 impl Options {
@@ -93,6 +101,7 @@ impl Options {
             eventful: is_eventful(seed),
             at_end: is_eventful(seed) && one_in(4),
             guarded: is_eventful(seed) && one_in(2),
+            prompt: one_in(PROMPT_ONE_IN) || env::var_os("KINETAIL_PROMPT").is_some(),
         };
         // What is renamed out of the pattern while it is closed is lost; `docs/tailing.md` says so.
         options.few_descriptors &= options.covers_rotated();

@@ -7,6 +7,7 @@ use std::env;
 
 use super::model::Model;
 use super::operation::{Operation, common};
+use super::strange::Strange;
 use super::trouble::FAULTS;
 
 /// Of so many operations of an eventful schedule one is rare.
@@ -50,6 +51,8 @@ pub enum Rare {
     DiskFills { critical: bool, millis: u64 },
     /// Calls to the disk fail during something common.
     CallsFail { first: u64, every: u64, fault: usize, during: Box<Operation> },
+    /// What few programs do.
+    Strange(Strange),
 }
 
 /// What becomes of a copy.
@@ -94,7 +97,12 @@ pub enum Rest {
 
 /// Whether a schedule has rare operations. `KINETAIL_COMMON` leaves them out.
 pub fn is_eventful(seed: u64) -> bool {
-    seed.is_multiple_of(4) && env::var_os("KINETAIL_COMMON").is_none()
+    (seed.is_multiple_of(4) || is_strange(seed)) && env::var_os("KINETAIL_COMMON").is_none()
+}
+
+/// Whether they are strange ones, which `KINETAIL_STRANGE` asks for.
+pub fn is_strange(seed: u64) -> bool {
+    seed % 8 == 2 && env::var_os("KINETAIL_STRANGE").is_some()
 }
 
 /// A common operation or a rare one.
@@ -197,6 +205,7 @@ impl Model {
             Rare::DeleteEmpty { recreate } => self.delete_empty(*recreate),
             Rare::Sleep { rest } => self.sleep(*rest),
             Rare::DiskFills { critical, millis } => self.disk_fills(*critical, *millis),
+            Rare::Strange(strange) => self.apply_strange(strange),
             Rare::CallsFail { first, every, fault, during } => {
                 self.calls_fail((*first, *every), *fault, during);
             }

@@ -3,6 +3,8 @@
 //! Before anything is destroyed it was readable for long enough, as `docs/tailing.md` says how long
 //! that is. What is lost by the windows named there is not generated.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,20 +99,33 @@ impl Model {
     }
 
     fn rename_chain(&mut self) {
+        // Greater numbers of younger archives would tell that these count up.
+        for number in self.packed_numbers().into_iter().rev() {
+            let next = self.log(&rotated(number + 1, ".gz"));
+            self.disk.rename(&self.log(&rotated(number, ".gz")), &next);
+        }
         for number in (0..=CHAIN).rev() {
-            for ending in ["", ".gz"] {
-                let from = self.log(&rotated(number, ending));
-                if self.files().is_file(&from) {
-                    // The chain never loses a file here: the last one gets a name of its own.
-                    let next = if number == CHAIN {
-                        format!("app.log.{}{ending}", 100 + self.next_name())
-                    } else {
-                        rotated(number + 1, ending)
-                    };
-                    self.disk.rename(&from, &self.log(&next));
-                }
+            let from = self.log(&rotated(number, ""));
+            if self.files().is_file(&from) {
+                // The chain never loses a file here: the last one gets a name of its own.
+                let next = if number == CHAIN {
+                    format!("app.log.{}", 100 + self.next_name())
+                } else {
+                    rotated(number + 1, "")
+                };
+                self.disk.rename(&from, &self.log(&next));
             }
         }
+    }
+
+    /// The numbers in the names of compressed files.
+    fn packed_numbers(&self) -> BTreeSet<usize> {
+        let names = self.files().names(&self.log("")).into_iter();
+        let number = |name: OsString| {
+            let middle = name.to_str()?.strip_prefix("app.log.")?.strip_suffix(".gz")?;
+            middle.parse::<usize>().ok()
+        };
+        names.filter_map(number).collect()
     }
 
     /// The oldest rotated file that is not compressed.
@@ -324,7 +339,7 @@ impl Model {
         }
     }
 
-    fn remove_live(&mut self) {
+    pub fn remove_live(&mut self) {
         let file = self.live_file();
         self.disk.remove(&file);
         self.next_file();

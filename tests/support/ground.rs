@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -107,6 +107,13 @@ impl Files {
         }
     }
 
+    /// Changes of files are later than this from now on, since 1970, where a test can say so.
+    pub fn pass_until(&self, stamp: Duration) {
+        if let Self::Memory(disk) = self {
+            assert!(disk.pass_until(nanos(stamp)) >= nanos(stamp), "it was set back");
+        }
+    }
+
     /// Sets the clock back that stamps files, which no test can do to the machine's.
     pub fn set_clock_back(&self, by: Duration) {
         match self {
@@ -170,17 +177,34 @@ impl Files {
 
     /// Writes over the beginning of a file, which keeps the rest.
     pub fn overwrite(&self, path: &Path, bytes: &[u8]) -> Writer {
+        self.write_at(path, 0, bytes)
+    }
+
+    /// Writes at an offset of a file, whatever its length is.
+    pub fn write_at(&self, path: &Path, offset: usize, bytes: &[u8]) -> Writer {
         match self {
             Self::Os => {
                 let file = OpenOptions::new().write(true).open(path).unwrap();
-                (&file).write_all(bytes).unwrap();
+                file.write_all_at(bytes, offset as u64).unwrap();
                 Writer::Os(file)
             }
             Self::Memory(disk) => {
                 let file = disk.writer(path).unwrap();
-                file.write_at(0, bytes);
+                file.write_at(offset, bytes);
                 Writer::Memory(file)
             }
+        }
+    }
+
+    /// Writes at an offset of a file as through a mapping: neither its length nor its time of
+    /// modification changes.
+    pub fn write_mapped(&self, path: &Path, offset: usize, bytes: &[u8]) {
+        match self {
+            Self::Os => {
+                let modified = self.modified(path);
+                self.write_at(path, offset, bytes).set_modified(modified);
+            }
+            Self::Memory(disk) => disk.writer(path).unwrap().write_mapped(offset, bytes),
         }
     }
 

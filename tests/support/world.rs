@@ -40,7 +40,7 @@ use super::shots::Shots;
 use super::test_disk::TestDisk;
 
 /// How far the clock moves between two steps.
-const TICK: Duration = Duration::from_millis(20);
+pub const TICK: Duration = Duration::from_millis(20);
 
 /// Tests do not depend on how full the disk of the machine is.
 const UNGUARDED: SpaceGuard = SpaceGuard { min_free_percent: 0 };
@@ -263,13 +263,22 @@ impl World {
     pub fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let stepped = self.step();
-            if !self.told {
-                // The next step is a tick later than this.
-                let before = stepped.wake_at.checked_sub(TICK).unwrap();
-                self.now = self.now.max(before.min(end));
-            }
+            self.step_and_rest(Duration::ZERO, end);
         }
+    }
+
+    /// Steps, and lets time pass until the flow asks for the next step, or for `rest` if that is
+    /// longer, but not past `end`. If something was acknowledged or checkpointed no time passes;
+    /// says whether that was so.
+    pub fn step_and_rest(&mut self, rest: Duration, end: Instant) -> bool {
+        let stepped = self.step();
+        if !self.told {
+            // The next step is a tick later than this.
+            let before = stepped.wake_at.checked_sub(TICK).unwrap();
+            let next = before.max(self.now + rest);
+            self.now = self.now.max(next.min(end));
+        }
+        self.told
     }
 
     /// Steps until nothing has happened for a while: everything readable is delivered.

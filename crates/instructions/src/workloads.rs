@@ -12,16 +12,20 @@ use kinetail_delivery::{
     Aggregation, Compression, Destination, Format, OversizeLine, PackOptions, PartitionKey, Span,
 };
 use kinetail_records::splitter::Ending;
-use kinetail_records::{ConverterConfig, CsvDelimiter, JsonFormat, LogFormat};
+use kinetail_records::{
+    ConverterConfig, CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern,
+};
 
 /// The workloads by name.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 11] = [
     "pack-json",
     "pack-cbor",
     "pack-short",
     "pack-newline",
+    "pack-kpl",
     "convert-combined",
     "convert-csv",
+    "convert-pattern",
     "response-json",
     "response-cbor",
     "ledger",
@@ -34,6 +38,12 @@ const LINES: usize = 500;
 const BATCHES: u64 = 8;
 
 const FILE: FileKey = FileKey(1);
+
+/// A pattern of a user's own for lines of an access log, and a name for each of its groups.
+const PATTERN: &str =
+    r#"^(\S+) \S+ (\S+) \[([^\]]+)\] "(\S+) ([^" ]*) ([^"]*)" (\d{3}) (\S+) "([^"]*)" "([^"]*)"$"#;
+const PATTERN_NAMES: [&str; 10] =
+    ["client", "user", "time", "verb", "path", "version", "status", "bytes", "from", "agent"];
 
 /// Something to do again and again.
 pub(crate) enum Workload {
@@ -51,6 +61,8 @@ impl Workload {
             "pack-cbor" => pack(Encoding::Cbor, plain, Kind::Raw),
             "pack-short" => pack(Encoding::Cbor, short, Kind::Raw),
             "pack-newline" => pack(Encoding::Cbor, plain, Kind::Newline),
+            "pack-kpl" => pack(Encoding::Cbor, plain, Kind::Kpl),
+            "convert-pattern" => pack(Encoding::Cbor, combined, Kind::Pattern),
             "convert-combined" => pack(Encoding::Cbor, combined, Kind::Combined),
             "convert-csv" => pack(Encoding::Cbor, csv, Kind::Csv),
             "response-json" => {
@@ -81,14 +93,19 @@ impl Workload {
 enum Kind {
     Combined,
     Csv,
+    Kpl,
     Newline,
+    Pattern,
     Raw,
 }
 
 fn pack(encoding: Encoding, line: fn(usize, &mut String), kind: Kind) -> Workload {
     let converters = converters(kind);
-    let aggregation =
-        Aggregation { format: Format::Newline, bytes_max: 51_200, records_max: usize::MAX };
+    let is_together = matches!(kind, Kind::Kpl | Kind::Newline);
+    let format = if kind == Kind::Kpl { Format::Kpl } else { Format::Newline };
+    // As small as it may be, so that there are several digests to make at once.
+    let bytes_max = if kind == Kind::Kpl { 8 * 1024 } else { 51_200 };
+    let aggregation = Aggregation { format, bytes_max, records_max: usize::MAX };
     let options = PackOptions {
         destination: &Destination::Kinesis { stream: "logs".to_owned() },
         max_buffer_records: LINES,
@@ -99,7 +116,7 @@ fn pack(encoding: Encoding, line: fn(usize, &mut String), kind: Kind) -> Workloa
         oversize_line: OversizeLine::Truncate,
         file_footer: None,
         aggregated_record_bytes: 0,
-        aggregation: (kind == Kind::Newline).then_some(aggregation),
+        aggregation: is_together.then_some(aggregation),
         compression: Compression::None,
         max_record_bytes: 1024 * 1024,
         one_of_a_key: false,
@@ -112,7 +129,12 @@ fn pack(encoding: Encoding, line: fn(usize, &mut String), kind: Kind) -> Workloa
     let mut text = String::new();
     (0..LINES).for_each(|number| line(number, &mut text));
     let text = text.into_bytes();
-    let records = if kind == Kind::Newline { text.len().div_ceil(51_200) } else { LINES };
+    let records = match kind {
+        Kind::Newline => text.len().div_ceil(bytes_max),
+        // Lines of one length have eight bytes around them, and all of them thirty.
+        Kind::Kpl => LINES.div_ceil((bytes_max - 30) / (text.len() / LINES + 8)),
+        Kind::Combined | Kind::Csv | Kind::Pattern | Kind::Raw => LINES,
+    };
     Workload::Pack { packer: Box::new(packer), text, records }
 }
 
@@ -130,7 +152,14 @@ fn converters(kind: Kind) -> Vec<ConverterConfig> {
             delimiter: CsvDelimiter::Literal(b",".to_vec()),
             format: JsonFormat::Compact,
         }],
-        Kind::Newline | Kind::Raw => Vec::new(),
+        Kind::Pattern => vec![ConverterConfig::LogToJson {
+            log_format: LogFormat::CombinedApacheLog,
+            pattern: compile_match_pattern(PATTERN).ok(),
+            field_names: Some(PATTERN_NAMES.map(str::to_owned).to_vec()),
+            null_name: false,
+            format: JsonFormat::Compact,
+        }],
+        Kind::Kpl | Kind::Newline | Kind::Raw => Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::names::{Operation, StreamId};
 use super::response::ErrorResponse;
 
 /// Scripted faults that may wait at a time.
-pub const SCRIPT_MAX: usize = 10_000;
+pub(crate) const SCRIPT_MAX: usize = 10_000;
 
 /// Which share of requests and records goes wrong. Ratios are between 0 and 1; those of requests
 /// exclude each other and together make at most 1, and so do those of records.

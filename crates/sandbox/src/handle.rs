@@ -46,7 +46,13 @@ impl SandboxHandle {
     /// stores.
     #[must_use]
     pub fn records(&self, stream: &StreamId) -> Vec<StoredRecord> {
-        lock(&self.shared.streams).records(stream)
+        self.records_from(stream, 0)
+    }
+
+    /// The same without the first `from` of them: requests wait while records are copied.
+    #[must_use]
+    pub fn records_from(&self, stream: &StreamId, from: usize) -> Vec<StoredRecord> {
+        lock(&self.shared.streams).records(stream, from)
     }
 
     /// Puts `plan` in force for all streams that have none of their own.

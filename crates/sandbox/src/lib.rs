@@ -51,7 +51,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 pub use aggregate::{UserRecord, user_records};
-pub use fault::{Fault, FaultError, FaultPlan, SCRIPT_MAX, Scope};
+pub use fault::{Fault, FaultError, FaultPlan, Scope};
 pub use handle::{SandboxHandle, WaitError};
 pub use http::is_request_id;
 pub use names::{InvalidStreamName, Operation, Service, StreamId};

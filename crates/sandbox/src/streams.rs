@@ -126,10 +126,12 @@ impl Streams {
         }
     }
 
-    /// What the memory store holds for `id`, in the order of arrival.
-    pub(super) fn records(&self, id: &StreamId) -> Vec<StoredRecord> {
+    /// What the memory store holds for `id` from this number on, in the order of arrival.
+    pub(super) fn records(&self, id: &StreamId, from: usize) -> Vec<StoredRecord> {
         let stream = self.slots.get(id).map(|slot| &slot.stream);
-        stream.map_or_else(Vec::new, |stream| lock(stream).sink.records().to_vec())
+        stream.map_or_else(Vec::new, |stream| {
+            lock(stream).sink.records().get(from..).unwrap_or_default().to_vec()
+        })
     }
 
     /// The names of the streams of one service, in order.

@@ -10,7 +10,6 @@ use crate::config::FlowConfig;
 use crate::config::diagnostics::quote;
 use crate::disk::links;
 use crate::process::splitter::{Ending, Next};
-use crate::process::steps::{COMMENT, FILTERED, HEADER, SAMPLED};
 use crate::process::{Chain, Converted, ConverterConfig};
 use crate::shown::counted;
 
@@ -22,9 +21,6 @@ const BYTES_MAX: u64 = 256 * 1024;
 
 /// So many lines are tried, of all files together.
 const LINES_MAX: usize = 500;
-
-/// Reasons for which steps skip records by configuration.
-const BY_RULE: [&str; 4] = [COMMENT, FILTERED, HEADER, SAMPLED];
 
 /// What was tried.
 #[derive(Debug, Default)]
@@ -152,7 +148,7 @@ impl Sample {
                 reason
             }
             // That is what these steps are for.
-            Converted::Skipped { reason } if BY_RULE.contains(&reason) => {
+            Converted::Skipped { reason } if reason.is_by_rule() => {
                 self.skipped += 1;
                 return;
             }

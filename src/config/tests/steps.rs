@@ -40,12 +40,12 @@ const TAKEN: &[(&str, &str, &str)] = &[
     (
         r#"{"optionName": "FILTER", "exclude": "GET /health"}"#,
         "GET /health\n",
-        "Skipped { reason: \"filtered\" }",
+        "Skipped { reason: Filtered }",
     ),
     (
         r#"{"optionName": "FILTER", "include": [{"field": "s", "atLeast": 500}, "x"]}"#,
         "{\"s\":499}\n",
-        "Skipped { reason: \"filtered\" }",
+        "Skipped { reason: Filtered }",
     ),
     (
         r#"{"optionName": "PARSEREGEX", "pattern": "(?<a>\\d+) (?<b>.*)", "types": "auto"}"#,
@@ -118,7 +118,7 @@ const TAKEN: &[(&str, &str, &str)] = &[
     (
         r#"{"optionName": "PARSEJSON", "onUnparsable": "skip"}"#,
         "x\n",
-        "Skipped { reason: \"unparsable\" }",
+        "Skipped { reason: Unparsable }",
     ),
     // Alongside the Java agent's converters.
     (

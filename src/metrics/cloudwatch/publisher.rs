@@ -12,6 +12,7 @@ use super::aggregate::{Aggregator, Datum};
 use super::{Content, Report};
 use crate::log_throttle::{FailureLine, FailureLog};
 use crate::metrics::name;
+use crate::metrics::reason::ReportDropped;
 
 /// Datums in one call. The service takes 1,000 and 1 MB; the Java agent sent 20. Calls cost
 /// money, and 200 are a body of about 60 KB.
@@ -46,7 +47,8 @@ pub(super) struct Publisher<S> {
 
 impl<S: Sink> Publisher<S> {
     pub(super) fn new(sink: S) -> Self {
-        let dropped = counter!(name::CLOUDWATCH_DROPPED, "reason" => "too_many_destinations");
+        let reason = ReportDropped::TooManyDestinations.label();
+        let dropped = counter!(name::CLOUDWATCH_DROPPED, "reason" => reason);
         Self { sink, sums: Aggregator::default(), failures: FailureLog::default(), dropped }
     }
 

@@ -10,7 +10,7 @@ use kinetail::send::{Outcome, RejectedRecord, SenderEvent, Submission};
 use kinetail::tail::disk::Disk as _;
 
 use super::World;
-use super::kept::{keys_of, records_of};
+use super::kept::records_and_keys_of;
 
 impl World {
     pub(super) fn answer(&mut self) {
@@ -44,8 +44,7 @@ impl World {
         let records = submission.body.records();
         let bytes = submission.body.data_bytes();
         let body = submission.body.finish();
-        let mut data = records_of(&body);
-        let mut keys = keys_of(&body);
+        let (mut data, mut keys) = records_and_keys_of(&body);
         let rejected = self.rejected(&submission.body, &data);
         for record in rejected.iter().rev() {
             data.remove(record.index);

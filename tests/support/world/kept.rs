@@ -1,12 +1,15 @@
 //! What a flow handed on and has no answer for yet.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use base64_simd::STANDARD;
 use kinetail::checkpoint::Change;
 use kinetail::checkpoint::store::Refused;
 use kinetail::flow::Outlet;
 use kinetail::send::Submission;
 use kinetail::tail::identity::FileKey;
+use serde::Deserialize;
 
 /// What the flow submitted without an outcome yet.
 #[derive(Default)]
@@ -51,23 +54,31 @@ impl Outlet for Kept {
     }
 }
 
-/// The partition keys of the records in a request body.
-pub(super) fn keys_of(body: &[u8]) -> Vec<String> {
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
-    let records = parsed["Records"].as_array().unwrap().iter();
-    records.filter_map(|record| Some(record["PartitionKey"].as_str()?.to_owned())).collect()
+/// A request, in JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request<'b> {
+    #[serde(borrow)]
+    records: Vec<Record<'b>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Record<'b> {
+    data: &'b str,
+    partition_key: Option<Cow<'b, str>>,
+}
+
+/// The data of the records in a request body, and their partition keys, if they have any.
+pub(super) fn records_and_keys_of(body: &[u8]) -> (Vec<Vec<u8>>, Vec<String>) {
+    let request: Request<'_> = serde_json::from_slice(body).unwrap();
+    let data = |record: &Record<'_>| STANDARD.decode_to_vec(record.data).unwrap();
+    let data = request.records.iter().map(data).collect();
+    let keys = request.records.into_iter().filter_map(|record| record.partition_key);
+    (data, keys.map(Cow::into_owned).collect())
 }
 
 /// The data of the records in a request body.
 pub fn records_of(body: &[u8]) -> Vec<Vec<u8>> {
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap();
-    parsed["Records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|record| {
-            let data = record["Data"].as_str().unwrap();
-            base64_simd::STANDARD.decode_to_vec(data).unwrap()
-        })
-        .collect()
+    records_and_keys_of(body).0
 }

@@ -36,18 +36,19 @@ pub struct Checkpoint {
     pub cursor: Option<Arc<str>>,
 }
 
-/// Where a generation is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    /// The live name led to it.
-    Live,
-    /// It was rotated, so its last line may never get a line end.
-    Rotated,
-    /// Everything in it is acknowledged and its file is gone. It is kept for a while, so that a
-    /// compressed copy of it is known.
-    Finished,
-    /// It belongs to a log and was found after it had been rotated; nothing of it was read yet.
-    Found,
+crate::labels! {
+    /// Where a generation is in its life.
+    pub enum Life {
+        /// The live name led to it.
+        Live = "live",
+        /// It was rotated, so its last line may never get a line end.
+        Rotated = "rotated",
+        /// Everything in it is acknowledged and its file is gone. It is kept for a while, so that a
+        /// compressed copy of it is known.
+        Finished = "finished",
+        /// It belongs to a log and was found after it had been rotated; nothing of it was read yet.
+        Found = "found",
+    }
 }
 
 impl Life {
@@ -55,17 +56,6 @@ impl Life {
     #[must_use]
     pub fn of_rotated(rotated: bool) -> Self {
         if rotated { Self::Rotated } else { Self::Live }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Rotated => "rotated",
-            Self::Finished => "finished",
-            Self::Found => "found",
-        }
     }
 
     /// The number that stands for it in a database.

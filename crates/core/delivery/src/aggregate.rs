@@ -10,14 +10,18 @@
 //! * Else: those of one key. Where each record has its own key, none.
 
 pub(crate) mod kpl;
+mod md5_lanes;
 mod open;
+mod plain;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use self::kpl::Kpl;
+use self::md5_lanes::LANES;
 use self::open::{Bucket, Content, Open};
+pub(crate) use self::plain::Joined;
 use crate::PartitionKey;
 use crate::body::RandomKey;
 use crate::dead_letter::Origin;
@@ -71,13 +75,13 @@ pub(super) struct Aggregator {
     shards: Option<Arc<ShardMap>>,
     /// The oldest first.
     open: Vec<Open>,
-    /// What the service will count for them, at most.
+    /// Those that take no more records, until there are digests to be made of several at once.
+    done: Vec<Open>,
+    /// What the service will count for all of these, at most.
     counted: usize,
     spare: Vec<Open>,
     /// The key of the record at hand.
     key: String,
-    /// An aggregate on its way out.
-    finished: Vec<u8>,
 }
 
 impl Aggregator {
@@ -88,10 +92,10 @@ impl Aggregator {
             keyed,
             shards: None,
             open: Vec::new(),
+            done: Vec::new(),
             counted: 0,
             spare: Vec::new(),
             key: String::new(),
-            finished: Vec::new(),
         }
     }
 
@@ -102,9 +106,8 @@ impl Aggregator {
 
     /// Bytes of memory that they hold.
     pub(super) fn held_bytes(&self) -> usize {
-        let all = self.open.iter().chain(&self.spare);
-        let held: usize = all.map(Open::held_bytes).sum();
-        held + self.finished.capacity()
+        let all = self.open.iter().chain(&self.done).chain(&self.spare);
+        all.map(Open::held_bytes).sum()
     }
 
     /// Gives the memory back that waits for the next aggregates.
@@ -135,12 +138,13 @@ impl Aggregator {
         let len = self.len_of_one(key_bytes, data.len());
         let fresh = bucket.filter(|_| len <= self.options.bytes_max);
         let used = sink.counted_bytes() + self.counted;
-        let records = sink.records() + self.open.len();
+        let records = self.records(sink);
         let is_full = records > 0 && used + len + key_bytes > room.bytes_max;
         if is_full || records >= room.records_max {
             return false;
         }
         let Some(bucket) = fresh else {
+            self.hand_over(keys, sink);
             // Random, of the data, or none at all: it was not made for the bucket.
             if self.key.is_empty() {
                 sink.push(data, &keys.make(data));
@@ -170,7 +174,7 @@ impl Aggregator {
     ) -> bool {
         let left = room.bytes_max.saturating_sub(sink.counted_bytes() + self.counted);
         let key_bytes = if self.keyed { keys.bytes_of_own().max(1) } else { 0 };
-        let begins = sink.records() + self.open.len() < room.records_max
+        let begins = self.records(sink) < room.records_max
             && self.len_of_one(key_bytes, smallest.len()) + key_bytes <= left;
         let joins = |open: &Open| {
             let len = open.content.len_with(&open.key, smallest);
@@ -184,6 +188,12 @@ impl Aggregator {
         while !self.open.is_empty() {
             self.finish(0, keys, sink);
         }
+        self.hand_over(keys, sink);
+    }
+
+    /// Records that the batch has, or will have.
+    fn records(&self, sink: &Sink<'_>) -> usize {
+        sink.records() + self.done.len() + self.open.len()
     }
 
     /// Which records this one goes with, and its key; nothing if it goes alone.
@@ -272,34 +282,46 @@ impl Aggregator {
         true
     }
 
+    /// No further record goes into this one.
     fn finish(&mut self, place: usize, keys: &mut KeyMaker, sink: &mut Sink<'_>) {
-        let mut open = self.open.remove(place);
-        self.counted -= open.content.len() + open.key_bytes;
-        let own = open.bucket == Bucket::Any;
-        match &open.content {
-            Content::Kpl(kpl) if kpl.count() == 1 && own => {
-                sink.push(kpl.newest(), &Key::Random(keys.random()));
-            }
-            Content::Kpl(kpl) if kpl.count() == 1 => sink.push(kpl.newest(), &Key::Text(&open.key)),
-            Content::Kpl(kpl) => {
-                self.finished.clear();
-                kpl.finish(&mut self.finished);
-                match RandomKey::of_text(&open.key).filter(|_| own) {
-                    Some(key) => sink.push_aggregate(&self.finished, key),
-                    None => sink.push(&self.finished, &Key::Text(&open.key)),
+        self.done.push(self.open.remove(place));
+        let waits_for = if self.options.format == Format::Kpl { LANES } else { 1 };
+        if self.done.len() >= waits_for {
+            self.hand_over(keys, sink);
+        }
+    }
+
+    /// Puts what takes no more records into the body.
+    fn hand_over(&mut self, keys: &mut KeyMaker, sink: &mut Sink<'_>) {
+        let lengths = self.done.iter().map(|done| done.content.len() + done.key_bytes);
+        self.counted -= lengths.sum::<usize>();
+        let several = self.done.iter_mut().filter_map(|done| match &mut done.content {
+            Content::Kpl(kpl) => Some(kpl).filter(|kpl| kpl.count() > 1),
+            Content::Lines { .. } => None,
+        });
+        kpl::finish(&mut several.collect::<Vec<_>>());
+        for mut done in self.done.drain(..) {
+            let own = done.bucket == Bucket::Any;
+            match &done.content {
+                Content::Kpl(kpl) if kpl.count() == 1 && own => {
+                    sink.push(kpl.newest(), &Key::Random(keys.random()));
                 }
+                Content::Kpl(kpl) if kpl.count() == 1 => {
+                    sink.push(kpl.newest(), &Key::Text(&done.key));
+                }
+                Content::Kpl(kpl) => match RandomKey::of_text(&done.key).filter(|_| own) {
+                    Some(key) => sink.push_aggregate(kpl.finished(), key),
+                    None => sink.push(kpl.finished(), &Key::Text(&done.key)),
+                },
+                Content::Lines { data, .. } if own => sink.push(data, &keys.make(data)),
+                Content::Lines { data, .. } => sink.push(data, &Key::Text(&done.key)),
             }
-            Content::Lines { data, .. } if own => sink.push(data, &keys.make(data)),
-            Content::Lines { data, .. } => sink.push(data, &Key::Text(&open.key)),
-        }
-        sink.body.note_records(open.content.records());
-        sink.body.note_origins(open.origins.drain(..));
-        if open.held_bytes() <= SPARE_BYTES_MAX {
-            open.content.clear();
-            self.spare.push(open);
-        }
-        if self.finished.capacity() > SPARE_BYTES_MAX {
-            self.finished = Vec::new();
+            sink.body.note_records(done.content.records());
+            sink.body.note_origins(done.origins.drain(..));
+            if done.held_bytes() <= SPARE_BYTES_MAX {
+                done.content.clear();
+                self.spare.push(done);
+            }
         }
     }
 }

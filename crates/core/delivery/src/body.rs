@@ -21,7 +21,8 @@ use self::key::KeyKind;
 use crate::dead_letter::Origin;
 
 pub use self::envelope::{Encoding, Envelope};
-pub use self::key::{RandomKey, key_hash};
+pub use self::key::RandomKey;
+pub(crate) use self::key::key_hash;
 
 /// A new buffer has room for this many bytes: a short batch never grows, a full one of ordinary
 /// lines grows twice.
@@ -257,7 +258,7 @@ impl Body {
     /// The upper half of the hash of a record's key. The service compares all of it, which makes a
     /// difference for one key in 2^64.
     #[must_use]
-    pub fn key_hash(&self, index: usize) -> u64 {
+    pub(crate) fn key_hash(&self, index: usize) -> u64 {
         let Some(entry) = self.entries.get(index) else { return 0 };
         let record = self.bytes().get(entry.range()).unwrap_or_default();
         match self.encoding() {

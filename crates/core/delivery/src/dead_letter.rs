@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use kinetail_base::identity::FileKey;
 use kinetail_base::limits;
+use kinetail_records::Skip;
 
 pub use kept::{Bounds, Kept, Why, to_drop};
 pub use name::LetterFileName;
@@ -50,33 +51,29 @@ impl Origin {
     }
 }
 
-/// Why a record is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The line is longer than `maxLineBytes`.
-    OversizeLine,
-    /// The service rejected the record permanently.
-    Refused,
-    /// The record is larger than the service accepts, after the converters.
-    TooLarge,
-    /// A converter cannot read it.
-    Unparsable,
+kinetail_base::labels! {
+    /// Why a record is a dead letter.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Reason {
+        /// The line is longer than `maxLineBytes`.
+        OversizeLine = "oversize_line",
+        /// The service rejected the record permanently.
+        Refused = "refused",
+        /// The record is larger than the service accepts, after the converters.
+        TooLarge = "too_large",
+        /// A converter cannot read it.
+        Unparsable = "unparsable",
+    }
 }
 
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 4] =
-        [Self::OversizeLine, Self::Refused, Self::TooLarge, Self::Unparsable];
-
-    /// As it is written in letters and metrics.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::OversizeLine => "oversize_line",
-            Self::Refused => "refused",
-            Self::TooLarge => "too_large",
-            Self::Unparsable => "unparsable",
+impl From<Reason> for Skip {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::OversizeLine => Self::OversizeLine,
+            Reason::Refused => Self::RefusedByService,
+            Reason::TooLarge => Self::TooLarge,
+            Reason::Unparsable => Self::Unparsable,
         }
     }
 }

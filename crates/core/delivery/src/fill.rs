@@ -9,7 +9,7 @@ use super::cut::cut;
 use super::key::{KeyCounts, KeyMaker};
 use super::once::Once;
 use super::sink::Sink;
-use crate::aggregate::{Aggregator, Room};
+use crate::aggregate::{Aggregator, Joined, Room};
 use crate::body::RandomKey;
 use crate::body::{Body, Encoding, Envelope};
 use crate::dead_letter::Origin;
@@ -208,7 +208,7 @@ impl Filler {
             // An aggregate is in it: its keys may come again.
             return Put::NoRoom;
         }
-        let put = if self.aggregator.is_some() && self.aggregates {
+        let put = if self.puts_together() {
             let put = self.put_together(body, data, at);
             self.has_aggregates |= matches!(put, Put::Taken { .. });
             put
@@ -221,13 +221,35 @@ impl Filler {
         put
     }
 
-    /// Whether [`Self::put_plain`] may be asked.
+    /// Whether records have random keys and nothing but their data counts: then
+    /// [`Self::put_plain`] may be asked, or [`Self::join_plain`] if they are put together.
     pub(super) fn is_plain(&self) -> bool {
-        (self.aggregator.is_none() || !self.aggregates)
-            && self.compression == Compression::None
-            && self.once.is_none()
+        self.once.is_none()
             && !self.notes_origins
             && self.keys.is_random()
+            && (self.puts_together() || self.compression == Compression::None)
+    }
+
+    /// Whether records are put together.
+    pub(super) fn puts_together(&self) -> bool {
+        self.aggregator.is_some() && self.aggregates
+    }
+
+    /// Adds lines to the open aggregate as they are, if there is one, as many as it and the batch
+    /// have room for and none longer than `longest`. Says whether no further one fits, too.
+    pub(super) fn join_plain(
+        &mut self,
+        body: &mut Body,
+        lines: &[u8],
+        longest: usize,
+    ) -> (Joined, bool) {
+        let (room, longest) = (self.room(), longest.min(self.piece_bytes_max()));
+        let Some(aggregator) = &mut self.aggregator else { return (Joined::default(), false) };
+        let sink = Sink { body, compression: self.compression, scratch: &mut self.compressed };
+        let joined = aggregator.join(lines, longest, &sink, room);
+        let smallest = b"\n".get(..self.smallest_data).unwrap_or_default();
+        let full = joined.lines > 0 && aggregator.is_full(smallest, &self.keys, &sink, room);
+        (joined, full)
     }
 
     /// Puts a record into a body as it is, with a random key, and says whether no further one fits.

@@ -33,29 +33,17 @@ impl std::fmt::Display for Destination {
     }
 }
 
-/// What becomes of a line that is longer than a line may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OversizeLine {
-    /// It is kept as a dead letter; so is a record that is too large behind the converters.
-    DeadLetter,
-    /// It is skipped.
-    Drop,
-    /// It is sent in pieces.
-    Split,
-    /// Its beginning is sent.
-    Truncate,
-}
-
-impl OversizeLine {
-    /// As it stands in the configuration and in metrics.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::DeadLetter => "deadLetter",
-            Self::Drop => "drop",
-            Self::Split => "split",
-            Self::Truncate => "truncate",
-        }
+kinetail_base::labels! {
+    /// What becomes of a line that is longer than a line may be.
+    pub enum OversizeLine {
+        /// It is kept as a dead letter; so is a record that is too large behind the converters.
+        DeadLetter = "deadLetter",
+        /// It is skipped.
+        Drop = "drop",
+        /// It is sent in pieces.
+        Split = "split",
+        /// Its beginning is sent.
+        Truncate = "truncate",
     }
 }
 

@@ -25,7 +25,7 @@ use kinetail_base::identity::FileKey;
 use kinetail_records::entry_line;
 use kinetail_records::splitter::{Ending, Next, Splitter};
 use kinetail_records::steps::Header;
-use kinetail_records::{Chain, ConvertError, Converted, Facts, Footer};
+use kinetail_records::{Chain, Converted, Facts, Footer, RawReason, Skip};
 
 pub use self::batch::OpenBatch;
 pub use self::counts::Counts;
@@ -214,7 +214,7 @@ impl Packer {
     /// Takes as many records from `bytes` as the open batch has room for. The span that accounts
     /// for them still needs its anchor: see [`Packer::anchor`].
     pub fn take(&mut self, source: Source, bytes: &[u8], now: Instant) -> Taken {
-        let mut used = self.take_plain(bytes, now);
+        let mut used = self.take_plain(source, bytes, now);
         let stop = loop {
             let rest = bytes.get(used..).unwrap_or_default();
             self.chain.set_offset(source.offset + used as u64);
@@ -266,7 +266,7 @@ impl Packer {
         });
         if found {
             self.counts.read += 1;
-            self.count_skipped("footer", 1);
+            self.count_skipped(Skip::Footer, 1);
         }
         found
     }
@@ -325,7 +325,7 @@ impl Packer {
         self.counts.converted += u64::from(converted);
         self.counts.truncated += u64::from(truncated);
         if let Some((converter, reason)) = raw {
-            add(&mut self.counts.raw, ConvertError::label(&reason), 1);
+            add(&mut self.counts.raw, RawReason::from(&reason), 1);
             self.counts.raw_reason = Some(format!("{converter}: {reason}"));
         }
         true

@@ -7,7 +7,8 @@
 //! into a tree that says what it means in Java. Where the `regex` crate has something for every
 //! part of the tree it does the work, in time that is linear in the text. Look-around,
 //! back-references, possessive quantifiers, atomic groups and the ends of lines within a text
-//! need the backtracking `machine`.
+//! need the backtracking `machine`. Patterns for whole texts that can match in one way only need
+//! neither: each is a `row`.
 //!
 //! Two things look regular and are not the same there: `\b`, which is ASCII for the crate and goes
 //! by Unicode in Java up to 18, and what a group holds after a round of a loop that matched
@@ -31,6 +32,7 @@ mod pattern;
 mod possible;
 mod program;
 mod property;
+mod row;
 #[cfg(test)]
 mod tests;
 pub mod text;

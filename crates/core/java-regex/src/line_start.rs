@@ -90,6 +90,7 @@ fn looks_like(pattern: &Pattern, line: &[u8]) -> Result<bool, OverLimit> {
     match pattern.engine.worker(text)? {
         Worker::Linear(regex) => Ok(regex.is_match(text)),
         Worker::Machine(program) => Machine::default().matches(program, text),
+        Worker::Row(row) => Ok(row.matches(text, &mut Vec::new())),
     }
 }
 

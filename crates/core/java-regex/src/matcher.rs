@@ -44,8 +44,18 @@ pub struct Matcher {
     /// The groups of a match by the linear engine; nothing where only the machine works.
     locations: Option<CaptureLocations>,
     machine: Machine,
-    /// The last match was the machine's.
-    by_machine: bool,
+    /// The groups of a match by a row.
+    slots: Vec<usize>,
+    /// Whose match the last one was.
+    by: By,
+}
+
+/// Who made a match.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Linear,
+    Machine,
+    Row,
 }
 
 impl Matcher {
@@ -54,9 +64,10 @@ impl Matcher {
     pub fn new(pattern: &Pattern) -> Self {
         let locations = match &pattern.engine {
             Engine::Linear { regex, .. } => Some(regex.capture_locations()),
-            Engine::Machine(_) => None,
+            Engine::Machine(_) | Engine::Row(_) => None,
         };
-        Self { pattern: pattern.clone(), locations, machine: Machine::default(), by_machine: false }
+        let (machine, slots, by) = (Machine::default(), Vec::new(), By::Machine);
+        Self { pattern: pattern.clone(), locations, machine, slots, by }
     }
 
     /// A matcher that searches for a delimiter.
@@ -72,12 +83,16 @@ impl Matcher {
     pub fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
         match (self.pattern.engine.worker(text)?, &mut self.locations) {
             (Worker::Linear(regex), Some(locations)) => {
-                self.by_machine = false;
+                self.by = By::Linear;
                 Ok(regex.captures_read(locations, text).is_some())
             }
             (Worker::Machine(program), _) => {
-                self.by_machine = true;
+                self.by = By::Machine;
                 self.machine.matches(program, text)
+            }
+            (Worker::Row(row), _) => {
+                self.by = By::Row;
+                Ok(row.matches(text, &mut self.slots))
             }
             (Worker::Linear(_), None) => Ok(false),
         }
@@ -91,24 +106,28 @@ impl Matcher {
     pub fn find(&mut self, text: &str) -> Result<bool, OverLimit> {
         match (self.pattern.engine.worker(text)?, &mut self.locations) {
             (Worker::Linear(regex), Some(locations)) => {
-                self.by_machine = false;
+                self.by = By::Linear;
                 Ok(regex.captures_read(locations, text).is_some())
             }
             (Worker::Machine(program), _) => {
-                self.by_machine = true;
+                self.by = By::Machine;
                 let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
                 Ok(self.machine.find_at(program, &mut run, 0)?.is_some())
             }
-            (Worker::Linear(_), None) => Ok(false),
+            // What is searched for is never a row.
+            (Worker::Linear(_), None) | (Worker::Row(_), _) => Ok(false),
         }
     }
 
     /// What a group of the last match holds, as a byte range.
     #[must_use]
     pub fn group(&self, group: usize) -> Option<(usize, usize)> {
-        match &self.locations {
-            Some(locations) if !self.by_machine => locations.get(group),
-            _ => self.machine.group(group),
+        match (self.by, &self.locations) {
+            (By::Row, _) => {
+                self.slots.get(2 * group).copied().zip(self.slots.get(2 * group + 1).copied())
+            }
+            (By::Linear, Some(locations)) => locations.get(group),
+            (By::Linear, None) | (By::Machine, _) => self.machine.group(group),
         }
     }
 
@@ -132,6 +151,8 @@ impl Matcher {
             let found = match worker {
                 Worker::Linear(regex) => regex.find_at(text, from).map(|found| found.range()),
                 Worker::Machine(program) => self.machine.find_at(program, &mut run, from)?,
+                // What is searched for is never a row.
+                Worker::Row(_) => None,
             };
             let Some(found) = found else { return Ok(()) };
             last_end = found.end;

@@ -1,4 +1,4 @@
-//! A compiled pattern, and which of the two engines matches it on a text.
+//! A compiled pattern, and which of the three engines matches it on a text.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::error::{OverLimit, PatternError};
 use super::machine::Machine;
 use super::parse::{Flags, Tree, parse};
 use super::program::Program;
+use super::row::Row;
 
 /// The longest text that the `regex` crate gets for a match at the start of a text, in bytes. Its
 /// slowest way to find groups was seen to take 110 ns a byte for patterns of usual size.
@@ -42,6 +43,8 @@ pub(super) enum Engine {
         program: Option<Arc<Program>>,
     },
     Machine(Arc<Program>),
+    /// A look at each byte is enough.
+    Row(Arc<Row>),
 }
 
 /// Who does the work on one text.
@@ -49,11 +52,13 @@ pub(super) enum Engine {
 pub(super) enum Worker<'p> {
     Linear(&'p Regex),
     Machine(&'p Program),
+    Row(&'p Row),
 }
 
 impl Engine {
     pub(super) fn worker(&self, text: &str) -> Result<Worker<'_>, OverLimit> {
         match self {
+            Self::Row(row) => Ok(Worker::Row(row)),
             Self::Linear { regex, ascii_only, text_bytes_max, .. }
                 if text.len() <= *text_bytes_max && (!ascii_only || text.is_ascii()) =>
             {
@@ -110,6 +115,11 @@ impl Pattern {
             tree.node.reach_the_end();
         }
         let groups = tree.groups;
+        if reach == Reach::Whole
+            && let Some(row) = Row::of(&tree.node, groups)
+        {
+            return Ok(Self { engine: Engine::Row(Arc::new(row)), groups });
+        }
         let far = reach == Reach::Part && tree.node.may_search_far_ahead();
         let program = Program::new(&tree, reach == Reach::Whole).map(Arc::new);
         let engine = if tree.node.is_regular() && !far {
@@ -153,6 +163,7 @@ impl Pattern {
         match self.engine.worker(text)? {
             Worker::Linear(regex) => Ok(regex.is_match(text)),
             Worker::Machine(program) => Machine::default().matches(program, text),
+            Worker::Row(row) => Ok(row.matches(text, &mut Vec::new())),
         }
     }
 }

@@ -29,6 +29,7 @@ mod log_to_json;
 mod record;
 mod scan_json;
 mod single_line;
+mod skip;
 mod split;
 pub mod splitter;
 pub mod steps;
@@ -37,7 +38,7 @@ mod value;
 use std::time::Duration;
 
 pub use add_ec2_metadata::{ECS, Facts};
-pub use chain::{CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
+pub use chain::{Chain, ConvertError, Converted, RawReason};
 pub use formats::LogFormat;
 pub use frame::Framing;
 pub use json_reader::{DEPTH_MAX, NotAnObject};
@@ -47,6 +48,7 @@ pub use kinetail_java_regex::{
     text::decode,
 };
 pub use record::{Name, Record};
+pub use skip::Skip;
 pub use split::CsvDelimiter;
 pub use steps::{OnUnparsable, Origin, StepConfig, StepCount};
 pub use value::JsonValue;

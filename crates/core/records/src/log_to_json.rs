@@ -6,9 +6,10 @@
 use kinetail_java_regex::{Matcher, Pattern};
 
 use super::JsonFormat;
-use super::chain::{ConvertError, FIELD_COUNT, NO_MATCH, Refused};
+use super::chain::{ConvertError, Refused};
 use super::formats::LogFormat;
 use super::json::ObjectWriter;
+use super::skip::Skip;
 
 /// Why nothing can be written.
 const NULL_NAME: &str = "customFieldNames contains null";
@@ -72,20 +73,20 @@ impl LogToJson {
     /// Why it is to be skipped, or sent raw.
     pub(super) fn convert(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Refused> {
         if !self.has_a_name_for_each_part {
-            return Err(Refused::Skip(FIELD_COUNT));
+            return Err(Refused::Skip(Skip::FieldCount));
         }
         let line = text.strip_suffix('\n').unwrap_or(text);
         let dash_is_null = self.dash_is_null;
         let not_a_dash = |value: &&[u8]| !(dash_is_null && *value == b"-");
         match &mut self.source {
             Source::Format(format) => {
-                let values = format.parse(line).ok_or(Refused::Skip(NO_MATCH))?;
+                let values = format.parse(line).ok_or(Refused::Skip(Skip::NoMatch))?;
                 self.writer
                     .write(out, |field| values.get(field).copied().flatten().filter(not_a_dash));
             }
             Source::Pattern(matcher) => {
                 if !matcher.matches(line)? {
-                    return Err(Refused::Skip(NO_MATCH));
+                    return Err(Refused::Skip(Skip::NoMatch));
                 }
                 self.writer.write(out, |field| {
                     let (start, end) = matcher.group(field + 1)?;
@@ -106,7 +107,7 @@ mod tests {
     use super::LogFormat::{
         ApacheErrorLog, CombinedApacheLog, CommonApacheLog, Rfc3339Syslog, Syslog,
     };
-    use super::{FIELD_COUNT, JsonFormat, LogFormat, LogToJson, NO_MATCH, Refused};
+    use super::{JsonFormat, LogFormat, LogToJson, Refused, Skip};
 
     const COMMON_LINE: &str = concat!(
         "1.2.3.4 - frank [10/Oct/2000:13:55:36 -0700]",
@@ -120,7 +121,7 @@ mod tests {
     const COMBINED_TAIL: &str = r#" "http://e.com/s.html" "Mozilla/4.08 [en]""#;
 
     /// The converted record without its line feed, or why it was skipped.
-    fn run(mut converter: LogToJson, input: &str) -> Result<String, &'static str> {
+    fn run(mut converter: LogToJson, input: &str) -> Result<String, Skip> {
         let mut out = Vec::new();
         converter.convert(input, &mut out).map_err(|refused| match refused {
             Refused::DeadLetter(error) => panic!("{error}"),
@@ -131,7 +132,7 @@ mod tests {
         Ok(json.strip_suffix('\n').expect("a line feed at the end").to_owned())
     }
 
-    fn convert(format: LogFormat, input: &str) -> Result<String, &'static str> {
+    fn convert(format: LogFormat, input: &str) -> Result<String, Skip> {
         run(LogToJson::new(format, None, None, JsonFormat::Compact), input)
     }
 
@@ -140,7 +141,7 @@ mod tests {
         pattern: &str,
         names: &[&str],
         input: &str,
-    ) -> Result<String, &'static str> {
+    ) -> Result<String, Skip> {
         let pattern = compile_match_pattern(pattern).unwrap();
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         run(LogToJson::new(format, Some(&pattern), Some(&names), JsonFormat::Compact), input)
@@ -180,9 +181,9 @@ mod tests {
             ("2326", "2326\u{85}"),
         ] {
             let input = format!("{}\n", COMMON_LINE.replace(from, to));
-            assert_eq!(convert(CommonApacheLog, &input), Err(NO_MATCH), "{input:?}");
+            assert_eq!(convert(CommonApacheLog, &input), Err(Skip::NoMatch), "{input:?}");
         }
-        assert_eq!(convert(CommonApacheLog, &format!("{COMMON_LINE}\n\n")), Err(NO_MATCH));
+        assert_eq!(convert(CommonApacheLog, &format!("{COMMON_LINE}\n\n")), Err(Skip::NoMatch));
     }
 
     #[test]
@@ -193,9 +194,9 @@ mod tests {
             let input = format!("{COMMON_LINE}{COMBINED_TAIL}{extra}");
             assert_eq!(convert(CombinedApacheLog, &input).as_deref(), Ok(&*json), "{input:?}");
         }
-        assert_eq!(convert(CombinedApacheLog, COMMON_LINE), Err(NO_MATCH));
+        assert_eq!(convert(CombinedApacheLog, COMMON_LINE), Err(Skip::NoMatch));
         let no_referer = format!(r#"{COMMON_LINE} "" "agent""#);
-        assert_eq!(convert(CombinedApacheLog, &no_referer), Err(NO_MATCH));
+        assert_eq!(convert(CombinedApacheLog, &no_referer), Err(Skip::NoMatch));
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
         let dash = line.replace("msg", "-");
         assert_eq!(value(ApacheErrorLog, &dash, "message"), serde_json::Value::Null);
         let old_style = "[Wed Oct 11 14:32:52 2000] [error] [client 127.0.0.1] msg\n";
-        assert_eq!(convert(ApacheErrorLog, old_style), Err(NO_MATCH));
+        assert_eq!(convert(ApacheErrorLog, old_style), Err(Skip::NoMatch));
     }
 
     #[test]
@@ -247,7 +248,7 @@ mod tests {
             "Oct 9 22:33:20 <34> h p: x",
             "Oct 9 22:33:20 h p: x\r",
         ] {
-            assert_eq!(convert(Syslog, line), Err(NO_MATCH), "{line:?}");
+            assert_eq!(convert(Syslog, line), Err(Skip::NoMatch), "{line:?}");
         }
     }
 
@@ -261,7 +262,7 @@ mod tests {
             ))
         );
         let no_colon = "2026-10-09T22:33:20+0000 h p: m";
-        assert_eq!(convert(Rfc3339Syslog, no_colon), Err(NO_MATCH));
+        assert_eq!(convert(Rfc3339Syslog, no_colon), Err(Skip::NoMatch));
     }
 
     #[test]
@@ -287,7 +288,7 @@ mod tests {
             let got = by_pattern(format, optional, &["a", "b"], input);
             assert_eq!(got.as_deref(), Ok(want), "{format:?} {input:?}");
         }
-        assert_eq!(by_pattern(Syslog, optional, &["a", "b"], "x y z"), Err(NO_MATCH));
+        assert_eq!(by_pattern(Syslog, optional, &["a", "b"], "x y z"), Err(Skip::NoMatch));
         assert_eq!(
             by_pattern(Syslog, r"(?<x>\w)(?<y>\w)", &["a", "b"], "12").as_deref(),
             Ok(r#"{"a":"1","b":"2"}"#)
@@ -296,11 +297,11 @@ mod tests {
 
     #[test]
     fn section_2_4_names_and_groups_that_differ_in_number_skip_every_record() {
-        assert_eq!(by_pattern(Syslog, r"(\S+)", &["a", "b"], "x"), Err(FIELD_COUNT));
-        assert_eq!(by_pattern(Syslog, r"(\S+)", &[], "x"), Err(FIELD_COUNT));
+        assert_eq!(by_pattern(Syslog, r"(\S+)", &["a", "b"], "x"), Err(Skip::FieldCount));
+        assert_eq!(by_pattern(Syslog, r"(\S+)", &[], "x"), Err(Skip::FieldCount));
         let names = ["a".to_owned()];
         let converter = LogToJson::new(Syslog, None, Some(&names), JsonFormat::Compact);
-        assert_eq!(run(converter, "Oct 9 22:33:20 h p: m"), Err(FIELD_COUNT));
+        assert_eq!(run(converter, "Oct 9 22:33:20 h p: m"), Err(Skip::FieldCount));
     }
 
     #[test]

@@ -47,15 +47,19 @@ pub struct Candidate<F> {
 }
 
 /// Whether the last bytes of the candidate are the ones that the other file has there.
+///
+/// # Errors
+///
+/// Why one of them cannot be read now.
 pub(crate) fn same_end<D: Disk>(
     disk: &D,
     candidate: &Evidence<'_, D::File>,
     parent: &Tailed<D::File>,
-) -> bool {
+) -> Result<bool, DiskError> {
     let len = Anchor::len_at(candidate.size);
     let from = candidate.size - len as u64;
-    let bytes = file::read_at(candidate.handle, from, len);
-    bytes.and_then(|bytes| has_at(disk, parent, from, &bytes)).unwrap_or(false)
+    let bytes = file::read_at(candidate.handle, from, len)?;
+    has_at(disk, parent, from, &bytes)
 }
 
 /// Whether a followed file has these bytes at an offset.

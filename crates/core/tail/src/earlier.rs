@@ -22,22 +22,40 @@ use crate::tailer::Tailer;
 use crate::{adopt, file, identify, trail};
 use kinetail_base::checkpoint::Change;
 
-/// Follows a file that holds the beginning of what lay in its inode, or that was written over
-/// to destroy it. Gives it back if it is neither.
+/// What is left of what lay in a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Left {
+    /// The beginning, up to a position.
+    Beginning(FileKey, Position),
+    /// Nothing: it was written over to destroy it, up to this position.
+    Destroyed(FileKey, Position),
+}
+
+/// Whether a file holds the beginning of what lay in its inode, or was written over to destroy it.
+/// What cannot be compared is in doubt.
+pub(crate) fn what_is_left<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+) -> Option<Left> {
+    let beginning = shortened(tailer, candidate).map(|(key, place)| Left::Beginning(key, place));
+    beginning.or_else(|| {
+        let key = destroyed(tailer, candidate)?;
+        let end = position_at(&candidate.handle, candidate.stat.size, &Holes::NONE);
+        Some(Left::Destroyed(key, tailer.problems.doubt.known(end)?))
+    })
+}
+
+/// Follows such a file.
 pub(crate) fn follow_what_is_left<D: Disk>(
     tailer: &mut Tailer<D>,
     candidate: Candidate<D::File>,
+    left: Left,
     now: Now,
-) -> Option<Candidate<D::File>> {
-    if let Some((key, place)) = shortened(tailer, &candidate) {
-        continue_shortened(tailer, candidate, key, place, now);
-        return None;
+) {
+    match left {
+        Left::Beginning(key, place) => continue_shortened(tailer, candidate, key, place, now),
+        Left::Destroyed(key, end) => leave_destroyed(tailer, candidate, key, end, now),
     }
-    if let Some(key) = destroyed(tailer, &candidate) {
-        leave_destroyed(tailer, candidate, key, now);
-        return None;
-    }
-    Some(candidate)
 }
 
 /// The content of which a file provably holds the beginning, and up to where.
@@ -46,6 +64,7 @@ fn shortened<D: Disk>(
     candidate: &Candidate<D::File>,
 ) -> Option<(FileKey, Position)> {
     let size = candidate.stat.size;
+    let doubt = &tailer.problems.doubt;
     let here = tailer.memory.at_inode(candidate.inode).into_iter();
     let mut here = here.filter(|content| {
         content.proves_much() && content.head.agrees(&candidate.head) && !is_new(tailer, candidate)
@@ -56,9 +75,9 @@ fn shortened<D: Disk>(
         let place = places.find(|at| {
             at.offset <= size
                 && is_no_mere_beginning(*at, end.offset)
-                && file::proves(&candidate.handle, *at, &content.holes).unwrap_or(false)
+                && doubt.is_so(file::proves(&candidate.handle, *at, &content.holes))
         })?;
-        let tells = file::tells_apart(&candidate.handle, place).unwrap_or(false);
+        let tells = doubt.is_so(file::tells_apart(&candidate.handle, place));
         tells.then_some((content.key, place))
     })
 }
@@ -106,10 +125,10 @@ fn leave_destroyed<D: Disk>(
     tailer: &mut Tailer<D>,
     candidate: Candidate<D::File>,
     key: FileKey,
+    end: Position,
     now: Now,
 ) {
     let (stat, path) = (candidate.stat, Arc::clone(&candidate.path));
-    let Ok(end) = position_at(&candidate.handle, stat.size, &Holes::NONE) else { return };
     if tailer.memory.remove(key).is_none() {
         return;
     }
@@ -127,7 +146,7 @@ fn leave_destroyed<D: Disk>(
 /// Whether a file was born after everything that is known of its inode.
 fn is_new<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> bool {
     use super::disk::OpenFile;
-    let born = candidate.handle.born().ok().flatten();
+    let born = tailer.problems.doubt.known(candidate.handle.born()).flatten();
     let here = tailer.memory.at_inode(candidate.inode);
     here.iter().all(|content| identify::is_born_later(tailer, born, content))
 }

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::candidate::Candidate;
+use crate::compressed::inspect;
 use crate::disk::{Disk, OpenFile};
+use crate::doubt::be_sure;
 use crate::file::{self, Tailed};
 use crate::generations::{Found, Log, Mark};
 use crate::identify::{self, proven_part};
@@ -42,7 +44,8 @@ pub(crate) fn examine_generation<D: Disk>(
     look: &mut Look,
     now: Now,
 ) {
-    if let Some(key) = tailer.files.by_inode.get(&listed.inode).copied() {
+    let followed = !listed.packed || inspect::is_followed(tailer, listed.inode);
+    if let Some(key) = tailer.files.by_inode.get(&listed.inode).copied().filter(|_| followed) {
         return note_mark(tailer, live, key, listed, look);
     }
     if listed.packed {
@@ -54,7 +57,6 @@ pub(crate) fn examine_generation<D: Disk>(
     }
     match Candidate::open(&tailer.disk, &listed.path, tailer.options.pattern.follow_links()) {
         Ok(candidate) if is_what_was_listed(tailer, &candidate, listed) => {
-            trouble::recovered(tailer, &listed.path);
             examine_plain(tailer, live, (listed, candidate), look, now);
         }
         // It has another name by now, and another file has its.
@@ -84,8 +86,19 @@ fn examine_plain<D: Disk>(
     look: &mut Look,
     now: Now,
 ) {
-    let born_nanos = candidate.handle.born().ok().flatten();
-    if let Some(key) = identify::proven(tailer, &candidate) {
+    tailer.problems.doubt.begin();
+    let born_nanos = tailer.problems.doubt.known(candidate.handle.born()).flatten();
+    let proven = identify::proven(tailer, &candidate);
+    let is_copy = |rank| is_read_copy(tailer, live, &candidate, (rank, born_nanos));
+    let is_copy = proven.is_none() && listed.rank.as_ref().is_some_and(is_copy);
+    if let Err(error) = be_sure(tailer, candidate.inode, &candidate.path, now) {
+        // What it holds is not known: its log is looked at again.
+        look.unsure = true;
+        return trouble::trouble(tailer, &listed.path, error);
+    }
+    trouble::recovered(tailer, &listed.path);
+    tailer.problems.doubt.decided(candidate.inode);
+    if let Some(key) = proven {
         let log = tailer.history.logs.get(live);
         if log.is_some_and(|log| log.last_known() == Some(key))
             && let Some(rank) = listed.rank.clone()
@@ -101,10 +114,7 @@ fn examine_plain<D: Disk>(
         }
         return relocate::take_back_known(tailer, candidate, key, now);
     }
-    let Some(rank) = listed.rank.clone() else { return };
-    if is_read_copy(tailer, live, &candidate, (&rank, born_nanos)) {
-        return;
-    }
+    let Some(rank) = listed.rank.clone().filter(|_| !is_copy) else { return };
     look.found.push(Found {
         inode: candidate.inode,
         path: listed.path.clone(),
@@ -183,14 +193,14 @@ fn is_read_copy<D: Disk>(
         // A backup is older than what took its place.
         let is_backup = replaced::is_backup_of(&candidate.path, live)
             && candidate.stat.size <= original.position.offset;
-        return copied && (is_backup || is_copied_from(original, candidate, born_nanos));
+        return copied && (is_backup || is_copied_from(tailer, original, candidate, born_nanos));
     }
     let size = candidate.stat.size;
     tailer.memory.beginning_alike(&candidate.head).into_iter().any(|content| {
         content.lost.why == Loss::Truncated
             && content.head.is_full()
             && size <= content.position.offset
-            && proven_part(content, &candidate.handle, size).is_some()
+            && proven_part(tailer, content, &candidate.handle, size).is_some()
     })
 }
 
@@ -252,12 +262,14 @@ fn find_unopened<D: Disk>(tailer: &Tailer<D>, listed: &Listed, look: &mut Look) 
 /// Whether a file that equals a followed one can be a copy of it: the original was there before it.
 /// A program may write the same again and again. Where births are not known, all of it must have
 /// been read there: in doubt it is repeated.
-fn is_copied_from<F: OpenFile>(
-    original: &Tailed<F>,
-    candidate: &Candidate<F>,
+fn is_copied_from<D: Disk>(
+    tailer: &Tailer<D>,
+    original: &Tailed<D::File>,
+    candidate: &Candidate<D::File>,
     born_nanos: Option<i128>,
 ) -> bool {
-    let original_born = original.handle.as_ref().and_then(|handle| handle.born().ok().flatten());
+    let born = |handle: &D::File| tailer.problems.doubt.known(handle.born()).flatten();
+    let original_born = original.handle.as_ref().and_then(born);
     match original_born.zip(born_nanos) {
         Some((original, copy)) => original <= copy,
         None => candidate.stat.size <= original.position.offset,

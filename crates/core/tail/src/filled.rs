@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::candidate::position_at;
-use crate::disk::{Disk, OpenFile};
+use crate::disk::{Disk, DiskError, OpenFile};
 use crate::event::EventKind;
 use crate::gaps::{HOLE_HOLD, ReadBefore};
 use crate::hole::{self, Looked, RESERVED_BYTES_MIN};
@@ -107,23 +107,41 @@ fn tell_of_filled<D: Disk>(tailer: &mut Tailer<D>, path: &Arc<Path>, hole: Hole,
 
 /// Reading came to what was handed on before. Says where it continues: at what is filled in
 /// next, or where it was; nowhere if the file provably is another one by now.
-pub(crate) fn pass_already<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) -> Option<u64> {
-    let file = tailer.files.get_mut(key)?;
-    let before = file.gaps.take_read_before()?;
-    let handle = file.handle.as_ref()?;
-    if !file::proves(handle, before.to, &before.holes).unwrap_or(false) {
-        let holes = file.gaps.holes().before(file.position.offset);
-        file.gaps.keep_only(holes);
-        return None;
+///
+/// # Errors
+///
+/// Why that cannot be found out now.
+pub(crate) fn pass_already<D: Disk>(
+    tailer: &mut Tailer<D>,
+    key: FileKey,
+) -> Result<Option<u64>, DiskError> {
+    let Some(file) = tailer.files.get_mut(key) else { return Ok(None) };
+    let (Some(before), Some(handle)) = (file.gaps.read_before(), &file.handle) else {
+        return Ok(None);
+    };
+    match file::proves(handle, before.to, &before.holes) {
+        Ok(true) => {}
+        Ok(false) => {
+            drop(file.gaps.take_read_before());
+            let holes = file.gaps.holes().before(file.position.offset);
+            file.gaps.keep_only(holes);
+            return Ok(None);
+        }
+        Err(error) => {
+            file.ahead.try_again();
+            let path = Arc::clone(&file.path);
+            trouble::trouble_at_look(tailer, &path, error.clone());
+            return Err(error);
+        }
     }
     let from = before.from.max(file.position.offset);
-    let Some((hole, at)) = next_filled(handle, file.gaps.holes(), from) else {
-        return Some(before.to.offset);
-    };
+    let filled = next_filled(handle, file.gaps.holes(), from);
+    let Some(before) = file.gaps.take_read_before() else { return Ok(None) };
+    let Some((hole, at)) = filled else { return Ok(Some(before.to.offset)) };
     file.gaps.continue_in(hole, at, before);
     let path = Arc::clone(&file.path);
     tell_of_filled(tailer, &path, hole, at);
-    Some(at)
+    Ok(Some(at))
 }
 
 /// The next hole into which lines were written, as far as a few looks show.

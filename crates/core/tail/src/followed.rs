@@ -87,7 +87,10 @@ impl<F> Followed<F> {
     pub(crate) fn forget(&mut self, key: FileKey) -> Option<Tailed<F>> {
         self.close(key);
         let file = self.by_key.remove(&key)?;
-        self.by_inode.remove(&file.inode);
+        // The number of a file that is gone may be another one's by now.
+        if self.by_inode.get(&file.inode) == Some(&key) {
+            self.by_inode.remove(&file.inode);
+        }
         Some(file)
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::candidate::{self, Candidate, Evidence};
-use crate::disk::{Disk, OpenFile};
+use crate::disk::{Disk, DiskError, Fault, OpenFile};
 use crate::file;
 use crate::identity::{FileKey, Inode, Position};
 use crate::memory::{HeadIndex, Loss, Remembered};
@@ -25,17 +25,22 @@ pub(crate) fn at_its_place<D: Disk>(
     tailer: &Tailer<D>,
     candidate: &Candidate<D::File>,
 ) -> Option<FileKey> {
-    let born = candidate.handle.born().ok().flatten();
+    let born = tailer.problems.doubt.known(candidate.handle.born()).flatten();
     let same = |content: &&Remembered| {
         !content.is_empty()
             && !is_born_later(tailer, born, content)
             && candidate.stat.size >= content.position.offset
             && content.head.agrees(&candidate.head)
-            && file::proves(&candidate.handle, content.position, &content.holes).unwrap_or(false)
+            && proves(tailer, &candidate.handle, content)
     };
     // More than one if a file took the place of another one and began alike.
     let here = tailer.memory.at_inode(candidate.inode).into_iter().rev().filter(same);
     here.max_by_key(|content| content.position.offset).map(|content| content.key)
+}
+
+/// Whether a file holds all that was read of a content.
+fn proves<D: Disk>(tailer: &Tailer<D>, handle: &D::File, content: &Remembered) -> bool {
+    tailer.problems.doubt.is_so(file::proves(handle, content.position, &content.holes))
 }
 
 /// Whether a file was made after this content was last known: then its inode number was given
@@ -94,9 +99,8 @@ pub(crate) fn copied_from<D: Disk>(
         .alike(candidate.head, candidate.size)
         .into_iter()
         .filter(|content| content.inode != candidate.inode)
-        .filter(|content| {
-            file::proves(candidate.handle, content.position, &content.holes).unwrap_or(false)
-        })
+        .filter(|content| !tailer.problems.doubt.is_put_off(content.inode))
+        .filter(|content| proves(tailer, candidate.handle, content))
         .find(|content| may_be_copy(tailer, candidate, content))
         .map(|content| content.key)
 }
@@ -110,7 +114,7 @@ pub(crate) fn may_be_copy<D: Disk>(
     candidate: &Evidence<'_, D::File>,
     content: &Remembered,
 ) -> bool {
-    let tells = file::tells_apart(candidate.handle, content.position).unwrap_or(false);
+    let tells = tailer.problems.doubt.is_so(file::tells_apart(candidate.handle, content.position));
     if content.proves_much() && tells {
         return true;
     }
@@ -126,7 +130,7 @@ pub(crate) fn may_be_copy<D: Disk>(
 /// number was given out again it is not.
 fn original_is_there<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> bool {
     let followed = tailer.files.by_inode.get(&content.inode).and_then(|key| tailer.files.get(*key));
-    let born = |handle: &D::File| handle.born().ok().flatten();
+    let born = |handle: &D::File| tailer.problems.doubt.known(handle.born()).flatten();
     let born_nanos = match followed {
         Some(file) => file.handle.as_ref().and_then(born),
         None => match file_at(tailer, content) {
@@ -140,10 +144,17 @@ fn original_is_there<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> bool 
 /// The file in the directory where a content lay that has its inode number.
 fn file_at<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> Option<D::File> {
     let follow = tailer.options.pattern.follow_links();
+    let failed = |error: DiskError| {
+        // What may not be seen will not be seen soon.
+        if !error.is_missing() && error.fault != Fault::Denied {
+            tailer.problems.doubt.is_so(Err(error));
+        }
+    };
     content.directories().find_map(|directory| {
-        let mut names = tailer.disk.list(directory).ok()?.into_iter();
+        let mut names = tailer.disk.list(directory).map_err(failed).ok()?.into_iter();
         let name = names.find(|name| name.number == content.inode.number)?.name;
-        tailer.disk.open(&directory.join(name), follow).ok().map(|(handle, _)| handle)
+        let opened = tailer.disk.open(&directory.join(name), follow).map_err(failed);
+        opened.ok().map(|(handle, _)| handle)
     })
 }
 
@@ -155,8 +166,10 @@ pub(crate) fn copied_early<D: Disk>(
     candidate: &Evidence<'_, D::File>,
 ) -> Option<(Arc<Path>, Position)> {
     let alike = tailer.memory.beginning_alike(candidate.head).into_iter();
-    alike.filter(|content| content.inode != candidate.inode).find_map(|content| {
-        let position = proven_part(content, candidate.handle, candidate.size)?;
+    let doubt = &tailer.problems.doubt;
+    let others = alike.filter(|content| content.inode != candidate.inode);
+    others.filter(|content| !doubt.is_put_off(content.inode)).find_map(|content| {
+        let position = proven_part(tailer, content, candidate.handle, candidate.size)?;
         let accepted = may_be_copy(tailer, candidate, content)
             && (content.lost.why != Loss::Stopped
                 || (position.offset >= BEGINNING_BYTES_MAX
@@ -188,10 +201,14 @@ pub(crate) fn equal_to<D: Disk>(
             let offset = parent.position.offset;
             let copied_so_far = candidate.size <= parent.seen.size;
             let may_be = candidate.size < offset
-                || file::proves(candidate.handle, parent.position, parent.gaps.holes())
-                    .unwrap_or(false);
+                || tailer.problems.doubt.is_so(file::proves(
+                    candidate.handle,
+                    parent.position,
+                    parent.gaps.holes(),
+                ));
             let other = parent.inode != candidate.inode;
-            other && copied_so_far && may_be && candidate::same_end(&tailer.disk, candidate, parent)
+            let same_end = || candidate::same_end(&tailer.disk, candidate, parent);
+            other && copied_so_far && may_be && tailer.problems.doubt.is_so(same_end())
         })
     })
 }
@@ -208,10 +225,13 @@ pub(crate) fn live_contents<D: Disk>(tailer: &Tailer<D>) -> HeadIndex {
 }
 
 /// The last position up to which a shorter file provably holds what was read of a content.
-pub(crate) fn proven_part<F: OpenFile>(
+pub(crate) fn proven_part<D: Disk>(
+    tailer: &Tailer<D>,
     content: &Remembered,
-    handle: &F,
+    handle: &D::File,
     size: u64,
 ) -> Option<Position> {
-    content.covered_at(size).find(|at| file::proves(handle, *at, &content.holes).unwrap_or(false))
+    let doubt = &tailer.problems.doubt;
+    let proven = |at: &Position| doubt.is_so(file::proves(handle, *at, &content.holes));
+    content.covered_at(size).find(proven)
 }

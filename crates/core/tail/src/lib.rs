@@ -25,6 +25,7 @@ mod discover;
 pub mod disk;
 mod displaced;
 pub mod done;
+mod doubt;
 mod earlier;
 pub mod event;
 mod examine;

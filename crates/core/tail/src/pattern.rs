@@ -31,10 +31,10 @@ pub fn is_compressed_name(name: &OsStr) -> bool {
 
 /// A name without the ending of a compressed copy, if it has one.
 pub(super) fn without_compressed_ending(name: &[u8]) -> Option<&[u8]> {
-    IGNORED_EXTENSIONS.iter().find_map(|extension| {
-        let (base, end) = name.split_at_checked(name.len().checked_sub(extension.len())?)?;
-        end.eq_ignore_ascii_case(extension.as_bytes()).then_some(base)
-    })
+    // Each has one dot, at its beginning.
+    let (base, end) = name.split_at_checked(name.iter().rposition(|byte| *byte == b'.')?)?;
+    let is_end = |extension: &&str| end.eq_ignore_ascii_case(extension.as_bytes());
+    IGNORED_EXTENSIONS.iter().any(is_end).then_some(base)
 }
 
 /// Why a text is not a file pattern.

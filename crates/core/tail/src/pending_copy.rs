@@ -19,7 +19,7 @@ use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
-use crate::{descriptors, turns};
+use crate::{descriptors, doubt, turns};
 use kinetail_base::checkpoint::Change;
 
 /// A file that equals another one waits this long, after it last grew, for the other one to be
@@ -63,13 +63,22 @@ fn proceed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, then: Then) {
 
 /// Compares the bytes of the file with the known generations.
 pub(crate) fn identify_open<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, then: Then, now: Now) {
+    tailer.problems.doubt.begin();
     let head = tailer.files.get(key).and_then(|file| file.handle.as_ref()).map(file::read_head);
+    let head = head.and_then(|head| tailer.problems.doubt.known(head));
     // An empty one was truncated since it was polled.
-    let Some(head) = head.and_then(Result::ok).filter(|head| !head.is_empty()) else {
+    let Some(head) = head.filter(|head| !head.is_empty()) else {
+        // What cannot be read is not followed, however long.
+        doubt::puts_off(tailer, key, now);
         return proceed(tailer, key, then);
     };
     let live = identify::live_contents(tailer);
-    match found_in(tailer, key, &head, &live) {
+    let found = found_in(tailer, key, &head, &live);
+    if doubt::puts_off(tailer, key, now) {
+        // Nothing of it is read until the next poll compares it again.
+        return proceed(tailer, key, then);
+    }
+    match found {
         Some(Held::Known(content)) => {
             tailer.out.changes.push(Change::Forget(key));
             hand_over(tailer, key, content, now);
@@ -152,7 +161,12 @@ pub(crate) fn judge<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
     if !tailer.files.contains_key(pending.original) {
         return tailer.work.push(Job::Settle(key, pending.original));
     }
-    if !is_own_content(tailer, key, pending.original) {
+    tailer.problems.doubt.begin();
+    let own = is_own_content(tailer, key, pending.original);
+    if doubt::puts_off(tailer, key, now) {
+        return;
+    }
+    if !own {
         return wait_for_truncation(tailer, key, pending, now);
     }
     // The last poll of the original may be older than the bytes that were compared, and it may
@@ -168,8 +182,10 @@ pub(crate) fn judge_again<D: Disk>(
     original: FileKey,
     now: Now,
 ) {
+    tailer.problems.doubt.begin();
     if tailer.files.get(key).is_some_and(|file| file.phase() == Phase::PendingCopy)
         && is_own_content(tailer, key, original)
+        && !doubt::puts_off(tailer, key, now)
     {
         follow_as_new(tailer, key, Position::start(), now);
     }
@@ -185,7 +201,8 @@ fn is_own_content<D: Disk>(tailer: &Tailer<D>, key: FileKey, original: FileKey) 
     // Only the end is compared, so the head is not needed.
     let evidence = Evidence { inode: file.inode, handle, size, modified_nanos, head: &[] };
     size > parent.seen.size
-        || (parent.handle.is_some() && !candidate::same_end(&tailer.disk, &evidence, parent))
+        || (parent.handle.is_some()
+            && !tailer.problems.doubt.is_so(candidate::same_end(&tailer.disk, &evidence, parent)))
 }
 
 /// Gives the original some time to be truncated, and then the file its own life. A copy is
@@ -230,8 +247,14 @@ pub(crate) fn settle_open<D: Disk>(
         file.seen = stat;
         file.pace.set_unsettled(true);
     }
-    let Some(file) = tailer.files.get(key) else { return };
+    tailer.problems.doubt.begin();
+    // What cannot be opened now is asked for again by the next poll: nothing of it can be read.
+    let Some(file) = tailer.files.get(key).filter(|file| file.handle.is_some()) else { return };
     let position = held_of(tailer, file, original);
+    if doubt::puts_off(tailer, key, now) {
+        // The next poll comes here again.
+        return;
+    }
     match (position, tailer.memory.get(original)) {
         (Some(position), Some(content)) if position == content.position => {
             hand_over(tailer, key, original, now);
@@ -255,8 +278,8 @@ fn held_of<D: Disk>(
         return None;
     }
     let whole = size >= content.position.offset
-        && file::proves(handle, content.position, &content.holes).unwrap_or(false);
-    if whole { Some(content.position) } else { proven_part(content, handle, size) }
+        && tailer.problems.doubt.is_so(file::proves(handle, content.position, &content.holes));
+    if whole { Some(content.position) } else { proven_part(tailer, content, handle, size) }
 }
 
 /// The file adopts the generation that its bytes belong to.

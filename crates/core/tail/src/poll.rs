@@ -96,6 +96,8 @@ pub(crate) fn verify<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
             truncated::begin_new_generation(tailer, key, why, now);
         }
         Err(error) => {
+            // The next poll compares them, whatever the times say.
+            file.pace.set_unsettled(true);
             let path = Arc::clone(&file.path);
             trouble::trouble_at_look(tailer, &path, error);
         }
@@ -146,6 +148,7 @@ fn compare<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat, now: Now) 
     // Reading proves the bytes, too, but a file without anything to read is not read. It may be
     // long until it is, and a file that became shorter is another one by now.
     let at_once = file.unread_bytes() == 0
+        || file.phase() == Phase::Ignored
         || file.seen.size < file.pace.grown_to()
         || !file.gaps.holes().is_empty();
     tailer.work.push(Job::Verify(key));

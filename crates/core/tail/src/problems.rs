@@ -8,69 +8,38 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::disk::{DiskError, Fault};
+use super::doubt::Doubt;
 
-/// Why something cannot be followed. The names are the label `reason` of the metric
-/// `kinetail_file_problems` and `reason` in `/status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// A compressed file that cannot be unpacked: `.xz`, `.zip` and others.
-    Compression,
-    /// A symbolic link that leads nowhere.
-    DanglingLink,
-    /// No file descriptor is free.
-    DescriptorLimit,
-    /// A directory that cannot be listed.
-    DirectoryUnreadable,
-    /// The bytes are no lines: UTF-16.
-    Encoding,
-    /// The file system fails, or a compressed file is damaged.
-    IoError,
-    /// Symbolic links that lead to each other.
-    LinkLoop,
-    /// A symbolic link that `followLinks` does not let through.
-    LinkRefused,
-    /// No file matches the pattern.
-    NoMatch,
-    /// A directory, a socket, a file of the kernel: nothing that can be followed.
-    NotAFile,
-    /// kinetail's user may not read it.
-    PermissionDenied,
+kinetail_base::labels! {
+    /// Why something cannot be followed. The names are the label `reason` of the metric
+    /// `kinetail_file_problems` and `reason` in `/status`.
+    pub enum Reason {
+        /// A compressed file that cannot be unpacked: `.xz`, `.zip` and others.
+        Compression = "compression",
+        /// A symbolic link that leads nowhere.
+        DanglingLink = "dangling_link",
+        /// No file descriptor is free.
+        DescriptorLimit = "descriptor_limit",
+        /// A directory that cannot be listed.
+        DirectoryUnreadable = "directory_unreadable",
+        /// The bytes are no lines: UTF-16.
+        Encoding = "encoding",
+        /// The file system fails, or a compressed file is damaged.
+        IoError = "io_error",
+        /// Symbolic links that lead to each other.
+        LinkLoop = "link_loop",
+        /// A symbolic link that `followLinks` does not let through.
+        LinkRefused = "link_refused",
+        /// No file matches the pattern.
+        NoMatch = "no_match",
+        /// A directory, a socket, a file of the kernel: nothing that can be followed.
+        NotAFile = "not_a_file",
+        /// kinetail's user may not read it.
+        PermissionDenied = "permission_denied",
+    }
 }
 
 impl Reason {
-    /// All of them, in the order of their labels.
-    pub const ALL: &[Self] = &[
-        Self::Compression,
-        Self::DanglingLink,
-        Self::DescriptorLimit,
-        Self::DirectoryUnreadable,
-        Self::Encoding,
-        Self::IoError,
-        Self::LinkLoop,
-        Self::LinkRefused,
-        Self::NoMatch,
-        Self::NotAFile,
-        Self::PermissionDenied,
-    ];
-
-    /// The label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Compression => "compression",
-            Self::DanglingLink => "dangling_link",
-            Self::DescriptorLimit => "descriptor_limit",
-            Self::DirectoryUnreadable => "directory_unreadable",
-            Self::Encoding => "encoding",
-            Self::IoError => "io_error",
-            Self::LinkLoop => "link_loop",
-            Self::LinkRefused => "link_refused",
-            Self::NoMatch => "no_match",
-            Self::NotAFile => "not_a_file",
-            Self::PermissionDenied => "permission_denied",
-        }
-    }
-
     /// What a person does about it.
     #[must_use]
     pub fn fix(self) -> &'static str {
@@ -193,6 +162,8 @@ impl FileProblem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     by_path: BTreeMap<Arc<Path>, FileProblem>,
+    /// Comparisons that failed.
+    pub(super) doubt: Doubt,
 }
 
 impl Problems {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::compressed::unpacked::Scanned;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::half::{self, Added};
 use crate::hole::Gap;
 use crate::identity::{FileKey, Position};
@@ -80,8 +80,11 @@ impl<D: Disk> Reader<'_, D> {
 
     /// Reading came to what was read before. Returns where it continues: at what is filled in next,
     /// or where it was; `None` if the file provably is another one by now.
-    #[must_use]
-    pub fn pass_already(self, key: FileKey) -> Option<u64> {
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be found out now.
+    pub fn pass_already(self, key: FileKey) -> Result<Option<u64>, DiskError> {
         filled::pass_already(self.tailer, key)
     }
 

@@ -5,9 +5,11 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::candidate::Candidate;
 use crate::disk::{Disk, Kind};
+use crate::doubt::be_sure;
 use crate::event::EventKind;
 use crate::identity::FileKey;
 use crate::job::{Job, Search, Seek};
@@ -15,7 +17,7 @@ use crate::memory::Loss;
 use crate::options::{MOVED_LINGER, Now};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{adopt, done, identify, replaced};
+use crate::{adopt, done, identify, replaced, trouble};
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -93,22 +95,38 @@ pub(crate) fn match_file<D: Disk>(
     if tailer.files.by_inode.contains_key(&candidate.inode) {
         return;
     }
+    let (path, inode) = (Arc::clone(&candidate.path), candidate.inode);
+    tailer.problems.doubt.begin();
+    let here = identify::at_its_place(tailer, &candidate);
+    let proven = identify::proven(tailer, &candidate);
+    if let Err(error) = be_sure(tailer, inode, &path, now) {
+        trouble::trouble(tailer, &path, error);
+        let directory = path.parent().map(Path::to_path_buf);
+        return directory.into_iter().for_each(|it| search_later(tailer, it, seek));
+    }
+    trouble::recovered(tailer, &path);
+    tailer.problems.doubt.decided(inode);
     match seek {
-        Seek::Any => take_back(tailer, candidate, now),
-        Seek::AfterStop => take_back_after_stop(tailer, candidate, now),
+        Seek::Any => take_back(tailer, candidate, proven, now),
+        Seek::AfterStop => take_back_after_stop(tailer, candidate, proven, now),
         // What a symbolic link leads to may match by the name of the link.
-        Seek::InPlace(listed) if listed.contains(&candidate.inode) => {}
-        Seek::InPlace(_) => take_back_from_place(tailer, candidate, now),
+        Seek::InPlace(listed) if listed.contains(&inode) => {}
+        Seek::InPlace(_) => {
+            let stayed = here.filter(|key| proven == Some(*key));
+            take_back_from_place(tailer, candidate, stayed, now);
+        }
     }
 }
 
 /// Follows a file outside the pattern if it is the one that a known content lay in and holds
 /// more of it. If it holds no more, no other file is taken for that content any longer.
-fn take_back_from_place<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D::File>, now: Now) {
-    let here = identify::at_its_place(tailer, &candidate);
-    let Some(key) = here.filter(|key| identify::proven(tailer, &candidate) == Some(*key)) else {
-        return;
-    };
+fn take_back_from_place<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    stayed: Option<FileKey>,
+    now: Now,
+) {
+    let Some(key) = stayed else { return };
     if let Some(content) = tailer.memory.get_mut(key) {
         // The file that took the place of a backup may continue where that ends.
         if replaced::is_backup_of(&candidate.path, &content.path) {
@@ -120,8 +138,13 @@ fn take_back_from_place<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D:
 }
 
 /// Follows a file outside the pattern if it holds the unread rest of a known content.
-fn take_back<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D::File>, now: Now) {
-    if let Some(key) = identify::proven(tailer, &candidate) {
+fn take_back<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    proven: Option<FileKey>,
+    now: Now,
+) {
+    if let Some(key) = proven {
         follow_outside(tailer, candidate, key, now);
     }
 }
@@ -130,8 +153,13 @@ fn take_back<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D::File>, now
 /// content that was empty only the inode number is left to go by, which may be another file's
 /// by now. To leave it alone could lose lines, so it is taken if its name was made of the old
 /// one.
-fn take_back_after_stop<D: Disk>(tailer: &mut Tailer<D>, candidate: Candidate<D::File>, now: Now) {
-    let found = identify::proven(tailer, &candidate).or_else(|| {
+fn take_back_after_stop<D: Disk>(
+    tailer: &mut Tailer<D>,
+    candidate: Candidate<D::File>,
+    proven: Option<FileKey>,
+    now: Now,
+) {
+    let found = proven.or_else(|| {
         let empty = identify::empty_at(tailer, candidate.inode)?;
         let content = tailer.memory.get(empty)?;
         is_named_after(&candidate.path, &content.path).then_some(empty)

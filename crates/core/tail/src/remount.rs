@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::candidate::Candidate;
 use crate::disk::{Disk, OpenFile};
+use crate::doubt::{Doubt, be_sure};
 use crate::event::EventKind;
 use crate::holes::Holes;
 use crate::identity::{FileKey, Head, Inode, Position};
@@ -19,7 +20,7 @@ use crate::options::Now;
 use crate::rotation::{Entry, Listing};
 use crate::row::checkpoint_at_ack;
 use crate::tailer::Tailer;
-use crate::{adopt, file, turns};
+use crate::{adopt, file, trouble, turns};
 use kinetail_base::checkpoint::Change;
 
 /// A name and an inode number, which stay when the device number changes.
@@ -63,10 +64,17 @@ pub(crate) fn find_remounted<D: Disk>(tailer: &mut Tailer<D>, listing: &Listing,
         // What cannot be opened now is looked at by the scan as any other file.
         let follow = tailer.options.pattern.follow_links();
         let Ok(candidate) = Candidate::open(&tailer.disk, &path, follow) else { continue };
+        let inode = candidate.inode;
+        tailer.problems.doubt.begin();
         if tailer.files.contains_key(key) {
             rebind(tailer, key, candidate, now);
         } else {
             resume_remounted(tailer, key, candidate, now);
+        }
+        if let Err(error) = be_sure(tailer, inode, &path, now) {
+            // As a file that cannot be opened it is tried again, and not taken for a new one.
+            trouble::trouble(tailer, &path, error);
+            tailer.directories.refused.push_back(Entry { path, inode });
         }
     }
 }
@@ -78,7 +86,8 @@ fn rebind<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, candidate: Candidate<D:
         .as_ref()
         .and_then(|handle| handle.stat().ok())
         .is_some_and(|before| before.size > candidate.stat.size);
-    if longer_before || !holds(&candidate, file.head, (file.position, file.gaps.holes())) {
+    let (position, holes) = (file.position, file.gaps.holes());
+    if longer_before || !holds(&tailer.problems.doubt, &candidate, file.head, (position, holes)) {
         return;
     }
     let before = std::mem::replace(&mut file.inode, candidate.inode);
@@ -105,7 +114,12 @@ fn resume_remounted<D: Disk>(
     let Some(content) = tailer.memory.get(key) else { return };
     // A content of which nothing was read proves nothing.
     if content.position.offset == 0
-        || !holds(&candidate, content.head, (content.position, &content.holes))
+        || !holds(
+            &tailer.problems.doubt,
+            &candidate,
+            content.head,
+            (content.position, &content.holes),
+        )
     {
         return;
     }
@@ -115,13 +129,14 @@ fn resume_remounted<D: Disk>(
 
 /// Whether a file has the content that was known by this head and position.
 fn holds<F: OpenFile>(
+    doubt: &Doubt,
     candidate: &Candidate<F>,
     head: Head,
     (position, holes): (Position, &Holes),
 ) -> bool {
     candidate.stat.size >= position.offset
         && head.agrees(&candidate.head)
-        && file::proves(&candidate.handle, position, holes).unwrap_or(false)
+        && doubt.is_so(file::proves(&candidate.handle, position, holes))
 }
 
 fn told(before: u64, after: u64, offset: u64) -> String {

@@ -15,7 +15,7 @@ use crate::memory::HeadIndex;
 use crate::names::Renamed;
 use crate::options::Now;
 use crate::tailer::Tailer;
-use crate::{discover, file};
+use crate::{discover, file, trouble};
 
 /// A chain of renames may still be told of this long after its first one.
 const RENAMES_KEPT_FOR: Duration = Duration::from_secs(2);
@@ -68,7 +68,13 @@ fn follow_outside_name<D: Disk>(tailer: &mut Tailer<D>, path: &Path, now: Now) {
     let follow = tailer.options.pattern.follow_links();
     let Ok(candidate) = Candidate::open(&tailer.disk, path, follow) else { return };
     let inode = candidate.inode;
-    discover::follow(tailer, candidate, &HeadIndex::default(), Came::Renamed, now);
+    let found = discover::follow(tailer, candidate, &HeadIndex::default(), Came::Renamed, now);
+    if let Err(error) = found {
+        // The next scan tries it again.
+        trouble::trouble(tailer, path, error);
+        return tailer.schedule.hint(now.instant);
+    }
+    trouble::recovered(tailer, path);
     let key = tailer.files.by_inode.get(&inode).copied();
     if let Some(file) = key.and_then(|key| tailer.files.get_mut(key)) {
         file.life.found_outside(now.instant);

@@ -39,6 +39,9 @@ pub(crate) fn replaced_by<D: Disk>(
     candidate: &Candidate<D::File>,
     alike: &[FileKey],
 ) -> Option<FileKey> {
+    let doubt = &tailer.problems.doubt;
+    let is_deleted =
+        |handle: &D::File| doubt.known(handle.stat()).is_some_and(|stat| stat.links == 0);
     alike.iter().copied().find(|key| {
         let Some(old) = tailer.files.get(*key) else { return false };
         let Some(handle) = &old.handle else { return false };
@@ -47,8 +50,8 @@ pub(crate) fn replaced_by<D: Disk>(
             !old.is_listed() && name.is_ok_and(|name| is_backup_of(&name, &candidate.path))
         };
         old.path == candidate.path
-            && begins_with_all(candidate, old)
-            && (handle.stat().is_ok_and(|stat| stat.links == 0) || kept())
+            && begins_with_all(tailer, candidate, old)
+            && (is_deleted(handle) || kept())
     })
 }
 
@@ -59,14 +62,15 @@ pub(crate) fn continues_backup<D: Disk>(
     candidate: &Candidate<D::File>,
     alike: &[FileKey],
 ) -> Option<(Arc<Path>, Position)> {
+    let doubt = &tailer.problems.doubt;
     alike.iter().copied().find_map(|key| {
         let old = tailer.files.get(key)?;
         let is_it = old.life.is_read()
             && is_backup_of(&old.path, &candidate.path)
-            && begins_with_all(candidate, old);
-        let size = old.handle.as_ref().filter(|_| is_it)?.stat().ok()?.size;
-        let end = last_newline(&candidate.handle, size).ok()?;
-        let position = position_at(&candidate.handle, end, &Holes::NONE).ok()?;
+            && begins_with_all(tailer, candidate, old);
+        let size = doubt.known(old.handle.as_ref().filter(|_| is_it)?.stat())?.size;
+        let end = doubt.known(last_newline(&candidate.handle, size))?;
+        let position = doubt.known(position_at(&candidate.handle, end, &Holes::NONE))?;
         Some((Arc::clone(&old.path), position))
     })
 }
@@ -78,13 +82,18 @@ pub(crate) fn is_backup_of(path: &Path, live: &Path) -> bool {
 }
 
 /// Whether a file begins with all that a followed one holds, which is no text that repeats itself.
-fn begins_with_all<F: OpenFile>(candidate: &Candidate<F>, old: &Tailed<F>) -> bool {
+fn begins_with_all<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+    old: &Tailed<D::File>,
+) -> bool {
     let Some(handle) = &old.handle else { return false };
-    let Ok(stat) = handle.stat() else { return false };
+    let doubt = &tailer.problems.doubt;
+    let Some(stat) = doubt.known(handle.stat()) else { return false };
     stat.size >= COMMON_BYTES_MIN
         && candidate.stat.size >= stat.size
-        && begins_with(&candidate.handle, handle, stat.size).unwrap_or(false)
-        && tells_apart(candidate, old)
+        && doubt.is_so(begins_with(&candidate.handle, handle, stat.size))
+        && doubt.is_so(file::tells_apart(&candidate.handle, old.position))
 }
 
 /// The file is continued as the one that it replaced.
@@ -119,10 +128,11 @@ pub(crate) fn put_back<D: Disk>(
     alike: &[FileKey],
 ) -> Option<(FileKey, Position)> {
     let size = candidate.stat.size;
+    let doubt = &tailer.problems.doubt;
     alike.iter().copied().find_map(|key| {
         let old = tailer.files.get(key)?;
         let handle = old.handle.as_ref()?;
-        let stat = handle.stat().ok()?;
+        let stat = doubt.known(handle.stat())?;
         let is_older = candidate.stat.modified_nanos < stat.modified_nanos;
         // A program that starts its log over writes the same first lines.
         let is_copy = size >= BEGINNING_BYTES_MAX || (is_older && size >= COMMON_BYTES_MIN);
@@ -131,9 +141,9 @@ pub(crate) fn put_back<D: Disk>(
             && old.acked() == old.position.offset
             && is_copy
             && size <= old.position.offset
-            && begins_with(&candidate.handle, handle, size).unwrap_or(false);
-        let end = is_it.then(|| end_position(candidate, 0).ok())??;
-        let tells = file::tells_apart(&candidate.handle, end).unwrap_or(false);
+            && doubt.is_so(begins_with(&candidate.handle, handle, size));
+        let end = is_it.then(|| doubt.known(end_position(candidate, 0)))??;
+        let tells = doubt.is_so(file::tells_apart(&candidate.handle, end));
         tells.then_some((key, end))
     })
 }
@@ -164,11 +174,6 @@ fn forget_inode<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, key: FileKey) {
     if tailer.files.by_inode.get(&inode) == Some(&key) {
         tailer.files.by_inode.remove(&inode);
     }
-}
-
-/// Whether what was read of the old file is not just text that repeats itself.
-fn tells_apart<F: OpenFile>(candidate: &Candidate<F>, old: &Tailed<F>) -> bool {
-    file::tells_apart(&candidate.handle, old.position).unwrap_or(false)
 }
 
 /// Whether a file begins with the first `len` bytes of another one.

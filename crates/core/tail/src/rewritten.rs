@@ -74,16 +74,16 @@ pub(crate) fn restart_at<D: Disk>(
     Some(new_key)
 }
 
-/// Bytes in front of the position are not the ones that were read, or are gone. If the file is
-/// provably the same up to a place, only its end was cut off or rewritten, and reading goes
-/// on there. Says whether it is so.
+/// Bytes in front of the position are not the ones that were read, or are gone. The file is
+/// provably the same up to a place, so only its end was cut off or rewritten, and reading goes
+/// on there. Says whether it does.
 pub(crate) fn continue_where_proven<D: Disk>(
     tailer: &mut Tailer<D>,
     key: FileKey,
+    place: Position,
     stat: Stat,
     now: Now,
 ) -> bool {
-    let Some(place) = last_proven_place(tailer, key, stat) else { return false };
     if holds_for_acknowledgements(tailer, key) {
         return true;
     }
@@ -106,21 +106,27 @@ pub(crate) fn continue_where_proven<D: Disk>(
     true
 }
 
-/// The last place up to which a file is provably the one that was read.
-fn last_proven_place<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: Stat) -> Option<Position> {
+/// The last place up to which a file is provably the one that was read. What cannot be compared is
+/// in doubt.
+pub(crate) fn last_proven_place<D: Disk>(
+    tailer: &Tailer<D>,
+    key: FileKey,
+    stat: Stat,
+) -> Option<Position> {
+    let doubt = &tailer.problems.doubt;
     let file = tailer.files.get(key)?;
     let handle = file.handle.as_ref()?;
     if stat.size == 0 || !file.head.is_full() {
         return None;
     }
-    file.read_head(handle).ok().filter(|head| file.head.agrees(head))?;
+    doubt.known(file.read_head(handle)).filter(|head| file.head.agrees(head))?;
     let mut places: Vec<Position> = file.progress.places().collect();
     places.sort_by_key(|at| std::cmp::Reverse(at.offset));
     places.into_iter().find(|at| {
         is_no_mere_beginning(*at, file.position.offset)
             && at.offset <= stat.size
-            && file::proves(handle, *at, file.gaps.holes()).unwrap_or(false)
-            && file::tells_apart(handle, *at).unwrap_or(false)
+            && doubt.is_so(file::proves(handle, *at, file.gaps.holes()))
+            && doubt.is_so(file::tells_apart(handle, *at))
     })
 }
 
@@ -140,11 +146,13 @@ pub(crate) fn holds_for_acknowledgements<D: Disk>(tailer: &mut Tailer<D>, key: F
 
 /// Whether a rotated file was overwritten to destroy it: it is not longer, and has other bytes,
 /// which are not text. Nothing of that is sent. Text is read, as after a restart: a name that a
-/// file got by a rename may be that of a live log, and in doubt lines are repeated, not lost.
+/// file got by a rename may be that of a live log, and in doubt lines are repeated, not lost. What
+/// cannot be read is in doubt.
 pub(crate) fn is_overwritten<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: Stat) -> bool {
     let Some(file) = tailer.files.get(key) else { return false };
     let before = file.pace.grown_to().max(file.position.offset);
-    let head = file.handle.as_ref().and_then(|handle| file::read_head(handle).ok());
+    let head = file.handle.as_ref().map(file::read_head);
+    let head = head.and_then(|head| tailer.problems.doubt.known(head));
     // A copy of another log that was put in its place is known by its beginning.
     let strange = head.is_some_and(|head| {
         is_no_text(&head)

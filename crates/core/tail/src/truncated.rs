@@ -13,19 +13,23 @@ use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
-use crate::{missing, rewritten, seek, trouble, turns};
+use crate::{doubt, missing, rewritten, seek, trouble, turns};
 use kinetail_base::checkpoint::Change;
 
-/// Whether reading continues in a file whose bytes changed, or is over for good.
+/// Whether reading continues in a file whose bytes changed, is over for good, or waits until what
+/// it holds can be compared.
 fn is_continued<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, stat: Stat, now: Now) -> bool {
-    if rewritten::continue_where_proven(tailer, key, stat, now) {
+    tailer.problems.doubt.begin();
+    let place = rewritten::last_proven_place(tailer, key, stat);
+    let overwritten = place.is_none() && rewritten::is_overwritten(tailer, key, stat);
+    if doubt::puts_off(tailer, key, now) {
         return true;
     }
-    if rewritten::is_overwritten(tailer, key, stat) {
+    if overwritten {
         rewritten::give_up_overwritten(tailer, key, stat);
         return true;
     }
-    false
+    place.is_some_and(|place| rewritten::continue_where_proven(tailer, key, place, stat, now))
 }
 
 /// The bytes of this file are not those of its generation any more. The old content is

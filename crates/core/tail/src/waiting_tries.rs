@@ -1,5 +1,7 @@
 //! Tries generations that could not be read yet again.
 
+use std::sync::Arc;
+
 use crate::adopt::Came;
 use crate::candidate::Candidate;
 use crate::disk::Disk;
@@ -30,7 +32,6 @@ fn follow_waiting<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, now: Now) {
     }
     match Candidate::open(&tailer.disk, &path, tailer.options.pattern.follow_links()) {
         Ok(candidate) if candidate.inode == inode => {
-            trouble::recovered(tailer, &path);
             follow_between(tailer, candidate, now);
         }
         // The next scan finds its new name.
@@ -45,9 +46,14 @@ pub(crate) fn follow_between<D: Disk>(
     candidate: Candidate<D::File>,
     now: Now,
 ) -> Option<FileKey> {
-    let inode = candidate.inode;
+    let (inode, size, path) = (candidate.inode, candidate.stat.size, Arc::clone(&candidate.path));
     let contents = identify::live_contents(tailer);
-    discover::follow(tailer, candidate, &contents, Came::Between, now);
+    if let Err(error) = discover::follow(tailer, candidate, &contents, Came::Between, now) {
+        waiting::wait_for(tailer, inode, &path, size);
+        trouble::trouble(tailer, &path, error);
+        return None;
+    }
+    trouble::recovered(tailer, &path);
     waiting::stop_waiting(tailer, inode);
     let key = tailer.files.by_inode.get(&inode).copied()?;
     let file = tailer.files.get_mut(key)?;

@@ -43,7 +43,7 @@ fn a_removed_stream_stays_away_until_it_is_made_again() {
     assert_eq!(streams.names(Service::Kinesis), Vec::<String>::new());
     streams.create(&id, 1, moment()).unwrap();
     assert!(streams.find(&id, moment()).is_ok());
-    assert_eq!(streams.records(&id).len(), 1);
+    assert_eq!(streams.records(&id, 0).len(), 1);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_failed_record_does_not_stop_the_ones_behind_it() {
     let faults = [None, Some(RecordFault::Throttled), None];
     let entries = lock(&stream).commit(&records, &faults, arrival(), None).unwrap();
     assert_eq!(entries[1], Entry::throttled(&id, "shardId-000000000001"));
-    let stored = streams.records(&id);
+    let stored = streams.records(&id, 0);
     let seen: Vec<_> =
         stored.iter().map(|one| (one.data.as_slice(), one.shard_id.as_str())).collect();
     assert_eq!(seen, [(&b"a"[..], "shardId-000000000000"), (b"c", "shardId-000000000001")]);

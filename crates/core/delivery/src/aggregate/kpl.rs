@@ -28,13 +28,11 @@
 
 use md5::{Digest as _, Md5};
 
+use super::md5_lanes::{self, DIGEST_BYTES, LANES};
 use crate::hash::hash_key;
 
 /// What an aggregate begins with.
 pub(super) const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
-
-/// Bytes of an MD5.
-const DIGEST_BYTES: usize = 16;
 
 /// Bytes around the message.
 const FRAME_BYTES: usize = MAGIC.len() + DIGEST_BYTES;
@@ -51,11 +49,13 @@ const TAG_DATA: u8 = 0x1a;
 #[derive(Debug, Default)]
 pub(crate) struct Kpl {
     keys: Vec<String>,
-    /// The table of keys, encoded.
-    table: Vec<u8>,
-    /// The records, encoded.
-    records: Vec<u8>,
-    /// Where the data of the newest record begins in them.
+    /// The magic, the first key, and the records, encoded: nearly always this is all of it.
+    bytes: Vec<u8>,
+    /// Where the records begin in it.
+    records_at: usize,
+    /// The other keys, encoded.
+    other_keys: Vec<u8>,
+    /// Where the data of the newest record begins.
     newest_at: usize,
     count: usize,
     /// The place of the newest record's key in the table, where the next one's nearly always is.
@@ -72,12 +72,12 @@ impl Kpl {
 
     /// The newest record's data.
     pub(super) fn newest(&self) -> &[u8] {
-        self.records.get(self.newest_at..).unwrap_or_default()
+        self.bytes.get(self.newest_at..).unwrap_or_default()
     }
 
     /// Its length when it is finished, in bytes.
     pub(super) fn len(&self) -> usize {
-        self.len_of(self.table.len(), self.records.len(), self.keys.len())
+        self.len_of(0, self.keys.len())
     }
 
     /// Its length if this record were added.
@@ -88,7 +88,12 @@ impl Kpl {
             None => (field_len(key.len()), self.keys.len() + 1),
         };
         let record = record_len(place.unwrap_or(self.keys.len()), data.len());
-        self.len_of(self.table.len() + table, self.records.len() + field_len(record), keys)
+        self.len_of(table + field_len(record), keys)
+    }
+
+    /// By how much data of this length, with the first key, makes it longer.
+    pub(super) fn more_with(data: usize) -> usize {
+        field_len(record_len(0, data))
     }
 
     /// The length of an aggregate of one record.
@@ -96,24 +101,45 @@ impl Kpl {
         FRAME_BYTES + field_len(key) + field_len(record_len(0, data))
     }
 
-    fn len_of(&self, table: usize, records: usize, keys: usize) -> usize {
+    /// Its length with so many more bytes and so many keys.
+    fn len_of(&self, more: usize, keys: usize) -> usize {
+        let begun = self.bytes.len().max(MAGIC.len()) + self.other_keys.len();
         let hash = if keys > 1 { field_len(self.hash.len()) } else { 0 };
-        FRAME_BYTES + table + hash + records
+        begun + more + hash + DIGEST_BYTES
     }
 
     /// Adds a record.
     pub(crate) fn push(&mut self, key: &str, data: &[u8]) {
-        let place = self.place_of(key).unwrap_or_else(|| {
-            self.table.push(TAG_KEY);
-            push_varint(&mut self.table, key.len());
-            self.table.extend_from_slice(key.as_bytes());
-            self.keys.push(key.to_owned());
-            if self.keys.len() == 1 {
-                self.hash = hash_key(key).to_string();
-            }
-            self.keys.len() - 1
-        });
-        let out = &mut self.records;
+        let place = self.place_of(key).unwrap_or_else(|| self.add_key(key));
+        self.newest_key = place;
+        self.push_with(place, data);
+    }
+
+    /// Adds a record with the first key; there is one.
+    pub(super) fn push_with_first_key(&mut self, data: &[u8]) {
+        self.push_with(0, data);
+    }
+
+    /// Adds a key. Gives its place.
+    fn add_key(&mut self, key: &str) -> usize {
+        self.keys.push(key.to_owned());
+        let is_first = self.keys.len() == 1;
+        if is_first {
+            self.hash = hash_key(key).to_string();
+            self.bytes.extend_from_slice(&MAGIC);
+        }
+        let table = if is_first { &mut self.bytes } else { &mut self.other_keys };
+        table.push(TAG_KEY);
+        push_varint(table, key.len());
+        table.extend_from_slice(key.as_bytes());
+        if is_first {
+            self.records_at = self.bytes.len();
+        }
+        self.keys.len() - 1
+    }
+
+    fn push_with(&mut self, place: usize, data: &[u8]) {
+        let out = &mut self.bytes;
         out.push(TAG_RECORD);
         push_varint(out, record_len(place, data.len()));
         out.push(TAG_KEY_INDEX);
@@ -125,37 +151,41 @@ impl Kpl {
         push_varint(out, data.len());
         self.newest_at = out.len();
         out.extend_from_slice(data);
-        self.newest_key = place;
         self.count += 1;
     }
 
-    /// Appends the aggregate to `out`.
-    pub(crate) fn finish(&self, out: &mut Vec<u8>) {
-        out.reserve(self.len());
-        out.extend_from_slice(&MAGIC);
-        let begin = out.len();
-        out.extend_from_slice(&self.table);
+    /// Completes what the digest is of. No record can be added then.
+    fn complete(&mut self) {
         if self.keys.len() > 1 {
-            out.push(TAG_HASH_KEY);
-            push_varint(out, self.hash.len());
-            out.extend_from_slice(self.hash.as_bytes());
+            let mut between = std::mem::take(&mut self.other_keys);
+            between.push(TAG_HASH_KEY);
+            push_varint(&mut between, self.hash.len());
+            between.extend_from_slice(self.hash.as_bytes());
+            self.bytes.splice(self.records_at..self.records_at, between);
         }
-        out.extend_from_slice(&self.records);
-        let digest = Md5::digest(out.get(begin..).unwrap_or_default());
-        out.extend_from_slice(&digest);
+    }
+
+    /// What the digest is of.
+    fn message(&self) -> &[u8] {
+        self.bytes.get(MAGIC.len()..).unwrap_or_default()
+    }
+
+    /// The whole of it, once it is finished.
+    pub(crate) fn finished(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Makes it empty, and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.keys.clear();
-        self.table.clear();
-        self.records.clear();
-        (self.newest_at, self.newest_key, self.count) = (0, 0, 0);
+        self.bytes.clear();
+        self.other_keys.clear();
+        (self.records_at, self.newest_at, self.newest_key, self.count) = (0, 0, 0, 0);
     }
 
     /// Bytes of memory that it holds.
     pub(super) fn held_bytes(&self) -> usize {
-        self.table.capacity() + self.records.capacity()
+        self.bytes.capacity() + self.other_keys.capacity()
     }
 
     fn place_of(&self, key: &str) -> Option<usize> {
@@ -163,6 +193,21 @@ impl Kpl {
             return Some(self.newest_key);
         }
         self.keys.iter().position(|known| known == key)
+    }
+}
+
+/// Finishes aggregates, several digests at a time.
+pub(crate) fn finish(aggregates: &mut [&mut Kpl]) {
+    for some in aggregates.chunks_mut(LANES) {
+        let mut messages: [&[u8]; LANES] = [&[]; LANES];
+        for (message, kpl) in messages.iter_mut().zip(some.iter_mut()) {
+            kpl.complete();
+            *message = kpl.message();
+        }
+        let digests = md5_lanes::digests(&messages);
+        for (kpl, digest) in some.iter_mut().zip(&digests) {
+            kpl.bytes.extend_from_slice(digest);
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl RandomKey {
 
 /// The upper half of the hash of a partition key.
 #[must_use]
-pub fn key_hash(key: &[u8]) -> u64 {
+pub(crate) fn key_hash(key: &[u8]) -> u64 {
     let digest: [u8; 16] = Md5::digest(key).into();
     digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }

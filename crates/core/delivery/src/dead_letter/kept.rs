@@ -20,23 +20,13 @@ pub struct Kept {
     pub age: Duration,
 }
 
-/// Why a file is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It is older than `deadLetterMaxAgeHours`.
-    Age,
-    /// There are more bytes than `deadLetterMaxBytes`, and it is the oldest.
-    Bytes,
-}
-
-impl Why {
-    /// As it is written in metrics.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Age => "age",
-            Self::Bytes => "bytes",
-        }
+kinetail_base::labels! {
+    /// Why a file is dropped.
+    pub enum Why {
+        /// It is older than `deadLetterMaxAgeHours`.
+        Age = "age",
+        /// There are more bytes than `deadLetterMaxBytes`, and it is the oldest.
+        Bytes = "bytes",
     }
 }
 

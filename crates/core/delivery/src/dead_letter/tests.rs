@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::aggregate::kpl::Kpl;
+use crate::aggregate::kpl::{self, Kpl};
 use crate::sink::Compression;
 
 const TIME: &str = "2026-11-29T21:00:00.123Z";
@@ -189,9 +189,8 @@ fn a_refused_aggregate_is_taken_apart_into_its_records() {
     for (place, record) in records.iter().enumerate() {
         kpl.push(if place == 2 { "other" } else { "key" }, record);
     }
-    let mut aggregate = Vec::new();
-    kpl.finish(&mut aggregate);
-    assert_eq!(split(aggregate, Compression::None, &origins(&records)), records);
+    kpl::finish(&mut [&mut kpl]);
+    assert_eq!(split(kpl.finished().to_vec(), Compression::None, &origins(&records)), records);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What happened to records, counted where it happens and told now and then.
 
 use super::Packer;
+use crate::dead_letter::Reason;
 use crate::key::KeyCounts;
 use kinetail_base::identity::FileKey;
-use kinetail_records::StepCount;
-use kinetail_records::steps::UNPARSABLE;
+use kinetail_records::{RawReason, Skip, StepCount};
 
 /// What happened to records since the counts were last taken.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -14,15 +14,15 @@ pub struct Counts {
     /// Records that the chain changed.
     pub converted: u64,
     /// Records that the chain could not read and that are sent raw, by reason.
-    pub raw: Vec<(&'static str, u64)>,
+    pub raw: Vec<(RawReason, u64)>,
     /// The newest reason for that.
     pub raw_reason: Option<String>,
     /// Records cut to the service's limit.
     pub truncated: u64,
     /// Records skipped, by reason.
-    pub skipped: Vec<(&'static str, u64)>,
+    pub skipped: Vec<(Skip, u64)>,
     /// Records that are dead letters, by reason.
-    pub dead: Vec<(&'static str, u64)>,
+    pub dead: Vec<(Reason, u64)>,
     /// What each converter did with records, in their order; empty where none did anything.
     pub steps: Vec<StepCount>,
     /// Records sent without a line end, because their file ended so.
@@ -48,7 +48,7 @@ impl Packer {
         self.counts.keys = self.filler.take_key_counts();
         let (unparsable, reason) = self.chain.take_unparsable();
         if unparsable > 0 {
-            add(&mut self.counts.raw, UNPARSABLE, unparsable);
+            add(&mut self.counts.raw, RawReason::Unparsable, unparsable);
             self.counts.raw_reason = reason.or_else(|| self.counts.raw_reason.take());
         }
         self.chain.take_step_counts(&mut self.counts.steps);
@@ -56,13 +56,13 @@ impl Packer {
     }
 
     /// Counts records that were skipped.
-    pub fn count_skipped(&mut self, reason: &'static str, count: u64) {
+    pub fn count_skipped(&mut self, reason: Skip, count: u64) {
         add(&mut self.counts.skipped, reason, count);
     }
 }
 
 /// Adds to the count of a reason.
-pub(super) fn add(counts: &mut Vec<(&'static str, u64)>, reason: &'static str, count: u64) {
+pub(super) fn add<R: PartialEq>(counts: &mut Vec<(R, u64)>, reason: R, count: u64) {
     match counts.iter_mut().find(|(known, _)| *known == reason) {
         Some((_, total)) => *total += count,
         None => counts.push((reason, count)),

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Packer, Source};
 use crate::OversizeLine;
 use crate::cut::cut;
+use kinetail_records::Skip;
 
 impl Packer {
     /// Takes one record of `len` bytes, more than a record may have, of which only the first are
@@ -35,7 +36,7 @@ impl Packer {
             }
         } else if self.oversize == OversizeLine::Drop {
             self.counts.read += 1;
-            self.count_skipped("oversize_line", 1);
+            self.count_skipped(Skip::OversizeLine, 1);
         } else {
             let mut scratch = std::mem::take(&mut self.long);
             let truncated = self.counts.truncated;

@@ -4,12 +4,13 @@
 
 use std::time::Instant;
 
-use super::Packer;
+use super::{Packer, Source};
+use crate::fill::Put;
 
 impl Packer {
     /// Takes plain lines for as long as the open batch has room. Gives how many bytes they are; the
     /// long way says what is with the rest.
-    pub(super) fn take_plain(&mut self, bytes: &[u8], now: Instant) -> usize {
+    pub(super) fn take_plain(&mut self, source: Source, bytes: &[u8], now: Instant) -> usize {
         let is_plain = self.chain.is_empty()
             && self.footer.is_none()
             && !self.reads_entries
@@ -18,6 +19,9 @@ impl Packer {
         // A batch begins with what it gets, not with the question.
         if !is_plain || !bytes.contains(&b'\n') || !self.begin(now) {
             return 0;
+        }
+        if self.filler.puts_together() {
+            return self.join_plain(source, bytes);
         }
         let Some(open) = &mut self.open else { return 0 };
         let longest = self.splitter.record_bytes_max();
@@ -38,6 +42,35 @@ impl Packer {
         self.counts.read += read;
         used
     }
+
+    /// The same with lines that are put together: what begins an aggregate goes the filler's long
+    /// way.
+    fn join_plain(&mut self, source: Source, bytes: &[u8]) -> usize {
+        let Some(open) = &mut self.open else { return 0 };
+        let longest = self.splitter.record_bytes_max();
+        let longest_whole = longest.min(self.filler.piece_bytes_max());
+        let mut used = 0;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let (joined, full) = self.filler.join_plain(&mut open.body, rest, longest_whole);
+            used += joined.bytes;
+            self.counts.read += joined.lines;
+            open.full = full;
+            let rest = rest.get(joined.bytes..).unwrap_or_default();
+            let newline = memchr::memchr(b'\n', rest).filter(|newline| *newline < longest_whole);
+            let Some(newline) = newline.filter(|_| !full) else { break };
+            let line = rest.get(..=newline).unwrap_or_default();
+            let at = (source.file, source.offset + used as u64);
+            let Put::Taken { full, .. } = self.filler.put(&mut open.body, line, at) else { break };
+            used += line.len();
+            self.counts.read += 1;
+            open.full = full;
+            if full {
+                break;
+            }
+        }
+        used
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +81,8 @@ mod tests {
 
     use super::*;
     use crate::body::Encoding;
-    use crate::pack::{Source, Stop, Taken};
+    use crate::pack::{Stop, Taken};
+    use crate::{Aggregation, Format};
     use crate::{Compression, Destination, OversizeLine, PackOptions, PartitionKey};
 
     fn packer(options: &PackOptions<'_>, encoding: Encoding, is_plain: bool) -> Packer {
@@ -98,6 +132,7 @@ mod tests {
             service in 0..3,
             oversize in 0_usize..3,
             ends in any::<bool>(),
+            together in proptest::option::of((any::<bool>(), 20_usize..300, 1_usize..12)),
         ) {
             let mut text: Vec<u8> = Vec::new();
             for len in lines {
@@ -123,9 +158,13 @@ mod tests {
                     [oversize],
                 file_footer: None,
                 aggregated_record_bytes: 0,
-                aggregation: None,
+                aggregation: together.map(|(kpl, bytes_max, records_max)| Aggregation {
+                    format: if kpl && service != 0 { Format::Kpl } else { Format::Newline },
+                    bytes_max,
+                    records_max,
+                }),
                 compression: Compression::None,
-                max_record_bytes: 64,
+                max_record_bytes: if together.is_some() { 250 } else { 64 },
                 one_of_a_key: false,
                 truncated_record_terminator: b"\n",
                 dead_letters: false,

@@ -88,7 +88,7 @@ impl Packer {
         }
         open.letter_bytes += bytes;
         self.counts.read += 1;
-        super::add(&mut self.counts.dead, letter.reason.label(), 1);
+        super::add(&mut self.counts.dead, letter.reason, 1);
         open.letters.push(letter);
         true
     }

@@ -9,13 +9,15 @@ mod outcome;
 use kinetail_java_regex::text;
 
 use self::converter::{Converter, Done};
+use self::outcome::CONVERTED_BYTES_MAX;
 pub(crate) use self::outcome::Refused;
-pub use self::outcome::{CONVERTED_BYTES_MAX, ConvertError, Converted, FIELD_COUNT, NO_MATCH};
+pub use self::outcome::{ConvertError, Converted, RawReason};
 use super::ConverterConfig;
 use super::add_ec2_metadata::Facts;
 use super::frame::Framing;
 use super::record::{Record, without_line_end};
-use super::steps::{Context, Header, OnUnparsable, StepCount, Stop, UNPARSABLE, Unparsable, tag};
+use super::skip::Skip;
+use super::steps::{Context, Header, OnUnparsable, StepCount, Stop, Unparsable, tag};
 
 /// A buffer larger than this is given back once small records follow a large one.
 const IDLE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
@@ -266,7 +268,7 @@ impl Chain {
         let Some(Converter::Step(config)) = self.converters.get(index) else { return Ok(()) };
         match config.on_unparsable {
             OnUnparsable::DeadLetter => return Err(Refused::DeadLetter(why)),
-            OnUnparsable::Skip => return Err(Refused::Skip(UNPARSABLE)),
+            OnUnparsable::Skip => return Err(Refused::Skip(Skip::Unparsable)),
             OnUnparsable::Pass | OnUnparsable::Tag => {}
         }
         let name = config.step.name();

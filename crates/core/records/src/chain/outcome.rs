@@ -3,18 +3,13 @@
 use kinetail_java_regex::OverLimit;
 
 use crate::json_reader::NotAnObject;
-use crate::steps::{UNPARSABLE, Unparsable};
-
-/// A record is skipped because the line does not have the shape of the format or pattern.
-pub const NO_MATCH: &str = "no_match";
-
-/// A record is skipped because the converter has not as many names as the line has fields.
-pub const FIELD_COUNT: &str = "field_count";
+use crate::skip::Skip;
+use crate::steps::Unparsable;
 
 /// A record may grow to this many bytes in a converter. It is above what the largest record (10
 /// MiB) becomes when each byte needs a six-byte escape; only a chain that escapes the same text
 /// again and again gets there.
-pub const CONVERTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const CONVERTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +38,8 @@ pub enum Converted<'a> {
     },
     /// The record is not to be sent.
     Skipped {
-        /// [`NO_MATCH`] or [`FIELD_COUNT`]: a stable label for the metric.
-        reason: &'static str,
+        /// Why.
+        reason: Skip,
     },
 }
 
@@ -72,19 +67,30 @@ pub enum ConvertError {
     },
 }
 
-impl ConvertError {
-    /// Every label.
-    pub const LABELS: [&str; 5] =
-        ["configuration", "not_json", "pattern_steps", "too_large", UNPARSABLE];
+kinetail_base::labels! {
+    /// Why a record is sent as it came. The labels are values of the label `reason` of the metric
+    /// `kinetail_records_raw_fallback_total`, and are explained in `docs/operations.md`.
+    pub enum RawReason {
+        /// [`ConvertError::Configuration`].
+        Configuration = "configuration",
+        /// [`ConvertError::NotAnObject`].
+        NotJson = "not_json",
+        /// [`ConvertError::Pattern`].
+        PatternSteps = "pattern_steps",
+        /// [`ConvertError::TooLarge`].
+        TooLarge = "too_large",
+        /// A step could not read it, and passed or tagged it.
+        Unparsable = "unparsable",
+    }
+}
 
-    /// A stable label for the metric.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Configuration(_) => "configuration",
-            Self::NotAnObject(_) => "not_json",
-            Self::Pattern(_) => "pattern_steps",
-            Self::TooLarge { .. } => "too_large",
+impl From<&ConvertError> for RawReason {
+    fn from(error: &ConvertError) -> Self {
+        match error {
+            ConvertError::Configuration(_) => Self::Configuration,
+            ConvertError::NotAnObject(_) => Self::NotJson,
+            ConvertError::Pattern(_) => Self::PatternSteps,
+            ConvertError::TooLarge { .. } => Self::TooLarge,
         }
     }
 }
@@ -97,7 +103,7 @@ pub(crate) enum Refused {
     /// The raw record is to be sent.
     Raw(ConvertError),
     /// The record is to be skipped, for this reason.
-    Skip(&'static str),
+    Skip(Skip),
 }
 
 impl From<NotAnObject> for Refused {

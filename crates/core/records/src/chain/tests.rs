@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::{
     CONVERTED_BYTES_MAX, Chain, ConvertError, Converted, ConverterConfig, IDLE_BUFFER_BYTES_MAX,
-    NO_MATCH,
+    RawReason,
 };
-use crate::{CsvDelimiter, JsonFormat, LogFormat, compile_match_pattern};
+use crate::{CsvDelimiter, JsonFormat, LogFormat, Skip, compile_match_pattern};
 
 fn csv(names: &[&str]) -> ConverterConfig {
     ConverterConfig::CsvToJson {
@@ -68,7 +68,7 @@ fn section_2_1_malformed_bytes_are_replaced_by_every_converter() {
 #[test]
 fn section_2_1_a_record_that_one_converter_skips_is_skipped() {
     let mut chain = Chain::new(&[SINGLE_LINE, syslog(), ConverterConfig::AddBrackets]);
-    assert_eq!(chain.convert(b"no\n"), Converted::Skipped { reason: NO_MATCH });
+    assert_eq!(chain.convert(b"no\n"), Converted::Skipped { reason: Skip::NoMatch });
     let converted = chain.convert(b"Oct 9 22:33:20 h p: m\n");
     assert!(matches!(converted, Converted::Record(_)), "{converted:?}");
 }
@@ -83,7 +83,7 @@ fn a_record_that_becomes_too_large_is_sent_raw() {
     assert_eq!((record, converter), (&b" x\n"[..], "CSVTOJSON"));
     let bytes = CONVERTED_BYTES_MAX + "{\"\":\"x\"}\n".len();
     assert_eq!(reason, ConvertError::TooLarge { bytes });
-    assert_eq!(reason.label(), "too_large");
+    assert_eq!(RawReason::from(&reason), RawReason::TooLarge);
     assert_eq!(
         reason.to_string(),
         "converted record of 67108873 bytes exceeds 67108864; use fewer converters or smaller \
@@ -106,7 +106,10 @@ fn a_pattern_that_takes_too_long_sends_the_record_raw() {
     let Converted::Raw { record: sent, converter, reason } = chain.convert(&record) else {
         panic!("not sent raw");
     };
-    assert_eq!((sent, converter, reason.label()), (&*record, "LOGTOJSON", "pattern_steps"));
+    assert_eq!(
+        (sent, converter, RawReason::from(&reason)),
+        (&*record, "LOGTOJSON", RawReason::PatternSteps)
+    );
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn without_facts_about_the_machine_records_pass_and_are_counted() {
     let Converted::Raw { converter, reason, .. } = chain.convert(b"x\n") else {
         panic!("not sent raw");
     };
-    assert_eq!((converter, reason.label()), ("ADDEC2METADATA", "not_json"));
+    assert_eq!((converter, RawReason::from(&reason)), ("ADDEC2METADATA", RawReason::NotJson));
     assert_eq!(chain.convert(b"{}\n"), Converted::Record(b"{{}\n}"));
     assert_eq!(chain.take_without_metadata(), 0);
 }

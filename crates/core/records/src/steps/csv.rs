@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Fields, HEADER, Header, Stop, TextParser, Unparsable, column_name};
+use super::{Context, Fields, Header, Stop, TextParser, Unparsable, column_name};
 use crate::frame::Framing;
 use crate::record::Name;
+use crate::skip::Skip;
 
 /// The header lines of so many files are kept, the newest ones.
 const HEADERS_MAX: usize = 4096;
@@ -123,7 +124,7 @@ impl TextParser for ParseCsv {
         let origin = &context.origin;
         if self.header && origin.offset == 0 {
             self.take_header(text, origin.file)?;
-            return Err(Stop::Skip(HEADER));
+            return Err(Stop::Skip(Skip::Header));
         }
         if text.is_empty() {
             return Err(Unparsable::NoMatch.into());

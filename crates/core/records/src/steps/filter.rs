@@ -2,9 +2,7 @@
 
 use super::{Condition, Context, Step, Stop};
 use crate::record::Record;
-
-/// A record is skipped because of a FILTER.
-pub const FILTERED: &str = "filtered";
+use crate::skip::Skip;
 
 /// The step.
 #[derive(Debug, Clone)]
@@ -22,12 +20,12 @@ impl Step for Filter {
 
     fn apply(&mut self, record: &mut Record, _context: &Context) -> Result<(), Stop> {
         if self.exclude.iter_mut().any(|condition| condition.holds(record) == Some(true)) {
-            return Err(Stop::Skip(FILTERED));
+            return Err(Stop::Skip(Skip::Filtered));
         }
         let includes = &mut self.include;
         let kept = includes.is_empty()
             || includes.iter_mut().any(|condition| condition.holds(record) != Some(false));
-        if kept { Ok(()) } else { Err(Stop::Skip(FILTERED)) }
+        if kept { Ok(()) } else { Err(Stop::Skip(Skip::Filtered)) }
     }
 
     fn fresh(&self) -> Box<dyn Step> {

@@ -26,27 +26,22 @@ use super::add_ec2_metadata::Facts;
 use super::frame::Framing;
 use super::json_reader::NotAnObject;
 use super::record::{Name, Record};
+use super::skip::Skip;
 
 pub use self::add_fields::{AddFields, Field, FieldValue, Part, Pod};
 pub use self::condition::{Bound, Condition, Number, Severity, Test};
 pub use self::container::{ParseCri, ParseDocker, Shape};
 pub use self::csv::ParseCsv;
 pub use self::fields::{DropFields, KeepFields, RenameFields};
-pub use self::filter::{FILTERED, Filter};
-pub use self::formats::{COMMENT, ParseLog, ReadyFormat};
+pub use self::filter::Filter;
+pub use self::formats::{ParseLog, ReadyFormat};
 pub use self::logfmt::ParseLogfmt;
 pub use self::parse::{Fields, Parse, TextParser, Type, Types};
 pub use self::parse_json::ParseJson;
 pub use self::parse_regex::ParseRegex;
 pub use self::redact::{Kind, Redact, Replacement};
-pub use self::sample::{SAMPLED, Sample};
+pub use self::sample::Sample;
 pub use self::timestamp::{Otherwise, ParseTime, TimeFormat};
-
-/// A record is skipped because a step could not read it and `onUnparsable` is `skip`.
-pub const UNPARSABLE: &str = "unparsable";
-
-/// A record is skipped because it is the first line of its file, with the names of columns.
-pub const HEADER: &str = "header";
 
 /// The member with the text of a record that a step could not read.
 pub(super) const TAG_MESSAGE: &str = "message";
@@ -141,7 +136,7 @@ pub enum Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// The record is skipped, for this reason.
-    Skip(&'static str),
+    Skip(Skip),
     /// The step cannot read it.
     Unparsable(Unparsable),
 }

@@ -5,9 +5,7 @@
 use super::{Condition, Context, Step, Stop};
 use crate::record::Record;
 use crate::scan_json;
-
-/// A record is skipped because of a SAMPLE.
-pub const SAMPLED: &str = "sampled";
+use crate::skip::Skip;
 
 /// The step.
 #[derive(Debug, Clone)]
@@ -48,7 +46,7 @@ impl Step for Sample {
                 }
             }
         };
-        if mix(hash) <= self.threshold { Ok(()) } else { Err(Stop::Skip(SAMPLED)) }
+        if mix(hash) <= self.threshold { Ok(()) } else { Err(Stop::Skip(Skip::Sampled)) }
     }
 
     fn fresh(&self) -> Box<dyn Step> {

@@ -74,8 +74,7 @@ pub(crate) fn accept_archive<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, path
             return false;
         }
     };
-    let known =
-        tailer.files.by_inode.contains_key(&inode) || inspect::packed_at(tailer, inode).is_some();
+    let known = inspect::is_followed(tailer, inode) || inspect::packed_at(tailer, inode).is_some();
     if !known && !tailer.hunt.generations.is_settled(&stat) {
         waiting::wait_for(tailer, inode, path, stat.size);
         tailer.hunt.begin_soon();
@@ -160,7 +159,7 @@ fn examine_accepted<D: Disk>(tailer: &mut Tailer<D>, path: &Path) -> Result<bool
         Err(error) if error.is_gone() => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let known = tailer.files.by_inode.contains_key(&found.inode)
+    let known = inspect::is_followed(tailer, found.inode)
         || tailer.hunt.generations.is_settled(&found.stat);
     if known {
         waiting::stop_waiting(tailer, found.inode);

@@ -12,7 +12,7 @@ use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
 use crate::pattern::is_compressed_name;
 use crate::real_path::real_path;
 use crate::tailer::Tailer;
-use crate::{trouble, waiting};
+use crate::{file, trouble, waiting};
 
 /// A compressed file and the bytes that come out of it.
 type Opened<F> = (Archive<F>, Stream<F>);
@@ -30,7 +30,7 @@ pub(super) fn examine<D: Disk>(tailer: &mut Tailer<D>, path: &Path, sure: Sure) 
             return false;
         }
     };
-    if tailer.files.by_inode.contains_key(&found.inode) {
+    if is_followed(tailer, found.inode) {
         return false;
     }
     tailer.hunt.seen.compared.insert(found.inode);
@@ -105,6 +105,18 @@ pub(super) fn reads_well<D: Disk>(tailer: &mut Tailer<D>, path: &Path) {
     if tailer.hunt.seen.unread.remove(path) {
         trouble::recovered(tailer, path);
     }
+}
+
+/// Whether a compressed file is one that is followed. The inode number of a file that was closed
+/// for others and is gone may be that of a compressed one by now.
+pub(crate) fn is_followed<D: Disk>(tailer: &Tailer<D>, inode: Inode) -> bool {
+    let Some(key) = tailer.files.by_inode.get(&inode) else { return false };
+    let Some(file) = tailer.files.get(*key) else { return false };
+    let is_there = || match file::stat_path(&tailer.disk, &file.path) {
+        Ok(stat) => stat.inode == inode,
+        Err(error) => !error.is_gone(),
+    };
+    file.handle.is_some() || tailer.hunt.is_reading(*key) || is_there()
 }
 
 /// The content that lies in this compressed file, whatever its name is now.

@@ -5,14 +5,14 @@ use crate::compressed::proof::{Proof, Verdict, check};
 use crate::compressed::state::{Archive, Job, Sure};
 use crate::compressed::stream::{End, Stream};
 use crate::compressed::{alike, follow, generation, inspect};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::event::EventKind;
 use crate::identity::FileKey;
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::problems::FileError;
 use crate::tailer::Tailer;
-use crate::{missing, trouble, waiting};
+use crate::{file, missing, trouble, waiting};
 use kinetail_base::checkpoint::Change;
 
 fn judge_compressed<D: Disk>(
@@ -84,11 +84,26 @@ pub(crate) fn step_checking<D: Disk>(
         Some(End::Damaged(_)) if !acked => {}
         Some(End::Damaged(why)) => give_up_damaged(tailer, &found, key, why),
         Some(End::Complete) | None if left == 0 && acked => forget_read(tailer, &found, key),
-        Some(End::Complete) | None => {
+        Some(End::Complete) | None if has_its_name(tailer, &found)? => {
             inspect::examine(tailer, &found.path, Sure::Whole(key));
+        }
+        // It was renamed meanwhile: the next round looks into it by its new name.
+        Some(End::Complete) | None => {
+            tailer.hunt.compare_again(&found.path);
+            tailer.hunt.seen.compared.remove(&found.inode);
+            tailer.hunt.begin_soon();
         }
     }
     Ok(())
+}
+
+/// Whether the name of a compressed file still leads to it.
+fn has_its_name<D: Disk>(tailer: &Tailer<D>, found: &Archive<D::File>) -> Result<bool, DiskError> {
+    match file::stat_path(&tailer.disk, &found.path) {
+        Ok(stat) => Ok(stat.inode == found.inode),
+        Err(error) if error.is_gone() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The content lies in a compressed file, and nothing of it is unread.

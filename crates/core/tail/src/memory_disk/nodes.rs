@@ -270,6 +270,13 @@ impl Nodes {
         number
     }
 
+    pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut Content)) {
+        match &mut self.node_mut(number).body {
+            Body::File(content) => change(content),
+            Body::Directory(_) | Body::Link(_) => panic!("no file"),
+        }
+    }
+
     pub(super) fn touch(&mut self, number: u64) {
         let now = self.stamp();
         self.node_mut(number).changed = now;

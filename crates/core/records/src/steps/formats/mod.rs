@@ -10,7 +10,6 @@ mod syslog;
 mod tokens;
 mod w3c;
 
-pub use self::w3c::COMMENT;
 use self::w3c::Headers;
 use super::{Context, Fields, Header, Stop, TextParser, Type, Types};
 

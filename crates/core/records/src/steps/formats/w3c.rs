@@ -7,9 +7,7 @@ use super::super::parse::Fields;
 use super::super::{Context, Stop, Unparsable, column_name};
 use super::tokens::Found;
 use crate::record::Name;
-
-/// A record is skipped because it is a line about the log itself.
-pub const COMMENT: &str = "comment";
+use crate::skip::Skip;
 
 /// The fields of so many files are kept, the newest ones.
 const FILES_MAX: usize = 4096;
@@ -52,7 +50,7 @@ impl Headers {
         let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
         if line.starts_with('#') {
             self.learn(line, file);
-            return Err(Stop::Skip(COMMENT));
+            return Err(Stop::Skip(Skip::Comment));
         }
         let fields = self.files.get(&file).ok_or(Unparsable::NoFieldsLine)?;
         Ok(columns(line, fields, into)?)
