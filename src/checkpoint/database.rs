@@ -22,7 +22,7 @@ use super::owner;
 use super::rebuild::{replace, stamp};
 use super::schema;
 use super::witness::Witness;
-use super::{cursors, details};
+use super::{cursors, details, real_paths};
 use crate::metrics::name;
 
 /// The log is copied into the database after this many rows: about 3 pages of 4 KiB each.
@@ -245,6 +245,7 @@ impl Backend for Database {
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
     details::TABLE.create(conn)?;
     cursors::TABLE.create(conn)?;
+    real_paths::TABLE.create(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;

@@ -262,6 +262,7 @@ fn set(loaded: &Loaded, path: &Path, to: To) -> Result<Position, EditError> {
         file: FileKey(loaded.next_file_key.max(1)),
         inode,
         path: place.unwrap_or_else(|| path.to_path_buf()),
+        real: path.canonicalize().ok().filter(|real| real != path),
         head: Head::of(&head),
         offset,
         anchor: Anchor::of(&before),

@@ -198,6 +198,7 @@ pub(super) mod tests {
             file: FileKey(file),
             inode: Inode { device: file ^ 0xfd00, number: file.wrapping_mul(31) },
             path: format!("/var/log/app-{file}.log").into(),
+            real: Some(format!("/data/app-{file}.log").into()),
             head: Head { len: 1024, digest: Digest128::of(&file.to_le_bytes()) },
             offset,
             anchor: Anchor(Digest128::of(&offset.to_le_bytes())),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::mirror::{FlowRows, Mirror, Row};
-use super::{Checkpoint, Life, cursors, details};
+use super::{Checkpoint, Life, cursors, details, real_paths};
 use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
 
@@ -82,6 +82,7 @@ pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
     details::TABLE.create(conn)?;
     cursors::TABLE.create(conn)?;
+    real_paths::TABLE.create(conn)?;
     conn.execute("INSERT INTO kinetail_store VALUES(?1)", [SCHEMA_VERSION])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.pragma_update(None, "user_version", SCHEMA_VERSION)
@@ -130,6 +131,7 @@ pub(super) fn read(conn: &Connection) -> Result<Mirror, ReadError> {
     read_rows(conn, &mut mirror)?;
     details::read(conn, &mut mirror)?;
     cursors::read(conn, &mut mirror)?;
+    real_paths::read(conn, &mut mirror)?;
     Ok(mirror)
 }
 
@@ -174,6 +176,7 @@ fn read_row(row: &SqlRow<'_>) -> Result<Row, ReadError> {
             file: FileKey(number("file")?),
             inode: Inode { device: number("device")?, number: number("inode")? },
             path: PathBuf::from(path),
+            real: None,
             head: Head { len: head_len, digest: Digest128(cell(row, "head_digest")?) },
             offset: number("offset")?,
             anchor: Anchor(Digest128(cell(row, "anchor")?)),
@@ -229,19 +232,22 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         row_digest(flow, row).0,
     ])?;
     details::save(conn, flow, checkpoint)?;
-    cursors::save(conn, flow, checkpoint)
+    cursors::save(conn, flow, checkpoint)?;
+    real_paths::save(conn, flow, checkpoint)
 }
 
 pub(super) fn delete_row(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
     conn.prepare_cached(DELETE_ROW)?.execute(params![flow, file.0.cast_signed()])?;
     details::TABLE.delete(conn, flow, file)?;
-    cursors::TABLE.delete(conn, flow, file)
+    cursors::TABLE.delete(conn, flow, file)?;
+    real_paths::TABLE.delete(conn, flow, file)
 }
 
 /// Takes every row out, before all are written again.
 pub(super) fn delete_all(conn: &Connection) -> rusqlite::Result<()> {
     details::TABLE.delete_all(conn)?;
     cursors::TABLE.delete_all(conn)?;
+    real_paths::TABLE.delete_all(conn)?;
     conn.execute_batch("DELETE FROM checkpoints; DELETE FROM flows;")
 }
 

@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -87,6 +87,48 @@ pub fn check(path: &Path, links: FollowLinks) -> io::Result<()> {
         Err(error) if needs_walk(error) => walk(path, links).map(drop),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where a link leads whose target is not there: a path without links. A link counts if root or the
+/// owner of the directory made it, as if that were its target.
+///
+/// # Errors
+///
+/// Whatever looking fails with; see [`is_refusal`]. The directory must be there.
+pub fn leads_to(link: &Path, links: FollowLinks) -> io::Result<PathBuf> {
+    let mut passed: Vec<(PathBuf, u32)> = Vec::new();
+    let mut path = link.to_path_buf();
+    loop {
+        let owner = match rustix::fs::lstat(&path) {
+            Ok(stat) if kind(&stat) == FileType::Symlink => stat.st_uid,
+            Ok(_) | Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        };
+        if passed.len() >= usize::from(LINKS_MAX) {
+            return Err(Errno::LOOP.into());
+        }
+        let next = path.parent().unwrap_or(Path::new("/")).join(std::fs::read_link(&path)?);
+        passed.push((std::mem::replace(&mut path, next), owner));
+    }
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::NOENT.into());
+    };
+    if links == FollowLinks::Always {
+        return Ok(std::fs::canonicalize(directory)?.join(name));
+    }
+    let directory = walk(directory, links)?;
+    for (link, owner) in passed {
+        let target_owner = directory.stat.st_uid;
+        if links == FollowLinks::Never {
+            return Err(refused(Refused::Any { link }));
+        }
+        if owner != ROOT_UID && owner != target_owner {
+            return Err(refused(Refused::Foreign { link, owner, target_owner }));
+        }
+    }
+    // What was judged is what is looked at, whoever leads a link elsewhere meanwhile.
+    let held = format!("/proc/self/fd/{}", directory.held.as_raw_fd());
+    Ok(std::fs::read_link(held)?.join(name))
 }
 
 /// How files are opened to be read.
@@ -218,5 +260,37 @@ fn hold(directory: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
             Ok(rustix::fs::openat(directory, name, NAME, Mode::empty())?)
         }
         held => Ok(held?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_without_a_target_tell_where_they_lead() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        fs::create_dir(base.join("data")).unwrap();
+        symlink("data/app.log", base.join("one")).unwrap();
+        symlink(base.join("one"), base.join("two")).unwrap();
+        symlink("data", base.join("deep")).unwrap();
+        symlink("deep/app.log", base.join("three")).unwrap();
+        symlink("nowhere/app.log", base.join("four")).unwrap();
+        symlink("five", base.join("five")).unwrap();
+        for links in [FollowLinks::Owner, FollowLinks::Always] {
+            for name in ["one", "two", "three"] {
+                let led = leads_to(&base.join(name), links).unwrap();
+                assert_eq!(led, base.join("data/app.log"), "{name} {links:?}");
+            }
+            let nowhere = leads_to(&base.join("four"), links).unwrap_err();
+            assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
+            assert!(leads_to(&base.join("five"), links).is_err());
+        }
+        let refused = leads_to(&base.join("one"), FollowLinks::Never).unwrap_err();
+        assert!(is_refusal(&refused), "{refused}");
     }
 }

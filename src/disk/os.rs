@@ -81,6 +81,10 @@ impl Disk for OsDisk {
         fs::canonicalize(path).map_err(failed(Call::RealPath))
     }
 
+    fn leads_to(&self, link: &Path, links: FollowLinks) -> Result<PathBuf, DiskError> {
+        links::leads_to(link, links).map_err(failed(Call::LeadsTo))
+    }
+
     fn may_follow(&self, path: &Path, links: FollowLinks) -> Result<(), DiskError> {
         links::check(path, links).map_err(failed(Call::MayFollow))
     }

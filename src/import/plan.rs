@@ -293,6 +293,7 @@ impl Planner<'_> {
             file: self.next_key(),
             inode: opened.candidate.inode,
             path: opened.candidate.path.to_path_buf(),
+            real: opened.candidate.real.as_deref().map(Path::to_path_buf),
             head: Head::of(&opened.candidate.head),
             offset: position.offset,
             anchor: position.anchor,

@@ -94,6 +94,10 @@ impl Disk for FeedDisk {
         self.kind(path).map(|_| path.to_owned()).map_err(failed(Call::RealPath))
     }
 
+    fn leads_to(&self, _link: &Path, _links: FollowLinks) -> Result<PathBuf, DiskError> {
+        Err(failed(Call::LeadsTo)(Fault::Gone))
+    }
+
     fn may_follow(&self, path: &Path, _links: FollowLinks) -> Result<(), DiskError> {
         self.kind(path).map(drop).map_err(failed(Call::MayFollow))
     }

@@ -60,6 +60,7 @@ fn more_missing_files_than_are_looked_for_are_all_named() {
             file: FileKey(number + 1_000),
             inode: Inode { device: 77, number: number + 1 },
             path: world.path(&format!("gone-{number}.log")),
+            real: None,
             head: Head::of(number.to_string().as_bytes()),
             offset: 1,
             anchor: Anchor::of(b"x"),

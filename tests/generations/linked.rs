@@ -17,7 +17,7 @@ use crate::support::scene::Scene;
 use crate::support::world::{World, let_the_clock_tick};
 
 /// How many histories of each kind `cargo test` runs in memory.
-const HISTORIES: u64 = 50;
+const HISTORIES: u64 = 30;
 
 /// How many of them it runs on a real disk.
 const HISTORIES_ON_DISK: u64 = 4;
@@ -37,7 +37,8 @@ fn random_histories_of_links_in_memory_lose_and_repeat_nothing() {
 fn random_histories_of_links_on_a_disk_lose_and_repeat_nothing() {
     let count = number("KINETAIL_HISTORIES_ON_DISK").unwrap_or(HISTORIES_ON_DISK);
     let on_disk = || Ground::from(tempfile::tempdir().unwrap());
-    let failed: Vec<String> = kinds().into_iter().flat_map(|kind| failures(kind, count, &on_disk)).collect();
+    let failed: Vec<String> =
+        kinds().into_iter().flat_map(|kind| failures(kind, count, &on_disk)).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

@@ -155,6 +155,14 @@ impl Disk for TestDisk {
         }
     }
 
+    fn leads_to(&self, link: &Path, links: FollowLinks) -> Result<PathBuf, DiskError> {
+        self.enter(Call::LeadsTo)?;
+        match &self.real {
+            Real::Os => OsDisk.leads_to(link, links),
+            Real::Memory(disk) => disk.leads_to(link, links),
+        }
+    }
+
     fn may_follow(&self, path: &Path, links: FollowLinks) -> Result<(), DiskError> {
         self.enter(Call::MayFollow)?;
         match &self.real {

@@ -56,6 +56,9 @@ fn a_changed_value_in_any_column_is_noticed() {
         "cursors SET cursor = 's=1;i=3'",
         "cursors SET file = 2",
         "cursors SET row_digest = zeroblob(16)",
+        "real_paths SET path = x'2f'",
+        "real_paths SET file = 2",
+        "real_paths SET row_digest = zeroblob(16)",
         "flows SET flow = 'g'",
         "flows SET next_file_key = 1",
         "flows SET first_started_at = 0",
@@ -68,14 +71,15 @@ fn a_changed_value_in_any_column_is_noticed() {
 #[test]
 fn a_database_without_a_table_of_details_is_read_and_gets_one() {
     let (conn, mirror) = database();
-    conn.execute_batch("DROP TABLE details; DROP TABLE cursors").unwrap();
+    conn.execute_batch("DROP TABLE details; DROP TABLE cursors; DROP TABLE real_paths").unwrap();
     assert_eq!(maker(&conn).unwrap(), Maker::Ours);
     let mut known = read(&conn).unwrap();
     let row = known.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
     assert!(row.checkpoint.holes.is_empty() && row.checkpoint.places.is_empty());
-    assert_eq!(row.checkpoint.cursor, None);
+    assert_eq!((&row.checkpoint.cursor, &row.checkpoint.real), (&None, &None));
     details::TABLE.create(&conn).unwrap();
     cursors::TABLE.create(&conn).unwrap();
+    real_paths::TABLE.create(&conn).unwrap();
     save_everything(&conn, &mirror).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
 }
@@ -87,11 +91,27 @@ fn details_go_with_their_row_and_when_there_are_none() {
     let file = row.checkpoint.file;
     row.checkpoint.holes = Holes::NONE;
     row.checkpoint.places.clear();
+    row.checkpoint.real = None;
     save_row(&conn, "f", row).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
-    delete_row(&conn, "f", file).unwrap();
-    let left: i64 = conn.query_row("SELECT count(*) FROM details", [], |row| row.get(0)).unwrap();
-    assert_eq!(left, 0);
+    row_is_gone(&conn, file);
+}
+
+#[test]
+fn the_real_path_goes_with_its_row() {
+    let (conn, mut mirror) = database();
+    let row = mirror.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
+    assert!(row.checkpoint.real.is_some());
+    row_is_gone(&conn, row.checkpoint.file);
+}
+
+fn row_is_gone(conn: &Connection, file: FileKey) {
+    delete_row(conn, "f", file).unwrap();
+    for table in ["details", "real_paths"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        let left: i64 = conn.query_row(&count, [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
 }
 
 #[test]

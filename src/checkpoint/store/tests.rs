@@ -41,6 +41,7 @@ fn rows_come_back_as_they_went_in_extremes_and_odd_names_included() {
         file: FileKey(u64::MAX),
         inode: Inode { device: u64::MAX, number: u64::MAX - 1 },
         path: std::ffi::OsString::from_vec(b"/var/log/\xff\xfe\n\"x\".log".to_vec()).into(),
+        real: Some(std::ffi::OsString::from_vec(b"/data/\xff.log".to_vec()).into()),
         head: Head { len: u16::MAX, digest: Digest128([0xff; 16]) },
         offset: u64::MAX,
         anchor: Anchor(Digest128([0; 16])),

@@ -120,6 +120,7 @@ impl Planner<'_> {
             file: self.next_key(),
             inode,
             path: last.path.clone(),
+            real: None,
             head: Head::of(&head),
             offset,
             anchor: Anchor::of(&before),

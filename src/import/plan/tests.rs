@@ -63,6 +63,7 @@ fn a_checkpoint_has_the_proof_of_what_lies_before_it() {
         file: FileKey(1),
         inode: row.inode.unwrap(),
         path: row.path,
+        real: None,
         head: Head::of(b"one\ntwo\nthree\n"),
         offset: 8,
         anchor: Anchor::of(b"one\ntwo\n"),

@@ -15,6 +15,9 @@ pub struct Checkpoint {
     pub inode: Inode,
     /// The path it was last seen under.
     pub path: PathBuf,
+    /// The same without symbolic links, as they led when it was opened; `None` if there were none,
+    /// or it is not known. By now they may lead elsewhere.
+    pub real: Option<PathBuf>,
     /// The fingerprint of the first bytes.
     pub head: Head,
     /// Everything before this byte is acknowledged.

@@ -86,10 +86,11 @@ pub(crate) fn account<D: Disk>(
 }
 
 /// What tells whether something came or went in the directory of a log that is absent. Where its
-/// files may lie elsewhere, too, nothing does.
+/// files may lie elsewhere, too, nothing does: behind a link that leads nowhere, for example.
 fn stamp_of_absent<D: Disk>(tailer: &Tailer<D>, live: &Path, snapshot: &Snapshot) -> Option<Stamp> {
     let one_place = tailer.options.rotated_names.directories().next().is_none()
-        && snapshot.listing.at(live).is_none();
+        && snapshot.listing.at(live).is_none()
+        && !tailer.disk.is_link(live).unwrap_or_else(|error| !error.is_missing());
     live.parent().filter(|_| one_place).and_then(|directory| snapshot.settled_stamp(directory))
 }
 
@@ -211,6 +212,7 @@ fn accept_lone_archives<D: Disk>(tailer: &mut Tailer<D>, snapshot: &Snapshot, no
             inode,
             path: path.clone(),
             rank: Rank::Unknown,
+            series: plain.clone(),
             packed: true,
             behind_link: false,
             changed: false,

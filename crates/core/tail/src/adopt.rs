@@ -58,7 +58,8 @@ pub(crate) fn resume<D: Disk>(
         file.life.follow(Fact::Found);
     }
     // The more of its first bytes are saved, the surer it is found the next time.
-    let more = moved || file.head != content.head;
+    let more =
+        moved || file.head != content.head || file.life.real() != content.whereabouts.real.as_ref();
     if more {
         tailer.out.changes.extend(checkpoint_at_ack(&file).map(Change::Save));
     }

@@ -14,6 +14,7 @@ use crate::links::FollowLinks;
 use crate::lookahead::Lookahead;
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::real_path::real_path;
 use crate::splitter::last_boundary;
 
 /// Searching backwards for the last line end reads this many bytes at a time.
@@ -33,6 +34,8 @@ pub(crate) struct Evidence<'f, F> {
 pub struct Candidate<F> {
     /// The path that led to it.
     pub path: Arc<Path>,
+    /// Where it lies, if links were on that path.
+    pub real: Option<Arc<Path>>,
     /// Its device and inode.
     pub inode: Inode,
     /// It is open.
@@ -183,7 +186,8 @@ impl<F: OpenFile> Candidate<F> {
     ) -> Result<Self, DiskError> {
         let (handle, stat) = disk.open(path, follow)?;
         let head = file::read_head(&handle)?;
-        Ok(Self { path: Arc::from(path), inode: stat.inode, handle, stat, head })
+        let real = real_path(&handle, path);
+        Ok(Self { path: Arc::from(path), real, inode: stat.inode, handle, stat, head })
     }
 
     pub(super) fn evidence(&self) -> Evidence<'_, F> {
@@ -206,7 +210,7 @@ impl<F: OpenFile> Candidate<F> {
             path: self.path,
             handle: Some(self.handle),
             head: Head::of(&self.head),
-            life,
+            life: life.lying_at(self.real),
             position,
             progress: Progress::from(position.offset),
             gaps: Gaps::new(self.stat.size, now),

@@ -10,6 +10,15 @@ use crate::tailer::Tailer;
 /// Of the directories that are named after a time so many are looked into.
 const DATED_MAX: usize = 4;
 
+/// The directories in another one that are named after a time.
+pub(crate) fn dated_in<D: Disk>(tailer: &Tailer<D>, directory: &Path) -> Vec<PathBuf> {
+    if !tailer.options.rotated_names.in_dated_directories() {
+        return Vec::new();
+    }
+    let names = tailer.disk.list(directory).unwrap_or_default();
+    dated_among(tailer, directory, &names)
+}
+
 /// The directories that are named after a time, the youngest ones.
 pub(crate) fn dated_among<D: Disk>(
     tailer: &Tailer<D>,

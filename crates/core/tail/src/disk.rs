@@ -46,6 +46,14 @@ pub trait Disk: fmt::Debug {
     /// Why it cannot be found out.
     fn real_path(&self, path: &Path) -> Result<PathBuf, DiskError>;
 
+    /// Where a link leads whose target is not there: a path without links, in a directory that is
+    /// there. It must be allowed to follow the link as if that directory were its target.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Refused`], or why it cannot be found out.
+    fn leads_to(&self, link: &Path, links: FollowLinks) -> Result<PathBuf, DiskError>;
+
     /// Makes sure that the links on a path may be followed, whatever it leads to.
     ///
     /// # Errors
@@ -208,6 +216,8 @@ pub enum Call {
     HoleFrom,
     /// [`Disk::is_link`].
     IsLink,
+    /// [`Disk::leads_to`].
+    LeadsTo,
     /// [`Disk::list`].
     List,
     /// [`Disk::may_follow`].
@@ -230,11 +240,12 @@ pub enum Call {
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Born,
         Self::DataFrom,
         Self::HoleFrom,
         Self::IsLink,
+        Self::LeadsTo,
         Self::List,
         Self::MayFollow,
         Self::NameNow,

@@ -6,7 +6,7 @@ use crate::disk::Disk;
 use crate::event::EventKind;
 use crate::file::Tailed;
 use crate::identity::FileKey;
-use crate::memory::{Loss, Lost, Remembered};
+use crate::memory::{Loss, Lost, Remembered, Whereabouts};
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::tailer::Tailer;
@@ -50,6 +50,7 @@ pub(crate) fn lost_its_place<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now:
 
 pub(crate) fn remembered<F>(mut file: Tailed<F>, now: Instant) -> Remembered {
     let (rotated, trail) = (file.is_rotated(), file.progress.take_places());
+    let real = file.life.real().cloned();
     Remembered {
         key: file.key,
         inode: file.inode,
@@ -62,7 +63,7 @@ pub(crate) fn remembered<F>(mut file: Tailed<F>, now: Instant) -> Remembered {
         seen_size: file.pace.grown_to(),
         rotated,
         lost: Lost { why: Loss::Released, since: now, by_nanos: file.seen.modified_nanos },
-        located: false,
+        whereabouts: Whereabouts { real, located: false },
     }
 }
 

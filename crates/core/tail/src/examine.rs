@@ -105,8 +105,12 @@ fn examine_plain<D: Disk>(
         {
             let modified_nanos = Some(candidate.stat.modified_nanos);
             let was_live = log.is_some_and(|log| log.newest == Some(key));
-            let changed_nanos = was_live.then_some(candidate.stat.changed_nanos);
-            look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
+            let real =
+                tailer.memory.get(key).and_then(|content| content.whereabouts.real.as_deref());
+            let renamed = was_live && real != Some(listed.path.as_path());
+            let changed_nanos = renamed.then_some(candidate.stat.changed_nanos);
+            let series = listed.series.clone();
+            look.mark = Some(Mark { rank, series, born_nanos, modified_nanos, changed_nanos });
         }
         return relocate::take_back_known(tailer, candidate, key, now);
     }
@@ -115,6 +119,7 @@ fn examine_plain<D: Disk>(
         inode: candidate.inode,
         path: listed.path.clone(),
         rank,
+        series: listed.series.clone(),
         packed: false,
         behind_link: listed.behind_link,
         changed: !tailer.memory.at_inode(candidate.inode).is_empty(),
@@ -132,6 +137,7 @@ fn examine_packed<D: Disk>(tailer: &Tailer<D>, listed: &Listed, look: &mut Look)
                 inode: stat.inode,
                 path: listed.path.clone(),
                 rank,
+                series: listed.series.clone(),
                 packed: true,
                 behind_link: listed.behind_link,
                 changed: false,
@@ -160,9 +166,13 @@ fn note_mark<D: Disk>(
         let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
         let modified_nanos = file.map(|file| file.seen.modified_nanos);
         let was_live = log.is_some_and(|log| log.newest == Some(key));
-        let stat = handle.filter(|_| was_live).and_then(|handle| handle.stat().ok());
+        // Where a link was led elsewhere its file keeps its name.
+        let real = file.and_then(|file| file.life.real()).map(|real| &**real);
+        let renamed = was_live && real != Some(listed.path.as_path());
+        let stat = handle.filter(|_| renamed).and_then(|handle| handle.stat().ok());
         let changed_nanos = stat.map(|stat| stat.changed_nanos);
-        look.mark = Some(Mark { rank, born_nanos, modified_nanos, changed_nanos });
+        let series = listed.series.clone();
+        look.mark = Some(Mark { rank, series, born_nanos, modified_nanos, changed_nanos });
     }
 }
 
@@ -240,6 +250,7 @@ fn find_unopened<D: Disk>(tailer: &Tailer<D>, listed: &Listed, look: &mut Look) 
         inode: stat.inode,
         path: listed.path.clone(),
         rank,
+        series: listed.series.clone(),
         packed: listed.packed,
         behind_link: listed.behind_link,
         changed: false,

@@ -27,6 +27,9 @@ const SLACK: Duration = Duration::from_secs(5);
 /// Logs that are rotated and not written to are known for a while, so many of them.
 const ABSENT_MAX: usize = 256;
 
+/// Of the files that a link led to in earlier runs so many are known, the youngest ones.
+const LED_MAX: usize = 8;
+
 /// What is known of the generations of one live name.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
@@ -36,6 +39,8 @@ pub(super) struct Log {
     pub(super) last: Option<FileKey>,
     /// What the live name led to then, through links.
     pub(super) target: Option<PathBuf>,
+    /// What it led to in earlier runs, since everything was accounted for.
+    pub(super) led: Vec<PathBuf>,
     /// The directory as it was then, where nothing else is to be looked at.
     pub(super) stamp: Option<Stamp>,
     /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen,
@@ -52,6 +57,20 @@ impl Log {
         self.newest = newest;
         self.stamp = stamp;
         self.since_nanos = nanos;
+        // A link that leads nowhere tells nothing of where it led.
+        if newest.is_some() {
+            self.led.clear();
+        }
+    }
+
+    /// The live name led to this file, through links.
+    pub(super) fn led_to(&mut self, file: Option<&Path>) {
+        let Some(file) = file else { return };
+        self.led.retain(|led| led != file);
+        self.led.push(file.to_path_buf());
+        if self.led.len() > LED_MAX {
+            self.led.remove(0);
+        }
     }
 
     /// The youngest content that is known.
@@ -108,6 +127,9 @@ pub(crate) struct Found {
     pub(super) inode: Inode,
     pub(super) path: PathBuf,
     pub(super) rank: Rank,
+    /// Names tell the age of generations only within one of these: the live name that the file
+    /// belongs to by its own.
+    pub(super) series: PathBuf,
     pub(super) packed: bool,
     /// The log is reached by a link, which may have led to a file of another name.
     pub(super) behind_link: bool,
@@ -122,6 +144,8 @@ pub(crate) struct Found {
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     pub(super) rank: Rank,
+    /// The live name that it belongs to by its own.
+    pub(super) series: PathBuf,
     pub(super) born_nanos: Option<i128>,
     pub(super) modified_nanos: Option<i128>,
     /// When it was last renamed or written to, at the earliest: no program can set this.
@@ -139,6 +163,7 @@ impl Logs {
             newest: None,
             last: None,
             target: None,
+            led: Vec::new(),
             stamp: None,
             since_nanos: self.horizon.since_nanos,
             unsure: false,
@@ -217,12 +242,42 @@ impl Logs {
         found: Vec<Found>,
         now_nanos: i128,
     ) -> Vec<Found> {
+        let mut series: BTreeMap<PathBuf, Vec<Found>> = BTreeMap::new();
+        for found in found {
+            series.entry(found.series.clone()).or_default().push(found);
+        }
+        let mut between: Vec<(Found, Option<bool>)> = Vec::new();
+        for (name, found) in series {
+            let named = mark.filter(|mark| mark.series == name);
+            between.extend(self.between_in_series(log, (mark, named), found, now_nanos));
+        }
+        between.sort_by(|(a, grows), (b, _)| {
+            let same = a.series == b.series;
+            let by_name = same.then(|| a.rank.age_against(&b.rank, *grows)).flatten();
+            let times = |found: &Found| found.born_nanos.filter(|_| !found.packed);
+            match (times(a), times(b)) {
+                (Some(a), Some(b)) => a.cmp(&b),
+                _ => by_name.unwrap_or_else(|| a.modified_nanos.cmp(&b.modified_nanos)),
+            }
+        });
+        between.into_iter().map(|(found, _)| found).collect()
+    }
+
+    /// The same for one series, and whether its numbers grow. `named`: the mark, if it belongs to
+    /// this series.
+    fn between_in_series(
+        &self,
+        log: &Log,
+        (mark, named): (Option<&Mark>, Option<&Mark>),
+        found: Vec<Found>,
+        now_nanos: i128,
+    ) -> Vec<(Found, Option<bool>)> {
         let after = self.threshold(log, mark, now_nanos);
         // By its times and its dates nothing is older then.
         let set_back = was_set_back(log, mark, now_nanos);
-        let grows = number_grows(&found, mark).filter(|_| !set_back);
+        let grows = number_grows(&found, named).filter(|_| !set_back);
         let floor = self.floor(mark, now_nanos);
-        let mixed = numbers_go_both_ways(&found, mark);
+        let mixed = numbers_go_both_ways(&found, named);
         let younger = |found: &Found| {
             if found.changed {
                 return true;
@@ -230,7 +285,7 @@ impl Logs {
             if is_of_another_series(found, mark) {
                 return false;
             }
-            let by_name = mark.and_then(|mark| found.rank.age_against(&mark.rank, grows));
+            let by_name = named.and_then(|mark| found.rank.age_against(&mark.rank, grows));
             let dated = matches!(found.rank, Rank::Date(_));
             let by_name = by_name.filter(|order| !(set_back && dated && order.is_lt()));
             // Where the name says that it is younger than what is known its times do not count: a
@@ -252,16 +307,7 @@ impl Logs {
                 (_, _, None) => found.modified_nanos >= after,
             }
         };
-        let mut between: Vec<Found> = found.into_iter().filter(younger).collect();
-        between.sort_by(|a, b| {
-            let by_name = a.rank.age_against(&b.rank, grows);
-            let times = |found: &Found| found.born_nanos.filter(|_| !found.packed);
-            match (times(a), times(b)) {
-                (Some(a), Some(b)) => a.cmp(&b),
-                _ => by_name.unwrap_or_else(|| a.modified_nanos.cmp(&b.modified_nanos)),
-            }
-        });
-        between
+        found.into_iter().filter(younger).map(|found| (found, grows)).collect()
     }
 
     fn threshold(&self, log: &Log, mark: Option<&Mark>, now_nanos: i128) -> i128 {

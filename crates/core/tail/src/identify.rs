@@ -150,11 +150,12 @@ fn file_at<D: Disk>(tailer: &Tailer<D>, content: &Remembered) -> Option<D::File>
             tailer.problems.doubt.is_so(Err(error));
         }
     };
-    let directory = content.path.parent()?;
-    let mut names = tailer.disk.list(directory).map_err(failed).ok()?.into_iter();
-    let name = names.find(|name| name.number == content.inode.number)?.name;
-    let opened = tailer.disk.open(&directory.join(name), follow).map_err(failed);
-    opened.ok().map(|(handle, _)| handle)
+    content.directories().find_map(|directory| {
+        let mut names = tailer.disk.list(directory).map_err(failed).ok()?.into_iter();
+        let name = names.find(|name| name.number == content.inode.number)?.name;
+        let opened = tailer.disk.open(&directory.join(name), follow).map_err(failed);
+        opened.ok().map(|(handle, _)| handle)
+    })
 }
 
 /// The content without a file that this file holds the beginning of, and the last position up

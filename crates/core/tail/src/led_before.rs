@@ -1,15 +1,18 @@
 //! The directory to which a symbolic link led before it was led to another one.
 //!
-//! Part of [`crate::tailer`]. After a start only the inode number of the file is known: it is
-//! looked for in directories that differ from the present one in one part of the path, such as
-//! those of two containers or of two releases.
+//! Part of [`crate::tailer`]. Rows say where their files lay. Where one does not (an older kinetail
+//! wrote it) only the inode number of the file is known: it is looked for in directories that
+//! differ from the present one in one part of the path, such as those of two containers or of two
+//! releases.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::dated;
 use crate::disk::{DirName, Disk, Kind};
+use crate::generations::Log;
 use crate::identity::Inode;
 use crate::rotated::RotatedNames;
 use crate::tailer::Tailer;
@@ -32,18 +35,25 @@ pub(crate) fn through_linked_directory<D: Disk>(
     Some(tailer.disk.real_path(directory).ok()?.join(live.file_name()?))
 }
 
-/// Where the youngest known content of a log lies, if that is not the directory of the file to
-/// which the link leads now.
-pub(crate) fn file_before<D: Disk>(
+/// The files to which a live name led since everything was accounted for, apart from the one to
+/// which it leads now, if it leads anywhere.
+pub(crate) fn files_before<D: Disk>(
     tailer: &Tailer<D>,
     live: &Path,
-    target: &Path,
-) -> Option<PathBuf> {
-    let log = tailer.history.logs.get(live)?;
-    let now = target.parent()?;
-    if let Some(before) = &log.target {
-        return Some(before.clone()).filter(|before| before.parent() != Some(now));
+    target: Option<&Path>,
+) -> BTreeSet<PathBuf> {
+    let Some(log) = tailer.history.logs.get(live) else { return BTreeSet::new() };
+    if log.target.is_none() && log.led.is_empty() {
+        return target.and_then(|target| sought(tailer, log, target)).into_iter().collect();
     }
+    let known = log.target.iter().chain(&log.led);
+    known.filter(|known| Some(known.as_path()) != target).cloned().collect()
+}
+
+/// Where the youngest known content of a log lies, if no row says so, and it is not the directory
+/// of the file to which the link leads now.
+fn sought<D: Disk>(tailer: &Tailer<D>, log: &Log, target: &Path) -> Option<PathBuf> {
+    let now = target.parent()?;
     let inode = tailer.memory.get(log.last_known()?)?.inode;
     if name_in(tailer, now, inode).is_some() {
         return None;

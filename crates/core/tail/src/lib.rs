@@ -66,6 +66,7 @@ mod poll;
 pub mod problems;
 mod progress;
 pub mod reader;
+mod real_path;
 mod refill;
 mod relocate;
 mod remount;

@@ -1,6 +1,8 @@
 //! The life of a file: which name leads to it, and what is done with it. Every change is one of the
 //! table in [`super::phase`]. Pure.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::identity::FileKey;
@@ -60,21 +62,23 @@ enum Stage {
 }
 
 /// The life of a generation that has a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Life {
     stage: Stage,
     naming: Naming,
+    /// Where it lies, if links were on its path when it was opened.
+    real: Option<Arc<Path>>,
 }
 
 impl Life {
     /// A file that is opened and looked at.
     pub(crate) fn unseen() -> Self {
-        Self { stage: Stage::Unseen, naming: Naming::First }
+        Self { stage: Stage::Unseen, naming: Naming::First, real: None }
     }
 
     /// The file of a generation that had none.
     pub(crate) fn missing() -> Self {
-        Self { stage: Stage::Missing, naming: Naming::First }
+        Self { stage: Stage::Missing, naming: Naming::First, real: None }
     }
 
     /// The same, of a generation that was rotated.
@@ -187,16 +191,31 @@ impl Life {
             Naming::First | Naming::Renamed { .. } => Naming::Renamed { since: now },
             Naming::Lost { since, .. } => Naming::Lost { since, rotated: now },
         };
-        Self { stage: Stage::Missing, naming }
+        Self { stage: Stage::Missing, naming, real: self.real }
     }
 
     /// The file takes the place of the one that it replaces.
     pub(crate) fn replace(from: Self) -> Self {
         let mut life = from;
         life.change(Fact::Replaced, |life| {
-            *life = Self { stage: Stage::Followed, naming: Naming::First };
+            (life.stage, life.naming) = (Stage::Followed, Naming::First);
         });
         life
+    }
+
+    /// The same, of a file that lies there.
+    pub(crate) fn lying_at(self, real: Option<Arc<Path>>) -> Self {
+        Self { real, ..self }
+    }
+
+    /// Where it lies, if links were on its path when it was opened.
+    pub(crate) fn real(&self) -> Option<&Arc<Path>> {
+        self.real.as_ref()
+    }
+
+    /// It was found to lie there.
+    pub(crate) fn set_real(&mut self, real: Option<Arc<Path>>) {
+        self.real = real;
     }
 
     /// Whether it has a name that matches.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{Disk, OpenFile};
-use crate::file;
 use crate::identity::FileKey;
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
+use crate::{file, real_path};
 
 /// An open file that lost its matching name and has another one, which the kernel knows.
 pub(crate) fn moved_away_file<D: Disk>(tailer: &Tailer<D>) -> Option<(FileKey, Arc<Path>)> {
@@ -26,7 +26,10 @@ pub(crate) fn moved_away_file<D: Disk>(tailer: &Tailer<D>) -> Option<(FileKey, A
 pub(crate) fn locate<D: Disk>(tailer: &mut Tailer<D>, keys: &[FileKey]) -> Vec<FileKey> {
     let mut wanted: BTreeMap<PathBuf, BTreeMap<u64, FileKey>> = BTreeMap::new();
     for file in keys.iter().filter_map(|key| tailer.files.get(*key)) {
-        if let Some(dir) = file.path.parent().filter(|_| file.handle.is_none()) {
+        let closed = file.handle.is_none();
+        for dir in real_path::directories(&file.path, file.life.real().map(|real| &**real))
+            .filter(|_| closed)
+        {
             wanted.entry(dir.to_path_buf()).or_default().insert(file.inode.number, file.key);
         }
     }
@@ -52,6 +55,10 @@ fn adopt_name<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, path: &Path) -> boo
     let same = stat.is_ok_and(|stat| stat.inode == file.inode)
         && !path.file_name().is_some_and(is_compressed_name);
     if same {
+        let name = path.file_name().unwrap_or_default();
+        let elsewhere = file.life.real().filter(|real| real.parent() != path.parent());
+        let elsewhere = elsewhere.map(|real| Arc::from(real.with_file_name(name)));
+        file.life.set_real(elsewhere);
         file.path = Arc::from(path);
     }
     same

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::holes::Holes;
 use super::identity::{FileKey, Head, Inode, Position};
+use super::real_path;
 
 /// How many contents without a file are remembered, per flow. Older ones are not looked for any
 /// more, and stay in the checkpoint database until they expire.
@@ -43,6 +44,16 @@ pub struct Lost {
     pub by_nanos: i128,
 }
 
+/// Where the file of a content is, as far as that is known.
+#[derive(Debug, Clone, Default)]
+pub struct Whereabouts {
+    /// Where it lay, if links were on its path when it was opened: they may lead elsewhere by now.
+    pub real: Option<Arc<Path>>,
+    /// The file it lay in was found outside the pattern, with nothing more to read: no other file
+    /// is taken for it.
+    pub located: bool,
+}
+
 /// A content without a file.
 #[derive(Debug, Clone)]
 pub struct Remembered {
@@ -68,9 +79,8 @@ pub struct Remembered {
     pub rotated: bool,
     /// Why it has no file.
     pub lost: Lost,
-    /// The file it lay in was found outside the pattern, with nothing more to read: no other file
-    /// is taken for it.
-    pub located: bool,
+    /// Where its file is, as far as that is known.
+    pub whereabouts: Whereabouts,
 }
 
 impl Remembered {
@@ -81,7 +91,16 @@ impl Remembered {
         // Where little was read, equal first bytes prove little: then a copy must be complete.
         let enough = if self.proves_much() { self.position.offset } else { self.seen_size.max(1) };
         let known = self.position.offset > 0 || self.seen_size > 0;
-        known && !self.located && self.head.len > 0 && size >= enough && self.head.agrees(head)
+        known
+            && !self.whereabouts.located
+            && self.head.len > 0
+            && size >= enough
+            && self.head.agrees(head)
+    }
+
+    /// The directories in which it may be found again.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
+        real_path::directories(&self.path, self.whereabouts.real.as_deref())
     }
 
     /// Whether it was empty when it was last seen. Then no bytes can prove that a file holds it,
@@ -94,7 +113,7 @@ impl Remembered {
     /// The earlier positions at which a copy of `size` bytes may prove that it holds the beginning
     /// of what was read, newest first.
     pub(crate) fn covered_at(&self, size: u64) -> impl Iterator<Item = Position> {
-        let shorter = size < self.position.offset && !self.located;
+        let shorter = size < self.position.offset && !self.whereabouts.located;
         let mut places: Vec<Position> = self
             .trail
             .iter()
@@ -266,7 +285,7 @@ mod tests {
             seen_size: bytes.len() as u64,
             rotated: false,
             lost: Lost { why: Loss::Truncated, since: crate::testing::now(), by_nanos: 0 },
-            located: false,
+            whereabouts: Whereabouts::default(),
         }
     }
 

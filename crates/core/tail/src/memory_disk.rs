@@ -288,6 +288,10 @@ impl Disk for MemoryDisk {
         Ok(shown(&steps.map_err(failed(Call::RealPath))?))
     }
 
+    fn leads_to(&self, link: &Path, links: FollowLinks) -> Result<PathBuf, DiskError> {
+        self.0.borrow().leads_to(link, links).map_err(failed(Call::LeadsTo))
+    }
+
     fn may_follow(&self, path: &Path, links: FollowLinks) -> Result<(), DiskError> {
         let steps = self.0.borrow().walk(Vec::new(), path, &mut Walk::new(true, links));
         steps.map(drop).map_err(failed(Call::MayFollow))

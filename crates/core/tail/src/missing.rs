@@ -10,7 +10,7 @@ use crate::identity::FileKey;
 use crate::memory::{Loss, Remembered};
 use crate::phase::{self, Fact, Phase};
 use crate::tailer::Tailer;
-use crate::trail;
+use crate::{trail, waiting};
 use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// Bytes that were never read of a truncated file are given up when no copy appeared by then.
@@ -54,7 +54,7 @@ pub(crate) fn report_missing<D: Disk>(tailer: &mut Tailer<D>) {
     let missing: Vec<(Arc<Path>, u64, usize)> = tailer
         .memory
         .iter()
-        .filter(|content| content.lost.why == Loss::Stopped && !content.located)
+        .filter(|content| content.lost.why == Loss::Stopped && !content.whereabouts.located)
         .map(|content| {
             let Remembered { key, path, position, .. } = content;
             (Arc::clone(path), position.offset, tailer.hunt.ambiguous(*key))
@@ -161,6 +161,7 @@ pub(crate) fn finish<D: Disk>(
         file: content.key,
         inode: content.inode,
         path: content.path.to_path_buf(),
+        real: content.whereabouts.real.as_deref().map(Path::to_path_buf),
         head: content.head,
         offset: content.position.offset,
         anchor: content.position.anchor,
@@ -175,17 +176,21 @@ pub(crate) fn finish<D: Disk>(
 
 /// Forgets finished contents after a while: by then their age tells that they are no news.
 pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
-    // Until the directories could be looked at, nothing else tells what in them was read.
-    if tailer.history.logs.is_unsure() && tailer.hunt.finished.iter().count() < FINISHED_KEPT_MAX {
+    // Until the directories and the compressed files in them could be looked at, nothing else tells
+    // what in them was read.
+    let needed =
+        tailer.history.logs.is_unsure() || tailer.hunt.is_busy() || waiting::waits_packed(tailer);
+    if needed && tailer.hunt.finished.len() < FINISHED_KEPT_MAX {
         return;
     }
-    // The last one of a log that is not written to tells that there is such a log.
+    // The last one of a log that is not written to tells that there is such a log, and where it
+    // lies if it is reached by a link.
     let logs = &tailer.history.logs;
     let known_anyway = tailer.options.pattern.exact_path().is_some();
     let old = |content: &&Remembered| {
         content.lost.why == Loss::Finished
             && now.saturating_duration_since(content.lost.since) >= FINISHED_KEPT_FOR
-            && (known_anyway || !logs.is_last(content.key))
+            && ((known_anyway && content.whereabouts.real.is_none()) || !logs.is_last(content.key))
     };
     let old: Vec<FileKey> = tailer.hunt.finished.iter().filter(old).map(|c| c.key).collect();
     for key in old {

@@ -3,13 +3,14 @@
 //! Part of [`crate::tailer`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
+use crate::pattern::is_compressed_name;
 use crate::rotated::{Rank, RotatedNames, unpacked_name};
 use crate::tailer::Tailer;
 use crate::{dated, file, led_before, trouble};
@@ -23,6 +24,8 @@ struct Place {
     live: Vec<u8>,
     /// The live name is a link: rotated files may be named like what it leads to.
     linked: bool,
+    /// The directory of the log itself, if this is one for its rotated files.
+    home: PathBuf,
 }
 
 /// A file in a place, as it was listed.
@@ -32,9 +35,18 @@ pub(crate) struct Listed {
     pub(super) inode: Inode,
     /// What its name says about its age, if it belongs to the log.
     pub(super) rank: Option<Rank>,
+    /// The live name that its name was made of, if it belongs to the log.
+    pub(super) series: PathBuf,
     pub(super) packed: bool,
     /// The log is reached by a link, which may have led to a file of this name.
     pub(super) behind_link: bool,
+}
+
+impl Listed {
+    fn new(path: PathBuf, inode: Inode) -> Self {
+        let packed = path.file_name().is_some_and(|name| unpacked_name(name.as_bytes()).1);
+        Self { path, inode, rank: None, series: PathBuf::new(), packed, behind_link: false }
+    }
 }
 
 /// Directories that are listed once however many logs lie in them.
@@ -93,13 +105,13 @@ impl Listings {
         let mut found: Vec<Listed> =
             wanted.into_iter().filter_map(|at| directory.files.get(at).cloned()).collect();
         let names = &tailer.options.rotated_names;
-        directory.add_named(&place.live, None, &mut found);
+        directory.add_named(&place.home, &place.live, None, &mut found);
         if place.linked {
             // A link leads to the newest of several dated files.
             for reading in names.readings(&place.live) {
-                directory.add_named(&reading.live, Some(&reading.rank), &mut found);
+                directory.add_named(&place.home, &reading.live, Some(&reading.rank), &mut found);
             }
-            directory.add_through_links(names, &mut found);
+            directory.add_through_links(&place.home, names, &mut found);
         }
         for listed in &mut found {
             listed.behind_link = place.linked;
@@ -147,10 +159,7 @@ impl Listings {
             for reading in readings {
                 directory.by_live.entry(reading.live).or_default().push((at, reading.rank));
             }
-            let packed = unpacked_name(name.as_bytes()).1;
-            let path = path.join(name);
-            let listed = Listed { path, inode, rank: None, packed, behind_link: false };
-            directory.files.push(listed);
+            directory.files.push(Listed::new(path.join(name), inode));
         }
         directory
     }
@@ -158,18 +167,20 @@ impl Listings {
 
 impl Directory {
     /// Adds the files that may have been made of a live name; only those of one kind, if given.
-    fn add_named(&self, live: &[u8], kind: Option<&Rank>, found: &mut Vec<Listed>) {
+    fn add_named(&self, home: &Path, live: &[u8], kind: Option<&Rank>, found: &mut Vec<Listed>) {
+        let series = home.join(OsStr::from_bytes(live));
         let named = self.by_live.get(live).into_iter().flatten();
         for (at, rank) in named.filter(|(_, rank)| kind.is_none_or(|kind| kind.is_like(rank))) {
             if let Some(listed) = self.files.get(*at) {
-                found.push(Listed { rank: Some(rank.clone()), ..listed.clone() });
+                let (rank, series) = (Some(rank.clone()), series.clone());
+                found.push(Listed { rank, series, ..listed.clone() });
             }
         }
     }
 
     /// A link may have led to a file of another name before (`0.log` of a container that was
     /// started again): adds what may have been made of each name that is known or found here.
-    fn add_through_links(&self, names: &RotatedNames, found: &mut Vec<Listed>) {
+    fn add_through_links(&self, home: &Path, names: &RotatedNames, found: &mut Vec<Listed>) {
         let name_of =
             |listed: &Listed| listed.path.file_name().map(|name| name.as_bytes().to_vec());
         let known = self.known.iter().filter_map(|at| self.files.get(*at)).filter_map(name_of);
@@ -181,7 +192,7 @@ impl Directory {
             }
             lives.extend(names.readings(&live).into_iter().map(|reading| reading.live));
             let before = found.len();
-            self.add_named(&live, None, found);
+            self.add_named(home, &live, None, found);
             lives.extend(found.iter().skip(before).filter_map(name_of));
         }
     }
@@ -204,31 +215,33 @@ pub(crate) fn list_places<D: Disk>(
     live: &Path,
     listings: &mut Listings,
 ) -> PlacesLook {
-    let mut all: Vec<Listed> = Vec::new();
+    let (mut all, mut led_to) = (Vec::new(), Vec::new());
     let Places { list: mut places, mut blocked, hidden } = places_of(tailer, live);
     let target = target_of(tailer, live, &places);
-    let before = target.as_deref().and_then(|now| led_before::file_before(tailer, live, now));
-    if let Some((known, target)) = before.zip(target.as_deref()) {
-        for path in led_before::live_names(&tailer.options.rotated_names, &known, target) {
-            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            let live = name.as_bytes().to_vec();
-            places.push(Place { directory: directory.to_path_buf(), live, linked: true });
-            // The link led to it.
-            if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
-                let (inode, rank) = (stat.inode, Some(Rank::Unknown));
-                all.push(Listed { path, inode, rank, packed: false, behind_link: true });
-            }
-        }
+    for known in led_before::files_before(tailer, live, target.as_deref()) {
+        // Where the link leads nowhere that is all that is known of it.
+        let now = target.as_deref().unwrap_or(&known);
+        add_led_to(tailer, &known, now, &mut places, &mut led_to);
     }
+    let hidden = hidden && led_to.is_empty() && places.iter().all(|place| !place.linked);
     for place in places {
         all.extend(listings.of_log(tailer, &place));
         blocked |= listings.unlisted.contains_key(&place.directory);
         for directory in listings.dated_in(&place.directory) {
-            let dated = Place { directory, live: place.live.clone(), linked: place.linked };
+            let (live, home) = (place.live.clone(), place.home.clone());
+            let dated = Place { directory, live, linked: place.linked, home };
             all.extend(listings.of_log(tailer, &dated));
         }
     }
+    all.extend(led_to);
     all.retain(|listed| *listed.path != *live);
+    // Where links lead two paths may be one directory: the first one counts.
+    let mut first: BTreeMap<(Inode, OsString), PathBuf> = BTreeMap::new();
+    all.retain(|listed| {
+        let name = listed.path.file_name().unwrap_or_default().to_owned();
+        let first = first.entry((listed.inode, name)).or_insert_with(|| listed.path.clone());
+        *first == listed.path
+    });
     // Where a file is listed twice its name counts.
     all.sort_by(|a, b| {
         let named = |listed: &Listed| listed.rank.is_none();
@@ -236,6 +249,33 @@ pub(crate) fn list_places<D: Disk>(
     });
     all.dedup_by(|a, b| a.path == b.path);
     PlacesLook { listed: all, blocked, target, hidden }
+}
+
+/// Adds the file that a link led to, and the places of its rotated files.
+fn add_led_to<D: Disk>(
+    tailer: &Tailer<D>,
+    known: &Path,
+    target: &Path,
+    places: &mut Vec<Place>,
+    all: &mut Vec<Listed>,
+) {
+    for path in led_before::live_names(&tailer.options.rotated_names, known, target) {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let live = name.as_bytes().to_vec();
+        let home = directory.to_path_buf();
+        for below in tailer.options.rotated_names.directories() {
+            let (directory, live) = (directory.join(below), live.clone());
+            places.push(Place { directory, live, linked: true, home: home.clone() });
+        }
+        places.push(Place { directory: home.clone(), live, linked: true, home });
+        // The link led to it; to a compressed file no link of a log leads.
+        let plain = Some(&path).filter(|path| !path.file_name().is_some_and(is_compressed_name));
+        if let Some(Ok(stat)) = plain.map(|path| file::stat_path(&tailer.disk, path)) {
+            let (rank, series) = (Some(Rank::Unknown), path.clone());
+            let listed = Listed::new(path, stat.inode);
+            all.push(Listed { rank, series, behind_link: true, ..listed });
+        }
+    }
 }
 
 /// What a live name leads to, if it or a directory on its path is a link.
@@ -297,19 +337,22 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Places {
     let is_link = matches!(tailer.disk.is_link(live), Ok(true));
     let leads_nowhere = is_link && target.as_ref().is_err_and(DiskError::is_missing);
     // The log was rotated, and nothing was written since then.
+    let nowhere = leads_nowhere.then(|| tailer.disk.leads_to(live, follow).ok()).flatten();
     let before = tailer.history.logs.get(live).and_then(|log| log.target.clone());
-    let target = target.ok().flatten().or_else(|| before.filter(|_| leads_nowhere));
+    let before = before.filter(|_| leads_nowhere);
+    let target = target.ok().flatten().or(nowhere).or(before);
     let hidden = leads_nowhere && target.is_none();
     let mut places = Vec::new();
     for (path, linked) in [(Some(live.to_path_buf()), false), (target, true)] {
         let Some(path) = path else { continue };
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
         let live = name.as_bytes().to_vec();
+        let home = directory.to_path_buf();
         for below in tailer.options.rotated_names.directories() {
             let directory = directory.join(below);
-            places.push(Place { directory, live: live.clone(), linked: false });
+            places.push(Place { directory, live: live.clone(), linked: false, home: home.clone() });
         }
-        places.push(Place { directory: directory.to_path_buf(), live, linked });
+        places.push(Place { directory: directory.to_path_buf(), live, linked, home });
     }
     let known: Vec<&Path> = places.iter().map(|place| place.directory.as_path()).collect();
     let nearby =
@@ -317,12 +360,13 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Places {
     let nearby: Vec<PathBuf> =
         nearby.filter(|directory| !known.contains(&directory.as_path())).cloned().collect();
     if nearby.len() <= NEARBY_MAX
-        && let Some(name) = live.file_name()
+        && let Some((home, name)) = live.parent().zip(live.file_name())
     {
         places.extend(nearby.into_iter().map(|directory| Place {
             directory,
             live: name.as_bytes().to_vec(),
             linked: false,
+            home: home.to_path_buf(),
         }));
     }
     Places { list: places, blocked, hidden }

@@ -26,7 +26,7 @@ const SEARCH_FILES_MAX: usize = 4096;
 pub(crate) fn find_copy<D: Disk>(tailer: &mut Tailer<D>, lost: FileKey, now: Now) {
     tailer.schedule.hint(now.instant);
     let Some(content) = tailer.memory.get(lost) else { return };
-    if let Some(directory) = content.path.parent().map(Path::to_path_buf) {
+    for directory in content.directories().map(Path::to_path_buf).collect::<Vec<PathBuf>>() {
         search_directory(tailer, directory, Seek::Any);
     }
 }
@@ -132,7 +132,7 @@ fn take_back_from_place<D: Disk>(
         if replaced::is_backup_of(&candidate.path, &content.path) {
             return;
         }
-        content.located = true;
+        content.whereabouts.located = true;
     }
     follow_outside(tailer, candidate, key, now);
 }
@@ -179,7 +179,7 @@ pub(crate) fn take_back_known<D: Disk>(
     if let Some(content) = tailer.memory.get_mut(key)
         && content.inode == candidate.inode
     {
-        content.located = true;
+        content.whereabouts.located = true;
     }
     follow_outside(tailer, candidate, key, now);
 }

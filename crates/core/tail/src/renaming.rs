@@ -8,6 +8,7 @@ use crate::disk::{Disk, OpenFile};
 use crate::event::EventKind;
 use crate::identity::FileKey;
 use crate::life::NewName;
+use crate::real_path::real_path;
 use crate::row::checkpoint_at_ack;
 use crate::tailer::Tailer;
 use crate::{log_path, turns};
@@ -28,6 +29,8 @@ pub(crate) fn rename<D: Disk>(
     };
     let Some(file) = tailer.files.get_mut(key) else { return };
     file.path = Arc::clone(path);
+    let real = file.handle.as_ref().and_then(|handle| real_path(handle, path));
+    file.life.set_real(real);
     file.life.rename(name, now);
     let row = checkpoint_at_ack(file);
     tailer.out.changes.extend(row.map(Change::Save));

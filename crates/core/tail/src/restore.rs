@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::absent;
 use crate::generations::{Horizon, Logs};
 use crate::identity::{Inode, Position};
-use crate::memory::{Loss, Lost, Memory, Remembered};
+use crate::memory::{Loss, Lost, Memory, Remembered, Whereabouts};
 use crate::options::TailOptions;
 use crate::phase::{self, Fact, Phase};
 use crate::waiting::Waiting;
@@ -61,7 +61,7 @@ fn remembered(row: Checkpoint, loss: Loss, now: Instant) -> Remembered {
         rotated: row.life != RowLife::Live,
         trail: row.places,
         lost: Lost { why: loss, since: now, by_nanos: 0 },
-        located: false,
+        whereabouts: Whereabouts { real: row.real.map(Arc::from), located: false },
     }
 }
 
@@ -71,12 +71,14 @@ pub(crate) fn logs_of(options: &TailOptions, memory: &Memory, finished: &Memory)
     for content in memory.iter().filter(|content| !content.rotated) {
         let log = logs.entry(&content.path);
         log.newest = log.newest.max(Some(content.key));
+        log.led_to(content.whereabouts.real.as_deref());
     }
     // A log that is rotated and not written to has no other trace.
     for content in memory.iter().chain(finished.iter()).filter(|content| content.rotated) {
         let Some(live) = absent::log_of_rotated(options, &content.path) else { continue };
         let log = logs.entry(&Arc::from(live));
         log.last = log.last.max(Some(content.key));
+        log.led_to(content.whereabouts.real.as_deref());
     }
     logs
 }

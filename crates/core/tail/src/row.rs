@@ -1,5 +1,6 @@
 //! The checkpoint row of a file, and whether more may follow its last line.
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::candidate::position_at;
@@ -22,6 +23,7 @@ pub(crate) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         file: file.key,
         inode: file.inode,
         path: file.path.to_path_buf(),
+        real: file.life.real().map(|real| real.to_path_buf()),
         head: file.head,
         offset: position.offset,
         anchor: position.anchor,
@@ -131,6 +133,7 @@ fn acknowledge_missing(content: &mut Remembered, position: Position) -> Checkpoi
         file: content.key,
         inode: content.inode,
         path: content.path.to_path_buf(),
+        real: content.whereabouts.real.as_deref().map(Path::to_path_buf),
         head: content.head,
         offset: position.offset,
         anchor: position.anchor,

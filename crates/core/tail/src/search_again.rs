@@ -36,7 +36,7 @@ fn search_all<D: Disk>(tailer: &mut Tailer<D>, seek: &Seek, now: Now) {
     let mut directories: Vec<PathBuf> = tailer
         .memory
         .iter()
-        .filter_map(|content| content.path.parent().map(Path::to_path_buf))
+        .flat_map(|content| content.directories().map(Path::to_path_buf))
         .collect();
     directories.sort();
     directories.dedup();

@@ -8,7 +8,7 @@ use crate::event::EventKind;
 use crate::identity::{FileKey, Head, Position};
 use crate::job::{Job, Then};
 use crate::lookahead::Lookahead;
-use crate::memory::{Loss, Lost, Remembered};
+use crate::memory::{Loss, Lost, Remembered, Whereabouts};
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::row::checkpoint;
@@ -60,7 +60,7 @@ pub(crate) fn begin_new_generation<D: Disk>(
         seen_size: file.pace.grown_to(),
         rotated: file.is_rotated(),
         lost: Lost { why: Loss::Truncated, since: now.instant, by_nanos: stat.modified_nanos },
-        located: false,
+        whereabouts: Whereabouts { real: file.life.real().cloned(), located: false },
     };
     tailer.out.event(
         EventKind::Truncated,

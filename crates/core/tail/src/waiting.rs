@@ -28,6 +28,8 @@ const ROUNDS_MAX: u8 = 3;
 pub(crate) struct Waiting {
     pub(super) key: FileKey,
     pub(super) path: PathBuf,
+    /// Where it lies, if links are on that path.
+    real: Option<PathBuf>,
     /// Bytes, compressed ones where it is; 0 if it is not known.
     size: u64,
     /// The state in which it could not be read.
@@ -44,6 +46,7 @@ impl Waiting {
         Self {
             key: row.file,
             path: row.path.clone(),
+            real: row.real.clone(),
             size: 0,
             left: None,
             rounds: 0,
@@ -73,8 +76,9 @@ pub(crate) fn wait_for<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, path: &Pat
         return;
     }
     let key = tailer.files.new_key();
-    let waiting =
-        Waiting { key, path: path.to_path_buf(), size, left: None, rounds: 0, failed: false };
+    let real = tailer.disk.real_path(path).ok().filter(|real| real != path);
+    let path = path.to_path_buf();
+    let waiting = Waiting { key, path, real, size, left: None, rounds: 0, failed: false };
     phase::pass(Phase::Unseen, Fact::NotReadable, Phase::Waiting);
     tailer.out.changes.push(row_of(inode, &waiting));
     tailer.history.waiting.insert(inode, waiting);
@@ -128,22 +132,32 @@ pub(crate) fn is_packed_waiting<D: Disk>(tailer: &Tailer<D>, inode: Inode) -> bo
 /// If it has none it is lost, and said to be.
 pub(crate) fn is_in_place<D: Disk>(tailer: &mut Tailer<D>, inode: Inode) -> bool {
     let Some(waiting) = tailer.history.waiting.get(&inode) else { return false };
-    let path = waiting.path.clone();
-    match tailer.disk.stat(&path) {
-        Ok(stat) if stat.inode == inode => return true,
-        Ok(_) => {}
-        Err(error) if error.is_gone() => {}
-        // It cannot be examined now.
-        Err(_) => return false,
-    }
-    match name_of(tailer, inode, &path) {
-        Ok(Some(name)) => {
-            if let Some(waiting) = tailer.history.waiting.get_mut(&inode) {
-                waiting.path = name;
-                tailer.out.changes.push(row_of(inode, waiting));
-            }
-            true
+    // Links on the path may lead elsewhere by now.
+    let paths: Vec<PathBuf> =
+        std::iter::once(waiting.path.clone()).chain(waiting.real.clone()).collect();
+    for (at, path) in paths.iter().enumerate() {
+        match tailer.disk.stat(path) {
+            Ok(stat) if stat.inode == inode && at == 0 => return true,
+            Ok(stat) if stat.inode == inode => return takes_name(tailer, inode, path),
+            Ok(_) => {}
+            Err(error) if error.is_missing() => {}
+            // It cannot be examined now.
+            Err(_) => return false,
         }
+    }
+    let mut named = Ok(None);
+    for path in &paths {
+        match name_of(tailer, inode, path) {
+            Ok(None) => {}
+            Ok(Some(name)) => {
+                named = Ok(Some(name));
+                break;
+            }
+            Err(error) => named = Err(error),
+        }
+    }
+    match named {
+        Ok(Some(name)) => takes_name(tailer, inode, &name),
         // Its directory cannot be listed now.
         Err(_) => false,
         Ok(None) => {
@@ -155,6 +169,17 @@ pub(crate) fn is_in_place<D: Disk>(tailer: &mut Tailer<D>, inode: Inode) -> bool
             false
         }
     }
+}
+
+/// A generation that waits has another name.
+fn takes_name<D: Disk>(tailer: &mut Tailer<D>, inode: Inode, name: &Path) -> bool {
+    let real = tailer.disk.real_path(name).ok().filter(|real| real != name);
+    if let Some(waiting) = tailer.history.waiting.get_mut(&inode) {
+        waiting.path = name.to_path_buf();
+        waiting.real = real;
+        tailer.out.changes.push(row_of(inode, waiting));
+    }
+    true
 }
 
 /// The name that a rotated file has now in its directory, where it belongs to the same log.
@@ -195,6 +220,7 @@ fn row_of(inode: Inode, waiting: &Waiting) -> Change {
         file: waiting.key,
         inode,
         path: waiting.path.clone(),
+        real: waiting.real.clone(),
         head: Head::default(),
         offset: start.offset,
         anchor: start.anchor,

@@ -38,10 +38,10 @@ pub(crate) fn read_compressed<D: Disk>(
     let handle = found.handle.clone();
     let Some(content) = tailer.memory.remove(key) else { return };
     waiting::stop_waiting(tailer, found.inode);
-    let Archive { path, inode, stat, head, .. } = found;
+    let Archive { path, real, inode, stat, head, .. } = found;
     trouble::recovered(tailer, &path);
     let beginning = head.clone();
-    let candidate = Candidate { path, inode, handle: found.handle, stat, head };
+    let candidate = Candidate { path, real, inode, handle: found.handle, stat, head };
     let mut file = candidate.into_file(key, Life::missing(), content.position, now.instant);
     file.handle = None;
     file.progress.set_acked(content.acked);

@@ -17,7 +17,7 @@ use crate::compressed::{alike, inspect};
 use crate::disk::{Disk, DiskError, Stat};
 use crate::holes::Holes;
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
-use crate::memory::{Loss, Lost, Remembered};
+use crate::memory::{Loss, Lost, Remembered, Whereabouts};
 use crate::options::Now;
 use crate::pattern::is_compressed_name;
 use crate::phase::{self, Fact, Phase};
@@ -133,12 +133,21 @@ fn own_archive<D: Disk>(tailer: &mut Tailer<D>) -> Option<(FileKey, PathBuf)> {
         content.path.file_name().is_some_and(is_compressed_name) && content.head.len > 0
     });
     let (key, path, stat) = own
-        .filter_map(|content| Some((content, file::stat_path(&tailer.disk, &content.path).ok()?)))
-        .find(|(content, stat)| !left.get(&content.key).is_some_and(|seen| seen.is_like(stat)))
-        .map(|(content, stat)| (content.key, content.path.to_path_buf(), stat))?;
+        .filter_map(|content| archive_of(&tailer.disk, content))
+        .find(|(key, _, stat)| !left.get(key).is_some_and(|seen| seen.is_like(stat)))?;
     tailer.hunt.generations.left.insert(key, stat);
     tailer.hunt.want(key);
     Some((key, path))
+}
+
+/// The compressed file in which a content lay. Links on its path may lead elsewhere by now.
+fn archive_of<D: Disk>(disk: &D, content: &Remembered) -> Option<(FileKey, PathBuf, Stat)> {
+    let at = |path: &Path| {
+        let stat = file::stat_path(disk, path).ok()?;
+        Some((content.key, path.to_path_buf(), stat))
+    };
+    let real = content.whereabouts.real.as_deref().and_then(at);
+    real.filter(|(_, _, stat)| stat.inode == content.inode).or_else(|| at(&content.path))
 }
 
 fn examine_accepted<D: Disk>(tailer: &mut Tailer<D>, path: &Path) -> Result<bool, FileError> {
@@ -315,6 +324,7 @@ pub(crate) fn judge_generation<D: Disk>(
         file: key,
         inode: found.inode,
         path: path.to_path_buf(),
+        real: found.real.as_deref().map(Path::to_path_buf),
         head,
         offset: 0,
         anchor: start.anchor,
@@ -341,7 +351,7 @@ pub(crate) fn judge_generation<D: Disk>(
                 since: now.instant,
                 by_nanos: found.stat.modified_nanos,
             },
-            located: false,
+            whereabouts: Whereabouts { real: found.real.clone(), located: false },
         },
     );
     drop(found);

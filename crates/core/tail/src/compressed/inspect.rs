@@ -10,6 +10,7 @@ use crate::compressed::stream::{Format, Stream};
 use crate::disk::{Disk, DiskError};
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
 use crate::pattern::is_compressed_name;
+use crate::real_path::real_path;
 use crate::tailer::Tailer;
 use crate::{file, trouble, waiting};
 
@@ -79,7 +80,8 @@ pub(super) fn open_packed<D: Disk>(
     let (handle, stat) = tailer.disk.open(path, tailer.options.pattern.follow_links())?;
     let inode = stat.inode;
     let stream = Stream::new(format, handle.clone());
-    Ok((Archive { path: Arc::from(path), inode, handle, stat, head: Vec::new() }, stream))
+    let real = real_path(&handle, path);
+    Ok((Archive { path: Arc::from(path), real, inode, handle, stat, head: Vec::new() }, stream))
 }
 
 /// A compressed file cannot be read now. It is tried again.

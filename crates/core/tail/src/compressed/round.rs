@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::compressed::state::{Hunt, Round, Seen};
 use crate::compressed::stream::Format;
 use crate::disk::{Disk, Fault, Kind};
-use crate::identity::FileKey;
+use crate::identity::{FileKey, Inode};
 use crate::links::FollowLinks;
 use crate::memory::{Loss, Remembered};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{file, places, waiting};
+use crate::{dated, file, places, waiting};
 
 /// Of a directory, at most this many compressed files are looked into.
 const FILES_MAX: usize = 4096;
@@ -28,11 +28,24 @@ pub(crate) fn begin_round<D: Disk>(tailer: &mut Tailer<D>) {
     own.for_each(|content| tailer.hunt.generations.try_again(content.key));
     // Links lead to other directories; many contents lie in few.
     let lay: BTreeSet<&Arc<Path>> = tailer.memory.iter().map(|content| &content.path).collect();
-    let directories: BTreeSet<PathBuf> =
+    let mut directories: BTreeSet<PathBuf> =
         lay.into_iter().flat_map(|path| places::directories_of(tailer, path)).collect();
+    let real =
+        tailer.memory.iter().filter_map(|content| content.whereabouts.real.as_deref()?.parent());
+    for directory in real.collect::<BTreeSet<&Path>>() {
+        if directories.insert(directory.to_path_buf()) {
+            directories.extend(dated::dated_in(tailer, directory));
+        }
+    }
     let mut compressed = Vec::new();
     let mut plain = BTreeMap::new();
+    // Where links lead two paths may be one directory.
+    let mut listed: BTreeSet<Inode> = BTreeSet::new();
     for directory in directories {
+        let Ok(stat) = tailer.disk.stat(&directory) else { continue };
+        if !listed.insert(stat.inode) {
+            continue;
+        }
         list_packed(tailer, &directory, &mut compressed, &mut plain);
     }
     let wanted: BTreeSet<FileKey> = if compressed.is_empty() {
@@ -69,7 +82,9 @@ fn is_wanted<D: Disk>(
     content: &Remembered,
     plain: &BTreeMap<u64, PathBuf>,
 ) -> bool {
-    if content.head.len == 0 || content.located {
+    // The file that it was found to be read in may have grown since then, and be compressed now.
+    let located = content.whereabouts.located && plain.contains_key(&content.inode.number);
+    if content.head.len == 0 || located {
         return false;
     }
     match content.lost.why {

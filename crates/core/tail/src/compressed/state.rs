@@ -98,6 +98,8 @@ pub(crate) enum Sure {
 #[derive(Debug)]
 pub(crate) struct Archive<F> {
     pub(super) path: Arc<Path>,
+    /// Where it lies, if links are on that path.
+    pub(super) real: Option<Arc<Path>>,
     pub(super) inode: Inode,
     /// The same open file that the stream reads.
     pub(super) handle: F,

@@ -10,6 +10,7 @@ fn found(name: &str, number: u32, born: Option<i128>, modified: i128) -> Found {
         inode: Inode { device: 1, number: u64::from(number) },
         path: PathBuf::from(name),
         rank: if behind { Rank::Index(number) } else { Rank::Counter(number) },
+        series: PathBuf::from("app.log"),
         packed: name.contains(".gz"),
         behind_link: false,
         changed: false,
@@ -20,7 +21,8 @@ fn found(name: &str, number: u32, born: Option<i128>, modified: i128) -> Found {
 
 fn mark(rank: Rank, born: Option<i128>) -> Mark {
     let born_nanos = born.map(|born| born * SECOND);
-    Mark { rank, born_nanos, modified_nanos: None, changed_nanos: None }
+    let series = PathBuf::from("app.log");
+    Mark { rank, series, born_nanos, modified_nanos: None, changed_nanos: None }
 }
 
 fn between(since: i128, mark: Option<&Mark>, all: Vec<Found>) -> Vec<String> {
@@ -89,4 +91,15 @@ fn a_clock_that_was_set_back_loses_nothing() {
     let all =
         vec![found("app.log.1", 1, Some(1_300), 1_400), found("app.log.3", 3, Some(1_100), 1_200)];
     assert_eq!(between(9_000, Some(&mark), all), ["app.log.1"]);
+}
+
+#[test]
+fn numbers_say_nothing_about_what_lies_where_a_link_led_before() {
+    let mark = Mark { series: PathBuf::from("other.log"), ..mark(Rank::Index(1), None) };
+    let all = vec![
+        found("app.log.2.gz", 2, None, 1_300),
+        found("app.log.3.gz", 3, None, 1_200),
+        found("app.log.4.gz", 4, None, 900),
+    ];
+    assert_eq!(between(1_000, Some(&mark), all), ["app.log.3.gz", "app.log.2.gz"]);
 }

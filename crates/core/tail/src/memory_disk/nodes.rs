@@ -204,6 +204,34 @@ impl Nodes {
         Ok(led)
     }
 
+    /// Where a link leads whose target is not there.
+    pub(super) fn leads_to(&self, link: &Path, links: FollowLinks) -> Result<PathBuf, Fault> {
+        let mut path = link.to_path_buf();
+        let mut how = Walk::new(true, links);
+        let mut passed = Vec::new();
+        while let Ok(number) = self.find(&path, false)
+            && let Node { body: Body::Link(target), owner, .. } = self.node(number)
+        {
+            how.left = how.left.checked_sub(1).ok_or(Fault::Loop)?;
+            let next = path.parent().unwrap().join(target);
+            passed.push((std::mem::replace(&mut path, next), *owner));
+        }
+        let (directory, name) = path.parent().zip(path.file_name()).ok_or(Fault::Gone)?;
+        let steps = self.walk(Vec::new(), directory, &mut how)?;
+        let target_owner = self.node(number_of(&steps)).owner;
+        for (link, owner) in passed {
+            match links {
+                FollowLinks::Never => return Err(Fault::Refused(Box::new(Refused::Any { link }))),
+                FollowLinks::Owner if owner != 0 && owner != target_owner => {
+                    let refused = Refused::Foreign { link, owner, target_owner };
+                    return Err(Fault::Refused(Box::new(refused)));
+                }
+                FollowLinks::Owner | FollowLinks::Always => {}
+            }
+        }
+        Ok(shown(&steps).join(name))
+    }
+
     pub(super) fn find(&self, path: &Path, follow_last: bool) -> Result<u64, Fault> {
         let mut how = Walk::new(follow_last, FollowLinks::Always);
         Ok(number_of(&self.walk(Vec::new(), path, &mut how)?))
