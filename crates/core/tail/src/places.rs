@@ -261,7 +261,7 @@ pub(crate) fn report_places<D: Disk>(tailer: &mut Tailer<D>, listings: &Listings
     }
     let listed = listings.directories.keys();
     for directory in listed.filter(|path| !listings.unlisted.contains_key(*path)) {
-        trouble::recovered(tailer, directory);
+        trouble::can_be_listed(tailer, directory);
     }
 }
 
