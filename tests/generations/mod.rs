@@ -7,6 +7,7 @@ mod absent;
 mod clocks;
 mod compressing;
 mod hostile;
+mod left;
 mod placed;
 mod random;
 pub mod scheme;

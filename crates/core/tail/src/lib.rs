@@ -42,6 +42,7 @@ pub mod hole;
 mod identify;
 mod job;
 mod led_before;
+mod left;
 pub mod life;
 mod lineage;
 pub mod links;

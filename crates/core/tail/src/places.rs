@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
+use crate::left::{self, Left};
 use crate::rotated::{Rank, RotatedNames, unpacked_name};
 use crate::tailer::Tailer;
 use crate::{dated, file, led_before, trouble};
@@ -207,17 +208,15 @@ pub(crate) fn list_places<D: Disk>(
     let mut all: Vec<Listed> = Vec::new();
     let Places { list: mut places, mut blocked, hidden } = places_of(tailer, live);
     let target = target_of(tailer, live, &places);
-    let before = target.as_deref().and_then(|now| led_before::file_before(tailer, live, now));
-    if let Some((known, target)) = before.zip(target.as_deref()) {
-        for path in led_before::live_names(&tailer.options.rotated_names, &known, target) {
-            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            let live = name.as_bytes().to_vec();
-            places.push(Place { directory: directory.to_path_buf(), live, linked: true });
-            // The link led to it.
-            if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
-                let (inode, rank) = (stat.inode, Some(Rank::Unknown));
-                all.push(Listed { path, inode, rank, packed: false, behind_link: true });
-            }
+    let left = left::left_places(tailer, live, target.as_deref());
+    for Left { path, linked } in left {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let live = name.as_bytes().to_vec();
+        places.push(Place { directory: directory.to_path_buf(), live, linked });
+        // The live name led to it.
+        if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
+            let (inode, rank) = (stat.inode, Some(Rank::Unknown));
+            all.push(Listed { path, inode, rank, packed: false, behind_link: linked });
         }
     }
     for place in places {
