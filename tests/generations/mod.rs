@@ -8,6 +8,7 @@ mod clocks;
 mod compressing;
 mod hostile;
 mod left;
+mod naming;
 mod placed;
 mod random;
 pub mod scheme;
