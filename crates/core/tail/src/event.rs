@@ -49,6 +49,8 @@ pub enum EventKind {
     Missing,
     /// It has no name that matches any more; read to its end through the open descriptor.
     MovedAway,
+    /// A rotated file has a name that does not tell of its log.
+    NameNotCovered,
     /// A rotated file was written over with other bytes, which are not read.
     Overwritten,
     /// It cannot be opened, examined or read.
@@ -92,6 +94,7 @@ impl EventKind {
         Self::Abandoned,
         Self::Missing,
         Self::MovedAway,
+        Self::NameNotCovered,
         Self::Overwritten,
         Self::Shadow,
         Self::Problem,
@@ -124,6 +127,7 @@ impl EventKind {
             Self::InodeReused => "inode_reused",
             Self::Missing => "missing",
             Self::MovedAway => "moved_away",
+            Self::NameNotCovered => "name_not_covered",
             Self::Overwritten => "overwritten",
             Self::Problem => "problem",
             Self::Recovered => "recovered",

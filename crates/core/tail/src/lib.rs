@@ -90,6 +90,7 @@ mod trail;
 mod trouble;
 mod truncated;
 mod turns;
+mod uncovered;
 mod unlinked;
 mod waiting;
 mod waiting_tries;

@@ -246,7 +246,7 @@ fn target_of<D: Disk>(tailer: &Tailer<D>, live: &Path, places: &[Place]) -> Opti
 
 /// Notes what a live name leads to.
 pub(crate) fn note_target<D: Disk>(tailer: &mut Tailer<D>, live: &Arc<Path>) {
-    let target = target_of(tailer, live, &places_of(tailer, live).list);
+    let target = target_now(tailer, live);
     tailer.history.logs.entry(live).target = target;
 }
 
@@ -319,11 +319,21 @@ pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<Pa
         // What was rotated has its real path already.
         return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
-    let places = places_of(tailer, path).list.into_iter();
+    directories_of_log(tailer, path)
+}
+
+/// The directories in which rotated files of a log are looked for.
+pub(crate) fn directories_of_log<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Vec<PathBuf> {
+    let places = places_of(tailer, live).list.into_iter();
     let with_dated = places.flat_map(|place| {
         let names = tailer.disk.list(&place.directory).unwrap_or_default();
         let dated = dated::dated_among(tailer, &place.directory, &names);
         std::iter::once(place.directory).chain(dated)
     });
     with_dated.collect()
+}
+
+/// What a live name leads to now, if it or a directory on its path is a link.
+pub(crate) fn target_now<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Option<PathBuf> {
+    target_of(tailer, live, &places_of(tailer, live).list)
 }

@@ -5,6 +5,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::candidate::Candidate;
 use crate::disk::{Disk, Kind};
@@ -15,7 +16,7 @@ use crate::memory::Loss;
 use crate::options::{MOVED_LINGER, Now};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{adopt, done, identify, replaced};
+use crate::{adopt, done, identify, replaced, uncovered};
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -162,6 +163,12 @@ fn follow_outside<D: Disk>(
     key: FileKey,
     now: Now,
 ) {
+    let Some(content) = tailer.memory.get(key) else { return };
+    if content.inode == candidate.inode && !done::is_half_removed(candidate.inode, &candidate.path)
+    {
+        let known = Arc::clone(&content.path);
+        uncovered::note_name(tailer, &known, &candidate.path);
+    }
     let Some(content) = tailer.memory.get(key) else { return };
     let rest = content.position.offset < candidate.stat.size;
     // As while the flow runs, what was rotated lately may still be written to.
