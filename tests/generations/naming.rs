@@ -173,3 +173,18 @@ fn behind_a_link_the_names_next_to_its_target_count() {
 
 /// An editor makes a new file, which was born later than the log. Where numbers count up a greater
 /// number is younger, so the birth decides: to repeat is better than to lose.
+#[test]
+fn a_greater_number_that_was_born_later_is_read() {
+    let mut scene = scene("app.log");
+    scene.append("app.log.1", "old\n".repeat(90).as_bytes());
+    scene.run(std::time::Duration::from_secs(10));
+    scene.write("app.log", "a", 60);
+    scene.settle();
+    scene.stop();
+    scene.files.remove_file(&scene.path("app.log.1"));
+    scene.write("app.log.2", "edited", 60);
+    scene.rename("app.log", "app.log.1");
+    scene.write("app.log", "b", 60);
+    scene.start();
+    scene.settle_and_check();
+}
