@@ -117,6 +117,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("requests_failing", "warn"),
     ("requests_intermittent", "warn"),
     ("response_unexpected", "error"),
+    ("rotated_name_uncovered", "warn"),
     ("sandbox_accept_failed", "warn"),
     ("sandbox_connection_failed", "error"),
     ("sandbox_line_truncated", "warn"),

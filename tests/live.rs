@@ -3,6 +3,7 @@
 mod checkpoints;
 mod drill;
 mod lifecycle;
+mod mapped;
 mod observability;
 mod paused;
 mod rotation;

@@ -64,6 +64,10 @@ impl<D: Disk> Flow<D> {
                 tracing::error!(name: "data_lost", %flow, %file, kind,
                     "data lost: {detail}");
             }
+            EventKind::NameNotCovered => {
+                tracing::warn!(name: "rotated_name_uncovered", %flow, %file, kind,
+                    "rotatedNames does not cover a rotated file: {detail}");
+            }
             EventKind::HoleSkipped
             | EventKind::HoleFilled
             | EventKind::HoleForgotten

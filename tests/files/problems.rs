@@ -143,6 +143,27 @@ fn what_can_hold_no_lines_is_named_and_a_thousand_problems_are_counted() {
 }
 
 #[test]
+fn directories_that_a_pattern_enters_are_no_problem_and_none_comes_and_goes() {
+    for (pattern, problems) in [("**", 0), ("**/*", 0), ("**/*.log", 0), ("*", 2)] {
+        let mut world = World::new(pattern);
+        for directory in ["2026-11", "sub.log", "sub.log/deep.log"] {
+            fs::create_dir(world.path(directory)).unwrap();
+        }
+        world.append("app.log", b"a\n");
+        world.run(SEEN);
+        for number in 0..4 {
+            world.append(&format!("sub.log/{number}.log"), b"b\n");
+            fs::rename(world.path("app.log"), world.path(&format!("app.log.{number}"))).unwrap();
+            world.append("app.log", b"a\n");
+            world.run(Duration::from_secs(12));
+        }
+        let told = (world.transitions("problem"), world.transitions("recovered"));
+        assert_eq!(told, (problems, 0), "{pattern}");
+        assert_eq!(gauge(&world, "not_a_file"), problems, "{pattern}");
+    }
+}
+
+#[test]
 fn an_hour_of_a_problem_is_a_few_lines_with_what_to_do_and_one_when_it_is_over() {
     let mut world = World::new("app.log");
     let text = logged(|| {

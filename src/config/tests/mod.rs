@@ -12,6 +12,7 @@ mod inputs;
 mod network;
 mod partition_key;
 mod places;
+mod rotated;
 mod secrets;
 mod shipped;
 mod steps;

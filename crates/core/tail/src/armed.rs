@@ -57,13 +57,12 @@ pub(crate) fn take<D: Disk>(tailer: &mut Tailer<D>, max: usize) -> Vec<(FileKey,
             continue;
         }
         // One that was closed meanwhile is offered again when it is open.
-        match file.handle.clone() {
-            Some(handle) => taken.push((key, handle)),
-            None => {
-                file.pace.set_arming(Arming::Unarmed);
-                closed = true;
-            }
-        }
+        let Some(handle) = file.handle.clone() else {
+            file.pace.set_arming(Arming::Unarmed);
+            closed = true;
+            continue;
+        };
+        taken.push((key, handle));
     }
     if closed {
         turns::sweep_soon(tailer);

@@ -50,6 +50,8 @@ kinetail_base::labels! {
         Missing = "missing",
         /// It has no name that matches any more; read to its end through the open descriptor.
         MovedAway = "moved_away",
+        /// A rotated file has a name that does not tell of its log.
+        NameNotCovered = "name_not_covered",
         /// A rotated file was written over with other bytes, which are not read.
         Overwritten = "overwritten",
         /// It equals another file so far; it waits until that is decided.

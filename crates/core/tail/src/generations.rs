@@ -115,7 +115,7 @@ impl Borrow<OsStr> for LiveName {
 #[derive(Debug)]
 pub(crate) struct Logs {
     /// Boxed: nodes of a map are half empty.
-    logs: BTreeMap<LiveName, Box<Log>>,
+    by_name: BTreeMap<LiveName, Box<Log>>,
     horizon: Horizon,
     /// As of the last look at all of them: one is unsure.
     unsure: bool,
@@ -154,7 +154,7 @@ pub(crate) struct Mark {
 
 impl Logs {
     pub(super) fn new(horizon: Horizon) -> Self {
-        Self { logs: BTreeMap::new(), horizon, unsure: false }
+        Self { by_name: BTreeMap::new(), horizon, unsure: false }
     }
 
     /// A log of which nothing is known.
@@ -171,22 +171,22 @@ impl Logs {
     }
 
     pub(super) fn get(&self, live: &Path) -> Option<&Log> {
-        self.logs.get(live.as_os_str()).map(Box::as_ref)
+        self.by_name.get(live.as_os_str()).map(Box::as_ref)
     }
 
     pub(super) fn contains(&self, live: &Path) -> bool {
-        self.logs.contains_key(live.as_os_str())
+        self.by_name.contains_key(live.as_os_str())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &Arc<Path>> {
-        self.logs.keys().map(|live| &live.0)
+        self.by_name.keys().map(|live| &live.0)
     }
 
     /// The log of a live name; what came and went before it was first seen counts from the time
     /// when the flow was last known to look.
     pub(super) fn entry(&mut self, live: &Arc<Path>) -> &mut Log {
         let fresh = self.fresh();
-        self.logs.entry(LiveName(Arc::clone(live))).or_insert_with(|| Box::new(fresh))
+        self.by_name.entry(LiveName(Arc::clone(live))).or_insert_with(|| Box::new(fresh))
     }
 
     /// The flow starts for the very first time.
@@ -196,7 +196,7 @@ impl Logs {
 
     /// A content goes by another number from now on.
     pub(super) fn rename(&mut self, old: FileKey, new: FileKey) {
-        for log in self.logs.values_mut() {
+        for log in self.by_name.values_mut() {
             for key in [&mut log.newest, &mut log.last].into_iter().flatten() {
                 *key = if *key == old { new } else { *key };
             }
@@ -210,18 +210,18 @@ impl Logs {
 
     /// Keeps those logs, and of the others the ones whose contents are known best.
     pub(super) fn retain(&mut self, keep: impl Fn(&Arc<Path>, &Log) -> bool) {
-        let absent = self.logs.iter().filter(|(live, log)| !keep(&live.0, log));
+        let absent = self.by_name.iter().filter(|(live, log)| !keep(&live.0, log));
         let mut newest: Vec<Option<FileKey>> = absent.map(|(_, log)| log.last_known()).collect();
         newest.sort_unstable_by(|a, b| b.cmp(a));
         let bound = newest.get(ABSENT_MAX).copied().flatten();
-        self.logs.retain(|live, log| {
+        self.by_name.retain(|live, log| {
             keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > bound)
         });
     }
 
     /// Whether nothing younger is known of a log whose live name leads to nothing.
     pub(super) fn is_last(&self, key: FileKey) -> bool {
-        self.logs.values().any(|log| log.newest.is_none() && log.last == Some(key))
+        self.by_name.values().any(|log| log.newest.is_none() && log.last == Some(key))
     }
 
     /// Whether a look at the directories is due whatever their stamps say.
@@ -231,7 +231,7 @@ impl Logs {
 
     /// All of them were looked at.
     pub(super) fn note_unsure(&mut self) {
-        self.unsure = self.logs.values().any(|log| log.unsure);
+        self.unsure = self.by_name.values().any(|log| log.unsure);
     }
 
     /// What of the files found is younger than what is known, oldest first.

@@ -16,6 +16,8 @@ pub(crate) struct History {
     pub(crate) order: Order,
     /// Generations that were found and cannot be read yet.
     pub(crate) waiting: BTreeMap<Inode, Waiting>,
+    /// It was told that names of rotated files tell nothing of their log.
+    pub(crate) told_uncovered: bool,
 }
 
 impl History {

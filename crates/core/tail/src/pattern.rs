@@ -224,6 +224,12 @@ impl FilePattern {
         &self.components
     }
 
+    /// Whether `**` stands before the name: then every directory that has one is entered, too.
+    #[must_use]
+    pub(crate) fn enters_directories(&self) -> bool {
+        matches!(self.components.as_slice(), [.., Component::AnyDepth, _])
+    }
+
     /// The directory part as the Java agent writes it into flow ids: as written, with `//`
     /// collapsed, `.` and `..` kept, and no `/` at its end except for the root.
     #[must_use]

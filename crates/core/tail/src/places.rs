@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
+use crate::left;
 use crate::pattern::is_compressed_name;
 use crate::rotated::{Rank, RotatedNames, unpacked_name};
 use crate::tailer::Tailer;
@@ -223,6 +224,9 @@ pub(crate) fn list_places<D: Disk>(
         let now = target.as_deref().unwrap_or(&known);
         add_led_to(tailer, &known, now, &mut places, &mut led_to);
     }
+    if let Some(path) = left::in_moved_directory(tailer, live) {
+        add_moved(tailer, path, &mut places, &mut led_to);
+    }
     let hidden = hidden && led_to.is_empty() && places.iter().all(|place| !place.linked);
     for place in places {
         all.extend(listings.of_log(tailer, &place));
@@ -278,6 +282,26 @@ fn add_led_to<D: Disk>(
     }
 }
 
+/// Adds the file with the live name in a directory that was moved away, and that directory.
+fn add_moved<D: Disk>(
+    tailer: &Tailer<D>,
+    path: PathBuf,
+    places: &mut Vec<Place>,
+    all: &mut Vec<Listed>,
+) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
+    if places.iter().any(|place| place.directory == directory) {
+        return;
+    }
+    let (directory, live) = (directory.to_path_buf(), name.as_bytes().to_vec());
+    places.push(Place { home: directory.clone(), directory, live, linked: false });
+    if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
+        let series = path.clone();
+        let listed = Listed::new(path, stat.inode);
+        all.push(Listed { rank: Some(Rank::Unknown), series, ..listed });
+    }
+}
+
 /// What a live name leads to, if it or a directory on its path is a link.
 fn target_of<D: Disk>(tailer: &Tailer<D>, live: &Path, places: &[Place]) -> Option<PathBuf> {
     let linked = places.iter().find(|place| place.linked);
@@ -315,7 +339,7 @@ pub(crate) fn report_places<D: Disk>(tailer: &mut Tailer<D>, listings: &Listings
     }
     let listed = listings.directories.keys();
     for directory in listed.filter(|path| !listings.unlisted.contains_key(*path)) {
-        trouble::recovered(tailer, directory);
+        trouble::can_be_listed(tailer, directory);
     }
 }
 
@@ -378,11 +402,21 @@ pub(crate) fn directories_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Vec<Pa
         // What was rotated has its real path already.
         return path.parent().map(Path::to_path_buf).into_iter().collect();
     }
-    let places = places_of(tailer, path).list.into_iter();
+    directories_of_log(tailer, path)
+}
+
+/// The directories in which rotated files of a log are looked for.
+pub(crate) fn directories_of_log<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Vec<PathBuf> {
+    let places = places_of(tailer, live).list.into_iter();
     let with_dated = places.flat_map(|place| {
         let names = tailer.disk.list(&place.directory).unwrap_or_default();
         let dated = dated::dated_among(tailer, &place.directory, &names);
         std::iter::once(place.directory).chain(dated)
     });
     with_dated.collect()
+}
+
+/// What a live name leads to now, if it or a directory on its path is a link.
+pub(crate) fn target_now<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Option<PathBuf> {
+    target_of(tailer, live, &places_of(tailer, live).list)
 }

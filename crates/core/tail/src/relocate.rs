@@ -17,7 +17,7 @@ use crate::memory::Loss;
 use crate::options::{MOVED_LINGER, Now};
 use crate::pattern::is_compressed_name;
 use crate::tailer::Tailer;
-use crate::{adopt, done, identify, replaced, trouble};
+use crate::{adopt, done, identify, replaced, trouble, uncovered};
 
 /// A directory is searched for a lost content among at most this many files.
 const SEARCH_FILES_MAX: usize = 4096;
@@ -190,6 +190,12 @@ fn follow_outside<D: Disk>(
     key: FileKey,
     now: Now,
 ) {
+    let Some(content) = tailer.memory.get(key) else { return };
+    if content.inode == candidate.inode && !done::is_half_removed(candidate.inode, &candidate.path)
+    {
+        let known = Arc::clone(&content.path);
+        uncovered::note_name(tailer, &known, &candidate.path);
+    }
     let Some(content) = tailer.memory.get(key) else { return };
     let rest = content.position.offset < candidate.stat.size;
     // As while the flow runs, what was rotated lately may still be written to.

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use crate::disk::{Disk, OpenFile};
 use crate::event::EventKind;
+use crate::file::Tailed;
 use crate::identity::FileKey;
 use crate::life::NewName;
 use crate::real_path::real_path;
 use crate::row::checkpoint_at_ack;
 use crate::tailer::Tailer;
-use crate::{log_path, turns};
+use crate::{log_path, turns, uncovered};
 use kinetail_base::checkpoint::Change;
 
 pub(crate) fn rename<D: Disk>(
@@ -64,4 +65,7 @@ pub(crate) fn unlist<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant
     };
     let detail = format!("{what}; {rest}");
     tailer.out.event(kind, &path, detail);
+    if let Some(name) = tailer.files.get(key).and_then(Tailed::name_now) {
+        uncovered::note_name(tailer, &path, &name);
+    }
 }

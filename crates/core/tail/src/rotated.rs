@@ -6,16 +6,18 @@
 //! (`app-2026-11-29.log`) or before it (`20261129-app.log`), and may compress the result. A user
 //! can name other schemes with `rotatedNames`.
 
+mod common;
 mod tag;
+mod template;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use self::tag::{INDEX_DIGITS_MAX, rank_of};
 use crate::pattern::without_compressed_ending;
+
+pub use self::template::{Template, TemplateError};
 
 /// What stands between a name and its tag.
 const SEPARATORS: &[u8] = b".-_";
@@ -33,31 +35,6 @@ pub enum RotatedNames {
     Off,
     /// Those of these templates, and no others.
     Templates(Arc<[Template]>),
-}
-
-/// A name with places for parts of the live one: `{name}`, or `{stem}` and `{ext}`, and `*`.
-#[derive(Debug, Clone)]
-pub struct Template {
-    /// As the user wrote it.
-    text: String,
-    /// The directory, as seen from that of the live file; empty if it is the same.
-    directory: String,
-    /// The name, once with long and once with short parts where it can be read in two ways.
-    readings: [Regex; 2],
-}
-
-/// Why a template cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// Every live file would be its own rotated one, or that of any other.
-    #[error("it names no part of the live file; write {{name}}, or {{stem}} and {{ext}}, into it")]
-    NoName,
-    /// Only directories below or next to that of the live file are looked into.
-    #[error("its directory must be a relative path without `*`")]
-    Directory,
-    /// Braces hold something else.
-    #[error("unknown part {{{0}}}; use {{name}}, {{stem}} or {{ext}}")]
-    Part(String),
 }
 
 /// One way to read a name as that of a rotated file.
@@ -112,7 +89,7 @@ impl RotatedNames {
     #[must_use]
     pub(crate) fn all_readings(&self, name: &[u8]) -> Vec<Reading> {
         match self {
-            Self::Common => common_readings(name),
+            Self::Common => common::readings(name),
             Self::Off => Vec::new(),
             Self::Templates(templates) => {
                 templates.iter().flat_map(|template| template.read(name)).collect()
@@ -135,7 +112,7 @@ impl RotatedNames {
     /// Directories next to that of the live file where rotated files may lie, as seen from it.
     pub fn directories(&self) -> impl Iterator<Item = &str> {
         let templates = if let Self::Templates(templates) = self { &templates[..] } else { &[] };
-        templates.iter().map(|t| t.directory.as_str()).filter(|directory| !directory.is_empty())
+        templates.iter().map(Template::directory).filter(|directory| !directory.is_empty())
     }
 }
 
@@ -145,7 +122,7 @@ impl fmt::Display for RotatedNames {
             Self::Common => f.write_str("common"),
             Self::Off => f.write_str("none"),
             Self::Templates(templates) => {
-                let texts: Vec<&str> = templates.iter().map(|t| t.text.as_str()).collect();
+                let texts: Vec<&str> = templates.iter().map(Template::text).collect();
                 f.write_str(&texts.join(", "))
             }
         }
@@ -223,148 +200,10 @@ pub(crate) fn unpacked_name(name: &[u8]) -> (&[u8], bool) {
     }
 }
 
-fn common_readings(name: &[u8]) -> Vec<Reading> {
-    let (base, packed) = unpacked_name(name);
-    let mut found = Vec::new();
-    let mut add = |live: Vec<u8>, rank| {
-        if !live.is_empty() && live != name {
-            found.push(Reading { live, rank, packed });
-        }
-    };
-    if packed {
-        add(base.to_vec(), Rank::Unknown);
-    }
-    if let Some(live) = base.strip_suffix(b"~") {
-        add(live.to_vec(), Rank::Unknown);
-    }
-    for (at, _) in separators(base) {
-        if let (Some(live), Some(rank)) = (base.get(..at), base.get(at + 1..).and_then(rank_of)) {
-            add(live.to_vec(), rank.clone());
-            // `app.log.0` is written to, and becomes `app.log.1` (java.util.logging).
-            if matches!(rank, Rank::Index(1..)) && base.get(at) == Some(&b'.') {
-                add([live, b".0"].concat(), rank);
-            }
-        }
-    }
-    if let Some(rank) = tag::rank_of_label(base) {
-        add(b"current".to_vec(), rank);
-    }
-    for end in 1..base.len().min(PREFIX_BYTES_MAX) {
-        let (Some(tag), Some(live)) = (base.get(..end), base.get(end..)) else { break };
-        if !tag.iter().all(|byte| is_tag_byte(*byte)) {
-            break;
-        }
-        // `20261129-app.log`, and `20261129app.log`; but no half of a number.
-        let trimmed = tag.strip_suffix(b"-").or_else(|| tag.strip_suffix(b"_"));
-        let trimmed = trimmed.or_else(|| tag.strip_suffix(b".")).unwrap_or(tag);
-        if !live.first().is_some_and(|byte| is_tag_byte(*byte) && *byte != b'.')
-            && let Some(rank) = rank_of(trimmed)
-        {
-            add(live.to_vec(), rank.into_counter());
-        }
-    }
-    if let Some(dot) = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0)
-        && let (Some(stem), Some(ending)) = (base.get(..dot), base.get(dot..))
-        && ending.len() > 1
-    {
-        for (at, _) in separators(stem) {
-            if let (Some(front), Some(rank)) =
-                (stem.get(..at), stem.get(at + 1..).and_then(rank_of))
-            {
-                if let Rank::Index(number @ 1..) = rank {
-                    let zero = stem.get(..=at).unwrap_or_default();
-                    add([zero, b"0", ending].concat(), Rank::Chain(number));
-                }
-                add([front, ending].concat(), rank.into_counter());
-            }
-        }
-    }
-    found
-}
-
 /// Whether a directory is named after a time: rotated files of one month or day may lie in it.
 #[must_use]
 pub(crate) fn is_dated_directory(name: &[u8]) -> bool {
     matches!(rank_of(name), Some(Rank::Date(_)))
-}
-
-/// No date or time is longer than this.
-const PREFIX_BYTES_MAX: usize = 40;
-
-fn separators(text: &[u8]) -> impl Iterator<Item = (usize, &u8)> {
-    text.iter().enumerate().filter(|(at, byte)| *at > 0 && SEPARATORS.contains(byte))
-}
-
-fn is_tag_byte(byte: u8) -> bool {
-    byte.is_ascii_digit() || TAG_MARKS.contains(&byte)
-}
-
-impl Template {
-    fn parse(text: &str) -> Result<Self, TemplateError> {
-        let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
-        if directory.starts_with('/') || directory.contains(['*', '{']) || text.starts_with('/') {
-            return Err(TemplateError::Directory);
-        }
-        let long = expression(name, true)?;
-        let short = expression(name, false)?;
-        Ok(Self { text: text.to_owned(), directory: directory.to_owned(), readings: [long, short] })
-    }
-
-    fn read(&self, name: &[u8]) -> Vec<Reading> {
-        let packed = unpacked_name(name).1;
-        let mut found: Vec<Reading> = Vec::new();
-        for captures in self.readings.iter().filter_map(|reading| reading.captures(name)) {
-            let part = |part| captures.name(part).map(|found| found.as_bytes());
-            let live = part("name")
-                .map(<[u8]>::to_vec)
-                .or_else(|| Some([part("stem")?, part("ext").unwrap_or_default()].concat()));
-            let rank = part("tag").and_then(rank_of).unwrap_or(Rank::Unknown).into_counter();
-            if let Some(live) = live.filter(|live| live != name) {
-                found.push(Reading { live, rank, packed });
-            }
-        }
-        found.dedup();
-        found
-    }
-}
-
-/// `{ext}` has its dot, so that `{stem}-*{ext}` also fits names without one.
-fn expression(name: &str, long: bool) -> Result<Regex, TemplateError> {
-    let lazy = if long { "" } else { "?" };
-    let mut text = String::from("(?s-u)^");
-    let mut rest = name;
-    let (mut names, mut tags) = (0, 0);
-    while let Some(first) = rest.chars().next() {
-        if first == '{'
-            && let Some((part, behind)) = rest.get(1..).and_then(|rest| rest.split_once('}'))
-        {
-            match part {
-                "name" | "stem" if names == 0 => {
-                    text.extend(["(?P<", part, ">.+", lazy, ")"]);
-                }
-                "ext" => text.push_str(r"(?P<ext>\.[^.]+)"),
-                _ => return Err(TemplateError::Part(part.to_owned())),
-            }
-            names += usize::from(part != "ext");
-            rest = behind;
-            continue;
-        }
-        match first {
-            '*' if tags == 0 => {
-                tags += 1;
-                text.extend(["(?P<tag>.*", lazy, ")"]);
-            }
-            '*' => text.push_str(".*"),
-            other => text.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
-        }
-        rest = rest.get(first.len_utf8()..).unwrap_or_default();
-    }
-    text.push('$');
-    if names == 0 {
-        return Err(TemplateError::NoName);
-    }
-    // What was put together here is an expression, unless a name is not valid text.
-    Regex::new(&text).map_err(|_| TemplateError::NoName)
 }
 
 #[cfg(test)]

@@ -231,6 +231,13 @@ impl<D: Disk> Walk<'_, D> {
         }
     }
 
+    /// Whether `**` enters a directory that has the name of a file, which is no problem then.
+    fn is_entered(&self, path: &Path, is_link: bool) -> bool {
+        !is_link
+            && self.pattern.enters_directories()
+            && self.disk.stat(path).is_ok_and(|stat| stat.kind == Kind::Directory)
+    }
+
     /// A link that leads nowhere (yet): nothing below it is known, so nothing keeps its state.
     fn note_dangling(&mut self, path: &Path, error: DiskError) {
         if leads_nowhere(self.disk, path) {
@@ -326,6 +333,7 @@ impl<D: Disk> Walk<'_, D> {
             Err(error) if error.is_missing() && is_link => self.note_dangling(path, error),
             // A name that vanished since it was listed.
             Err(error) if error.is_missing() => {}
+            Err(_) if self.is_entered(path, is_link) => {}
             // Something else has the name now, so the file that had it has lost it.
             Err(error) if matches!(error.fault, Fault::NotRegular | Fault::Loop) => {
                 self.problem(path, error, false);

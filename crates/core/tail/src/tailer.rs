@@ -90,7 +90,7 @@ impl<D: Disk> Tailer<D> {
             directories: Directories::default(),
             problems: Problems::default(),
             hunt: Hunt::knowing(known.finished),
-            history: History { logs, order, waiting: known.waiting },
+            history: History { logs, order, waiting: known.waiting, told_uncovered: false },
             work: Work::default(),
         };
         missing::tell_of_dropped(&mut tailer, known.dropped);

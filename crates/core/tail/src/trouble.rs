@@ -80,6 +80,12 @@ pub(crate) fn recovered<D: Disk>(tailer: &mut Tailer<D>, path: &Path) {
     is_over(tailer, path, |problem| problem.reason != Reason::Encoding);
 }
 
+/// A directory can be listed that could not. One that has a name of a file is none all the same.
+pub(crate) fn can_be_listed<D: Disk>(tailer: &mut Tailer<D>, path: &Path) {
+    let other = |reason| matches!(reason, Reason::Encoding | Reason::NotAFile);
+    is_over(tailer, path, |problem| !other(problem.reason));
+}
+
 /// A file was read.
 pub(crate) fn reads_again<D: Disk>(tailer: &mut Tailer<D>, path: &Path) {
     let failed = |reason| matches!(reason, Reason::IoError | Reason::DescriptorLimit);

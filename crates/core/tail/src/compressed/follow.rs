@@ -21,7 +21,7 @@ use crate::problems::FileError;
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
 use crate::window::{Refill, Window};
-use crate::{descriptors, missing, trouble, turns, waiting};
+use crate::{descriptors, missing, trouble, turns, uncovered, waiting};
 use kinetail_base::checkpoint::Change;
 
 /// A compressed file that is not read any more, and what it was for the rest of a flow.
@@ -52,6 +52,7 @@ pub(crate) fn read_compressed<D: Disk>(
         content.position.offset
     );
     tailer.out.event(EventKind::CompressedCopy, &Arc::clone(&file.path), detail);
+    uncovered::note_name(tailer, &content.path, &file.path);
     if content.acked == content.position.offset {
         tailer.out.changes.push(Change::Save(checkpoint(&file, content.position)));
     }

@@ -12,7 +12,7 @@ use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::problems::FileError;
 use crate::tailer::Tailer;
-use crate::{file, missing, trouble, waiting};
+use crate::{file, missing, trouble, uncovered, waiting};
 use kinetail_base::checkpoint::Change;
 
 fn judge_compressed<D: Disk>(
@@ -116,6 +116,7 @@ fn forget_read<D: Disk>(tailer: &mut Tailer<D>, found: &Archive<D::File>, key: F
     waiting::stop_waiting(tailer, found.inode);
     let detail = format!("compressed file already fully read; was {}", content.path.display());
     tailer.out.event(EventKind::CompressedCopy, &found.path, detail);
+    uncovered::note_name(tailer, &content.path, &found.path);
     let kept = alike::is_mistakable(tailer, key, &found.head, content.position.offset);
     missing::finish(tailer, Phase::Missing, content, kept);
 }

@@ -86,6 +86,14 @@ fn an_index_may_count_up_to_the_youngest() {
 }
 
 #[test]
+fn a_greater_number_that_was_born_later_is_younger_where_one_pair_is_known() {
+    // Numbers that count up from 1: nothing else tells which is younger.
+    let mark = mark(Rank::Index(1), Some(1_000));
+    let all = vec![found("app.log.2", 2, Some(1_300), 1_400)];
+    assert_eq!(between(1_200, Some(&mark), all), ["app.log.2"]);
+}
+
+#[test]
 fn a_clock_that_was_set_back_loses_nothing() {
     let mark = mark(Rank::Index(2), Some(1_200));
     let all =

@@ -4,7 +4,8 @@
 use super::{DATE_PARTS, Rank, SEPARATORS, TAG_MARKS};
 
 /// Words that stand for an older generation.
-const WORDS: &[&[u8]] = &[b"old", b"bak", b"backup", b"prev", b"save", b"orig"];
+const WORDS: &[&[u8]] =
+    &[b"old", b"older", b"bak", b"backup", b"prev", b"previous", b"save", b"orig"];
 
 /// Words in a time: `2026-11-29T10`, `2026-W48`, `10-AM`.
 const TIME_WORDS: &[&[u8]] = &[b"T", b"W", b"H", b"AM", b"PM", b"Z", b"UTC", b"GMT"];
@@ -34,6 +35,11 @@ const LONG_MONTHS: &[&[u8]] = &[
     b"december",
 ];
 
+const DAYS: &[&[u8]] = &[b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
+
+const LONG_DAYS: &[&[u8]] =
+    &[b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
+
 /// A number of more digits than this is a date or a time, in digits.
 pub(super) const INDEX_DIGITS_MAX: usize = 3;
 
@@ -45,11 +51,11 @@ pub(super) fn rank_of(tag: &[u8]) -> Option<Rank> {
     if is_word(WORDS, tag) {
         return Some(Rank::Unknown);
     }
-    if !tag.first().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
     let same_kind = |a: &u8, b: &u8| kind_of(*a) == kind_of(*b) && kind_of(*a) != Kind::Other;
     let tokens: Vec<&[u8]> = tag.chunk_by(same_kind).collect();
+    if !begins_tag(tokens.first()?) {
+        return None;
+    }
     let (last, before) = tokens.split_last()?;
     let plain = before.iter().all(|token| is_part_of_time(token)) && ends_tag(last);
     plain.then(|| {
@@ -106,11 +112,24 @@ fn is_word(words: &[&[u8]], token: &[u8]) -> bool {
     words.iter().any(|word| word.eq_ignore_ascii_case(token))
 }
 
+/// Whether a tag may begin with this: a number, or a month or a day as strftime writes it. In small
+/// letters it rather is a word of its own (`app-sun.log`).
+fn begins_tag(token: &[u8]) -> bool {
+    let small = |rest: &[u8]| rest.iter().all(u8::is_ascii_lowercase);
+    match token {
+        [b'0'..=b'9', ..] => true,
+        [b'A'..=b'Z', rest @ ..] => small(rest) && (is_month(token) || is_day(token)),
+        _ => false,
+    }
+}
+
 /// Whether a run of digits, a word or a mark may stand in a date, a time or a number.
 fn is_part_of_time(token: &[u8]) -> bool {
     match token.first() {
         Some(byte) if byte.is_ascii_digit() => true,
-        Some(byte) if byte.is_ascii_alphabetic() => is_word(TIME_WORDS, token) || is_month(token),
+        Some(byte) if byte.is_ascii_alphabetic() => {
+            is_word(TIME_WORDS, token) || is_month(token) || is_day(token)
+        }
         Some(byte) => TAG_MARKS.contains(byte),
         None => false,
     }
@@ -122,6 +141,11 @@ fn ends_tag(token: &[u8]) -> bool {
         || is_word(ENDING_WORDS, token)
         || is_word(WORDS, token)
         || is_month(token)
+        || is_day(token)
+}
+
+fn is_day(token: &[u8]) -> bool {
+    is_word(DAYS, token) || is_word(LONG_DAYS, token)
 }
 
 fn is_month(token: &[u8]) -> bool {

@@ -34,6 +34,23 @@ fn usual_schemes_belong_to_their_log() {
         "1764400000app.log",
         "app.log-2026112910",
         "app.log.20261129-101010",
+        "app.log00001",
+        "app.log20261129",
+        "app.log20261129.gz",
+        "app.log.Sun",
+        "app.log-Wednesday.gz",
+        "app-Mon.log",
+        "app-Nov-30-2026.log",
+        "app.log.Nov",
+        "app.log.~12~",
+        "app(1).log",
+        "app (1).log",
+        "app.log(2)",
+        "app.log.001.txt",
+        "app.log.2026-11-29.txt",
+        "app.log@20261129T120000",
+        "app.log 2026-11-29",
+        "app.log+2026-11-29T10:00",
     ] {
         let reading = common("app.log", name);
         assert!(reading.is_some(), "{name}");
@@ -59,6 +76,24 @@ fn other_files_do_not() {
         "app-.log",
         "my-app.log",
         "app.log.v1",
+        "app.log.aa",
+        "app.log1",
+        "app.log1234",
+        "app-sun.log",
+        "app.log.sat",
+        "app.log.MON",
+        "app.log@8080",
+        "app.log@host",
+        "app.log.~x~",
+        "app.log.~~",
+        "app().log",
+        "app(a).log",
+        "app.log.001.tmp",
+        "app.log.v1.txt",
+        "app.log.old.log",
+        "app.log.old.txt",
+        "app12345.log",
+        "app.log.done",
     ] {
         assert_eq!(common("app.log", name), None, "{name}");
     }
@@ -82,6 +117,11 @@ fn ranks_tell_which_is_older_where_they_can() {
     assert_eq!(age("app.log.29-11-2026", "app.log.30-10-2026", false), None);
     assert_eq!(age("app.log.old", "app.log.1", false), None);
     assert_eq!(age("app.log.1764400000", "app.log.1764400001", false), Some(Less));
+    assert_eq!(age("app.log00009", "app.log00010", false), Some(Less), "WebLogic counts up");
+    assert_eq!(age("app.log.001.txt", "app.log.002.txt", false), Some(Greater));
+    assert_eq!(age("app.log.Sun", "app.log.Mon", false), None);
+    assert_eq!(age("app.log.~1~", "app.log.~2~", false), None);
+    assert_eq!(age("app(1).log", "app(2).log", true), Some(Less));
 }
 
 #[test]
@@ -97,5 +137,9 @@ fn templates_name_other_schemes() {
     assert_eq!(error("*.1"), TemplateError::NoName);
     assert_eq!(error("/abs/{name}"), TemplateError::Directory);
     assert_eq!(error("{host}.{name}"), TemplateError::Part("host".to_owned()));
+    assert_eq!(error("{name}.[0-9]"), TemplateError::Wildcard('['));
+    assert_eq!(error("%Y/{name}.*"), TemplateError::Wildcard('%'));
+    assert_eq!(error("old/{name}"), TemplateError::LiveName);
+    assert_eq!(error("{name.*"), TemplateError::Open);
     assert!(RotatedNames::from_templates(&[]).unwrap().readings(b"app.log.1").is_empty());
 }

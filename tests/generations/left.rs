@@ -1,0 +1,155 @@
+//! Links that are replaced or removed, and directories that are moved away: a log leaves the
+//! directory in which it was rotated.
+
+use std::time::Duration;
+
+use super::Failed;
+use crate::support::ground::Ground;
+use crate::support::scene::Scene;
+use crate::support::world::World;
+
+/// What comes where a link was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    File,
+    Nothing,
+    /// Nothing, and a file some looks later.
+    FileLater,
+}
+
+/// A log whose real file is `data/NAME`, and the link that leads to it.
+struct Linked {
+    scene: Scene,
+    real: &'static str,
+    link: &'static str,
+    live: &'static str,
+}
+
+impl Linked {
+    /// A link to a file, or to a directory.
+    fn new(to_directory: bool, real: &'static str) -> Self {
+        let ground = Ground::in_memory();
+        let files = ground.files();
+        files.create_dir(&ground.path().join("data"));
+        files.create_dir(&ground.path().join("logs"));
+        let (link, live, target) = match to_directory {
+            true => ("logs/current", "logs/current/app.log", "data".to_owned()),
+            false => ("logs/app.log", "logs/app.log", format!("data/{real}")),
+        };
+        files.symlink(&ground.path().join(target), &ground.path().join(link));
+        Self { scene: Scene::of(World::within(ground, live, |_| {})), real, link, live }
+    }
+
+    fn write_real(&mut self, generation: &str) {
+        self.scene.write(&format!("data/{}", self.real), generation, 60);
+    }
+
+    fn rotate(&self) {
+        rotate(&self.scene, &format!("data/{}", self.real));
+    }
+
+    fn replace(&mut self, to_directory: bool, then: Then) {
+        self.scene.files.remove_file(&self.scene.path(self.link));
+        if then == Then::FileLater {
+            self.scene.settle();
+        }
+        if then != Then::Nothing {
+            if to_directory {
+                self.scene.files.create_dir(&self.scene.path(self.link));
+            }
+            self.scene.write(self.live, "last", 60);
+        }
+    }
+}
+
+/// `NAME` becomes `NAME.1`, and each older one gets the next number.
+fn rotate(scene: &Scene, name: &str) {
+    let numbered = |number: usize| match number {
+        0 => name.to_owned(),
+        number => format!("{name}.{number}"),
+    };
+    let is_there = |number: &usize| scene.files.is_there(&scene.path(&numbered(*number)));
+    let count = (0..9).take_while(is_there).count();
+    for number in (0..count).rev() {
+        scene.rename(&numbered(number), &numbered(number + 1));
+    }
+}
+
+#[test]
+fn a_link_that_is_replaced_or_removed_loses_nothing_of_what_was_rotated_behind_it() {
+    let mut failed = Failed::default();
+    for (to_directory, real) in [(false, "app.log"), (false, "real.log"), (true, "app.log")] {
+        for then in [Then::File, Then::Nothing, Then::FileLater] {
+            for rotations in 0..=3 {
+                let mut linked = Linked::new(to_directory, real);
+                linked.write_real("first");
+                linked.scene.settle();
+                linked.write_real("first");
+                for rotation in 0..rotations {
+                    linked.rotate();
+                    linked.write_real(&format!("next.{rotation}"));
+                }
+                linked.replace(to_directory, then);
+                linked.scene.settle();
+                linked.scene.run(Duration::from_secs(10));
+                let verdict = linked.scene.verdict();
+                failed.unless(verdict.is_exact(), &|| {
+                    let link = if to_directory { "directory" } else { real };
+                    format!("link to {link}, then {then:?}, {rotations} rotations: {verdict}")
+                });
+            }
+        }
+    }
+    failed.check();
+}
+
+#[test]
+fn what_comes_into_the_old_directory_after_the_link_was_removed_is_not_sent() {
+    for to_directory in [false, true] {
+        let mut linked = Linked::new(to_directory, "app.log");
+        linked.write_real("first");
+        linked.scene.settle();
+        linked.replace(to_directory, Then::FileLater);
+        linked.scene.settle();
+        // The file that was followed is read to its end; the next one is not followed.
+        linked.rotate();
+        linked.scene.append("data/app.log", "not followed\n".repeat(60).as_bytes());
+        linked.scene.rename(linked.live, &format!("{}.1", linked.live));
+        linked.scene.write(linked.live, "later", 60);
+        linked.scene.settle();
+        linked.scene.run(Duration::from_secs(10));
+        let verdict = linked.scene.verdict();
+        assert!(verdict.is_exact(), "directory {to_directory}: {verdict}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_moved_away_loses_nothing_of_what_was_rotated_in_it() {
+    let mut failed = Failed::default();
+    for again in [false, true] {
+        for rotations in 0..=3 {
+            let ground = Ground::in_memory();
+            ground.files().create_dir(&ground.path().join("x"));
+            let mut scene = Scene::of(World::within(ground, "x/app.log", |_| {}));
+            scene.write("x/app.log", "first", 60);
+            scene.settle();
+            scene.write("x/app.log", "first", 20);
+            for rotation in 0..rotations {
+                rotate(&scene, "x/app.log");
+                scene.write("x/app.log", &format!("next.{rotation}"), 60);
+            }
+            scene.rename("x", "x.old");
+            if again {
+                scene.files.create_dir(&scene.path("x"));
+                scene.write("x/app.log", "last", 60);
+            }
+            scene.settle();
+            scene.run(Duration::from_secs(10));
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_exact(), &|| {
+                format!("created again {again}, {rotations} rotations: {verdict}")
+            });
+        }
+    }
+    failed.check();
+}
