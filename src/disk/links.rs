@@ -107,7 +107,9 @@ pub fn leads_to(link: &Path, links: FollowLinks) -> io::Result<PathBuf> {
         if passed.len() >= usize::from(LINKS_MAX) {
             return Err(Errno::LOOP.into());
         }
-        let next = path.parent().unwrap_or(Path::new("/")).join(std::fs::read_link(&path)?);
+        let directory =
+            path.parent().map_or_else(|| Path::new("/").to_path_buf(), Path::to_path_buf);
+        let next = directory.join(std::fs::read_link(&path)?);
         passed.push((std::mem::replace(&mut path, next), owner));
     }
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {

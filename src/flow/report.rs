@@ -19,7 +19,6 @@ use crate::tail::identity::FileKey;
 use crate::tail::pattern::is_compressed_name;
 use crate::tail::phase::Phase;
 
-
 /// The status page names this many files a flow, those with the most lag first.
 const STATUS_FILES_MAX: usize = 1_000;
 

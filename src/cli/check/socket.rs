@@ -47,8 +47,9 @@ fn obstacle(path: &Path, user: &User) -> Option<(Severity, String, String)> {
         Some(_) | None => Path::new("."),
     };
     // As when it is bound: only the last directory is made.
-    let holder = if directory.exists() { directory } else { directory.parent()? };
-    if !holder.exists() {
+    let holder =
+        if matches!(directory.try_exists(), Ok(true)) { directory } else { directory.parent()? };
+    if !matches!(holder.try_exists(), Ok(true)) {
         let what = format!("the directory {} does not exist", holder.display());
         return broken(what, "create it, or use another path; only the last directory is created");
     }

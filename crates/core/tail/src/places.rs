@@ -11,7 +11,6 @@ use std::sync::Arc;
 use crate::disk::{DirName, Disk, DiskError, Fault, Kind};
 use crate::identity::Inode;
 use crate::left;
-use crate::pattern::is_compressed_name;
 use crate::rotated::{Rank, RotatedNames, unpacked_name};
 use crate::tailer::Tailer;
 use crate::{dated, file, led_before, trouble};
@@ -20,13 +19,13 @@ use crate::{dated, file, led_before, trouble};
 const NEARBY_MAX: usize = 8;
 
 /// A directory and the live name whose rotated files lie in it.
-struct Place {
-    directory: PathBuf,
-    live: Vec<u8>,
+pub(crate) struct Place {
+    pub(super) directory: PathBuf,
+    pub(super) live: Vec<u8>,
     /// The live name is a link: rotated files may be named like what it leads to.
-    linked: bool,
+    pub(super) linked: bool,
     /// The directory of the log itself, if this is one for its rotated files.
-    home: PathBuf,
+    pub(super) home: PathBuf,
 }
 
 /// A file in a place, as it was listed.
@@ -44,7 +43,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    fn new(path: PathBuf, inode: Inode) -> Self {
+    pub(super) fn new(path: PathBuf, inode: Inode) -> Self {
         let packed = path.file_name().is_some_and(|name| unpacked_name(name.as_bytes()).1);
         Self { path, inode, rank: None, series: PathBuf::new(), packed, behind_link: false }
     }
@@ -222,11 +221,9 @@ pub(crate) fn list_places<D: Disk>(
     for known in led_before::files_before(tailer, live, target.as_deref()) {
         // Where the link leads nowhere that is all that is known of it.
         let now = target.as_deref().unwrap_or(&known);
-        add_led_to(tailer, &known, now, &mut places, &mut led_to);
+        left::add_led_to(tailer, &known, now, &mut places, &mut led_to);
     }
-    if let Some(path) = left::in_moved_directory(tailer, live) {
-        add_moved(tailer, path, &mut places, &mut led_to);
-    }
+    left::add_moved(tailer, live, &mut places, &mut led_to);
     let hidden = hidden && led_to.is_empty() && places.iter().all(|place| !place.linked);
     for place in places {
         all.extend(listings.of_log(tailer, &place));
@@ -253,53 +250,6 @@ pub(crate) fn list_places<D: Disk>(
     });
     all.dedup_by(|a, b| a.path == b.path);
     PlacesLook { listed: all, blocked, target, hidden }
-}
-
-/// Adds the file that a link led to, and the places of its rotated files.
-fn add_led_to<D: Disk>(
-    tailer: &Tailer<D>,
-    known: &Path,
-    target: &Path,
-    places: &mut Vec<Place>,
-    all: &mut Vec<Listed>,
-) {
-    for path in led_before::live_names(&tailer.options.rotated_names, known, target) {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { continue };
-        let live = name.as_bytes().to_vec();
-        let home = directory.to_path_buf();
-        for below in tailer.options.rotated_names.directories() {
-            let (directory, live) = (directory.join(below), live.clone());
-            places.push(Place { directory, live, linked: true, home: home.clone() });
-        }
-        places.push(Place { directory: home.clone(), live, linked: true, home });
-        // The link led to it; to a compressed file no link of a log leads.
-        let plain = Some(&path).filter(|path| !path.file_name().is_some_and(is_compressed_name));
-        if let Some(Ok(stat)) = plain.map(|path| file::stat_path(&tailer.disk, path)) {
-            let (rank, series) = (Some(Rank::Unknown), path.clone());
-            let listed = Listed::new(path, stat.inode);
-            all.push(Listed { rank, series, behind_link: true, ..listed });
-        }
-    }
-}
-
-/// Adds the file with the live name in a directory that was moved away, and that directory.
-fn add_moved<D: Disk>(
-    tailer: &Tailer<D>,
-    path: PathBuf,
-    places: &mut Vec<Place>,
-    all: &mut Vec<Listed>,
-) {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
-    if places.iter().any(|place| place.directory == directory) {
-        return;
-    }
-    let (directory, live) = (directory.to_path_buf(), name.as_bytes().to_vec());
-    places.push(Place { home: directory.clone(), directory, live, linked: false });
-    if let Ok(stat) = file::stat_path(&tailer.disk, &path) {
-        let series = path.clone();
-        let listed = Listed::new(path, stat.inode);
-        all.push(Listed { rank: Some(Rank::Unknown), series, ..listed });
-    }
 }
 
 /// What a live name leads to, if it or a directory on its path is a link.
