@@ -96,7 +96,7 @@ fn is_sample(text: &str) -> bool {
     let name = text.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let stands_in = |word: &str| {
         matches!(word, "your" | "yours" | "changeme" | "placeholder")
-            || word.len() > 2 && word.bytes().all(|byte| byte == b'x')
+            || matches!(word, "xxx" | "xxxx" | "xxxxx")
     };
     let yours = ["kinesis", "delivery", "firehose", "stream", "role", "iam", "data"];
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());

@@ -81,7 +81,9 @@ fn failure(text: &str, want: &Want) -> Option<String> {
         (_, Err(report)) => Some(format!("refused: {report}")),
         (Want::Value(value, wanted), Ok((config, warnings))) => {
             let found = value(&config);
-            (found != *wanted || !warnings.is_empty())
+            // That a name is out of a sample is told, and the start goes on as the Java agent's.
+            let is_told = |found: &Diagnostic| !found.message.ends_with(" is a placeholder");
+            (found != *wanted || warnings.iter().any(is_told))
                 .then(|| format!("{found:?} for {wanted:?}, warnings {warnings:?}"))
         }
         (Want::Warning(wanted), Ok((_, found))) => not_the_only(&found, None, wanted),

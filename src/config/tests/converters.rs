@@ -95,7 +95,8 @@ fn renamed_fields_have_to_be_as_many_as_the_format_has() {
         ("RFC3339SYSLOG", 5),
     ] {
         let item = |count: usize| {
-            let names = vec!["\"n\""; count].join(",");
+            let names: Vec<String> = (0..count).map(|number| format!("\"n{number}\"")).collect();
+            let names = names.join(",");
             options(&format!(
                 "[{{\"optionName\": \"LOGTOJSON\", \"logFormat\": \"{format}\", \
                  \"customFieldNames\": [{names}]}}]"
