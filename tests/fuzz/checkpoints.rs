@@ -30,7 +30,7 @@ fn row(number: u64) -> Checkpoint {
         file: FileKey(number),
         inode: Inode { device: 7, number: 100 + number },
         path: PathBuf::from(format!("/var/log/app.log.{number}")),
-        real: (number % 2 == 0).then(|| PathBuf::from(format!("/data/{number}.log"))),
+        real: number.is_multiple_of(2).then(|| PathBuf::from(format!("/data/{number}.log"))),
         head: Head::of(text.as_bytes()),
         offset: text.len() as u64,
         anchor: Anchor::of(text.as_bytes()),

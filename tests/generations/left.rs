@@ -32,9 +32,10 @@ impl Linked {
         let files = ground.files();
         files.create_dir(&ground.path().join("data"));
         files.create_dir(&ground.path().join("logs"));
-        let (link, live, target) = match to_directory {
-            true => ("logs/current", "logs/current/app.log", "data".to_owned()),
-            false => ("logs/app.log", "logs/app.log", format!("data/{real}")),
+        let (link, live, target) = if to_directory {
+            ("logs/current", "logs/current/app.log", "data".to_owned())
+        } else {
+            ("logs/app.log", "logs/app.log", format!("data/{real}"))
         };
         files.symlink(&ground.path().join(target), &ground.path().join(link));
         Self { scene: Scene::of(World::within(ground, live, |_| {})), real, link, live }

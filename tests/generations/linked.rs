@@ -53,9 +53,10 @@ fn failures(kind: Kind, count: u64, ground: &dyn Fn() -> Ground) -> Vec<String> 
     if let Some(seed) = number("KINETAIL_HISTORY") {
         let (setting, script) = history(kind, seed);
         let fails = run(kind, &setting, &script, ground()).err();
-        let fewest = fails.map_or(script.clone(), |complaint| {
-            fewest(kind, &setting, script, &complaint, ground).0
-        });
+        let fewest = match fails {
+            Some(complaint) => fewest(kind, &setting, script, &complaint, ground).0,
+            None => script,
+        };
         return shown(|| run(kind, &setting, &fewest, ground())).err().into_iter().collect();
     }
     let mut failed = Vec::new();

@@ -329,7 +329,7 @@ impl Model {
             if quiet >= still {
                 return;
             }
-            since = self.run_quiet_since(since, still - quiet);
+            since = self.run_quiet_since(since, still.saturating_sub(quiet));
         }
     }
 

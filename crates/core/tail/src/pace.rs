@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_file_that_does_not_stop_growing_is_polled_less_often_until_it_pauses() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         let (mut pace, steady) = (Pace::new(0, start), Duration::from_millis(25));
         let mut now = start;
         for _ in 0..STEADY_AFTER {
