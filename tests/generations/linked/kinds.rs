@@ -15,7 +15,7 @@ const ROTATIONS_MAX: usize = 5;
 pub(super) struct Kind {
     pub(super) name: &'static str,
     /// Rotated files are compressed: at once, or at the next rotation.
-    packs: bool,
+    pub(super) packs: bool,
     /// When the link is led elsewhere.
     leads: Leads,
     /// The file that the link leads to is rotated between the same two looks.
