@@ -2,10 +2,10 @@
 //! is not there yet, a bug report without a configuration, and what "all is well" may not hide.
 
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use kinetail::sandbox::SandboxOptions;
-use rustix::fs::{Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -13,6 +13,9 @@ use crate::support::agent::{Agent, Home, SOON};
 use crate::support::endpoint::{Endpoint, kinesis};
 use crate::support::wait::wait_until;
 use crate::support::world::append;
+
+/// What a pipe holds.
+const PIPE_BYTES: usize = 65_536;
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kinetail"));
@@ -29,14 +32,13 @@ fn said(command: &mut Command) -> (Option<i32>, String) {
 #[test]
 fn a_stop_before_the_configuration_is_read_is_a_clean_one() {
     let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("agent.json");
-    let mode = Mode::RUSR | Mode::WUSR;
-    mknodat(rustix::fs::CWD, &config, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let mut command = program();
-    command.arg("run").arg("--config").arg(&config).current_dir(dir.path());
-    let agent = Agent::spawn(command);
-    // It succeeds when the agent has opened the other end, and reads.
-    let writer = fs::File::options().write(true).open(&config).unwrap();
+    command.args(["run", "--config", "/dev/stdin"]).current_dir(dir.path());
+    command.stdin(Stdio::piped());
+    let mut agent = Agent::spawn(command);
+    let mut writer = agent.take_stdin();
+    // More than a pipe holds: it succeeds when the agent has begun to read.
+    writer.write_all(&vec![b' '; 2 * PIPE_BYTES]).unwrap();
     assert_eq!(agent.stop(SOON), Some(0), "not by the signal");
     drop(writer);
 }

@@ -27,7 +27,7 @@ pub const SEEN_WITHIN: Duration = Duration::from_millis(100).saturating_add(LOOK
 const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 
 /// What lies in compressed files is found by then, one file after the other.
-const SEARCHED_WITHIN: Duration = Duration::from_secs(25);
+const SEARCHED_WITHIN: Duration = Duration::from_secs(45);
 
 /// While nothing happens the flow is stepped late, as on a busy machine: by this share of the time
 /// since something did, and by no more than `REST_MAX`. Most of a schedule is waiting.
