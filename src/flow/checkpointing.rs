@@ -17,10 +17,6 @@ const COMMIT_LATE_AFTER: Duration = Duration::from_secs(10);
 /// second that is one transaction for some of them instead of one for each.
 const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
 
-/// Where slots are left over and the next batch has begun, changes are gathered for so much longer:
-/// until then nothing waits for them, and each transaction costs a tenth of a request.
-const GATHER_AT_LEISURE_FOR: Duration = Duration::from_millis(245);
-
 /// Changes that found no room in the store's queue are offered again after this long.
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
@@ -101,7 +97,7 @@ impl<D: Disk> Flow<D> {
         if self.writing.is_some() || !has_something || self.handing == Handing::Closed {
             return;
         }
-        if !introduction && self.gathers_until().is_some_and(|until| now < until) {
+        if !introduction && self.may_gather(now) {
             return;
         }
         self.gather_until = now + GATHER_CHANGES_FOR;
@@ -197,26 +193,13 @@ impl<D: Disk> Flow<D> {
         self.settle();
     }
 
-    /// Until when what has changed can wait for more; `None` if it cannot. It waits for a moment
-    /// while requests are in flight and there is room for more alongside what is not checkpointed
-    /// yet, and for longer if more is under way and the flow has slots that it makes no use of.
-    fn gathers_until(&self) -> Option<Instant> {
+    /// Whether what has changed can wait for more: requests are in flight, and there is room for
+    /// more alongside what is not checkpointed yet.
+    fn may_gather(&self, now: Instant) -> bool {
         let in_flight = self.ledger.in_flight();
         let unwritten = self.ledger.unsettled() - in_flight;
-        let slots = requests_at_a_time(&self.config);
-        if self.draining || unwritten >= slots / 2 {
-            return None;
-        }
-        let is_open = self.packer.open().is_some() && self.handing == Handing::Open;
-        if is_open && unwritten + self.in_flight.current() < slots {
-            return Some(self.gather_until + GATHER_AT_LEISURE_FOR);
-        }
-        (in_flight > 0).then_some(self.gather_until)
-    }
-
-    /// When what has changed is handed to the store, at the latest.
-    pub(super) fn commit_at(&self) -> Instant {
-        self.gathers_until().unwrap_or(self.gather_until)
+        let half = requests_at_a_time(&self.config) / 2;
+        !self.draining && now < self.gather_until && in_flight > 0 && unwritten < half
     }
 }
 

@@ -141,7 +141,7 @@ impl<D: Disk> Flow<D> {
             // Other flows return memory without a notification to this one.
             if self.waiting_for_memory { now + MEMORY_RETRY } else { now }
         });
-        let commit = self.waits_to_commit().then(|| self.commit_at());
+        let commit = self.waits_to_commit().then_some(self.gather_until);
         let letters = self.dead.as_ref().map(|dead| dead.wake_at(now));
         [Some(self.tailer.wake_at()), Some(self.reporting.next()), age, more, commit, letters]
             .into_iter()
