@@ -49,9 +49,9 @@ const COMPLAINTS_MAX: u64 = 5;
 /// Operations in one schedule.
 const OPERATIONS: usize = 30;
 
-/// Schedules that fail: in 872 lines are repeated, because an archive that was delivered long ago is
-/// taken for the rest of a file that was truncated when little of it was known. One that passes is
-/// to leave this list.
+/// Schedules that fail: in 872 lines are repeated, because an archive that was delivered long ago
+/// is taken for the rest of a file that was truncated when little of it was known. One that passes
+/// is to leave this list.
 const FAIL: &[u64] = &[872];
 
 /// Where a schedule runs.

@@ -33,8 +33,8 @@ const OPERATIONS: usize = 3;
 /// `cargo test` fails this many calls of each kind in each; all of them when it is asked to.
 const SAMPLED: usize = 3;
 
-/// No schedule makes a hole or a link without a target, and so short ones ask for no name of an open
-/// file.
+/// No schedule makes a hole or a link without a target, and so short ones ask for no name of an
+/// open file.
 const NOT_MADE: [Call; 4] = [Call::DataFrom, Call::HoleFrom, Call::LeadsTo, Call::NameNow];
 
 /// What one run came to.
