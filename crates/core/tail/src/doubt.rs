@@ -45,7 +45,8 @@ struct PutOff {
 enum Unsure {
     /// It is put off.
     PutOff(DiskError),
-    /// It was put off for long enough, and is made without what cannot be compared. Said once.
+    /// It was put off for long enough, or too many are, and it is made without what cannot be
+    /// compared. Said once.
     GivenUp(DiskError),
 }
 
@@ -76,7 +77,12 @@ impl Doubt {
     fn about(&mut self, inode: Inode, now: Instant) -> Option<Unsure> {
         let error = self.failed.take()?;
         if self.files.len() >= FILES_MAX && !self.files.contains_key(&inode) {
-            self.files.pop_first();
+            // Files that are gone make room. If all are asked for, this one is not put off: to take
+            // the place of another would put both off without end.
+            self.files.retain(|_, file| now.saturating_duration_since(file.last) < DOUBT_MAX);
+            if self.files.len() >= FILES_MAX {
+                return Some(Unsure::GivenUp(error));
+            }
         }
         let fresh = || PutOff { since: now, last: now, error: error.clone(), given_up: false };
         let file = self.files.entry(inode).or_insert_with(fresh);
@@ -114,7 +120,7 @@ pub(crate) fn be_sure<D: Disk>(
         Some(Unsure::PutOff(error)) => Err(error),
         Some(Unsure::GivenUp(error)) => {
             let detail = format!(
-                "not compared with known files for {} s: {error}; continuing without \
+                "not compared with known files, after up to {} s: {error}; continuing without \
                  (duplicates possible, no data lost)",
                 DOUBT_MAX.as_secs()
             );
@@ -170,6 +176,27 @@ mod tests {
         doubt.decided(INODE);
         assert_eq!(about(&mut doubt, after(62)), Some(Unsure::PutOff(ERROR)));
         assert_eq!(about(&mut doubt, after(300)), Some(Unsure::PutOff(ERROR)), "it is a new one");
+    }
+
+    #[test]
+    fn however_many_files_are_in_doubt_each_is_decided_within_a_minute() {
+        let mut doubt = Doubt::default();
+        let start = crate::testing::now();
+        let of = |doubt: &mut Doubt, number: u64, now| {
+            assert!(!doubt.is_so(Err(ERROR)));
+            doubt.about(Inode { number, ..INODE }, now)
+        };
+        let many = FILES_MAX as u64 + 100;
+        let put_off = |doubt: &mut Doubt, now| {
+            let all = (0..many).map(|number| of(doubt, number, now));
+            all.filter(|unsure| matches!(unsure, Some(Unsure::PutOff(_)))).count()
+        };
+        assert_eq!(put_off(&mut doubt, start), FILES_MAX);
+        assert_eq!(put_off(&mut doubt, start + Duration::from_secs(59)), FILES_MAX);
+        assert_eq!(put_off(&mut doubt, start + DOUBT_MAX), 0, "none is put off without end");
+        let later = start + 3 * DOUBT_MAX;
+        assert_eq!(of(&mut doubt, many, later), Some(Unsure::PutOff(ERROR)), "there is room again");
+        assert_eq!(doubt.files.len(), 1);
     }
 
     #[test]

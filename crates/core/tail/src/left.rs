@@ -1,5 +1,5 @@
 //! Places where a log was before its live name led elsewhere: behind a link that was led to another
-//! file, replaced or removed, or in a directory that was moved away.
+//! file, replaced or removed, or where the last known file was moved.
 //!
 //! Part of [`crate::tailer`].
 
@@ -40,7 +40,7 @@ pub(crate) fn add_led_to<D: Disk>(
     }
 }
 
-/// Adds the file with the live name in a directory that was moved away, and that directory.
+/// Adds the place to which the last known file was moved, and the file with the live name there.
 pub(crate) fn add_moved<D: Disk>(
     tailer: &Tailer<D>,
     live: &Path,
@@ -62,7 +62,7 @@ pub(crate) fn add_moved<D: Disk>(
 }
 
 /// The live name in the directory where the last known file lies now, if that is another one: the
-/// directory was moved away, with what was rotated in it.
+/// file was moved there with its directory, or alone, as others may have been.
 fn in_moved_directory<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Option<PathBuf> {
     let last = tailer.history.logs.get(live)?.last_known()?;
     let now = tailer.files.get(last)?.name_now()?;
