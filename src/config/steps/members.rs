@@ -1,10 +1,10 @@
-//! `RENAMEFIELDS`, `DROPFIELDS` and `KEEPFIELDS`.
+//! `RENAMEFIELDS`, `DROPFIELDS`, `KEEPFIELDS` and `FLATTEN`.
 
 use super::super::diagnostics::Findings;
 use super::super::file::mirror;
-use super::{Item, list_of_names, map_of_texts, require};
+use super::{Item, list_of_names, map_of_texts, name_of, require};
 use crate::process::Name;
-use crate::process::steps::{DropFields, KeepFields, RenameFields, Step};
+use crate::process::steps::{DropFields, Flatten, KeepFields, RenameFields, Step};
 
 mirror! {
     /// The keys of RENAMEFIELDS, DROPFIELDS and KEEPFIELDS.
@@ -18,6 +18,13 @@ mirror! {
     AddFieldsFile {
         fields: "fields",
         overwrite: "overwrite",
+    }
+}
+
+mirror! {
+    /// The keys of FLATTEN.
+    FlattenFile {
+        separator: "separator",
     }
 }
 
@@ -41,4 +48,10 @@ pub(super) fn keep(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
     let slot = FieldsFile::of(item.entries).fields;
     require(item, slot, findings, "list the members that are to stay");
     Some(Box::new(KeepFields { fields: list_of_names(slot, findings)? }))
+}
+
+pub(super) fn flatten(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
+    let slot = FlattenFile::of(item.entries).separator;
+    let separator = name_of(slot, findings).unwrap_or_else(|| Name::new("_"));
+    Some(Box::new(Flatten { separator }))
 }

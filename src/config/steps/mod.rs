@@ -59,6 +59,7 @@ pub(super) const KINDS: &[StepKind] = &[
     kind("ADDFIELDS", members::AddFieldsFile::KEYS, add_fields::build),
     kind("DROPFIELDS", members::FieldsFile::KEYS, members::drop),
     sure("FILTER", filters::FilterFile::KEYS, filters::filter),
+    kind("FLATTEN", members::FlattenFile::KEYS, members::flatten),
     kind("KEEPFIELDS", members::FieldsFile::KEYS, members::keep),
     kind("PARSECRI", parsers::ContainerFile::KEYS, parsers::cri),
     kind("PARSECSV", parsers::CsvFile::KEYS, parsers::csv),

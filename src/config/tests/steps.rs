@@ -37,6 +37,12 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "{\"a\":1,\"x\":2,\"y\":3,\"z\":4}\n",
         "{\"b\":1}\n",
     ),
+    (r#"{"optionName": "FLATTEN"}"#, "{\"a\":{\"b\":1}}\n", "{\"a_b\":1}\n"),
+    (
+        r#"{"optionName": "FLATTEN", "separator": "."}"#,
+        "{\"a\":{\"b\":1}}\n",
+        "{\"a.b\":1}\n",
+    ),
     (
         r#"{"optionName": "FILTER", "exclude": "GET /health"}"#,
         "GET /health\n",
@@ -188,6 +194,8 @@ const WRONG: &[(&str, Kind, &str)] = &[
         "secret",
     ),
     (r#"{"optionName": "DROPFIELDS"}"#, Kind::Missing, "'fields'"),
+    (r#"{"optionName": "FLATTEN", "separator": ""}"#, Kind::Invalid, "'separator'"),
+    (r#"{"optionName": "FLATTEN", "separator": []}"#, Kind::WrongType, "'separator'"),
     (r#"{"optionName": "FILTER"}"#, Kind::Missing, "'include'"),
     (r#"{"optionName": "FILTER", "include": "("}"#, Kind::Invalid, "'include'"),
     (r#"{"optionName": "FILTER", "include": []}"#, Kind::Invalid, "empty list"),

@@ -4,6 +4,7 @@
 //! only the commas between its members are rewritten: keys and values are copied as they stand,
 //! so that numbers, escapes and members that come twice survive.
 
+mod flatten;
 mod name;
 mod write;
 

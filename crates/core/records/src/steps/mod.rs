@@ -10,6 +10,7 @@ mod container;
 mod csv;
 mod fields;
 mod filter;
+mod flatten;
 mod formats;
 mod logfmt;
 mod parse;
@@ -34,6 +35,7 @@ pub use self::container::{ParseCri, ParseDocker, Shape};
 pub use self::csv::ParseCsv;
 pub use self::fields::{DropFields, KeepFields, RenameFields};
 pub use self::filter::Filter;
+pub use self::flatten::Flatten;
 pub use self::formats::{ParseLog, ReadyFormat};
 pub use self::logfmt::ParseLogfmt;
 pub use self::parse::{Fields, Parse, TextParser, Type, Types};
@@ -42,6 +44,8 @@ pub use self::parse_regex::ParseRegex;
 pub use self::redact::{Kind, Redact, Replacement};
 pub use self::sample::Sample;
 pub use self::timestamp::{Otherwise, ParseTime, TimeFormat};
+
+pub(super) use self::parse::TEXT_BYTES_MAX;
 
 /// The member with the text of a record that a step could not read.
 pub(super) const TAG_MESSAGE: &str = "message";

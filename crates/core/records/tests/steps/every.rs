@@ -1,7 +1,7 @@
 //! One step of every kind.
 
 use kinetail_records::steps::{
-    AddFields, Bound, Condition, DropFields, Field, FieldValue, Filter, KeepFields, Kind, Number,
+    AddFields, Bound, Condition, DropFields, Field, FieldValue, Filter, Flatten, KeepFields, Kind, Number,
     Otherwise, Parse, ParseCri, ParseCsv, ParseDocker, ParseJson, ParseLog, ParseLogfmt,
     ParseRegex, ParseTime, Part, ReadyFormat, Redact, RenameFields, Replacement, Sample, Severity,
     Shape, Step, Test, TimeFormat, Types,
@@ -69,6 +69,7 @@ pub(crate) fn every_step() -> Vec<ConverterConfig> {
         }),
         one(DropFields { fields: names() }),
         one(KeepFields { fields: names() }),
+        one(Flatten { separator: Name::new(".") }),
         one(Filter { include: asks(), exclude: Vec::new() }),
         one(Filter { include: Vec::new(), exclude: asks() }),
         one(Sample { threshold: u64::MAX / 2, key: Some("a".to_owned()), keep: asks() }),

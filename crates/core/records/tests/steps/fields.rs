@@ -1,9 +1,9 @@
-//! `ADDFIELDS`, `RENAMEFIELDS`, `DROPFIELDS` and `KEEPFIELDS`.
+//! `ADDFIELDS`, `RENAMEFIELDS`, `DROPFIELDS`, `KEEPFIELDS` and `FLATTEN`.
 
 use std::sync::Arc;
 
 use kinetail_records::steps::{
-    AddFields, DropFields, Field, FieldValue, KeepFields, Part, Pod, RenameFields,
+    AddFields, DropFields, Field, FieldValue, Flatten, KeepFields, Part, Pod, RenameFields,
 };
 use kinetail_records::{ConverterConfig, ECS, JsonValue, Name};
 
@@ -321,4 +321,42 @@ fn only_what_is_listed_is_kept() {
         ],
     );
     table(&[keep(&[])], &[(r#"{"a":1}"#, "{}")]);
+}
+
+#[test]
+fn nested_objects_are_flattened() {
+    let flatten = |separator| one(Flatten { separator: Name::new(separator) });
+    table(
+        &[flatten("_")],
+        &[
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+            (r#"{ "a" : 1 , "b" : {} }"#, r#"{ "a" : 1 , "b" : {} }"#),
+            (r#"{"a":{"b":1}}"#, r#"{"a_b":1}"#),
+            (r#"{"x":0,"a":{"b":{"c":[{"d":1}]},"e":{ }},"y":2}"#, ABCDE),
+            (r#"{ "a" : { "b" : 1 , "c" : { "d" : "}{\"" } } }"#, r#"{"a_b":1,"a_c_d":"}{\""}"#),
+            (r#"{"a":{"b":1,"c":{"d":2},"e":3}}"#, r#"{"a_b":1,"a_c_d":2,"a_e":3}"#),
+            (r#"{"a_b":1,"z":0,"a":{"b":2}}"#, r#"{"a_b":2,"z":0}"#),
+            (r#"{"a":{"b":1},"a":{"b":2}}"#, r#"{"a_b":2}"#),
+            (r#"{"":{"":{"":1}}}"#, r#"{"__":1}"#),
+            (r#"{"\ud83d":{"\"":1e999}}"#, r#"{"\ud83d_\"":1e999}"#),
+            (r#"{"a":{"b":null,"c":true,"d":-0.0}}"#, r#"{"a_b":null,"a_c":true,"a_d":-0.0}"#),
+            ("text", "text ? invalid JSON at byte 0"),
+        ],
+    );
+    table(&[flatten("\"")], &[(r#"{"a":{"b":1}}"#, r#"{"a\"b":1}"#)]);
+    table(&[rename(&[("a", "z")]), flatten(".")], &[(r#"{"a":{"b":1}}"#, r#"{"z.b":1}"#)]);
+}
+
+const ABCDE: &str = r#"{"x":0,"a_b_c":[{"d":1}],"a_e":{ },"y":2}"#;
+
+/// Each name within is repeated with that of the object: a long one must not fill the memory.
+#[test]
+fn flattening_is_bounded() {
+    let members: Vec<_> = (0..1_000).map(|number| format!("\"{number}\":0")).collect();
+    let long = |length| format!("{{\"{}\":{{{}}}}}", "n".repeat(length), members.join(","));
+    let (short, too_long) = (long(1_000), long(1_100));
+    let flatten = [one(Flatten { separator: Name::new("_") })];
+    let flat = run(&mut chain(&flatten), short.as_bytes());
+    assert_eq!(flat.matches("n_").count(), 1_000);
+    table(&flatten, &[(&too_long, &format!("{too_long} ? it is longer than 1 MiB"))]);
 }
