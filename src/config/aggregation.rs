@@ -41,6 +41,21 @@ pub(super) struct Joined {
     pub(super) compression: Compression,
 }
 
+/// `compressionLevel`, unless it is given: that of gzip itself.
+const LEVEL: u64 = 6;
+
+/// The most that can be asked for.
+const LEVEL_MAX: u64 = 9;
+
+/// `compressionLevel`.
+pub(super) fn level(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> u32 {
+    if file.compression.scalar_text() != Some("gzip") {
+        without_effect(file.compression_level, "without 'compression: gzip'", findings);
+    }
+    let level = file.compression_level.integer(findings, 1..=LEVEL_MAX, LEVEL);
+    u32::try_from(level).unwrap_or(u32::MAX)
+}
+
 pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_>) -> Joined {
     let compression = file.compression.choice(findings, COMPRESSIONS, Compression::None);
     let slot = file.aggregation;

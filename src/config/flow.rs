@@ -153,6 +153,7 @@ pub(super) fn flow(
         aggregated_record_bytes: joined.java_bytes,
         aggregation: joined.aggregation,
         compression: joined.compression,
+        compression_level: aggregation::level(&file, findings),
         max_record_bytes: bounds.record_bytes.bytes,
         max_record_bytes_auto: bounds.record_bytes.auto,
         skip_header_lines: file.skip_header_lines.nearest_integer(findings, 0..=JAVA_INT_MAX, 0),

@@ -229,6 +229,8 @@ pub struct FlowConfig {
     pub aggregation: Option<Aggregation>,
     /// What is done to the data of each record of the service.
     pub compression: Compression,
+    /// How hard gzip tries, 1 to 9.
+    pub compression_level: u32,
     /// The maximum length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,
     /// That is learned from the stream.
@@ -294,6 +296,7 @@ impl FlowConfig {
             aggregated_record_bytes: self.aggregated_record_bytes,
             aggregation: self.aggregation,
             compression: self.compression,
+            compression_level: self.compression_level,
             max_record_bytes: self.max_record_bytes,
             one_of_a_key: self.ordering == Ordering::Strict,
             truncated_record_terminator: &self.truncated_record_terminator,

@@ -118,6 +118,7 @@ fn pack(encoding: Encoding, line: fn(usize, &mut String), kind: Kind) -> Workloa
         aggregated_record_bytes: 0,
         aggregation: is_together.then_some(aggregation),
         compression: Compression::None,
+        compression_level: 6,
         max_record_bytes: 1024 * 1024,
         one_of_a_key: false,
         truncated_record_terminator: b"\n",

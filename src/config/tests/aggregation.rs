@@ -18,7 +18,9 @@ fn what_is_put_together_is_said_by_its_keys() {
     let sized = flow(&sized).aggregation.unwrap();
     assert_eq!((sized.bytes_max, sized.records_max), (1024, 7));
     let packed = flow(&firehose(r#""aggregation": "newline", "compression": "gzip""#));
-    assert_eq!(packed.compression, Compression::Gzip);
+    assert_eq!((packed.compression, packed.compression_level), (Compression::Gzip, 6));
+    let hard = flow(&kinesis(r#""compression": "gzip", "compressionLevel": 9"#));
+    assert_eq!(hard.compression_level, 9);
     let java = flow(&firehose(r#""aggregatedRecordSizeBytes": 1000"#));
     assert_eq!((java.aggregation, java.aggregated_record_bytes), (None, 1000));
 }
@@ -38,6 +40,9 @@ fn what_cannot_be_together_is_an_error() {
             "'aggregatedRecordSizeBytes'",
         ),
         (kinesis(r#""aggregation": "kpl", "aggregatedRecordsMax": 0"#), "'aggregatedRecordsMax'"),
+        (kinesis(r#""compression": "gzip", "compressionLevel": 0"#), "'compressionLevel'"),
+        (kinesis(r#""compression": "gzip", "compressionLevel": 10"#), "'compressionLevel'"),
+        (kinesis(r#""compression": "gzip", "compressionLevel": "fast""#), "'compressionLevel'"),
         (kinesis(r#""maxRecordBytes": 10485761"#), "'maxRecordBytes'"),
         (kinesis(r#""maxRecordBytes": "large""#), "'maxRecordBytes'"),
     ] {
@@ -56,6 +61,10 @@ fn keys_that_do_nothing_are_told() {
         (
             firehose(r#""aggregation": "none", "aggregatedRecordSizeBytes": 5000"#),
             "'aggregatedRecordSizeBytes' is ignored without 'aggregation'",
+        ),
+        (
+            kinesis(r#""compressionLevel": 3"#),
+            "'compressionLevel' is ignored without 'compression: gzip'",
         ),
         (firehose(r#""maxRecordBytes": "auto""#), "'maxRecordBytes' is ignored in a Firehose flow"),
     ] {

@@ -8,7 +8,7 @@ use kinetail_base::limits;
 use super::cut::cut;
 use super::key::{KeyCounts, KeyMaker};
 use super::once::Once;
-use super::sink::Sink;
+use super::sink::{Gzip, Sink};
 use crate::aggregate::{Aggregator, Joined, Room};
 use crate::body::RandomKey;
 use crate::body::{Body, Encoding, Envelope};
@@ -30,7 +30,7 @@ pub(super) struct Filler {
     /// The batch may have aggregates, whose keys were not counted.
     has_aggregates: bool,
     compression: Compression,
-    compressed: Vec<u8>,
+    gzip: Gzip,
     /// The maximum length of data, or of data and key together.
     record_bytes_max: usize,
     key_counts: bool,
@@ -96,7 +96,7 @@ impl Filler {
             aggregates: true,
             has_aggregates: false,
             compression: options.compression,
-            compressed: Vec::new(),
+            gzip: Gzip::new(options.compression_level),
             record_bytes_max,
             key_counts,
             batch_records_max: options.max_buffer_records.clamp(1, limits::REQUEST_RECORDS_MAX),
@@ -150,7 +150,7 @@ impl Filler {
 
     /// Bytes of memory that open aggregates hold.
     pub(super) fn held_bytes(&self) -> usize {
-        self.aggregator.as_ref().map_or(0, Aggregator::held_bytes) + self.compressed.capacity()
+        self.aggregator.as_ref().map_or(0, Aggregator::held_bytes) + self.gzip.held_bytes()
     }
 
     pub(super) fn knows_log(&mut self, file: FileKey) -> bool {
@@ -197,7 +197,7 @@ impl Filler {
     pub(super) fn finish(&mut self, body: &mut Body) {
         if let Some(aggregator) = &mut self.aggregator {
             let mut sink =
-                Sink { body, compression: self.compression, scratch: &mut self.compressed };
+                Sink { body, compression: self.compression, gzip: &mut self.gzip };
             aggregator.finish_all(&mut self.keys, &mut sink);
         }
     }
@@ -245,7 +245,7 @@ impl Filler {
     ) -> (Joined, bool) {
         let (room, longest) = (self.room(), longest.min(self.piece_bytes_max()));
         let Some(aggregator) = &mut self.aggregator else { return (Joined::default(), false) };
-        let sink = Sink { body, compression: self.compression, scratch: &mut self.compressed };
+        let sink = Sink { body, compression: self.compression, gzip: &mut self.gzip };
         let joined = aggregator.join(lines, longest, &sink, room);
         let smallest = b"\n".get(..self.smallest_data).unwrap_or_default();
         let full = joined.lines > 0 && aggregator.is_full(smallest, &self.keys, &sink, room);
@@ -286,7 +286,7 @@ impl Filler {
         }
         let alone = self.once.as_mut().is_some_and(|once| once.note(&key));
         let origin = self.notes_origins.then(|| Origin::new(at, data));
-        let mut sink = Sink { body, compression, scratch: &mut self.compressed };
+        let mut sink = Sink { body, compression, gzip: &mut self.gzip };
         sink.push(data, &key);
         sink.body.note_origins(origin);
         let used = (sink.records(), sink.counted_bytes());
@@ -307,7 +307,7 @@ impl Filler {
             if truncated { cut(data, limit, &self.terminator, &mut self.scratch) } else { data };
         let origin = self.notes_origins.then(|| Origin::new(at, data));
         let Some(aggregator) = &mut self.aggregator else { return Put::NoRoom };
-        let mut sink = Sink { body, compression: self.compression, scratch: &mut self.compressed };
+        let mut sink = Sink { body, compression: self.compression, gzip: &mut self.gzip };
         if !aggregator.push((data, origin), &mut self.keys, &mut sink, room) {
             return Put::NoRoom;
         }

@@ -93,6 +93,8 @@ pub struct PackOptions<'c> {
     pub aggregation: Option<Aggregation>,
     /// What is done to the data of each record of the service.
     pub compression: Compression,
+    /// How hard gzip tries, 1 to 9.
+    pub compression_level: u32,
     /// The maximum length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,
     /// A batch has no two records of one key, so that one that fails is not overtaken.

@@ -47,8 +47,7 @@ const BLOCK_BYTES: usize = 8;
 pub(super) struct Sink<'b> {
     pub(super) body: &'b mut Body,
     pub(super) compression: Compression,
-    /// The memory of compressed data.
-    pub(super) scratch: &'b mut Vec<u8>,
+    pub(super) gzip: &'b mut Gzip,
 }
 
 impl Sink<'_> {
@@ -69,10 +68,7 @@ impl Sink<'_> {
     pub(super) fn push(&mut self, data: &[u8], key: &Key<'_>) {
         let data = match self.compression {
             Compression::None => data,
-            Compression::Gzip => {
-                compress(data, self.scratch);
-                &*self.scratch
-            }
+            Compression::Gzip => self.gzip.compress(data),
         };
         match key {
             Key::Random(key) => self.body.push_with_random_key(data, *key),
@@ -81,14 +77,32 @@ impl Sink<'_> {
     }
 }
 
-/// Makes one gzip member of the data, without a time or a name, so that the same data is always the
-/// same bytes.
-fn compress(data: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    let mut encoder = GzBuilder::new().write(&mut *out, Level::default());
-    // Writing to memory does not fail.
-    let written = encoder.write_all(data).and_then(|()| encoder.finish().map(drop));
-    debug_assert!(written.is_ok(), "memory takes everything");
+/// What makes gzip members, and the memory of the last one.
+#[derive(Debug)]
+pub(super) struct Gzip {
+    level: Level,
+    member: Vec<u8>,
+}
+
+impl Gzip {
+    pub(super) fn new(level: u32) -> Self {
+        Self { level: Level::new(level), member: Vec::new() }
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.member.capacity()
+    }
+
+    /// Makes one member of the data, without a time or a name, so that the same data is always the
+    /// same bytes.
+    fn compress(&mut self, data: &[u8]) -> &[u8] {
+        self.member.clear();
+        let mut encoder = GzBuilder::new().write(&mut self.member, self.level);
+        // Writing to memory does not fail.
+        let written = encoder.write_all(data).and_then(|()| encoder.finish().map(drop));
+        debug_assert!(written.is_ok(), "memory takes everything");
+        &self.member
+    }
 }
 
 #[cfg(test)]
@@ -106,14 +120,14 @@ mod tests {
             seed in any::<u64>(),
             len in 0_usize..200_000,
             random in any::<bool>(),
+            level in 1_u32..=9,
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let byte = |_| if random { rng.u8(..) } else { b'a' };
             let data: Vec<u8> = (0..len).map(byte).collect();
-            let (mut packed, mut again) = (Vec::new(), Vec::new());
-            compress(&data, &mut packed);
-            compress(&data, &mut again);
-            prop_assert_eq!(&packed, &again);
+            let mut gzip = Gzip::new(level);
+            let packed = gzip.compress(&data).to_vec();
+            prop_assert_eq!(&packed, gzip.compress(&data));
             prop_assert!(packed.len() <= Compression::Gzip.bytes_max(len));
             let mut read = Vec::new();
             flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut read).unwrap();

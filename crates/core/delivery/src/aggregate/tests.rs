@@ -77,6 +77,7 @@ impl Flow {
             aggregated_record_bytes: 0,
             aggregation: Some(self.aggregation),
             compression: self.compression,
+            compression_level: 6,
             max_record_bytes: 1024 * 1024,
             one_of_a_key: false,
             truncated_record_terminator: b"\n",

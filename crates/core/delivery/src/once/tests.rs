@@ -68,6 +68,7 @@ fn packer_with(strict: bool, aggregation: Option<crate::Aggregation>) -> Packer 
         aggregated_record_bytes: 0,
         aggregation,
         compression: crate::Compression::None,
+        compression_level: 6,
         max_record_bytes: kinetail_base::limits::KINESIS_RECORD_BYTES_MAX,
         one_of_a_key: strict,
         truncated_record_terminator: b"\n",

@@ -164,6 +164,7 @@ mod tests {
                     records_max,
                 }),
                 compression: Compression::None,
+                compression_level: 6,
                 max_record_bytes: if together.is_some() { 250 } else { 64 },
                 one_of_a_key: false,
                 truncated_record_terminator: b"\n",
