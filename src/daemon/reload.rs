@@ -28,6 +28,7 @@ use crate::config::{Config, FlowConfig};
 use crate::import;
 use crate::metrics::name;
 use crate::send::client::Aws;
+use crate::tail::tailer::Now;
 
 /// Reads the configuration, wherever it comes from. May wait for a disk.
 pub type Loader = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -148,6 +149,7 @@ impl Reloads {
 
     pub(super) fn listen(&mut self, load: Loader, orders: mpsc::Receiver<Asked>) {
         metrics::gauge!(name::RELOAD_REJECTED).set(0.0);
+        note_loaded(clock::now());
         self.load = Some(load);
         self.orders = Some(orders);
     }
@@ -326,10 +328,13 @@ impl Daemon {
     pub(super) fn finish(&mut self, pending: Pending) {
         let Pending { outcome, lines, reply, is_reload, .. } = pending;
         if is_reload {
-            let at = clock::now().instant;
-            let rejected = f64::from(u8::from(outcome == Outcome::Refused));
-            metrics::gauge!(name::RELOAD_REJECTED).set(rejected);
-            let report = ReloadReport { at, outcome, lines: lines.clone() };
+            let now = clock::now();
+            let refused = outcome == Outcome::Refused;
+            metrics::gauge!(name::RELOAD_REJECTED).set(f64::from(u8::from(refused)));
+            if !refused {
+                note_loaded(now);
+            }
+            let report = ReloadReport { at: now.instant, outcome, lines: lines.clone() };
             self.reloads.report.send_replace(Some(report));
             self.service_manager.tell(State::Ready);
         }
@@ -339,4 +344,11 @@ impl Daemon {
             tracing::debug!("control response discarded: the client is gone");
         }
     }
+}
+
+/// Alerts compare it with the time at which the file was changed.
+fn note_loaded(now: Now) {
+    const NANOS_A_SECOND: i128 = 1_000_000_000;
+    let seconds = u32::try_from(now.wall_nanos / NANOS_A_SECOND).unwrap_or(u32::MAX);
+    metrics::gauge!(name::CONFIG_LOADED).set(f64::from(seconds));
 }

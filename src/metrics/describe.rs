@@ -94,6 +94,12 @@ const RECORDED: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "1 while the last reload of the configuration is one that was rejected.",
     ),
+    (
+        name::CONFIG_LOADED,
+        Gauge,
+        Unit::Seconds,
+        "Time at which the active configuration was loaded, in seconds since 1970.",
+    ),
     (name::RECORDS_RETRIED, Counter, Unit::Count, "Records sent again after a failure."),
     (
         name::RECORDS_MAYBE_DUPLICATED,

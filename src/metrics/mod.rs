@@ -68,6 +68,8 @@ pub mod name {
     pub const DEAD_LETTERS_FAILING: &str = "kinetail_dead_letters_failing";
     /// 1 while the last reload of the configuration is one that was rejected (gauge).
     pub const RELOAD_REJECTED: &str = "kinetail_reload_rejected";
+    /// When the active configuration was loaded, in seconds since 1970 (gauge).
+    pub const CONFIG_LOADED: &str = "kinetail_config_loaded_timestamp_seconds";
     /// Records sent again after a failure (counter; label `flow`).
     pub const RECORDS_RETRIED: &str = "kinetail_records_retried_total";
     /// Records that may be in the stream twice (counter; label `flow`).

@@ -152,6 +152,7 @@ fn a_bad_file_changes_nothing_and_says_so() {
     let config = home.write_config();
     let kept = open_files(&agent, "a.log");
     let mut rng = fastrand::Rng::with_seed(11);
+    let before = loaded(&home);
     let mut refused = 0;
     for round in 0..100 {
         let at = rng.usize(..good.len());
@@ -173,6 +174,7 @@ fn a_bad_file_changes_nothing_and_says_so() {
         }
     }
     assert_eq!(refused, 100, "{}", agent.log());
+    assert_eq!(loaded(&home).to_bits(), before.to_bits(), "none of them is active");
     let status = status(&home);
     assert_eq!(status["reload"]["outcome"], "refused", "{status}");
     assert!(!status["reload"]["lines"][0].as_str().unwrap().is_empty());
@@ -182,18 +184,33 @@ fn a_bad_file_changes_nothing_and_says_so() {
     endpoint.wait_for_all(&kinesis("s"), &[b"2\n".to_vec()], SOON, || agent.log());
     assert_eq!(endpoint.count(&kinesis("s")), 2);
     assert_eq!(open_files(&agent, "a.log"), kept);
+    let is_later = || reload(&home).status.success() && loaded(&home) > before;
+    wait_until("a later configuration", SOON, is_later, || agent.log());
     assert_eq!(agent.stop(SOON), Some(0));
 }
 
 /// `/status`, over the socket.
 fn status(home: &Home) -> Value {
+    serde_json::from_str(&page(home, "/status")).unwrap()
+}
+
+/// When the configuration was loaded, in seconds since 1970.
+fn loaded(home: &Home) -> f64 {
+    let metrics = page(home, "/metrics");
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|l| l.strip_prefix("kinetail_config_loaded_timestamp_seconds "));
+    value.unwrap().parse().unwrap()
+}
+
+/// A page, over the socket.
+fn page(home: &Home, path: &str) -> String {
     use std::io::{Read as _, Write as _};
     let socket = home.root().join("run/kinetail.sock");
     let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
-    stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 #[test]
