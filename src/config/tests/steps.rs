@@ -38,11 +38,7 @@ const TAKEN: &[(&str, &str, &str)] = &[
         "{\"b\":1}\n",
     ),
     (r#"{"optionName": "FLATTEN"}"#, "{\"a\":{\"b\":1}}\n", "{\"a_b\":1}\n"),
-    (
-        r#"{"optionName": "FLATTEN", "separator": "."}"#,
-        "{\"a\":{\"b\":1}}\n",
-        "{\"a.b\":1}\n",
-    ),
+    (r#"{"optionName": "FLATTEN", "separator": "."}"#, "{\"a\":{\"b\":1}}\n", "{\"a.b\":1}\n"),
     (
         r#"{"optionName": "FILTER", "exclude": "GET /health"}"#,
         "GET /health\n",

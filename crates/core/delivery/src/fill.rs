@@ -196,8 +196,7 @@ impl Filler {
     /// Puts the open aggregates into their body.
     pub(super) fn finish(&mut self, body: &mut Body) {
         if let Some(aggregator) = &mut self.aggregator {
-            let mut sink =
-                Sink { body, compression: self.compression, gzip: &mut self.gzip };
+            let mut sink = Sink { body, compression: self.compression, gzip: &mut self.gzip };
             aggregator.finish_all(&mut self.keys, &mut sink);
         }
     }

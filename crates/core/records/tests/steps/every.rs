@@ -1,8 +1,8 @@
 //! One step of every kind.
 
 use kinetail_records::steps::{
-    AddFields, Bound, Condition, DropFields, Field, FieldValue, Filter, Flatten, KeepFields, Kind, Number,
-    Otherwise, Parse, ParseCri, ParseCsv, ParseDocker, ParseJson, ParseLog, ParseLogfmt,
+    AddFields, Bound, Condition, DropFields, Field, FieldValue, Filter, Flatten, KeepFields, Kind,
+    Number, Otherwise, Parse, ParseCri, ParseCsv, ParseDocker, ParseJson, ParseLog, ParseLogfmt,
     ParseRegex, ParseTime, Part, ReadyFormat, Redact, RenameFields, Replacement, Sample, Severity,
     Shape, Step, Test, TimeFormat, Types,
 };
