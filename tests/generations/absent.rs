@@ -224,3 +224,36 @@ fn generations_that_are_in_archives_alone_are_read_with_the_rest_of_the_one_befo
         }
     });
 }
+
+/// Nothing of the log was ever seen; what is known is only when its name led to nothing.
+#[test]
+fn a_log_that_comes_and_is_rotated_in_one_downtime_is_read_if_its_name_has_no_wildcard() {
+    let mut failed = Failed::default();
+    for pattern in ["logs/app.log", "l*s/app.log", "**/app.log"] {
+        for scheme in SCHEMES.into_iter().filter(|scheme| *scheme != Scheme::DatedDirectory) {
+            for compress in [Compress::Never, Compress::Now] {
+                let ground = Ground::in_memory();
+                let (files, logs) = (ground.files(), ground.path().join("logs"));
+                files.create_dir(&logs);
+                let mut scene = Scene::of(World::within(ground, pattern, |_| {}));
+                scene.run(WHILE);
+                scene.stop();
+                scene.pass_for_all(WHILE);
+                for generation in ["a", "b"] {
+                    scene.write("logs/app.log", generation, 60);
+                    scene.pass_for_all(WHILE);
+                    scheme.rotate(&files, &logs, compress);
+                }
+                scene.start();
+                scene.run(WHILE);
+                scene.write("logs/app.log", "c", 60);
+                scene.run(WHILE);
+                let verdict = scene.verdict();
+                failed.unless(verdict.is_exact(), &|| {
+                    format!("{pattern} {scheme:?} {compress:?}: {verdict}")
+                });
+            }
+        }
+    }
+    failed.check();
+}

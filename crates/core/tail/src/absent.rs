@@ -1,7 +1,8 @@
 //! Logs whose live name leads to nothing: they were rotated, and nothing is written to a new file
-//! yet. Their rotated files, and what is known of them, tell of them.
+//! yet. Their rotated files, and what is known of them, tell of them; a name without wildcards is
+//! known anyway, in each directory.
 //!
-//! Part of [`crate::tailer`]. A name without wildcards is known anyway.
+//! Part of [`crate::tailer`].
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,12 +14,13 @@ use crate::options::TailOptions;
 use crate::rotated::{Rank, Reading, unpacked_name};
 use crate::snapshot::Snapshot;
 
-/// The live names that match and are not there, of which rotated files are next to those that
-/// match.
+/// The live names that match and are not there: those without wildcards, and those of which
+/// rotated files are next to those that match.
 pub(crate) fn absent_logs(options: &TailOptions, snapshot: &Snapshot) -> BTreeSet<Arc<Path>> {
     let others = snapshot.others.iter();
-    let named = others.flat_map(|path| live_names(options, path, tells_of_log));
-    let absent = named.filter(|live| snapshot.listing.at(live).is_none());
+    let told = others.flat_map(|path| live_names(options, path, tells_of_log));
+    let named = options.pattern.exact_path().into_iter().chain(snapshot.vacant.iter().cloned());
+    let absent = told.chain(named).filter(|live| snapshot.listing.at(live).is_none());
     absent.map(Arc::from).collect()
 }
 

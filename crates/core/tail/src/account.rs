@@ -108,11 +108,6 @@ fn live_names<D: Disk>(
     let gone = tailer.history.logs.names().filter(|live| !is_there(live));
     lives.extend(gone.cloned());
     lives.extend(absent.iter().filter(|live| !tailer.history.logs.contains(live)).cloned());
-    // A name without wildcards is known before there is a file.
-    let exact = tailer.options.pattern.exact_path().filter(|live| {
-        !is_there(live) && !tailer.history.logs.contains(live) && !absent.contains(live.as_path())
-    });
-    lives.extend(exact.map(Arc::from));
     lives
 }
 
@@ -254,7 +249,6 @@ fn forget_old_logs<D: Disk>(
     snapshot: &Snapshot,
     absent: &BTreeSet<Arc<Path>>,
 ) {
-    let exact = tailer.options.pattern.exact_path();
     let Tailer { history, files, memory, .. } = tailer;
     history.logs.retain(|live, log| {
         // What costs least is asked first.
@@ -262,7 +256,6 @@ fn forget_old_logs<D: Disk>(
             || log
                 .last_known()
                 .is_some_and(|key| files.contains_key(key) || memory.get(key).is_some())
-            || exact.as_deref() == Some(&**live)
             || absent.contains(live)
             || snapshot.listing.at(live).is_some()
     });

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub packed: Vec<PathBuf>,
     /// Other files next to those that match: some may be rotated ones of logs that would.
     pub others: Vec<PathBuf>,
+    /// Names without wildcards that lead to no file, in directories that are there.
+    pub vacant: Vec<PathBuf>,
     /// How many names were listed, matching ones and others: what a full look costs.
     pub names_listed: usize,
     /// The names that are symbolic links, and what each led to: that can change without a trace
@@ -167,7 +169,11 @@ impl<D: Disk> Walk<'_, D> {
                 let is_link = self.disk.is_link(&path).unwrap_or(false);
                 if rest.is_empty() {
                     if !is_compressed_name(name) {
+                        let before = self.found.listing.entries.len();
                         self.examine(&path, is_link);
+                        if self.found.listing.entries.len() == before {
+                            self.found.vacant.push(path);
+                        }
                     }
                 } else if !is_link || self.may_follow(&path) {
                     self.walk(&path, rest, depth + 1);
