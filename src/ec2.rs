@@ -22,6 +22,7 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::{Region, imds};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Zoned;
+use kinetail_base::shown::with_causes;
 use tokio::time::{sleep, timeout};
 
 pub use self::error::Ec2Error;
@@ -186,7 +187,7 @@ impl Sources {
             return Err(Ec2Error::Disabled);
         }
         let document = self.imds.get(DOCUMENT_PATH).await;
-        let document = document.map_err(|error| Ec2Error::Metadata(chain_of(&error)))?;
+        let document = document.map_err(|error| Ec2Error::Metadata(with_causes(&error)))?;
         let document: serde_json::Value = serde_json::from_str(document.as_ref())
             .map_err(|error| Ec2Error::Document(error.to_string()))?;
         let member = |(from, to): &(&str, &str)| {
@@ -232,16 +233,4 @@ async fn default_credentials(region: &str) -> SharedCredentialsProvider {
     let region = Region::new(region.to_owned());
     let chain = DefaultCredentialsChain::builder().region(region).build().await;
     SharedCredentialsProvider::new(chain)
-}
-
-/// An error with everything that it says was behind it.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::status::{FlowSnapshot, display_path, most_behind};
+use crate::metrics::header;
 use crate::metrics::name;
-use crate::metrics::prometheus::{escape_label, header};
+use crate::metrics::prometheus::escape_label;
 
 /// Series cost the scraper memory; beyond this many of one flow the least lagging are skipped
 /// and counted.

@@ -9,8 +9,10 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
+use kinetail_base::shown::with_causes;
+
+use super::METADATA_TIMEOUT;
 use super::error::Ec2Error;
-use super::{METADATA_TIMEOUT, chain_of};
 use crate::process::JsonValue;
 
 /// The variable in which the container agent tells where it is.
@@ -54,7 +56,7 @@ pub(super) async fn task(address: Option<&str>) -> Result<JsonValue, Ec2Error> {
 }
 
 async fn get(address: &str) -> Result<Vec<u8>, Ec2Error> {
-    let failed = |error: &dyn std::error::Error| Ec2Error::ContainerAgent(chain_of(error));
+    let failed = |error: &dyn std::error::Error| Ec2Error::ContainerAgent(with_causes(error));
     let mut request = Request::new(SdkBody::empty());
     request.set_uri(address).map_err(|error| failed(&error))?;
     let settings = HttpConnectorSettings::builder().connect_timeout(METADATA_TIMEOUT).build();

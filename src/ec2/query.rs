@@ -12,8 +12,10 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt as _, Limited};
 
+use kinetail_base::shown::with_causes;
+
+use super::METADATA_TIMEOUT;
 use super::error::Ec2Error;
-use super::{METADATA_TIMEOUT, chain_of};
 
 /// The version of the API ("Amazon EC2 API Reference").
 const VERSION: &str = "2016-11-15";
@@ -45,7 +47,7 @@ impl Query<'_> {
         let connector = aws_smithy_http_client::default_connector(&settings, None)
             .ok_or_else(|| Ec2Error::Request("the SDK has no HTTP client".to_owned()))?;
         let response = connector.call(request).await;
-        let mut response = response.map_err(|error| Ec2Error::Request(chain_of(&error)))?;
+        let mut response = response.map_err(|error| Ec2Error::Request(with_causes(&error)))?;
         let status = response.status();
         let body = Limited::new(response.take_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| Ec2Error::Request(error.to_string()))?.to_bytes();
@@ -58,8 +60,9 @@ impl Query<'_> {
 
     async fn signed(&self, credentials: &SharedCredentialsProvider) -> Result<Request, Ec2Error> {
         let credentials = credentials.provide_credentials().await;
-        let credentials = credentials.map_err(|error| Ec2Error::Credentials(chain_of(&error)))?;
-        let failed = |error: &dyn std::error::Error| Ec2Error::Request(chain_of(error));
+        let credentials =
+            credentials.map_err(|error| Ec2Error::Credentials(with_causes(&error)))?;
+        let failed = |error: &dyn std::error::Error| Ec2Error::Request(with_causes(error));
         let body = self.body();
         let mut request = Request::new(SdkBody::empty());
         request.set_method("POST").map_err(|error| failed(&error))?;

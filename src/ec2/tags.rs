@@ -2,13 +2,15 @@
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
+use kinetail_base::shown::with_causes;
+
 use super::error::Ec2Error;
 use crate::process::JsonValue;
 
 /// The tags as an object. Keys are in lower case, as in the Java agent; of two that are then the
 /// same the last one counts.
 pub(super) fn parse(xml: &str) -> Result<JsonValue, Ec2Error> {
-    read(xml).map(JsonValue::Object).map_err(|error| Ec2Error::Xml(super::chain_of(&error)))
+    read(xml).map(JsonValue::Object).map_err(|error| Ec2Error::Xml(with_causes(&error)))
 }
 
 fn read(xml: &str) -> Result<Vec<(String, JsonValue)>, XmlDecodeError> {

@@ -58,25 +58,10 @@ fn introduce() {
     gauge!(name::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
-/// The comment lines above the series of a metric that is rendered by hand.
-#[must_use]
-pub fn header(name: &str) -> String {
-    describe::header(name)
-}
-
 /// A label's value as it must stand between the quotes: backslash, quote and newline escaped.
 #[must_use]
 pub(crate) fn escape_label(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '"' => escaped.push_str("\\\""),
-            '\n' => escaped.push_str("\\n"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_cloudwatch::types::StandardUnit;
+
 use super::{FlowReport, RequestReport};
 
 /// Destinations that are told apart. A report for one more is dropped: at about 2 KiB for each
 /// (eleven sums, and as many datums while they are sent) this keeps the whole below 1 MiB.
 pub(super) const DESTINATIONS_MAX: usize = 200;
+
+const _: () = assert!(Metric::ALL.len() == 11, "the bound above counts eleven sums");
 
 /// What CloudWatch is told about a series of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,28 +23,21 @@ pub(super) struct Statistics {
     pub(super) maximum: f64,
 }
 
-/// What is sent, by the exact names: the Java agent's six, and kinetail's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Metric {
-    BytesLost,
-    BytesSent,
-    ConsecutiveProcessingErrors,
-    LagBytes,
-    LagSeconds,
-    RecordSendAttempts,
-    RecordSendErrors,
-    RecordsSent,
-    RecordsSkipped,
-    RecordsTruncated,
-    ServiceErrors,
-}
-
-/// What the numbers of a metric are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Bytes,
-    Count,
-    Seconds,
+kinetail_base::labels! {
+    /// What is sent, by the exact names: the Java agent's six, and kinetail's own.
+    pub(super) enum Metric {
+        BytesLost = "BytesLost",
+        BytesSent = "BytesSent",
+        ConsecutiveProcessingErrors = "ConsecutiveProcessingErrors",
+        LagBytes = "LagBytes",
+        LagSeconds = "LagSeconds",
+        RecordSendAttempts = "RecordSendAttempts",
+        RecordSendErrors = "RecordSendErrors",
+        RecordsSent = "RecordsSent",
+        RecordsSkipped = "RecordsSkipped",
+        RecordsTruncated = "RecordsTruncated",
+        ServiceErrors = "ServiceErrors",
+    }
 }
 
 /// One metric of one destination.
@@ -160,54 +157,26 @@ impl Datum {
     /// its metrics; alarms are set on that.
     pub(super) fn destination(&self) -> &str {
         let whole = &*self.destination;
-        match self.metric {
-            Metric::ConsecutiveProcessingErrors => {
-                whole.split_once(':').map_or(whole, |(_, stream)| stream)
-            }
-            Metric::BytesLost
-            | Metric::BytesSent
-            | Metric::LagBytes
-            | Metric::LagSeconds
-            | Metric::RecordSendAttempts
-            | Metric::RecordSendErrors
-            | Metric::RecordsSent
-            | Metric::RecordsSkipped
-            | Metric::RecordsTruncated
-            | Metric::ServiceErrors => whole,
+        match (self.metric, whole.split_once(':')) {
+            (Metric::ConsecutiveProcessingErrors, Some((_, stream))) => stream,
+            _ => whole,
         }
     }
 }
 
 impl Metric {
-    /// The name in CloudWatch.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::BytesLost => "BytesLost",
-            Self::BytesSent => "BytesSent",
-            Self::ConsecutiveProcessingErrors => "ConsecutiveProcessingErrors",
-            Self::LagBytes => "LagBytes",
-            Self::LagSeconds => "LagSeconds",
-            Self::RecordSendAttempts => "RecordSendAttempts",
-            Self::RecordSendErrors => "RecordSendErrors",
-            Self::RecordsSent => "RecordsSent",
-            Self::RecordsSkipped => "RecordsSkipped",
-            Self::RecordsTruncated => "RecordsTruncated",
-            Self::ServiceErrors => "ServiceErrors",
-        }
-    }
-
     /// The unit in CloudWatch.
-    pub(super) fn unit(self) -> Unit {
+    pub(super) fn unit(self) -> StandardUnit {
         match self {
-            Self::BytesLost | Self::BytesSent | Self::LagBytes => Unit::Bytes,
-            Self::LagSeconds => Unit::Seconds,
+            Self::BytesLost | Self::BytesSent | Self::LagBytes => StandardUnit::Bytes,
+            Self::LagSeconds => StandardUnit::Seconds,
             Self::ConsecutiveProcessingErrors
             | Self::RecordSendAttempts
             | Self::RecordSendErrors
             | Self::RecordsSent
             | Self::RecordsSkipped
             | Self::RecordsTruncated
-            | Self::ServiceErrors => Unit::Count,
+            | Self::ServiceErrors => StandardUnit::Count,
         }
     }
 }
@@ -288,17 +257,17 @@ mod tests {
         sums.add_flow(&"DeliveryStream:d".into(), &FlowReport::default()).unwrap();
         let datums = sums.drain();
         let mut found: Vec<_> =
-            datums.iter().map(|d| (d.metric.name(), d.metric.unit(), d.destination())).collect();
+            datums.iter().map(|d| (d.metric.label(), d.metric.unit(), d.destination())).collect();
         found.sort_by_key(|row| row.0);
         assert_eq!(
             found,
             [
-                ("BytesSent", Unit::Bytes, "DeliveryStream:d"),
-                ("ConsecutiveProcessingErrors", Unit::Count, "d"),
-                ("RecordSendAttempts", Unit::Count, "DeliveryStream:d"),
-                ("RecordSendErrors", Unit::Count, "DeliveryStream:d"),
-                ("RecordsSent", Unit::Count, "DeliveryStream:d"),
-                ("ServiceErrors", Unit::Count, "DeliveryStream:d"),
+                ("BytesSent", StandardUnit::Bytes, "DeliveryStream:d"),
+                ("ConsecutiveProcessingErrors", StandardUnit::Count, "d"),
+                ("RecordSendAttempts", StandardUnit::Count, "DeliveryStream:d"),
+                ("RecordSendErrors", StandardUnit::Count, "DeliveryStream:d"),
+                ("RecordsSent", StandardUnit::Count, "DeliveryStream:d"),
+                ("ServiceErrors", StandardUnit::Count, "DeliveryStream:d"),
             ]
         );
     }
@@ -321,15 +290,15 @@ mod tests {
         assert_eq!(datums.len(), 6);
         assert_eq!(found(&datums, Metric::BytesLost), [1.0, 3.0, 3.0, 3.0]);
         for (metric, unit) in [
-            (Metric::BytesLost, Unit::Bytes),
-            (Metric::LagBytes, Unit::Bytes),
-            (Metric::LagSeconds, Unit::Seconds),
-            (Metric::RecordsSkipped, Unit::Count),
-            (Metric::RecordsTruncated, Unit::Count),
+            (Metric::BytesLost, StandardUnit::Bytes),
+            (Metric::LagBytes, StandardUnit::Bytes),
+            (Metric::LagSeconds, StandardUnit::Seconds),
+            (Metric::RecordsSkipped, StandardUnit::Count),
+            (Metric::RecordsTruncated, StandardUnit::Count),
         ] {
             let datum = datums.iter().find(|datum| datum.metric == metric).unwrap();
             assert_eq!((datum.metric.unit(), datum.destination()), (unit, "KinesisStream:s"));
-            assert_eq!(metric.name(), format!("{metric:?}"));
+            assert_eq!(metric.label(), format!("{metric:?}"));
         }
     }
 }

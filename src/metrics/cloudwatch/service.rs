@@ -1,13 +1,14 @@
 //! The call to CloudWatch over the AWS SDK.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StatisticSet};
+
+use kinetail_base::shown::with_causes;
 
 use super::PublisherOptions;
-use super::aggregate::{Datum, Unit};
+use super::aggregate::Datum;
 use super::publisher::Sink;
 
 /// The real thing.
@@ -27,7 +28,7 @@ impl Sink for CloudWatch {
             .set_metric_data(Some(datums))
             .send();
         // The SDK's future is large; it lives on the heap and not in ours.
-        Box::pin(call).await.map(drop).map_err(|error| chain(&error))
+        Box::pin(call).await.map(drop).map_err(|error| with_causes(&error))
     }
 }
 
@@ -38,11 +39,6 @@ impl CloudWatch {
 
     /// Without a timestamp, as the Java agent sent it: CloudWatch takes the time of arrival.
     fn metric_datum(&self, datum: &Datum) -> MetricDatum {
-        let unit = match datum.metric.unit() {
-            Unit::Bytes => StandardUnit::Bytes,
-            Unit::Count => StandardUnit::Count,
-            Unit::Seconds => StandardUnit::Seconds,
-        };
         let statistics = StatisticSet::builder()
             .sample_count(datum.statistics.count)
             .sum(datum.statistics.sum)
@@ -54,9 +50,9 @@ impl CloudWatch {
         let mut dimensions = vec![dimension("Destination", datum.destination())];
         dimensions.extend(instance);
         MetricDatum::builder()
-            .metric_name(datum.metric.name())
+            .metric_name(datum.metric.label())
             .set_dimensions(Some(dimensions))
-            .unit(unit)
+            .unit(datum.metric.unit())
             .statistic_values(statistics)
             .build()
     }
@@ -64,18 +60,6 @@ impl CloudWatch {
 
 fn dimension(name: &str, value: &str) -> Dimension {
     Dimension::builder().name(name).value(value).build()
-}
-
-/// The SDK's errors say what happened only in their sources.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! also the joiners and selectors that scripts and emoji are written with.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Write};
 
@@ -40,6 +41,17 @@ impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Escaping::of(f), "{}", self.0)
     }
+}
+
+/// An error with every cause behind it: errors of the SDK say what happened only in their causes.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 /// Escapes what is written to it and hands it on.
