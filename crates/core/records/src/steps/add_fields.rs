@@ -129,10 +129,6 @@ impl Step for AddFields {
         context.missing.set(context.missing.get() + u64::from(missing));
         Ok(())
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 /// Appends the value as JSON; nothing if a part is not known.

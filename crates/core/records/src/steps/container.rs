@@ -91,10 +91,6 @@ impl Step for ParseCri {
     fn framing(&self) -> Option<Framing> {
         Some(Framing::Cri)
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 impl Step for ParseDocker {
@@ -126,9 +122,5 @@ impl Step for ParseDocker {
 
     fn framing(&self) -> Option<Framing> {
         Some(Framing::Docker)
-    }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
     }
 }

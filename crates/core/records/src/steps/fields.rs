@@ -22,10 +22,6 @@ impl Step for RenameFields {
         }
         Ok(())
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 /// `DROPFIELDS`.
@@ -47,10 +43,6 @@ impl Step for DropFields {
         }
         Ok(())
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 /// `KEEPFIELDS`.
@@ -69,9 +61,5 @@ impl Step for KeepFields {
         record.parse()?;
         record.retain(&self.fields);
         Ok(())
-    }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
     }
 }

@@ -27,8 +27,4 @@ impl Step for Filter {
             || includes.iter_mut().any(|condition| condition.holds(record) != Some(false));
         if kept { Ok(()) } else { Err(Stop::Skip(Skip::Filtered)) }
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }

@@ -19,8 +19,4 @@ impl Step for Flatten {
         record.parse()?;
         Ok(record.flatten(&self.separator)?)
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }

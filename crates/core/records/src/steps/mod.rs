@@ -45,7 +45,7 @@ pub use self::redact::{Kind, Redact, Replacement};
 pub use self::sample::Sample;
 pub use self::timestamp::{Otherwise, ParseTime, TimeFormat};
 
-pub(super) use self::parse::TEXT_BYTES_MAX;
+pub(crate) use self::parse::TEXT_BYTES_MAX;
 
 /// The member with the text of a record that a step could not read.
 pub(super) const TAG_MESSAGE: &str = "message";
@@ -90,7 +90,7 @@ impl StepConfig {
 }
 
 /// What a step does to a record.
-pub trait Step: Debug + Send + Sync {
+pub trait Step: Fresh + Debug + Send + Sync {
     /// The `optionName` in the configuration.
     fn name(&self) -> &'static str;
 
@@ -122,9 +122,18 @@ pub trait Step: Debug + Send + Sync {
 
     /// Takes such a line, without its line end.
     fn learn(&mut self, _line: &str, _file: u64) {}
+}
 
+/// What every step can that can be cloned.
+pub trait Fresh {
     /// The same step as it is before its first record.
     fn fresh(&self) -> Box<dyn Step>;
+}
+
+impl<S: Step + Clone + 'static> Fresh for S {
+    fn fresh(&self) -> Box<dyn Step> {
+        Box::new(self.clone())
+    }
 }
 
 /// Which line of a file says what the others hold.

@@ -11,7 +11,7 @@ use crate::record::{Name, Record};
 use crate::scan_json::{self, Member, Span};
 
 /// The longest text that is looked at, in bytes: above it no parser ends within its time.
-pub(super) const TEXT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// So many members come out of a text, at most.
 const MEMBERS_MAX: usize = 2_000;
@@ -123,10 +123,6 @@ impl<P: TextParser> Step for Parse<P> {
 
     fn learn(&mut self, line: &str, file: u64) {
         self.parser.learn(line, file);
-    }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
     }
 }
 

@@ -25,8 +25,4 @@ impl Step for ParseJson {
             None => Ok(()),
         }
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }

@@ -48,10 +48,6 @@ impl Step for Sample {
         };
         if mix(hash) <= self.threshold { Ok(()) } else { Err(Stop::Skip(Skip::Sampled)) }
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 /// FNV-1a, 64 bits, over words of eight bytes and what is left of them.

@@ -80,10 +80,6 @@ impl Step for ParseTime {
         }
         Err(if had_value { Unparsable::NoTime } else { Unparsable::NoField }.into())
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 impl ParseTime {

@@ -295,10 +295,6 @@ impl Step for Redact {
         }
         Ok(())
     }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Box::new(self.clone())
-    }
 }
 
 impl Replacement {
