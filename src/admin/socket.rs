@@ -21,7 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -295,7 +295,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
 }
 
 /// A checkpoint for people and programs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// The flow.
     pub flow: String,
@@ -308,7 +308,7 @@ pub struct Row {
     /// The other half of it.
     pub inode: u64,
     /// `live`, `rotated`, `finished` or `found`.
-    pub life: &'static str,
+    pub life: String,
     /// The number of the generation.
     pub generation: u64,
 }
@@ -324,7 +324,7 @@ pub(crate) fn rows_of(flows: &[(Arc<str>, Vec<Checkpoint>)]) -> Vec<Row> {
             offset: row.offset,
             device: row.inode.device,
             inode: row.inode.number,
-            life: row.life.label(),
+            life: row.life.label().to_owned(),
             generation: row.file.0,
         })
         .collect();

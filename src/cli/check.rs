@@ -66,10 +66,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
         tell(&distinct(found))?;
         return Err(ClientError::from(error).into());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
+    let runtime = super::runtime()?;
     let ambient = runtime.block_on(Box::pin(Ambient::load()));
     let mut failures = configuration.errors;
     for (flow, place) in config.flows.iter().zip(&config.places.patterns) {

@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde::{Deserialize, Serialize};
 
 use super::control::{self, ControlError, SocketArgs};
 use super::{CliError, configuration, output, reload};
 use crate::admin::orders::Reply;
-use crate::admin::socket;
+use crate::admin::socket::{self, Row};
 use crate::checkpoint::edit::{self, Edit, To};
 use crate::checkpoint::store::{Store, StoreOptions};
 use crate::config::Config;
@@ -69,18 +68,6 @@ fn position(text: &str) -> Result<To, String> {
     }
 }
 
-/// A checkpoint, as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Row {
-    pub(super) flow: String,
-    pub(super) file: String,
-    pub(super) offset: u64,
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) life: String,
-    pub(super) generation: u64,
-}
-
 /// Runs the subcommand.
 pub(super) fn run(args: &CheckpointsArgs) -> Result<ExitCode, CliError> {
     let config = || configuration::load(&args.socket.config).map(|loaded| loaded.config);
@@ -123,27 +110,13 @@ pub(super) fn rows(socket: &SocketArgs, config: &Config) -> Result<Vec<Row>, Cli
 
 fn stored(config: &Config) -> Result<Vec<Row>, CliError> {
     with_store(config, |store| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(CliError::Runtime)?;
-        let all = runtime.block_on(store.handle().all_async());
-        let rows = socket::rows_of(&all.map_err(|_| ImportError::StoreClosed)?);
-        let own = |row: socket::Row| Row {
-            flow: row.flow,
-            file: row.file,
-            offset: row.offset,
-            device: row.device,
-            inode: row.inode,
-            life: row.life.to_owned(),
-            generation: row.generation,
-        };
-        Ok(rows.into_iter().map(own).collect())
+        let all = super::runtime()?.block_on(store.handle().all_async());
+        Ok(socket::rows_of(&all.map_err(|_| ImportError::StoreClosed)?))
     })
 }
 
 /// Works on the database, which no other process has open meanwhile.
-fn with_store<T>(
+pub(super) fn with_store<T>(
     config: &Config,
     work: impl FnOnce(&Store) -> Result<T, CliError>,
 ) -> Result<T, CliError> {

@@ -14,6 +14,7 @@ use super::check::access::User;
 use super::control::{self, SocketArgs};
 use super::rotated::{self, Rotated};
 use super::{CliError, checkpoints, configuration, output};
+use crate::admin::socket::Row;
 use crate::config::{FlowConfig, InitialPosition};
 use crate::disk::links;
 use crate::shown::{Escaped, counted, shown};
@@ -130,7 +131,7 @@ impl About<'_> {
     fn tell(
         &self,
         page: Option<&Value>,
-        rows: Option<&[checkpoints::Row]>,
+        rows: Option<&[Row]>,
         out: &mut dyn Write,
     ) -> io::Result<bool> {
         let status = page.and_then(|page| {
@@ -188,9 +189,9 @@ impl About<'_> {
     }
 
     /// The row of this file, by its identity, or by its name.
-    fn row<'r>(&self, rows: &'r [checkpoints::Row]) -> Option<&'r checkpoints::Row> {
+    fn row<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
         let own = || rows.iter().filter(|row| row.flow == self.flow.id);
-        let same = |row: &&checkpoints::Row| {
+        let same = |row: &&Row| {
             self.meta.is_some_and(|meta| (meta.dev(), meta.ino()) == (row.device, row.inode))
         };
         own().find(same).or_else(|| own().find(|row| Path::new(&row.file) == self.path))

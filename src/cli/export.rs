@@ -9,9 +9,8 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::configuration::{self, ConfigArgs};
-use super::{CliError, output};
-use crate::checkpoint::store::{Store, StoreOptions};
-use crate::config::Config;
+use super::{CliError, checkpoints, output};
+use crate::config::{Config, FlowConfig};
 use crate::import::back::{self, Position};
 use crate::import::{self, ImportError};
 use crate::shown::{counted, shown};
@@ -73,17 +72,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, CliError> {
 
 /// Each configured flow with its positions.
 fn positions(config: &Config) -> Result<Vec<(String, Vec<Position>)>, CliError> {
-    if config.checkpoint_file.try_exists().is_ok_and(|there| !there) {
-        return Err(ImportError::NothingOwn { path: config.checkpoint_file.clone() }.into());
-    }
-    let flows: Vec<Arc<str>> =
-        config.flows.iter().map(|flow| Arc::from(flow.id.as_str())).collect();
-    let (store, _) = Store::open(&config.checkpoint_file, &StoreOptions { flows: flows.clone() })?;
-    let mut positions = Vec::new();
-    for flow in &flows {
-        let loaded = store.load(flow).map_err(|_| ImportError::StoreClosed)?;
-        positions.push((flow.to_string(), back::positions(&loaded.rows)));
-    }
-    store.close()?;
-    Ok(positions)
+    checkpoints::with_store(config, |store| {
+        let load = |flow: &FlowConfig| {
+            let loaded = store.load(&Arc::from(flow.id.as_str()));
+            let loaded = loaded.map_err(|_| ImportError::StoreClosed)?;
+            Ok((flow.id.clone(), back::positions(&loaded.rows)))
+        };
+        config.flows.iter().map(load).collect()
+    })
 }

@@ -37,6 +37,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use self::configuration::ParameterError;
 use self::terminal::Stream;
@@ -228,15 +229,17 @@ fn schema() -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Drives the requests of a command, one after the other.
+fn runtime() -> Result<Runtime, CliError> {
+    Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)
+}
+
 fn serve_sandbox(args: &sandbox::SandboxArgs) -> Result<ExitCode, CliError> {
     if let Some(sandbox::SandboxCommand::Read(args)) = &args.command {
         sandbox::read(args, &mut output::stdout())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(async {
         let mut signals = signals::Signals::new()?;
         let mut out = terminal::queued_stdout().map_err(CliError::Runtime)?;

@@ -4,7 +4,6 @@
 use super::diagnostics::{Findings, Kind};
 use super::file::FlowFile;
 use super::scalar;
-use super::slot::Slot;
 use super::{Aggregation, Compression, Format};
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, KINESIS_LARGE_RECORD_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
@@ -50,7 +49,7 @@ const LEVEL_MAX: u64 = 9;
 /// `compressionLevel`.
 pub(super) fn level(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> u32 {
     if file.compression.scalar_text() != Some("gzip") {
-        without_effect(file.compression_level, "without 'compression: gzip'", findings);
+        file.compression_level.without_effect("without 'compression: gzip'", findings);
     }
     let level = file.compression_level.integer(findings, 1..=LEVEL_MAX, LEVEL);
     u32::try_from(level).unwrap_or(u32::MAX)
@@ -61,13 +60,13 @@ pub(super) fn of(file: &FlowFile<'_>, firehose: bool, findings: &mut Findings<'_
     let slot = file.aggregation;
     let (size, records) = (file.aggregated_record_size_bytes, file.aggregated_records_max);
     if !slot.is_given() {
-        without_effect(records, "without 'aggregation'", findings);
+        records.without_effect("without 'aggregation'", findings);
         let java_bytes = as_in_java(file, firehose, findings);
         return Joined { java_bytes, aggregation: None, compression };
     }
     let Some(format) = slot.choice(findings, FORMATS, None) else {
         for slot in [size, records] {
-            without_effect(slot, "without 'aggregation'", findings);
+            slot.without_effect("without 'aggregation'", findings);
         }
         return Joined { java_bytes: 0, aggregation: None, compression };
     };
@@ -128,7 +127,7 @@ impl RecordBytes {
         let slot = file.max_record_bytes;
         let default = Self { bytes: KINESIS_RECORD_BYTES_MAX, auto: false };
         if firehose {
-            without_effect(slot, "in a Firehose flow", findings);
+            slot.without_effect("in a Firehose flow", findings);
             return default;
         }
         if slot.scalar_text() == Some("auto") {
@@ -142,12 +141,5 @@ impl RecordBytes {
     /// Whether records may be larger than streams take by default.
     pub(super) fn is_large(self) -> bool {
         self.auto || self.bytes > KINESIS_RECORD_BYTES_MAX
-    }
-}
-
-fn without_effect(slot: Slot<'_>, when: &str, findings: &mut Findings<'_>) {
-    if slot.is_given() {
-        let message = format!("'{}' is ignored {when}", slot.name());
-        slot.warn(findings, Kind::NoEffect, message).help("remove it");
     }
 }

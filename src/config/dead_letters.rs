@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::diagnostics::{Diagnostic, Findings, Kind, Severity};
 use super::file::FlowFile;
 use super::flow::CheckedFlow;
-use super::path::odd_path;
 use super::slot::Slot;
 use super::{DeadLetterConfig, FlowConfig, OversizeLine};
 use crate::batch::dead_letter::{Bounds, DATA_BYTES_MAX, LetterFileName};
@@ -50,9 +49,7 @@ pub(super) fn of(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> Option<Dea
         }
         return None;
     };
-    if let Some(odd) = odd_path(text) {
-        let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
-        slot.error(findings, Kind::Invalid, message).help(odd.help);
+    if slot.refuse_odd_path(text, findings) {
         return None;
     }
     let directory: PathBuf = Path::new(text).components().collect();

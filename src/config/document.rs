@@ -6,19 +6,18 @@ use super::yaml_help::{self, Explained};
 use super::{json, json_tree};
 
 pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Document> {
-    let json::Blanked { text: blanked, remainder } = if json::looks_like_json(text) {
-        match json::blank_comments(text) {
-            Ok(blanked) => blanked,
+    let (parsed, remainder) = if json::looks_like_json(text) {
+        match json_tree::parse(text) {
+            Ok((document, remainder)) => (Ok(document), remainder),
             Err((error, span)) => {
                 findings.error(Kind::Syntax, &span, error.to_string()).help(error.help());
                 return None;
             }
         }
     } else {
-        json::Blanked { text: text.into(), remainder: None }
+        (parse(text), None)
     };
-    let parse = if findings.is_json() { json_tree::parse } else { parse };
-    match parse(&blanked) {
+    match parsed {
         Ok(document) => {
             findings.source_mut().learn_secrets(&document);
             if let Some(remainder) = remainder {
@@ -38,10 +37,6 @@ pub(super) fn document(text: &str, findings: &mut Findings<'_>) -> Option<Docume
                 }
             }
             Some(document)
-        }
-        Err(error) if json::looks_like_json(text) => {
-            findings.error(Kind::Syntax, &(error.at..error.at), error.message);
-            None
         }
         Err(error) => {
             let Explained { message, at, help } = yaml_help::explain(text, error);

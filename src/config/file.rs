@@ -1,11 +1,11 @@
 //! The mirror of what a person writes: every key, by its name in the file, with no meaning yet.
 //!
-//! One line here makes a key known; `validate`, `flow` and `converters` give it a meaning. Keys of
-//! the Java agent that do nothing here stand in [`IGNORED_TOP_LEVEL`] and [`IGNORED_FLOW`] with the
-//! reason.
+//! One line here makes a key known, with `own` if the Java agent does not have it; `validate`,
+//! `flow` and `converters` give it a meaning. Keys of the Java agent that do nothing here stand in
+//! [`IGNORED_TOP_LEVEL`] and [`IGNORED_FLOW`] with the reason.
 
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $key:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $key:literal $($own:ident)?,)+ }) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(super) struct $name<'a> {
@@ -18,7 +18,7 @@ macro_rules! mirror {
 
             /// Looks every key up.
             pub(super) fn of(entries: &'a [$crate::config::parse::Entry]) -> Self {
-                Self { $($field: $crate::config::slot::Slot::find($key, entries),)+ }
+                Self { $($field: $crate::config::slot::Slot::find($key, entries)$(.$own())?,)+ }
             }
         }
     };
@@ -29,52 +29,52 @@ pub(super) use mirror;
 mirror! {
     /// The whole file.
     TopLevelFile {
-        admin_address: "admin.address",
-        admin_allow_remote: "admin.allowRemote",
-        admin_socket: "admin.socket",
+        admin_address: "admin.address" own,
+        admin_allow_remote: "admin.allowRemote" own,
+        admin_socket: "admin.socket" own,
         assume_role_arn: "assumeRoleARN",
         assume_role_external_id: "assumeRoleExternalId",
         aws_access_key_id: "awsAccessKeyId",
         aws_secret_access_key: "awsSecretAccessKey",
-        ca_file: "caFile",
+        ca_file: "caFile" own,
         checkpoint_file: "checkpointFile",
         checkpoint_time_to_live_days: "checkpointTimeToLiveDays",
-        cloudwatch_emit_extra_metrics: "cloudwatch.emitExtraMetrics",
+        cloudwatch_emit_extra_metrics: "cloudwatch.emitExtraMetrics" own,
         cloudwatch_emit_metrics: "cloudwatch.emitMetrics",
         cloudwatch_endpoint: "cloudwatch.endpoint",
         cloudwatch_metrics_buffer_time_millis: "cloudwatch.metricsBufferTimeMillis",
         cloudwatch_metrics_queue_size: "cloudwatch.metricsQueueSize",
         cloudwatch_namespace: "cloudwatch.namespace",
-        cloudwatch_region: "cloudwatch.region",
+        cloudwatch_region: "cloudwatch.region" own,
         cloudwatch_tag_instance: "cloudwatch.tagInstance",
-        expand_environment: "expandEnvironment",
+        expand_environment: "expandEnvironment" own,
         firehose_endpoint: "firehose.endpoint",
-        firehose_region: "firehose.region",
+        firehose_region: "firehose.region" own,
         flows: "flows",
-        follow_links: "followLinks",
-        java_checkpoint_file: "javaCheckpointFile",
+        follow_links: "followLinks" own,
+        java_checkpoint_file: "javaCheckpointFile" own,
         kinesis_endpoint: "kinesis.endpoint",
         kinesis_region: "kinesis.region",
-        log_compress_backups: "log.compressBackups",
+        log_compress_backups: "log.compressBackups" own,
         log_emit_internal_metrics: "log.emitInternalMetrics",
         log_emit_metrics: "log.emitMetrics",
         log_file: "log.file",
-        log_format: "log.format",
+        log_format: "log.format" own,
         log_level: "log.level",
-        log_max_backup_age_days: "log.maxBackupAgeDays",
+        log_max_backup_age_days: "log.maxBackupAgeDays" own,
         log_max_backup_index: "log.maxBackupIndex",
         log_max_file_size: "log.maxFileSize",
         log_status_reporting_period_seconds: "log.statusReportingPeriodSeconds",
-        memory_budget_bytes: "memoryBudgetBytes",
-        min_free_disk_percent: "minFreeDiskPercent",
-        no_proxy: "noProxy",
-        notify: "notify",
-        proxy: "proxy",
-        region: "region",
+        memory_budget_bytes: "memoryBudgetBytes" own,
+        min_free_disk_percent: "minFreeDiskPercent" own,
+        no_proxy: "noProxy" own,
+        notify: "notify" own,
+        proxy: "proxy" own,
+        region: "region" own,
         shutdown_timeout_millis: "shutdownTimeoutMillis",
         sts_endpoint: "sts.endpoint",
-        use_dual_stack_endpoint: "useDualStackEndpoint",
-        use_fips_endpoint: "useFipsEndpoint",
+        use_dual_stack_endpoint: "useDualStackEndpoint" own,
+        use_fips_endpoint: "useFipsEndpoint" own,
         user_agent: "userAgent",
         user_agent_override: "userAgentOverride",
     }
@@ -84,64 +84,64 @@ mirror! {
     /// One item of `flows`.
     FlowFile {
         aggregated_record_size_bytes: "aggregatedRecordSizeBytes",
-        aggregated_records_max: "aggregatedRecordsMax",
-        aggregation: "aggregation",
+        aggregated_records_max: "aggregatedRecordsMax" own,
+        aggregation: "aggregation" own,
         assume_role_arn: "assumeRoleARN",
         assume_role_external_id: "assumeRoleExternalId",
-        compression: "compression",
-        compression_level: "compressionLevel",
+        compression: "compression" own,
+        compression_level: "compressionLevel" own,
         data_processing_options: "dataProcessingOptions",
-        dead_letter_directory: "deadLetterDirectory",
-        dead_letter_max_age_hours: "deadLetterMaxAgeHours",
-        dead_letter_max_bytes: "deadLetterMaxBytes",
+        dead_letter_directory: "deadLetterDirectory" own,
+        dead_letter_max_age_hours: "deadLetterMaxAgeHours" own,
+        dead_letter_max_bytes: "deadLetterMaxBytes" own,
         delivery_stream: "deliveryStream",
-        encoding: "encoding",
-        endpoint: "endpoint",
-        exclude_patterns: "excludePatterns",
+        encoding: "encoding" own,
+        endpoint: "endpoint" own,
+        exclude_patterns: "excludePatterns" own,
         file_footer_pattern: "fileFooterPattern",
         file_pattern: "filePattern",
-        follow_links: "followLinks",
+        follow_links: "followLinks" own,
         initial_position: "initialPosition",
-        input: "input",
-        journal_command: "journalCommand",
-        journal_directory: "journalDirectory",
-        journal_fields: "journalFields",
-        journal_identifiers: "journalIdentifiers",
-        journal_priority: "journalPriority",
-        journal_units: "journalUnits",
+        input: "input" own,
+        journal_command: "journalCommand" own,
+        journal_directory: "journalDirectory" own,
+        journal_fields: "journalFields" own,
+        journal_identifiers: "journalIdentifiers" own,
+        journal_priority: "journalPriority" own,
+        journal_units: "journalUnits" own,
         kinesis_stream: "kinesisStream",
         log_emit_internal_metrics: "log.emitInternalMetrics",
         max_buffer_age_millis: "maxBufferAgeMillis",
         max_buffer_size_bytes: "maxBufferSizeBytes",
         max_buffer_size_records: "maxBufferSizeRecords",
-        max_bytes_per_second: "maxBytesPerSecond",
-        max_in_flight_requests: "maxInFlightRequests",
-        max_line_bytes: "maxLineBytes",
-        max_record_bytes: "maxRecordBytes",
-        max_records_per_second: "maxRecordsPerSecond",
-        multi_line_hold_millis: "multiLineHoldMillis",
+        max_bytes_per_second: "maxBytesPerSecond" own,
+        max_in_flight_requests: "maxInFlightRequests" own,
+        max_line_bytes: "maxLineBytes" own,
+        max_record_bytes: "maxRecordBytes" own,
+        max_records_per_second: "maxRecordsPerSecond" own,
+        multi_line_hold_millis: "multiLineHoldMillis" own,
         multi_line_start_pattern: "multiLineStartPattern",
-        multiline: "multiline",
-        ordering: "ordering",
-        oversize_line_policy: "oversizeLinePolicy",
-        partial_line_millis: "partialLineMillis",
-        partition_key: "partitionKey",
-        partition_key_missing: "partitionKeyMissing",
-        partition_key_missing_value: "partitionKeyMissingValue",
+        multiline: "multiline" own,
+        ordering: "ordering" own,
+        oversize_line_policy: "oversizeLinePolicy" own,
+        partial_line_millis: "partialLineMillis" own,
+        partition_key: "partitionKey" own,
+        partition_key_missing: "partitionKeyMissing" own,
+        partition_key_missing_value: "partitionKeyMissingValue" own,
         partition_key_option: "partitionKeyOption",
-        partition_key_pattern: "partitionKeyPattern",
-        region: "region",
+        partition_key_pattern: "partitionKeyPattern" own,
+        region: "region" own,
         retry_initial_backoff_millis: "retryInitialBackoffMillis",
         retry_max_backoff_millis: "retryMaxBackoffMillis",
-        rotated_names: "rotatedNames",
-        scan_interval_millis: "scanIntervalMillis",
+        rotated_names: "rotatedNames" own,
+        scan_interval_millis: "scanIntervalMillis" own,
         skip_header_lines: "skipHeaderLines",
         truncated_record_terminator: "truncatedRecordTerminator",
-        use_dual_stack_endpoint: "useDualStackEndpoint",
-        use_fips_endpoint: "useFipsEndpoint",
-        when_done: "whenDone",
-        when_done_quiet_millis: "whenDoneQuietMillis",
-        wire: "wire",
+        use_dual_stack_endpoint: "useDualStackEndpoint" own,
+        use_fips_endpoint: "useFipsEndpoint" own,
+        when_done: "whenDone" own,
+        when_done_quiet_millis: "whenDoneQuietMillis" own,
+        wire: "wire" own,
     }
 }
 
@@ -222,63 +222,6 @@ pub(super) const CONVERTER_KEYS: &[&str] = &[
     "timestamp",
 ];
 
-/// Keys that the Java agent does not have. A wrong value of one of them is an error in JSON, too.
-pub(super) const OWN: &[&str] = &[
-    "admin.address",
-    "admin.allowRemote",
-    "admin.socket",
-    "aggregatedRecordsMax",
-    "aggregation",
-    "caFile",
-    "cloudwatch.emitExtraMetrics",
-    "cloudwatch.region",
-    "compression",
-    "compressionLevel",
-    "deadLetterDirectory",
-    "deadLetterMaxAgeHours",
-    "deadLetterMaxBytes",
-    "encoding",
-    "endpoint",
-    "excludePatterns",
-    "expandEnvironment",
-    "firehose.region",
-    "input",
-    "javaCheckpointFile",
-    "journalCommand",
-    "journalDirectory",
-    "journalFields",
-    "journalIdentifiers",
-    "journalPriority",
-    "journalUnits",
-    "log.compressBackups",
-    "log.format",
-    "log.maxBackupAgeDays",
-    "maxBytesPerSecond",
-    "maxInFlightRequests",
-    "maxLineBytes",
-    "maxRecordBytes",
-    "maxRecordsPerSecond",
-    "memoryBudgetBytes",
-    "minFreeDiskPercent",
-    "multiLineHoldMillis",
-    "multiline",
-    "noProxy",
-    "notify",
-    "ordering",
-    "oversizeLinePolicy",
-    "partialLineMillis",
-    "partitionKey",
-    "partitionKeyMissing",
-    "partitionKeyMissingValue",
-    "partitionKeyPattern",
-    "proxy",
-    "region",
-    "scanIntervalMillis",
-    "useDualStackEndpoint",
-    "useFipsEndpoint",
-    "wire",
-];
-
 /// A key of the Java agent that does nothing here, and why.
 pub(super) type Ignored = (&'static str, &'static str);
 
@@ -336,9 +279,6 @@ mod tests {
         let ignored: Vec<&str> = IGNORED_FLOW.iter().map(|(name, _)| *name).collect();
         assert!(is_sorted(&ignored) && is_sorted(FlowFile::KEYS));
         assert!(!FlowFile::KEYS.iter().any(|key| ignored.contains(key)));
-        assert!(is_sorted(OWN));
-        let known = |key: &&&str| TopLevelFile::KEYS.contains(key) || FlowFile::KEYS.contains(key);
-        assert_eq!(OWN.iter().find(|key| !known(key)), None);
     }
 
     #[test]

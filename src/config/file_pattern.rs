@@ -2,7 +2,7 @@
 
 use super::diagnostics::{Findings, Kind};
 use super::file::FlowFile;
-use super::parse::{Node, Value};
+use super::parse::Node;
 use super::path::odd_pattern;
 use super::slot::Slot;
 use crate::tail::exclude::Exclude;
@@ -98,15 +98,8 @@ fn excludes(
 ) -> Option<FilePattern> {
     let mut excludes = Vec::new();
     for item in slot.list(findings).unwrap_or_default() {
-        let Value::Scalar(text) = &item.value else {
-            let message = format!(
-                "'{}': expected a string for each item, found {}",
-                slot.name(),
-                findings.quote(item)
-            );
-            findings.error(Kind::WrongType, &item.span, message).help("write one pattern each");
-            continue;
-        };
+        let text = slot.item_text(item, "write one pattern each", findings);
+        let Some(text) = text else { continue };
         match Exclude::parse(text) {
             Ok(exclude) => {
                 warn_of_useless(&exclude, pattern.as_ref(), item, findings);

@@ -1,248 +1,334 @@
 //! JSON as a tree in which every key and value knows where it stands.
 //!
-//! YAML takes most of JSON and not all: keys have a maximum length there, `<<` merges maps, and
-//! some characters may not stand in a string. The Java agent reads JSON, so JSON is read as such.
-//! `json` has taken the comments out before.
+//! YAML takes most of JSON and not all: keys have a maximum length there, `<<` merges maps, some
+//! characters may not stand in a string, and a comment would be folded into the next key without a
+//! word. The Java agent reads JSON, so JSON is read as such, and what is wrong is told in the words
+//! that help authors of JSON.
 
-use super::parse::{Document, Entry, Node, SyntaxError, Value, keep_last};
+use std::ops::Range;
+
+use super::json::{comment_length, is_literal, no_literal, rest_after, string_length, word_length};
+use super::json_error::{JsonError, closing};
+use super::parse::{Document, Entry, Node, Value, keep_last};
 
 /// Lists and maps inside of each other; Jackson takes 1,000.
-const DEPTH_MAX: usize = 500;
+pub(super) const DEPTH_MAX: usize = 500;
 
-/// Parses JSON. Words that are no JSON, such as `0x1F`, are scalars like numbers.
+/// What is wrong, and where.
+type Refused = (JsonError, Range<usize>);
+
+/// Parses a map. Words that are no JSON, such as `0x1F`, are scalars like numbers. Also gives the
+/// place of what follows the map, if that is more than comments: the Java agent never reads so far.
 ///
 /// # Errors
 /// The text breaks the rules of JSON.
-pub(super) fn parse(text: &str) -> Result<Document, SyntaxError> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
-    reader.skip_blanks();
-    let mut root = reader.value()?;
-    reader.skip_blanks();
-    if reader.at < text.len() {
-        return Err(reader.error("unexpected content after the end of the document"));
-    }
+pub(super) fn parse(text: &str) -> Result<(Document, Option<Range<usize>>), Refused> {
+    let mut reader = Reader { text, at: 0, last_end: 0, open: Vec::new() };
+    let first = reader.token()?;
+    let mut root = reader.value(first)?;
     let mut duplicates = Vec::new();
     keep_last(&mut root, &mut duplicates);
-    Ok(Document { root, duplicates })
+    Ok((Document { root, duplicates }, rest_after(text, reader.at)))
+}
+
+/// A part of the text that is no blank and no comment.
+struct Token {
+    /// One of `{}[]:,`, `"` for a string, `w` for a number, a truth value or null.
+    sign: char,
+    at: Range<usize>,
+    /// The place behind the token before.
+    gap: Range<usize>,
 }
 
 struct Reader<'t> {
     text: &'t str,
     at: usize,
-    depth: usize,
+    last_end: usize,
+    /// What is open, and where it begins.
+    open: Vec<(char, usize)>,
 }
 
-impl<'t> Reader<'t> {
-    fn rest(&self) -> &'t str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn next(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn skip_blanks(&mut self) {
-        while self.next().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
+impl Reader<'_> {
+    fn token(&mut self) -> Result<Token, Refused> {
+        loop {
+            let start = self.at;
+            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+            let Some(&byte) = rest.first() else {
+                let (bracket, at) = self.open.last().copied().unwrap_or(('{', 0));
+                return Err((JsonError::Unclosed(bracket), at..at + 1));
+            };
+            let (length, sign) = match byte {
+                b'"' => (string_length(rest, start)?, Some('"')),
+                b'#' => return Err((JsonError::HashComment, start..start + 1)),
+                b'/' => {
+                    let at = start..start + rest.len().min(2);
+                    (comment_length(rest).map_err(|error| (error, at))?, None)
+                }
+                b'{' | b'}' | b'[' | b']' | b':' | b',' => (1, Some(char::from(byte))),
+                byte if byte.is_ascii_whitespace() => (1, None),
+                _ => {
+                    let length = word_length(rest).max(1);
+                    if !is_literal(rest.get(..length).unwrap_or_default()) {
+                        return Err((no_literal(self.text, start), start..start + length));
+                    }
+                    (length, Some('w'))
+                }
+            };
+            self.at += length;
+            if let Some(sign) = sign {
+                let gap = std::mem::replace(&mut self.last_end, self.at);
+                return Ok(Token { sign, at: start..self.at, gap: gap..gap + 1 });
+            }
         }
     }
 
-    fn error(&self, message: &str) -> SyntaxError {
-        SyntaxError { message: message.to_owned(), at: self.at }
-    }
-
-    fn value(&mut self) -> Result<Node, SyntaxError> {
-        let start = self.at;
-        let value = match self.next() {
-            Some(b'{') => self.inside('}', Self::map)?,
-            Some(b'[') => self.inside(']', Self::list)?,
-            Some(b'"') => Value::Scalar(self.string()?),
-            _ => self.word()?,
+    /// The value that begins with a token that begins one.
+    fn value(&mut self, Token { sign, at, .. }: Token) -> Result<Node, Refused> {
+        let (start, word) = (at.start, self.text.get(at.clone()).unwrap_or_default());
+        let value = match sign {
+            '{' => self.inside(sign, start, Self::map)?,
+            '[' => self.inside(sign, start, Self::list)?,
+            '"' => Value::Scalar(string(word, start)?),
+            _ if word == "null" => Value::Null,
+            _ => Value::Scalar(word.to_owned()),
         };
         // As in YAML, a map or a list is where it begins.
-        let end = match value {
-            Value::List(_) | Value::Map(_) => start + 1,
-            Value::Null | Value::Scalar(_) => self.at,
-        };
-        Ok(Node { span: start..end, value })
+        let span = if matches!(sign, '{' | '[') { start..start + 1 } else { at };
+        Ok(Node { span, value })
     }
 
-    /// A list or a map, from its first bracket to its last.
+    /// A list or a map, from behind its first bracket to its last.
     fn inside(
         &mut self,
-        close: char,
-        read: impl Fn(&mut Self, u8) -> Result<Option<Value>, SyntaxError>,
-    ) -> Result<Value, SyntaxError> {
-        let start = self.at;
-        if self.depth == DEPTH_MAX {
-            return Err(self.error("too many lists and maps inside of each other"));
+        bracket: char,
+        start: usize,
+        read: impl Fn(&mut Self) -> Result<Value, Refused>,
+    ) -> Result<Value, Refused> {
+        if self.open.len() == DEPTH_MAX {
+            return Err((JsonError::TooDeep, start..start + 1));
         }
-        self.depth += 1;
-        self.at += 1;
-        let open = if close == '}' { '{' } else { '[' };
-        let unclosed = || SyntaxError { message: format!("unclosed bracket '{open}'"), at: start };
-        let value = read(self, close as u8)?.ok_or_else(unclosed)?;
-        self.depth -= 1;
+        self.open.push((bracket, start));
+        let value = read(self)?;
+        self.open.pop();
         Ok(value)
     }
 
-    /// Nothing if the text ends before it does.
-    fn list(&mut self, close: u8) -> Result<Option<Value>, SyntaxError> {
+    fn list(&mut self) -> Result<Value, Refused> {
         let mut items = Vec::new();
-        while let Some(more) = self.another(items.is_empty(), close)? {
-            if !more {
-                return Ok(Some(Value::List(items)));
+        let mut next = self.first(']')?;
+        while let Some(token) = next {
+            match token.sign {
+                '"' | 'w' | '{' | '[' => items.push(self.value(token)?),
+                '}' => return Err((wrong(']', '}'), token.at)),
+                _ => return Err((JsonError::NoValue, token.gap)),
             }
-            items.push(self.value()?);
+            next = self.another(']')?;
         }
-        Ok(None)
+        Ok(Value::List(items))
     }
 
-    fn map(&mut self, close: u8) -> Result<Option<Value>, SyntaxError> {
+    fn map(&mut self) -> Result<Value, Refused> {
         let mut entries = Vec::new();
-        while let Some(more) = self.another(entries.is_empty(), close)? {
-            if !more {
-                return Ok(Some(Value::Map(entries)));
+        let mut next = self.first('}')?;
+        while let Some(token) = next {
+            match token.sign {
+                '"' => entries.push(self.entry(token)?),
+                ']' => return Err((wrong('}', ']'), token.at)),
+                _ => return Err((JsonError::NoKey, token.at)),
             }
-            if self.next() != Some(b'"') {
-                return Err(self.error("keys must be strings in double quotes"));
-            }
-            let start = self.at;
-            let key = self.string()?;
-            let key_span = start..self.at;
-            self.skip_blanks();
-            match self.next() {
-                Some(b':') => self.at += 1,
-                Some(_) => return Err(self.error("missing ':' after the key")),
-                None => return Ok(None),
-            }
-            self.skip_blanks();
-            if self.next().is_none() {
-                return Ok(None);
-            }
-            let node = self.value()?;
-            entries.push(Entry::new(key, key_span, node));
+            next = self.another('}')?;
         }
-        Ok(None)
+        Ok(Value::Map(entries))
     }
 
-    /// Goes to the next item. `false` behind the last one, nothing at the end of the text.
-    fn another(&mut self, first: bool, close: u8) -> Result<Option<bool>, SyntaxError> {
-        self.skip_blanks();
-        match self.next() {
-            None => return Ok(None),
-            Some(byte) if byte == close => {
-                self.at += 1;
-                return Ok(Some(false));
-            }
-            Some(b',') if !first => self.at += 1,
-            Some(_) if !first => {
-                return Err(self.error("a comma is missing in front of this"));
-            }
-            Some(_) => {}
+    /// An entry of a map, from its key on.
+    fn entry(&mut self, key: Token) -> Result<Entry, Refused> {
+        let name = string(self.text.get(key.at.clone()).unwrap_or_default(), key.at.start)?;
+        let colon = self.token()?;
+        if colon.sign != ':' {
+            return Err((JsonError::NoColon, colon.gap));
         }
-        self.skip_blanks();
-        Ok(self.next().map(|_| true))
-    }
-
-    fn word(&mut self) -> Result<Value, SyntaxError> {
-        let ends = |c: char| c.is_ascii_whitespace() || matches!(c, ',' | ']' | '}' | ':' | '"');
-        let word = self.rest();
-        let word = word.get(..word.find(ends).unwrap_or(word.len())).unwrap_or_default();
-        if word.is_empty() {
-            return Err(self.error("missing value"));
-        }
-        let value = if word == "null" { Value::Null } else { Value::Scalar(word.to_owned()) };
-        self.at += word.len();
-        Ok(value)
-    }
-
-    fn string(&mut self) -> Result<String, SyntaxError> {
-        let mut text = String::new();
-        self.at += 1;
-        loop {
-            let rest = self.rest();
-            let plain =
-                rest.find(['"', '\\']).ok_or_else(|| self.error("the string never ends"))?;
-            text.push_str(rest.get(..plain).unwrap_or_default());
-            self.at += plain + 1;
-            if rest.as_bytes().get(plain) == Some(&b'"') {
-                return Ok(text);
-            }
-            text.push(self.escape()?);
+        let first = self.token()?;
+        match first.sign {
+            '"' | 'w' | '{' | '[' => Ok(Entry::new(name, key.at, self.value(first)?)),
+            ']' => Err((wrong('}', ']'), first.at)),
+            _ => Err((JsonError::NoValue, first.gap)),
         }
     }
 
-    /// What follows a backslash.
-    fn escape(&mut self) -> Result<char, SyntaxError> {
-        let letter = self.next();
-        let char = match letter {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => return self.unicode(),
-            _ => {
-                self.at -= 1;
-                let message = "unknown escape: in JSON, write each backslash twice";
-                return Err(self.error(message));
-            }
+    /// The first token of what is inside; nothing if that is empty.
+    fn first(&mut self, close: char) -> Result<Option<Token>, Refused> {
+        let token = self.token()?;
+        Ok((token.sign != close).then_some(token))
+    }
+
+    /// The token behind a comma; nothing at the end of what is open.
+    fn another(&mut self, close: char) -> Result<Option<Token>, Refused> {
+        let comma = self.token()?;
+        match comma.sign {
+            ',' => {}
+            sign if sign == close => return Ok(None),
+            sign @ ('}' | ']') => return Err((wrong(close, sign), comma.at)),
+            ':' if close == ']' => return Err((JsonError::NoComma, comma.at)),
+            _ => return Err((JsonError::NoComma, comma.gap)),
+        }
+        let token = self.token()?;
+        match token.sign {
+            ',' => Err((JsonError::TrailingComma, token.at)),
+            '}' | ']' => Err((JsonError::TrailingComma, comma.at)),
+            _ => Ok(Some(token)),
+        }
+    }
+}
+
+fn wrong(expected: char, found: char) -> JsonError {
+    debug_assert!(closing('{') == expected || closing('[') == expected, "a bracket that closes");
+    JsonError::WrongBracket { expected, found }
+}
+
+/// What a string says that stands at `start`, with its quotes. `string_length` knows its escapes.
+fn string(quoted: &str, start: usize) -> Result<String, Refused> {
+    let mut rest = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    let mut text = String::with_capacity(rest.len());
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let (char, length) = match escape.chars().next() {
+            Some('b') => ('\u{8}', 1),
+            Some('f') => ('\u{c}', 1),
+            Some('n') => ('\n', 1),
+            Some('r') => ('\r', 1),
+            Some('t') => ('\t', 1),
+            Some('u') => unicode(escape).ok_or_else(|| {
+                let at = start + quoted.len() - escape.len() - r#"\""#.len();
+                (JsonError::BadDigits, at..at + r"\u".len())
+            })?,
+            letter => (letter.unwrap_or_default(), 1),
         };
-        self.at += 1;
-        Ok(char)
+        text.push(char);
+        rest = escape.get(length..).unwrap_or_default();
     }
+    Ok(text + rest)
+}
 
-    /// `uXXXX`, or two of them for a character beyond the first plane. Half of such a pair becomes
-    /// what Java makes of it when it is written.
-    fn unicode(&mut self) -> Result<char, SyntaxError> {
-        let unit = |text: &str| {
-            let digits = text.strip_prefix('u')?.get(..4)?;
-            let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            is_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
-        };
-        let first =
-            unit(self.rest()).ok_or_else(|| self.error("\\u requires four hexadecimal digits"))?;
-        self.at += 5;
-        let second = self.rest().strip_prefix('\\').and_then(unit);
-        let pair = second.map(|second| [first, second]);
-        if let Some(Ok(char)) = pair.and_then(|pair| char::decode_utf16(pair).next())
-            && char.len_utf16() == 2
-        {
-            self.at += 6;
-            return Ok(char);
-        }
-        Ok(char::from_u32(u32::from(first)).unwrap_or('?'))
+/// `uXXXX`, or two of them for a character beyond the first plane, and its length. Half of such a
+/// pair becomes what Java makes of it when it is written.
+fn unicode(escape: &str) -> Option<(char, usize)> {
+    let unit = |text: &str| {
+        let digits = text.strip_prefix('u')?.get(..4)?;
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
+    };
+    let first = unit(escape)?;
+    let second = escape.get(5..).and_then(|rest| unit(rest.strip_prefix('\\')?));
+    let pair = second.map(|second| [first, second]);
+    if let Some(Ok(char)) = pair.and_then(|pair| char::decode_utf16(pair).next())
+        && char.len_utf16() == 2
+    {
+        return Some((char, 11));
     }
+    Some((char::from_u32(u32::from(first)).unwrap_or('?'), 5))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused(text: &str) -> Option<Refused> {
+        parse(text).err()
+    }
+
     #[test]
-    fn what_is_no_json_is_an_error_where_it_is() {
-        for (text, message, at) in [
-            ("{\"a\": 1", "unclosed bracket '{'", 0),
-            ("{\"a\": [1, 2", "unclosed bracket '['", 6),
-            ("{\"a\"", "unclosed bracket '{'", 0),
-            ("{\"a\":", "unclosed bracket '{'", 0),
-            ("{\"a\": 1 \"b\": 2}", "a comma is missing in front of this", 8),
-            ("[1 2]", "a comma is missing in front of this", 3),
-            ("{\"a\" 1}", "missing ':' after the key", 5),
-            ("{1: 2}", "keys must be strings in double quotes", 1),
-            ("{\"a\": }", "missing value", 6),
-            ("{\"a\": \"\\d\"}", "unknown escape: in JSON, write each backslash twice", 7),
-            ("{\"a\": \"\\u12\"}", "\\u requires four hexadecimal digits", 8),
-            ("{} x", "unexpected content after the end of the document", 3),
+    fn comments_are_passed_over() {
+        for (text, want) in [
+            ("{} // x\n", 0),
+            ("{/* a\r\n b */}", 0),
+            ("/**/{/*/ */\"a\": 1} /* é */", 1),
+            ("// {\n{\"a//b\": \"/* c */\", \"c\\\"//\" //\n: 1}", 2),
+            ("{\"a\": [true, false, null, -1.5e+3, 0x1F]}", 1),
         ] {
-            let error = parse(text).unwrap_err();
-            assert_eq!((error.message.as_str(), error.at), (message, at), "{text}");
+            let (document, rest) = parse(text).unwrap();
+            let Value::Map(entries) = document.root.value else { panic!("{text}") };
+            assert_eq!((entries.len(), rest), (want, None), "{text}");
         }
-        assert!(parse(&"[".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn what_follows_the_map_is_pointed_at() {
+        for (text, place) in [
+            ("{}}", 2..3),
+            ("{\"a\": [{}]} /* x */ é \n]", 20..22),
+            ("{} // x\n'y' z", 8..11),
+            ("{} /* x", 3..5),
+        ] {
+            assert_eq!(parse(text).unwrap().1, Some(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_where_it_stands() {
+        for (text, error, place) in [
+            ("{# x\n}", JsonError::HashComment, 1..2),
+            ("{a: 1}", JsonError::NotQuoted, 1..2),
+            ("{'a': 1}", JsonError::WrongQuotes, 1..4),
+            ("{\"a\": http://x}", JsonError::NotQuoted, 6..10),
+            ("{\"a\": yes}", JsonError::NotQuoted, 6..9),
+            ("{\"a\": &x 1}", JsonError::NotQuoted, 6..8),
+            ("{\"a\": é}", JsonError::NotQuoted, 6..8),
+            ("{ / }", JsonError::NotQuoted, 2..4),
+            ("{ /* x }", JsonError::UnclosedComment, 2..4),
+            ("{ /*/ }", JsonError::UnclosedComment, 2..4),
+            ("{\"a: 1\n}", JsonError::UnclosedString, 1..2),
+            ("{\"a\\\"", JsonError::UnclosedString, 1..2),
+            ("{\"a\": \"\\d\"}", JsonError::BadEscape(Some('d')), 7..9),
+            ("{\"a\": True}", JsonError::WrongCase, 6..10),
+            ("{\"a\":\u{a0}1}", JsonError::Invisible('\u{a0}'), 5..8),
+            ("{\"a\" = 1}", JsonError::NoColon, 5..6),
+            ("{\"a\": [1, /* x */\n]}", JsonError::TrailingComma, 8..9),
+            ("{\"a\": 1,}", JsonError::TrailingComma, 7..8),
+        ] {
+            assert_eq!(refused(text), Some((error, place)), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_mistake_has_its_place_and_its_words() {
+        for (text, error, place) in [
+            ("{\"a\": 1 \"b\": 2}", JsonError::NoComma, 7..8),
+            ("{\"a\": \"x\"\n  \"b\": 2}", JsonError::NoComma, 9..10),
+            ("{\"a\": [{} {}]}", JsonError::NoComma, 9..10),
+            ("{\"a\": [1 2]}", JsonError::NoComma, 8..9),
+            ("{\"a\" 1}", JsonError::NoColon, 4..5),
+            ("{\"a\", \"b\": 1}", JsonError::NoColon, 4..5),
+            ("{\"a\": }", JsonError::NoValue, 5..6),
+            ("{\"a\": , \"b\": 1}", JsonError::NoValue, 5..6),
+            ("{\"a\": 1, 5: 2}", JsonError::NoKey, 9..10),
+            ("{{\"a\": 1}}", JsonError::NoKey, 1..2),
+            ("{, \"a\": 1}", JsonError::NoKey, 1..2),
+            ("{\"a\": 1,, \"b\": 1}", JsonError::TrailingComma, 8..9),
+            ("{\"a\": [1,]}", JsonError::TrailingComma, 8..9),
+            ("{\"a\": [1}", JsonError::WrongBracket { expected: ']', found: '}' }, 8..9),
+            ("{\"a\": [1", JsonError::Unclosed('['), 6..7),
+            ("{\"a\": 1", JsonError::Unclosed('{'), 0..1),
+            ("{", JsonError::Unclosed('{'), 0..1),
+        ] {
+            assert_eq!(refused(text), Some((error, place)), "{text}");
+            assert!(!error.help().is_empty());
+        }
+        for text in ["{}", "{\"a\": []}", "{\"a\": {\"b\": [1, {}, []]}, \"c\": null}"] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
+    }
+    #[test]
+    fn escapes_and_depth_are_bounded() {
+        let deep = "{\"a\": ".to_owned() + &"[".repeat(1_000_000);
+        for (text, error, place) in [
+            (r#"{"a": "\u12"}"#, JsonError::BadDigits, 7..9),
+            (r#"{"é": "x\u12x4y"}"#, JsonError::BadDigits, 9..11),
+            (&deep, JsonError::TooDeep, 6 + DEPTH_MAX - 1..6 + DEPTH_MAX),
+        ] {
+            assert_eq!(refused(text), Some((error, place)));
+            assert!(!error.help().is_empty());
+        }
     }
 
     #[test]
@@ -254,7 +340,7 @@ mod tests {
             (r#"["\ud83d\u0041"]"#, "?A"),
             (r#"["\ud83d\ud83d\ude00"]"#, "?😀"),
         ] {
-            let Value::List(items) = parse(text).unwrap().root.value else { panic!("{text}") };
+            let Value::List(items) = parse(text).unwrap().0.root.value else { panic!("{text}") };
             assert_eq!(items[0].value, Value::Scalar(want.to_owned()), "{text}");
         }
     }

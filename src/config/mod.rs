@@ -27,7 +27,7 @@ mod foreign;
 mod ignored;
 mod input;
 mod json;
-mod json_grammar;
+mod json_error;
 mod json_tree;
 mod multi_line;
 mod network;

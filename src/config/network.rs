@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use super::diagnostics::{Findings, Kind};
 use super::endpoint::{self, endpoint, is_custom};
 use super::file::{FlowFile, TopLevelFile};
-use super::path::odd_path;
 use super::proxy::proxy;
 use super::region::{self, Name};
 use super::schema::{self, Shape};
@@ -135,10 +134,7 @@ impl Variants {
 /// Whether the file can be used is known when it is read.
 fn ca_file(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
     let text = slot.text_not_empty(findings)?;
-    if let Some(odd) = odd_path(text) {
-        let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
-        slot.error(findings, Kind::Invalid, message).help(odd.help);
-    }
+    slot.refuse_odd_path(text, findings);
     Some(PathBuf::from(text))
 }
 

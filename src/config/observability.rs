@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::diagnostics::{Findings, Kind};
 use super::file::TopLevelFile;
-use super::path::odd_path;
 use super::slot::Slot;
 use super::suggest::nearest;
 use super::{CloudWatchConfig, LogConfig, LogFileConfig, LogFormat, StatusLines};
@@ -118,10 +117,7 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
         return nowhere(slot, "must be a string", findings);
     }
     let path = slot.text_not_empty(findings)?;
-    if let Some(odd) = odd_path(path) {
-        let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
-        slot.error(findings, Kind::Invalid, message).help(odd.help);
-    }
+    slot.refuse_odd_path(path, findings);
     if path.ends_with('/') {
         return nowhere(slot, "is a directory", findings);
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::PartitionKey;
 use super::diagnostics::{Findings, Kind};
-use super::expression::{bad_pattern, warn_of_impossible};
+use super::expression::pattern_of;
 use super::file::FlowFile;
 use super::secret::smells_of_secret;
 use super::slot::Slot;
 use super::validate::Environment;
 use crate::batch::key::template::{KeyTemplate, MissingKey, Surroundings, TemplateError};
-use crate::process::{Pattern, compile_search_pattern};
+use crate::process::compile_search_pattern;
 use kinetail_base::limits::PARTITION_KEY_CHARS_MAX;
 
 /// What `partitionKeyMissing: constant` puts in place of a key, unless it is said.
@@ -40,7 +40,7 @@ pub(super) fn of(
     let (option, template) = (file.partition_key_option, file.partition_key);
     if firehose {
         for slot in [option, template] {
-            without_effect(slot, "in a Firehose flow", findings);
+            slot.without_effect("in a Firehose flow", findings);
         }
         warn_of_helpers(file, findings);
         return PartitionKey::Random;
@@ -60,7 +60,7 @@ pub(super) fn of(
              RANDOM or DETERMINISTIC",
         );
     }
-    let pattern = pattern(file.partition_key_pattern, findings);
+    let pattern = pattern_of(file.partition_key_pattern, compile_search_pattern, findings);
     let missing = missing(file, findings);
     let host = environment.host.as_deref().filter(|host| !host.is_empty());
     let secret = RefCell::new(None);
@@ -82,11 +82,8 @@ pub(super) fn of(
     match parsed {
         Ok(template) => {
             if !template.needs_pattern() {
-                without_effect(
-                    file.partition_key_pattern,
-                    "without {match.N} in 'partitionKey'",
-                    findings,
-                );
+                let when = "without {match.N} in 'partitionKey'";
+                file.partition_key_pattern.without_effect(when, findings);
             }
             PartitionKey::Template(Arc::new(template))
         }
@@ -121,24 +118,10 @@ fn bad_template(slot: Slot<'_>, error: &TemplateError, findings: &mut Findings<'
     slot.error(findings, Kind::Invalid, message).help(help);
 }
 
-fn pattern(slot: Slot<'_>, findings: &mut Findings<'_>) -> Option<Pattern> {
-    let text = slot.text_not_empty(findings)?;
-    match compile_search_pattern(text) {
-        Ok(pattern) => {
-            warn_of_impossible(slot, text, findings);
-            Some(pattern)
-        }
-        Err(error) => {
-            bad_pattern(slot, &error, findings);
-            None
-        }
-    }
-}
-
 fn missing(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> MissingKey {
     let slot = file.partition_key_missing_value;
     if !file.partition_key_missing.choice(findings, MISSING, false) {
-        without_effect(slot, "unless 'partitionKeyMissing' is constant", findings);
+        slot.without_effect("unless 'partitionKeyMissing' is constant", findings);
         return MissingKey::Random;
     }
     let constant = slot.text(findings).unwrap_or(MISSING_DEFAULT);
@@ -155,13 +138,6 @@ fn warn_of_helpers(file: &FlowFile<'_>, findings: &mut Findings<'_>) {
     let helpers =
         [file.partition_key_missing, file.partition_key_missing_value, file.partition_key_pattern];
     for slot in helpers {
-        without_effect(slot, "without 'partitionKey'", findings);
-    }
-}
-
-fn without_effect(slot: Slot<'_>, when: &str, findings: &mut Findings<'_>) {
-    if slot.is_given() {
-        let message = format!("'{}' is ignored {when}", slot.name());
-        slot.warn(findings, Kind::NoEffect, message).help("remove it");
+        slot.without_effect("without 'partitionKey'", findings);
     }
 }

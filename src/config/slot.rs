@@ -7,8 +7,8 @@
 mod number;
 
 use super::diagnostics::{Finding, Findings, Kind};
-use super::file::OWN;
 use super::parse::{Entry, Node, Span, Value};
+use super::path::odd_path;
 use super::scalar;
 use super::schema::{self, Shape};
 use super::suggest::nearest;
@@ -25,12 +25,19 @@ enum Read {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot<'a> {
     name: &'static str,
+    /// The Java agent does not have the key: a wrong value is an error in JSON, too.
+    is_own: bool,
     entry: Option<&'a Entry>,
 }
 
 impl<'a> Slot<'a> {
     pub(super) fn find(name: &'static str, entries: &'a [Entry]) -> Self {
-        Self { name, entry: entries.iter().find(|entry| entry.key == name) }
+        Self { name, is_own: false, entry: entries.iter().find(|entry| entry.key == name) }
+    }
+
+    /// The same, of a key that the Java agent does not have.
+    pub(super) fn own(self) -> Self {
+        Self { is_own: true, ..self }
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -99,7 +106,7 @@ impl<'a> Slot<'a> {
 
     /// Whether the Java agent has the key, and could have read the file.
     pub(super) fn is_java(self, findings: &Findings<'_>) -> bool {
-        findings.is_json() && !OWN.contains(&self.name)
+        findings.is_json() && !self.is_own
     }
 
     /// As [`Self::text`], with the empty string the same as no key.
@@ -187,6 +194,38 @@ impl<'a> Slot<'a> {
         let value = self.quoted(findings);
         let message = format!("'{}': expected {wanted}, found {value}", self.name);
         self.error(findings, Kind::WrongType, message)
+    }
+
+    /// Warns of a key that does nothing.
+    pub(super) fn without_effect(self, when: &str, findings: &mut Findings<'_>) {
+        if self.is_given() {
+            let message = format!("'{}' is ignored {when}", self.name);
+            self.warn(findings, Kind::NoEffect, message).help("remove it");
+        }
+    }
+
+    /// Notes a path that cannot be meant. Says whether it is one.
+    pub(super) fn refuse_odd_path(self, text: &str, findings: &mut Findings<'_>) -> bool {
+        let Some(odd) = odd_path(text) else { return false };
+        let message = format!("'{}' {} {}", self.name, self.quoted(findings), odd.what);
+        self.error(findings, Kind::Invalid, message).help(odd.help);
+        true
+    }
+
+    /// The text of an item of the list; what is none is an error.
+    pub(super) fn item_text<'i>(
+        self,
+        item: &'i Node,
+        help: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<&'i String> {
+        if let Value::Scalar(text) = &item.value {
+            return Some(text);
+        }
+        let value = findings.quote(item);
+        let message = format!("'{}': expected a string for each item, found {value}", self.name);
+        findings.error(Kind::WrongType, &item.span, message).help(help);
+        None
     }
 
     /// Notes an error at the value.

@@ -10,7 +10,6 @@ use super::file::{IGNORED_TOP_LEVEL, TopLevelFile};
 use super::file_pattern::FOLLOW_LINKS;
 use super::flow::{CheckedFlows, FlowDefaults, flow};
 use super::parse::{Entry, Node, Span, Value};
-use super::path::odd_path;
 use super::slot::Slot;
 use super::source::Source;
 use super::{
@@ -311,11 +310,7 @@ fn checkpoint_file(
     findings: &mut Findings<'_>,
 ) -> PathBuf {
     if let Some(text) = file.checkpoint_file.text_not_empty(findings) {
-        if let Some(odd) = odd_path(text) {
-            let slot = file.checkpoint_file;
-            let message = format!("'{}' {} {}", slot.name(), slot.quoted(findings), odd.what);
-            slot.error(findings, Kind::Invalid, message).help(odd.help);
-        }
+        file.checkpoint_file.refuse_odd_path(text, findings);
         if text.ends_with('/') {
             let message = format!(
                 "'checkpointFile' {} is a directory",

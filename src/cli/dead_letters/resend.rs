@@ -64,10 +64,7 @@ pub(super) fn run(
     selection: &Selection,
     out: &mut dyn Write,
 ) -> Result<ExitCode, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
+    let runtime = crate::cli::runtime()?;
     let aws = runtime.block_on(Box::pin(Aws::load(&config.aws)))?;
     let mut tally = Tally::default();
     for directory in places {

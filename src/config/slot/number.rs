@@ -9,9 +9,21 @@ use crate::config::scalar;
 use crate::config::schema::{self, Shape};
 
 impl Slot<'_> {
-    fn note_number(self, range: &RangeInclusive<u64>, default: u64) {
+    /// The number if it is in the range; else what is wrong with it, if that was not told already.
+    fn ranged(
+        self,
+        findings: &mut Findings<'_>,
+        when: Read,
+        range: &RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, Option<(i64, String)>> {
         let (least, most) = (*range.start(), *range.end());
         schema::note(self.name, || Shape::Number { least, most, default });
+        let number = self.scalar(findings, "an integer", when, scalar::integer).ok_or(None)?;
+        u64::try_from(number).ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let name = self.name;
+            Some((number, format!("'{name}': {number} is out of range ({least} to {most})")))
+        })
     }
 
     /// A whole number in a range.
@@ -21,19 +33,13 @@ impl Slot<'_> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        self.note_number(&range, default);
-        let read = scalar::integer;
-        let Some(number) = self.scalar(findings, "an integer", Read::AtStart, read) else {
-            return default;
-        };
-        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
-            return number;
-        }
-        let (from, to) = (range.start(), range.end());
-        let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
-        self.error(findings, Kind::OutOfRange, message)
-            .help(format!("omit the key to use the default ({default})"));
-        default
+        self.ranged(findings, Read::AtStart, &range, default).unwrap_or_else(|wrong| {
+            if let Some((_, message)) = wrong {
+                self.error(findings, Kind::OutOfRange, message)
+                    .help(format!("omit the key to use the default ({default})"));
+            }
+            default
+        })
     }
 
     /// A whole number that the Java agent takes whatever it is: outside of the range the nearest
@@ -65,18 +71,13 @@ impl Slot<'_> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        self.note_number(&range, default);
-        let read = scalar::integer;
-        let Some(number) = self.scalar(findings, "an integer", Read::Late, read) else {
-            return default;
-        };
-        if let Some(number) = u64::try_from(number).ok().filter(|n| range.contains(n)) {
-            return number;
-        }
-        let (from, to) = (range.start(), range.end());
-        let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
-        self.tolerated(findings, Kind::OutOfRange, message).help(format!("{default} is used"));
-        default
+        self.ranged(findings, Read::Late, &range, default).unwrap_or_else(|wrong| {
+            if let Some((_, message)) = wrong {
+                self.tolerated(findings, Kind::OutOfRange, message)
+                    .help(format!("{default} is used"));
+            }
+            default
+        })
     }
 
     /// As [`Self::late_integer`], for sizes and counts.
@@ -96,17 +97,12 @@ impl Slot<'_> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        self.note_number(&range, default);
-        let Some(number) = self.scalar(findings, "an integer", when, scalar::integer) else {
-            return default;
-        };
-        let (from, to) = (*range.start(), *range.end());
-        let used = u64::try_from(number).unwrap_or(0).clamp(from, to);
-        if u64::try_from(number) != Ok(used) {
-            let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
+        self.ranged(findings, when, &range, default).unwrap_or_else(|wrong| {
+            let Some((number, message)) = wrong else { return default };
+            let used = u64::try_from(number).unwrap_or(0).clamp(*range.start(), *range.end());
             self.warn(findings, Kind::OutOfRange, message).help(format!("{used} is used"));
-        }
-        used
+            used
+        })
     }
 
     /// Looks whether there is a whole number in a range, and has no use for it.

@@ -10,7 +10,7 @@ mod redact;
 mod times;
 
 use super::converters::{missing, warn_unknown};
-use super::diagnostics::{Findings, Kind};
+use super::diagnostics::Findings;
 use super::file::mirror;
 use super::parse::{Entry, Node, Value};
 use super::slot::Slot;
@@ -139,15 +139,7 @@ pub(super) fn list_of_names(slot: Slot<'_>, findings: &mut Findings<'_>) -> Opti
     }
     let mut names = Vec::new();
     for item in slot.list(findings)? {
-        match &item.value {
-            Value::Scalar(text) => names.push(text.clone()),
-            Value::List(_) | Value::Map(_) | Value::Null => {
-                let value = findings.quote(item);
-                let message =
-                    format!("'{}': expected a string for each item, found {value}", slot.name());
-                findings.error(Kind::WrongType, &item.span, message).help("write one string each");
-            }
-        }
+        names.extend(slot.item_text(item, "write one string each", findings).cloned());
     }
     Some(names)
 }
@@ -165,15 +157,8 @@ pub(super) fn map_of_texts<'i>(
     let entries = map(slot, findings)?;
     let mut texts = Vec::new();
     for entry in entries {
-        match &entry.node.value {
-            Value::Scalar(text) => texts.push((entry.key.as_str(), text.as_str(), &entry.node)),
-            Value::List(_) | Value::Map(_) | Value::Null => {
-                let value = findings.quote(&entry.node);
-                let message =
-                    format!("'{}': expected a string for each item, found {value}", slot.name());
-                findings.error(Kind::WrongType, &entry.node.span, message).help("write a string");
-            }
-        }
+        let text = slot.item_text(&entry.node, "write a string", findings);
+        texts.extend(text.map(|text| (entry.key.as_str(), text.as_str(), &entry.node)));
     }
     Some(texts)
 }

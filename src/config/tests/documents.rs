@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::super::parse::Value;
-use super::super::{ReadError, json, json_tree, read};
+use super::super::{ReadError, json_tree, read};
 use super::*;
 
 /// The value as the loader sees it: `None` if the text is no document to it.
 fn tree(text: &str) -> Result<Json, String> {
-    let blanked = json::blank_comments(text).map_err(|(error, _)| error.to_string())?;
-    let document = json_tree::parse(&blanked.text).map_err(|error| error.message)?;
+    let (document, _) = json_tree::parse(text).map_err(|(error, _)| error.to_string())?;
     Ok(value(&document.root))
 }
 

@@ -190,7 +190,6 @@ const WRONG: &[(&str, Kind, &str)] = &[
         "secret",
     ),
     (r#"{"optionName": "DROPFIELDS"}"#, Kind::Missing, "'fields'"),
-    (r#"{"optionName": "FLATTEN", "separator": ""}"#, Kind::Invalid, "'separator'"),
     (r#"{"optionName": "FLATTEN", "separator": []}"#, Kind::WrongType, "'separator'"),
     (r#"{"optionName": "FILTER"}"#, Kind::Missing, "'include'"),
     (r#"{"optionName": "FILTER", "include": "("}"#, Kind::Invalid, "'include'"),
