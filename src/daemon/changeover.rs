@@ -82,18 +82,11 @@ impl Daemon {
     fn deal_out(&mut self, config: &Config, granted: Shares, aws: Option<Arc<Aws>>) {
         let old = &self.shared;
         self.shared = Arc::new(Shared {
-            budget: Arc::clone(&old.budget),
-            store: old.store.clone(),
-            watch: old.watch.clone(),
             aws: aws.unwrap_or_else(|| Arc::clone(&old.aws)),
-            ended: old.ended.clone(),
-            cloudwatch: old.cloudwatch.clone(),
-            log_requests: old.log_requests,
             descriptors_max: granted.files,
             space: SpaceGuard { min_free_percent: config.min_free_disk_percent },
             checkpoint_ttl: config.checkpoint_ttl,
-            machine: old.machine.clone(),
-            inputs: Arc::clone(&old.inputs),
+            ..Shared::clone(old)
         });
         self.shared.budget.share_among(config.flows.len());
         let descriptors = Descriptors { files: granted.files, requests: granted.sockets };

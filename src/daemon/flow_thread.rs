@@ -37,7 +37,7 @@ const HUNG_AT_STOP_AFTER: Duration = Duration::from_secs(1);
 const RAN_WELL_AFTER: Duration = Duration::from_mins(5);
 
 /// What all flows use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shared {
     pub(super) budget: Arc<Budget>,
     pub(super) store: StoreHandle,

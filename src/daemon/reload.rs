@@ -166,35 +166,18 @@ impl Reloads {
 
     /// The next thing to do something about. One configuration is read at a time; orders wait.
     pub(super) async fn next(&mut self) -> Event {
-        let Self { orders, preparing, working, .. } = self;
+        let Self { orders, preparing, working, asked_by, .. } = self;
         let is_idle = preparing.is_empty() && working.is_empty();
-        let asked = async {
-            match orders {
-                Some(orders) if is_idle => match orders.recv().await {
-                    Some(asked) => asked,
-                    None => pending().await,
-                },
-                Some(_) | None => pending().await,
+        let asked = async { orders.as_mut()?.recv().await };
+        tokio::select! {
+            Some(asked) = asked, if is_idle => Event::Asked(asked),
+            Some(worked) = working.join_next() => Event::Worked(Box::new(worked)),
+            Some(read) = preparing.join_next() => {
+                let read = read.unwrap_or_else(|bug| Err(format!("a bug: {bug}")));
+                Event::Prepared(read, asked_by.take())
             }
-        };
-        let prepared = async {
-            match preparing.join_next().await {
-                Some(prepared) => prepared,
-                None => pending().await,
-            }
-        };
-        let worked = async {
-            match working.join_next().await {
-                Some(worked) => worked,
-                None => pending().await,
-            }
-        };
-        let result = tokio::select! {
-            asked = asked => return Event::Asked(asked),
-            worked = worked => return Event::Worked(Box::new(worked)),
-            result = prepared => result.unwrap_or_else(|bug| Err(format!("a bug: {bug}"))),
-        };
-        Event::Prepared(result, self.asked_by.take())
+            else => pending().await,
+        }
     }
 
     /// A flow is where it should be.

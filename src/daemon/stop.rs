@@ -80,18 +80,15 @@ impl Daemon {
 /// Has the last checkpoints written, within a bound: a disk that hangs must not keep the process.
 async fn close(store: Store) -> Result<(), Stopped> {
     let closing = tokio::task::spawn_blocking(move || store.close());
+    let closing =
+        async { closing.await.map_err(|bug| bug.to_string())?.map_err(|error| error.to_string()) };
     match tokio::time::timeout(LAST_COMMIT_TIME_MAX, closing).await {
-        Ok(Ok(Ok(()))) => return Ok(()),
-        Ok(Ok(Err(error))) => {
-            tracing::error!(name: "checkpoint_close_failed", %error,
-                "cannot close checkpoint database cleanly; duplicates possible after the next \
-                 start");
-        }
-        Ok(Err(error)) => {
-            tracing::error!(name: "checkpoint_close_failed", %error,
-                "cannot close checkpoint database cleanly; duplicates possible after the next \
-                 start");
-        }
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => tracing::error!(
+            name: "checkpoint_close_failed",
+            error,
+            "cannot close checkpoint database cleanly; duplicates possible after the next start"
+        ),
         Err(_) => tracing::error!(
             name: "checkpoint_close_hung",
             seconds = LAST_COMMIT_TIME_MAX.as_secs(),
