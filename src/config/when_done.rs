@@ -32,7 +32,7 @@ pub struct WhenDone {
 mirror! {
     /// `whenDone` as a map.
     MoveFile {
-        to: "move",
+        to: "move" own,
     }
 }
 

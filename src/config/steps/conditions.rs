@@ -13,16 +13,16 @@ use crate::process::steps::{Bound, Condition, Number, Severity, Test};
 mirror! {
     /// The keys of a condition.
     ConditionFile {
-        above: "above",
-        at_least: "atLeast",
-        at_most: "atMost",
-        below: "below",
-        equals: "equals",
-        exists: "exists",
-        field: "field",
-        one_of: "in",
-        pattern: "pattern",
-        severity_at_least: "severityAtLeast",
+        above: "above" own,
+        at_least: "atLeast" own,
+        at_most: "atMost" own,
+        below: "below" own,
+        equals: "equals" own,
+        exists: "exists" own,
+        field: "field" own,
+        one_of: "in" own,
+        pattern: "pattern" own,
+        severity_at_least: "severityAtLeast" own,
     }
 }
 

@@ -10,17 +10,17 @@ use crate::process::steps::{Filter, Sample, Step};
 mirror! {
     /// The keys of FILTER.
     FilterFile {
-        exclude: "exclude",
-        include: "include",
+        exclude: "exclude" own,
+        include: "include" own,
     }
 }
 
 mirror! {
     /// The keys of SAMPLE.
     SampleFile {
-        keep: "keep",
-        key: "key",
-        rate: "rate",
+        keep: "keep" own,
+        key: "key" own,
+        rate: "rate" own,
     }
 }
 

@@ -9,22 +9,22 @@ use crate::process::steps::{DropFields, Flatten, KeepFields, RenameFields, Step}
 mirror! {
     /// The keys of RENAMEFIELDS, DROPFIELDS and KEEPFIELDS.
     FieldsFile {
-        fields: "fields",
+        fields: "fields" own,
     }
 }
 
 mirror! {
     /// The keys of ADDFIELDS.
     AddFieldsFile {
-        fields: "fields",
-        overwrite: "overwrite",
+        fields: "fields" own,
+        overwrite: "overwrite" own,
     }
 }
 
 mirror! {
     /// The keys of FLATTEN.
     FlattenFile {
-        separator: "separator",
+        separator: "separator" own,
     }
 }
 

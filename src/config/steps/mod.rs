@@ -77,7 +77,7 @@ pub(super) const KINDS: &[StepKind] = &[
 mirror! {
     /// What every step has that may meet records which it cannot read.
     RefusingFile {
-        on_unparsable: "onUnparsable",
+        on_unparsable: "onUnparsable" own,
     }
 }
 

@@ -15,52 +15,52 @@ use crate::process::steps::{
 mirror! {
     /// The keys of PARSEJSON.
     JsonFile {
-        field: "field",
+        field: "field" own,
     }
 }
 
 mirror! {
     /// The keys of PARSEREGEX.
     RegexFile {
-        field: "field",
-        pattern: "pattern",
-        types: "types",
+        field: "field" own,
+        pattern: "pattern" own,
+        types: "types" own,
     }
 }
 
 mirror! {
     /// The keys of PARSELOGFMT.
     LogfmtFile {
-        field: "field",
-        types: "types",
+        field: "field" own,
+        types: "types" own,
     }
 }
 
 mirror! {
     /// The keys of PARSECSV.
     CsvFile {
-        field: "field",
-        header: "header",
-        names: "names",
-        newlines: "newlines",
-        separator: "separator",
-        types: "types",
+        field: "field" own,
+        header: "header" own,
+        names: "names" own,
+        newlines: "newlines" own,
+        separator: "separator" own,
+        types: "types" own,
     }
 }
 
 mirror! {
     /// The keys of PARSELOG.
     LogFile {
-        field: "field",
-        format: "format",
-        types: "types",
+        field: "field" own,
+        format: "format" own,
+        types: "types" own,
     }
 }
 
 mirror! {
     /// The keys of PARSECRI and PARSEDOCKER.
     ContainerFile {
-        fields: "fields",
+        fields: "fields" own,
     }
 }
 

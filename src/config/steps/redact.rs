@@ -10,13 +10,13 @@ use crate::process::{Name, compile_search_pattern};
 mirror! {
     /// The keys of REDACT.
     RedactFile {
-        fields: "fields",
-        hash_key: "hashKey",
-        keep_last: "keepLast",
-        kinds: "kinds",
-        patterns: "patterns",
-        replacement: "replacement",
-        with: "with",
+        fields: "fields" own,
+        hash_key: "hashKey" own,
+        keep_last: "keepLast" own,
+        kinds: "kinds" own,
+        patterns: "patterns" own,
+        replacement: "replacement" own,
+        with: "with" own,
     }
 }
 

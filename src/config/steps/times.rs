@@ -11,12 +11,12 @@ use crate::process::steps::{Otherwise, ParseTime, Step, TimeFormat};
 mirror! {
     /// The keys of TIMESTAMP.
     TimestampFile {
-        field: "field",
-        format: "format",
-        otherwise: "otherwise",
-        precision: "precision",
-        to: "to",
-        zone: "zone",
+        field: "field" own,
+        format: "format" own,
+        otherwise: "otherwise" own,
+        precision: "precision" own,
+        to: "to" own,
+        zone: "zone" own,
     }
 }
 
