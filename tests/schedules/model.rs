@@ -58,6 +58,8 @@ pub struct Model {
     pub counts_as_rotated: bool,
     /// Calls to the disk fail: what could not be opened or read is tried again later.
     pub troubled: bool,
+    /// There are compressed files, in which may lie what lines wait for.
+    pub compressed: bool,
 }
 
 impl Model {
@@ -81,6 +83,7 @@ impl Model {
             nested: false,
             counts_as_rotated: false,
             troubled: false,
+            compressed: false,
         };
         if model.options.at_end {
             model.live_is_there();
@@ -307,7 +310,8 @@ impl Model {
 
     /// How long lines may wait for others, of which some may lie in a compressed file.
     fn search(&self, usual: Duration) -> Duration {
-        if self.options.eventful { usual + SEARCHED_WITHIN } else { self.patience(usual) }
+        let compressed = self.options.eventful || self.compressed;
+        if compressed { usual + SEARCHED_WITHIN } else { self.patience(usual) }
     }
 
     /// Everything arrives, whatever happened before.
@@ -324,11 +328,8 @@ impl Model {
     pub fn wait_for_all(&mut self) {
         let mut since = self.run_quiet_since(self.world.now(), self.search(ARRIVES_WITHIN));
         let still = self.search(ARRIVES_STILL);
-        while self.running {
+        while self.running && self.world.now() - since < still {
             let quiet = self.world.now() - since;
-            if quiet >= still {
-                return;
-            }
             since = self.run_quiet_since(since, still.saturating_sub(quiet));
         }
     }

@@ -17,6 +17,9 @@ use super::model::{Model, SEEN_WITHIN};
 /// Rotated files keep their names up to this number.
 const CHAIN: usize = 9;
 
+/// Files that leave the chain get numbers from here down: a greater one is an older file.
+const NUMBER_MAX: u64 = 999;
+
 /// Whether a file that is compressed while the flow is down is continued at its byte.
 const COMPRESSED_IS_READ: bool = false;
 
@@ -109,7 +112,7 @@ impl Model {
             if self.files().is_file(&from) {
                 // The chain never loses a file here: the last one gets a name of its own.
                 let next = if number == CHAIN {
-                    format!("app.log.{}", 100 + self.next_name())
+                    format!("app.log.{}", NUMBER_MAX - self.next_name())
                 } else {
                     rotated(number + 1, "")
                 };
@@ -239,6 +242,7 @@ impl Model {
     }
 
     fn gzip(&mut self, path: &Path) {
+        self.compressed = true;
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&self.files().read(path).unwrap()).unwrap();
         let mut name = path.to_path_buf().into_os_string();
