@@ -66,6 +66,7 @@ use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::process::{Framing, RawReason, StepCount};
+use crate::send::distances::SharedDistance;
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
 use crate::send::{DestinationHealth, Outcome, SenderEvent};
@@ -93,6 +94,8 @@ pub struct FlowParts<D: Disk> {
     pub restarts: u64,
     /// What it reads if that is no files.
     pub feeding: Option<Feeding>,
+    /// How far away its endpoint is.
+    pub distance: SharedDistance,
 }
 
 /// A batch that the sender has.
@@ -102,6 +105,8 @@ struct Submitted {
     bytes: usize,
     /// How long the flow had worked by then.
     worked: Duration,
+    /// When that was.
+    at: Instant,
 }
 
 /// One flow.
@@ -129,6 +134,8 @@ pub struct Flow<D: Disk> {
     uncarriable: BTreeSet<FileKey>,
     ledger: Ledger,
     in_flight: InFlightLimit,
+    /// How far away the endpoint is, as all flows see it.
+    distance: SharedDistance,
     /// Records that are kept because they cannot be delivered.
     dead: Option<DeadLetters>,
     account: Account,
@@ -142,8 +149,8 @@ pub struct Flow<D: Disk> {
     submitted: BTreeMap<BatchId, Submitted>,
     /// Files whose footer was read, and where they ended then.
     footers: BTreeMap<FileKey, u64>,
-    /// A full batch had to wait for a free request since the last outcome.
-    was_blocked: bool,
+    /// When a full batch last had to wait for a free request.
+    blocked_at: Option<Instant>,
     /// How long it has worked in all, and since when it does or rests.
     worked: Duration,
     began: Instant,
@@ -198,7 +205,6 @@ impl<D: Disk> Flow<D> {
             parts.metrics.records_raw_fallback(reason, 0);
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
-        let in_flight = InFlightLimit::new(requests_at_a_time(&parts.config));
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
         let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
@@ -219,12 +225,13 @@ impl<D: Disk> Flow<D> {
             uncarriable: BTreeSet::new(),
             step_totals: Vec::new(),
             dead: DeadLetters::of(&parts.config),
+            in_flight: InFlightLimit::new(requests_at_a_time(&parts.config)),
             config: parts.config,
             tailer,
             machine: None,
             window: Window::new(),
             ledger: Ledger::default(),
-            in_flight,
+            distance: parts.distance,
             account: parts.account,
             loan: None,
             metrics: parts.metrics,
@@ -233,7 +240,7 @@ impl<D: Disk> Flow<D> {
             health: DestinationHealth::Ok,
             submitted: BTreeMap::new(),
             footers: BTreeMap::new(),
-            was_blocked: false,
+            blocked_at: None,
             worked: Duration::ZERO,
             began: now,
             has_submitted: false,
@@ -352,16 +359,15 @@ impl<D: Disk> Flow<D> {
 
     fn on_outcome(&mut self, outcome: Outcome, now: Instant) {
         self.report_outcome(&outcome);
-        // The flow's own work in the meantime is no fault of the network.
-        let submitted = self.submitted.remove(&outcome.batch);
-        let worked =
-            submitted.map_or(Duration::ZERO, |batch| self.worked.saturating_sub(batch.worked));
-        self.in_flight.on_finished(Finished {
-            took: outcome.took.saturating_sub(worked),
-            pushed_back: outcome.pushed_back,
-            was_blocked: self.was_blocked,
-        });
-        self.was_blocked = false;
+        if let Some(submitted) = self.submitted.remove(&outcome.batch) {
+            self.in_flight.on_finished(Finished {
+                took: outcome.took,
+                worked: self.worked.saturating_sub(submitted.worked),
+                distance: self.distance.learn(submitted.bytes, outcome.took, now),
+                pushed_back: outcome.pushed_back,
+                was_blocked: self.blocked_at.is_some_and(|at| at >= submitted.at),
+            });
+        }
         self.finish(outcome.batch, outcome.rejected, now);
         if let Some(encoding) = outcome.speak {
             self.speak(encoding);

@@ -94,6 +94,7 @@ impl Daemon {
             checkpoint_ttl: config.checkpoint_ttl,
             machine: old.machine.clone(),
             inputs: Arc::clone(&old.inputs),
+            distances: Arc::clone(&old.distances),
         });
         self.shared.budget.share_among(config.flows.len());
         let descriptors = Descriptors { files: granted.files, requests: granted.sockets };

@@ -24,6 +24,7 @@ use crate::ec2::{self, MachineFacts};
 use crate::flow::files::{Beginning, tailer};
 use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox};
 use crate::metrics::FlowMetrics;
+use crate::send::distances::SharedDistance;
 use crate::tail::disk::Disk;
 use crate::tail::tailer::Earlier;
 
@@ -38,6 +39,7 @@ pub(super) struct Parts<'s> {
     pub(super) metrics: FlowMetrics,
     pub(super) status: watch::Sender<Arc<FlowStatus>>,
     pub(super) encoding: Encoding,
+    pub(super) distance: SharedDistance,
     pub(super) survey: &'s Surveying,
     pub(super) now: Instant,
 }
@@ -58,6 +60,7 @@ impl Parts<'_> {
             seed: fastrand::u64(..),
             restarts: self.launch.restarts,
             feeding,
+            distance: self.distance,
         };
         let mut flow = Flow::new(parts, self.now);
         flow.speak(self.encoding);

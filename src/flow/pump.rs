@@ -102,7 +102,7 @@ impl<D: Disk> Flow<D> {
         batch.body.seal();
         self.has_submitted = true;
         let bytes = batch.body.held_bytes();
-        self.submitted.insert(id, Submitted { bytes, worked: self.worked });
+        self.submitted.insert(id, Submitted { bytes, worked: self.worked, at: now });
         if !outlet.submit(Submission { batch: id, body: batch.body }) {
             // Without a sender nothing is acknowledged; the files are read again after a restart.
             tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
@@ -271,7 +271,7 @@ impl<D: Disk> Flow<D> {
             self.submit(now, outlet);
             return None;
         }
-        self.was_blocked = true;
+        self.blocked_at = Some(now);
         // What can be done before there is room need not be done then.
         self.packer.seal();
         Some(Turn::Blocked)
