@@ -124,12 +124,14 @@ where
     let reactor = Reactor::new().map_err(no_thread)?;
     let farewell = ExitGuard { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
     let machine = machine_for(shared, config);
+    // Not on the thread's stack, on which it would lie several times while it is handed down.
+    let running = Box::pin(runner.run());
     let body = move || {
         let _farewell = farewell;
         if let Some(machine) = machine {
             machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
         }
-        reactor.run(runner.run());
+        reactor.run(running);
     };
     let thread = std::thread::Builder::new().name(thread_name(&config.destination));
     thread.spawn(body).map_err(no_thread)
