@@ -20,6 +20,10 @@ const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
 /// Changes that found no room in the store's queue are offered again after this long.
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
+/// An answer of the store may wait for so long while nothing depends on it. To wake the thread for
+/// it costs as much as a tenth of a transaction or more.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// How the store takes changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handing {
@@ -160,6 +164,18 @@ impl<D: Disk> Flow<D> {
         self.writing.is_none()
             && self.handing != Handing::Closed
             && (is_refused || !self.changes.is_empty())
+    }
+
+    /// Whether an answer of the store may wait until the flow wakes up for something else: nothing
+    /// waits for it, and the flow will soon.
+    #[must_use]
+    pub fn is_patient(&self, wake_at: Instant, now: Instant) -> bool {
+        wake_at <= now + PATIENCE
+            && self.start_is_kept
+            && !self.draining
+            && self.changes.is_empty()
+            && self.disposing.is_none()
+            && self.ledger.unsettled() < requests_at_a_time(&self.config)
     }
 
     fn collect_changes(&mut self) {
