@@ -210,12 +210,10 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Whether what has changed can wait for more: requests are in flight, and there is room for
-    /// more alongside what is not checkpointed yet.
+    /// more than one alongside what is not checkpointed yet.
     fn may_gather(&self, now: Instant) -> bool {
-        let in_flight = self.ledger.in_flight();
-        let unwritten = self.ledger.unsettled() - in_flight;
-        let half = requests_at_a_time(&self.config) / 2;
-        !self.draining && now < self.gather_until && in_flight > 0 && unwritten < half
+        let has_room = self.ledger.unsettled() + 1 < requests_at_a_time(&self.config);
+        !self.draining && now < self.gather_until && self.ledger.in_flight() > 0 && has_room
     }
 }
 
