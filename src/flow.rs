@@ -55,12 +55,12 @@ use self::stream_facts::Stream;
 use self::when_done::Disposing;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
-use crate::batch::BatchId;
 use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
+use crate::batch::{BatchId, PackOptions};
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
-use crate::config::{FlowConfig, Input, Ordering};
+use crate::config::{Destination, FlowConfig, Input, Ordering};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
@@ -207,7 +207,7 @@ impl<D: Disk> Flow<D> {
         let pulse = Arc::clone(&parts.status.borrow().pulse);
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
-        let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        let mut packer = Packer::new(&pack_options(&parts.config, &parts.account), parts.seed);
         if matches!(parts.config.input, Input::Journal(_)) {
             packer.read_entries();
         }
@@ -377,6 +377,14 @@ impl<D: Disk> Flow<D> {
         }
         self.release_memory();
     }
+}
+
+fn pack_options<'c>(config: &'c FlowConfig, account: &Account) -> PackOptions<'c> {
+    let options = config.pack_options();
+    let is_base64 = matches!(config.destination, Destination::Firehose { .. });
+    let requests = requests_at_a_time(config);
+    let most = memory::batch_bytes_max(requests, account.reach_bytes(), is_base64);
+    PackOptions { max_buffer_bytes: options.max_buffer_bytes.min(most), ..options }
 }
 
 /// A batch that waits for its turn could overtake the one before it: with `ordering: strict` there

@@ -11,6 +11,18 @@ use crate::tail::disk::Disk;
 /// A batch that just began takes this much memory, in bytes.
 const BATCH_START_BYTES: usize = 64 * 1024;
 
+/// Nothing is gained by smaller batches than this, in bytes of memory.
+const FULL_BATCH_BYTES_MIN: usize = 1024 * 1024;
+
+/// The data for which a batch is full: so many that the batches under way, and one that is being
+/// filled, fit into `memory_bytes`. Buffers double when they grow, so a full one ends a little
+/// below a power of two.
+pub(super) fn batch_bytes_max(requests: usize, memory_bytes: usize, is_base64: bool) -> usize {
+    let fits = (memory_bytes / (requests + 2)).max(FULL_BATCH_BYTES_MIN);
+    let buffer = 1 << fits.ilog2();
+    if is_base64 { buffer / 16 * 11 } else { buffer / 16 * 15 }
+}
+
 impl<D: Disk> Flow<D> {
     /// Sends what is there before it is due, for only answers free memory.
     pub(super) fn submit_early(&mut self, now: Instant, outlet: &mut impl Outlet) {
@@ -50,5 +62,31 @@ impl<D: Disk> Flow<D> {
             self.metrics.waiting_for_memory.set(f64::from(u8::from(!granted)));
         }
         granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEBIBYTE: usize = 1024 * 1024;
+
+    #[test]
+    fn as_many_batches_as_may_be_under_way_fit_into_memory() {
+        for requests in 1..=30 {
+            let bytes = batch_bytes_max(requests, 32 * MEBIBYTE, false);
+            let buffer = bytes.next_power_of_two();
+            assert!(buffer * (requests + 1) <= 32 * MEBIBYTE, "{requests}: {buffer}");
+        }
+        assert_eq!(batch_bytes_max(8, 32 * MEBIBYTE, false), 2 * MEBIBYTE * 15 / 16);
+        assert_eq!(batch_bytes_max(1, 32 * MEBIBYTE, false), 8 * MEBIBYTE * 15 / 16);
+        assert_eq!(batch_bytes_max(256, 32 * MEBIBYTE, false), MEBIBYTE * 15 / 16);
+        assert_eq!(batch_bytes_max(8, 0, false), MEBIBYTE * 15 / 16);
+    }
+
+    #[test]
+    fn base64_fits_into_the_same_buffer() {
+        let bytes = batch_bytes_max(8, 32 * MEBIBYTE, true);
+        assert!(bytes * 4 / 3 < 2 * MEBIBYTE && bytes * 8 / 5 > 2 * MEBIBYTE);
     }
 }
