@@ -28,6 +28,7 @@ mod report;
 mod reporting;
 mod step;
 mod stream_facts;
+mod under_way;
 mod when_done;
 mod writes;
 
@@ -52,12 +53,13 @@ use self::problem_lines::ProblemLines;
 use self::record_issues::RecordIssues;
 use self::reporting::Reporting;
 use self::stream_facts::Stream;
+use self::under_way::UnderWay;
 use self::when_done::Disposing;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
+use crate::batch::PackOptions;
 use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
-use crate::batch::{BatchId, PackOptions};
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
 use crate::config::{Destination, FlowConfig, Input, Ordering};
@@ -98,17 +100,6 @@ pub struct FlowParts<D: Disk> {
     pub distance: SharedDistance,
 }
 
-/// A batch that the sender has.
-#[derive(Debug)]
-struct Submitted {
-    /// Memory that it holds.
-    bytes: usize,
-    /// How long the flow had worked by then.
-    worked: Duration,
-    /// When that was.
-    at: Instant,
-}
-
 /// One flow.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that others do not imply")]
@@ -145,8 +136,7 @@ pub struct Flow<D: Disk> {
     status: watch::Sender<Arc<FlowStatus>>,
     pulse: Arc<Pulse>,
     health: DestinationHealth,
-    /// Batches that the sender has.
-    submitted: BTreeMap<BatchId, Submitted>,
+    under_way: UnderWay,
     /// Files whose footer was read, and where they ended then.
     footers: BTreeMap<FileKey, u64>,
     /// When a full batch last had to wait for a free request.
@@ -238,7 +228,7 @@ impl<D: Disk> Flow<D> {
             pulse,
             status: parts.status,
             health: DestinationHealth::Ok,
-            submitted: BTreeMap::new(),
+            under_way: UnderWay::default(),
             footers: BTreeMap::new(),
             blocked_at: None,
             worked: Duration::ZERO,
@@ -306,7 +296,7 @@ impl<D: Disk> Flow<D> {
     /// Whether the sender has a batch.
     #[must_use]
     pub fn is_sending(&self) -> bool {
-        !self.submitted.is_empty()
+        !self.under_way.is_empty()
     }
 
     /// Takes a message. The next step acts on it.
@@ -326,7 +316,7 @@ impl<D: Disk> Flow<D> {
             Message::Renamed(renamed) => self.tailer.control().on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
                 self.gave_up = true;
-                self.submitted.remove(&batch);
+                self.under_way.remove(batch);
                 self.dead.as_mut().into_iter().for_each(|dead| dead.forget(batch));
             }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
@@ -359,7 +349,7 @@ impl<D: Disk> Flow<D> {
 
     fn on_outcome(&mut self, outcome: Outcome, now: Instant) {
         self.report_outcome(&outcome);
-        if let Some(submitted) = self.submitted.remove(&outcome.batch) {
+        if let Some(submitted) = self.under_way.remove(outcome.batch) {
             self.in_flight.on_finished(Finished {
                 took: outcome.took,
                 worked: self.worked.saturating_sub(submitted.worked),
@@ -373,7 +363,7 @@ impl<D: Disk> Flow<D> {
             self.speak(encoding);
         }
         if let Some(spare) = outcome.spare {
-            self.packer.reuse(spare);
+            self.keep_spare(spare);
         }
         self.release_memory();
     }

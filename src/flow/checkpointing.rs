@@ -87,6 +87,8 @@ impl<D: Disk> Flow<D> {
         let settled = self.ledger.take_settled();
         if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {
             self.in_flight.on_idle();
+            self.under_way.drop_spare();
+            self.release_memory();
         }
     }
 
