@@ -86,6 +86,12 @@ impl Account {
         self.held_bytes
     }
 
+    /// What this flow can hold at most, if others need no more than their shares, in bytes.
+    #[must_use]
+    pub fn reach_bytes(&self) -> usize {
+        self.budget.pool_bytes + self.budget.share_bytes.load(Ordering::Relaxed)
+    }
+
     /// Asks to hold `wanted_bytes` in all. A flow that holds nothing gets it always, or it could
     /// never send a record larger than its share; beyond its share it borrows, if it may.
     pub fn grow_to(&mut self, wanted_bytes: usize, may_borrow: bool) -> bool {
@@ -209,6 +215,12 @@ mod tests {
             drop(accounts);
             assert_eq!((budget.held_bytes(), budget.lent_bytes.load(Ordering::Relaxed)), (0, 0));
         }
+    }
+
+    #[test]
+    fn a_flow_can_have_its_share_and_the_pool() {
+        let account = Budget::new(1000, 2).account();
+        assert_eq!(account.reach_bytes(), 750);
     }
 
     #[test]

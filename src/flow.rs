@@ -28,6 +28,7 @@ mod report;
 mod reporting;
 mod step;
 mod stream_facts;
+mod under_way;
 mod when_done;
 mod writes;
 
@@ -52,20 +53,22 @@ use self::problem_lines::ProblemLines;
 use self::record_issues::RecordIssues;
 use self::reporting::Reporting;
 use self::stream_facts::Stream;
+use self::under_way::UnderWay;
 use self::when_done::Disposing;
 use crate::admin::pulse::{Doing, Pulse};
 use crate::admin::status::FlowStatus;
-use crate::batch::BatchId;
+use crate::batch::PackOptions;
 use crate::batch::body::Encoding;
 use crate::batch::pack::Packer;
 use crate::budget::{Account, Loan};
 use crate::checkpoint::Change;
-use crate::config::{FlowConfig, Input, Ordering};
+use crate::config::{Destination, FlowConfig, Input, Ordering};
 use crate::disk::watch::{Hint, Watch};
 use crate::ec2::MachineFacts;
 use crate::metrics::FlowMetrics;
 use crate::metrics::totals::{FlowTotals, RequestTotals};
 use crate::process::{Framing, RawReason, StepCount};
+use crate::send::distances::SharedDistance;
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::ledger::Ledger;
 use crate::send::{DestinationHealth, Outcome, SenderEvent};
@@ -93,15 +96,8 @@ pub struct FlowParts<D: Disk> {
     pub restarts: u64,
     /// What it reads if that is no files.
     pub feeding: Option<Feeding>,
-}
-
-/// A batch that the sender has.
-#[derive(Debug)]
-struct Submitted {
-    /// Memory that it holds.
-    bytes: usize,
-    /// How long the flow had worked by then.
-    worked: Duration,
+    /// How far away its endpoint is.
+    pub distance: SharedDistance,
 }
 
 /// One flow.
@@ -129,6 +125,8 @@ pub struct Flow<D: Disk> {
     uncarriable: BTreeSet<FileKey>,
     ledger: Ledger,
     in_flight: InFlightLimit,
+    /// How far away the endpoint is, as all flows see it.
+    distance: SharedDistance,
     /// Records that are kept because they cannot be delivered.
     dead: Option<DeadLetters>,
     account: Account,
@@ -138,12 +136,11 @@ pub struct Flow<D: Disk> {
     status: watch::Sender<Arc<FlowStatus>>,
     pulse: Arc<Pulse>,
     health: DestinationHealth,
-    /// Batches that the sender has.
-    submitted: BTreeMap<BatchId, Submitted>,
+    under_way: UnderWay,
     /// Files whose footer was read, and where they ended then.
     footers: BTreeMap<FileKey, u64>,
-    /// A full batch had to wait for a free request since the last outcome.
-    was_blocked: bool,
+    /// When a full batch last had to wait for a free request.
+    blocked_at: Option<Instant>,
     /// How long it has worked in all, and since when it does or rests.
     worked: Duration,
     began: Instant,
@@ -198,10 +195,9 @@ impl<D: Disk> Flow<D> {
             parts.metrics.records_raw_fallback(reason, 0);
         }
         let pulse = Arc::clone(&parts.status.borrow().pulse);
-        let in_flight = InFlightLimit::new(requests_at_a_time(&parts.config));
         let when_done = parts.config.when_done.clone();
         let disposing = when_done.map(|config| Disposing::new(config, now));
-        let mut packer = Packer::new(&parts.config.pack_options(), parts.seed);
+        let mut packer = Packer::new(&pack_options(&parts.config, &parts.account), parts.seed);
         if matches!(parts.config.input, Input::Journal(_)) {
             packer.read_entries();
         }
@@ -219,21 +215,22 @@ impl<D: Disk> Flow<D> {
             uncarriable: BTreeSet::new(),
             step_totals: Vec::new(),
             dead: DeadLetters::of(&parts.config),
+            in_flight: InFlightLimit::new(requests_at_a_time(&parts.config)),
             config: parts.config,
             tailer,
             machine: None,
             window: Window::new(),
             ledger: Ledger::default(),
-            in_flight,
+            distance: parts.distance,
             account: parts.account,
             loan: None,
             metrics: parts.metrics,
             pulse,
             status: parts.status,
             health: DestinationHealth::Ok,
-            submitted: BTreeMap::new(),
+            under_way: UnderWay::default(),
             footers: BTreeMap::new(),
-            was_blocked: false,
+            blocked_at: None,
             worked: Duration::ZERO,
             began: now,
             has_submitted: false,
@@ -299,7 +296,7 @@ impl<D: Disk> Flow<D> {
     /// Whether the sender has a batch.
     #[must_use]
     pub fn is_sending(&self) -> bool {
-        !self.submitted.is_empty()
+        !self.under_way.is_empty()
     }
 
     /// Takes a message. The next step acts on it.
@@ -319,7 +316,7 @@ impl<D: Disk> Flow<D> {
             Message::Renamed(renamed) => self.tailer.control().on_renamed(renamed, now),
             Message::Sender(SenderEvent::GivenUp(batch)) => {
                 self.gave_up = true;
-                self.submitted.remove(&batch);
+                self.under_way.remove(batch);
                 self.dead.as_mut().into_iter().for_each(|dead| dead.forget(batch));
             }
             Message::Sender(SenderEvent::Health(health)) => self.on_health(health),
@@ -352,25 +349,32 @@ impl<D: Disk> Flow<D> {
 
     fn on_outcome(&mut self, outcome: Outcome, now: Instant) {
         self.report_outcome(&outcome);
-        // The flow's own work in the meantime is no fault of the network.
-        let submitted = self.submitted.remove(&outcome.batch);
-        let worked =
-            submitted.map_or(Duration::ZERO, |batch| self.worked.saturating_sub(batch.worked));
-        self.in_flight.on_finished(Finished {
-            took: outcome.took.saturating_sub(worked),
-            pushed_back: outcome.pushed_back,
-            was_blocked: self.was_blocked,
-        });
-        self.was_blocked = false;
+        if let Some(submitted) = self.under_way.remove(outcome.batch) {
+            self.in_flight.on_finished(Finished {
+                took: outcome.took,
+                worked: self.worked.saturating_sub(submitted.worked),
+                distance: self.distance.learn(submitted.bytes, outcome.took, now),
+                pushed_back: outcome.pushed_back,
+                was_blocked: self.blocked_at.is_some_and(|at| at >= submitted.at),
+            });
+        }
         self.finish(outcome.batch, outcome.rejected, now);
         if let Some(encoding) = outcome.speak {
             self.speak(encoding);
         }
         if let Some(spare) = outcome.spare {
-            self.packer.reuse(spare);
+            self.keep_spare(spare);
         }
         self.release_memory();
     }
+}
+
+fn pack_options<'c>(config: &'c FlowConfig, account: &Account) -> PackOptions<'c> {
+    let options = config.pack_options();
+    let is_base64 = matches!(config.destination, Destination::Firehose { .. });
+    let requests = requests_at_a_time(config);
+    let most = memory::batch_bytes_max(requests, account.reach_bytes(), is_base64);
+    PackOptions { max_buffer_bytes: options.max_buffer_bytes.min(most), ..options }
 }
 
 /// A batch that waits for its turn could overtake the one before it: with `ordering: strict` there

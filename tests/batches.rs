@@ -89,6 +89,44 @@ fn a_full_batch_leaves_when_its_request_is_free_and_not_at_the_next_line() {
     assert_eq!(world.stream.len(), 20);
 }
 
+/// How many requests are in flight at most after each of six round trips.
+fn most_in_flight(world: &mut World) -> Vec<usize> {
+    let round_trip = |_| {
+        world.endpoint_down = true;
+        for _ in 0..80 {
+            world.step();
+        }
+        world.endpoint_down = false;
+        world.step();
+        world.most_in_flight()
+    };
+    (0..6).map(round_trip).collect()
+}
+
+fn world_with_a_backlog() -> World {
+    let world = world(|config| {
+        config.max_buffer_records = 10;
+        config.max_in_flight_requests = 64;
+    });
+    world.append("app.log", &b"line\n".repeat(10 * 200));
+    world
+}
+
+#[test]
+fn requests_in_flight_double_with_each_round_trip_to_a_slow_endpoint() {
+    let mut world = world_with_a_backlog();
+    world.answers_take = Duration::from_millis(50);
+    assert_eq!(most_in_flight(&mut world), [1, 2, 4, 8, 16, 32]);
+}
+
+#[test]
+fn a_fast_endpoint_that_becomes_slow_is_busy_and_gets_no_more_requests() {
+    let mut world = world_with_a_backlog();
+    assert_eq!(most_in_flight(&mut world), [1; 6]);
+    world.answers_take = Duration::from_millis(50);
+    assert_eq!(most_in_flight(&mut world), [1; 6]);
+}
+
 /// The batches that lines of these sizes make, by the rules of the documentation: as many records
 /// as the limits allow, each batch whole. Returns how many lines are in full ones.
 fn in_full_batches(sizes: &[usize], records_max: usize, bytes_max: usize, key: usize) -> usize {

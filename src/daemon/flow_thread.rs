@@ -27,6 +27,7 @@ use crate::flow::{Inbox, Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
 use crate::send::client::Aws;
+use crate::send::distances::Distances;
 use crate::send::sender::{self, SenderConfig};
 use crate::tail::space::SpaceGuard;
 
@@ -53,6 +54,7 @@ pub(super) struct Shared {
     pub(super) checkpoint_ttl: Duration,
     pub(super) machine: MachineFacts,
     pub(super) inputs: Arc<Inputs>,
+    pub(super) distances: Arc<Distances>,
 }
 
 /// How a thread ended.
@@ -101,6 +103,8 @@ impl FlowThread {
         });
         let wire = wire_for(shared, &launch.config, &metrics).await?;
         let encoding = wire.encoding();
+        let endpoint = metrics.destination.place().map_or("", |place| &place.endpoint);
+        let distance = shared.distances.to(endpoint);
         let now = clock::now().instant;
         let starting = starting(&id, &launch.config, &metrics, now);
         // The thread gets the only sender, so that its end can be seen.
@@ -122,6 +126,7 @@ impl FlowThread {
             metrics,
             status: status_sender,
             encoding,
+            distance,
             survey: &survey,
             now,
         };

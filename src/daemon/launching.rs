@@ -24,6 +24,7 @@ use crate::ec2::{self, MachineFacts};
 use crate::flow::files::{Beginning, tailer};
 use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox};
 use crate::metrics::FlowMetrics;
+use crate::send::distances::SharedDistance;
 use crate::tail::disk::Disk;
 use crate::tail::tailer::Earlier;
 
@@ -38,6 +39,7 @@ pub(super) struct Parts<'s> {
     pub(super) metrics: FlowMetrics,
     pub(super) status: watch::Sender<Arc<FlowStatus>>,
     pub(super) encoding: Encoding,
+    pub(super) distance: SharedDistance,
     pub(super) survey: &'s Surveying,
     pub(super) now: Instant,
 }
@@ -58,6 +60,7 @@ impl Parts<'_> {
             seed: fastrand::u64(..),
             restarts: self.launch.restarts,
             feeding,
+            distance: self.distance,
         };
         let mut flow = Flow::new(parts, self.now);
         flow.speak(self.encoding);
@@ -121,12 +124,14 @@ where
     let reactor = Reactor::new().map_err(no_thread)?;
     let farewell = ExitGuard { flow: Arc::from(config.id.as_str()), ended: shared.ended.clone() };
     let machine = machine_for(shared, config);
+    // Not on the thread's stack, on which it would lie several times while it is handed down.
+    let running = Box::pin(runner.run());
     let body = move || {
         let _farewell = farewell;
         if let Some(machine) = machine {
             machine.wait_for_first_attempt(FIRST_METADATA_WAIT);
         }
-        reactor.run(runner.run());
+        reactor.run(running);
     };
     let thread = std::thread::Builder::new().name(thread_name(&config.destination));
     thread.spawn(body).map_err(no_thread)

@@ -114,6 +114,7 @@ where
             let wake_at = due.map_or(stepped.wake_at, |due| due.min(stepped.wake_at));
             let now = clock::now().instant;
             flow.rest(now);
+            inbox.rest(flow.is_patient(wake_at, now));
             tokio::select! {
                 // The sender first: it starts the requests of the batches just submitted.
                 biased;

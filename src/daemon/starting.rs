@@ -137,6 +137,7 @@ impl Daemon {
             checkpoint_ttl: config.checkpoint_ttl,
             machine,
             inputs: Arc::default(),
+            distances: Arc::default(),
         });
         let machine = keep_machine_fresh(&config.flows, &shared.machine, &mut tasks);
         let mut flows = BTreeMap::new();

@@ -20,6 +20,10 @@ const GATHER_CHANGES_FOR: Duration = Duration::from_millis(5);
 /// Changes that found no room in the store's queue are offered again after this long.
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
+/// An answer of the store may wait for so long while nothing depends on it. To wake the thread for
+/// it costs as much as a tenth of a transaction or more.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// How the store takes changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handing {
@@ -83,6 +87,8 @@ impl<D: Disk> Flow<D> {
         let settled = self.ledger.take_settled();
         if !settled.is_empty() && self.ledger.unsettled() == 0 && self.packer.open().is_none() {
             self.in_flight.on_idle();
+            self.under_way.drop_spare();
+            self.release_memory();
         }
     }
 
@@ -162,6 +168,18 @@ impl<D: Disk> Flow<D> {
             && (is_refused || !self.changes.is_empty())
     }
 
+    /// Whether an answer of the store may wait until the flow wakes up for something else: nothing
+    /// waits for it, and the flow will soon.
+    #[must_use]
+    pub fn is_patient(&self, wake_at: Instant, now: Instant) -> bool {
+        wake_at <= now + PATIENCE
+            && self.start_is_kept
+            && !self.draining
+            && self.changes.is_empty()
+            && self.disposing.is_none()
+            && self.ledger.unsettled() < requests_at_a_time(&self.config)
+    }
+
     fn collect_changes(&mut self) {
         for change in self.tailer.take_changes() {
             let file = match &change {
@@ -194,12 +212,10 @@ impl<D: Disk> Flow<D> {
     }
 
     /// Whether what has changed can wait for more: requests are in flight, and there is room for
-    /// more alongside what is not checkpointed yet.
+    /// more than one alongside what is not checkpointed yet.
     fn may_gather(&self, now: Instant) -> bool {
-        let in_flight = self.ledger.in_flight();
-        let unwritten = self.ledger.unsettled() - in_flight;
-        let half = requests_at_a_time(&self.config) / 2;
-        !self.draining && now < self.gather_until && in_flight > 0 && unwritten < half
+        let has_room = self.ledger.unsettled() + 1 < requests_at_a_time(&self.config);
+        !self.draining && now < self.gather_until && self.ledger.in_flight() > 0 && has_room
     }
 }
 

@@ -78,6 +78,8 @@ struct Waiting {
     descriptors: Option<Descriptors>,
     renames: VecDeque<Renamed>,
     look: bool,
+    /// An answer of the store waits for the flow to wake up anyway.
+    is_patient: bool,
     /// The flow is gone.
     closed: bool,
 }
@@ -114,6 +116,18 @@ impl Inbox {
         self.shared.lock().next()
     }
 
+    /// The flow waits now. If it is patient, an answer of the store does not wake it: it wakes up
+    /// soon anyway, and then takes whatever there is.
+    pub fn rest(&self, is_patient: bool) {
+        let mut waiting = self.shared.lock();
+        waiting.is_patient = is_patient;
+        let was_left = !is_patient && !waiting.news.is_empty();
+        drop(waiting);
+        if was_left {
+            self.shared.changed.notify_one();
+        }
+    }
+
     /// Returns when something came since it returned last. Only one may wait.
     pub async fn changed(&self) {
         self.shared.changed.notified().await;
@@ -132,7 +146,8 @@ impl Mailbox {
     /// Puts a message into the inbox. Errors are ignored if the flow is gone: then nothing waits
     /// for what the message says.
     pub fn send(&self, message: Message) {
-        self.put(|waiting| match message {
+        let can_wait = matches!(message, Message::Written { .. });
+        self.put(can_wait, |waiting| match message {
             Message::Descriptors(max) => waiting.descriptors = Some(max),
             Message::Look => waiting.look = true,
             Message::Renamed(renamed) => push_rename(waiting, renamed),
@@ -154,14 +169,17 @@ impl Mailbox {
         self.send(Message::Look);
     }
 
-    fn put(&self, change: impl FnOnce(&mut Waiting)) {
+    fn put(&self, can_wait: bool, change: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.shared.lock();
         if waiting.closed {
             return;
         }
         change(&mut waiting);
+        let is_left = can_wait && waiting.is_patient;
         drop(waiting);
-        self.shared.changed.notify_one();
+        if !is_left {
+            self.shared.changed.notify_one();
+        }
     }
 }
 
@@ -176,6 +194,10 @@ fn push_rename(waiting: &mut Waiting, renamed: Renamed) {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+
     use super::*;
 
     fn rename(number: usize) -> Renamed {
@@ -238,6 +260,28 @@ mod tests {
         inbox.changed().await;
         assert!(matches!(inbox.take(), Some(Message::Drain)));
         sender.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_the_store_leaves_a_patient_flow_asleep() {
+        let (mailbox, inbox) = Inbox::new();
+        let written = || Message::Written { token: 1, result: CommitResult::Durable };
+        let is_woken = async || poll!(pin!(inbox.changed())).is_ready();
+        inbox.rest(true);
+        mailbox.send(written());
+        assert!(!is_woken().await);
+        mailbox.hint();
+        assert!(is_woken().await);
+        assert_eq!(all(&inbox).len(), 2, "it comes with what wakes");
+
+        mailbox.send(written());
+        inbox.rest(true);
+        assert!(!is_woken().await);
+        inbox.rest(false);
+        assert!(is_woken().await, "who became impatient learns of it");
+        assert_eq!(all(&inbox).len(), 1);
+        mailbox.send(written());
+        assert!(is_woken().await);
     }
 
     #[tokio::test]

@@ -66,7 +66,7 @@ impl<D: Disk> Flow<D> {
         let len = end - position.offset;
         if !self.packer.take_cut(source, first, len, now.instant) {
             if !self.has_free_request() {
-                self.was_blocked = true;
+                self.blocked_at = Some(now.instant);
                 return Some(Turn::Blocked);
             }
             self.submit(now.instant, outlet);

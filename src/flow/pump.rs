@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::{Flow, Outlet, Submitted};
+use super::under_way::Submitted;
+use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop, Taken};
 use crate::send::Submission;
 use crate::tail::disk::Disk;
@@ -89,6 +90,7 @@ impl<D: Disk> Flow<D> {
     /// Hands the open batch on. A batch without records is acknowledged at once.
     pub(super) fn submit(&mut self, now: Instant, outlet: &mut impl Outlet) {
         let Some((id, mut batch)) = self.packer.close() else { return };
+        self.use_spare();
         self.ledger.open(id, &batch.spans);
         for (older, younger) in &batch.joins {
             self.ledger.join(id, *older, *younger);
@@ -102,7 +104,7 @@ impl<D: Disk> Flow<D> {
         batch.body.seal();
         self.has_submitted = true;
         let bytes = batch.body.held_bytes();
-        self.submitted.insert(id, Submitted { bytes, worked: self.worked });
+        self.under_way.insert(id, Submitted { bytes, worked: self.worked, at: now });
         if !outlet.submit(Submission { batch: id, body: batch.body }) {
             // Without a sender nothing is acknowledged; the files are read again after a restart.
             tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
@@ -271,7 +273,7 @@ impl<D: Disk> Flow<D> {
             self.submit(now, outlet);
             return None;
         }
-        self.was_blocked = true;
+        self.blocked_at = Some(now);
         // What can be done before there is room need not be done then.
         self.packer.seal();
         Some(Turn::Blocked)

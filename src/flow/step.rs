@@ -118,7 +118,7 @@ impl<D: Disk> Flow<D> {
         // Batches whose letters cannot be written are read again after the next start.
         let stuck = self.dead.as_ref().is_some_and(DeadLetters::is_failing);
         let given_up =
-            (self.gave_up || stuck) && self.submitted.is_empty() && !self.has_unrecoverable_bytes();
+            (self.gave_up || stuck) && self.under_way.is_empty() && !self.has_unrecoverable_bytes();
         self.draining
             && (delivered || given_up)
             && self.writing.is_none()

@@ -12,6 +12,7 @@ pub mod ambient;
 pub mod client;
 pub mod credentials;
 mod deadline;
+pub mod distances;
 pub mod http;
 pub mod named_files;
 mod not_sent;

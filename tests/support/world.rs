@@ -25,6 +25,7 @@ use kinetail::flow::{Flow, FlowParts, Message, Stepped};
 use kinetail::metrics::FlowMetrics;
 use kinetail::metrics::prometheus::Prometheus;
 use kinetail::metrics::recorder::Counting;
+use kinetail::send::distances::SharedDistance;
 use kinetail::tail::disk::Disk as _;
 use kinetail::tail::identity::{FileKey, Inode};
 use kinetail::tail::names::Renamed;
@@ -83,6 +84,8 @@ pub struct World {
     pub refuses: Option<Refusal>,
     /// How many batches are acknowledged in a step.
     pub acks_per_step: usize,
+    /// How long it takes for an answer, as the sender tells it.
+    pub answers_take: Duration,
     /// How many files the flow may have open, from its next start on.
     pub descriptors_max: usize,
     /// When held files give their space back, from its next start on.
@@ -150,6 +153,7 @@ impl World {
             endpoint_down: false,
             refuses: None,
             acks_per_step: usize::MAX,
+            answers_take: Duration::from_millis(1),
             descriptors_max: 1024,
             space: UNGUARDED,
             times: None,
@@ -190,6 +194,7 @@ impl World {
             seed: 7,
             restarts: 0,
             feeding: None,
+            distance: SharedDistance::default(),
         };
         let mut flow = Flow::new(parts, self.now);
         self.shots = Shots::default();

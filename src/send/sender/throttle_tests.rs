@@ -13,6 +13,7 @@ use crate::send::Outcome;
 use crate::send::in_flight_limit::{Finished, InFlightLimit};
 use crate::send::response::{FailedEntry, ShardNumber};
 use crate::send::transport::Payload;
+use kinetail_delivery::distance::Distance;
 
 /// How long the service takes for an answer.
 const ANSWERS_AFTER: Duration = Duration::from_millis(12);
@@ -231,6 +232,7 @@ async fn run_seed(
         let rng = fastrand::Rng::with_seed(seed);
         let mut load = Load { keys, line: vec![b'x'; line_bytes], rng, next: 0 };
         let (mut window, mut in_flight) = (InFlightLimit::new(SLOTS), 0);
+        let mut distance = Distance::default();
         let end = Instant::now() + time;
         while Instant::now() < end {
             while in_flight < window.current() {
@@ -240,7 +242,9 @@ async fn run_seed(
             let Ok(Some(outcome)) = timeout_at(end, told.recv()).await else { break };
             in_flight -= 1;
             let Outcome { took, pushed_back, .. } = outcome;
-            window.on_finished(Finished { took, pushed_back, was_blocked: true });
+            let distance = distance.learn(1, took, Instant::now().into_std());
+            let (worked, was_blocked) = (Duration::ZERO, true);
+            window.on_finished(Finished { took, worked, distance, pushed_back, was_blocked });
         }
     };
     tokio::select! {

@@ -1,7 +1,5 @@
 //! The store and the service answer.
 
-use std::time::Duration;
-
 use kinetail::batch::body::Body;
 use kinetail::checkpoint::Change;
 use kinetail::checkpoint::store::CommitResult;
@@ -60,7 +58,7 @@ impl World {
             records_delivered: records - rejected.len(),
             bytes_delivered: bytes,
             rejected,
-            took: Duration::from_millis(1),
+            took: self.answers_take,
             attempts: 1,
             throttled: false,
             pushed_back: false,

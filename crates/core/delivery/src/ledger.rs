@@ -16,6 +16,10 @@ pub struct Ledger {
     /// Records of a batch that begin in an older generation and end in a younger one: by the older
     /// one, the younger one.
     joins: BTreeMap<(BatchId, FileKey), FileKey>,
+    /// How many batches keep a request.
+    in_flight: usize,
+    /// Batches that are settled and not taken out yet.
+    settled: Vec<BatchId>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,13 @@ struct Open {
     unwritten: BTreeMap<FileKey, u64>,
 }
 
+impl Open {
+    /// Whether it is acknowledged, and everything before it is.
+    fn is_covered(&self) -> bool {
+        self.acknowledged && self.uncovered.is_empty()
+    }
+}
+
 impl Ledger {
     /// Notes a batch that was closed. Spans of one file must come in file order from batch to
     /// batch.
@@ -49,6 +60,7 @@ impl Ledger {
         }
         let open = Open { acknowledged: false, uncovered, unwritten: BTreeMap::new() };
         self.batches.insert(batch, open);
+        self.in_flight += 1;
     }
 
     /// Notes that a record of an open batch begins in the older generation and ends in the younger
@@ -62,9 +74,15 @@ impl Ledger {
     /// now, and to where; those positions are to be checkpointed.
     pub fn acknowledge(&mut self, batch: BatchId) -> Vec<(FileKey, Position)> {
         let Some(open) = self.batches.get_mut(&batch) else { return Vec::new() };
-        open.acknowledged = true;
+        if std::mem::replace(&mut open.acknowledged, true) {
+            return Vec::new();
+        }
         let mut files: VecDeque<FileKey> = open.uncovered.iter().copied().collect();
         let mut advanced = Vec::new();
+        if files.is_empty() {
+            self.in_flight -= 1;
+            self.settled.push(batch);
+        }
         for file in &files {
             self.mark(*file, batch);
         }
@@ -78,23 +96,20 @@ impl Ledger {
 
     /// Notes that a file's prefix is checkpointed up to `offset`.
     pub fn written(&mut self, file: FileKey, offset: u64) {
-        for open in self.batches.values_mut() {
+        for (batch, open) in &mut self.batches {
             if open.unwritten.get(&file).is_some_and(|needed| *needed <= offset) {
                 open.unwritten.remove(&file);
+                if open.is_covered() && open.unwritten.is_empty() {
+                    self.settled.push(*batch);
+                }
             }
         }
     }
 
     /// Takes out the batches that are settled: acknowledged, covered and checkpointed.
     pub fn take_settled(&mut self) -> Vec<BatchId> {
-        let settled: Vec<BatchId> = self
-            .batches
-            .iter()
-            .filter(|(_, open)| {
-                open.acknowledged && open.uncovered.is_empty() && open.unwritten.is_empty()
-            })
-            .map(|(batch, _)| *batch)
-            .collect();
+        let mut settled = std::mem::take(&mut self.settled);
+        settled.sort_unstable();
         for batch in &settled {
             self.batches.remove(batch);
             self.joins.retain(|(joined, _), _| joined != batch);
@@ -120,10 +135,7 @@ impl Ledger {
     /// How many batches keep a request: they are not acknowledged, or one before them is not.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.batches
-            .values()
-            .filter(|open| !open.acknowledged || !open.uncovered.is_empty())
-            .count()
+        self.in_flight
     }
 
     /// How many batches are not settled.
@@ -162,8 +174,9 @@ impl Ledger {
                 self.files.remove(&file);
             }
             if let Some(open) = self.batches.get_mut(&batch) {
-                open.uncovered.remove(&file);
+                let is_covered_now = open.uncovered.remove(&file) && open.is_covered();
                 open.unwritten.insert(file, position.offset);
+                self.in_flight -= usize::from(is_covered_now);
             }
             if !self.is_pending_in(file, batch) {
                 younger.extend(self.joins.remove(&(batch, file)));
@@ -280,7 +293,46 @@ mod tests {
         assert!(ledger.joins.is_empty());
     }
 
+    impl Ledger {
+        /// The batches that keep a request, and those that are settled, by looking at all.
+        fn counted(&self) -> (usize, Vec<BatchId>) {
+            let settled = |open: &Open| open.is_covered() && open.unwritten.is_empty();
+            let in_flight = self.batches.values().filter(|open| !open.is_covered()).count();
+            let settled = self.batches.iter().filter(|(_, open)| settled(open));
+            (in_flight, settled.map(|(batch, _)| *batch).collect())
+        }
+    }
+
     proptest! {
+        /// For every history what is counted along the way is what there is.
+        #[test]
+        fn counts_are_right(history in prop::collection::vec((0_u8..4, 0_u64..12), 0..80)) {
+            let (mut ledger, mut opened) = (Ledger::default(), 0);
+            for (what, number) in history {
+                let files = [A, B].into_iter().enumerate();
+                let files = files.filter(|(place, _)| (number >> place) & 1 == 1);
+                match what {
+                    0 => {
+                        let at = opened * 10;
+                        let spans: Vec<Span> =
+                            files.map(|(_, file)| span(file, at, at + 10)).collect();
+                        ledger.open(opened, &spans);
+                        if spans.len() == 2 && number > 7 {
+                            ledger.join(opened, A, B);
+                        }
+                        opened += 1;
+                    }
+                    1 => drop(ledger.acknowledge(number)),
+                    2 => files.for_each(|(_, file)| ledger.written(file, number * 10)),
+                    _ => {
+                        let (_, settled) = ledger.counted();
+                        prop_assert_eq!(ledger.take_settled(), settled);
+                    }
+                }
+                prop_assert_eq!(ledger.in_flight(), ledger.counted().0);
+            }
+        }
+
         /// For every order of acknowledgements: what is acknowledged of a file is exactly the
         /// longest prefix of batches that are all acknowledged.
         #[test]

@@ -5,10 +5,10 @@
 //! what of a batch is sent next, `circuit_breaker` whether the destination is paused, `rate` when,
 //! by the `pace` of the destination and of each of its `shards` (over `bucket`) and the
 //! `request_size` that its link carries, `classify` what an error means, `retry` how long to wait,
-//! `in_flight_limit` how many batches at a time, `response` what became of each record,
-//! `error_response` what a rejection says, and `ledger` how far each file is acknowledged. `call`
-//! has the ways in which a call ends, `dead_letter` what is kept of records that cannot be
-//! delivered. Nothing here knows time, files or the network.
+//! `in_flight_limit` how many batches at a time, by the `distance` to the endpoint, `response` what
+//! became of each record, `error_response` what a rejection says, and `ledger` how far each file is
+//! acknowledged. `call` has the ways in which a call ends, `dead_letter` what is kept of records
+//! that cannot be delivered. Nothing here knows time, files or the network.
 
 pub mod aggregate;
 pub mod body;
@@ -20,6 +20,7 @@ pub mod classify;
 mod cut;
 pub mod dead_letter;
 pub mod delivery;
+pub mod distance;
 pub mod error_response;
 mod fill;
 pub mod hash;

@@ -10,7 +10,7 @@ pub(crate) const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
 const STEADY_AFTER: u8 = 10;
 
 /// How often at least. The batch of a steady log is not ready sooner if it is read in more parts.
-const STEADY_EVERY_MAX: Duration = Duration::from_millis(25);
+const STEADY_EVERY_MAX: Duration = Duration::from_millis(50);
 
 /// A file is polled this often however long it was quiet.
 pub const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
