@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use base64_simd::STANDARD;
 
+use super::key::{RANDOM_KEY_DIGITS, RandomKey};
+
 /// Bytes of one record's JSON that are neither data nor key:
 /// `,{"Data":"","PartitionKey":""}`.
 const RECORD_FRAME_BYTES: usize = 30;
@@ -43,6 +45,20 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: Option<&str>) 
         append_escaped(buffer, key);
     }
     buffer.extend_from_slice(RECORD_SUFFIX);
+}
+
+/// The same with a random key, which nearly all records of Kinesis have: there is nothing to escape
+/// in it.
+pub(super) fn push_record_with_random_key(buffer: &mut Vec<u8>, data: &[u8], key: RandomKey) {
+    buffer.reserve(RECORD_FRAME_BYTES + STANDARD.encoded_length(data.len()) + RandomKey::BYTES);
+    buffer.extend_from_slice(DATA);
+    STANDARD.encode_append(data, buffer);
+    let mut end = *b"\",\"PartitionKey\":\"________\"}";
+    let digits = PARTITION_KEY.len()..PARTITION_KEY.len() + RANDOM_KEY_DIGITS;
+    if let Some(place) = end.get_mut(digits) {
+        place.copy_from_slice(&key.0);
+    }
+    buffer.extend_from_slice(&end);
 }
 
 /// The data of a record that was written here.
