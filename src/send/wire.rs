@@ -2,7 +2,7 @@
 //! failure.
 //!
 //! Its parts are the SDK's: the endpoint comes from the service's own resolver, the credentials
-//! from the providers of `aws-config`, the transport is the SDK's connector, and the signature is
+//! from the providers of `aws-config`, the transport is `http`'s, and the signature is
 //! calculated by `aws-sigv4` over what is prepared in `sign` for it. What the SDK's orchestrator
 //! would do for each call alongside (build a configuration, run some twenty interceptors, compose
 //! the same headers) is done once for each flow. What it does silently is done here in the open:
@@ -10,6 +10,7 @@
 //! answer may be only so long, and a deadline has three meanings: no credentials, nothing sent, no
 //! answer.
 
+mod head;
 mod keys;
 mod sign;
 mod skew;
@@ -22,18 +23,12 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::http::Request;
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::http::request::Builder as RequestBuilder;
-use hyper::http::{Method, header};
+use hyper::http::Request;
 use kinetail_delivery::call::CBOR_REFUSED;
 
+use self::head::Head;
 use self::keys::Keys;
 use self::sign::{Signable, Signer};
 use self::skew::Skew;
@@ -43,6 +38,7 @@ use super::client::ATTEMPT_TIMEOUT;
 use super::credentials::Refused;
 use super::deadline::deadline;
 use super::error_response::{self, ERROR_TYPE_HEADER};
+use super::http::{Carrier, Way};
 use super::response::{self, PutResponse};
 use super::sdk_error::{dispatch_failure, http_error, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
@@ -114,7 +110,7 @@ impl Operation {
 pub(super) struct Parts {
     pub(super) operation: Operation,
     pub(super) site: Site,
-    pub(super) connector: SharedHttpConnector,
+    pub(super) way: Way,
     pub(super) credentials: SharedCredentialsProvider,
     pub(super) refused: Refused,
     pub(super) user_agents: UserAgents,
@@ -135,7 +131,7 @@ pub(super) struct UserAgents {
 pub struct Wire {
     operation: Operation,
     site: Site,
-    connector: SharedHttpConnector,
+    way: Way,
     keys: Keys,
     user_agents: UserAgents,
     speak: Speak,
@@ -149,11 +145,11 @@ pub struct Wire {
 
 impl Wire {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { operation, site, connector, credentials, refused, user_agents, speak } = parts;
+        let Parts { operation, site, way, credentials, refused, user_agents, speak } = parts;
         Self {
             operation,
             site,
-            connector,
+            way,
             keys: Keys::new(credentials, refused),
             user_agents,
             speak,
@@ -207,7 +203,7 @@ impl Wire {
                 let reason = format!("the provider did not answer within {} s", after.as_secs());
                 Err(CallError::Credentials { fault: CredentialFault::Unavailable, reason })
             }
-            None if reached.connection.get().is_none() => {
+            None if !reached.carrier.is_there() => {
                 let reason = format!("no connection within {} s", after.as_secs());
                 Err(CallError::NotSent { reason })
             }
@@ -221,38 +217,34 @@ impl Wire {
         reached.credentials.store(true, Ordering::Relaxed);
         let target = self.target(&credentials).await?;
         let sent = SystemTime::now();
-        let mut request = self.signed(body, &target, &credentials, self.skew.correct(sent))?;
-        request.add_extension(reached.connection.clone());
-        let response = self.connector.call(request).await;
-        let mut response = response.map_err(dispatch_failure)?;
-        let (status, body) = (response.status(), response.take_body());
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes);
-        self.skew.learn(response.headers(), sent, SystemTime::now());
-        let said_in = response.headers().get("content-type").and_then(Encoding::of_content_type);
+        let request = self.signed(body, &target, &credentials, self.skew.correct(sent))?;
+        let answer = self.way.exchange(request, (&reached.carrier, ANSWER_BYTES_MAX)).await;
+        let answer = answer.map_err(dispatch_failure)?;
+        self.skew.learn(&answer, sent, SystemTime::now());
+        let said_in = answer.header("content-type").and_then(Encoding::of_content_type);
         // An object of JSON begins with a brace, which no map of CBOR does: not everybody says so.
-        let is_json = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"{"));
+        let is_json = |body: &Bytes| body.trim_ascii_start().starts_with(b"{");
+        let is_json = answer.body.as_ref().is_ok_and(is_json);
         let encoding = said_in.unwrap_or(if is_json { Encoding::Json } else { sent_in });
-        if status.is_success() {
+        if answer.status.is_success() {
             self.keys.accept(&credentials);
-            let takes_cbor = self.may_be_cbor(response.headers().get(ACCEPT_HEADER));
+            let takes_cbor = self.may_be_cbor(answer.header(ACCEPT_HEADER));
             let reply = |body| Reply { body, encoding, takes_cbor };
-            return body.map(reply).map_err(|e| lost(e.as_ref()));
+            return answer.body.map(reply).map_err(|e| lost(e.as_ref()));
         }
-        if status.is_server_error()
-            && let Some(connection) = reached.connection.get()
-        {
+        if answer.status.is_server_error() {
             // What answers so may be one broken host of many: the next call looks for another.
-            connection.poison();
+            reached.carrier.poison();
         }
-        let body = body.unwrap_or_default();
-        let said = error_response::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
+        let body = answer.body.as_deref().unwrap_or_default();
+        let said = error_response::read(encoding, answer.header(ERROR_TYPE_HEADER), body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
             self.keys.refuse(&credentials);
         }
         let silent = if said.code.is_some() { "" } else { "unparseable error response" };
         let message = said.message.as_deref().unwrap_or(silent);
-        let error = http_error(&response, said.code.as_deref(), message);
+        let header = |name| answer.header(name);
+        let error = http_error(answer.status.as_u16(), header, (said.code.as_deref(), message));
         let is_refused = sent_in == Encoding::Cbor && said_in != Some(Encoding::Cbor);
         Err(if is_refused { self.cbor_refused(error) } else { error })
     }
@@ -306,7 +298,7 @@ impl Wire {
         target: &Target,
         credentials: &Credentials,
         now: SystemTime,
-    ) -> Result<Request, CallError> {
+    ) -> Result<Request<Bytes>, CallError> {
         let hash = body.hash();
         let call = Signable {
             content_type: body.encoding.content_type(),
@@ -317,24 +309,16 @@ impl Wire {
         };
         let mut signer = lock(&self.signer);
         let (date, authorization) = signer.sign(target, credentials, call, now);
-        let mut request = RequestBuilder::new()
-            .method(Method::POST)
-            .uri(&target.uri)
-            .header(header::CONTENT_TYPE, call.content_type)
-            .header(header::CONTENT_LENGTH, call.content_length)
-            .header(header::HOST, &target.host)
-            .header(header::USER_AGENT, &self.user_agents.shown)
-            .header("x-amz-date", date)
-            .header("x-amz-target", call.operation)
-            .header("x-amz-user-agent", call.user_agent)
-            .header(header::AUTHORIZATION, authorization);
-        drop(signer);
-        if let Some(token) = credentials.session_token() {
-            request = request.header("x-amz-security-token", token);
-        }
-        let not_sent = |error: BoxError| CallError::NotSent { reason: error.to_string() };
-        let request = request.body(SdkBody::from(body.bytes)).map_err(|e| not_sent(e.into()))?;
-        Request::try_from(request).map_err(|error| not_sent(error.into()))
+        let head = Head {
+            call,
+            target,
+            user_agent: &self.user_agents.shown,
+            date,
+            authorization: &authorization,
+            token: credentials.session_token(),
+        };
+        let request = head.request(body.bytes);
+        request.map_err(|error| CallError::NotSent { reason: error.to_string() })
     }
 }
 
@@ -361,7 +345,7 @@ pub struct Reply {
 #[derive(Default)]
 struct Reached {
     credentials: AtomicBool,
-    connection: CaptureSmithyConnection,
+    carrier: Carrier,
 }
 
 /// What is wrong with the credentials, and whether waiting helps. Nothing was sent; where it is not
