@@ -8,6 +8,7 @@
 
 mod body;
 mod conn;
+mod read_ahead;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -25,6 +26,7 @@ use rustls::ClientConfig;
 use self::body::ResponseBody;
 pub(super) use self::conn::Poison;
 use self::conn::{Conn, RequestBody, connect};
+use self::read_ahead::Sockets;
 use super::way::Carrier;
 use crate::send::not_sent::NotSent;
 
@@ -34,7 +36,7 @@ pub(in crate::send) struct Direct {
 }
 
 struct Conns {
-    connector: HttpsConnector<TcpConnector>,
+    connector: HttpsConnector<Sockets>,
     unused: Mutex<Vec<Conn>>,
 }
 
@@ -49,7 +51,7 @@ impl Direct {
         let mut tcp = TcpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let connector = HttpsConnector::from((tcp, tls));
+        let connector = HttpsConnector::from((Sockets(tcp), tls));
         Self { conns: Conns { connector, unused: Mutex::default() } }
     }
 

@@ -15,12 +15,12 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::http::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
+use super::read_ahead::{ReadAhead, Sockets};
 use crate::send::client::CONNECT_TIMEOUT;
 use crate::send::not_sent::NotSent;
 
@@ -28,7 +28,7 @@ use crate::send::not_sent::NotSent;
 /// longer.
 const UNUSED_MAX: Duration = Duration::from_secs(90);
 
-type Socket = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Socket = MaybeHttpsStream<ReadAhead<TokioIo<TcpStream>>>;
 
 /// The body of a request, in one piece.
 pub(super) type RequestBody = Full<Bytes>;
@@ -54,7 +54,7 @@ impl Poison {
 
 /// Makes a connection within [`CONNECT_TIMEOUT`].
 pub(super) async fn connect(
-    mut connector: HttpsConnector<TcpConnector>,
+    mut connector: HttpsConnector<Sockets>,
     target: Uri,
 ) -> Result<Conn, ConnectorError> {
     let connecting = async {
