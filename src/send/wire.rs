@@ -36,7 +36,7 @@ pub(super) use self::target::Site;
 use self::target::Target;
 use super::client::ATTEMPT_TIMEOUT;
 use super::credentials::Refused;
-use super::deadline::deadline;
+use super::deadline::Deadlines;
 use super::error_response::{self, ERROR_TYPE_HEADER};
 use super::http::{Carrier, Way};
 use super::response::{self, PutResponse};
@@ -138,6 +138,7 @@ pub struct Wire {
     /// The endpoint does not take CBOR, whatever it says.
     cbor_is_refused: AtomicBool,
     skew: Skew,
+    deadlines: Deadlines,
     /// The account of the credentials that it was resolved for, and where its requests go.
     target: Mutex<Option<(Option<String>, Target)>>,
     signer: Mutex<Signer>,
@@ -155,6 +156,7 @@ impl Wire {
             speak,
             cbor_is_refused: AtomicBool::new(false),
             skew: Skew::default(),
+            deadlines: Deadlines::default(),
             target: Mutex::default(),
             signer: Mutex::default(),
         }
@@ -197,7 +199,7 @@ impl Wire {
     /// [`CallError`] if the call failed.
     pub async fn call(&self, body: Payload) -> Result<Reply, CallError> {
         let (after, reached) = (ATTEMPT_TIMEOUT, Reached::default());
-        match deadline(after, self.attempt(body, &reached)).await {
+        match self.deadlines.within(after, self.attempt(body, &reached)).await {
             Some(result) => result,
             None if !reached.credentials.load(Ordering::Relaxed) => {
                 let reason = format!("the provider did not answer within {} s", after.as_secs());
