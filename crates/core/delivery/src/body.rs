@@ -168,13 +168,15 @@ impl Body {
     }
 
     /// Writes what stands between two records, if there is one before. Says where the next begins.
+    #[inline]
     fn begin_record(&mut self, encoding: Encoding) -> usize {
-        let first = self.entries.is_empty();
-        let buffer = self.growing();
-        if !first {
-            buffer.extend_from_slice(encoding.between());
+        if self.finished.is_some() {
+            self.open_again();
         }
-        buffer.len()
+        if encoding == Encoding::Json && !self.entries.is_empty() {
+            self.buffer.push(json::BETWEEN);
+        }
+        self.buffer.len()
     }
 
     /// Notes the record that was written from `offset` on.
@@ -335,15 +337,15 @@ impl Body {
         })
     }
 
-    /// The buffer for appending. A finished body is opened again.
-    fn growing(&mut self) -> &mut Vec<u8> {
+    /// Makes a finished body one to which records can be appended.
+    #[cold]
+    fn open_again(&mut self) {
         let suffix = self.encoding().suffix();
         if let Some(bytes) = self.finished.take() {
             self.sha256 = None;
             self.buffer = Vec::from(bytes);
             self.buffer.truncate(self.buffer.len().saturating_sub(suffix.len()));
         }
-        &mut self.buffer
     }
 }
 

@@ -47,8 +47,8 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: &[u8]) {
     buffer.push(BREAK);
 }
 
-/// The same with a random key, which nearly all records have: the lengths of what is around the data
-/// are known, so that each piece is a copy of so many bytes.
+/// The same with a random key, which nearly all records have: the lengths of what is around the
+/// data are known, so that each piece is a copy of so many bytes.
 pub(super) fn push_record_with_random_key(buffer: &mut Vec<u8>, data: &[u8], key: RandomKey) {
     // The head of bytes that are as many as fit into a byte, or into two.
     match (u8::try_from(data.len()), u16::try_from(data.len())) {

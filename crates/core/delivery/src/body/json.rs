@@ -14,6 +14,9 @@ const RECORD_FRAME_BYTES: usize = 30;
 const DATA: &[u8] = b"{\"Data\":\"";
 const PARTITION_KEY: &[u8] = b"\",\"PartitionKey\":\"";
 
+/// What stands between two records.
+pub(super) const BETWEEN: u8 = b',';
+
 /// What follows a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = b"\"}";
 
