@@ -26,11 +26,11 @@ pub(super) fn read(body: &[u8]) -> Option<Plain> {
     let (before, mut list) = body.split_at_checked(begin)?;
     let mut entries = 0;
     loop {
-        let (end, behind) = past_entry(list)?.split_first()?;
+        let (end, after) = past_entry(list)?.split_first()?;
         entries += 1;
         match end {
-            b',' => list = behind,
-            b']' => return Some(Plain { entries, rest: [before, b"]", behind].concat() }),
+            b',' => list = after,
+            b']' => return Some(Plain { entries, rest: [before, b"]", after].concat() }),
             _ => return None,
         }
     }
@@ -38,14 +38,14 @@ pub(super) fn read(body: &[u8]) -> Option<Plain> {
 
 /// What follows an entry of a record that was taken.
 fn past_entry(bytes: &[u8]) -> Option<&[u8]> {
-    let behind = if let Some(id) = bytes.strip_prefix(ID) {
+    let after = if let Some(id) = bytes.strip_prefix(ID) {
         past_text(past_text(id)?.strip_prefix(THEN_SHARD)?)?
     } else if let Some(id) = bytes.strip_prefix(RECORD_ID) {
         past_text(id)?
     } else {
         past_text(past_text(bytes.strip_prefix(SHARD)?)?.strip_prefix(THEN_ID)?)?
     };
-    behind.strip_prefix(b"}")
+    after.strip_prefix(b"}")
 }
 
 /// What follows a text in which nothing is escaped, and the quote at its end.
@@ -66,7 +66,10 @@ mod tests {
         let rest = |text: &str| Some(text.as_bytes().to_vec());
         for (body, entries, wanted) in [
             (
-                r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"},{"SequenceNumber":"2","ShardId":"s"}]}"#,
+                concat!(
+                    r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"s"},"#,
+                    r#"{"SequenceNumber":"2","ShardId":"s"}]}"#
+                ),
                 2,
                 r#"{"FailedRecordCount":0,"Records":[]}"#,
             ),
