@@ -17,7 +17,7 @@ mod skew;
 mod target;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -140,7 +140,7 @@ pub struct Wire {
     skew: Skew,
     deadlines: Deadlines,
     /// The account of the credentials that it was resolved for, and where its requests go.
-    target: Mutex<Option<(Option<String>, Target)>>,
+    target: Mutex<Option<(Option<String>, Arc<Target>)>>,
     signer: Mutex<Signer>,
 }
 
@@ -283,21 +283,21 @@ impl Wire {
     }
 
     /// Where requests with these credentials go.
-    async fn target(&self, credentials: &Credentials) -> Result<Target, CallError> {
+    async fn target(&self, credentials: &Credentials) -> Result<Arc<Target>, CallError> {
         let account = credentials.account_id().map(|id| id.as_str().to_owned());
         if let Some((_, target)) = lock(&self.target).as_ref().filter(|(of, _)| *of == account) {
-            return Ok(target.clone());
+            return Ok(Arc::clone(target));
         }
         let resolved = self.site.target(account.as_deref()).await;
-        let target = resolved.map_err(|reason| CallError::NotSent { reason })?;
-        *lock(&self.target) = Some((account, target.clone()));
+        let target = Arc::new(resolved.map_err(|reason| CallError::NotSent { reason })?);
+        *lock(&self.target) = Some((account, Arc::clone(&target)));
         Ok(target)
     }
 
     fn signed(
         &self,
         body: Payload,
-        target: &Target,
+        target: &Arc<Target>,
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Request<Bytes>, CallError> {

@@ -33,12 +33,13 @@ impl Skew {
     }
 
     /// Learns from the date of an answer.
-    pub(super) fn learn(&self, answer: &Answer, sent: SystemTime, received: SystemTime) {
+    pub(super) fn learn(&self, response: &Answer, sent: SystemTime, received: SystemTime) {
         // An answer out of a cache has an old date.
-        if answer.header("age").is_some() {
+        if response.header("age").is_some() {
             return;
         }
-        let date = answer.header("date").and_then(|date| DateTime::from_str(date, HTTP_DATE).ok());
+        let date =
+            response.header("date").and_then(|date| DateTime::from_str(date, HTTP_DATE).ok());
         let Some(there) = date.and_then(|date| SystemTime::try_from(date).ok()) else { return };
         let took = received.duration_since(sent).unwrap_or_default();
         if took > TRUSTED_ROUND_TRIP_MAX {
