@@ -149,8 +149,8 @@ where
     }
 }
 
-/// Never over; counts how often that is asked. Between two times the thread slept, or looked at what
-/// came.
+/// Never over; counts how often that is asked. Between two times the thread slept, or looked at
+/// what came.
 fn counted(looks: &mut u32) -> impl Future<Output = ()> {
     poll_fn(move |_| {
         *looks += 1;

@@ -1,7 +1,7 @@
 //! A socket that is read in large pieces, whatever is asked for.
 //!
-//! TLS asks for 4 KiB at a time: a response of 50 kB would be thirteen system calls. HTTP without
-//! TLS asks for as much as there is, and gets it directly.
+//! TLS asks for 4 KiB at a time, or for the rest of a record: a response of 50 kB was eight system
+//! calls. HTTP without TLS asks for as much as there is, and gets it directly.
 
 use std::io::{self, IoSlice};
 use std::ops::Range;
