@@ -4,10 +4,11 @@
 //! A step blocks the thread, for its disk as long as that takes. Requests in flight wait for it,
 //! and a deadline counts only after the socket was looked at (`send::deadline`).
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +29,10 @@ use crate::tail::identity::FileKey;
 
 /// Name look-ups of one flow at a time. A resolver that hangs keeps a thread for as long.
 const LOOKUPS_MAX: usize = 2;
+
+/// Rounds in which the thread did not sleep, after which it looks at its connections. In the first
+/// it starts requests, in the second it builds the batch that comes after them.
+const ROUNDS_MAX: u32 = 2;
 
 /// Tells the daemon that the thread ends, however it ends.
 pub(super) struct ExitGuard {
@@ -104,6 +109,7 @@ where
             flow.note_no_writes();
         }
         let mut alarm = Alarm::new();
+        let mut rounds = 0;
         loop {
             let stepped = flow.step(clock::now(), &mut outlet);
             if stepped.drained {
@@ -115,9 +121,11 @@ where
             let now = clock::now().instant;
             flow.rest(now);
             inbox.rest(flow.is_patient(wake_at, now));
+            let mut looks = 0;
             tokio::select! {
-                // The sender first: it starts the requests of the batches just submitted.
                 biased;
+                () = counted(&mut looks) => return,
+                // The sender first: it starts the requests of the batches just submitted.
                 () = &mut sending => return,
                 () = left.cancelled() => return,
                 // Before the inbox, which is emptied in any case: a flow that is busy with one file
@@ -128,10 +136,11 @@ where
                 () = inbox.changed() => {}
                 () = alarm.ring(wake_at, now) => {}
             }
-            // What was given to a connection is written, and what came is read, while the next
-            // batch is built; and who never sleeps learns of what he was told. With nothing under
-            // way that would be three system calls for nothing.
-            if flow.is_sending() || wake_at <= now {
+            // Who never sleeps has to look at what came. Who slept was woken by it, and with
+            // nothing under way it would be a system call for nothing.
+            rounds = if looks > 1 { 0 } else { rounds + 1 };
+            if rounds >= ROUNDS_MAX && (flow.is_sending() || wake_at <= now) {
+                rounds = 0;
                 yield_now().await;
             }
             while let Some(message) = inbox.take() {
@@ -139,6 +148,15 @@ where
             }
         }
     }
+}
+
+/// Never over; counts how often that is asked. Between two times the thread slept, or looked at
+/// what came.
+fn counted(looks: &mut u32) -> impl Future<Output = ()> {
+    poll_fn(move |_| {
+        *looks += 1;
+        Poll::Pending
+    })
 }
 
 /// Without notifications quiet files are polled.

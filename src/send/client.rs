@@ -193,7 +193,7 @@ impl Aws {
         }
         Ok(Wire::new(Parts {
             operation,
-            connector: self.http.connector(url),
+            way: self.http.way(url),
             credentials: credentials.ok_or(ClientError::NoCredentials)?,
             refused: self.keepers.refused(),
             user_agents: user_agent::of(&self.config.user_agent, service, &self.shared, &site),

@@ -3,33 +3,71 @@
 //! A flow builds batches, and waits for its disk, on the thread that its connections live on. If
 //! that took longer than the deadline, the answer may lie in the socket, unread: giving it up would
 //! send records twice.
+//!
+//! A runtime wakes itself, with a system call, for each timer that is set and due before all
+//! others, which the timers of a request are if there is no other request. So they are kept, and
+//! set on for the next request: that costs nothing until they are due.
 
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Turns of the event loop after a deadline. One finds what is in the socket, the next has the
 /// connection read a part of it, a third brings that here, and a body comes in many parts.
 const TURNS_AFTER: usize = 64;
 
-/// What the future comes to, or `None` if it is not over in time although its socket was looked
-/// at after that.
-pub(super) async fn deadline<F: Future>(after: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    if let Ok(output) = timeout(after, &mut future).await {
-        return Some(output);
+type Timer = Pin<Box<Sleep>>;
+
+/// The timers of calls, as many as there were at a time.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    unused: Mutex<Vec<Timer>>,
+}
+
+impl Deadlines {
+    /// What the future comes to, or `None` if it is not over in time although its socket was
+    /// looked at after that.
+    pub(super) async fn within<F: Future>(&self, after: Duration, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let mut timer = self.timer(Instant::now() + after);
+        let in_time = poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+        });
+        let in_time = in_time.await;
+        self.with_unused(|unused| unused.push(timer));
+        if in_time.is_some() {
+            return in_time;
+        }
+        for _ in 0..TURNS_AFTER {
+            yield_now().await;
+            if let Poll::Ready(output) = poll!(&mut future) {
+                return Some(output);
+            }
+        }
+        None
     }
-    for _ in 0..TURNS_AFTER {
-        yield_now().await;
-        if let std::task::Poll::Ready(output) = poll!(&mut future) {
-            return Some(output);
+
+    fn timer(&self, at: Instant) -> Timer {
+        match self.with_unused(Vec::pop) {
+            Some(mut timer) => {
+                timer.as_mut().reset(at);
+                timer
+            }
+            None => Box::pin(sleep_until(at)),
         }
     }
-    None
+
+    /// They are consistent between any two statements.
+    fn with_unused<T>(&self, change: impl FnOnce(&mut Vec<Timer>) -> T) -> T {
+        change(&mut self.unused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +104,8 @@ mod tests {
                 server.write_all(&[7]).expect("room");
                 std::thread::sleep(2 * SHORT);
             };
-            let (answer, ()) = tokio::join!(deadline(SHORT, answer), busy);
+            let deadlines = Deadlines::default();
+            let (answer, ()) = tokio::join!(deadlines.within(SHORT, answer), busy);
             assert_eq!(answer, Some(7));
         }
     }
@@ -75,6 +114,29 @@ mod tests {
     async fn no_answer_is_none() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let (_server, answer) = answer_of(&listener).await;
-        assert_eq!(deadline(SHORT, answer).await, None);
+        assert_eq!(Deadlines::default().within(SHORT, answer).await, None);
+    }
+
+    /// How long a call that never ends has, after calls that ended at these times.
+    async fn lasting(deadlines: &Deadlines, ends: &[Duration]) -> Duration {
+        for end in ends {
+            assert!(deadlines.within(2 * *end, tokio::time::sleep(*end)).await.is_some());
+        }
+        let start = Instant::now();
+        assert_eq!(deadlines.within(SHORT, std::future::pending::<()>()).await, None);
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_was_used_before_is_due_at_its_new_time() {
+        let hour = Duration::from_hours(1);
+        for ends in [&[][..], &[SHORT], &[hour], &[SHORT, hour, SHORT]] {
+            let deadlines = Deadlines::default();
+            for _ in 0..3 {
+                let lasting = lasting(&deadlines, ends).await;
+                assert!(lasting >= SHORT && lasting < 2 * SHORT, "{lasting:?} after {ends:?}");
+            }
+            assert_eq!(deadlines.with_unused(|unused| unused.len()), 1);
+        }
     }
 }

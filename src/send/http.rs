@@ -10,6 +10,7 @@
 mod direct;
 mod proxy;
 mod trust;
+mod way;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub(crate) use self::proxy::ambient_proxies;
 use self::proxy::proxy_of;
 pub(crate) use self::trust::CaFile;
 use self::trust::{Trust, of_the_system};
+pub(super) use self::way::{Answer, Carrier, Way};
 use super::client::CONNECT_TIMEOUT;
 use crate::config::AwsConfig;
 use crate::config::site::host;
@@ -131,18 +133,19 @@ impl Http {
         }
     }
 
-    /// A connector, with connections of its own, for requests that all go to this URL. Without a
-    /// deadline for answers: that is the caller's.
-    pub(super) fn connector(&self, url: &str) -> SharedHttpConnector {
+    /// A way, with connections of its own, for requests that all go to this URL. Without a deadline
+    /// for answers: that is the caller's.
+    pub(super) fn way(&self, url: &str) -> Way {
         let proxy = self.proxy.clone().filter(|_| !stays_here(url));
         if proxy.is_none()
             && let Some(tls) = self.tls()
         {
-            return SharedHttpConnector::new(Direct::new(tls));
+            return Way::Direct(Direct::new(tls));
         }
         let proxy = proxy.unwrap_or_else(ProxyConfig::disabled);
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        SharedHttpConnector::new(connector_over(&self.trust.store, proxy, Some(settings)))
+        let connector = connector_over(&self.trust.store, proxy, Some(settings));
+        Way::Sdk(SharedHttpConnector::new(connector))
     }
 
     /// All flows resume each other's sessions.
@@ -283,7 +286,7 @@ mod tests {
             assert!(http.can_reach("http://127.0.0.1:4566") && http.can_reach("HTTP://x"));
             assert!(!http.can_reach("https://kinesis.eu-west-1.amazonaws.com"));
             // To make one is no panic.
-            http.connector("http://127.0.0.1:4566");
+            http.way("http://127.0.0.1:4566");
         }
     }
 
@@ -295,8 +298,8 @@ mod tests {
     #[test]
     fn proxy_credentials_are_never_shown() {
         let http = Http::of(&through("http://user:hidden-word@127.0.0.1:9")).unwrap();
-        let (client, connector) = (http.client(), http.connector("https://kinesis.example"));
-        let shown = format!("{http:?} {client:?} {connector:?}");
+        let (client, way) = (http.client(), http.way("https://kinesis.example"));
+        let shown = format!("{http:?} {client:?} {way:?}");
         assert!(shown.contains("has_proxy: true") && !shown.contains("hidden-word"), "{shown}");
         let error = Http::of(&through("ftp://user:hidden-word@127.0.0.1:9")).unwrap_err();
         assert_eq!(

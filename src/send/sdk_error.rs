@@ -40,17 +40,16 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match &error {
-        SdkError::ServiceError(failure) => http_error(
-            failure.raw(),
-            failure.err().code(),
-            failure.err().message().unwrap_or_default(),
-        ),
+        SdkError::ServiceError(failure) => {
+            let said = failure.err();
+            raw_error(failure.raw(), (said.code(), said.message().unwrap_or_default()))
+        }
         SdkError::ResponseError(failure) if failure.raw().status().is_success() => {
             CallError::Lost { reason: reason(&error) }
         }
         // The error answer of a proxy, or of a service that is in pieces.
         SdkError::ResponseError(failure) => {
-            http_error(failure.raw(), None, "unparseable error response")
+            raw_error(failure.raw(), (None, "unparseable error response"))
         }
         SdkError::TimeoutError(_) => CallError::Deadline(ATTEMPT_TIMEOUT),
         SdkError::ConstructionFailure(_) => CallError::NotSent { reason: reason(&error) },
@@ -59,10 +58,16 @@ where
     }
 }
 
-/// What the service said in an answer that is no success.
-pub(super) fn http_error(raw: &HttpResponse, code: Option<&str>, message: &str) -> CallError {
-    let status = raw.status().as_u16();
-    let header = |name| raw.headers().get(name);
+fn raw_error(raw: &HttpResponse, said: (Option<&str>, &str)) -> CallError {
+    http_error(raw.status().as_u16(), |name| raw.headers().get(name), said)
+}
+
+/// What the service said in an answer that is no success: a code and a message.
+pub(super) fn http_error<'h>(
+    status: u16,
+    header: impl Fn(&'static str) -> Option<&'h str>,
+    (code, message): (Option<&str>, &str),
+) -> CallError {
     let millis = header(RETRY_AFTER_HEADER).and_then(|millis| millis.trim().parse().ok());
     let http = || retry_after(header(RETRY_AFTER_HEADER_HTTP)?, header("date"));
     CallError::Service {

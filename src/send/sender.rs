@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::state::State;
 use super::circuit_breaker::Permit;
 use super::classify::{BARE_TOO_LARGE, PAUSE_PROBE, Verdict, classify, label};
-use super::deadline::deadline;
+use super::deadline::Deadlines;
 use super::delivery::{Delivery, Next, Progress, Request};
 use super::rate::{Caps, Sent, Turn};
 use super::response::PutResponse;
@@ -104,6 +104,7 @@ pub async fn run(
         events,
         state: Mutex::new(State::new(config.seed, config.caps, Instant::now().into_std())),
         gate_changed: Notify::new(),
+        deadlines: Deadlines::default(),
         config,
     };
     let mut deliveries = FuturesUnordered::new();
@@ -129,6 +130,7 @@ struct Sender<T> {
     state: Mutex<State>,
     /// Wakes the batches that wait at the circuit, or for their turn.
     gate_changed: Notify,
+    deadlines: Deadlines,
     config: SenderConfig,
 }
 
@@ -151,7 +153,7 @@ impl<T: Transport> Sender<T> {
             let batch = delivery.batch();
             self.destination().on_request(batch, made_at.into_std());
             let call = self.transport.put(request.body.clone(), request.records);
-            let result = deadline(CALL_DEADLINE, call).await;
+            let result = self.deadlines.within(CALL_DEADLINE, call).await;
             let result = result.unwrap_or(Err(CallError::Deadline(CALL_DEADLINE)));
             self.destination().on_end(batch);
             let retry_after = result.as_ref().err().and_then(CallError::retry_after);

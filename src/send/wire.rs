@@ -2,7 +2,7 @@
 //! failure.
 //!
 //! Its parts are the SDK's: the endpoint comes from the service's own resolver, the credentials
-//! from the providers of `aws-config`, the transport is the SDK's connector, and the signature is
+//! from the providers of `aws-config`, the transport is `http`'s, and the signature is
 //! calculated by `aws-sigv4` over what is prepared in `sign` for it. What the SDK's orchestrator
 //! would do for each call alongside (build a configuration, run some twenty interceptors, compose
 //! the same headers) is done once for each flow. What it does silently is done here in the open:
@@ -10,30 +10,25 @@
 //! answer may be only so long, and a deadline has three meanings: no credentials, nothing sent, no
 //! answer.
 
+mod head;
 mod keys;
 mod sign;
 mod skew;
 mod target;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::http::Request;
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::http::request::Builder as RequestBuilder;
-use hyper::http::{Method, header};
+use hyper::http::Request;
 use kinetail_delivery::call::CBOR_REFUSED;
 
+use self::head::Head;
 use self::keys::Keys;
 use self::sign::{Signable, Signer};
 use self::skew::Skew;
@@ -41,8 +36,9 @@ pub(super) use self::target::Site;
 use self::target::Target;
 use super::client::ATTEMPT_TIMEOUT;
 use super::credentials::Refused;
-use super::deadline::deadline;
+use super::deadline::Deadlines;
 use super::error_response::{self, ERROR_TYPE_HEADER};
+use super::http::{Carrier, Way};
 use super::response::{self, PutResponse};
 use super::sdk_error::{dispatch_failure, http_error, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
@@ -114,7 +110,7 @@ impl Operation {
 pub(super) struct Parts {
     pub(super) operation: Operation,
     pub(super) site: Site,
-    pub(super) connector: SharedHttpConnector,
+    pub(super) way: Way,
     pub(super) credentials: SharedCredentialsProvider,
     pub(super) refused: Refused,
     pub(super) user_agents: UserAgents,
@@ -135,30 +131,32 @@ pub(super) struct UserAgents {
 pub struct Wire {
     operation: Operation,
     site: Site,
-    connector: SharedHttpConnector,
+    way: Way,
     keys: Keys,
     user_agents: UserAgents,
     speak: Speak,
     /// The endpoint does not take CBOR, whatever it says.
     cbor_is_refused: AtomicBool,
     skew: Skew,
+    deadlines: Deadlines,
     /// The account of the credentials that it was resolved for, and where its requests go.
-    target: Mutex<Option<(Option<String>, Target)>>,
+    target: Mutex<Option<(Option<String>, Arc<Target>)>>,
     signer: Mutex<Signer>,
 }
 
 impl Wire {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { operation, site, connector, credentials, refused, user_agents, speak } = parts;
+        let Parts { operation, site, way, credentials, refused, user_agents, speak } = parts;
         Self {
             operation,
             site,
-            connector,
+            way,
             keys: Keys::new(credentials, refused),
             user_agents,
             speak,
             cbor_is_refused: AtomicBool::new(false),
             skew: Skew::default(),
+            deadlines: Deadlines::default(),
             target: Mutex::default(),
             signer: Mutex::default(),
         }
@@ -201,13 +199,13 @@ impl Wire {
     /// [`CallError`] if the call failed.
     pub async fn call(&self, body: Payload) -> Result<Reply, CallError> {
         let (after, reached) = (ATTEMPT_TIMEOUT, Reached::default());
-        match deadline(after, self.attempt(body, &reached)).await {
+        match self.deadlines.within(after, self.attempt(body, &reached)).await {
             Some(result) => result,
             None if !reached.credentials.load(Ordering::Relaxed) => {
                 let reason = format!("the provider did not answer within {} s", after.as_secs());
                 Err(CallError::Credentials { fault: CredentialFault::Unavailable, reason })
             }
-            None if reached.connection.get().is_none() => {
+            None if !reached.carrier.is_there() => {
                 let reason = format!("no connection within {} s", after.as_secs());
                 Err(CallError::NotSent { reason })
             }
@@ -221,38 +219,34 @@ impl Wire {
         reached.credentials.store(true, Ordering::Relaxed);
         let target = self.target(&credentials).await?;
         let sent = SystemTime::now();
-        let mut request = self.signed(body, &target, &credentials, self.skew.correct(sent))?;
-        request.add_extension(reached.connection.clone());
-        let response = self.connector.call(request).await;
-        let mut response = response.map_err(dispatch_failure)?;
-        let (status, body) = (response.status(), response.take_body());
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes);
-        self.skew.learn(response.headers(), sent, SystemTime::now());
-        let said_in = response.headers().get("content-type").and_then(Encoding::of_content_type);
+        let request = self.signed(body, &target, &credentials, self.skew.correct(sent))?;
+        let answer = self.way.exchange(request, (&reached.carrier, ANSWER_BYTES_MAX)).await;
+        let answer = answer.map_err(dispatch_failure)?;
+        self.skew.learn(&answer, sent, SystemTime::now());
+        let said_in = answer.header("content-type").and_then(Encoding::of_content_type);
         // An object of JSON begins with a brace, which no map of CBOR does: not everybody says so.
-        let is_json = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"{"));
+        let is_json = |body: &Bytes| body.trim_ascii_start().starts_with(b"{");
+        let is_json = answer.body.as_ref().is_ok_and(is_json);
         let encoding = said_in.unwrap_or(if is_json { Encoding::Json } else { sent_in });
-        if status.is_success() {
+        if answer.status.is_success() {
             self.keys.accept(&credentials);
-            let takes_cbor = self.may_be_cbor(response.headers().get(ACCEPT_HEADER));
+            let takes_cbor = self.may_be_cbor(answer.header(ACCEPT_HEADER));
             let reply = |body| Reply { body, encoding, takes_cbor };
-            return body.map(reply).map_err(|e| lost(e.as_ref()));
+            return answer.body.map(reply).map_err(|e| lost(e.as_ref()));
         }
-        if status.is_server_error()
-            && let Some(connection) = reached.connection.get()
-        {
+        if answer.status.is_server_error() {
             // What answers so may be one broken host of many: the next call looks for another.
-            connection.poison();
+            reached.carrier.poison();
         }
-        let body = body.unwrap_or_default();
-        let said = error_response::read(encoding, response.headers().get(ERROR_TYPE_HEADER), &body);
+        let body = answer.body.as_deref().unwrap_or_default();
+        let said = error_response::read(encoding, answer.header(ERROR_TYPE_HEADER), body);
         if said.code.as_deref().is_some_and(|code| KEYS_REFUSED.contains(&code)) {
             self.keys.refuse(&credentials);
         }
         let silent = if said.code.is_some() { "" } else { "unparseable error response" };
         let message = said.message.as_deref().unwrap_or(silent);
-        let error = http_error(&response, said.code.as_deref(), message);
+        let header = |name| answer.header(name);
+        let error = http_error(answer.status.as_u16(), header, (said.code.as_deref(), message));
         let is_refused = sent_in == Encoding::Cbor && said_in != Some(Encoding::Cbor);
         Err(if is_refused { self.cbor_refused(error) } else { error })
     }
@@ -289,24 +283,24 @@ impl Wire {
     }
 
     /// Where requests with these credentials go.
-    async fn target(&self, credentials: &Credentials) -> Result<Target, CallError> {
+    async fn target(&self, credentials: &Credentials) -> Result<Arc<Target>, CallError> {
         let account = credentials.account_id().map(|id| id.as_str().to_owned());
         if let Some((_, target)) = lock(&self.target).as_ref().filter(|(of, _)| *of == account) {
-            return Ok(target.clone());
+            return Ok(Arc::clone(target));
         }
         let resolved = self.site.target(account.as_deref()).await;
-        let target = resolved.map_err(|reason| CallError::NotSent { reason })?;
-        *lock(&self.target) = Some((account, target.clone()));
+        let target = Arc::new(resolved.map_err(|reason| CallError::NotSent { reason })?);
+        *lock(&self.target) = Some((account, Arc::clone(&target)));
         Ok(target)
     }
 
     fn signed(
         &self,
         body: Payload,
-        target: &Target,
+        target: &Arc<Target>,
         credentials: &Credentials,
         now: SystemTime,
-    ) -> Result<Request, CallError> {
+    ) -> Result<Request<Bytes>, CallError> {
         let hash = body.hash();
         let call = Signable {
             content_type: body.encoding.content_type(),
@@ -317,24 +311,16 @@ impl Wire {
         };
         let mut signer = lock(&self.signer);
         let (date, authorization) = signer.sign(target, credentials, call, now);
-        let mut request = RequestBuilder::new()
-            .method(Method::POST)
-            .uri(&target.uri)
-            .header(header::CONTENT_TYPE, call.content_type)
-            .header(header::CONTENT_LENGTH, call.content_length)
-            .header(header::HOST, &target.host)
-            .header(header::USER_AGENT, &self.user_agents.shown)
-            .header("x-amz-date", date)
-            .header("x-amz-target", call.operation)
-            .header("x-amz-user-agent", call.user_agent)
-            .header(header::AUTHORIZATION, authorization);
-        drop(signer);
-        if let Some(token) = credentials.session_token() {
-            request = request.header("x-amz-security-token", token);
-        }
-        let not_sent = |error: BoxError| CallError::NotSent { reason: error.to_string() };
-        let request = request.body(SdkBody::from(body.bytes)).map_err(|e| not_sent(e.into()))?;
-        Request::try_from(request).map_err(|error| not_sent(error.into()))
+        let head = Head {
+            call,
+            target,
+            user_agent: &self.user_agents.shown,
+            date,
+            authorization: &authorization,
+            token: credentials.session_token(),
+        };
+        let request = head.request(body.bytes);
+        request.map_err(|error| CallError::NotSent { reason: error.to_string() })
     }
 }
 
@@ -361,7 +347,7 @@ pub struct Reply {
 #[derive(Default)]
 struct Reached {
     credentials: AtomicBool,
-    connection: CaptureSmithyConnection,
+    carrier: Carrier,
 }
 
 /// What is wrong with the credentials, and whether waiting helps. Nothing was sent; where it is not

@@ -8,6 +8,7 @@
 
 mod body;
 mod conn;
+mod read_ahead;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,27 +16,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
-use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
-use hyper::http::{Request, Uri};
+use bytes::Bytes;
+use hyper::http::{Request, Response, Uri};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use rustls::ClientConfig;
 
 use self::body::ResponseBody;
-use self::conn::{Conn, connect};
+pub(super) use self::conn::Poison;
+use self::conn::{Conn, RequestBody, connect};
+use self::read_ahead::Sockets;
+use super::way::Carrier;
 use crate::send::not_sent::NotSent;
 
 /// The connections of one flow. Dropping it closes those that are unused.
-pub(super) struct Direct {
-    conns: Arc<Conns>,
+pub(in crate::send) struct Direct {
+    conns: Conns,
 }
 
 struct Conns {
-    connector: HttpsConnector<TcpConnector>,
+    connector: HttpsConnector<Sockets>,
     unused: Mutex<Vec<Conn>>,
 }
 
@@ -50,30 +51,29 @@ impl Direct {
         let mut tcp = TcpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let connector = HttpsConnector::from((tcp, tls));
-        Self { conns: Arc::new(Conns { connector, unused: Mutex::default() }) }
+        let connector = HttpsConnector::from((Sockets(tcp), tls));
+        Self { conns: Conns { connector, unused: Mutex::default() } }
     }
-}
 
-impl HttpConnector for Direct {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match request.try_into_http1x() {
-            Ok(request) => HttpConnectorFuture::new(Arc::clone(&self.conns).exchange(request)),
-            Err(error) => HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
-        }
+    /// Makes a request, and gives the head of its response.
+    pub(super) async fn call(
+        &self,
+        request: Request<Bytes>,
+        carrier: &Carrier,
+    ) -> Result<Response<ResponseBody<'_>>, ConnectorError> {
+        self.conns.exchange(request.map(RequestBody::new), carrier).await
     }
 }
 
 impl Conns {
     async fn exchange(
-        self: Arc<Self>,
-        mut request: Request<SdkBody>,
-    ) -> Result<HttpResponse, ConnectorError> {
+        &self,
+        mut request: Request<RequestBody>,
+        carrier: &Carrier,
+    ) -> Result<Response<ResponseBody<'_>>, ConnectorError> {
         let target = std::mem::take(request.uri_mut());
         // To the server itself goes the path alone (RFC 9112, section 3.2.1).
         *request.uri_mut() = target.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
-        let capture = request.extensions().get::<CaptureSmithyConnection>().cloned();
-        let capture = capture.unwrap_or_default();
         loop {
             let kept = self.kept().await;
             let is_kept = kept.is_some();
@@ -81,22 +81,15 @@ impl Conns {
                 Some(conn) => conn,
                 None => connect(self.connector.clone(), target.clone()).await?,
             };
-            let poison = conn.poison();
-            capture.set_connection_retriever(move || {
-                let poison = poison.clone();
-                let metadata = ConnectionMetadata::builder().proxied(false);
-                Some(metadata.poison_fn(move || poison.set()).build())
-            });
+            carrier.set_own(conn.poison());
             match conn.send(request).await {
                 Ok(response) => {
-                    let wrap = |body| SdkBody::from_body_1_x(ResponseBody::new(body, conn, self));
-                    let response = HttpResponse::try_from(response.map(wrap));
-                    return response.map_err(|error| ConnectorError::other(error.into(), None));
+                    return Ok(response.map(|body| ResponseBody::new(body, conn, self)));
                 }
                 Err(mut failed) => match failed.take_message() {
                     None => return Err(ConnectorError::io(failed.into_error().into())),
                     Some(unsent) => {
-                        capture.set_connection_retriever(|| None);
+                        carrier.clear();
                         if !is_kept {
                             let error = NotSent::new(failed.into_error());
                             return Err(ConnectorError::io(error.into()));

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -47,7 +48,7 @@ pub(super) struct Signer {
 struct Day {
     number: u64,
     credentials: Credentials,
-    target: Target,
+    target: Arc<Target>,
     path: String,
     key: [u8; KEY_BYTES],
     /// `<day>/<region>/<service>/aws4_request`.
@@ -65,7 +66,7 @@ impl Signer {
     /// `x-amz-security-token`.
     pub(super) fn sign(
         &mut self,
-        target: &Target,
+        target: &Arc<Target>,
         credentials: &Credentials,
         call: Signable<'_>,
         now: SystemTime,
@@ -86,17 +87,21 @@ impl Signer {
         canonical(text, day, call, date);
         let hash = hex(&Sha256::digest(text.as_bytes()));
         text.clear();
-        put(text, format_args!("AWS4-HMAC-SHA256\n{date}\n{}\n{hash}", day.scope));
+        text.extend(["AWS4-HMAC-SHA256\n", date, "\n", &day.scope, "\n", &hash]);
         let signature = calculate_signature(day.key, text.as_bytes());
         let token =
             if credentials.session_token().is_some() { "x-amz-security-token;" } else { "" };
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders=content-length;content-type;host;\
-             x-amz-date;{token}x-amz-target;x-amz-user-agent, Signature={signature}",
+        let authorization = [
+            "AWS4-HMAC-SHA256 Credential=",
             credentials.access_key_id(),
-            day.scope,
-        );
-        (date, authorization)
+            "/",
+            &day.scope,
+            ", SignedHeaders=content-length;content-type;host;x-amz-date;",
+            token,
+            "x-amz-target;x-amz-user-agent, Signature=",
+            &signature,
+        ];
+        (date, authorization.concat())
     }
 }
 
@@ -104,7 +109,7 @@ impl Day {
     fn new(
         number: u64,
         credentials: &Credentials,
-        target: &Target,
+        target: &Arc<Target>,
         now: SystemTime,
         date: &str,
     ) -> Self {
@@ -117,7 +122,7 @@ impl Day {
         Self {
             number,
             credentials: credentials.clone(),
-            target: target.clone(),
+            target: Arc::clone(target),
             path: canonical_path(target.uri.path()),
             key,
             scope: format!("{day}/{region}/{service}/aws4_request"),
@@ -125,18 +130,14 @@ impl Day {
     }
 }
 
-/// Puts the canonical request into `text`.
+/// Puts the canonical request into `text`, piece by piece: it is done for every request.
 fn canonical(text: &mut String, day: &Day, call: Signable<'_>, date: &str) {
     let Signable { content_type, content_length, operation, user_agent, body_sha256 } = call;
-    let (path, host) = (&day.path, &day.target.host);
     text.clear();
-    put(
-        text,
-        format_args!(
-            "POST\n{path}\n\ncontent-length:{content_length}\ncontent-type:{content_type}\n\
-         host:{host}\nx-amz-date:{date}\n"
-        ),
-    );
+    text.extend(["POST\n", &day.path, "\n\ncontent-length:"]);
+    put(text, format_args!("{content_length}"));
+    text.extend(["\ncontent-type:", content_type, "\nhost:", &day.target.host]);
+    text.extend(["\nx-amz-date:", date, "\n"]);
     let mut token_name = "";
     if let Some(token) = day.credentials.session_token() {
         token_name = "x-amz-security-token;";
@@ -144,15 +145,10 @@ fn canonical(text: &mut String, day: &Day, call: Signable<'_>, date: &str) {
         push_words(text, token);
         text.push('\n');
     }
-    put(text, format_args!("x-amz-target:{operation}\nx-amz-user-agent:"));
+    text.extend(["x-amz-target:", operation, "\nx-amz-user-agent:"]);
     push_words(text, user_agent);
-    put(
-        text,
-        format_args!(
-            "\n\ncontent-length;content-type;host;x-amz-date;{token_name}x-amz-target;\
-         x-amz-user-agent\n{body_sha256}"
-        ),
-    );
+    text.extend(["\n\ncontent-length;content-type;host;x-amz-date;", token_name]);
+    text.extend(["x-amz-target;x-amz-user-agent\n", body_sha256]);
 }
 
 fn put(text: &mut String, more: fmt::Arguments<'_>) {
@@ -286,7 +282,7 @@ mod tests {
             ];
             let mut signer = Signer::default();
             for (key, path, (second, more), (length, hash, agent), again) in &calls {
-                let target = target(path, if *again { "eu-west-1" } else { "us-east-1" });
+                let target = Arc::new(target(path, if *again { "eu-west-1" } else { "us-east-1" }));
                 let call = Signable {
                     content_type: "application/x-amz-json-1.1",
                     content_length: *length,
@@ -316,7 +312,7 @@ mod tests {
             body_sha256: "00",
         };
         let now = UNIX_EPOCH + Duration::from_secs(1);
-        let (_, header) = signer.sign(&target("/", "r"), &credentials, call, now);
+        let (_, header) = signer.sign(&Arc::new(target("/", "r")), &credentials, call, now);
         assert!(!header.contains("hidden"));
         assert!(!format!("{signer:?}").contains("hidden"));
     }

@@ -7,9 +7,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+
+use crate::send::http::Answer;
 
 /// An answer that took longer than this says nothing about the clock.
 const TRUSTED_ROUND_TRIP_MAX: Duration = Duration::from_mins(15);
@@ -32,12 +33,13 @@ impl Skew {
     }
 
     /// Learns from the date of an answer.
-    pub(super) fn learn(&self, headers: &Headers, sent: SystemTime, received: SystemTime) {
+    pub(super) fn learn(&self, response: &Answer, sent: SystemTime, received: SystemTime) {
         // An answer out of a cache has an old date.
-        if headers.get("age").is_some() {
+        if response.header("age").is_some() {
             return;
         }
-        let date = headers.get("date").and_then(|date| DateTime::from_str(date, HTTP_DATE).ok());
+        let date =
+            response.header("date").and_then(|date| DateTime::from_str(date, HTTP_DATE).ok());
         let Some(there) = date.and_then(|date| SystemTime::try_from(date).ok()) else { return };
         let took = received.duration_since(sent).unwrap_or_default();
         if took > TRUSTED_ROUND_TRIP_MAX {
@@ -61,6 +63,9 @@ fn difference(there: SystemTime, here: SystemTime) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use hyper::http::{HeaderMap, HeaderValue, StatusCode};
+
     use super::*;
 
     fn noon() -> SystemTime {
@@ -68,13 +73,17 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_hours(498_876)
     }
 
-    fn answer(date: &'static str, age: Option<&'static str>) -> Headers {
-        let mut headers = Headers::new();
-        headers.insert("date", date);
+    fn answer_with(headers: HeaderMap) -> Answer {
+        Answer { status: StatusCode::OK, headers, body: Ok(Bytes::new()) }
+    }
+
+    fn answer(date: &'static str, age: Option<&'static str>) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_static(date));
         if let Some(age) = age {
-            headers.insert("age", age);
+            headers.insert("age", HeaderValue::from_static(age));
         }
-        headers
+        answer_with(headers)
     }
 
     #[test]
@@ -96,7 +105,7 @@ mod tests {
         let (now, later) = (noon(), "Sun, 29 Nov 2026 13:00:00 GMT");
         skew.learn(&answer(later, Some("12")), now, now);
         skew.learn(&answer("yesterday", None), now, now);
-        skew.learn(&Headers::new(), now, now);
+        skew.learn(&answer_with(HeaderMap::new()), now, now);
         skew.learn(&answer(later, None), now, now + Duration::from_mins(16));
         assert_eq!(skew.correct(now), now);
         skew.learn(&answer("Sun, 29 Nov 2026 12:03:59 GMT", None), now, now);

@@ -96,7 +96,16 @@ impl Body {
     /// The same with a key that means nothing: another one may be in its place when the record is
     /// sent again.
     pub fn push_with_random_key(&mut self, data: &[u8], key: RandomKey) {
-        self.append(data, &key.0, KeyKind::Random);
+        if !self.envelope.0.keyed {
+            return self.append(data, &key.0, KeyKind::Random);
+        }
+        let encoding = self.encoding();
+        let offset = self.begin_record(encoding);
+        match encoding {
+            Encoding::Cbor => cbor::push_record_with_random_key(&mut self.buffer, data, key),
+            Encoding::Json => json::push_record_with_random_key(&mut self.buffer, data, key),
+        }
+        self.note_record(offset, data.len(), RandomKey::BYTES, KeyKind::Random);
     }
 
     /// The same with an aggregate of the Kinesis Producer Library whose records all have this key.
@@ -145,28 +154,41 @@ impl Body {
     /// The key is text; it is not validated again for each record.
     fn append(&mut self, data: &[u8], partition_key: &[u8], key: KeyKind) {
         let (encoding, keyed) = (self.encoding(), self.envelope.0.keyed);
-        let first = self.entries.is_empty();
-        let buffer = self.growing();
-        if !first {
-            buffer.extend_from_slice(encoding.between());
-        }
-        let offset = buffer.len();
+        let offset = self.begin_record(encoding);
         match encoding {
-            Encoding::Cbor => cbor::push_record(buffer, data, partition_key),
+            Encoding::Cbor => cbor::push_record(&mut self.buffer, data, partition_key),
             Encoding::Json => {
                 let text = || std::str::from_utf8(partition_key).unwrap_or_default();
-                json::push_record(buffer, data, keyed.then(text));
+                json::push_record(&mut self.buffer, data, keyed.then(text));
             }
         }
-        let len = buffer.len() - offset;
-        self.data_bytes += data.len();
-        self.key_bytes += if keyed { partition_key.len() } else { 0 };
+        let key_bytes = if keyed { partition_key.len() } else { 0 };
+        let key = if keyed { key } else { KeyKind::Fixed };
+        self.note_record(offset, data.len(), key_bytes, key);
+    }
+
+    /// Writes what stands between two records, if there is one before. Says where the next begins.
+    #[inline]
+    fn begin_record(&mut self, encoding: Encoding) -> usize {
+        if self.finished.is_some() {
+            self.open_again();
+        }
+        if encoding == Encoding::Json && !self.entries.is_empty() {
+            self.buffer.push(json::BETWEEN);
+        }
+        self.buffer.len()
+    }
+
+    /// Notes the record that was written from `offset` on.
+    fn note_record(&mut self, offset: usize, data_len: usize, key_bytes: usize, key: KeyKind) {
+        self.data_bytes += data_len;
+        self.key_bytes += key_bytes;
         self.entries.push(Entry {
             offset: narrow(offset),
-            len: narrow(len),
-            data_len: narrow(data.len()),
+            len: narrow(self.buffer.len() - offset),
+            data_len: narrow(data_len),
             records: 1,
-            key: if keyed { key } else { KeyKind::Fixed },
+            key,
         });
     }
 
@@ -315,15 +337,15 @@ impl Body {
         })
     }
 
-    /// The buffer for appending. A finished body is opened again.
-    fn growing(&mut self) -> &mut Vec<u8> {
+    /// Makes a finished body one to which records can be appended.
+    #[cold]
+    fn open_again(&mut self) {
         let suffix = self.encoding().suffix();
         if let Some(bytes) = self.finished.take() {
             self.sha256 = None;
             self.buffer = Vec::from(bytes);
             self.buffer.truncate(self.buffer.len().saturating_sub(suffix.len()));
         }
-        &mut self.buffer
     }
 }
 
@@ -336,8 +358,13 @@ fn narrow(length: usize) -> u32 {
 /// Hexadecimal digits in lower case.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+    let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.push(digit(byte >> 4));
+        digits.push(digit(byte & 0x0F));
+    }
+    digits
 }
 
 #[cfg(test)]

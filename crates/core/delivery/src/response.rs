@@ -8,6 +8,7 @@
 mod cbor;
 #[cfg(test)]
 mod cbor_tests;
+mod plain_json;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -132,7 +133,11 @@ pub fn read_as(
 /// # Errors
 /// [`PutResponseError`] if the body does not account for exactly the records that were sent.
 pub fn read(body: &[u8], sent: usize) -> Result<PutResponse, PutResponseError> {
-    if says_all_delivered(body, sent) {
+    let is_success = match plain_json::read(body) {
+        Some(plain) => plain.entries == sent && says_all_delivered(&plain.rest, 0),
+        None => says_all_delivered(body, sent),
+    };
+    if is_success {
         return Ok(PutResponse::default());
     }
     let document: Document = serde_json::from_slice(body)?;

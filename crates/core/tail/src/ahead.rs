@@ -29,7 +29,7 @@ pub(crate) fn gap<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window
     let end = offset + held.len() as u64;
     // What was written since the last look may have holes that this look did not see.
     let may_be = held.first() == Some(&0) || seen.allocated < seen.size || end > seen.size;
-    let nul = memchr::memchr(0, held).is_some();
+    let nul = window.has_nul(key, offset);
     let handle = file.handle.as_ref().filter(|file| (may_be || nul) && file.has_holes())?;
     let path = Arc::clone(&file.path);
     let found = if may_be { hole::gap(handle, offset, seen.size.max(end), held) } else { Ok(None) };

@@ -22,6 +22,8 @@ pub struct Window {
     start: u64,
     /// How many bytes are held.
     len: usize,
+    /// Where the last NUL is in them.
+    last_nul: Option<usize>,
     /// Whether the last refill met the end of the file.
     at_end: bool,
 }
@@ -50,6 +52,7 @@ impl Window {
             file: None,
             start: 0,
             len: 0,
+            last_nul: None,
             at_end: false,
         }
     }
@@ -64,6 +67,12 @@ impl Window {
     #[must_use]
     pub fn from(&self, file: FileKey, offset: u64) -> Option<&[u8]> {
         self.index_of(file, offset).and_then(|at| self.bytes.get(at..self.len))
+    }
+
+    /// Whether a NUL is in the bytes from `offset` on.
+    #[must_use]
+    pub(super) fn has_nul(&self, file: FileKey, offset: u64) -> bool {
+        self.index_of(file, offset).is_some_and(|at| self.last_nul.is_some_and(|nul| nul >= at))
     }
 
     /// The anchor of an offset that lies within or right behind the bytes held.
@@ -186,6 +195,8 @@ impl Window {
         self.file = Some(key);
         self.start = start;
         self.len = filled;
+        // Once for each refill, however often it is asked.
+        self.last_nul = memchr::memrchr(0, self.bytes.get(..filled).unwrap_or_default());
         Refill::Filled
     }
 
@@ -259,6 +270,19 @@ mod tests {
             let anchor = window.anchor_at(KEY, offset as u64).unwrap();
             assert_eq!(anchor, Anchor::of(&bytes[..offset]), "at {offset}");
         }
+    }
+
+    #[test]
+    fn a_nul_counts_for_offsets_up_to_it() {
+        let file = file_with(b"a\0b\0cd");
+        let mut window = Window::new();
+        window.refill(KEY, &file, (Position::start(), &Holes::NONE)).unwrap();
+        let nuls = (0..7).map(|offset| window.has_nul(KEY, offset));
+        assert_eq!(nuls.collect::<Vec<_>>(), [true, true, true, true, false, false, false]);
+        assert!(!window.has_nul(FileKey(8), 0), "another generation");
+        let file = file_with(b"abcd");
+        window.refill(KEY, &file, (Position::start(), &Holes::NONE)).unwrap();
+        assert!(!window.has_nul(KEY, 0));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The body of a response: whoever reads it drives the connection, which is kept behind its end.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -11,20 +10,20 @@ use super::Conns;
 use super::conn::Conn;
 
 /// A body that is dropped before its end closes the connection.
-pub(super) struct ResponseBody {
+pub(in crate::send::http) struct ResponseBody<'c> {
     body: Incoming,
-    /// Never locked: a body has to be shareable between threads, which a connection is not.
-    conn: Mutex<Option<Conn>>,
-    conns: Arc<Conns>,
+    /// `None` behind its end.
+    conn: Option<Conn>,
+    conns: &'c Conns,
 }
 
-impl ResponseBody {
-    pub(super) fn new(body: Incoming, conn: Conn, conns: Arc<Conns>) -> Self {
-        Self { body, conn: Mutex::new(Some(conn)), conns }
+impl<'c> ResponseBody<'c> {
+    pub(super) fn new(body: Incoming, conn: Conn, conns: &'c Conns) -> Self {
+        Self { body, conn: Some(conn), conns }
     }
 }
 
-impl Body for ResponseBody {
+impl Body for ResponseBody<'_> {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -33,7 +32,6 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Self { body, conn, conns } = &mut *self;
-        let conn = conn.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(conn) = conn {
             conn.drive(cx);
         }

@@ -8,18 +8,19 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::http::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
+use super::read_ahead::{ReadAhead, Sockets};
 use crate::send::client::CONNECT_TIMEOUT;
 use crate::send::not_sent::NotSent;
 
@@ -27,30 +28,33 @@ use crate::send::not_sent::NotSent;
 /// longer.
 const UNUSED_MAX: Duration = Duration::from_secs(90);
 
-type Socket = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Socket = MaybeHttpsStream<ReadAhead<TokioIo<TcpStream>>>;
+
+/// The body of a request, in one piece.
+pub(super) type RequestBody = Full<Bytes>;
 
 /// A connection, and what drives it.
 pub(super) struct Conn {
-    sender: SendRequest<SdkBody>,
+    sender: SendRequest<RequestBody>,
     /// `None` when it has ended.
-    driver: Option<Pin<Box<Connection<Socket, SdkBody>>>>,
+    driver: Option<Pin<Box<Connection<Socket, RequestBody>>>>,
     poison: Poison,
     used: Instant,
 }
 
 /// Says that a connection is not to be used again.
-#[derive(Clone, Default)]
-pub(super) struct Poison(Arc<AtomicBool>);
+#[derive(Debug, Clone, Default)]
+pub(in crate::send) struct Poison(Arc<AtomicBool>);
 
 impl Poison {
-    pub(super) fn set(&self) {
+    pub(in crate::send) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// Makes a connection within [`CONNECT_TIMEOUT`].
 pub(super) async fn connect(
-    mut connector: HttpsConnector<TcpConnector>,
+    mut connector: HttpsConnector<Sockets>,
     target: Uri,
 ) -> Result<Conn, ConnectorError> {
     let connecting = async {
@@ -78,8 +82,8 @@ impl Conn {
     /// With the request, if nothing of it was written.
     pub(super) async fn send(
         &mut self,
-        request: Request<SdkBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<SdkBody>>> {
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
         self.used = Instant::now();
         let mut response = pin!(self.sender.try_send_request(request));
         let driver = &mut self.driver;
@@ -107,7 +111,7 @@ impl Conn {
 }
 
 /// How a connection ended is told to whoever waits for a response.
-fn drive(driver: &mut Option<Pin<Box<Connection<Socket, SdkBody>>>>, cx: &mut Context<'_>) {
+fn drive(driver: &mut Option<Pin<Box<Connection<Socket, RequestBody>>>>, cx: &mut Context<'_>) {
     if let Some(running) = driver
         && running.as_mut().poll(cx).is_ready()
     {

@@ -4,8 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::http::Response;
 use http_body_util::BodyExt as _;
 use rustls::RootCertStore;
 
@@ -16,13 +14,16 @@ fn direct() -> Direct {
     Direct::new(tls_of(&Arc::new(RootCertStore::empty())).expect("a provider"))
 }
 
-fn request(url: &str) -> HttpRequest {
+fn request(url: &str) -> Request<Bytes> {
     let request = Request::post(url).header("host", "h").header("content-length", 3);
-    HttpRequest::try_from(request.body(SdkBody::from("abc")).expect("a request"))
-        .expect("a request")
+    request.body(Bytes::from_static(b"abc")).expect("a request")
 }
 
-async fn body_of(response: Response) -> Vec<u8> {
+async fn call<'c>(direct: &'c Direct, url: &str) -> Response<ResponseBody<'c>> {
+    direct.call(request(url), &Carrier::default()).await.expect("a response")
+}
+
+async fn body_of(response: Response<ResponseBody<'_>>) -> Vec<u8> {
     response.into_body().collect().await.expect("a body").to_bytes().to_vec()
 }
 
@@ -64,8 +65,7 @@ async fn a_connection_serves_one_request_after_the_other() {
     let server = serve(&listener, vec![3]);
     let direct = direct();
     for _ in 0..3 {
-        let response = direct.call(request(&url)).await.expect("a response");
-        assert_eq!(body_of(response).await, b"ok");
+        assert_eq!(body_of(call(&direct, &url).await).await, b"ok");
     }
     server.join().expect("no panic");
 }
@@ -75,9 +75,9 @@ async fn requests_at_a_time_have_a_connection_each() {
     let (listener, url) = listen();
     let server = serve(&listener, vec![1, 1]);
     let direct = direct();
-    let (one, other) = tokio::join!(direct.call(request(&url)), direct.call(request(&url)));
+    let (one, other) = tokio::join!(call(&direct, &url), call(&direct, &url));
     for response in [one, other] {
-        assert_eq!(body_of(response.expect("a response")).await, b"ok");
+        assert_eq!(body_of(response).await, b"ok");
     }
     server.join().expect("no panic");
     assert_eq!(direct.conns.lock().len(), 2);
@@ -89,8 +89,7 @@ async fn a_connection_that_was_closed_meanwhile_costs_nothing() {
     let server = serve(&listener, vec![1, 1, 1]);
     let direct = direct();
     for _ in 0..3 {
-        let response = direct.call(request(&url)).await.expect("a response");
-        assert_eq!(body_of(response).await, b"ok");
+        assert_eq!(body_of(call(&direct, &url).await).await, b"ok");
         // The end of a connection comes like any other news.
         poll_fn(|cx| {
             let mut unused = direct.conns.lock();
@@ -108,12 +107,11 @@ async fn a_poisoned_connection_is_not_used_again() {
     let server = serve(&listener, vec![1, 1]);
     let direct = direct();
     for _ in 0..2 {
-        let capture = CaptureSmithyConnection::new();
-        let mut request = request(&url);
-        request.add_extension(capture.clone());
-        let response = direct.call(request).await.expect("a response");
+        let carrier = Carrier::default();
+        let response = direct.call(request(&url), &carrier).await.expect("a response");
         assert_eq!(body_of(response).await, b"ok");
-        capture.get().expect("a connection").poison();
+        assert!(carrier.is_there());
+        carrier.poison();
     }
     server.join().expect("no panic");
 }
@@ -136,16 +134,13 @@ async fn what_was_written_may_have_arrived_and_what_found_no_server_did_not() {
         })
         .any(<dyn std::error::Error>::is::<NotSent>)
     };
-    let capture = CaptureSmithyConnection::new();
-    let mut written = request(&url);
-    written.add_extension(capture.clone());
-    let lost = direct.call(written).await.expect_err("no response");
-    assert!(!is_unsent(&lost) && capture.get().is_some(), "{lost:?}");
+    let carrier = Carrier::default();
+    let lost = direct.call(request(&url), &carrier).await.err().expect("no response");
+    assert!(!is_unsent(&lost) && carrier.is_there(), "{lost:?}");
     server.join().expect("no panic");
     // Nobody listens there now.
-    let capture = CaptureSmithyConnection::new();
-    let mut refused = request(&format!("http://{address}/x/"));
-    refused.add_extension(capture.clone());
-    let unsent = direct.call(refused).await.expect_err("no server");
-    assert!(is_unsent(&unsent) && capture.get().is_none(), "{unsent:?}");
+    let carrier = Carrier::default();
+    let refused = request(&format!("http://{address}/x/"));
+    let unsent = direct.call(refused, &carrier).await.err().expect("no server");
+    assert!(is_unsent(&unsent) && !carrier.is_there(), "{unsent:?}");
 }

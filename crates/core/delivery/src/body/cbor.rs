@@ -8,6 +8,8 @@ use crate::cbor::{
     ARRAY_BEGIN, BREAK, CborError, HEAD_BYTES_MAX, MAP_BEGIN, Reader, push_bytes_head, push_text,
 };
 
+use super::key::{RANDOM_KEY_DIGITS, RandomKey};
+
 /// The beginning of a record: a map, and `Data` as a text.
 const DATA: &[u8] = b"\xbf\x64Data";
 
@@ -43,6 +45,31 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: &[u8]) {
     buffer.extend_from_slice(PARTITION_KEY);
     push_text(buffer, key);
     buffer.push(BREAK);
+}
+
+/// The same with a random key, which nearly all records have: the lengths of what is around the
+/// data are known, so that each piece is a copy of so many bytes.
+pub(super) fn push_record_with_random_key(buffer: &mut Vec<u8>, data: &[u8], key: RandomKey) {
+    // The head of bytes that are as many as fit into a byte, or into two.
+    match (u8::try_from(data.len()), u16::try_from(data.len())) {
+        (Ok(len @ 24..), _) => {
+            buffer.extend_from_slice(&[0xbf, 0x64, b'D', b'a', b't', b'a', 0x58, len]);
+        }
+        (Err(_), Ok(len)) => {
+            let [high, low] = len.to_be_bytes();
+            buffer.extend_from_slice(&[0xbf, 0x64, b'D', b'a', b't', b'a', 0x59, high, low]);
+        }
+        _ => {
+            buffer.extend_from_slice(DATA);
+            push_bytes_head(buffer, data.len());
+        }
+    }
+    buffer.extend_from_slice(data);
+    let mut end = *b"\x6cPartitionKey\x68________\xff";
+    if let Some(place) = end.get_mut(14..14 + RANDOM_KEY_DIGITS) {
+        place.copy_from_slice(&key.0);
+    }
+    buffer.extend_from_slice(&end);
 }
 
 /// Data and key of a record.

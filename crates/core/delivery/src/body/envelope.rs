@@ -45,7 +45,7 @@ impl Encoding {
     pub(super) fn between(self) -> &'static [u8] {
         match self {
             Self::Cbor => b"",
-            Self::Json => b",",
+            Self::Json => &[json::BETWEEN],
         }
     }
 

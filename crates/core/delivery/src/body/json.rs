@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use base64_simd::STANDARD;
 
+use super::key::{RANDOM_KEY_DIGITS, RandomKey};
+
 /// Bytes of one record's JSON that are neither data nor key:
 /// `,{"Data":"","PartitionKey":""}`.
 const RECORD_FRAME_BYTES: usize = 30;
@@ -11,6 +13,9 @@ const RECORD_FRAME_BYTES: usize = 30;
 /// What stands before a record's data, and before its key.
 const DATA: &[u8] = b"{\"Data\":\"";
 const PARTITION_KEY: &[u8] = b"\",\"PartitionKey\":\"";
+
+/// What stands between two records.
+pub(super) const BETWEEN: u8 = b',';
 
 /// What follows a record's key.
 pub(super) const RECORD_SUFFIX: &[u8] = b"\"}";
@@ -43,6 +48,20 @@ pub(super) fn push_record(buffer: &mut Vec<u8>, data: &[u8], key: Option<&str>) 
         append_escaped(buffer, key);
     }
     buffer.extend_from_slice(RECORD_SUFFIX);
+}
+
+/// The same with a random key, which nearly all records of Kinesis have: there is nothing to escape
+/// in it.
+pub(super) fn push_record_with_random_key(buffer: &mut Vec<u8>, data: &[u8], key: RandomKey) {
+    buffer.reserve(RECORD_FRAME_BYTES + STANDARD.encoded_length(data.len()) + RandomKey::BYTES);
+    buffer.extend_from_slice(DATA);
+    STANDARD.encode_append(data, buffer);
+    let mut end = *b"\",\"PartitionKey\":\"________\"}";
+    let digits = PARTITION_KEY.len()..PARTITION_KEY.len() + RANDOM_KEY_DIGITS;
+    if let Some(place) = end.get_mut(digits) {
+        place.copy_from_slice(&key.0);
+    }
+    buffer.extend_from_slice(&end);
 }
 
 /// The data of a record that was written here.
