@@ -5,6 +5,7 @@ use super::diagnostics::{Findings, Kind};
 use super::file::FlowFile;
 use super::scalar;
 use super::{Aggregation, Compression, Format};
+use crate::batch::COMPRESSION_LEVELS;
 use kinetail_base::limits::{
     FIREHOSE_RECORD_BYTES_MAX, KINESIS_LARGE_RECORD_BYTES_MAX, KINESIS_RECORD_BYTES_MAX,
 };
@@ -43,15 +44,14 @@ pub(super) struct Joined {
 /// `compressionLevel`, unless it is given: that of gzip itself.
 const LEVEL: u64 = 6;
 
-/// The most that can be asked for.
-const LEVEL_MAX: u64 = 9;
-
 /// `compressionLevel`.
 pub(super) fn level(file: &FlowFile<'_>, findings: &mut Findings<'_>) -> u32 {
     if file.compression.scalar_text() != Some("gzip") {
         file.compression_level.without_effect("without 'compression: gzip'", findings);
     }
-    let level = file.compression_level.integer(findings, 1..=LEVEL_MAX, LEVEL);
+    let (least, most) = (*COMPRESSION_LEVELS.start(), *COMPRESSION_LEVELS.end());
+    let range = u64::from(least)..=u64::from(most);
+    let level = file.compression_level.integer(findings, range, LEVEL);
     u32::try_from(level).unwrap_or(u32::MAX)
 }
 

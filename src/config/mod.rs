@@ -229,7 +229,7 @@ pub struct FlowConfig {
     pub aggregation: Option<Aggregation>,
     /// What is done to the data of each record of the service.
     pub compression: Compression,
-    /// How hard gzip tries, 1 to 9.
+    /// How hard gzip tries.
     pub compression_level: u32,
     /// The maximum length of a record with its key (Kinesis only).
     pub max_record_bytes: usize,

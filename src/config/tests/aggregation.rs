@@ -40,7 +40,7 @@ fn what_cannot_be_together_is_an_error() {
             "'aggregatedRecordSizeBytes'",
         ),
         (kinesis(r#""aggregation": "kpl", "aggregatedRecordsMax": 0"#), "'aggregatedRecordsMax'"),
-        (kinesis(r#""compression": "gzip", "compressionLevel": 0"#), "'compressionLevel'"),
+        (kinesis(r#""compression": "gzip", "compressionLevel": 1"#), "'compressionLevel'"),
         (kinesis(r#""compression": "gzip", "compressionLevel": 10"#), "'compressionLevel'"),
         (kinesis(r#""compression": "gzip", "compressionLevel": "fast""#), "'compressionLevel'"),
         (kinesis(r#""maxRecordBytes": 10485761"#), "'maxRecordBytes'"),

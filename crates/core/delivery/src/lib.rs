@@ -42,7 +42,7 @@ pub use aggregate::{Aggregation, Format};
 pub use cbor::CborError;
 pub use options::{Destination, OversizeLine, PackOptions, PartitionKey, RetryConfig};
 
-pub use sink::Compression;
+pub use sink::{COMPRESSION_LEVELS, Compression};
 
 use body::Body;
 use dead_letter::Origin;

@@ -35,6 +35,10 @@ impl Compression {
     }
 }
 
+/// What `compressionLevel` may be. At level 1 the encoder never stores what it cannot compress, and
+/// random bytes would become an eighth longer.
+pub const COMPRESSION_LEVELS: std::ops::RangeInclusive<u32> = 2..=9;
+
 /// Bytes of a gzip member that are neither data nor blocks: a header and a trailer.
 const FRAME_BYTES: usize = 18;
 
@@ -120,7 +124,7 @@ mod tests {
             seed in any::<u64>(),
             len in 0_usize..200_000,
             random in any::<bool>(),
-            level in 1_u32..=9,
+            level in COMPRESSION_LEVELS,
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let byte = |_| if random { rng.u8(..) } else { b'a' };
