@@ -39,16 +39,16 @@ impl Head<'_> {
             HeaderValue::from_str(value).map(|value| drop(headers.insert(name, value)))
         };
         let call = self.call;
-        set(header::CONTENT_TYPE, call.content_type)?;
         set(header::HOST, &self.target.host)?;
         set(header::USER_AGENT, self.user_agent)?;
         set(AMZ_DATE.clone(), self.date)?;
-        set(AMZ_TARGET.clone(), call.operation)?;
         set(AMZ_USER_AGENT.clone(), call.user_agent)?;
         set(header::AUTHORIZATION, self.authorization)?;
         if let Some(token) = self.token {
             set(AMZ_SECURITY_TOKEN.clone(), token)?;
         }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(call.content_type));
+        headers.insert(AMZ_TARGET.clone(), HeaderValue::from_static(call.operation));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(call.content_length));
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;

@@ -24,10 +24,10 @@ const SECONDS_IN_A_DAY: u64 = 24 * 60 * 60;
 /// What in a call is signed alongside what all calls have in common.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signable<'c> {
-    pub(super) content_type: &'c str,
+    pub(super) content_type: &'static str,
     pub(super) content_length: usize,
     /// `x-amz-target`.
-    pub(super) operation: &'c str,
+    pub(super) operation: &'static str,
     /// `x-amz-user-agent`.
     pub(super) user_agent: &'c str,
     /// The SHA-256 of the body, in hexadecimal digits.

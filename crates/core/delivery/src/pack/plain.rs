@@ -17,7 +17,7 @@ impl Packer {
             && self.splitter.is_plain()
             && self.filler.is_plain();
         // A batch begins with what it gets, not with the question.
-        if !is_plain || !bytes.contains(&b'\n') || !self.begin(now) {
+        if !is_plain || memchr::memchr(b'\n', bytes).is_none() || !self.begin(now) {
             return 0;
         }
         if self.filler.puts_together() {
