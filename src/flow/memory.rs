@@ -18,10 +18,17 @@ const SPARE_BYTES_MAX: usize = 1024 * 1024;
 /// Nothing is gained by smaller batches than this, in bytes of memory.
 const FULL_BATCH_BYTES_MIN: usize = 1024 * 1024;
 
+/// With so few requests at a time batches are as large as the service takes them: of smaller ones
+/// more would be in flight at a time, which keep no order.
+const FEW_REQUESTS: usize = 8;
+
 /// The data for which a batch is full: so many that the batches under way, and one that is being
 /// filled, fit into `memory_bytes`. Buffers double when they grow, so a full one ends a little
 /// below a power of two.
 pub(super) fn batch_bytes_max(requests: usize, memory_bytes: usize, is_base64: bool) -> usize {
+    if requests <= FEW_REQUESTS {
+        return usize::MAX;
+    }
     let fits = (memory_bytes / (requests + 2)).max(FULL_BATCH_BYTES_MIN);
     let buffer = 1 << fits.ilog2();
     if is_base64 { buffer / 16 * 11 } else { buffer / 16 * 15 }
@@ -97,20 +104,20 @@ mod tests {
 
     #[test]
     fn as_many_batches_as_may_be_under_way_fit_into_memory() {
-        for requests in 1..=30 {
+        for requests in 9..=30 {
             let bytes = batch_bytes_max(requests, 32 * MEBIBYTE, false);
             let buffer = bytes.next_power_of_two();
             assert!(buffer * (requests + 1) <= 32 * MEBIBYTE, "{requests}: {buffer}");
         }
-        assert_eq!(batch_bytes_max(8, 32 * MEBIBYTE, false), 2 * MEBIBYTE * 15 / 16);
-        assert_eq!(batch_bytes_max(1, 32 * MEBIBYTE, false), 8 * MEBIBYTE * 15 / 16);
+        assert_eq!(batch_bytes_max(8, 32 * MEBIBYTE, false), usize::MAX);
+        assert_eq!(batch_bytes_max(9, 32 * MEBIBYTE, false), 2 * MEBIBYTE * 15 / 16);
         assert_eq!(batch_bytes_max(256, 32 * MEBIBYTE, false), MEBIBYTE * 15 / 16);
-        assert_eq!(batch_bytes_max(8, 0, false), MEBIBYTE * 15 / 16);
+        assert_eq!(batch_bytes_max(9, 0, false), MEBIBYTE * 15 / 16);
     }
 
     #[test]
     fn base64_fits_into_the_same_buffer() {
-        let bytes = batch_bytes_max(8, 32 * MEBIBYTE, true);
+        let bytes = batch_bytes_max(9, 32 * MEBIBYTE, true);
         assert!(bytes * 4 / 3 < 2 * MEBIBYTE && bytes * 8 / 5 > 2 * MEBIBYTE);
     }
 }

@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_time_in_which_the_flow_works_is_no_fault_of_the_network() {
-        let worked = SLOW - Duration::from_millis(2);
+        let worked = SLOW.saturating_sub(Duration::from_millis(2));
         let mut window = InFlightLimit::new(8);
         (0..100).for_each(|_| window.on_finished(Finished { worked, ..good() }));
         assert_eq!(window.current(), 1, "a disk that hangs");
