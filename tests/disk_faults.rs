@@ -1,11 +1,12 @@
 //! Every call to the disk fails once.
 //!
 //! A run of a small scenario makes some hundred or thousand calls. The scenario is run again and
-//! again, and each time the next of them fails: the first, the second, and so on, until a run comes
-//! to its end without a failure. All lines must arrive without a restart, for the fault is over
-//! then. After that the flow is killed and started again, for what was acknowledged too early is
-//! lost then. None may be missing, none may come twice that does not where nothing fails, and no
-//! row may say that more is acknowledged than what arrived. Only a kill may repeat lines.
+//! again, and each time another one of them fails: the first, the second, and so on. Of steps that
+//! make the same calls while nothing arrives and nothing is saved only the first two count. All
+//! lines must arrive without a restart, for the fault is over then. After that the flow is killed
+//! and started again, for what was acknowledged too early is lost then. None may be missing, none
+//! may come twice that does not where nothing fails, and no row may say that more is acknowledged
+//! than what arrived. Only a kill may repeat lines.
 //!
 //!     KINETAIL_FAULT=rotated,417,denied cargo test disk_faults -- --nocapture
 //!     KINETAIL_ALL_FAULTS=1 cargo test disk_faults
@@ -16,7 +17,7 @@ mod scenarios;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -36,9 +37,12 @@ const FAULTS: [(&str, Fault); 4] = [
     ("io", Fault::Other(5)),
 ];
 
-/// Of calls in a row that are alike, `cargo test` fails one in so many; all of them when it is
+/// `cargo test` fails one in so many; all of them when it is
 /// asked to.
-const SAMPLED: u64 = 11;
+const SAMPLED: usize = 11;
+
+/// After so many runs it is said how many were made, where all calls are failed.
+const TOLD_EVERY: usize = 1000;
 
 /// What one run came to.
 struct Outcome {
@@ -47,8 +51,8 @@ struct Outcome {
     wrong: Option<String>,
     /// How many lines came twice without a restart.
     repeated: usize,
-    /// How many calls there were before the flow was killed.
-    calls: u64,
+    /// The calls before the flow was killed that are worth failing.
+    telling: Vec<u64>,
 }
 
 /// Runs a scenario in which one call fails, if it comes to it.
@@ -60,6 +64,7 @@ fn run(scenario: &Scenario, call: u64, fault: &Fault) -> Outcome {
     {
         let mut script = scene.disk.script.borrow_mut();
         script.calls = 0;
+        script.log = Some(Vec::new());
         script.fail = BTreeMap::from([(call, fault.clone())]);
     }
     (scenario.happens)(&mut scene);
@@ -73,9 +78,10 @@ fn run(scenario: &Scenario, call: u64, fault: &Fault) -> Outcome {
         wrong.get_or_insert_with(|| format!("without a restart: {verdict}"));
     }
     let repeated = verdict.repeated.len();
-    let (calls, failed) = {
+    let (telling, failed) = {
         let script = scene.disk.script.borrow();
-        (script.calls, script.failed.first().cloned())
+        let telling = if call == u64::MAX { script.telling_calls() } else { Vec::new() };
+        (telling, script.failed.first().cloned())
     };
     scene.disk.script.borrow_mut().fail.clear();
     scene.crash();
@@ -85,7 +91,7 @@ fn run(scenario: &Scenario, call: u64, fault: &Fault) -> Outcome {
     if !verdict.is_complete() {
         wrong.get_or_insert_with(|| verdict.to_string());
     }
-    Outcome { failed, wrong, repeated, calls }
+    Outcome { failed, wrong, repeated, telling }
 }
 
 /// A row that says that more of a file is acknowledged than what arrived of it.
@@ -115,61 +121,94 @@ fn any_call_to_the_disk_may_fail_and_nothing_is_lost() {
         return show(&text);
     }
     let all = env::var("KINETAIL_ALL_FAULTS").ok();
-    let every = if all.is_some() { 1 } else { SAMPLED };
     let named = |name: &str| {
         let all = all.as_deref().filter(|all| *all != "1");
         all.is_none_or(|all| all.split(',').any(|one| one == name))
     };
-    let chosen = SCENARIOS.iter().enumerate().filter(|(_, one)| named(one.name));
-    let runs: Vec<_> = chosen
-        .flat_map(|(at, scenario)| {
-            // Other calls of each scenario with each fault.
-            (0..FAULTS.len()).map(move |kind| (scenario, 1 + (at + kind) as u64 % every, kind))
-        })
-        .collect();
-    let runs = &Mutex::new(runs);
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let found = thread::scope(|scope| {
-        let start = |_| {
-            scope.spawn(move || {
-                let mut found = Vec::new();
-                let next = || runs.lock().unwrap().pop();
-                while let Some((scenario, first, kind)) = next() {
-                    found.append(&mut fail_each(scenario, first, every, &FAULTS[kind]));
-                }
-                found
-            })
-        };
-        let threads: Vec<_> = (0..threads).map(start).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<String>>()
-    });
+    let chosen: Vec<usize> = (0..SCENARIOS.len()).filter(|at| named(SCENARIOS[*at].name)).collect();
+    let usual = shared(threads, &chosen, |at| (*at, usual(&SCENARIOS[*at])));
+    let every = if all.is_some() { 1 } else { SAMPLED };
+    let calls = |(at, usual): &(usize, Usual)| {
+        let (at, usual) = (*at, usual.clone());
+        // Other calls of each scenario with each fault.
+        let kinds = (0..FAULTS.len()).flat_map(move |kind| {
+            let calls = usual.calls.clone().into_iter().skip((at + kind) % every).step_by(every);
+            calls.map(move |call| Failing { at, kind, call, usual: usual.repeated })
+        });
+        kinds.collect::<Vec<_>>()
+    };
+    let failing: Vec<Failing> = usual.iter().flat_map(calls).collect();
+    let done = AtomicUsize::new(0);
+    let found: Vec<String> = shared(threads, &failing, |failing| {
+        let done = done.fetch_add(1, Ordering::Relaxed);
+        if all.is_some() && done.is_multiple_of(TOLD_EVERY) {
+            eprintln!("{done} of {} runs", failing_count(&usual));
+        }
+        failing.check()
+    })
+    .into_iter()
+    .flatten()
+    .collect();
     assert!(found.is_empty(), "{} runs:\n{}", found.len(), found.join("\n"));
 }
 
-/// Fails one in so many calls of a scenario. Says what is wrong.
-fn fail_each(
-    scenario: &Scenario,
-    first: u64,
-    every: u64,
-    (name, fault): &(&str, Fault),
-) -> Vec<String> {
-    // What little proves too little is sent again, whatever fails.
-    let usual = run(scenario, u64::MAX, &Fault::Denied).repeated;
-    let mut found = Vec::new();
-    let mut call = first;
-    loop {
-        let outcome = run(scenario, call, fault);
-        let repeats = outcome.repeated > usual;
+fn failing_count(usual: &[(usize, Usual)]) -> usize {
+    usual.iter().map(|(_, usual)| usual.calls.len() * FAULTS.len()).sum()
+}
+
+/// Does something with each of these, on so many threads. Gives back the results in any order.
+fn shared<I: Sync, T: Send>(threads: usize, items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let (next, work) = (&next, &work);
+    thread::scope(|scope| {
+        let start = |_| {
+            scope.spawn(move || {
+                let mut done = Vec::new();
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    done.push(work(item));
+                }
+                done
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(start).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// A scenario in which nothing fails.
+#[derive(Clone)]
+struct Usual {
+    /// What little proves too little is sent again, whatever fails.
+    repeated: usize,
+    /// The calls that are worth failing.
+    calls: Vec<u64>,
+}
+
+fn usual(scenario: &Scenario) -> Usual {
+    let Outcome { repeated, telling, .. } = run(scenario, u64::MAX, &Fault::Denied);
+    Usual { repeated, calls: telling }
+}
+
+/// A run in which one call fails.
+struct Failing {
+    at: usize,
+    kind: usize,
+    call: u64,
+    /// So many lines come twice where nothing fails.
+    usual: usize,
+}
+
+impl Failing {
+    /// Says what is wrong.
+    fn check(&self) -> Option<String> {
+        let (scenario, (name, fault)) = (&SCENARIOS[self.at], &FAULTS[self.kind]);
+        let outcome = run(scenario, self.call, fault);
+        let repeats = outcome.repeated > self.usual;
         let repeats = repeats.then(|| format!("{} lines came twice", outcome.repeated));
-        if let Some(wrong) = outcome.wrong.clone().or(repeats) {
-            let failed = &outcome.failed;
-            found.push(format!("{},{call},{name}: {failed:?}: {wrong}", scenario.name));
-        }
-        if outcome.failed.is_none() {
-            assert!(call > outcome.calls, "all calls failed once");
-            return found;
-        }
-        call += every;
+        let wrong = outcome.wrong.or(repeats)?;
+        let (call, failed) = (self.call, outcome.failed);
+        Some(format!("{},{call},{name}: {failed:?}: {wrong}", scenario.name))
     }
 }
 

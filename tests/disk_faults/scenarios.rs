@@ -163,7 +163,7 @@ fn replaced(scene: &mut Scene) {
     scene.write("sub/app.log", "a", 40);
     scene.run(SOON);
     files.remove_file(&scene.path("sub/app.log"));
-    scene.write("sub/app.log", "b", 4);
+    scene.write("sub/app.log", "b", 30);
     scene.run(SOON);
     let all = files.read(&scene.path("sub/app.log")).unwrap();
     files.append(&scene.path("sub/new"), &all);

@@ -1,6 +1,7 @@
 //! Generations among files that look alike: equal contents, names of other programs, times that a
 //! tool set, links, and directories that cannot be listed.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -11,6 +12,7 @@ use kinetail::tail::rotated::RotatedNames;
 
 use super::scheme::{Compress, SCHEMES, Scheme, gzip};
 use super::{generation, without_root};
+use crate::support::ground::Ground;
 use crate::support::scene::Scene;
 use crate::support::world::{World, let_the_clock_pass, let_the_clock_tick};
 
@@ -219,6 +221,29 @@ fn a_log_of_another_program_with_a_number_is_no_generation_of_a_log_that_is_rota
     scene.write("app.log", "b", 30);
     scene.start();
     scene.settle_and_check();
+}
+
+#[test]
+fn a_log_of_another_program_with_a_day_in_its_name_is_no_generation_of_a_log_with_numbers() {
+    for births in [true, false] {
+        let mut scene = Scene::of(World::within(Ground::in_memory(), "app.log", |_| {}));
+        if !births {
+            scene.disk.script.borrow_mut().births = Some(BTreeMap::new());
+        }
+        for day in ["Mon", "Tue"] {
+            // It was there before, and it grows; or it is as young as the log.
+            scene.append(&format!("app-{day}.log"), "of another program\n".repeat(60).as_bytes());
+            scene.write("app.log", day, 60);
+            scene.settle();
+            scene.pass_for_all(Duration::from_mins(5));
+            scene.append("app-Mon.log", "of another program\n".repeat(60).as_bytes());
+            Scheme::Number.rotate(&scene.files, &scene.path(""), Compress::Never);
+        }
+        scene.write("app.log", "last", 30);
+        scene.settle();
+        let verdict = scene.verdict();
+        assert!(verdict.is_exact(), "births {births}: {verdict}");
+    }
 }
 
 #[test]

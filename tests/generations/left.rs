@@ -1,10 +1,14 @@
 //! Links that are replaced or removed, and directories that are moved away: a log leaves the
 //! directory in which it was rotated.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Failed;
-use crate::support::ground::Ground;
+use super::scheme::gzip;
+use crate::support::ground::{Files, Ground};
+use crate::support::oracle::Verdict;
 use crate::support::scene::Scene;
 use crate::support::world::World;
 
@@ -127,28 +131,110 @@ fn what_comes_into_the_old_directory_after_the_link_was_removed_is_not_sent() {
 #[test]
 fn a_directory_that_is_moved_away_loses_nothing_of_what_was_rotated_in_it() {
     let mut failed = Failed::default();
-    for again in [false, true] {
-        for rotations in 0..=3 {
+    for down in [Down::No, Down::Stopped, Down::Killed] {
+        for again in [false, true] {
+            // A directory that is not there after a start is searched when it appears.
+            if down != Down::No && !again {
+                continue;
+            }
+            for (directory, moved) in [("x", "x"), ("up/x", "up/x"), ("up/x", "up")] {
+                for rotations in 0..=3 {
+                    let verdict = move_directory(down, again, (directory, moved), rotations);
+                    failed.unless(verdict.is_exact(), &|| {
+                        let text = format!("{down:?}, {moved} of {directory}, again {again}");
+                        format!("{text}, {rotations} rotations: {verdict}")
+                    });
+                }
+            }
+        }
+    }
+    failed.check();
+}
+
+/// Whether the flow is down while a directory is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Down {
+    No,
+    Stopped,
+    Killed,
+}
+
+/// The directory of a log, or the one above it, is moved away, and made again or not.
+fn move_directory(
+    down: Down,
+    again: bool,
+    (directory, moved): (&str, &str),
+    rotations: usize,
+) -> Verdict {
+    let ground = Ground::in_memory();
+    let make = |files: &Files, root: &Path| {
+        let all: Vec<&Path> = Path::new(directory).ancestors().collect();
+        let missing = all.iter().rev().filter(|path| !files.is_dir(&root.join(path)));
+        missing.for_each(|path| files.create_dir(&root.join(path)));
+    };
+    make(&ground.files(), ground.path());
+    let live = format!("{directory}/app.log");
+    let mut scene = Scene::of(World::within(ground, &live, |_| {}));
+    scene.write(&live, "first", 60);
+    scene.settle();
+    match down {
+        Down::No => {}
+        Down::Stopped => scene.stop(),
+        Down::Killed => scene.crash(),
+    }
+    scene.write(&live, "first", 20);
+    for rotation in 0..rotations {
+        rotate(&scene, &live);
+        scene.write(&live, &format!("next.{rotation}"), 60);
+    }
+    scene.rename(moved, &format!("{moved}.old"));
+    if again {
+        let root = scene.path("");
+        make(&scene.files, &root);
+        scene.write(&live, "last", 60);
+    }
+    if down != Down::No {
+        scene.start();
+    }
+    scene.settle();
+    scene.run(Duration::from_secs(10));
+    scene.verdict()
+}
+
+#[test]
+fn a_file_that_is_moved_alone_brings_no_files_of_others_with_it() {
+    let mut failed = Failed::default();
+    for births in [true, false] {
+        for packed in [false, true] {
             let ground = Ground::in_memory();
-            ground.files().create_dir(&ground.path().join("x"));
+            for directory in ["x", "archive"] {
+                ground.files().create_dir(&ground.path().join(directory));
+            }
             let mut scene = Scene::of(World::within(ground, "x/app.log", |_| {}));
+            if !births {
+                scene.disk.script.borrow_mut().births = Some(BTreeMap::new());
+            }
+            let others = "of another service\n".repeat(60);
+            // Its live file has the same name, and so do its archives.
+            scene.append("archive/app.log", others.as_bytes());
+            scene.append("archive/app.log.7", others.as_bytes());
             scene.write("x/app.log", "first", 60);
             scene.settle();
+            scene.pass_for_all(Duration::from_mins(2));
+            scene.settle();
+            scene.append("archive/app.log", others.as_bytes());
+            scene.append("archive/app.log.7", others.as_bytes());
+            if packed {
+                gzip(&scene.files, &scene.path("archive/app.log.7"));
+            }
             scene.write("x/app.log", "first", 20);
-            for rotation in 0..rotations {
-                rotate(&scene, "x/app.log");
-                scene.write("x/app.log", &format!("next.{rotation}"), 60);
-            }
-            scene.rename("x", "x.old");
-            if again {
-                scene.files.create_dir(&scene.path("x"));
-                scene.write("x/app.log", "last", 60);
-            }
+            scene.rename("x/app.log", "archive/app.log.8");
+            scene.write("x/app.log", "next", 60);
             scene.settle();
             scene.run(Duration::from_secs(10));
             let verdict = scene.verdict();
             failed.unless(verdict.is_exact(), &|| {
-                format!("created again {again}, {rotations} rotations: {verdict}")
+                format!("births {births}, packed {packed}: {verdict}")
             });
         }
     }

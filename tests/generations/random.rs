@@ -1,13 +1,17 @@
 //! Random histories: any scheme, compressed or not, one log or two, behind links, with zero to
 //! five rotations between two looks, while the flow runs, is paused, stopped or killed, while there
-//! is no live file, with a clock that is set back, and without births.
+//! is no live file, with a clock that is set back, and without births. Rotated files may lie in
+//! another directory, and the directory of the log may be moved away and made again.
 //!
 //!     KINETAIL_HISTORIES=20000 cargo test generations::random::random_histories_in_memory
 //!     KINETAIL_HISTORY=17 cargo test generations::random -- --nocapture
 
 use std::collections::BTreeMap;
 use std::env;
+use std::path::Path;
 use std::time::Duration;
+
+use kinetail::tail::rotated::RotatedNames;
 
 use super::scheme::{Compress, SCHEMES, Scheme};
 use crate::support::ground::{Files, Ground};
@@ -72,10 +76,14 @@ struct Setting {
     /// Logs in one directory: the name of one may begin with that of the other.
     stems: &'static [&'static str],
     births: bool,
+    /// Rotated files get names in this directory, as seen from that of the log.
+    elsewhere: Option<&'static str>,
+    /// The directory of the log is moved away now and then, and made again.
+    moves: bool,
 }
 
 impl Setting {
-    fn draw(random: &mut fastrand::Rng) -> Self {
+    fn draw(random: &mut fastrand::Rng, others: &mut fastrand::Rng) -> Self {
         let scheme = SCHEMES[random.usize(..SCHEMES.len())];
         let compress = [Compress::Never, Compress::Never, Compress::Now, Compress::Delayed];
         let compress = compress[random.usize(..compress.len())];
@@ -93,12 +101,40 @@ impl Setting {
         };
         let stems = stems[random.usize(..stems.len())];
         let births = random.u8(..4) > 0;
-        Self { scheme, compress, pattern, linked, stems, births }
+        let elsewhere = [None, None, None, Some("old"), Some("../old"), Some("../archive/deep")];
+        let elsewhere = elsewhere[others.usize(..elsewhere.len())];
+        let elsewhere = elsewhere.filter(|_| scheme != Scheme::DatedDirectory);
+        // Behind a link, and of what is compressed at once, nothing tells where a directory went.
+        let can_move = elsewhere.is_none() && !linked && compress == Compress::Never;
+        let moves = others.u8(..3) == 0 && can_move;
+        Self { scheme, compress, pattern, linked, stems, births, elsewhere, moves }
+    }
+
+    /// Rotates a log; its rotated files may lie elsewhere.
+    fn rotate(&self, files: &Files, data: &Path, stem: &str) {
+        let Some(elsewhere) = self.elsewhere else {
+            self.scheme.rotate_log(files, data, stem, self.compress);
+            return;
+        };
+        let mut to = data.to_path_buf();
+        for part in elsewhere.split('/') {
+            to = if part == ".." { to.parent().unwrap().to_path_buf() } else { to.join(part) };
+            if !files.is_there(&to) {
+                files.create_dir(&to);
+            }
+        }
+        let live = data.join(format!("{stem}.log"));
+        self.scheme.rotate_into(files, (&live, &to), stem, self.compress);
     }
 }
 
 struct History {
     random: fastrand::Rng,
+    /// What came later than the rest is drawn from another generator, which leaves that as it was.
+    others: fastrand::Rng,
+    /// The directory was moved since everything was looked at, and so often in all.
+    moved: bool,
+    moves: usize,
     setting: Setting,
     scene: Scene,
     generation: usize,
@@ -110,7 +146,8 @@ struct History {
 
 fn history(seed: u64, ground: Ground) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let setting = Setting::draw(&mut random);
+    let mut others = fastrand::Rng::with_seed(!seed);
+    let setting = Setting::draw(&mut random, &mut others);
     let text = format!("seed {seed}: {setting:?}");
     tracing::info!("{text}");
     let files = ground.files();
@@ -122,19 +159,34 @@ fn history(seed: u64, ground: Ground) -> Result<(), String> {
     if setting.pattern.ends_with("app.log") {
         for old in 0..random.usize(..3) {
             files.append(&data.join("app.log"), format!("old {old}\n").repeat(100).as_bytes());
-            setting.scheme.rotate(&files, &data, setting.compress);
+            setting.rotate(&files, &data, "app");
         }
     }
     if setting.linked {
         files.symlink(&data.join("app.log"), &ground.path().join("logs/app.log"));
     }
     let_the_clock_tick();
-    let scene = Scene::of(World::within(ground, setting.pattern, |_| {}));
+    let scene = Scene::of(World::within(ground, setting.pattern, |config| {
+        if let Some(elsewhere) = setting.elsewhere {
+            let template = setting.scheme.template(elsewhere);
+            config.rotated_names = RotatedNames::from_templates(&[template]).unwrap();
+        }
+    }));
     if !setting.births {
         scene.disk.script.borrow_mut().births = Some(BTreeMap::new());
     }
     let repeats = !setting.births && setting.compress != Compress::Never;
-    let mut history = History { random, setting, scene, generation: 0, repeats, set_back: false };
+    let mut history = History {
+        random,
+        others,
+        moved: false,
+        moves: 0,
+        setting,
+        scene,
+        generation: 0,
+        repeats,
+        set_back: false,
+    };
     for stem in history.setting.stems {
         history.write(stem);
     }
@@ -175,7 +227,7 @@ impl History {
             self.write(stem);
             self.wait();
             let (files, dir) = (self.scene.files.clone(), self.scene.path("data"));
-            self.setting.scheme.rotate_log(&files, &dir, stem, self.setting.compress);
+            self.setting.rotate(&files, &dir, stem);
             self.generation += 1;
             // There may be no live file for a time; a link leads somewhere.
             if self.setting.linked || self.random.u8(..4) > 0 {
@@ -184,14 +236,32 @@ impl History {
                 self.repeats |= self.setting.compress != Compress::Never;
             }
         }
+        if self.setting.moves && !self.moved && self.others.bool() {
+            self.move_directory();
+        }
+    }
+
+    /// The directory is moved away and made again.
+    fn move_directory(&mut self) {
+        (self.moved, self.moves) = (true, self.moves + 1);
+        tracing::info!("the directory is moved away");
+        self.scene.rename("data", &format!("data.{}", self.moves));
+        self.scene.files.create_dir(&self.scene.path("data"));
+        self.generation += 1;
+        for stem in self.setting.stems {
+            self.write(stem);
+        }
     }
 
     fn is_down_for_a_while(&mut self) {
         self.wait();
         // Nobody can set the clock of a real disk.
         // Of what is compressed only the time of its last change is left.
+        // Where names tell nothing, births do, which a clock that is set back makes too early.
         let possible = matches!(self.scene.files, Files::Memory(_))
-            && self.setting.compress == Compress::Never;
+            && self.setting.compress == Compress::Never
+            && self.setting.elsewhere.is_none()
+            && !self.setting.moves;
         if possible && !self.set_back && self.random.u8(..6) == 0 {
             let by = Duration::from_secs(self.random.u64(1..SET_BACK_MAX.as_secs()));
             self.set_back = true;
@@ -222,7 +292,10 @@ impl History {
         match self.random.u8(..3) {
             0 => self.scene.hint(),
             1 => self.scene.run(Duration::from_millis(self.random.u64(..2_000))),
-            _ => self.scene.settle(),
+            _ => {
+                self.scene.settle();
+                self.moved = false;
+            }
         }
     }
 }

@@ -64,13 +64,24 @@ impl Scheme {
             files.create_dir(&month);
         }
         let to = if self == Self::DatedDirectory { &*month } else { dir };
+        self.rotate_into(files, (&live, to), stem, compress)
+    }
+
+    /// The same into a directory.
+    pub fn rotate_into(
+        self,
+        files: &Files,
+        (live, to): (&Path, &Path),
+        stem: &str,
+        compress: Compress,
+    ) -> PathBuf {
         if compress == Compress::Delayed {
             for path in Self::plain(files, to) {
                 gzip(files, &path);
             }
         }
         if self == Self::Number {
-            shift(files, dir, stem);
+            shift(files, to, stem);
         }
         let count = files_in(files, to).len() + 1;
         let name = match self {
@@ -84,11 +95,24 @@ impl Scheme {
         };
         let rotated = to.join(name);
         assert!(!files.is_there(&rotated), "{} is there", rotated.display());
-        files.rename(&live, &rotated);
+        files.rename(live, &rotated);
         if compress == Compress::Now {
             return gzip(files, &rotated);
         }
         rotated
+    }
+
+    /// The template of its names, in a directory.
+    pub fn template(self, directory: &str) -> String {
+        let name = match self {
+            Self::Number | Self::Seconds => "{name}.*",
+            Self::Date => "{name}-*",
+            Self::Prefix => "*-{name}",
+            Self::BeforeExtension | Self::CountsUp | Self::DayFirst | Self::DatedDirectory => {
+                "{stem}-*{ext}"
+            }
+        };
+        format!("{directory}/{name}")
     }
 
     /// Rotated files that are not compressed.

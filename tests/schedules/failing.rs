@@ -1,5 +1,5 @@
-//! Schedules in which one call to the disk fails: the first, the second, and so on, until one comes
-//! to its end without a failure.
+//! Schedules in which one call to the disk fails: the first, the second, and so on. Of steps that
+//! make the same calls while nothing arrives and nothing is saved only the first two count.
 //!
 //!     KINETAIL_ALL_FAULTS=1 cargo test schedules::failing
 //!     KINETAIL_FAILING=3,417,denied cargo test schedules::failing -- --nocapture
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::panic;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use kinetail::tail::disk::{Call, DiskError, Fault};
@@ -33,6 +34,9 @@ const OPERATIONS: usize = 3;
 /// `cargo test` fails this many calls of each kind in each; all of them when it is asked to.
 const SAMPLED: usize = 3;
 
+/// After so many runs it is said how many were made, where all calls are failed.
+const TOLD_EVERY: usize = 1000;
+
 /// No schedule makes a hole or a link without a target, and so short ones ask for no name of an
 /// open file.
 const NOT_MADE: [Call; 4] = [Call::DataFrom, Call::HoleFrom, Call::LeadsTo, Call::NameNow];
@@ -42,8 +46,9 @@ struct Outcome {
     /// Which call failed; nothing if there were not so many.
     failed: Option<DiskError>,
     wrong: Option<String>,
-    /// Which calls there were.
+    /// Which calls there were, and the numbers of those that are worth failing.
     calls: Vec<Call>,
+    telling: Vec<u64>,
 }
 
 /// What can be delivered although a call fails: a file that is deleted before it could be opened
@@ -73,12 +78,14 @@ fn run(seed: u64, call: u64, fault: &Fault) -> Outcome {
         }
         let wrong = model.finish().err();
         let mut script = disk.script.borrow_mut();
+        let telling = if call == u64::MAX { script.telling_calls() } else { Vec::new() };
         let calls = script.log.take().unwrap();
-        Outcome { failed: script.failed.first().cloned(), wrong, calls }
+        Outcome { failed: script.failed.first().cloned(), wrong, calls, telling }
     });
     run.unwrap_or_else(|panic| Outcome {
         failed: None,
         calls: Vec::new(),
+        telling: Vec::new(),
         wrong: Some(format!("panic: {:?}", panic.downcast_ref::<String>())),
     })
 }
@@ -98,6 +105,20 @@ fn sample(seed: u64, calls: &[Call]) -> Vec<u64> {
     chosen.into_iter().collect()
 }
 
+/// Which calls of a schedule fail, and with what: each fault in its turn, or all of them.
+fn chosen(seed: u64, all: bool) -> Vec<(u64, u64, usize)> {
+    let usual = run(seed, u64::MAX, &Fault::Denied);
+    if all {
+        let telling = usual.telling.into_iter();
+        return telling
+            .flat_map(|call| (0..FAULTS.len()).map(move |kind| (seed, call, kind)))
+            .collect();
+    }
+    let calls = sample(seed, &usual.calls).into_iter().enumerate();
+    let turn = |at: usize| (at + usize::try_from(seed).unwrap()) % FAULTS.len();
+    calls.map(|(at, call)| (seed, call, turn(at))).collect()
+}
+
 #[test]
 fn any_call_of_a_schedule_may_fail_and_nothing_is_lost() {
     if let Ok(text) = env::var("KINETAIL_FAILING") {
@@ -106,31 +127,30 @@ fn any_call_of_a_schedule_may_fail_and_nothing_is_lost() {
     let all = env::var_os("KINETAIL_ALL_FAULTS").is_some();
     let count = number("KINETAIL_FAILING_SCHEDULES").unwrap_or(SCHEDULES);
     let threads = thread::available_parallelism().map_or(1, usize::from);
+    let chosen: Vec<(u64, u64, usize)> = on_threads(threads, |thread| {
+        let seeds = (1..=count).skip(thread).step_by(threads);
+        seeds.flat_map(|seed| chosen(seed, all)).collect::<Vec<_>>()
+    })
+    .concat();
     let found = Mutex::new(Vec::new());
-    let failed = on_threads(threads, |thread| {
+    let next = AtomicUsize::new(0);
+    let failed = on_threads(threads, |_| {
         let mut kinds = BTreeSet::new();
-        for seed in (1..=count).skip(thread).step_by(threads) {
-            let calls = run(seed, u64::MAX, &Fault::Denied).calls;
-            let chosen =
-                if all { (1..=calls.len() as u64).collect() } else { sample(seed, &calls) };
-            for (at, call) in chosen.into_iter().enumerate() {
-                // Each fault in its turn, or all of them.
-                let turn = (at + usize::try_from(seed).unwrap()) % FAULTS.len();
-                for (name, fault) in FAULTS.iter().skip(if all { 0 } else { turn }) {
-                    let outcome = run(seed, call, fault);
-                    kinds.extend(outcome.failed.as_ref().map(|failed| failed.call));
-                    if let Some(wrong) = &outcome.wrong {
-                        let failed = &outcome.failed;
-                        let text = format!("{seed},{call},{name}: {failed:?}: {wrong}");
-                        found.lock().unwrap().push(text);
-                    }
-                    if !all {
-                        break;
-                    }
-                }
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((seed, call, fault)) = chosen.get(at) else { return kinds };
+            if all && at.is_multiple_of(TOLD_EVERY) {
+                eprintln!("{at} of {} runs", chosen.len());
+            }
+            let (name, fault) = &FAULTS[*fault];
+            let outcome = run(*seed, *call, fault);
+            kinds.extend(outcome.failed.as_ref().map(|failed| failed.call));
+            if let Some(wrong) = &outcome.wrong {
+                let failed = &outcome.failed;
+                let text = format!("{seed},{call},{name}: {failed:?}: {wrong}");
+                found.lock().unwrap().push(text);
             }
         }
-        kinds
     });
     let found = found.into_inner().unwrap();
     assert!(found.is_empty(), "{} runs:\n{}", found.len(), found.join("\n"));

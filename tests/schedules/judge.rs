@@ -2,6 +2,18 @@
 
 use std::collections::HashMap;
 
+/// Lines that did not arrive.
+const MISSING: &str = "did not arrive";
+/// Lines that arrived more often than they may.
+const REPEATED: &str = "came too often";
+/// What was never written.
+const INVENTED: &str = "arrived and were never written";
+
+/// What kind of fault a complaint is about, if it is one about lines.
+pub fn kind(complaint: &str) -> Option<&'static str> {
+    [MISSING, REPEATED, INVENTED].into_iter().find(|kind| complaint.contains(kind))
+}
+
 /// Every line that was written, and how often it has to arrive and may.
 #[derive(Default)]
 pub struct Judge {
@@ -44,13 +56,13 @@ impl Judge {
             *arrived.entry(line).or_default() += 1;
         }
         let times = |line: &[u8]| arrived.get(line).copied().unwrap_or(0);
-        complain("did not arrive", self.lines.iter(), |line, wanted| {
+        complain(MISSING, self.lines.iter(), |line, wanted| {
             times(line) + wanted.losses_allowed < wanted.written
         })?;
-        complain("came too often", self.lines.iter(), |line, wanted| {
+        complain(REPEATED, self.lines.iter(), |line, wanted| {
             times(line) > wanted.written + wanted.repeats_allowed
         })?;
-        complain("arrived and were never written", arrived.iter(), |line, _| {
+        complain(INVENTED, arrived.iter(), |line, _| {
             self.lines.get(*line).is_none_or(|wanted| wanted.written == 0)
         })
     }

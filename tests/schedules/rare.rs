@@ -31,8 +31,8 @@ pub enum Rare {
     RewriteEnd { which: Which, lines: usize },
     /// A file in UTF-16, and what becomes of it.
     Utf16 { rotate: bool, truncate: bool },
-    /// A rotated file is destroyed.
-    Shred { stopped: bool, keep: bool },
+    /// A rotated file is destroyed. It is first seen under its rotated name, or before that.
+    Shred { stopped: bool, keep: bool, found: bool },
     /// A file that was moved out of the pattern is truncated and written to.
     TruncateMoved { lines: usize },
     /// A rotated file that matches is truncated and gets lines of its own.
@@ -100,9 +100,9 @@ pub fn is_eventful(seed: u64) -> bool {
     (seed.is_multiple_of(4) || is_strange(seed)) && env::var_os("KINETAIL_COMMON").is_none()
 }
 
-/// Whether they are strange ones, which `KINETAIL_STRANGE` asks for.
+/// Whether they are strange ones.
 pub fn is_strange(seed: u64) -> bool {
-    seed % 8 == 2 && env::var_os("KINETAIL_STRANGE").is_some()
+    seed % 8 == 2 && env::var_os("KINETAIL_COMMON").is_none()
 }
 
 /// A common operation or a rare one.
@@ -127,7 +127,7 @@ fn rare(random: &mut fastrand::Rng) -> Rare {
         8 => Rare::ComesBack { lines },
         9..=10 => Rare::RewriteEnd { which: if one { Which::Live } else { Which::Rotated }, lines },
         11..=12 => Rare::Utf16 { rotate: one, truncate: other },
-        13 => Rare::Shred { stopped: one, keep: other },
+        13 => Rare::Shred { stopped: one, keep: other, found: lines.is_multiple_of(2) },
         14 => Rare::TruncateMoved { lines },
         15 => Rare::RotateUnreadable { stopped: one, delete: other },
         16 => Rare::DeleteEmpty { recreate: one },
@@ -195,7 +195,7 @@ impl Model {
             Rare::ComesBack { lines } => self.come_back(*lines),
             Rare::RewriteEnd { which, lines } => self.rewrite_end(*which, *lines),
             Rare::Utf16 { rotate, truncate } => self.utf16(*rotate, *truncate),
-            Rare::Shred { stopped, keep } => self.shred(*stopped, *keep),
+            Rare::Shred { stopped, keep, found } => self.shred(*stopped, *keep, *found),
             Rare::RewriteRotated { lines } => self.rewrite_rotated(*lines),
             Rare::RegrowTwice { lines, failing } => self.regrow_twice(*lines, *failing),
             Rare::TruncateMoved { lines } => self.truncate_moved(*lines),

@@ -111,13 +111,9 @@ impl Model {
         self.sleep(Rest::Days);
     }
 
-    pub fn shred(&mut self, stopped: bool, keep: bool) {
+    pub fn shred(&mut self, stopped: bool, keep: bool, found: bool) {
         self.calm();
-        self.append(10);
-        self.rotate();
-        self.append(3);
-        self.be_seen();
-        self.wait_for_all();
+        self.rotate_some(found);
         let Some(target) = self.newest_rotated() else { return };
         if stopped {
             self.stop();
@@ -134,6 +130,23 @@ impl Model {
         self.disk.remove(&target);
         self.be_seen();
         self.sleep(Rest::Minute);
+    }
+
+    /// A file is rotated and all is read. `found`: it is first seen under its rotated name.
+    pub fn rotate_some(&mut self, found: bool) {
+        if found {
+            self.stop();
+            self.rotate_quietly();
+        }
+        self.append(10);
+        if found {
+            self.rotate_quietly();
+        } else {
+            self.rotate();
+        }
+        self.append(3);
+        self.be_seen();
+        self.wait_for_all();
     }
 
     pub fn truncate_moved(&mut self, lines: usize) {

@@ -247,8 +247,7 @@ impl Model {
         encoder.write_all(&self.files().read(path).unwrap()).unwrap();
         let mut name = path.to_path_buf().into_os_string();
         name.push(".gz");
-        self.disk.append(&PathBuf::from(name), &encoder.finish().unwrap());
-        self.disk.remove(path);
+        self.disk.pack(path, &PathBuf::from(name), &encoder.finish().unwrap());
     }
 
     pub fn move_directory(&mut self, lines: usize, millis: u64, restart: bool) {

@@ -1,6 +1,5 @@
 //! What few programs do: lines that are all the same, files that are written through a mapping or
-//! out of order, and tools that destroy files. With `KINETAIL_STRANGE=1` every eighth schedule has
-//! some of these.
+//! out of order, and tools that destroy files. Every eighth schedule has some of these.
 
 use std::time::Duration;
 
@@ -16,6 +15,9 @@ const DOWN_FOR: Duration = Duration::from_secs(1);
 
 /// Tools that destroy a file fill its last block.
 const BLOCK_BYTES: usize = 4096;
+
+/// What such a tool writes in one of its passes.
+const PATTERN: [u8; 3] = [0x92, 0x49, 0x24];
 
 /// What a program that maps its file makes room for.
 const MAPPED_BYTES: usize = 16 * 1024;
@@ -35,7 +37,7 @@ pub enum Strange {
     Slots { slots: usize, millis: u64, reserved: bool },
     /// What `shred -u` does to a rotated file: some passes over all of it, then it is emptied,
     /// renamed and deleted.
-    ShredAndRemove { passes: usize, whole_blocks: bool, stopped: bool },
+    ShredAndRemove { passes: usize, whole_blocks: bool, stopped: bool, found: bool },
     /// A file in UTF-16 that is closed for others becomes a longer one with text.
     BecomesText { lines: usize, in_place: bool },
     /// An empty file that is known is deleted while the flow is down; others come, are rotated and
@@ -70,6 +72,7 @@ fn strange(random: &mut fastrand::Rng) -> Strange {
             passes: random.usize(1..4),
             whole_blocks: one,
             stopped: other,
+            found: millis.is_multiple_of(2),
         },
         4 => Strange::BecomesText { lines: random.usize(20..60), in_place: one },
         _ => Strange::EmptyAgain { rotations: random.usize(1..4), rotated: one },
@@ -88,8 +91,8 @@ impl Model {
             Strange::Slots { slots, millis, reserved } => {
                 self.fill_slots(*slots, Duration::from_millis(*millis), *reserved);
             }
-            Strange::ShredAndRemove { passes, whole_blocks, stopped } => {
-                self.shred_and_remove(*passes, *whole_blocks, *stopped);
+            Strange::ShredAndRemove { passes, whole_blocks, stopped, found } => {
+                self.shred_and_remove((*passes, *whole_blocks), *stopped, *found);
             }
             Strange::BecomesText { lines, in_place } => self.become_text(*lines, *in_place),
             Strange::EmptyAgain { rotations, rotated } => self.empty_again(*rotations, *rotated),
@@ -176,13 +179,14 @@ impl Model {
         self.wait_for_all();
     }
 
-    fn shred_and_remove(&mut self, passes: usize, whole_blocks: bool, stopped: bool) {
+    fn shred_and_remove(
+        &mut self,
+        (passes, whole_blocks): (usize, bool),
+        stopped: bool,
+        found: bool,
+    ) {
         self.calm();
-        self.append(10);
-        self.rotate();
-        self.append(3);
-        self.be_seen();
-        self.wait_for_all();
+        self.rotate_some(found);
         let Some(target) = self.newest_rotated() else { return };
         if stopped {
             self.stop();
@@ -191,7 +195,10 @@ impl Model {
         let len = self.files().read(&target).unwrap().len();
         let len = if whole_blocks { len.next_multiple_of(BLOCK_BYTES) } else { len };
         for pass in 0..passes {
-            let garbage: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
+            let mut garbage: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
+            if pass % 2 == 1 {
+                garbage = PATTERN.iter().copied().cycle().take(len).collect();
+            }
             self.disk.overwrite(&target, &garbage);
             if pass > 0 || !stopped {
                 self.be_seen();

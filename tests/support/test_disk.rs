@@ -24,6 +24,8 @@ pub struct Script {
     pub calls: u64,
     /// Which calls there were, if that is asked for.
     pub log: Option<Vec<Call>>,
+    /// How many of them there were when a step of the flow began, and what had happened by then.
+    pub steps: Vec<(usize, (usize, u64))>,
     /// Calls that fail, by their number; the first call is 1.
     pub fail: BTreeMap<u64, Fault>,
     /// Kinds of calls that fail, all of them.
@@ -50,7 +52,36 @@ impl fmt::Debug for Script {
     }
 }
 
+/// Of steps that make the same calls while nothing happens, so many are worth failing in.
+const ALIKE_MAX: usize = 2;
+
 impl Script {
+    /// A step of the flow begins. `happened`: what arrived and was saved so far.
+    pub fn begin_step(&mut self, happened: (usize, u64)) {
+        if let Some(log) = &self.log {
+            self.steps.push((log.len(), happened));
+        }
+    }
+
+    /// The calls of a run that are worth failing, by their numbers: while nothing happens, the flow
+    /// makes the same calls again and again, and of steps that are alike the first ones tell all.
+    pub fn telling_calls(&self) -> Vec<u64> {
+        let log = self.log.as_deref().unwrap_or_default();
+        let ends = self.steps.iter().skip(1).map(|(at, _)| *at).chain([log.len()]);
+        let mut seen: BTreeMap<((usize, u64), &[Call]), usize> = BTreeMap::new();
+        let mut telling = Vec::new();
+        let before = self.steps.first().map_or(log.len(), |(at, _)| *at);
+        telling.extend(1..=before as u64);
+        for ((start, happened), end) in self.steps.iter().zip(ends) {
+            let times = seen.entry((*happened, &log[*start..end])).or_default();
+            *times += 1;
+            if *times <= ALIKE_MAX {
+                telling.extend(*start as u64 + 1..=end as u64);
+            }
+        }
+        telling
+    }
+
     fn enter(script: &RefCell<Self>, call: Call) -> Result<(), DiskError> {
         let change = {
             let mut script = script.borrow_mut();

@@ -240,6 +240,8 @@ impl World {
     /// Moves the clock a tick, steps the flow, answers what it handed on.
     pub fn step(&mut self) -> Stepped {
         self.steps += 1;
+        let happened = (self.stream.len(), self.outlet.transactions);
+        self.disk.script.borrow_mut().begin_step(happened);
         self.now += TICK;
         self.told = false;
         let now = Now { instant: self.now, wall_nanos: self.wall_now() };

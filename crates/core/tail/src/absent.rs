@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::log_path;
 use crate::options::TailOptions;
 use crate::rotated::{Rank, Reading, unpacked_name};
 use crate::snapshot::Snapshot;
@@ -50,10 +51,30 @@ fn live_names(
         return Vec::new();
     };
     let name = name.as_bytes();
+    let homes = homes(options, directory);
     let readings = options.rotated_names.readings(name).into_iter();
-    let live = |reading: Reading| directory.join(OsStr::from_bytes(&reading.live));
-    let names = readings.filter(|reading| tells(name, reading)).map(live);
+    let lives = |reading: Reading| {
+        let live = OsStr::from_bytes(&reading.live).to_owned();
+        homes.iter().map(move |home| home.join(&live))
+    };
+    let names = readings.filter(|reading| tells(name, reading)).flat_map(lives);
     names.filter(|live| is_root(options, live)).collect()
+}
+
+/// The directories of which this one may be that of the rotated files: itself, the one above it if
+/// it is named after a time, and those from which a template leads to it.
+fn homes(options: &TailOptions, directory: &Path) -> Vec<PathBuf> {
+    let names = &options.rotated_names;
+    let base = options.pattern.base_dir();
+    let led_from = names.directories().flat_map(|below| {
+        let below = Path::new(below);
+        let above = directory.ancestors().nth(below.components().count());
+        let above = above.filter(|_| directory.ends_with(below));
+        let leads = log_path::normal(&base.join(below)) == log_path::normal(directory);
+        above.into_iter().chain(leads.then_some(base))
+    });
+    let own = std::iter::once(directory).chain(log_path::above_dated(names, directory));
+    own.chain(led_from).map(Path::to_path_buf).collect()
 }
 
 /// Whether a file by itself tells that there is a log of that name. A compressed one does only if

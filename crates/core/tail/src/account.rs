@@ -59,6 +59,7 @@ pub(crate) fn account<D: Disk>(
             if first_ever {
                 places::note_target(tailer, &live, &mut unlinked);
             }
+            note_home(tailer, &live, snapshot, first_ever);
             continue;
         }
         let look = account_for(tailer, &live, &mut listings, now);
@@ -69,6 +70,7 @@ pub(crate) fn account<D: Disk>(
         if !log.unsure && !look.hidden {
             log.target = look.target;
             log.accounted(newest, stamp, looked_nanos);
+            note_home(tailer, &live, snapshot, true);
         }
     }
     places::report_places(tailer, &listings);
@@ -83,6 +85,23 @@ pub(crate) fn account<D: Disk>(
         tailer.history.logs.looked(looked_nanos);
     }
     forget_old_logs(tailer, snapshot, &absent);
+}
+
+/// Notes in which directory the file of a log lies: should that be moved away, it is known by its
+/// inode. Behind a link it is asked for if something changed.
+fn note_home<D: Disk>(
+    tailer: &mut Tailer<D>,
+    live: &Arc<Path>,
+    snapshot: &Snapshot,
+    changed: bool,
+) {
+    let Some(log) = tailer.history.logs.get(live) else { return };
+    let home = match log.target.as_deref().and_then(Path::parent) {
+        None => live.parent().and_then(|directory| snapshot.inode_of(directory)),
+        Some(_) if !changed && log.home.is_some() => return,
+        Some(directory) => tailer.disk.stat(directory).ok().map(|stat| stat.inode),
+    };
+    tailer.history.logs.entry(live).home = home;
 }
 
 /// What tells whether something came or went in the directory of a log that is absent. Where its

@@ -227,13 +227,14 @@ fn follow_unknown<D: Disk>(
     came: Came,
     now: Now,
 ) -> Result<(), DiskError> {
-    if let Some(key) = identify::empty_at(tailer, candidate.inode) {
+    tailer.problems.doubt.begin();
+    let empty = identify::empty_in(tailer, &candidate);
+    let left = empty.is_none().then(|| earlier::what_is_left(tailer, &candidate)).flatten();
+    be_sure(tailer, candidate.inode, &candidate.path, now)?;
+    if let Some(key) = empty {
         adopt::resume(tailer, candidate, key, EventKind::Resumed, now);
         return Ok(());
     }
-    tailer.problems.doubt.begin();
-    let left = earlier::what_is_left(tailer, &candidate);
-    be_sure(tailer, candidate.inode, &candidate.path, now)?;
     if let Some(left) = left {
         earlier::follow_what_is_left(tailer, candidate, left, now);
         return Ok(());

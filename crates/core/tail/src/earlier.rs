@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::rewritten::{filled_up, is_no_mere_beginning};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
-use crate::{adopt, file, identify, trail};
+use crate::{adopt, file, identify, log_path, trail};
 use kinetail_base::checkpoint::Change;
 
 /// What is left of what lay in a file.
@@ -113,7 +113,9 @@ fn destroyed<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> Opt
     let size = candidate.stat.size;
     let is_it = |content: &&Remembered| {
         let read = content.position.offset;
-        let rotated = content.rotated || content.path != candidate.path;
+        let rotated = content.rotated
+            || content.path != candidate.path
+            || log_path::has_rotated_name(tailer, &candidate.path);
         rotated && read > 0 && (size == read || size == filled_up(read))
     };
     let here = tailer.memory.at_inode(candidate.inode).into_iter().find(is_it)?;

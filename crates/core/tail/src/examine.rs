@@ -110,11 +110,18 @@ fn examine_plain<D: Disk>(
             let renamed = was_live && real != Some(listed.path.as_path());
             let changed_nanos = renamed.then_some(candidate.stat.changed_nanos);
             let series = listed.series.clone();
-            look.mark = Some(Mark { rank, series, born_nanos, modified_nanos, changed_nanos });
+            let path = listed.path.clone();
+            look.mark =
+                Some(Mark { rank, series, path, born_nanos, modified_nanos, changed_nanos });
         }
         return relocate::take_back_known(tailer, candidate, key, now);
     }
     let Some(rank) = listed.rank.clone().filter(|_| !is_copy) else { return };
+    // Among files of others a name tells nothing, and only a birth that this one is of this log.
+    let rank = if listed.shared { Rank::Unknown } else { rank };
+    if listed.shared && born_nanos.is_none() {
+        return;
+    }
     look.found.push(Found {
         inode: candidate.inode,
         path: listed.path.clone(),
@@ -129,7 +136,8 @@ fn examine_plain<D: Disk>(
 }
 
 fn examine_packed<D: Disk>(tailer: &Tailer<D>, listed: &Listed, look: &mut Look) {
-    let Some(rank) = listed.rank.clone() else { return };
+    // Only a birth tells a generation from a file of others.
+    let Some(rank) = listed.rank.clone().filter(|_| !listed.shared) else { return };
     let follow = tailer.options.pattern.follow_links();
     match tailer.disk.open(&listed.path, follow) {
         Ok((_, stat)) => {
@@ -165,6 +173,10 @@ fn note_mark<D: Disk>(
         let handle = file.and_then(|file| file.handle.as_ref());
         let born_nanos = handle.and_then(|handle| handle.born().ok().flatten());
         let modified_nanos = file.map(|file| file.seen.modified_nanos);
+        // An empty file may be another one that got its inode number: then its name tells nothing
+        // about what is known.
+        let is_certain = born_nanos.is_some() || file.is_none_or(|file| !file.is_empty());
+        let rank = if is_certain { rank } else { Rank::Unknown };
         let was_live = log.is_some_and(|log| log.newest == Some(key));
         // Where a link was led elsewhere its file keeps its name.
         let real = file.and_then(|file| file.life.real()).map(|real| &**real);
@@ -172,7 +184,8 @@ fn note_mark<D: Disk>(
         let stat = handle.filter(|_| renamed).and_then(|handle| handle.stat().ok());
         let changed_nanos = stat.map(|stat| stat.changed_nanos);
         let series = listed.series.clone();
-        look.mark = Some(Mark { rank, series, born_nanos, modified_nanos, changed_nanos });
+        let path = listed.path.clone();
+        look.mark = Some(Mark { rank, series, path, born_nanos, modified_nanos, changed_nanos });
     }
 }
 
@@ -235,7 +248,7 @@ pub(crate) fn follow_generation<D: Disk>(
 /// A file that cannot be opened: a look from outside shows whether it is young enough. Each
 /// scan tries it again.
 fn find_unopened<D: Disk>(tailer: &Tailer<D>, listed: &Listed, look: &mut Look) {
-    let rank: Option<Rank> = listed.rank.clone();
+    let rank: Option<Rank> = listed.rank.clone().filter(|_| !listed.shared);
     let Some(rank) = rank else { return };
     let stat = match file::stat_path(&tailer.disk, &listed.path) {
         Ok(stat) => stat,

@@ -322,7 +322,36 @@ pub(crate) fn tells_apart<F: OpenFile>(file: &F, position: Position) -> Result<b
     let (Some(anchor), Some(earlier)) = (before.get(at..), before.get(..before.len() - 1)) else {
         return Ok(false);
     };
-    Ok(memchr::memmem::find(earlier, anchor).is_none())
+    Ok(!repeats_itself(&before) && memchr::memmem::find(earlier, anchor).is_none())
+}
+
+/// Whether a text ends with one stretch of it twice, and with that alone as far as anchors reach: a
+/// few equal lines, of which there are too few for an anchor to be found twice.
+fn repeats_itself(text: &[u8]) -> bool {
+    let anchor = super::identity::ANCHOR_BYTES_MAX;
+    (1..=anchor).any(|period| {
+        let end = text.len().checked_sub(anchor.max(2 * period)).and_then(|from| text.get(from..));
+        end.is_some_and(|end| end.get(period..) == end.get(..end.len() - period))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeats_itself;
+
+    #[test]
+    fn a_few_equal_lines_repeat_themselves_and_other_lines_do_not() {
+        for len in 1..=256 {
+            let line = "x".repeat(len - 1) + "\n";
+            let numbered: String = (0..600 / len + 3).map(|at| format!("{at}{line}")).collect();
+            let count = 2.max(256_usize.div_ceil(len));
+            for text in [line.repeat(count), format!("first\n{}", line.repeat(count + 1))] {
+                assert!(repeats_itself(text.as_bytes()), "{count} lines of {len} bytes");
+            }
+            assert!(len < 3 || !repeats_itself(numbered.as_bytes()), "lines of {len} bytes");
+        }
+        assert!(!repeats_itself(b"") && !repeats_itself(b"one\none\n"));
+    }
 }
 
 /// Whether the bytes before a position are the ones its anchor proves. What lies in holes does not

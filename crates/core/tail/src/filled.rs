@@ -13,7 +13,7 @@ use crate::event::EventKind;
 use crate::gaps::{HOLE_HOLD, ReadBefore};
 use crate::hole::{self, Looked, RESERVED_BYTES_MIN};
 use crate::holes::{Hole, Holes};
-use crate::identity::FileKey;
+use crate::identity::{FileKey, Head};
 use crate::options::Now;
 use crate::tailer::Tailer;
 use crate::{file, rewritten, trouble, turns};
@@ -27,7 +27,15 @@ const LOOKS_AHEAD_MAX: usize = 64;
 /// Keeps a hole that is skipped: it may be filled later.
 pub(crate) fn keep_hole<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, start: u64, end: u64) {
     let Some(file) = tailer.files.get_mut(key) else { return };
-    let Some(forgotten) = file.gaps.insert(Hole { start, end }) else { return };
+    let forgotten = file.gaps.insert(Hole { start, end });
+    // It may be filled in by now, and what is there has no part in the fingerprint.
+    let head = file.handle.as_ref().filter(|_| u64::from(file.head.len) > start);
+    let head = head.and_then(|handle| file::read_head(handle).ok());
+    if let Some(mut head) = head.filter(|head| file.head.agrees(head)) {
+        file.gaps.holes().mask(&mut head, 0);
+        file.head = Head::of(&head);
+    }
+    let Some(forgotten) = forgotten else { return };
     let path = Arc::clone(&file.path);
     let detail = format!(
         "too many sparse holes in the file; data written to the one at offset {} to {} from now on \

@@ -6,6 +6,7 @@
 //! repeating is better than losing; what is known by its bytes is never read twice.
 
 mod numbers;
+mod series;
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -19,6 +20,7 @@ use super::identity::{FileKey, Inode};
 use super::rotated::Rank;
 use super::snapshot::Stamp;
 use numbers::{number_grows, numbers_go_both_ways};
+use series::{Series, in_order, is_of_another_series};
 
 /// A scan may come later than it should, and file systems stamp files with a clock that lags. What
 /// was born this long before everything was known may still be unknown.
@@ -43,6 +45,8 @@ pub(super) struct Log {
     pub(super) led: Vec<PathBuf>,
     /// The directory as it was then, where nothing else is to be looked at.
     pub(super) stamp: Option<Stamp>,
+    /// Device and inode of the directory in which its file lay then.
+    pub(super) home: Option<Inode>,
     /// When everything was accounted for, in nanoseconds since 1970. What was born before was seen,
     /// or is older than the first start.
     pub(super) since_nanos: i128,
@@ -146,6 +150,8 @@ pub(crate) struct Mark {
     pub(super) rank: Rank,
     /// The live name that it belongs to by its own.
     pub(super) series: PathBuf,
+    /// Where it was found.
+    pub(super) path: PathBuf,
     pub(super) born_nanos: Option<i128>,
     pub(super) modified_nanos: Option<i128>,
     /// When it was last renamed or written to, at the earliest: no program can set this.
@@ -165,6 +171,7 @@ impl Logs {
             target: None,
             led: Vec::new(),
             stamp: None,
+            home: None,
             since_nanos: self.horizon.since_nanos,
             unsure: false,
         }
@@ -242,25 +249,18 @@ impl Logs {
         found: Vec<Found>,
         now_nanos: i128,
     ) -> Vec<Found> {
-        let mut series: BTreeMap<PathBuf, Vec<Found>> = BTreeMap::new();
+        let mut all: BTreeMap<Series, Vec<Found>> = BTreeMap::new();
         for found in found {
-            series.entry(found.series.clone()).or_default().push(found);
+            let series = Series::of(&found.series, &found.rank, &found.path);
+            all.entry(series).or_default().push(found);
         }
         let mut between: Vec<(Found, Option<bool>)> = Vec::new();
-        for (name, found) in series {
-            let named = mark.filter(|mark| mark.series == name);
+        let marked = mark.map(|mark| Series::of(&mark.series, &mark.rank, &mark.path));
+        for (series, found) in all {
+            let named = mark.filter(|_| marked.as_ref() == Some(&series));
             between.extend(self.between_in_series(log, (mark, named), found, now_nanos));
         }
-        between.sort_by(|(a, grows), (b, _)| {
-            let same = a.series == b.series;
-            let by_name = same.then(|| a.rank.age_against(&b.rank, *grows)).flatten();
-            let times = |found: &Found| found.born_nanos.filter(|_| !found.packed);
-            match (times(a), times(b)) {
-                (Some(a), Some(b)) => a.cmp(&b),
-                _ => by_name.unwrap_or_else(|| a.modified_nanos.cmp(&b.modified_nanos)),
-            }
-        });
-        between.into_iter().map(|(found, _)| found).collect()
+        in_order(between)
     }
 
     /// The same for one series, and whether its numbers grow. `named`: the mark, if it belongs to
@@ -369,20 +369,6 @@ fn is_after(found: &Found, floor_nanos: i128) -> bool {
 /// compressed.
 fn has_birth(found: &Found) -> bool {
     found.born_nanos.is_some() && !found.packed
-}
-
-/// Whether the newest known content got a name of another scheme. A small number in the middle of
-/// a name (`worker-2.log`) then rather is that of another program.
-fn is_of_another_series(found: &Found, mark: Option<&Mark>) -> bool {
-    let like = mark.map(|mark| mark.rank.is_like(&found.rank));
-    match found.rank {
-        Rank::Chain(_) => like != Some(true),
-        Rank::Counter(_) => {
-            let known = mark.is_some_and(|mark| mark.rank != Rank::Unknown);
-            known && like == Some(false) && !found.behind_link
-        }
-        Rank::Index(_) | Rank::Date(_) | Rank::Unknown => false,
-    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,18 @@ pub(crate) fn offset_of<D: Disk>(tailer: &Tailer<D>, key: FileKey) -> u64 {
     tailer.memory.get(key).map_or(0, |content| content.position.offset)
 }
 
+/// The empty content that lies in this file, as far as the birth of the file tells: its inode
+/// number may have been given out again.
+pub(crate) fn empty_in<D: Disk>(
+    tailer: &Tailer<D>,
+    candidate: &Candidate<D::File>,
+) -> Option<FileKey> {
+    let key = empty_at(tailer, candidate.inode)?;
+    let born = tailer.problems.doubt.known(candidate.handle.born()).flatten();
+    let content = tailer.memory.get(key)?;
+    (!is_born_later(tailer, born, content)).then_some(key)
+}
+
 /// The content that was empty when it lay in this inode. It has no bytes that could be missing,
 /// so it is as good as a new one, unless the file turns out to hold something known.
 pub(crate) fn empty_at<D: Disk>(tailer: &Tailer<D>, inode: Inode) -> Option<FileKey> {

@@ -53,21 +53,56 @@ pub(crate) fn files_before<D: Disk>(
 /// Where the youngest known content of a log lies, if no row says so, and it is not the directory
 /// of the file to which the link leads now.
 fn sought<D: Disk>(tailer: &Tailer<D>, log: &Log, target: &Path) -> Option<PathBuf> {
-    let now = target.parent()?;
     let inode = tailer.memory.get(log.last_known()?)?.inode;
-    if name_in(tailer, now, inode).is_some() {
+    let (directory, place) = nearby(tailer, target.parent()?, inode)?;
+    // As if it had not been moved into a directory that is named after a time.
+    Some(directory.join(place.file_name()?))
+}
+
+/// A directory that differs from this one in one part of the path and has a file in it, and where
+/// that lies; nothing if the file lies in this one.
+pub(crate) fn nearby<D: Disk>(
+    tailer: &Tailer<D>,
+    now: &Path,
+    inode: Inode,
+) -> Option<(PathBuf, PathBuf)> {
+    if place_in(tailer, now, inode).is_some() {
         return None;
     }
     (0..LEVELS_MAX).find_map(|level| {
-        let directory = now.ancestors().nth(level)?;
-        // Next to the root everything may be mounted.
-        let above = directory.parent().filter(|above| above.parent().is_some())?;
-        let below = now.strip_prefix(directory).ok()?;
-        let names = tailer.disk.list(above).ok()?.into_iter();
-        let siblings = names.filter(|name| name.kind == Kind::Directory).take(SIBLINGS_MAX);
-        let mut directories = siblings.map(|name| above.join(name.name).join(below));
-        directories.find_map(|sibling| name_in(tailer, &sibling, inode))
+        siblings(tailer, now, level)?.find_map(|sibling| {
+            let place = place_in(tailer, &sibling, inode)?;
+            Some((sibling, place))
+        })
     })
+}
+
+/// Where a directory lies now that was moved away from a path, if it differs from that in one part.
+pub(crate) fn moved_nearby<D: Disk>(
+    tailer: &Tailer<D>,
+    path: &Path,
+    inode: Inode,
+) -> Option<PathBuf> {
+    let is_it = |path: &Path| tailer.disk.stat(path).is_ok_and(|stat| stat.inode == inode);
+    if is_it(path) {
+        return None;
+    }
+    (0..LEVELS_MAX).find_map(|level| siblings(tailer, path, level)?.find(|path| is_it(path)))
+}
+
+/// Directories that differ from this one in one part of the path.
+fn siblings<'t, D: Disk>(
+    tailer: &'t Tailer<D>,
+    path: &'t Path,
+    level: usize,
+) -> Option<impl Iterator<Item = PathBuf> + 't> {
+    let directory = path.ancestors().nth(level)?;
+    // Next to the root everything may be mounted.
+    let above = directory.parent().filter(|above| above.parent().is_some())?;
+    let below = path.strip_prefix(directory).ok()?;
+    let names = tailer.disk.list(above).ok()?.into_iter();
+    let siblings = names.filter(|name| name.kind == Kind::Directory).take(SIBLINGS_MAX);
+    Some(siblings.map(move |name| above.join(name.name).join(below)))
 }
 
 /// The names under which the link may have led to a file there: that of the file itself, those of
@@ -83,16 +118,17 @@ pub(crate) fn live_names(names: &RotatedNames, known: &Path, target: &Path) -> V
     paths
 }
 
-/// Where a file lies in a directory, as if it had not been moved into one that is named after a
-/// time.
-fn name_in<D: Disk>(tailer: &Tailer<D>, directory: &Path, inode: Inode) -> Option<PathBuf> {
+/// Where a file lies in a directory, or in one below it that is named after a time.
+fn place_in<D: Disk>(tailer: &Tailer<D>, directory: &Path, inode: Inode) -> Option<PathBuf> {
     let names = tailer.disk.list(directory).ok()?;
-    let is_it = |name: &&DirName| name.kind == Kind::File && name.number == inode.number;
-    let dated = || {
-        let dated = dated::dated_among(tailer, directory, &names).into_iter();
-        let mut names = dated.filter_map(|dated| tailer.disk.list(&dated).ok()).flatten();
-        names.find(|name| is_it(&name))
+    let dated = dated::dated_among(tailer, directory, &names).into_iter();
+    let found_in = |directory: &Path, names: Vec<DirName>| {
+        let is_it = |name: &DirName| name.kind == Kind::File && name.number == inode.number;
+        let found = names.into_iter().find(is_it)?;
+        Some(directory.join(found.name))
     };
-    let found = names.iter().find(is_it).cloned().or_else(dated)?;
-    Some(directory.join(found.name))
+    found_in(directory, names).or_else(|| {
+        let mut dated = dated.filter_map(|dated| Some((tailer.disk.list(&dated).ok()?, dated)));
+        dated.find_map(|(names, dated)| found_in(&dated, names))
+    })
 }

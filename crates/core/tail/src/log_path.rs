@@ -1,6 +1,7 @@
 //! Under which name the log of a file is matched: that of the live file, whatever the file itself
 //! is called since it was rotated. Part of [`crate::tailer`].
 
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::identity::FileKey;
-use crate::rotated::{Rank, RotatedNames, is_dated_directory};
+use crate::rotated::{Rank, Reading, RotatedNames, is_dated_directory};
 use crate::tailer::Tailer;
 
 /// The path under which the log of a content is matched. It is the same before and after a
@@ -59,6 +60,43 @@ fn live_of<D: Disk>(tailer: &Tailer<D>, path: &Path) -> Option<PathBuf> {
     numbered
 }
 
+/// Whether a file lies under a rotated name, or a younger one of its series is known: then it was
+/// rotated, though it may have been found like that.
+pub(crate) fn has_rotated_name<D: Disk>(tailer: &Tailer<D>, path: &Path) -> bool {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    let names = &tailer.options.rotated_names;
+    let home = above_dated(names, directory);
+    names.readings(name.as_bytes()).iter().any(|reading| {
+        let live = |home: &Path| home.join(OsStr::from_bytes(&reading.live));
+        let mut lives = std::iter::once(directory).chain(home).map(live);
+        match reading.rank {
+            // `app-2.log` may be a log of its own next to `app.log`.
+            Rank::Counter(_) | Rank::Chain(_) => false,
+            Rank::Index(_) => lives.any(|live| {
+                tailer.history.logs.contains(&live) || tailer.options.pattern.matches_path(&live)
+            }),
+            Rank::Date(_) => {
+                lives.any(|live| tailer.history.logs.contains(&live))
+                    || has_younger(tailer, directory, reading)
+            }
+            Rank::Unknown => lives.any(|live| tailer.history.logs.contains(&live)),
+        }
+    })
+}
+
+/// Whether a file in a directory is known whose name says that it is younger.
+fn has_younger<D: Disk>(tailer: &Tailer<D>, directory: &Path, reading: &Reading) -> bool {
+    let followed = tailer.files.values().map(|file| &file.path);
+    let paths = followed.chain(tailer.memory.iter().map(|content| &content.path));
+    let mut paths = paths.filter(|path| path.parent() == Some(directory));
+    paths.any(|path| {
+        let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+        let other = tailer.options.rotated_names.reading_of(&reading.live, name);
+        let order = other.and_then(|other| other.rank.age_against(&reading.rank, None));
+        order.is_some_and(Ordering::is_gt)
+    })
+}
+
 /// Words in names that files have until they are ready.
 const UNREADY: &[&[u8]] = &[b"tmp", b"temp", b"new", b"part", b"swp"];
 
@@ -101,7 +139,7 @@ pub(crate) fn above_dated<'p>(names: &RotatedNames, directory: &'p Path) -> Opti
 }
 
 /// A path without `.` and `..`, as far as its text tells.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

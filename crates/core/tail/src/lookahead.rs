@@ -8,6 +8,8 @@ use super::splitter::Ending;
 pub(crate) struct Lookahead {
     /// No record ends before this offset; set while the end of a very long line is searched.
     scanned_to: u64,
+    /// So far the bytes were looked at, though no record may end there.
+    examined_to: u64,
     /// How far a long line at the offset was read that is not complete.
     half_line: Option<Box<Position>>,
     /// The size and ending at which reading last came to an end without a record.
@@ -51,8 +53,14 @@ impl Lookahead {
         self.tried
     }
 
+    /// So far the bytes were looked at, though no record may end there.
+    pub(crate) fn examined_to(&self) -> u64 {
+        self.examined_to
+    }
+
     /// The file ended at this size without a record.
     pub(crate) fn set_tried(&mut self, size: u64, ending: Ending) {
+        self.examined_to = self.examined_to.max(size);
         self.tried = Some((size, ending));
     }
 

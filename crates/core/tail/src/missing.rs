@@ -157,7 +157,14 @@ pub(crate) fn finish<D: Disk>(
     if !mistakable {
         content.lost.why = Loss::Finished;
     }
-    tailer.out.changes.push(Change::Save(Checkpoint {
+    tailer.out.changes.push(Change::Save(finished_row(&content)));
+    // Of what is finished nothing is unread.
+    drop(tailer.hunt.finished.insert(content));
+}
+
+/// The row of a content of which everything is acknowledged, and whose file is gone.
+pub(crate) fn finished_row(content: &Remembered) -> Checkpoint {
+    Checkpoint {
         file: content.key,
         inode: content.inode,
         path: content.path.to_path_buf(),
@@ -169,9 +176,7 @@ pub(crate) fn finish<D: Disk>(
         holes: content.holes.clone(),
         places: trail::before(content.trail.iter().copied(), content.position),
         cursor: None,
-    }));
-    // Of what is finished nothing is unread.
-    drop(tailer.hunt.finished.insert(content));
+    }
 }
 
 /// Forgets finished contents after a while: by then their age tells that they are no news.

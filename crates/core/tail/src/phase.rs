@@ -138,6 +138,7 @@ pub const TRANSITIONS: &[Transition] = &[
     (P::Live, F::ChangedAtEnd, P::AwaitingAcks),
     (P::Live, F::Changed, P::Missing),
     (P::Live, F::InvalidEncoding, P::Ignored),
+    (P::Live, F::OverwrittenInPlace, P::Overwritten),
     (P::Rotated, F::NameLost, P::Unlisted),
     (P::Rotated, F::Returned, P::Live),
     (P::Rotated, F::ChangedAtEnd, P::AwaitingAcks),

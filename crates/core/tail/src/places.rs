@@ -26,6 +26,8 @@ pub(crate) struct Place {
     pub(super) linked: bool,
     /// The directory of the log itself, if this is one for its rotated files.
     pub(super) home: PathBuf,
+    /// Files of others may lie there, too, under names like those of this log.
+    pub(super) shared: bool,
 }
 
 /// A file in a place, as it was listed.
@@ -40,12 +42,15 @@ pub(crate) struct Listed {
     pub(super) packed: bool,
     /// The log is reached by a link, which may have led to a file of this name.
     pub(super) behind_link: bool,
+    /// It may be a file of others.
+    pub(super) shared: bool,
 }
 
 impl Listed {
     pub(super) fn new(path: PathBuf, inode: Inode) -> Self {
         let packed = path.file_name().is_some_and(|name| unpacked_name(name.as_bytes()).1);
-        Self { path, inode, rank: None, series: PathBuf::new(), packed, behind_link: false }
+        let series = PathBuf::new();
+        Self { path, inode, rank: None, series, packed, behind_link: false, shared: false }
     }
 }
 
@@ -53,6 +58,8 @@ impl Listed {
 #[derive(Debug, Default)]
 pub(crate) struct Listings {
     directories: BTreeMap<PathBuf, Directory>,
+    /// Where directories are that were looked for.
+    moved: left::Searched,
     /// Something could not be listed: it came or went meanwhile.
     pub(super) unsure: bool,
     /// Directories that are there and cannot be listed, and why.
@@ -115,6 +122,7 @@ impl Listings {
         }
         for listed in &mut found {
             listed.behind_link = place.linked;
+            listed.shared = place.shared;
         }
         found
     }
@@ -223,14 +231,15 @@ pub(crate) fn list_places<D: Disk>(
         let now = target.as_deref().unwrap_or(&known);
         left::add_led_to(tailer, &known, now, &mut places, &mut led_to);
     }
-    left::add_moved(tailer, live, &mut places, &mut led_to);
+    left::add_moved(tailer, live, (&mut places, &mut led_to), &mut listings.moved);
     let hidden = hidden && led_to.is_empty() && places.iter().all(|place| !place.linked);
     for place in places {
         all.extend(listings.of_log(tailer, &place));
         blocked |= listings.unlisted.contains_key(&place.directory);
         for directory in listings.dated_in(&place.directory) {
             let (live, home) = (place.live.clone(), place.home.clone());
-            let dated = Place { directory, live, linked: place.linked, home };
+            let (linked, shared) = (place.linked, place.shared);
+            let dated = Place { directory, live, linked, home, shared };
             all.extend(listings.of_log(tailer, &dated));
         }
     }
@@ -323,10 +332,11 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Places {
         let live = name.as_bytes().to_vec();
         let home = directory.to_path_buf();
         for below in tailer.options.rotated_names.directories() {
-            let directory = directory.join(below);
-            places.push(Place { directory, live: live.clone(), linked: false, home: home.clone() });
+            let (directory, live, home) = (directory.join(below), live.clone(), home.clone());
+            places.push(Place { directory, live, linked: false, home, shared: false });
         }
-        places.push(Place { directory: directory.to_path_buf(), live, linked, home });
+        let directory = directory.to_path_buf();
+        places.push(Place { directory, live, linked, home, shared: false });
     }
     let known: Vec<&Path> = places.iter().map(|place| place.directory.as_path()).collect();
     let nearby =
@@ -341,6 +351,7 @@ fn places_of<D: Disk>(tailer: &Tailer<D>, live: &Path) -> Places {
             live: name.as_bytes().to_vec(),
             linked: false,
             home: home.to_path_buf(),
+            shared: false,
         }));
     }
     Places { list: places, blocked, hidden }

@@ -84,11 +84,11 @@ pub(crate) fn verify<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
     let Some(handle) = &file.handle else { return };
     match is_same(file, handle) {
         Ok(Some(head)) => {
-            file.pace.grow_to(file.seen.size);
             if !file.head.is_full() {
                 // A copy of it may appear before anything of it is read.
                 file.head = Head::of(&head);
             }
+            note_size_of_same(tailer, key);
             filled::fill_in(tailer, key, now);
         }
         Ok(None) => {
@@ -101,6 +101,20 @@ pub(crate) fn verify<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
             let path = Arc::clone(&file.path);
             trouble::trouble_at_look(tailer, &path, error);
         }
+    }
+}
+
+/// A file that still is the one that it was has this size now. What is cut off behind the position
+/// is no part of it any longer: mostly room that its writer had reserved.
+fn note_size_of_same<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    let (before, size) = (file.pace.grown_to(), file.seen.size);
+    file.pace.set_grown_to(size);
+    let examined = file.ahead.examined_to().max(file.position.offset);
+    let lost = before.saturating_sub(size.max(examined));
+    if lost > 0 && file.life.is_read() {
+        let path = Arc::clone(&file.path);
+        tailer.out.abandon(&path, lost, "cut off at the end of the file before it was read");
     }
 }
 

@@ -99,6 +99,8 @@ pub(crate) fn match_file<D: Disk>(
     tailer.problems.doubt.begin();
     let here = identify::at_its_place(tailer, &candidate);
     let proven = identify::proven(tailer, &candidate);
+    let is_after_stop = matches!(seek, Seek::AfterStop);
+    let empty = is_after_stop.then(|| identify::empty_in(tailer, &candidate)).flatten();
     if let Err(error) = be_sure(tailer, inode, &path, now) {
         trouble::trouble(tailer, &path, error);
         let directory = path.parent().map(Path::to_path_buf);
@@ -108,7 +110,7 @@ pub(crate) fn match_file<D: Disk>(
     tailer.problems.doubt.decided(inode);
     match seek {
         Seek::Any => take_back(tailer, candidate, proven, now),
-        Seek::AfterStop => take_back_after_stop(tailer, candidate, proven, now),
+        Seek::AfterStop => take_back_after_stop(tailer, candidate, (proven, empty), now),
         // What a symbolic link leads to may match by the name of the link.
         Seek::InPlace(listed) if listed.contains(&inode) => {}
         Seek::InPlace(_) => {
@@ -156,13 +158,12 @@ fn take_back<D: Disk>(
 fn take_back_after_stop<D: Disk>(
     tailer: &mut Tailer<D>,
     candidate: Candidate<D::File>,
-    proven: Option<FileKey>,
+    (proven, empty): (Option<FileKey>, Option<FileKey>),
     now: Now,
 ) {
     let found = proven.or_else(|| {
-        let empty = identify::empty_at(tailer, candidate.inode)?;
-        let content = tailer.memory.get(empty)?;
-        is_named_after(&candidate.path, &content.path).then_some(empty)
+        let content = tailer.memory.get(empty?)?;
+        is_named_after(&candidate.path, &content.path).then_some(content.key)
     });
     if let Some(key) = found {
         follow_outside(tailer, candidate, key, now);

@@ -18,7 +18,7 @@ use crate::phase::{Fact, Phase};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
 use crate::window::Window;
-use crate::{file, identify, turns};
+use crate::{file, identify, log_path, turns};
 use kinetail_base::checkpoint::Change;
 
 /// Tools that destroy a file fill its last block (shred(1)), in bytes.
@@ -160,10 +160,13 @@ pub(crate) fn is_overwritten<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: St
             && identify::live_contents(tailer).agreeing(&head).iter().all(|other| *other == key)
     });
     // Of a possible copy nothing was read: what becomes of it is decided with its original.
-    matches!(file.phase(), Phase::Rotated | Phase::Unlisted)
-        && before > 0
-        && (stat.size == before || stat.size == filled_up(before))
-        && strange
+    let is_rotated = match file.phase() {
+        Phase::Rotated | Phase::Unlisted => true,
+        // It may have been found under its rotated name.
+        Phase::Live => log_path::has_rotated_name(tailer, &file.path),
+        _ => false,
+    };
+    is_rotated && before > 0 && (stat.size == before || stat.size == filled_up(before)) && strange
 }
 
 /// Notes that a file was written over. What of it was not read is lost.

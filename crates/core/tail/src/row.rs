@@ -14,7 +14,7 @@ use crate::phase::Phase;
 use crate::schedule::SAVE_TIME_EVERY;
 use crate::splitter::Ending;
 use crate::tailer::Tailer;
-use crate::{trail, turns};
+use crate::{missing, trail, turns};
 use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// The checkpoint of a file at a position.
@@ -78,8 +78,17 @@ pub(crate) fn ending_of<F: OpenFile>(
 /// after that may not be known.
 pub(crate) fn save_time<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     tailer.schedule.next_save = now + SAVE_TIME_EVERY;
-    let row = tailer.files.values().find(|file| file.is_listed());
-    tailer.out.changes.extend(row.and_then(checkpoint_at_ack).map(Change::Save));
+    let listed = tailer.files.values().find(|file| file.is_listed());
+    // Where a log was rotated and not written to since then only its rotated files are followed.
+    let is_rotated = |file: &&Tailed<D::File>| {
+        matches!(file.phase(), Phase::Rotated | Phase::Unlisted)
+            && file.seen.links > 0
+            && !file.is_empty()
+    };
+    let rotated = || tailer.files.values().find(is_rotated);
+    let row = listed.or_else(rotated).and_then(checkpoint_at_ack);
+    let row = row.or_else(|| tailer.hunt.finished.iter().last().map(missing::finished_row));
+    tailer.out.changes.extend(row.map(Change::Save));
 }
 
 /// Saves the proven places of what was read since the start: should a file be cut, or an older

@@ -119,6 +119,11 @@ impl Snapshot {
         }
     }
 
+    /// Device and inode of a directory that was looked into.
+    pub(super) fn inode_of(&self, directory: &Path) -> Option<Inode> {
+        self.directories.get(directory).copied().flatten().map(|stamp| stamp.inode)
+    }
+
     /// The stamp of a directory that was looked into, if it was old enough to tell of changes.
     pub(super) fn settled_stamp(&self, directory: &Path) -> Option<Stamp> {
         let stamp = self.directories.get(directory).copied().flatten();

@@ -22,7 +22,8 @@ fn found(name: &str, number: u32, born: Option<i128>, modified: i128) -> Found {
 fn mark(rank: Rank, born: Option<i128>) -> Mark {
     let born_nanos = born.map(|born| born * SECOND);
     let series = PathBuf::from("app.log");
-    Mark { rank, series, born_nanos, modified_nanos: None, changed_nanos: None }
+    let path = PathBuf::from("app.log.known");
+    Mark { rank, series, path, born_nanos, modified_nanos: None, changed_nanos: None }
 }
 
 fn between(since: i128, mark: Option<&Mark>, all: Vec<Found>) -> Vec<String> {
@@ -110,4 +111,34 @@ fn numbers_say_nothing_about_what_lies_where_a_link_led_before() {
         found("app.log.4.gz", 4, None, 900),
     ];
     assert_eq!(between(1_000, Some(&mark), all), ["app.log.3.gz", "app.log.2.gz"]);
+}
+
+#[test]
+fn numbers_of_one_directory_say_nothing_about_those_in_another_one() {
+    let mark = Mark { path: PathBuf::from("old/app.log.7"), ..mark(Rank::Index(7), None) };
+    let all = || {
+        let packed =
+            |number: u32, modified| found(&format!("app.log.{number}.gz"), number, None, modified);
+        vec![packed(2, 900), packed(3, 800), packed(9, 1_300)]
+    };
+    assert_eq!(between(1_000, Some(&mark), all()), ["app.log.9.gz"]);
+    let here = Mark { path: PathBuf::from("app.log.7"), ..mark };
+    assert_eq!(between(1_000, Some(&here), all()), ["app.log.3.gz", "app.log.2.gz"]);
+}
+
+#[test]
+fn the_order_does_not_depend_on_where_one_begins() {
+    let files = [
+        found("app.log.4", 4, Some(1_100), 1_500),
+        found("app.log.3.gz", 3, None, 1_400),
+        found("app.log.2", 2, Some(1_300), 1_300),
+        found("app-1.log.gz", 1, None, 1_350),
+    ];
+    let mut orders: Vec<Vec<String>> = Vec::new();
+    for first in 0..files.len() {
+        let mut all = files.to_vec();
+        all.rotate_left(first);
+        orders.push(between(1_000, None, all));
+    }
+    assert!(orders.iter().all(|order| *order == orders[0]), "{orders:?}");
 }

@@ -16,9 +16,14 @@ pub struct Template {
     text: String,
     /// The directory, as seen from that of the live file; empty if it is the same.
     directory: String,
-    /// The name, once with long and once with short parts where it can be read in two ways.
-    readings: [Regex; 2],
+    /// The whole name: most names do not fit.
+    whole: Regex,
+    /// What stands before the part of the live name, and behind it.
+    around: [Regex; 2],
 }
+
+/// A name is read in so many ways at most: only a template with little text in it can be.
+const READINGS_MAX: usize = 32;
 
 /// Why a template cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,12 +58,17 @@ impl Template {
         if directory.starts_with('/') || directory.contains(['*', '{']) || text.starts_with('/') {
             return Err(TemplateError::Directory);
         }
-        let long = expression(name, true)?;
-        let short = expression(name, false)?;
         if matches!(name, "{name}" | "{stem}" | "{stem}{ext}") {
             return Err(TemplateError::LiveName);
         }
-        Ok(Self { text: text.to_owned(), directory: directory.to_owned(), readings: [long, short] })
+        let (before, after) = expressions(name)?;
+        // What was put together here is an expression, unless a name is not valid text.
+        let compile = |inner: &str| {
+            Regex::new(&format!("(?s-u)^{inner}$")).map_err(|_| TemplateError::NoName)
+        };
+        let whole = compile(&format!("{}.+{}", unnamed(&before), unnamed(&after)))?;
+        let around = [compile(&before)?, compile(&after)?];
+        Ok(Self { text: text.to_owned(), directory: directory.to_owned(), whole, around })
     }
 
     /// As the user wrote it.
@@ -71,60 +81,78 @@ impl Template {
         &self.directory
     }
 
-    /// How a name is read as that of a rotated file.
+    /// How a name is read as that of a rotated file: in each way in which it fits, the longest live
+    /// name first. A compressed file fits by its name without the ending, too.
     pub(super) fn read(&self, name: &[u8]) -> Vec<Reading> {
-        let packed = unpacked_name(name).1;
+        let (plain, packed) = unpacked_name(name);
         let mut found: Vec<Reading> = Vec::new();
-        for captures in self.readings.iter().filter_map(|reading| reading.captures(name)) {
-            let part = |part| captures.name(part).map(|found| found.as_bytes());
-            let live = part("name")
-                .map(<[u8]>::to_vec)
-                .or_else(|| Some([part("stem")?, part("ext").unwrap_or_default()].concat()));
-            let rank = part("tag").and_then(rank_of).unwrap_or(Rank::Unknown).into_counter();
-            if let Some(live) = live.filter(|live| live != name) {
-                found.push(Reading { live, rank, packed });
+        for text in std::iter::once(name).chain(packed.then_some(plain)) {
+            if self.whole.is_match(text) {
+                self.read_each(text, packed, &mut found);
             }
         }
-        found.dedup();
+        found.retain(|reading| reading.live != name);
         found
+    }
+
+    fn read_each(&self, text: &[u8], packed: bool, found: &mut Vec<Reading>) {
+        let [before, behind] = &self.around;
+        let starts: Vec<usize> = (0..text.len())
+            .filter(|at| text.get(..*at).is_some_and(|t| before.is_match(t)))
+            .collect();
+        for end in (1..=text.len()).rev() {
+            let Some(captured) = text.get(end..).and_then(|text| behind.captures(text)) else {
+                continue;
+            };
+            for start in starts.iter().filter(|start| **start < end) {
+                let Some(named) = text.get(*start..end) else { continue };
+                let ahead = text.get(..*start).and_then(|text| before.captures(text));
+                let part = |part| {
+                    let ahead = ahead.as_ref().and_then(|ahead| ahead.name(part));
+                    ahead.or_else(|| captured.name(part)).map(|found| found.as_bytes())
+                };
+                let live = [named, part("ext").unwrap_or_default()].concat();
+                let rank = part("tag").and_then(rank_of).unwrap_or(Rank::Unknown).into_counter();
+                if found.len() < READINGS_MAX && !found.iter().any(|known| known.live == live) {
+                    found.push(Reading { live, rank, packed });
+                }
+            }
+        }
     }
 }
 
-/// `{ext}` has its dot, so that `{stem}-*{ext}` also fits names without one.
-fn expression(name: &str, long: bool) -> Result<Regex, TemplateError> {
-    let lazy = if long { "" } else { "?" };
-    let mut text = String::from("(?s-u)^");
+/// What stands before the part of the live name, and behind it, as expressions. `{ext}` has its
+/// dot, so that `{stem}-*{ext}` also fits names without one.
+fn expressions(name: &str) -> Result<(String, String), TemplateError> {
+    let (mut before, mut text) = (None, String::new());
     let mut rest = name;
-    let (mut names, mut tags) = (0, 0);
+    let mut tags = 0;
     while let Some(first) = rest.chars().next() {
         if first == '{' {
             let part = rest.get(1..).and_then(|rest| rest.split_once('}'));
             let (part, behind) = part.ok_or(TemplateError::Open)?;
             match part {
-                "name" | "stem" if names == 0 => {
-                    text.extend(["(?P<", part, ">.+", lazy, ")"]);
-                }
+                "name" | "stem" if before.is_none() => before = Some(std::mem::take(&mut text)),
                 "ext" => text.push_str(r"(?P<ext>\.[^.]+)"),
                 _ => return Err(TemplateError::Part(part.to_owned())),
             }
-            names += usize::from(part != "ext");
             rest = behind;
             continue;
         }
         match first {
             '*' if tags == 0 => {
                 tags += 1;
-                text.extend(["(?P<tag>.*", lazy, ")"]);
+                text.push_str("(?P<tag>.*)");
             }
             '*' => text.push_str(".*"),
             other => text.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
         }
         rest = rest.get(first.len_utf8()..).unwrap_or_default();
     }
-    text.push('$');
-    if names == 0 {
-        return Err(TemplateError::NoName);
-    }
-    // What was put together here is an expression, unless a name is not valid text.
-    Regex::new(&text).map_err(|_| TemplateError::NoName)
+    before.map(|before| (before, text)).ok_or(TemplateError::NoName)
+}
+
+/// The same without names of groups, which may stand once in an expression only.
+fn unnamed(expression: &str) -> String {
+    expression.replace("?P<ext>", "").replace("?P<tag>", "")
 }

@@ -143,3 +143,25 @@ fn templates_name_other_schemes() {
     assert_eq!(error("{name.*"), TemplateError::Open);
     assert!(RotatedNames::from_templates(&[]).unwrap().readings(b"app.log.1").is_empty());
 }
+
+#[test]
+fn a_template_fits_in_each_way_in_which_a_name_can_be_read() {
+    let of = |template: &str, live: &str, name: &str| {
+        let names = RotatedNames::from_templates(&[template.to_owned()]).unwrap();
+        names.reading_of(live.as_bytes(), name.as_bytes()).map(|r| (r.rank, r.packed))
+    };
+    let counter = |number, packed| Some((Rank::Counter(number), packed));
+    assert_eq!(of("{name}.*", "app.log", "app.log.1"), counter(1, false));
+    assert_eq!(of("{name}.*", "app.log", "app.log.1.gz"), counter(1, true));
+    assert_eq!(of("{name}.*.gz", "app.log", "app.log.1.gz"), counter(1, true));
+    let dated = of("{name}.*", "app.log", "app.log.2026.11.29.log").unwrap();
+    assert_eq!(dated, (Rank::Unknown, false));
+    let dated = of("{name}.*", "app.log", "app.log.2026-11-29.7.gz").unwrap().0;
+    assert_eq!(dated, Rank::Date(vec![(4, 2026), (2, 11), (2, 29), (1, 7)]));
+    assert_eq!(of("{stem}-*{ext}", "my-app.log", "my-app-3.log.gz"), counter(3, true));
+    assert_eq!(of("*-{name}", "a-b.log", "3-a-b.log"), counter(3, false));
+    assert_eq!(of("{name}.*", "app.log", "app.log"), None);
+    assert_eq!(of("{name}.*", "app.log", "app.log.gz"), Some((Rank::Unknown, true)));
+    let many = RotatedNames::from_templates(&["*{name}*".to_owned()]).unwrap();
+    assert!(many.readings("x".repeat(255).as_bytes()).len() <= 32);
+}
