@@ -82,11 +82,11 @@ impl Template {
     }
 
     /// How a name is read as that of a rotated file: in each way in which it fits, the longest live
-    /// name first. A compressed file fits by its name without the ending, too.
+    /// name first. A compressed file fits by its name without the ending, which says more, too.
     pub(super) fn read(&self, name: &[u8]) -> Vec<Reading> {
         let (plain, packed) = unpacked_name(name);
         let mut found: Vec<Reading> = Vec::new();
-        for text in std::iter::once(name).chain(packed.then_some(plain)) {
+        for text in packed.then_some(plain).into_iter().chain([name]) {
             if self.whole.is_match(text) {
                 self.read_each(text, packed, &mut found);
             }
