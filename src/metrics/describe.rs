@@ -123,7 +123,7 @@ catalog! {
     MEMORY_BUDGET_BYTES = "kinetail_memory_budget_bytes", Gauge Bytes:
         "Limit on bytes held by batches.";
     CLOUDWATCH_PUBLISHES = "kinetail_cloudwatch_publishes_total", Counter Count:
-        "PutMetricData calls, by result.";
+        "Requests that send metrics to CloudWatch, by result.";
     CLOUDWATCH_DROPPED = "kinetail_cloudwatch_reports_dropped_total", Counter Count:
         "Reports never delivered to CloudWatch, by reason. Log delivery is not affected.";
     LOG_LINES_LOST = "kinetail_log_lines_lost_total", Counter Count:

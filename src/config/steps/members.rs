@@ -50,6 +50,7 @@ pub(super) fn keep(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
     Some(Box::new(KeepFields { fields: list_of_names(slot, findings)? }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every kind is built alike")]
 pub(super) fn flatten(item: Item<'_>, findings: &mut Findings<'_>) -> Built {
     let slot = FlattenFile::of(item.entries).separator;
     let separator = name_of(slot, findings).unwrap_or_else(|| Name::new("_"));
