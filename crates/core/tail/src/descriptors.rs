@@ -123,3 +123,11 @@ fn choose_closable<D: Disk>(tailer: &Tailer<D>) -> Vec<Closable> {
 fn may_close<F>(file: &Tailed<F>) -> bool {
     file.handle.is_some() && file.is_listed()
 }
+
+/// The descriptor of a file on a network file system leads nowhere any more, since the server
+/// or the mount was replaced. Its name may, and is tried at once: when the file is deleted or
+/// replaced nothing leads to it.
+pub(crate) fn reopen_by_name<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
+    tailer.files.close(key);
+    ensure_open(tailer, key, now);
+}

@@ -10,7 +10,7 @@ use crate::memory::{Loss, Lost, Remembered, Whereabouts};
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
 use crate::tailer::Tailer;
-use crate::{descriptors, located, missing, seek};
+use crate::{located, missing, seek};
 
 /// A closed file is not where it was: it has another name there, or is nowhere to be seen.
 pub(crate) fn lost_its_place<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
@@ -65,12 +65,4 @@ pub(crate) fn remembered<F>(mut file: Tailed<F>, now: Instant) -> Remembered {
         lost: Lost { why: Loss::Released, since: now, by_nanos: file.seen.modified_nanos },
         whereabouts: Whereabouts { real, located: false },
     }
-}
-
-/// The descriptor of a file on a network file system leads nowhere any more, since the server
-/// or the mount was replaced. Its name may, and is tried at once: when the file is deleted or
-/// replaced nothing leads to it.
-pub(crate) fn reopen_by_name<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Now) {
-    tailer.files.close(key);
-    descriptors::ensure_open(tailer, key, now);
 }

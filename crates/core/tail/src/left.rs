@@ -12,6 +12,7 @@ use crate::candidate::Candidate;
 use crate::disk::Disk;
 use crate::file::Tailed;
 use crate::identity::Inode;
+use crate::log_path::above_dated;
 use crate::memory::{Loss, Remembered};
 use crate::pattern::is_compressed_name;
 use crate::places::{Listed, Place};
@@ -105,9 +106,12 @@ fn moved_directory<D: Disk>(
         return Some(Moved { live: directory.join(own.file_name()?), whole: true });
     };
     let directory = now.parent()?;
-    // What is not known of a directory is looked at as if it were the one.
+    let directory = above_dated(&tailer.options.rotated_names, directory).unwrap_or(directory);
+    // What is not known of a directory is looked at as if it were the one, and a link leads to
+    // several.
     let other = |home: Inode| tailer.disk.stat(directory).is_ok_and(|stat| stat.inode != home);
-    let whole = !log.home.is_some_and(other);
+    let is_linked = log.target.is_some() || !log.led.is_empty();
+    let whole = is_linked || !log.home.is_some_and(other);
     Some(Moved { live: now, whole })
 }
 

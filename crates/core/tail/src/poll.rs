@@ -60,7 +60,7 @@ fn poll_failed<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, error: DiskError, 
         return displaced::lost_its_place(tailer, key, now);
     }
     if error.fault == Fault::Stale {
-        return displaced::reopen_by_name(tailer, key, now);
+        return descriptors::reopen_by_name(tailer, key, now);
     }
     let path = Arc::clone(&file.path);
     trouble::trouble_at_look(tailer, &path, error);

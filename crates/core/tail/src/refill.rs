@@ -9,7 +9,7 @@ use crate::options::{Fill, Now};
 use crate::tailer::Tailer;
 use crate::trouble::{self, is_utf16};
 use crate::window::{Refill, Window};
-use crate::{displaced, truncated, work};
+use crate::{descriptors, truncated, work};
 
 /// Makes the window hold what follows a file's position. A file whose bytes changed begins a new
 /// generation here.
@@ -42,7 +42,7 @@ pub(crate) fn fill<D: Disk>(
             let is_stale = error.fault == Fault::Stale;
             trouble::trouble(tailer, &path, error);
             if is_stale {
-                displaced::reopen_by_name(tailer, key, now);
+                descriptors::reopen_by_name(tailer, key, now);
                 work::finish(tailer, now);
             }
             Fill::Nothing

@@ -1,12 +1,14 @@
 //! What an earlier run left in its checkpoints.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::absent;
 use crate::generations::{Horizon, Logs};
 use crate::identity::{Inode, Position};
+use crate::log_path::above_dated;
 use crate::memory::{Loss, Lost, Memory, Remembered, Whereabouts};
 use crate::options::TailOptions;
 use crate::phase::{self, Fact, Phase};
@@ -78,7 +80,13 @@ pub(crate) fn logs_of(options: &TailOptions, memory: &Memory, finished: &Memory)
         let Some(live) = absent::log_of_rotated(options, &content.path) else { continue };
         let log = logs.entry(&Arc::from(live));
         log.last = log.last.max(Some(content.key));
-        log.led_to(content.whereabouts.real.as_deref());
+        // No link leads into a directory that is named after a time, and few places are kept.
+        let real = content.whereabouts.real.as_deref();
+        let is_moved = |real: &&Path| {
+            let directory = real.parent();
+            directory.and_then(|it| above_dated(&options.rotated_names, it)).is_some()
+        };
+        log.led_to(real.filter(|real| !is_moved(real)));
     }
     logs
 }
