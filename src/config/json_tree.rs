@@ -188,7 +188,8 @@ fn wrong(expected: char, found: char) -> JsonError {
 
 /// What a string says that stands at `start`, with its quotes. `string_length` knows its escapes.
 fn string(quoted: &str, start: usize) -> Result<String, Refused> {
-    let mut rest = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+    let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let mut rest = inner.unwrap_or_default();
     let mut text = String::with_capacity(rest.len());
     while let Some((plain, escape)) = rest.split_once('\\') {
         text.push_str(plain);

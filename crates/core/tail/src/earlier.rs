@@ -110,17 +110,20 @@ fn continue_shortened<D: Disk>(
 
 /// The content that was rotated, and lay in a file that has its size and no text any more.
 fn destroyed<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> Option<FileKey> {
+    if !is_no_text(&candidate.head) {
+        return None;
+    }
     let size = candidate.stat.size;
     let is_it = |content: &&Remembered| {
         let read = content.position.offset;
-        let rotated = content.rotated
-            || content.path != candidate.path
-            || log_path::has_rotated_name(tailer, &candidate.path);
-        rotated && read > 0 && (size == read || size == filled_up(read))
+        let has_its_size = read > 0 && (size == read || size == filled_up(read));
+        has_its_size
+            && (content.rotated
+                || content.path != candidate.path
+                || log_path::has_rotated_name(tailer, &candidate.path))
     };
     let here = tailer.memory.at_inode(candidate.inode).into_iter().find(is_it)?;
-    let destroyed = is_no_text(&candidate.head) && !is_new(tailer, candidate);
-    destroyed.then_some(here.key)
+    (!is_new(tailer, candidate)).then_some(here.key)
 }
 
 fn leave_destroyed<D: Disk>(

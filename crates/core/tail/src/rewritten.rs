@@ -160,13 +160,14 @@ pub(crate) fn is_overwritten<D: Disk>(tailer: &Tailer<D>, key: FileKey, stat: St
             && identify::live_contents(tailer).agreeing(&head).iter().all(|other| *other == key)
     });
     // Of a possible copy nothing was read: what becomes of it is decided with its original.
-    let is_rotated = match file.phase() {
+    let is_rotated = || match file.phase() {
         Phase::Rotated | Phase::Unlisted => true,
-        // It may have been found under its rotated name.
+        // It may have been found under its rotated name. To ask for that takes longest.
         Phase::Live => log_path::has_rotated_name(tailer, &file.path),
         _ => false,
     };
-    is_rotated && before > 0 && (stat.size == before || stat.size == filled_up(before)) && strange
+    let has_its_size = before > 0 && (stat.size == before || stat.size == filled_up(before));
+    has_its_size && strange && is_rotated()
 }
 
 /// Notes that a file was written over. What of it was not read is lost.
