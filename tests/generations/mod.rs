@@ -10,6 +10,7 @@ mod hostile;
 mod left;
 mod linked;
 mod naming;
+mod numbers;
 mod placed;
 mod random;
 pub mod scheme;

@@ -230,9 +230,15 @@ fn follow_unknown<D: Disk>(
     tailer.problems.doubt.begin();
     let empty = identify::empty_in(tailer, &candidate);
     let left = empty.is_none().then(|| earlier::what_is_left(tailer, &candidate)).flatten();
+    let may_be_younger = identify::may_be_younger(tailer, &candidate);
     be_sure(tailer, candidate.inode, &candidate.path, now)?;
     if let Some(key) = empty {
-        adopt::resume(tailer, candidate, key, EventKind::Resumed, now);
+        if may_be_younger {
+            // As the known one it would tell that what was rotated before it is older than that.
+            adopt::begin(tailer, candidate, None, came, now);
+        } else {
+            adopt::resume(tailer, candidate, key, EventKind::Resumed, now);
+        }
         return Ok(());
     }
     if let Some(left) = left {

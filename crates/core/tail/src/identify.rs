@@ -95,6 +95,13 @@ pub(crate) fn empty_in<D: Disk>(
     (!is_born_later(tailer, born, content)).then_some(key)
 }
 
+/// Whether a file that has the inode number of an empty content may be another one, which was made
+/// later: it holds something, and nothing tells when it was born.
+pub(crate) fn may_be_younger<D: Disk>(tailer: &Tailer<D>, candidate: &Candidate<D::File>) -> bool {
+    let born = tailer.problems.doubt.known(candidate.handle.born()).flatten();
+    candidate.stat.size > 0 && born.is_none()
+}
+
 /// The content that was empty when it lay in this inode. It has no bytes that could be missing,
 /// so it is as good as a new one, unless the file turns out to hold something known.
 pub(crate) fn empty_at<D: Disk>(tailer: &Tailer<D>, inode: Inode) -> Option<FileKey> {
