@@ -202,6 +202,38 @@ fn move_directory(
 }
 
 #[test]
+fn a_directory_that_is_moved_away_with_one_named_after_a_time_in_it_loses_nothing() {
+    let mut failed = Failed::default();
+    for births in [true, false] {
+        for rotations in 1..=3 {
+            let ground = Ground::in_memory();
+            ground.files().create_dir(&ground.path().join("x"));
+            let mut scene = Scene::of(World::within(ground, "x/app.log", |_| {}));
+            if !births {
+                scene.disk.script.borrow_mut().births = Some(BTreeMap::new());
+            }
+            scene.write("x/app.log", "first", 60);
+            scene.settle();
+            scene.files.create_dir(&scene.path("x/2026-11"));
+            for rotation in 0..rotations {
+                scene.rename("x/app.log", &format!("x/2026-11/app-{rotation}.log"));
+                scene.write("x/app.log", &format!("next.{rotation}"), 60);
+            }
+            scene.rename("x", "x.old");
+            scene.files.create_dir(&scene.path("x"));
+            scene.write("x/app.log", "last", 60);
+            scene.settle();
+            scene.run(Duration::from_secs(10));
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_exact(), &|| {
+                format!("births {births}, {rotations} rotations: {verdict}")
+            });
+        }
+    }
+    failed.check();
+}
+
+#[test]
 fn a_file_that_is_moved_alone_brings_no_files_of_others_with_it() {
     let mut failed = Failed::default();
     for births in [true, false] {

@@ -96,8 +96,13 @@ fn moved_directory<D: Disk>(
     let log = tailer.history.logs.get(live)?;
     let name = live.file_name()?;
     let last = log.last_known().and_then(|key| tailer.files.get(key));
-    let now = last.and_then(Tailed::name_now);
-    let Some(now) = now.map(|now| now.with_file_name(name)).filter(|now| now != live) else {
+    let names = &tailer.options.rotated_names;
+    let home_of = |file: PathBuf| {
+        let directory = file.parent()?;
+        Some(above_dated(names, directory).unwrap_or(directory).join(name))
+    };
+    let now = last.and_then(Tailed::name_now).and_then(home_of);
+    let Some(now) = now.filter(|now| now != live) else {
         let own = log.target.as_deref().unwrap_or(live);
         let directory = match log.home {
             Some(home) => led_before::moved_nearby(tailer, own.parent()?, home)?,
@@ -105,10 +110,9 @@ fn moved_directory<D: Disk>(
         };
         return Some(Moved { live: directory.join(own.file_name()?), whole: true });
     };
-    let directory = now.parent()?;
-    let directory = above_dated(&tailer.options.rotated_names, directory).unwrap_or(directory);
     // What is not known of a directory is looked at as if it were the one, and a link leads to
     // several.
+    let directory = now.parent()?;
     let other = |home: Inode| tailer.disk.stat(directory).is_ok_and(|stat| stat.inode != home);
     let is_linked = log.target.is_some() || !log.led.is_empty();
     let whole = is_linked || !log.home.is_some_and(other);
