@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kinetail::tail::rotated::RotatedNames;
+
 use super::Failed;
 use super::scheme::{Compress, SCHEMES, Scheme};
 use crate::support::ground::Ground;
@@ -253,6 +255,101 @@ fn a_log_that_comes_and_is_rotated_in_one_downtime_is_read_if_its_name_has_no_wi
                     format!("{pattern} {scheme:?} {compress:?}: {verdict}")
                 });
             }
+        }
+    }
+    failed.check();
+}
+
+#[test]
+fn an_absent_log_with_a_name_like_a_rotated_one_loses_no_generation_after_a_start() {
+    let mut failed = Failed::default();
+    for pattern in ["*.log", "app.log*"] {
+        for neighbour in [false, true] {
+            for compress in [Compress::Never, Compress::Now] {
+                let mut scene = scene(pattern);
+                if neighbour {
+                    scene.write("app.log", "neighbour", 20);
+                }
+                let rotate = |scene: &Scene| {
+                    let (files, directory) = (&scene.files, scene.path(""));
+                    Scheme::DatedDirectory.rotate_log(files, &directory, "app.log.old", compress);
+                };
+                scene.write("app.log.old.log", "a", 60);
+                scene.run(WHILE);
+                // Its last lines are acknowledged when it has another name.
+                scene.write("app.log.old.log", "a", 5);
+                rotate(&scene);
+                scene.run(WHILE);
+                scene.stop();
+                scene.pass_for_all(WHILE);
+                scene.write("app.log.old.log", "b", 60);
+                rotate(&scene);
+                scene.start();
+                scene.run(WHILE);
+                let verdict = scene.verdict();
+                // What is compressed at once is gone before it is read to its end.
+                let fine = if compress == Compress::Never {
+                    verdict.is_exact()
+                } else {
+                    verdict.is_complete()
+                };
+                failed.unless(fine, &|| format!("{pattern} {neighbour} {compress:?}: {verdict}"));
+            }
+        }
+    }
+    failed.check();
+}
+
+#[test]
+fn a_log_next_to_another_one_is_none_of_its_rotated_files_where_those_lie_elsewhere() {
+    let ground = Ground::in_memory();
+    for folder in ["data", "old"] {
+        ground.files().create_dir(&ground.path().join(folder));
+    }
+    let mut scene = Scene::of(World::within(ground, "data/*.log", |config| {
+        let template = "../old/{name}.*".to_owned();
+        config.rotated_names = RotatedNames::from_templates(&[template]).unwrap();
+    }));
+    for name in ["app.log", "app.log.old.log"] {
+        scene.write(&format!("data/{name}"), name, 20);
+    }
+    scene.settle();
+    for number in 1..=2 {
+        scene.write("data/app.log.old.log", &number.to_string(), 20);
+        scene.rename("data/app.log.old.log", &format!("old/app.log.old.log.{number}"));
+    }
+    scene.write("data/app.log.old.log", "last", 20);
+    scene.settle();
+    scene.run(WHILE);
+    scene.check();
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_there_is_no_live_file_loses_no_generation() {
+    let mut failed = Failed::default();
+    // By numbers that count up, and by days alone, nothing tells once the clock is right again.
+    let tells = [Scheme::Number, Scheme::Date, Scheme::Seconds, Scheme::Prefix];
+    for scheme in SCHEMES {
+        for passes in [Duration::ZERO, 5 * WHILE] {
+            if passes > WHILE && !tells.contains(&scheme) {
+                continue;
+            }
+            let mut scene = scene("app.log");
+            scene.write("app.log", "a", 60);
+            scene.run(WHILE);
+            rotate(&scene, scheme, Compress::Never);
+            scene.run(WHILE);
+            scene.stop();
+            scene.files.set_clock_back(2 * WHILE + Duration::from_mins(1));
+            for generation in ["b", "c"] {
+                scene.write("app.log", generation, 60);
+                rotate(&scene, scheme, Compress::Never);
+                scene.pass_for_all(passes);
+            }
+            scene.start();
+            scene.run(WHILE);
+            let verdict = scene.verdict();
+            failed.unless(verdict.is_complete(), &|| format!("{scheme:?} {passes:?}: {verdict}"));
         }
     }
     failed.check();

@@ -13,6 +13,7 @@ mod naming;
 mod numbers;
 mod placed;
 mod random;
+mod rows;
 pub mod scheme;
 mod tools;
 

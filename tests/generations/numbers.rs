@@ -35,7 +35,7 @@ fn lead_to(scene: &Scene, target: &str) {
 }
 
 #[test]
-fn a_younger_file_with_the_number_of_an_empty_one_hides_no_generation_behind_a_link() {
+fn a_younger_file_with_the_number_of_an_empty_one_hides_no_generation_of_a_link() {
     let mut scene = without_births("logs/app.log");
     lead_to(&scene, "data/app.log-0001");
     scene.write("data/app.log-0001", "a", 20);

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::generations::Logs;
 use crate::log_path;
 use crate::options::TailOptions;
 use crate::rotated::{Rank, Reading, unpacked_name};
@@ -34,10 +35,15 @@ pub(crate) fn log_of_rotated(options: &TailOptions, path: &Path) -> Option<PathB
     let live = live_names(options, path, tells).into_iter().next();
     let itself = || {
         let name = path.file_name()?;
-        let rotated = !options.rotated_names.readings(name.as_bytes()).is_empty();
+        let rotated = !options.rotated_names.readings_nearby(name.as_bytes()).is_empty();
         (!rotated && matches).then(|| path.to_path_buf())
     };
     live.or_else(itself)
+}
+
+/// Whether a file may have been made of the live one of a log that is known.
+pub(crate) fn is_of_known_log(options: &TailOptions, logs: &Logs, path: &Path) -> bool {
+    live_names(options, path, |_, _| true).iter().any(|live| logs.contains(live))
 }
 
 /// The live names that match of which a file may have been made, as far as a test of the readings
@@ -95,5 +101,6 @@ fn is_root(options: &TailOptions, live: &Path) -> bool {
         name.starts_with(&reading.live)
             && options.pattern.matches_path(&live.with_file_name(OsStr::from_bytes(&reading.live)))
     };
-    options.pattern.matches_path(live) && !options.rotated_names.readings(name).iter().any(shorter)
+    options.pattern.matches_path(live)
+        && !options.rotated_names.readings_nearby(name).iter().any(shorter)
 }

@@ -65,7 +65,7 @@ pub(crate) fn account<D: Disk>(
         let look = account_for(tailer, &live, &mut listings, now);
         let log = tailer.history.logs.entry(&live);
         log.unsure = look.unsure || look.blocked;
-        log.last = look.last.or(log.last);
+        log.last = log.last.max(look.last);
         unsure |= look.unsure;
         if !log.unsure && !look.hidden {
             log.target = look.target;
@@ -138,7 +138,7 @@ fn is_rotated_name<D: Disk>(tailer: &Tailer<D>, path: &Path, snapshot: &Snapshot
     if tailer.history.logs.contains(path) {
         return false;
     }
-    let readings = tailer.options.rotated_names.readings(name.as_bytes()).into_iter();
+    let readings = tailer.options.rotated_names.readings_nearby(name.as_bytes()).into_iter();
     // `app-2.log` may be a log of its own next to `app.log`; to be both does no harm.
     readings.filter(|reading| !matches!(reading.rank, Rank::Counter(_))).any(|reading| {
         let live = directory.join(OsStr::from_bytes(&reading.live));

@@ -196,6 +196,14 @@ impl Logs {
         self.by_name.entry(LiveName(Arc::clone(live))).or_insert_with(|| Box::new(fresh))
     }
 
+    /// A row may say that its content is the live one long after that was deleted: where a younger
+    /// one is known that was rotated, the live name led to that, or to nothing.
+    pub(super) fn distrust_older_rows(&mut self) {
+        for log in self.by_name.values_mut().filter(|log| log.last > log.newest) {
+            log.newest = None;
+        }
+    }
+
     /// The flow starts for the very first time.
     pub(super) fn begin(&mut self, nanos: i128) {
         self.horizon = Horizon { first_start_nanos: nanos, since_nanos: nanos };
@@ -224,11 +232,6 @@ impl Logs {
         self.by_name.retain(|live, log| {
             keep(&live.0, log) || log.last_known().is_some_and(|key| Some(key) > bound)
         });
-    }
-
-    /// Whether nothing younger is known of a log whose live name leads to nothing.
-    pub(super) fn is_last(&self, key: FileKey) -> bool {
-        self.by_name.values().any(|log| log.newest.is_none() && log.last == Some(key))
     }
 
     /// Whether a look at the directories is due whatever their stamps say.
@@ -296,8 +299,9 @@ impl Logs {
                 return false;
             }
             match (found.packed, found.born_nanos, by_name) {
-                // A chain in which the younger one was born earlier: the clock was set back.
-                (false, Some(_), Some(Ordering::Greater)) if is_index(&found.rank) => true,
+                // Where the younger one was born earlier the clock was set back.
+                (false, Some(_), Some(Ordering::Greater)) => true,
+                (false, Some(_), None) if set_back => true,
                 // Nobody can set the birth of a file, and renaming keeps it.
                 (false, Some(born), _) => born >= after,
                 (packed, _, Some(Ordering::Less)) => {
@@ -348,10 +352,6 @@ fn was_set_back(log: &Log, mark: Option<&Mark>, now_nanos: i128) -> bool {
     let since = log.since_nanos.saturating_sub(slack_nanos());
     !is_past(log.since_nanos, now_nanos)
         || mark.and_then(|mark| mark.changed_nanos).is_some_and(|renamed| renamed < since)
-}
-
-fn is_index(rank: &Rank) -> bool {
-    matches!(rank, Rank::Index(_) | Rank::Chain(_))
 }
 
 fn is_past(nanos: i128, now_nanos: i128) -> bool {

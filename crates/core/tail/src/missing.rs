@@ -1,16 +1,18 @@
 //! Generations without a file: which are known, and when they are given up.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::disk::Disk;
 use crate::event::EventKind;
-use crate::identity::FileKey;
-use crate::memory::{Loss, Remembered};
+use crate::generations::Log;
+use crate::identity::{FileKey, Head};
+use crate::memory::{Loss, Lost, Remembered};
 use crate::phase::{self, Fact, Phase};
 use crate::tailer::Tailer;
-use crate::{trail, waiting};
+use crate::{absent, trail, waiting};
 use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// Bytes that were never read of a truncated file are given up when no copy appeared by then.
@@ -99,8 +101,6 @@ pub(crate) fn expire_memory<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
         .collect();
     for key in expired {
         let Some(content) = tailer.memory.remove(key) else { continue };
-        phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
-        tailer.out.changes.push(Change::Forget(key));
         let unread = content.seen_size.saturating_sub(content.position.offset);
         if unread > 0 {
             tailer.out.abandon(
@@ -109,7 +109,22 @@ pub(crate) fn expire_memory<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
                 "truncated before it was fully read, and no copy was found",
             );
         }
+        if content.is_empty() {
+            phase::pass(Phase::Missing, Fact::Expired, Phase::Gone);
+            tailer.out.changes.push(Change::Forget(key));
+            continue;
+        }
+        phase::pass(Phase::Missing, Fact::ReadToEnd, Phase::Finished);
+        let lost = Lost { why: Loss::Finished, since: now, ..content.lost };
+        keep_as_trace(tailer, Remembered { lost, ..content });
     }
+}
+
+/// Keeps of a finished content that there was one: no other file is taken for it any more.
+fn keep_as_trace<D: Disk>(tailer: &mut Tailer<D>, content: Remembered) {
+    let trace = Remembered { head: Head::default(), trail: Vec::new(), ..content };
+    tailer.out.changes.push(Change::Save(finished_row(&trace)));
+    drop(tailer.hunt.finished.insert(trace));
 }
 
 fn is_expired(content: &Remembered, now: Instant) -> bool {
@@ -179,6 +194,44 @@ pub(crate) fn finished_row(content: &Remembered) -> Checkpoint {
     }
 }
 
+/// The finished contents of which nothing younger of their log is known. They tell that there is
+/// such a log, and where it lies if it is reached by a link; and that what is older by its name or
+/// its time is known.
+fn youngest_of_logs<D: Disk>(tailer: &Tailer<D>) -> BTreeSet<FileKey> {
+    let logs = &tailer.history.logs;
+    let mut youngest: BTreeMap<PathBuf, FileKey> = BTreeMap::new();
+    // A later one replaces an earlier one.
+    for content in tailer.hunt.finished.iter() {
+        let live = absent::log_of_rotated(&tailer.options, &content.path);
+        if let Some(live) = live.filter(|live| logs.contains(live)) {
+            youngest.insert(live, content.key);
+        }
+    }
+    let is_filled = |key: FileKey| {
+        tailer.files.get(key).is_some_and(|file| !file.is_empty())
+            // What was truncated is known for a minute only.
+            || tailer.memory.get(key).is_some_and(|content| {
+                !content.is_empty() && content.lost.why != Loss::Truncated
+            })
+    };
+    youngest.retain(|live, key| {
+        let last = logs.get(live).and_then(Log::last_known);
+        let tells_of_log = tailer.options.pattern.exact_path().is_none()
+            || tailer.hunt.finished.get(*key).is_some_and(|it| it.whereabouts.real.is_some());
+        !last.is_some_and(|last| last > *key && is_filled(last))
+            && (tells_of_log || has_older(tailer, live, *key))
+    });
+    youngest.into_values().collect()
+}
+
+/// Whether an older content is known that lay in the directory of a log, and would be its youngest.
+fn has_older<D: Disk>(tailer: &Tailer<D>, live: &Path, key: FileKey) -> bool {
+    let followed = tailer.files.before(key).map(|(_, file)| &file.path);
+    let missing = tailer.memory.iter().filter(|content| content.key < key);
+    let mut older = followed.chain(missing.map(|content| &content.path));
+    older.any(|path| path.parent() == live.parent())
+}
+
 /// Forgets finished contents after a while: by then their age tells that they are no news.
 pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     // Until the directories and the compressed files in them could be looked at, nothing else tells
@@ -188,16 +241,24 @@ pub(crate) fn forget_finished<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     if needed && tailer.hunt.finished.len() < FINISHED_KEPT_MAX {
         return;
     }
-    // The last one of a log that is not written to tells that there is such a log, and where it
-    // lies if it is reached by a link.
-    let logs = &tailer.history.logs;
-    let known_anyway = tailer.options.pattern.exact_path().is_some();
     let old = |content: &&Remembered| {
         content.lost.why == Loss::Finished
             && now.saturating_duration_since(content.lost.since) >= FINISHED_KEPT_FOR
-            && ((known_anyway && content.whereabouts.real.is_none()) || !logs.is_last(content.key))
     };
     let old: Vec<FileKey> = tailer.hunt.finished.iter().filter(old).map(|c| c.key).collect();
+    if old.is_empty() {
+        return;
+    }
+    let youngest = youngest_of_logs(tailer);
+    let (kept, old): (Vec<FileKey>, Vec<FileKey>) =
+        old.into_iter().partition(|key| youngest.contains(key));
+    for key in kept {
+        if tailer.hunt.finished.get(key).is_some_and(|content| content.head.len > 0)
+            && let Some(content) = tailer.hunt.finished.remove(key)
+        {
+            keep_as_trace(tailer, content);
+        }
+    }
     for key in old {
         tailer.hunt.finished.remove(key);
         phase::pass(Phase::Finished, Fact::Expired, Phase::Gone);

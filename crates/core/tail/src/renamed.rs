@@ -15,7 +15,7 @@ use crate::memory::HeadIndex;
 use crate::names::Renamed;
 use crate::options::Now;
 use crate::tailer::Tailer;
-use crate::{discover, file, trouble};
+use crate::{discover, file, row, trouble};
 
 /// A chain of renames may still be told of this long after its first one.
 const RENAMES_KEPT_FOR: Duration = Duration::from_secs(2);
@@ -75,9 +75,8 @@ fn follow_outside_name<D: Disk>(tailer: &mut Tailer<D>, path: &Path, now: Now) {
         return tailer.schedule.hint(now.instant);
     }
     trouble::recovered(tailer, path);
-    let key = tailer.files.by_inode.get(&inode).copied();
-    if let Some(file) = key.and_then(|key| tailer.files.get_mut(key)) {
-        file.life.found_outside(now.instant);
+    if let Some(key) = tailer.files.by_inode.get(&inode).copied() {
+        row::save_found_outside(tailer, key, now.instant);
     }
 }
 

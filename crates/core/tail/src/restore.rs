@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::absent;
-use crate::generations::{Horizon, Logs};
+use crate::generations::{Horizon, Log, Logs};
 use crate::identity::{Inode, Position};
 use crate::log_path::above_dated;
 use crate::memory::{Loss, Lost, Memory, Remembered, Whereabouts};
@@ -70,25 +70,41 @@ fn remembered(row: Checkpoint, loss: Loss, now: Instant) -> Remembered {
 /// The logs whose newest generation is known.
 pub(crate) fn logs_of(options: &TailOptions, memory: &Memory, finished: &Memory) -> Logs {
     let mut logs = Logs::new(horizon(options));
-    for content in memory.iter().filter(|content| !content.rotated) {
-        let log = logs.entry(&content.path);
-        log.newest = log.newest.max(Some(content.key));
-        log.led_to(content.whereabouts.real.as_deref());
+    let mut known: Vec<&Remembered> = memory.iter().chain(finished.iter()).collect();
+    // Of the places where a link led the last ones are kept.
+    known.sort_unstable_by_key(|content| content.key);
+    let mut unclear = Vec::new();
+    for content in known {
+        if !content.rotated {
+            let log = logs.entry(&content.path);
+            log.newest = log.newest.max(Some(content.key));
+            log.led_to(content.whereabouts.real.as_deref());
+        } else if let Some(live) = absent::log_of_rotated(options, &content.path) {
+            note_rotated(options, logs.entry(&Arc::from(live)), content);
+        } else if options.pattern.matches_path(&content.path) {
+            unclear.push(content);
+        }
     }
-    // A log that is rotated and not written to has no other trace.
-    for content in memory.iter().chain(finished.iter()).filter(|content| content.rotated) {
-        let Some(live) = absent::log_of_rotated(options, &content.path) else { continue };
-        let log = logs.entry(&Arc::from(live));
-        log.last = log.last.max(Some(content.key));
-        // No link leads into a directory that is named after a time, and few places are kept.
-        let real = content.whereabouts.real.as_deref();
-        let is_moved = |real: &&Path| {
-            let directory = real.parent();
-            directory.and_then(|it| above_dated(&options.rotated_names, it)).is_some()
-        };
-        log.led_to(real.filter(|real| !is_moved(real)));
+    for content in unclear {
+        // A live name may look like a rotated one of another log; if there is none, it is its own.
+        if !absent::is_of_known_log(options, &logs, &content.path) {
+            note_rotated(options, logs.entry(&content.path), content);
+        }
     }
+    logs.distrust_older_rows();
     logs
+}
+
+/// A log that is rotated and not written to has no other trace than a rotated content.
+fn note_rotated(options: &TailOptions, log: &mut Log, content: &Remembered) {
+    log.last = log.last.max(Some(content.key));
+    // No link leads into a directory that is named after a time, and few places are kept.
+    let real = content.whereabouts.real.as_deref();
+    let is_moved = |real: &&Path| {
+        let directory = real.parent();
+        directory.and_then(|it| above_dated(&options.rotated_names, it)).is_some()
+    };
+    log.led_to(real.filter(|real| !is_moved(real)));
 }
 
 /// What is older than this flow.

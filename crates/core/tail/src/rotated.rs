@@ -97,6 +97,14 @@ impl RotatedNames {
         }
     }
 
+    /// The same of a file in the directory of the live one, where not all templates have theirs.
+    #[must_use]
+    pub(crate) fn readings_nearby(&self, name: &[u8]) -> Vec<Reading> {
+        let Self::Templates(templates) = self else { return self.readings(name) };
+        let nearby = templates.iter().filter(|template| template.directory().is_empty());
+        nearby.flat_map(|template| template.read(name)).collect()
+    }
+
     /// How `name` is read as a rotated file of the live name.
     #[must_use]
     pub fn reading_of(&self, live: &[u8], name: &[u8]) -> Option<Reading> {

@@ -91,6 +91,16 @@ pub(crate) fn save_time<D: Disk>(tailer: &mut Tailer<D>, now: Instant) {
     tailer.out.changes.extend(row.map(Change::Save));
 }
 
+/// Notes that a file was found where rotated ones lie, also in its row: one that says that it is
+/// live would tell of a log with its name.
+pub(crate) fn save_found_outside<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, now: Instant) {
+    let Some(file) = tailer.files.get_mut(key) else { return };
+    file.life.found_outside(now);
+    if file.phase() != Phase::PendingCopy {
+        tailer.out.changes.extend(checkpoint_at_ack(file).map(Change::Save));
+    }
+}
+
 /// Saves the proven places of what was read since the start: should a file be cut, or an older
 /// copy be put back, while the flow is stopped, little of it is sent again.
 pub(crate) fn save_places<D: Disk>(tailer: &mut Tailer<D>) {

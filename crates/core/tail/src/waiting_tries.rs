@@ -9,7 +9,7 @@ use crate::identity::{FileKey, Inode};
 use crate::options::Now;
 use crate::tailer::Tailer;
 use crate::waiting::{self, TRIES_MAX};
-use crate::{discover, identify, trouble};
+use crate::{discover, identify, row, trouble};
 
 /// Looks after the generations that wait: where they are, and whether they can be read.
 pub(crate) fn try_waiting<D: Disk>(tailer: &mut Tailer<D>, now: Now) {
@@ -56,8 +56,7 @@ pub(crate) fn follow_between<D: Disk>(
     trouble::recovered(tailer, &path);
     waiting::stop_waiting(tailer, inode);
     let key = tailer.files.by_inode.get(&inode).copied()?;
-    let file = tailer.files.get_mut(key)?;
-    file.life.found_outside(now.instant);
+    row::save_found_outside(tailer, key, now.instant);
     Some(key)
 }
 
