@@ -20,6 +20,9 @@ const CHAIN: usize = 9;
 /// Files that leave the chain get numbers from here down: a greater one is an older file.
 const NUMBER_MAX: u64 = 999;
 
+/// Files with such numbers have left it.
+const LEFT_FROM: usize = 500;
+
 /// Whether a file that is compressed while the flow is down is continued at its byte.
 const COMPRESSED_IS_READ: bool = false;
 
@@ -102,10 +105,17 @@ impl Model {
     }
 
     fn rename_chain(&mut self) {
-        // Greater numbers of younger archives would tell that these count up.
-        for number in self.packed_numbers().into_iter().rev() {
-            let next = self.log(&rotated(number + 1, ".gz"));
-            self.disk.rename(&self.log(&rotated(number, ".gz")), &next);
+        let leaves = self.files().is_file(&self.log(&rotated(CHAIN, "")));
+        // Greater numbers of younger archives would tell that these count up. What is older than
+        // the file that leaves the chain has left it before.
+        let packed = self.packed_numbers().into_iter().rev();
+        for number in packed.filter(|number| *number < LEFT_FROM) {
+            let next = if leaves && number > CHAIN {
+                format!("app.log.{}.gz", NUMBER_MAX - self.next_name())
+            } else {
+                rotated(number + 1, ".gz")
+            };
+            self.disk.rename(&self.log(&rotated(number, ".gz")), &self.log(&next));
         }
         for number in (0..=CHAIN).rev() {
             let from = self.log(&rotated(number, ""));
