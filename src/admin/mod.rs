@@ -8,6 +8,7 @@
 
 pub mod history;
 pub mod orders;
+pub(crate) mod page;
 pub mod pulse;
 pub mod server;
 pub mod socket;
@@ -17,5 +18,4 @@ mod file_lag;
 mod flow_health;
 mod health;
 mod host;
-mod page;
 mod routes;

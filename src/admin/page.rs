@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::num::NonZero;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use self::model::{Checkpoints, Failure, File, Flow, Memory, Page, Reload, Step, Totals};
+use self::model::{Trouble, Where};
 use super::status::{FileStatus, FlowSnapshot, FlowStatus, Snapshot, display_path, most_behind};
 use super::{flow_health, health};
 use crate::checkpoint::store::StoreHealth;
 use crate::send::DestinationHealth;
 use crate::shown;
 use crate::tail::problems::FileProblem;
+
+pub(crate) mod model;
 
 /// Beyond this many files of one flow the least lagging are skipped and counted.
 const FILES_PER_FLOW_MAX: usize = 1_000;
@@ -20,176 +22,6 @@ const FILES_PER_FLOW_MAX: usize = 1_000;
 const CHECKPOINTS_FIX: &str = "free or repair the disk of the checkpoint database; do not restart \
                                before that: records acknowledged in the meantime would be sent \
                                again";
-
-#[derive(Debug, Serialize)]
-struct Page<'a> {
-    version: &'static str,
-    pid: u32,
-    user: u32,
-    uptime_seconds: u64,
-    healthy: bool,
-    ready: bool,
-    problems: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reload: Option<Reload<'a>>,
-    memory: Memory,
-    checkpoints: Checkpoints<'a>,
-    flows: Vec<Flow<'a>>,
-}
-
-/// What the last reload of the configuration came to.
-#[derive(Debug, Serialize)]
-struct Reload<'a> {
-    time: String,
-    outcome: &'static str,
-    lines: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
-struct Memory {
-    used_bytes: u64,
-    budget_bytes: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Checkpoints<'a> {
-    file: String,
-    health: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Flow<'a> {
-    #[serde(rename = "flow")]
-    id: &'a str,
-    destination: &'a str,
-    health: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'static str>,
-    since: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_probe: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_try: Option<String>,
-    #[serde(flatten)]
-    place: Option<Where<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_success: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<Failure>,
-    alive: bool,
-    /// It was told to deliver what it read and to end, because the configuration changed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    draining: bool,
-    /// It waits for something that does not answer, such as its disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hung: Option<String>,
-    scanned_once: bool,
-    seconds_since_step: f64,
-    restarts: u64,
-    in_flight_batches: usize,
-    /// Records that are to be written to the dead letters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dead_letters_waiting: Option<NonZero<u64>>,
-    /// Bytes of dead letters on disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dead_letters_bytes: Option<NonZero<u64>>,
-    lag_bytes: u64,
-    lag_seconds: f64,
-    /// Since when the oldest of it waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    oldest_unacknowledged: Option<String>,
-    records_per_second: f64,
-    bytes_per_second: f64,
-    totals: Totals,
-    /// `rotatedNames`: which files count as rotated ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rotated_names: Option<String>,
-    files_total: usize,
-    files_open: usize,
-    problems_total: usize,
-    problems: Vec<FileTrouble<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<Step>,
-    files_omitted: usize,
-    files: Vec<File>,
-}
-
-/// What a flow did since the start.
-#[derive(Debug, Serialize)]
-struct Totals {
-    records_delivered: u64,
-    bytes_delivered: u64,
-    records_skipped: u64,
-    records_refused: u64,
-    dead_letters: u64,
-    dead_letters_dropped: u64,
-    bytes_lost: u64,
-    retries: u64,
-}
-
-/// What a converter did with records since the flow was started.
-#[derive(Debug, Serialize)]
-struct Step {
-    /// Its place in `dataProcessingOptions`, from 1.
-    #[serde(rename = "step")]
-    place: usize,
-    name: &'static str,
-    skipped: u64,
-    unparsable: u64,
-}
-
-/// Where requests go, and with which identity.
-#[derive(Debug, Serialize)]
-struct Where<'a> {
-    endpoint: &'a str,
-    region: &'a str,
-    credentials: &'a str,
-}
-
-/// The last request or record that failed.
-#[derive(Debug, Serialize)]
-struct Failure {
-    time: String,
-    code: String,
-    message: String,
-}
-
-/// What is in the way of a file, a directory or a pattern.
-#[derive(Debug, Serialize)]
-struct FileTrouble<'a> {
-    file: String,
-    reason: &'static str,
-    what: &'a str,
-    since: String,
-    fix: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct File {
-    path: String,
-    /// The name that it has now, if that is another.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name_now: Option<String>,
-    device: u64,
-    inode: u64,
-    state: &'static str,
-    size_bytes: u64,
-    read_offset: u64,
-    acked_offset: u64,
-    lag_bytes: u64,
-    lag_seconds: f64,
-    /// Since when all that is missing is the end of its last line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    half_line_since: Option<String>,
-}
 
 /// The whole page, indented, with a line end.
 ///
@@ -205,13 +37,13 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
     };
     let checkpoints = Checkpoints {
         file: display_path(&process.checkpoint_file),
-        health,
-        reason: trouble.map(|(reason, _)| reason),
+        health: health.to_owned(),
+        reason: trouble.map(|(reason, _)| reason.to_owned()),
         since: trouble.map(|(_, since)| snapshot.date_of(since)),
-        fix: trouble.map(|_| CHECKPOINTS_FIX),
+        fix: trouble.map(|_| CHECKPOINTS_FIX.to_owned()),
     };
     let page = Page {
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         user: rustix::process::geteuid().as_raw(),
         uptime_seconds: snapshot.uptime.as_secs(),
@@ -220,8 +52,8 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
         problems,
         reload: process.reload.as_ref().map(|report| Reload {
             time: snapshot.date_of(report.at),
-            outcome: report.outcome.label(),
-            lines: &report.lines,
+            outcome: report.outcome.label().to_owned(),
+            lines: report.lines.clone(),
         }),
         memory: Memory {
             used_bytes: process.memory_used_bytes,
@@ -234,7 +66,7 @@ pub(super) fn render(snapshot: &Snapshot) -> serde_json::Result<String> {
     Ok(shown::json(&text).into_owned())
 }
 
-fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
+fn flow_of(flow: &FlowSnapshot, snapshot: &Snapshot) -> Flow {
     let status = &flow.status;
     let view = status.destination_state.view();
     let health = flow_health::of(status, &view, snapshot);
@@ -246,18 +78,18 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
     let problems = status.problems.iter().map(|problem| trouble_of(problem, snapshot)).collect();
     let (files, files_omitted) = most_behind(status, FILES_PER_FLOW_MAX);
     Flow {
-        id: &status.flow,
-        destination: &status.destination,
-        health: health.word,
-        reason: health.reason,
-        fix: health.fix,
+        id: status.flow.to_string(),
+        destination: status.destination.clone(),
+        health: health.word.to_owned(),
+        reason: health.reason.map(Cow::into_owned),
+        fix: health.fix.map(str::to_owned),
         since: date(health.since),
         next_probe,
         next_try,
         place: status.destination_state.place().map(|place| Where {
-            endpoint: &place.endpoint,
-            region: &place.region,
-            credentials: &place.credentials,
+            endpoint: place.endpoint.clone(),
+            region: place.region.clone(),
+            credentials: place.credentials.clone(),
         }),
         last_success: view.last_success.map(date),
         last_error: view.last_error.map(|error| Failure {
@@ -275,7 +107,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         dead_letters_waiting: NonZero::new(status.dead_letters.waiting),
         dead_letters_bytes: NonZero::new(status.dead_letters.kept.bytes),
         lag_bytes: status.lag_bytes,
-        lag_seconds: status.lag_seconds,
+        lag_seconds: Some(status.lag_seconds),
         oldest_unacknowledged: oldest(status, snapshot),
         records_per_second: flow.rate.records_per_second,
         bytes_per_second: flow.rate.bytes_per_second,
@@ -297,7 +129,7 @@ fn flow_of<'a>(flow: &'a FlowSnapshot, snapshot: &Snapshot) -> Flow<'a> {
         steps: (status.steps.iter().enumerate())
             .map(|(place, (name, count))| Step {
                 place: place + 1,
-                name,
+                name: (*name).to_owned(),
                 skipped: count.skipped,
                 unparsable: count.unparsable,
             })
@@ -314,13 +146,13 @@ fn oldest(status: &FlowStatus, snapshot: &Snapshot) -> Option<String> {
     Some(snapshot.date_of(since))
 }
 
-fn trouble_of<'a>(problem: &'a FileProblem, snapshot: &Snapshot) -> FileTrouble<'a> {
-    FileTrouble {
+fn trouble_of(problem: &FileProblem, snapshot: &Snapshot) -> Trouble {
+    Trouble {
         file: display_path(&problem.path),
-        reason: problem.reason.label(),
-        what: &problem.what,
+        reason: problem.reason.label().to_owned(),
+        what: problem.what.clone(),
         since: snapshot.date_of(problem.since),
-        fix: problem.reason.fix(),
+        fix: problem.reason.fix().to_owned(),
     }
 }
 
@@ -330,12 +162,12 @@ fn file_of(file: &FileStatus, snapshot: &Snapshot) -> File {
         name_now: file.name_now.as_deref().map(display_path),
         device: file.inode.device,
         inode: file.inode.number,
-        state: file.state,
+        state: file.state.to_owned(),
         size_bytes: file.size,
         read_offset: file.read_offset,
         acked_offset: file.acked_offset,
         lag_bytes: file.lag_bytes,
-        lag_seconds: file.lag_seconds,
+        lag_seconds: Some(file.lag_seconds),
         half_line_since: file.half_line_since.map(|since| snapshot.date_of(since)),
     }
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
 
 use super::check::access::User;
 use super::control::{self, SocketArgs};
 use super::rotated::{self, Rotated};
 use super::{CliError, checkpoints, configuration, output};
+use crate::admin::page::model::{Checkpoints, File, Flow, Page, Where};
 use crate::admin::socket::Row;
 use crate::config::{FlowConfig, InitialPosition};
 use crate::disk::links;
@@ -46,13 +46,12 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let meta = describe(&path, &mut out)?;
     let page = control::get(&args.socket, "/status")
         .ok()
-        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        .and_then(|bytes| serde_json::from_slice::<Page>(&bytes).ok());
     match &page {
         Some(page) => {
-            let uid = page["user"].as_u64().and_then(|uid| u32::try_from(uid).ok());
-            let user = uid.map_or_else(String::new, |uid| User::of_process().name_of(uid));
-            writeln!(out, "  kinetail runs, as {user} with process id {}", page["pid"])?;
-            tell_checkpoints(&page["checkpoints"], &mut out)?;
+            let user = User::of_process().name_of(page.user);
+            writeln!(out, "  kinetail runs, as {user} with process id {}", page.pid)?;
+            tell_checkpoints(&page.checkpoints, &mut out)?;
         }
         None => writeln!(out, "  kinetail does not respond; the following is from its files")?,
     }
@@ -74,13 +73,11 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Why delivered lines of it may be sent again.
-fn tell_checkpoints(checkpoints: &Value, out: &mut dyn Write) -> io::Result<()> {
-    if let (Some(reason), Some(since)) =
-        (checkpoints["reason"].as_str(), checkpoints["since"].as_str())
-    {
-        let (file, reason) = (Escaped(text(&checkpoints["file"])), Escaped(reason));
+fn tell_checkpoints(checkpoints: &Checkpoints, out: &mut dyn Write) -> io::Result<()> {
+    if let Checkpoints { file, reason: Some(reason), since: Some(since), fix, .. } = checkpoints {
+        let (file, reason) = (Escaped(file), Escaped(reason));
         writeln!(out, "  cannot write checkpoints to {file}: {reason}, since {since}")?;
-        writeln!(out, "  fix: {}", text(&checkpoints["fix"]))?;
+        writeln!(out, "  fix: {}", fix.as_deref().unwrap_or_default())?;
     }
     Ok(())
 }
@@ -130,14 +127,11 @@ impl About<'_> {
     /// Whether the flow follows it.
     fn tell(
         &self,
-        page: Option<&Value>,
+        page: Option<&Page>,
         rows: Option<&[Row]>,
         out: &mut dyn Write,
     ) -> io::Result<bool> {
-        let status = page.and_then(|page| {
-            let flows = page["flows"].as_array()?;
-            flows.iter().find(|flow| flow["flow"] == self.flow.id.as_str())
-        });
+        let status = page.and_then(|page| page.flows.iter().find(|flow| flow.id == self.flow.id));
         let row = rows.and_then(|rows| self.row(rows));
         let matches = self.flow.pattern.matches_path(self.path);
         match why_not(&self.flow.pattern, self.path) {
@@ -197,43 +191,38 @@ impl About<'_> {
         own().find(same).or_else(|| own().find(|row| Path::new(&row.file) == self.path))
     }
 
-    fn tell_status(&self, status: Option<&Value>, out: &mut dyn Write) -> io::Result<bool> {
+    fn tell_status(&self, status: Option<&Flow>, out: &mut dyn Write) -> io::Result<bool> {
         let Some(status) = status else { return Ok(false) };
         let name = self.path.to_string_lossy();
-        let (health, reason) = (&status["health"], status["reason"].as_str());
+        let health = status.health.as_str();
         if health != "ok" {
-            let (reason, since) = (reason.unwrap_or_default(), text(&status["since"]));
-            writeln!(out, "    the flow is {}: {}, since {since}", text(health), Escaped(reason))?;
-            if let Some(fix) = status["fix"].as_str() {
+            let reason = Escaped(status.reason.as_deref().unwrap_or_default());
+            writeln!(out, "    the flow is {health}: {reason}, since {}", status.since)?;
+            if let Some(fix) = &status.fix {
                 writeln!(out, "    fix: {}", Escaped(fix))?;
             }
-            let is_far = ["paused", "retrying", "waiting"].contains(&text(health));
-            if let (true, Some(endpoint)) = (is_far, status["endpoint"].as_str()) {
-                let (region, credentials) = (text(&status["region"]), text(&status["credentials"]));
+            let is_far = ["paused", "retrying", "waiting"].contains(&health);
+            if let (true, Some(Where { endpoint, region, credentials })) = (is_far, &status.place) {
                 let (endpoint, credentials) = (Escaped(endpoint), Escaped(credentials));
                 writeln!(out, "    at {endpoint} in {region}; credentials: {credentials}")?;
             }
         }
-        let find = |list: &str, key: &str| {
-            let list = status[list].as_array()?;
-            list.iter().find(|item| item[key] == *name).cloned()
-        };
-        if let Some(problem) = find("problems", "file") {
-            let (what, since) = (text(&problem["what"]), text(&problem["since"]));
-            writeln!(out, "    cannot follow: {}, since {since}", Escaped(what))?;
-            writeln!(out, "    fix: {}", Escaped(text(&problem["fix"])))?;
+        if let Some(problem) = status.problems.iter().find(|problem| problem.file == name) {
+            let (what, since) = (Escaped(&problem.what), &problem.since);
+            writeln!(out, "    cannot follow: {what}, since {since}")?;
+            writeln!(out, "    fix: {}", Escaped(&problem.fix))?;
         }
-        let Some(file) = self.file_of(status, &name) else { return Ok(false) };
+        let Some(file) = self.file_of(&status.files, &name) else { return Ok(false) };
         writeln!(
             out,
             "    followed: {}, read to offset {}, delivered to offset {} of {}, lag {}",
-            text(&file["state"]),
-            file["read_offset"],
-            file["acked_offset"],
-            file["size_bytes"],
-            counted(file["lag_bytes"].as_u64().unwrap_or_default(), "byte")
+            file.state,
+            file.read_offset,
+            file.acked_offset,
+            file.size_bytes,
+            counted(file.lag_bytes, "byte")
         )?;
-        if let Some(since) = file["half_line_since"].as_str() {
+        if let Some(since) = &file.half_line_since {
             writeln!(
                 out,
                 "    its last line has no end since {since}, so it is not sent; see what its \
@@ -244,13 +233,11 @@ impl About<'_> {
     }
 
     /// What is told of this file: after a rotation an older one may still be known by its name.
-    fn file_of<'s>(&self, status: &'s Value, name: &str) -> Option<&'s Value> {
-        let files = status["files"].as_array()?;
-        let is_same = |file: &&Value| {
-            self.meta
-                .is_some_and(|meta| file["device"] == meta.dev() && file["inode"] == meta.ino())
+    fn file_of<'f>(&self, files: &'f [File], name: &str) -> Option<&'f File> {
+        let is_same = |file: &&File| {
+            self.meta.is_some_and(|meta| (file.device, file.inode) == (meta.dev(), meta.ino()))
         };
-        let is_named = |file: &&Value| file["path"] == name && file["state"] == "live";
+        let is_named = |file: &&File| file.path == name && file.state == "live";
         files.iter().find(is_same).or_else(|| files.iter().find(is_named))
     }
 
@@ -269,10 +256,6 @@ impl About<'_> {
         let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
         writeln!(out, "    next: {}", Escaped(String::from_utf8_lossy(line)))
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// Why a pattern does not match, if it is not for the directory.

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use self::model::Page;
 use super::control::{self, ControlError, SocketArgs};
 use super::{CliError, output, terminal};
+use crate::admin::page::model::Page;
 use crate::shown::{self, Escaped};
 
 /// It runs, and something is wrong.

@@ -1,124 +1,7 @@
 //! What `/status` says, as far as a person wants to see it.
 
+use crate::admin::page::model::{File, Flow, Page};
 use crate::shown::counted;
-use serde::Deserialize;
-
-/// All of it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Page {
-    pub(super) version: String,
-    pub(super) uptime_seconds: u64,
-    pub(super) healthy: bool,
-    pub(super) ready: bool,
-    pub(super) problems: Vec<String>,
-    pub(super) reload: Option<Reload>,
-    pub(super) memory: Memory,
-    pub(super) checkpoints: Checkpoints,
-    pub(super) flows: Vec<Flow>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Reload {
-    pub(super) time: String,
-    pub(super) outcome: String,
-    pub(super) lines: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Memory {
-    pub(super) used_bytes: u64,
-    pub(super) budget_bytes: u64,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Checkpoints {
-    pub(super) file: String,
-    pub(super) health: String,
-    pub(super) reason: Option<String>,
-    pub(super) since: Option<String>,
-    pub(super) fix: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Flow {
-    #[serde(rename = "flow")]
-    pub(super) id: String,
-    pub(super) destination: String,
-    pub(super) health: String,
-    pub(super) reason: Option<String>,
-    pub(super) fix: Option<String>,
-    pub(super) since: String,
-    pub(super) next_probe: Option<String>,
-    pub(super) next_try: Option<String>,
-    pub(super) endpoint: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) credentials: Option<String>,
-    pub(super) last_error: Option<Failure>,
-    pub(super) last_success: Option<String>,
-    pub(super) alive: bool,
-    pub(super) draining: bool,
-    pub(super) hung: Option<String>,
-    pub(super) lag_bytes: u64,
-    pub(super) lag_seconds: Option<f64>,
-    pub(super) oldest_unacknowledged: Option<String>,
-    pub(super) records_per_second: f64,
-    pub(super) bytes_per_second: f64,
-    pub(super) totals: Totals,
-    pub(super) in_flight_batches: u64,
-    pub(super) dead_letters_waiting: u64,
-    pub(super) files_total: u64,
-    pub(super) problems_total: u64,
-    pub(super) problems: Vec<Trouble>,
-    pub(super) files: Vec<File>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Failure {
-    pub(super) time: String,
-    pub(super) code: String,
-    pub(super) message: String,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Totals {
-    pub(super) records_delivered: u64,
-    pub(super) records_skipped: u64,
-    pub(super) records_refused: u64,
-    pub(super) dead_letters: u64,
-    pub(super) dead_letters_dropped: u64,
-    pub(super) bytes_lost: u64,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Trouble {
-    pub(super) file: String,
-    pub(super) what: String,
-    pub(super) since: String,
-    pub(super) fix: String,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct File {
-    pub(super) path: String,
-    pub(super) name_now: Option<String>,
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) state: String,
-    pub(super) size_bytes: u64,
-    pub(super) acked_offset: u64,
-    pub(super) lag_bytes: u64,
-    pub(super) lag_seconds: Option<f64>,
-    pub(super) half_line_since: Option<String>,
-}
 
 impl Page {
     /// Nothing is wrong.
@@ -236,6 +119,7 @@ pub(super) fn time(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::page::model::{Checkpoints, Reload};
 
     #[test]
     fn numbers_are_short() {

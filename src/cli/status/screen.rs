@@ -7,8 +7,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
 
-use super::model::{Flow, Page, bytes, time};
+use super::model::{bytes, time};
 use super::text;
+use crate::admin::page::model::{Flow, Page};
 use crate::shown::counted;
 
 /// Rows of the head, at most.

@@ -1,6 +1,7 @@
 //! The status as text: a table of flows, and below each what is wrong with it and what to do.
 
-use super::model::{File, Flow, Page, Reload, Trouble, bytes, time};
+use super::model::{bytes, time};
+use crate::admin::page::model::{File, Flow, Page, Reload, Trouble, Where};
 use crate::shown::counted;
 
 /// Files of a flow that are named without being asked for: those with the most lag.
@@ -115,9 +116,7 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
     }
     // What is wrong with files is not the destination's.
     let is_far = matches!(flow.health.as_str(), "paused" | "retrying" | "waiting");
-    if let Some(endpoint) = flow.endpoint.as_ref().filter(|_| is_far) {
-        let region = flow.region.as_deref().unwrap_or_default();
-        let credentials = flow.credentials.as_deref().unwrap_or_default();
+    if let Some(Where { endpoint, region, credentials }) = flow.place.as_ref().filter(|_| is_far) {
         lines.push(format!("at {endpoint} in {region}; credentials: {credentials}"));
     }
     if let Some(error) = flow.last_error.as_ref().filter(|_| flow.reason.is_none()) {
@@ -139,8 +138,8 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
         let dropped = counted(totals.dead_letters_dropped, "dead letter");
         lines.push(format!("dropped to stay within their limits: {dropped}"));
     }
-    if flow.dead_letters_waiting > 0 {
-        let waiting = counted(flow.dead_letters_waiting, "dead letter");
+    if let Some(waiting) = flow.dead_letters_waiting {
+        let waiting = counted(waiting.get(), "dead letter");
         lines.push(format!("to be written to disk: {waiting}"));
     }
     if totals.bytes_lost > 0 {
@@ -153,7 +152,7 @@ pub(super) fn details(flow: &Flow) -> Vec<String> {
         told.is_some_and(|told| told.starts_with(": "))
     };
     let others = flow.problems.iter().filter(|problem| !is_told(problem));
-    let mut told = flow.problems.iter().filter(|problem| is_told(problem)).count() as u64;
+    let mut told = flow.problems.iter().filter(|problem| is_told(problem)).count();
     for problem in others.take(FILES_MAX) {
         told += 1;
         lines.push(format!("{}: {}, since {}", problem.file, problem.what, problem.since));
@@ -233,6 +232,7 @@ mod tests {
                 what: "Permission denied".to_owned(),
                 since: "2026-11-18T11:05:10Z".to_owned(),
                 fix: "chmod".to_owned(),
+                ..Trouble::default()
             }],
             files: vec![File {
                 path: "/var/log/app/a.log".to_owned(),

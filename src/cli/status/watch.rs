@@ -11,8 +11,8 @@ use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
-use super::model::Page;
 use super::screen::{self, Choice};
+use crate::admin::page::model::Page;
 use crate::cli::CliError;
 use crate::cli::control::{self, SocketArgs};
 
