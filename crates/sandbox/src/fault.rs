@@ -11,7 +11,7 @@ pub(crate) const SCRIPT_MAX: usize = 10_000;
 
 /// Which share of requests and records goes wrong. Ratios are between 0 and 1; those of requests
 /// exclude each other and together make at most 1, and so do those of records.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FaultPlan {
     /// Records refused with a throttling error inside a successful answer.
     pub throttle_record_ratio: f64,
@@ -33,23 +33,6 @@ pub struct FaultPlan {
     pub malformed_answer_ratio: f64,
     /// How long every answer takes at least.
     pub latency_millis: u64,
-}
-
-impl Default for FaultPlan {
-    fn default() -> Self {
-        Self {
-            throttle_record_ratio: 0.0,
-            fail_record_ratio: 0.0,
-            whole_request_throttle_ratio: 0.0,
-            error_request_ratio: 0.0,
-            error_request: ErrorResponse::internal_failure(),
-            drop_connection_before_answer_ratio: 0.0,
-            commit_then_drop_ratio: 0.0,
-            commit_then_500_ratio: 0.0,
-            malformed_answer_ratio: 0.0,
-            latency_millis: 0,
-        }
-    }
 }
 
 impl FaultPlan {

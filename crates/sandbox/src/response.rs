@@ -3,6 +3,9 @@
 //! The texts of errors follow the API references and what the services were seen to send; no client
 //! should compare them word by word, but the codes and statuses are the services' own.
 
+use serde_json::json;
+
+use super::cbor::from_json;
 use super::names::{ACCOUNT, Service, StreamId};
 
 /// Firehose record ids are this much longer than the sequence number in them, so that an answer
@@ -73,22 +76,18 @@ impl ErrorResponse {
 
     /// The body in the JSON protocol.
     pub(super) fn json_body(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(64 + self.message.len());
-        body.extend_from_slice(b"{\"__type\":");
-        push_json_string(&mut body, &self.code);
-        body.extend_from_slice(b",\"message\":");
-        push_json_string(&mut body, &self.message);
-        body.push(b'}');
-        body
+        json!({ "__type": self.code, "message": self.message }).to_string().into_bytes()
     }
 
     /// The body in the CBOR protocol that CloudWatch speaks.
     pub(super) fn cbor_body(&self) -> Vec<u8> {
-        let mut body = vec![0xa2];
-        for text in ["__type", &self.code, "message", &self.message] {
-            push_cbor_text(&mut body, text);
-        }
-        body
+        from_json(&self.json_body())
+    }
+}
+
+impl Default for ErrorResponse {
+    fn default() -> Self {
+        Self::internal_failure()
     }
 }
 
@@ -169,15 +168,13 @@ pub(super) fn put_body(
 ) -> Vec<u8> {
     let failed = entries.iter().filter(|entry| matches!(entry, Entry::Failed { .. })).count();
     let failed = shape.failed_count.unwrap_or_else(|| i64::try_from(failed).unwrap_or(i64::MAX));
-    let (head, tail) = match service {
-        Service::Firehose => (
-            format!("{{\"FailedPutCount\":{failed},\"Encrypted\":false,\"RequestResponses\":["),
-            "]}",
-        ),
-        Service::Kinesis => (
-            format!("{{\"EncryptionType\":\"NONE\",\"FailedRecordCount\":{failed},\"Records\":["),
-            "]}",
-        ),
+    let head = match service {
+        Service::Firehose => {
+            format!("{{\"FailedPutCount\":{failed},\"Encrypted\":false,\"RequestResponses\":[")
+        }
+        Service::Kinesis => {
+            format!("{{\"EncryptionType\":\"NONE\",\"FailedRecordCount\":{failed},\"Records\":[")
+        }
     };
     let mut body = Vec::with_capacity(head.len() + entries.len() * 128);
     body.extend_from_slice(head.as_bytes());
@@ -194,7 +191,7 @@ pub(super) fn put_body(
             body.extend_from_slice(b",\"ErrorCode\":null,\"ErrorMessage\":null}");
         }
     }
-    body.extend_from_slice(tail.as_bytes());
+    body.extend_from_slice(b"]}");
     body
 }
 
@@ -221,41 +218,14 @@ fn push_entry(body: &mut Vec<u8>, service: Service, entry: &Entry, shard_ids: &[
 
 /// Appends `text` as a JSON string.
 pub(super) fn push_json_string(body: &mut Vec<u8>, text: &str) {
-    body.push(b'"');
-    let mut rest = text.as_bytes();
-    // Plain stretches are copied whole; only what must be escaped is looked at by itself.
-    while let Some(at) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
-        let (plain, from_escaped) = rest.split_at(at);
-        body.extend_from_slice(plain);
-        let Some((escaped, after)) = from_escaped.split_first() else { break };
-        match escaped {
-            b'"' | b'\\' => body.extend_from_slice(&[b'\\', *escaped]),
-            b'\n' => body.extend_from_slice(b"\\n"),
-            b'\t' => body.extend_from_slice(b"\\t"),
-            control => body.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
-        }
-        rest = after;
-    }
-    body.extend_from_slice(rest);
-    body.push(b'"');
-}
-
-fn push_cbor_text(body: &mut Vec<u8>, text: &str) {
-    // Error texts are short; one that is not is cut where a character begins.
-    let mut len = text.len().min(usize::from(u16::MAX));
-    while !text.is_char_boundary(len) {
-        len -= 1;
-    }
-    let len_bytes = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
-    body.push(0x79);
-    body.extend_from_slice(&len_bytes);
-    body.extend(text.bytes().take(len));
+    let written = serde_json::to_writer(body, text);
+    debug_assert!(written.is_ok(), "memory can be written");
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 
@@ -326,7 +296,7 @@ mod tests {
     #[test]
     fn a_cbor_error_is_a_map_of_two_texts() {
         let answer = ErrorResponse::new(400, "Code", "No.");
-        let expected = b"\xa2\x79\0\x06__type\x79\0\x04Code\x79\0\x07message\x79\0\x03No.";
+        let expected = b"\xbf\x66__type\x64Code\x67message\x63No.\xff";
         assert_eq!(answer.cbor_body(), expected);
     }
 
