@@ -127,7 +127,7 @@ pub(super) fn flow(
     let pattern_span = file.file_pattern.span().unwrap_or(&item.span).clone();
     let pattern_place = findings.place(&pattern_span);
     let config = FlowConfig {
-        emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
+        emit_internal_metrics: file.log_emit_internal_metrics.late().boolean(findings, false),
         aws: network::flow_aws(&file, defaults.aws, findings),
         initial_position: position(file.initial_position, findings),
         max_buffer_age: file.max_buffer_age_millis.millis(findings, 10..=900_000, 1_000),

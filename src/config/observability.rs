@@ -57,20 +57,20 @@ pub(super) fn cloudwatch(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -
         ));
     }
     CloudWatchConfig {
-        emit_metrics: file.cloudwatch_emit_metrics.late_boolean(findings, true),
+        emit_metrics: file.cloudwatch_emit_metrics.late().boolean(findings, true),
         emit_extra_metrics: file.cloudwatch_emit_extra_metrics.boolean(findings, true),
         namespace: namespace.to_owned(),
-        flush_interval: file.cloudwatch_metrics_buffer_time_millis.late_nearest_millis(
+        flush_interval: file.cloudwatch_metrics_buffer_time_millis.late().nearest_millis(
             findings,
             1..=MILLIS_MAX,
             30_000,
         ),
-        queue_values_max: file.cloudwatch_metrics_queue_size.late_count(
+        queue_values_max: file.cloudwatch_metrics_queue_size.late().count(
             findings,
             1..=QUEUE_VALUES_MAX,
             10_000,
         ),
-        tag_instance: file.cloudwatch_tag_instance.late_boolean(findings, false),
+        tag_instance: file.cloudwatch_tag_instance.late().boolean(findings, false),
     }
 }
 
@@ -84,13 +84,15 @@ pub(super) fn log(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> LogCo
         } else {
             StatusLines::Default
         },
-        status_period: Duration::from_secs(file.log_status_reporting_period_seconds.late_integer(
-            findings,
-            1..=STATUS_SECONDS_MAX,
-            30,
-        )),
-        emit_metrics: file.log_emit_metrics.late_boolean(findings, false),
-        emit_internal_metrics: file.log_emit_internal_metrics.late_boolean(findings, false),
+        status_period: Duration::from_secs(
+            file.log_status_reporting_period_seconds.late().integer(
+                findings,
+                1..=STATUS_SECONDS_MAX,
+                30,
+            ),
+        ),
+        emit_metrics: file.log_emit_metrics.late().boolean(findings, false),
+        emit_internal_metrics: file.log_emit_internal_metrics.late().boolean(findings, false),
     }
 }
 
@@ -104,7 +106,7 @@ fn log_file(file: &TopLevelFile<'_>, findings: &mut Findings<'_>) -> Option<LogF
     let limits = LogFileConfig {
         path: PathBuf::new(),
         bytes_max: log_file_bytes(file.log_max_file_size, findings),
-        backups_max: file.log_max_backup_index.late_count(
+        backups_max: file.log_max_backup_index.late().count(
             findings,
             0..=LOG_BACKUPS_MAX,
             LOG_BACKUPS_DEFAULT,
@@ -147,7 +149,7 @@ fn log_file_bytes(slot: Slot<'_>, findings: &mut Findings<'_>) -> u64 {
                 .help(format!("omit the key to use the default ({LOG_FILE_BYTES_DEFAULT})"));
             LOG_FILE_BYTES_DEFAULT
         }
-        None => slot.late_integer(findings, range, LOG_FILE_BYTES_DEFAULT),
+        None => slot.late().integer(findings, range, LOG_FILE_BYTES_DEFAULT),
     }
 }
 

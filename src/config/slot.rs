@@ -13,31 +13,32 @@ use super::scalar;
 use super::schema::{self, Shape};
 use super::suggest::nearest;
 
-/// When the Java agent reads a value. What is wrong with one that it reads late did not keep it
-/// from starting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
-    AtStart,
-    Late,
-}
-
 /// A key that a map may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot<'a> {
     name: &'static str,
     /// The Java agent does not have the key: a wrong value is an error in JSON, too.
     is_own: bool,
+    /// The Java agent reads the value only when it runs, or never: what is wrong with it does not
+    /// keep that agent from starting.
+    is_late: bool,
     entry: Option<&'a Entry>,
 }
 
 impl<'a> Slot<'a> {
     pub(super) fn find(name: &'static str, entries: &'a [Entry]) -> Self {
-        Self { name, is_own: false, entry: entries.iter().find(|entry| entry.key == name) }
+        let entry = entries.iter().find(|entry| entry.key == name);
+        Self { name, is_own: false, is_late: false, entry }
     }
 
     /// The same, of a key that the Java agent does not have.
     pub(super) fn own(self) -> Self {
         Self { is_own: true, ..self }
+    }
+
+    /// The same, of a value that the Java agent reads only when it runs, or never.
+    pub(super) fn late(self) -> Self {
+        Self { is_late: true, ..self }
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -117,14 +118,7 @@ impl<'a> Slot<'a> {
     /// A truth value.
     pub(super) fn boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
         schema::note(self.name, || Shape::Boolean);
-        let read = scalar::boolean;
-        self.scalar(findings, "true or false", Read::AtStart, read).unwrap_or(default)
-    }
-
-    /// As [`Self::boolean`], of a value that the Java agent reads only when it runs.
-    pub(super) fn late_boolean(self, findings: &mut Findings<'_>, default: bool) -> bool {
-        schema::note(self.name, || Shape::Boolean);
-        self.scalar(findings, "true or false", Read::Late, scalar::boolean).unwrap_or(default)
+        self.scalar(findings, "true or false", scalar::boolean).unwrap_or(default)
     }
 
     /// One of some words, in exactly this spelling. `null` is the same as no key where the Java
@@ -140,7 +134,7 @@ impl<'a> Slot<'a> {
             return default;
         }
         let text = |text: &str| Some(text.to_owned());
-        let Some(text) = self.scalar(findings, "one word", Read::AtStart, text) else {
+        let Some(text) = self.scalar(findings, "one word", text) else {
             return default;
         };
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
@@ -297,14 +291,13 @@ impl<'a> Slot<'a> {
         self,
         findings: &mut Findings<'_>,
         wanted: &str,
-        when: Read,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = match &self.entry?.node.value {
             Value::Scalar(text) => read(text),
             Value::List(_) | Value::Map(_) | Value::Null => None,
         };
-        if value.is_none() && when == Read::Late && self.is_java(findings) {
+        if value.is_none() && self.is_late && self.is_java(findings) {
             let value = self.quoted(findings);
             let message = format!("'{}': expected {wanted}, found {value}", self.name);
             self.tolerated(findings, Kind::WrongType, message).help("the default is used");

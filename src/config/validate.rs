@@ -204,7 +204,7 @@ fn config(
         aws,
         sandbox: false,
         cloudwatch: observability::cloudwatch(&file, findings),
-        shutdown_timeout: file.shutdown_timeout_millis.late_nearest_millis(
+        shutdown_timeout: file.shutdown_timeout_millis.late().nearest_millis(
             findings,
             0..=MILLIS_MAX,
             10_000,

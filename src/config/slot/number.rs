@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Read, Slot};
+use super::Slot;
 use crate::config::diagnostics::{Findings, Kind};
 use crate::config::scalar;
 use crate::config::schema::{self, Shape};
@@ -13,30 +13,33 @@ impl Slot<'_> {
     fn ranged(
         self,
         findings: &mut Findings<'_>,
-        when: Read,
         range: &RangeInclusive<u64>,
         default: u64,
     ) -> Result<u64, Option<(i64, String)>> {
         let (least, most) = (*range.start(), *range.end());
         schema::note(self.name, || Shape::Number { least, most, default });
-        let number = self.scalar(findings, "an integer", when, scalar::integer).ok_or(None)?;
+        let number = self.scalar(findings, "an integer", scalar::integer).ok_or(None)?;
         u64::try_from(number).ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let name = self.name;
             Some((number, format!("'{name}': {number} is out of range ({least} to {most})")))
         })
     }
 
-    /// A whole number in a range.
+    /// A whole number in a range; else the default.
     pub(in crate::config) fn integer(
         self,
         findings: &mut Findings<'_>,
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        self.ranged(findings, Read::AtStart, &range, default).unwrap_or_else(|wrong| {
-            if let Some((_, message)) = wrong {
-                self.error(findings, Kind::OutOfRange, message)
-                    .help(format!("omit the key to use the default ({default})"));
+        self.ranged(findings, &range, default).unwrap_or_else(|wrong| {
+            let Some((_, message)) = wrong else { return default };
+            if self.is_late {
+                let help = format!("{default} is used");
+                self.tolerated(findings, Kind::OutOfRange, message).help(help);
+            } else {
+                let help = format!("omit the key to use the default ({default})");
+                self.error(findings, Kind::OutOfRange, message).help(help);
             }
             default
         })
@@ -50,54 +53,7 @@ impl Slot<'_> {
         range: RangeInclusive<u64>,
         default: u64,
     ) -> u64 {
-        self.nearest(findings, Read::AtStart, range, default)
-    }
-
-    /// As [`Self::nearest_millis`], of a value that the Java agent reads only when it runs.
-    pub(in crate::config) fn late_nearest_millis(
-        self,
-        findings: &mut Findings<'_>,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> Duration {
-        Duration::from_millis(self.nearest(findings, Read::Late, range, default))
-    }
-
-    /// As [`Self::integer`], of a value that the Java agent reads only when it runs, or never: the
-    /// default takes the place of what is wrong.
-    pub(in crate::config) fn late_integer(
-        self,
-        findings: &mut Findings<'_>,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> u64 {
-        self.ranged(findings, Read::Late, &range, default).unwrap_or_else(|wrong| {
-            if let Some((_, message)) = wrong {
-                self.tolerated(findings, Kind::OutOfRange, message)
-                    .help(format!("{default} is used"));
-            }
-            default
-        })
-    }
-
-    /// As [`Self::late_integer`], for sizes and counts.
-    pub(in crate::config) fn late_count(
-        self,
-        findings: &mut Findings<'_>,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> usize {
-        usize::try_from(self.late_integer(findings, range, default)).unwrap_or(usize::MAX)
-    }
-
-    fn nearest(
-        self,
-        findings: &mut Findings<'_>,
-        when: Read,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> u64 {
-        self.ranged(findings, when, &range, default).unwrap_or_else(|wrong| {
+        self.ranged(findings, &range, default).unwrap_or_else(|wrong| {
             let Some((number, message)) = wrong else { return default };
             let used = u64::try_from(number).unwrap_or(0).clamp(*range.start(), *range.end());
             self.warn(findings, Kind::OutOfRange, message).help(format!("{used} is used"));
@@ -107,7 +63,7 @@ impl Slot<'_> {
 
     /// Looks whether there is a whole number in a range, and has no use for it.
     pub(in crate::config) fn fits(self, findings: &mut Findings<'_>, range: RangeInclusive<i64>) {
-        let number = self.scalar(findings, "an integer", Read::AtStart, scalar::integer);
+        let number = self.scalar(findings, "an integer", scalar::integer);
         if let Some(number) = number.filter(|number| !range.contains(number)) {
             let (from, to) = (range.start(), range.end());
             let message = format!("'{}': {number} is out of range ({from} to {to})", self.name);
