@@ -2,9 +2,7 @@
 //! meant. The Java agent says nothing, and people wonder for days.
 
 use super::diagnostics::{Findings, Kind, quote};
-use super::file::{
-    CONVERTER_KEYS, FlowFile, IGNORED_FLOW, IGNORED_TOP_LEVEL, Ignored, TopLevelFile,
-};
+use super::file::{CONVERTERS, FlowFile, IGNORED_FLOW, IGNORED_TOP_LEVEL, Ignored, TopLevelFile};
 use super::foreign;
 use super::parse::{Entry, Value};
 use super::secret::{HIDDEN, holds_secret, smells_of_secret};
@@ -21,25 +19,25 @@ pub(super) struct Level<'k> {
 /// Another kind of map, and where it is in words.
 #[derive(Clone, Copy)]
 pub(super) struct Elsewhere {
-    keys: &'static [&'static str],
+    keys: &'static [&'static [&'static str]],
     ignored: &'static [Ignored],
     place: &'static str,
 }
 
 const IN_A_FLOW: Elsewhere = Elsewhere {
-    keys: FlowFile::KEYS,
+    keys: &[FlowFile::KEYS],
     ignored: IGNORED_FLOW,
     place: "in a flow, inside of \"flows\"",
 };
 
 const IN_THE_FILE: Elsewhere = Elsewhere {
-    keys: TopLevelFile::KEYS,
+    keys: &[TopLevelFile::KEYS],
     ignored: IGNORED_TOP_LEVEL,
     place: "at the top level, outside of \"flows\"",
 };
 
 const IN_A_CONVERTER: Elsewhere = Elsewhere {
-    keys: CONVERTER_KEYS,
+    keys: CONVERTERS,
     ignored: &[],
     place: "in an item of \"dataProcessingOptions\", in a flow",
 };
@@ -109,7 +107,8 @@ impl Elsewhere {
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.keys.iter().copied().chain(self.ignored.iter().map(|(name, _)| *name))
+        let keys = self.keys.iter().copied().flatten().copied();
+        keys.chain(self.ignored.iter().map(|(name, _)| *name))
     }
 }
 

@@ -249,8 +249,9 @@ fn out_of_line(lines: &[Line<'_>]) -> Option<Explained> {
 
 /// Whether it is a key that kinetail knows.
 fn is_ours(key: &str) -> bool {
-    use super::file::{CONVERTER_KEYS, FlowFile, TopLevelFile};
-    let keys = FlowFile::KEYS.iter().chain(TopLevelFile::KEYS).chain(CONVERTER_KEYS);
+    use super::file::{CONVERTERS, FlowFile, TopLevelFile};
+    let keys =
+        FlowFile::KEYS.iter().chain(TopLevelFile::KEYS).chain(CONVERTERS.iter().copied().flatten());
     keys.into_iter().any(|known| *known == key)
 }
 

@@ -13,9 +13,7 @@ mirror! {
         exclude: "exclude" own,
         include: "include" own,
     }
-}
 
-mirror! {
     /// The keys of SAMPLE.
     SampleFile {
         keep: "keep" own,

@@ -11,17 +11,13 @@ mirror! {
     FieldsFile {
         fields: "fields" own,
     }
-}
 
-mirror! {
     /// The keys of ADDFIELDS.
     AddFieldsFile {
         fields: "fields" own,
         overwrite: "overwrite" own,
     }
-}
 
-mirror! {
     /// The keys of FLATTEN.
     FlattenFile {
         separator: "separator" own,

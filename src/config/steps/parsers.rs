@@ -17,26 +17,20 @@ mirror! {
     JsonFile {
         field: "field" own,
     }
-}
 
-mirror! {
     /// The keys of PARSEREGEX.
     RegexFile {
         field: "field" own,
         pattern: "pattern" own,
         types: "types" own,
     }
-}
 
-mirror! {
     /// The keys of PARSELOGFMT.
     LogfmtFile {
         field: "field" own,
         types: "types" own,
     }
-}
 
-mirror! {
     /// The keys of PARSECSV.
     CsvFile {
         field: "field" own,
@@ -46,18 +40,14 @@ mirror! {
         separator: "separator" own,
         types: "types" own,
     }
-}
 
-mirror! {
     /// The keys of PARSELOG.
     LogFile {
         field: "field" own,
         format: "format" own,
         types: "types" own,
     }
-}
 
-mirror! {
     /// The keys of PARSECRI and PARSEDOCKER.
     ContainerFile {
         fields: "fields" own,

@@ -35,7 +35,7 @@ fn the_reference_loads_without_a_warning() {
 /// Every key with its default as the reference shows it, commented out.
 #[test]
 fn the_reference_has_every_key_and_its_commented_defaults_are_the_defaults() {
-    let keys = [TopLevelFile::KEYS, FlowFile::KEYS].into_iter().chain(CONVERTERS);
+    let keys = [TopLevelFile::KEYS, FlowFile::KEYS].into_iter().chain(CONVERTERS.iter().copied());
     for key in keys.flatten() {
         assert!(REFERENCE.contains(&format!("{key}:")), "the reference lacks {key}");
         assert!(DOCUMENT.contains(&format!("`{key}`")), "the document lacks {key}");
