@@ -6,6 +6,7 @@ use super::error::{OverLimit, PatternError};
 use super::machine::{Machine, Run, STEPS_MAX};
 use super::parse::{Flags, parse};
 use super::pattern::{Engine, Pattern, Reach, Worker};
+use super::program::Program;
 
 /// One search counts as so many steps of the machine, whoever does it.
 const STEPS_A_SEARCH: u32 = 5;
@@ -81,6 +82,27 @@ impl Matcher {
     /// # Errors
     /// It would take too long to find out.
     pub fn matches(&mut self, text: &str) -> Result<bool, OverLimit> {
+        self.run(text, Machine::matches)
+    }
+
+    /// Whether the text has a match somewhere, for a pattern of
+    /// [`crate::compile_search_pattern`], which is never a row; then the groups of the first one
+    /// can be looked at.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub fn find(&mut self, text: &str) -> Result<bool, OverLimit> {
+        self.run(text, |machine, program, text| {
+            let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
+            Ok(machine.find_at(program, &mut run, 0)?.is_some())
+        })
+    }
+
+    fn run(
+        &mut self,
+        text: &str,
+        by_machine: impl Fn(&mut Machine, &Program, &str) -> Result<bool, OverLimit>,
+    ) -> Result<bool, OverLimit> {
         match (self.pattern.engine.worker(text)?, &mut self.locations) {
             (Worker::Linear(regex), Some(locations)) => {
                 self.by = By::Linear;
@@ -88,34 +110,13 @@ impl Matcher {
             }
             (Worker::Machine(program), _) => {
                 self.by = By::Machine;
-                self.machine.matches(program, text)
+                by_machine(&mut self.machine, program, text)
             }
             (Worker::Row(row), _) => {
                 self.by = By::Row;
                 Ok(row.matches(text, &mut self.slots))
             }
             (Worker::Linear(_), None) => Ok(false),
-        }
-    }
-
-    /// Whether the text has a match somewhere, for a pattern of
-    /// [`crate::compile_search_pattern`]; then the groups of the first one can be looked at.
-    ///
-    /// # Errors
-    /// It would take too long to find out.
-    pub fn find(&mut self, text: &str) -> Result<bool, OverLimit> {
-        match (self.pattern.engine.worker(text)?, &mut self.locations) {
-            (Worker::Linear(regex), Some(locations)) => {
-                self.by = By::Linear;
-                Ok(regex.captures_read(locations, text).is_some())
-            }
-            (Worker::Machine(program), _) => {
-                self.by = By::Machine;
-                let mut run = Run { text, last_end: 0, steps_left: STEPS_MAX };
-                Ok(self.machine.find_at(program, &mut run, 0)?.is_some())
-            }
-            // What is searched for is never a row.
-            (Worker::Linear(_), None) | (Worker::Row(_), _) => Ok(false),
         }
     }
 
