@@ -280,15 +280,7 @@ impl StoreHandle {
     /// # Errors
     /// As there.
     pub(crate) async fn load_async(&self, flow: &Arc<str>) -> Result<Loaded, StoreClosed> {
-        loop {
-            let (reply, answer) = oneshot::channel();
-            let request = Request::Load { flow: Arc::clone(flow), reply: Reply::Task(reply) };
-            match self.requests.try_send(request) {
-                Ok(()) => return answer.await.map_err(|_| StoreClosed),
-                Err(TrySendError::Disconnected(_)) => return Err(StoreClosed),
-                Err(TrySendError::Full(_)) => tokio::time::sleep(ROOM_PAUSE).await,
-            }
-        }
+        self.ask(|reply| Request::Load { flow: Arc::clone(flow), reply: Reply::Task(reply) }).await
     }
 
     /// Every row of every flow, configured or not. Waits as [`Self::load_async`].
@@ -296,9 +288,16 @@ impl StoreHandle {
     /// # Errors
     /// As there.
     pub(crate) async fn all_async(&self) -> Result<Vec<(Arc<str>, Vec<Checkpoint>)>, StoreClosed> {
+        self.ask(|reply| Request::All { reply }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl Fn(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, StoreClosed> {
         loop {
             let (reply, answer) = oneshot::channel();
-            match self.requests.try_send(Request::All { reply }) {
+            match self.requests.try_send(request(reply)) {
                 Ok(()) => return answer.await.map_err(|_| StoreClosed),
                 Err(TrySendError::Disconnected(_)) => return Err(StoreClosed),
                 Err(TrySendError::Full(_)) => tokio::time::sleep(ROOM_PAUSE).await,
