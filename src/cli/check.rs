@@ -36,6 +36,7 @@ use crate::config::site::{Service, Site};
 use crate::config::{Config, Destination, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::send::ambient::Ambient;
 use crate::send::client::ClientError;
+use crate::send::wire::Operation;
 use crate::send::{named_files, origin};
 use crate::shown::{Escaped, counted, shown};
 
@@ -178,8 +179,5 @@ fn describe_destination(
 }
 
 fn service(destination: &Destination) -> Service {
-    match destination {
-        Destination::Firehose { .. } => Service::Firehose,
-        Destination::Kinesis { .. } => Service::Kinesis,
-    }
+    Operation::of(destination).service()
 }

@@ -6,8 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use super::flow_thread::Shared;
-use crate::config::site::Service;
-use crate::config::{Destination, FlowConfig};
+use crate::config::FlowConfig;
 use crate::flow::{Mailbox, Message};
 use crate::metrics::FlowMetrics;
 use crate::metrics::cloudwatch::Reporter;
@@ -20,11 +19,9 @@ pub(super) async fn wire_for(
     flow: &FlowConfig,
     metrics: &FlowMetrics,
 ) -> Result<Wire, DaemonError> {
-    let (service, operation) = match &flow.destination {
-        Destination::Firehose { .. } => (Service::Firehose, Operation::PutRecordBatch),
-        Destination::Kinesis { .. } => (Service::Kinesis, Operation::PutRecords),
-    };
-    metrics.destination.set_place(shared.aws.place(service, &flow.aws).await);
+    let operation = Operation::of(&flow.destination);
+    let place = shared.aws.place(operation.service(), &flow.aws).await;
+    metrics.destination.set_place(place);
     Ok(shared.aws.wire(operation, &flow.aws, flow.wire).await?)
 }
 

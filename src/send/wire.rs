@@ -43,8 +43,8 @@ use super::response::{self, PutResponse};
 use super::sdk_error::{dispatch_failure, http_error, lost};
 use super::transport::{CallError, CredentialFault, Payload, Transport};
 use crate::batch::body::Encoding;
-use crate::config::Wire as Speak;
 use crate::config::site::{Service, is_aws};
+use crate::config::{Destination, Wire as Speak};
 
 /// An answer may be this long. One to 500 records is a tenth of it.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -89,8 +89,16 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// What takes records there.
+    pub(crate) fn of(destination: &Destination) -> Self {
+        match destination {
+            Destination::Firehose { .. } => Self::PutRecordBatch,
+            Destination::Kinesis { .. } => Self::PutRecords,
+        }
+    }
+
     /// Whose it is.
-    pub(super) fn service(self) -> Service {
+    pub(crate) fn service(self) -> Service {
         match self {
             Self::PutRecords => Service::Kinesis,
             Self::PutRecordBatch => Service::Firehose,

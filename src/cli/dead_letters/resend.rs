@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, SOME_ARE_LEFT, Selection, flow_of, tell_of_busy};
 use crate::batch::dead_letter::Letter;
 use crate::batch::pack::Packer;
-use crate::config::{Config, Destination, FlowConfig, OversizeLine};
+use crate::config::{Config, FlowConfig, OversizeLine};
 use crate::dead_letters::{Directory, LetterFile, Listed};
 use crate::metrics::FlowMetrics;
 use crate::send::client::Aws;
@@ -162,10 +162,7 @@ async fn one_file(
 
 /// Sends letters and says what became of each, in their order.
 async fn send(aws: &Aws, flow: &FlowConfig, letters: &[&Letter]) -> Result<Vec<Fate>, CliError> {
-    let operation = match flow.destination {
-        Destination::Firehose { .. } => Operation::PutRecordBatch,
-        Destination::Kinesis { .. } => Operation::PutRecords,
-    };
+    let operation = Operation::of(&flow.destination);
     let wire = aws.wire(operation, &flow.aws, flow.wire).await?;
     let mut packed = Packed::new(flow, wire.encoding(), letters.len());
     packed.take(letters);
