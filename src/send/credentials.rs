@@ -22,6 +22,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 
@@ -66,7 +67,7 @@ pub(super) fn chain(config: &ProviderConfig, keepers: &Keepers) -> SharedCredent
     let chain = Chain {
         providers: vec![
             ("the environment", shared(EnvironmentVariableCredentialsProvider::new())),
-            ("the environment", shared(JavaVariables)),
+            ("the environment", shared(provide_credentials_fn(java_variables))),
             ("STS for the web identity", shared(web)),
             ("the container's credentials", shared(container)),
             ("the profile (credential_process, SSO or a role)", shared(Profiles::new(config))),
@@ -116,16 +117,8 @@ impl ProvideCredentials for Chain {
 }
 
 /// `AWS_ACCESS_KEY` and `AWS_SECRET_KEY`, which the Java SDK takes as well.
-#[derive(Debug)]
-struct JavaVariables;
-
-impl ProvideCredentials for JavaVariables {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::ready(java_keys(|name| std::env::var(name).ok()))
-    }
+async fn java_variables() -> provider::Result {
+    java_keys(|name| std::env::var(name).ok())
 }
 
 fn java_keys(variable: impl Fn(&str) -> Option<String>) -> provider::Result {
