@@ -17,7 +17,6 @@ use super::error::StoreError;
 use super::owner::{self, directory};
 use super::strangers;
 use crate::disk::links;
-use crate::tail::links::FollowLinks;
 
 /// Checkpoints name files and show sizes: they are for the agent's user only.
 pub(super) const PRIVATE_FILE_MODE: u32 = 0o600;
@@ -60,13 +59,8 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
 /// A link on the way to the directory may be root's, or that of the owner of what it leads to: else
 /// another user chooses where checkpoints are written.
 pub(super) fn check_links(dir: &Path) -> Result<(), StoreError> {
-    match links::check(dir, FollowLinks::Owner) {
-        Err(source) if links::is_refusal(&source) => {
-            Err(StoreError::Directory { path: dir.to_owned(), source })
-        }
-        // Whatever else is wrong with it shows when it is made.
-        Ok(()) | Err(_) => Ok(()),
-    }
+    links::refuse_foreign(dir)
+        .map_err(|source| StoreError::Directory { path: dir.to_owned(), source })
 }
 
 /// `path` with the links resolved that lead to its directory, for SQLite, which is told to follow

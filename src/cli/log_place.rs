@@ -12,7 +12,6 @@ use rustix::fs::OFlags;
 
 use crate::disk::links;
 use crate::disk::regular::is_of_the_kernel;
-use crate::tail::links::FollowLinks;
 
 /// What kinetail logs names files and streams: the owner and the group may read it.
 pub(super) const MODE: u32 = 0o640;
@@ -31,10 +30,7 @@ pub(super) struct Place {
 /// Opens the file, or makes it with the directory that it is in.
 pub(super) fn open(path: &Path) -> io::Result<Place> {
     if let Some(directory) = path.parent() {
-        match links::check(directory, FollowLinks::Owner) {
-            Err(error) if links::is_refusal(&error) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        links::refuse_foreign(directory)?;
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
     }
     let follows = may_be_followed(path)?;
@@ -59,10 +55,7 @@ pub(super) fn open(path: &Path) -> io::Result<Place> {
 /// Why not, as far as links and owners tell: as for [`open`].
 pub(super) fn look(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent() {
-        match links::check(directory, FollowLinks::Owner) {
-            Err(error) if links::is_refusal(&error) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        links::refuse_foreign(directory)?;
     }
     let follows = may_be_followed(path)?;
     match fs::metadata(path) {

@@ -72,6 +72,16 @@ fn refused(refused: Refused) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, refused)
 }
 
+/// Refuses a directory of kinetail's own that another user chose: a link on the way to it may be
+/// root's, or that of the owner of what it leads to. Whatever else is wrong with it shows when it is
+/// made.
+pub(crate) fn refuse_foreign(directory: &Path) -> io::Result<()> {
+    match check(directory, FollowLinks::Owner) {
+        Err(error) if is_refusal(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Makes sure that the links on a path may be followed, whatever it leads to.
 ///
 /// # Errors
