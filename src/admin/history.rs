@@ -1,9 +1,10 @@
 //! What each flow delivered and how far it was behind over the last hour, in few points.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::status::{FlowFeed, FlowStatus};
@@ -71,7 +72,7 @@ impl History {
         let max = (ALL_POINTS_MAX / feeds.len().max(1)).clamp(POINTS_MIN, POINTS_MAX);
         let statuses: Vec<Arc<FlowStatus>> =
             feeds.iter().map(|feed| Arc::clone(&feed.borrow())).collect();
-        let mut flows = self.lock();
+        let mut flows = self.0.lock();
         flows.retain(|known, _| statuses.iter().any(|status| status.flow == *known));
         for status in statuses {
             let points = flows.entry(Arc::clone(&status.flow)).or_default();
@@ -88,7 +89,7 @@ impl History {
 
     /// What a flow delivers now.
     pub(super) fn rate(&self, status: &FlowStatus, now: Instant) -> Rate {
-        let flows = self.lock();
+        let flows = self.0.lock();
         let Some(points) = flows.get(&status.flow) else { return Rate::default() };
         let old = |point: &&Point| now.saturating_duration_since(point.at) >= RATE_TIME;
         let Some(from) = points.iter().rev().find(old).or_else(|| points.front()) else {
@@ -99,12 +100,8 @@ impl History {
 
     /// All of it.
     pub(super) fn past(&self, now: Instant) -> BTreeMap<String, Past> {
-        let flows = self.lock();
+        let flows = self.0.lock();
         flows.iter().map(|(flow, points)| (flow.to_string(), past(points, now))).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, VecDeque<Point>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,8 +177,8 @@ mod tests {
             let feeds: Vec<FlowFeed> = (0..2_000).map(|i| feed(&format!("{i}"), 1, now)).collect();
             history.sample(&feeds, now);
         }
-        assert!(history.lock().values().map(VecDeque::len).sum::<usize>() <= ALL_POINTS_MAX);
+        assert!(history.0.lock().values().map(VecDeque::len).sum::<usize>() <= ALL_POINTS_MAX);
         history.sample(&[feed("x", 1, start)], start);
-        assert_eq!(history.lock().len(), 1);
+        assert_eq!(history.0.lock().len(), 1);
     }
 }

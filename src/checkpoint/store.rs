@@ -8,12 +8,13 @@
 mod thread;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics::counter;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::thread::{AtDisk, ClosedAtEnd, Reply, Request, now_millis, run};
@@ -346,7 +347,7 @@ impl StoreHandle {
             let reason = format!("no response from its disk for {seconds} s");
             return StoreHealth::Failing { reason, since };
         }
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.health.lock().clone()
     }
 }
 

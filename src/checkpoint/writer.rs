@@ -5,10 +5,11 @@
 //! and the database is tried again with growing pauses until it holds the whole mirror.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge};
+use parking_lot::Mutex;
 
 use super::Change;
 use super::backend::{Backend, Remedy, WriteError};
@@ -242,7 +243,7 @@ impl<B: Backend> Writer<B> {
     fn report(&self, health: StoreHealth) {
         self.failing.set(if health == StoreHealth::Ok { 0.0 } else { 1.0 });
         // A poisoned lock holds a value that is overwritten here anyway.
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+        *self.health.lock() = health;
     }
 
     fn answer(&mut self, result: CommitResult) {

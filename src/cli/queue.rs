@@ -7,8 +7,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::metrics::reason::LineLost;
 
@@ -98,7 +100,7 @@ impl Queue {
 
     /// Puts a text into the queue, or drops and counts it. Never waits for the sink.
     pub(super) fn push(&self, text: Vec<u8>) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         let bytes = state.bytes.saturating_add(text.len());
         if state.ended || state.texts.len() >= LINES_MAX || bytes > BYTES_MAX {
             state.lost = state.lost.saturating_add(1);
@@ -116,22 +118,21 @@ impl Queue {
     /// Whether everything that was put in is written: whoever only has news of the moment waits
     /// for that.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.shared.lock();
+        let state = self.shared.state.lock();
         state.texts.is_empty() && state.bytes == 0
     }
 
     /// Whether the sink failed the last time.
     pub(super) fn is_broken(&self) -> bool {
-        self.shared.lock().broken
+        self.shared.state.lock().broken
     }
 
     /// Has the rest written, for at most this long. `false` if it was not enough.
     pub(super) fn finish(&self, time_max: Duration) -> bool {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         state.closing = true;
         self.shared.changed.notify_all();
-        let waited = self.shared.changed.wait_timeout_while(state, time_max, |s| !s.ended);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.shared.changed.wait_while_for(&mut state, |state| !state.ended, time_max);
         state.ended
     }
 }
@@ -152,13 +153,9 @@ impl io::Write for Queue {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for something to do; before that, says how the last piece of work went.
     fn next(&self, written: usize, broken: bool) -> Work {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.bytes = state.bytes.saturating_sub(written);
         state.broken = broken;
         loop {
@@ -171,7 +168,7 @@ impl Shared {
             if state.closing {
                 return Work::End;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 }
@@ -181,7 +178,7 @@ struct Ended(Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.lock().ended = true;
+        self.0.state.lock().ended = true;
         self.0.changed.notify_all();
     }
 }
@@ -274,7 +271,7 @@ mod tests {
     /// Waits until fewer than this many wait.
     fn wait_until_fewer_wait(queue: &Queue, fewer_than: usize) {
         let deadline = std::time::Instant::now() + SOON;
-        while queue.shared.lock().texts.len() >= fewer_than {
+        while queue.shared.state.lock().texts.len() >= fewer_than {
             assert!(std::time::Instant::now() < deadline, "the thread takes nothing");
             std::thread::yield_now();
         }

@@ -1,8 +1,9 @@
 //! What flows read other than files, and the threads that read it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
@@ -77,7 +78,7 @@ impl Inputs {
 
     /// One thread fills this feed as long as the process lives, whichever flow reads it.
     fn stdin(&self, config: &FlowConfig) -> std::io::Result<(Feed, Option<Reader>)> {
-        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stdin = self.stdin.lock();
         let id: Arc<str> = Arc::from(config.id.as_str());
         if let Some((reads, feed)) = stdin.as_mut() {
             *reads = id;
@@ -97,7 +98,7 @@ impl Inputs {
 
     /// Standard input is read no further than to what it holds now.
     pub(super) fn finish(&self) {
-        let stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let stdin = self.stdin.lock();
         if let Some((_, feed)) = stdin.as_ref() {
             feed.give_order(Order::Finish);
         }
@@ -105,7 +106,7 @@ impl Inputs {
 
     /// Counts and names what was read of standard input and not delivered.
     pub(super) fn report_lost(&self) {
-        let stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let stdin = self.stdin.lock();
         let Some((flow, feed)) = stdin.as_ref() else { return };
         let bytes = feed.unacknowledged();
         if bytes > 0 {

@@ -10,7 +10,9 @@ mod inotify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use self::inotify::{Inotify, is_shared_with_other_hosts};
 use super::writes::Room;
@@ -237,13 +239,13 @@ impl Watch {
         // The parent of a path is only there to tell sooner; what it lacks is no degradation.
         let all = directories.map(|dir| (dir, true)).chain(parents.map(|dir| (dir, false)));
         let all: Vec<_> = all.map(|(dir, counts)| (dir, counts, self.look_at(dir))).collect();
-        let mut state = lock(&self.shared.state);
+        let mut state = self.shared.state.lock();
         state
             .interests
             .retain(|known| known.hint.upgrade().is_some_and(|other| !Arc::ptr_eq(&other, hint)));
         // Not in the head of the loop, for that would hold the lock for as long as the loop runs.
         // The notifier waits for it while it tells something, and we for the notifier.
-        let doubtful = std::mem::take(&mut *lock(&self.shared.routes.doubtful));
+        let doubtful = std::mem::take(&mut *self.shared.routes.doubtful.lock());
         for directory in doubtful {
             state.unwatch(&directory);
         }
@@ -269,7 +271,7 @@ impl Watch {
 
     /// What a directory is. Waits for its disk.
     fn look_at(&self, directory: &Path) -> Option<Found> {
-        let known = lock(&self.shared.state).watched.get(directory).copied();
+        let known = self.shared.state.lock().watched.get(directory).copied();
         // What is gone by now is nothing to watch; the next scan says what became of it.
         let raw = rustix::fs::stat(directory).ok()?;
         let inode = Inode { device: raw.st_dev, number: raw.st_ino };
@@ -340,22 +342,22 @@ impl Routes {
                 }
             }
         }
-        *lock(&self.by_path) = by_path;
+        *self.by_path.lock() = by_path;
     }
 
     fn pass_on(&self, told: &Told) {
-        let by_path = lock(&self.by_path);
+        let by_path = self.by_path.lock();
         match told {
             Told::Overflow => {
                 self.overflows.fetch_add(1, Ordering::Relaxed);
-                lock(&self.doubtful).extend(by_path.keys().cloned());
+                self.doubtful.lock().extend(by_path.keys().cloned());
                 for hint in by_path.values().flatten().filter_map(Weak::upgrade) {
                     hint(None);
                 }
             }
             Told::Names { paths, renamed } => {
                 let themselves = paths.iter().filter(|path| by_path.contains_key(*path));
-                lock(&self.doubtful).extend(themselves.cloned());
+                self.doubtful.lock().extend(themselves.cloned());
                 let places = paths.iter().flat_map(|path| [Some(path.as_path()), path.parent()]);
                 let hints = places.flatten().filter_map(|place| by_path.get(place)).flatten();
                 for hint in hints.filter_map(Weak::upgrade) {
@@ -364,10 +366,6 @@ impl Routes {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

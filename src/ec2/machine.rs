@@ -1,7 +1,9 @@
 //! What is known about the machine, shared by who finds out and who uses it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::process::Facts;
 
@@ -11,6 +13,7 @@ pub struct MachineFacts(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// Written whole or not at all.
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -26,12 +29,12 @@ impl MachineFacts {
     /// What is known.
     #[must_use]
     pub fn known(&self) -> Option<Facts> {
-        self.lock().facts.clone()
+        self.0.state.lock().facts.clone()
     }
 
     /// Takes what was found out; `None` leaves what was known before.
     pub fn tell(&self, facts: Option<Facts>) {
-        let mut state = self.lock();
+        let mut state = self.0.state.lock();
         state.tried = true;
         if facts.is_some() {
             state.facts = facts;
@@ -43,14 +46,8 @@ impl MachineFacts {
     /// Waits for the first attempt to end, so that the first record has its metadata; at most
     /// this long. Not for the data path.
     pub(crate) fn wait_for_first_attempt(&self, longest: Duration) {
-        let state = self.lock();
-        let waited = self.0.changed.wait_timeout_while(state, longest, |state| !state.tried);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A state is written whole or not at all.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.lock();
+        self.0.changed.wait_while_for(&mut state, |state| !state.tried, longest);
     }
 }
 

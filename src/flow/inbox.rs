@@ -6,8 +6,9 @@
 //! many; the newest health; renames; and the hint that names may have changed.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::checkpoint::store::CommitResult;
@@ -84,12 +85,6 @@ struct Waiting {
     closed: bool,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Waiting {
     /// What has to arrive comes first; the order of each kind is kept.
     fn next(&mut self) -> Option<Message> {
@@ -113,13 +108,13 @@ impl Inbox {
     /// The next message, if there is one.
     #[must_use]
     pub fn take(&self) -> Option<Message> {
-        self.shared.lock().next()
+        self.shared.waiting.lock().next()
     }
 
     /// The flow waits now. If it is patient, an answer of the store does not wake it: it wakes up
     /// soon anyway, and then takes whatever there is.
     pub fn rest(&self, is_patient: bool) {
-        let mut waiting = self.shared.lock();
+        let mut waiting = self.shared.waiting.lock();
         waiting.is_patient = is_patient;
         let was_left = !is_patient && !waiting.news.is_empty();
         drop(waiting);
@@ -136,7 +131,7 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let mut waiting = self.shared.lock();
+        let mut waiting = self.shared.waiting.lock();
         // Outcomes own the memory of batches.
         *waiting = Waiting { closed: true, ..Waiting::default() };
     }
@@ -170,7 +165,7 @@ impl Mailbox {
     }
 
     fn put(&self, can_wait: bool, change: impl FnOnce(&mut Waiting)) {
-        let mut waiting = self.shared.lock();
+        let mut waiting = self.shared.waiting.lock();
         if waiting.closed {
             return;
         }
@@ -300,7 +295,7 @@ mod tests {
         drop(inbox);
         mailbox.send(Message::Drain);
         mailbox.renamed(&rename(1));
-        assert!(mailbox.shared.lock().news.is_empty());
-        assert!(mailbox.shared.lock().renames.is_empty());
+        assert!(mailbox.shared.waiting.lock().news.is_empty());
+        assert!(mailbox.shared.waiting.lock().renames.is_empty());
     }
 }

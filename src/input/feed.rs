@@ -8,9 +8,10 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::event::{EventfdFlags, eventfd};
 use tokio_util::sync::CancellationToken;
 
@@ -218,7 +219,7 @@ impl Feed {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Content> {
-        self.shared.content.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.content.lock()
     }
 
     /// Where a flow sees it.
@@ -233,7 +234,7 @@ impl Feed {
     pub fn push(&self, bytes: &[u8], cursor: Option<Arc<str>>) -> bool {
         let mut content = self.lock();
         while content.waiting() >= self.shared.bytes_max && content.order != Order::Leave {
-            content = self.shared.room.wait(content).unwrap_or_else(PoisonError::into_inner);
+            self.shared.room.wait(&mut content);
         }
         if content.order == Order::Leave {
             return false;
@@ -265,10 +266,9 @@ impl Feed {
 
     /// Waits for this long, or until there is a new order.
     pub(super) fn pause(&self, time: Duration) {
-        let content = self.lock();
+        let mut content = self.lock();
         let order = content.order;
-        let waited = self.shared.room.wait_timeout_while(content, time, |now| now.order == order);
-        drop(waited);
+        self.shared.room.wait_while_for(&mut content, |now| now.order == order, time);
     }
 
     /// Readable from the moment on at which there is another order than to read.

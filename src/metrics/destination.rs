@@ -4,8 +4,10 @@
 //! One lock, held for a few assignments a request and never across a wait.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// Where requests go, and with which identity. No secret is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,6 +61,7 @@ struct State {
 #[derive(Debug, Default)]
 pub struct DestinationState {
     place: OnceLock<Place>,
+    /// Consistent between any two statements, so a panic elsewhere does not spoil it.
     state: Mutex<State>,
 }
 
@@ -76,65 +79,60 @@ impl DestinationState {
 
     /// A request of a batch is made.
     pub fn on_request(&self, batch: u64, now: Instant) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.tries.remove(&batch);
         state.waiting.insert(batch, now);
     }
 
     /// A request of a batch is over: a response, an error, or it is no longer awaited.
     pub(crate) fn on_end(&self, batch: u64) {
-        self.lock().waiting.remove(&batch);
+        self.state.lock().waiting.remove(&batch);
     }
 
     /// The service took every record of a request.
     pub fn on_success(&self, now: Instant) {
-        let view = &mut self.lock().view;
+        let view = &mut self.state.lock().view;
         (view.last_success, view.records_fail_since) = (Some(now), None);
     }
 
     /// A request failed as a whole.
     pub(crate) fn on_error(&self, code: &str, message: &str, now: Instant) {
         let (code, message) = (code.to_owned(), message.to_owned());
-        self.lock().view.last_error = Some(LastError { at: now, code, message });
+        self.state.lock().view.last_error = Some(LastError { at: now, code, message });
     }
 
     /// A request was let in and the service did not take some of its records.
     pub(crate) fn on_record_errors(&self, code: &str, message: &str, now: Instant) {
         self.on_error(code, message, now);
-        self.lock().view.records_fail_since.get_or_insert(now);
+        self.state.lock().view.records_fail_since.get_or_insert(now);
     }
 
     /// A batch makes no request before this.
     pub(crate) fn on_wait(&self, batch: u64, until: Instant) {
-        self.lock().tries.insert(batch, until);
+        self.state.lock().tries.insert(batch, until);
     }
 
     /// A batch is done, or given up.
     pub fn forget(&self, batch: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.waiting.remove(&batch);
         state.tries.remove(&batch);
     }
 
     /// Another health is told from now on.
     pub(crate) fn on_health(&self, now: Instant) {
-        self.lock().view.since = Some(now);
+        self.state.lock().view.since = Some(now);
     }
 
     /// What is known now.
     #[must_use]
     pub(crate) fn view(&self) -> DestinationView {
-        let state = self.lock();
+        let state = self.state.lock();
         DestinationView {
             next_try: state.tries.values().min().copied(),
             waiting_since: state.waiting.values().min().copied(),
             ..state.view.clone()
         }
-    }
-
-    /// Consistent between any two statements, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::PrometheusRecorder;
+use parking_lot::Mutex;
 
 use super::describe;
 use super::prometheus::escape_label;
@@ -57,7 +58,7 @@ impl Recorder for Counting {
         let label =
             |label: &metrics::Label| format!("{}=\"{}\"", label.key(), escape_label(label.value()));
         let labels: Vec<String> = key.labels().map(label).collect();
-        let mut all = self.summaries.lock();
+        let mut all = self.summaries.0.lock();
         let of_name = all.entry(key.name().to_owned()).or_default();
         Histogram::from_arc(Arc::clone(of_name.entry(labels.join(",")).or_default()))
     }
@@ -66,7 +67,7 @@ impl Recorder for Counting {
 impl Summaries {
     /// Appends them in Prometheus' text format.
     pub(super) fn render(&self, out: &mut String, now: Instant) {
-        for (name, of_name) in &*self.lock() {
+        for (name, of_name) in &*self.0.lock() {
             out.push_str(&describe::header(name));
             for (labels, summary) in of_name {
                 // Writing to a String cannot fail.
@@ -76,10 +77,6 @@ impl Summaries {
             }
             out.push('\n');
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ByLabels>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,10 +5,10 @@
 //! it, and keep every value until they are asked or tended to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::HistogramFn;
+use parking_lot::Mutex;
 
 /// How much greater the end of a class is than that of the one before.
 const CLASS_GROWTH: f64 = 1.02;
@@ -51,19 +51,15 @@ pub(super) struct Summed {
 impl Summary {
     /// What is to be shown now.
     pub(super) fn summed(&self, now: Instant) -> Summed {
-        let mut values = self.lock();
+        let mut values = self.0.lock();
         values.forget_old(now);
         Summed { quantiles: values.quantiles(), sum: values.sum, count: values.count }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Values> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HistogramFn for Summary {
     fn record(&self, value: f64) {
-        self.lock().add(value, Instant::now());
+        self.0.lock().add(value, Instant::now());
     }
 }
 
@@ -155,12 +151,12 @@ mod tests {
     fn values_are_forgotten_after_a_minute_and_sums_are_not() {
         let (summary, start) = (Summary::default(), Instant::now());
         for second in 0..600_u32 {
-            summary.lock().add(f64::from(second + 1), start + Duration::from_secs(second.into()));
+            summary.0.lock().add(f64::from(second + 1), start + Duration::from_secs(second.into()));
         }
         let at_end = summary.summed(start + Duration::from_secs(599));
         assert!(at_end.quantiles[0] >= 539.0 * 0.99, "{at_end:?}");
         assert!(is_close(at_end.quantiles[6], 600.0), "{at_end:?}");
-        assert!(summary.lock().parts.len() <= 3);
+        assert!(summary.0.lock().parts.len() <= 3);
         let later = summary.summed(start + Duration::from_mins(12));
         assert!(later.quantiles.into_iter().all(|quantile| is_close(quantile, 0.0)), "{later:?}");
         assert!(later.count == 600 && is_close(later.sum, at_end.sum), "{later:?}");

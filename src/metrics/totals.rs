@@ -1,7 +1,7 @@
 //! What a flow has done since the program started, in numbers that can be read back: the recorder
 //! behind `/metrics` can only be added to. The status lines and CloudWatch are made from these.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use parking_lot::Mutex;
 
 use super::cloudwatch::RequestReport;
 
@@ -73,36 +73,23 @@ impl RequestTotals {
 
 /// [`RequestTotals`] that a sender adds to and its flow reads.
 #[derive(Debug, Default)]
-pub struct RequestCounts {
-    calls: AtomicU64,
-    errors: AtomicU64,
-    records_attempted: AtomicU64,
-    records_sent: AtomicU64,
-    record_errors: AtomicU64,
-}
+pub struct RequestCounts(Mutex<RequestTotals>);
 
 impl RequestCounts {
     /// Adds one request.
     pub fn add(&self, report: &RequestReport) {
-        let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
-        add(&self.calls, 1);
-        add(&self.errors, u64::from(report.service_error));
-        add(&self.records_attempted, report.records_attempted);
-        add(&self.records_sent, report.records_sent);
-        add(&self.record_errors, report.record_errors);
+        let mut totals = self.0.lock();
+        totals.calls += 1;
+        totals.errors += u64::from(report.service_error);
+        totals.records_attempted += report.records_attempted;
+        totals.records_sent += report.records_sent;
+        totals.record_errors += report.record_errors;
     }
 
     /// What was added so far.
     #[must_use]
     pub fn totals(&self) -> RequestTotals {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        RequestTotals {
-            calls: get(&self.calls),
-            errors: get(&self.errors),
-            records_attempted: get(&self.records_attempted),
-            records_sent: get(&self.records_sent),
-            record_errors: get(&self.record_errors),
-        }
+        *self.0.lock()
     }
 }
 

@@ -10,11 +10,11 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
+use parking_lot::Mutex;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -66,7 +66,7 @@ impl Deadlines {
 
     /// They are consistent between any two statements.
     fn with_unused<T>(&self, change: impl FnOnce(&mut Vec<Timer>) -> T) -> T {
-        change(&mut self.unused.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.unused.lock())
     }
 }
 

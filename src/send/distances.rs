@@ -1,10 +1,11 @@
 //! How far away the endpoints are, as all flows of the process see it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kinetail_delivery::distance::Distance;
+use parking_lot::Mutex;
 
 /// The distances to all endpoints that flows send to.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ impl Distances {
     /// The distance to this endpoint, which all flows that send there share.
     #[must_use]
     pub fn to(&self, endpoint: &str) -> SharedDistance {
-        let mut distances = lock(&self.0);
+        let mut distances = self.0.lock();
         // Those of flows that ended are forgotten.
         distances.retain(|_, distance| Arc::strong_count(&distance.0) > 1);
         distances.entry(endpoint.to_owned()).or_default().clone()
@@ -29,13 +30,8 @@ impl SharedDistance {
     /// As [`Distance::learn`].
     #[must_use]
     pub fn learn(&self, bytes: usize, took: Duration, now: Instant) -> Duration {
-        lock(&self.0).learn(bytes, took, now)
+        self.0.lock().learn(bytes, took, now)
     }
-}
-
-/// Everything under these locks is consistent between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

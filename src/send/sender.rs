@@ -8,11 +8,12 @@
 mod lines;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -127,6 +128,7 @@ pub async fn run(
 struct Sender<T> {
     transport: T,
     events: EventSink,
+    /// Consistent between any two statements, so a panic elsewhere does not spoil it.
     state: Mutex<State>,
     /// Wakes the batches that wait at the circuit, or for their turn.
     gate_changed: Notify,
@@ -169,7 +171,7 @@ impl<T: Transport> Sender<T> {
 
     /// Whoever waits for this batch waits no more.
     fn forget(&self, batch: BatchId) {
-        self.lock().rate.forget(batch);
+        self.state.lock().rate.forget(batch);
         self.destination().forget(batch);
         self.gate_changed.notify_waiters();
     }
@@ -181,7 +183,7 @@ impl<T: Transport> Sender<T> {
             // Made before the look at the circuit, so that no change is missed in between.
             let changed = self.gate_changed.notified();
             let now = Instant::now().into_std();
-            let permit = self.lock().circuit.permit(delivery.batch(), now);
+            let permit = self.state.lock().circuit.permit(delivery.batch(), now);
             match permit {
                 Permit::Go => return true,
                 Permit::WaitUntil(_) if self.config.stopping.is_cancelled() => return false,
@@ -203,13 +205,13 @@ impl<T: Transport> Sender<T> {
     /// Returns when a request is not too much for the destination, and made the next one small
     /// enough; `false` as [`Self::wait_for_permit`].
     async fn wait_turn(&self, delivery: &mut Delivery) -> bool {
-        if self.lock().rate.is_free(Instant::now().into_std()) {
+        if self.state.lock().rate.is_free(Instant::now().into_std()) {
             return true;
         }
         loop {
             // Made before the look at the turn, so that no change is missed in between.
             let changed = self.gate_changed.notified();
-            let turn = self.lock().take_turn(delivery, Instant::now().into_std());
+            let turn = self.state.lock().take_turn(delivery, Instant::now().into_std());
             match turn {
                 Turn::AfterAnother => changed.await,
                 // Either end of the wait leads to another look.
@@ -226,7 +228,7 @@ impl<T: Transport> Sender<T> {
 
     async fn back_off(&self, batch: BatchId, failures: u32, retry_after: Option<Duration>) {
         let retry = self.config.retry;
-        let delay = retry::delay(retry, failures, retry_after, &mut self.lock().rng);
+        let delay = retry::delay(retry, failures, retry_after, &mut self.state.lock().rng);
         self.destination().on_wait(batch, (Instant::now() + delay).into_std());
         sleep(delay).await;
     }
@@ -248,7 +250,7 @@ impl<T: Transport> Sender<T> {
         let sent = Sent { at: made_at.into_std(), records, bytes };
         // The body's buffer can be used again only if the bytes are no longer held.
         drop(request);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         self.learn_of_shards(&mut state, now);
         let health = match result {
             Ok(answer) => {
@@ -386,11 +388,6 @@ impl<T: Transport> Sender<T> {
 
     fn emit(&self, event: SenderEvent) {
         (self.events)(event);
-    }
-
-    /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,8 +16,8 @@ mod sign;
 mod skew;
 mod target;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -27,6 +27,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use bytes::Bytes;
 use hyper::http::Request;
 use kinetail_delivery::call::CBOR_REFUSED;
+use parking_lot::Mutex;
 
 use self::head::Head;
 use self::keys::Keys;
@@ -293,12 +294,12 @@ impl Wire {
     /// Where requests with these credentials go.
     async fn target(&self, credentials: &Credentials) -> Result<Arc<Target>, CallError> {
         let account = credentials.account_id().map(|id| id.as_str().to_owned());
-        if let Some((_, target)) = lock(&self.target).as_ref().filter(|(of, _)| *of == account) {
+        if let Some((_, target)) = self.target.lock().as_ref().filter(|(of, _)| *of == account) {
             return Ok(Arc::clone(target));
         }
         let resolved = self.site.target(account.as_deref()).await;
         let target = Arc::new(resolved.map_err(|reason| CallError::NotSent { reason })?);
-        *lock(&self.target) = Some((account, Arc::clone(&target)));
+        *self.target.lock() = Some((account, Arc::clone(&target)));
         Ok(target)
     }
 
@@ -317,7 +318,7 @@ impl Wire {
             user_agent: &self.user_agents.sdk,
             body_sha256: &hash,
         };
-        let mut signer = lock(&self.signer);
+        let mut signer = self.signer.lock();
         let (date, authorization) = signer.sign(target, credentials, call, now);
         let head = Head {
             call,
@@ -367,9 +368,4 @@ fn no_credentials(error: CredentialsError) -> CallError {
         }
         error => error,
     }
-}
-
-/// Everything under these locks is consistent between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

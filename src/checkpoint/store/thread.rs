@@ -1,9 +1,10 @@
 //! The thread of the store: takes requests, has them written, answers.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{Loaded, StoreHealth};
@@ -47,11 +48,11 @@ pub(super) struct AtDisk(Arc<Mutex<Option<Instant>>>);
 
 impl AtDisk {
     pub(super) fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *self.0.lock() = since;
     }
 
     pub(super) fn since(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 
@@ -61,7 +62,7 @@ pub(super) struct ClosedAtEnd(pub(super) Arc<Mutex<StoreHealth>>);
 
 impl Drop for ClosedAtEnd {
     fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = StoreHealth::Closed;
+        *self.0.lock() = StoreHealth::Closed;
     }
 }
 

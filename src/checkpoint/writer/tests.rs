@@ -101,9 +101,9 @@ fn run_with_a_fault(fail_from: usize, fail_count: usize, after: bool, code: i32)
         let result = commit(&mut writer, round % 3, round, now);
         if result == CommitResult::Durable {
             assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
-            assert_eq!(*health.lock().unwrap(), StoreHealth::Ok);
+            assert_eq!(*health.lock(), StoreHealth::Ok);
         } else {
-            assert!(matches!(&*health.lock().unwrap(), StoreHealth::Failing { .. }));
+            assert!(matches!(&*health.lock(), StoreHealth::Failing { .. }));
         }
         now = writer.deadline().unwrap_or(now);
     }
@@ -176,7 +176,7 @@ fn a_full_disk_defers_and_is_caught_up_with_when_there_is_space_again() {
             file += 1;
             assert!(file < 1_000, "a database of a few pages holds this many rows");
         }
-        let reason = match &*health.lock().unwrap() {
+        let reason = match &*health.lock() {
             StoreHealth::Failing { reason, .. } => reason.clone(),
             other => panic!("{other:?}"),
         };
@@ -190,7 +190,7 @@ fn a_full_disk_defers_and_is_caught_up_with_when_there_is_space_again() {
         limit.store(u32::MAX, Ordering::SeqCst);
         writer.flush(writer.deadline().unwrap());
         assert_eq!(after_a_kill(&path).load("f"), writer.mirror().load("f"));
-        assert_eq!(*health.lock().unwrap(), StoreHealth::Ok);
+        assert_eq!(*health.lock(), StoreHealth::Ok);
         assert!(writer.deadline().is_none());
     });
     let text = scrape.render();

@@ -7,9 +7,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -181,11 +182,11 @@ async fn send(aws: &Aws, flow: &FlowConfig, letters: &[&Letter]) -> Result<Vec<F
             () = &mut sending => break,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        if heard.lock().unwrap_or_else(PoisonError::into_inner).is_in_vain() {
+        if heard.lock().is_in_vain() {
             break;
         }
     }
-    let events = std::mem::take(&mut heard.lock().unwrap_or_else(PoisonError::into_inner).events);
+    let events = std::mem::take(&mut heard.lock().events);
     let mut paused = "the destination does not accept it".to_owned();
     for event in events {
         match event {
@@ -245,7 +246,7 @@ impl Heard {
 
 fn sink(heard: &Arc<Mutex<Heard>>) -> EventSink {
     let heard = Arc::clone(heard);
-    Arc::new(move |event| heard.lock().unwrap_or_else(PoisonError::into_inner).hear(event))
+    Arc::new(move |event| heard.lock().hear(event))
 }
 
 fn sender_config(flow: &FlowConfig) -> SenderConfig {

@@ -17,15 +17,15 @@ struct Fake {
 
 impl Notifier for Fake {
     fn watch(&mut self, directory: &Path) -> Result<(), WatchError> {
-        if lock(&self.watched).len() >= self.room.load(Ordering::Relaxed) {
+        if self.watched.lock().len() >= self.room.load(Ordering::Relaxed) {
             return Err(WatchError::Limit);
         }
-        lock(&self.watched).push(directory.to_path_buf());
+        self.watched.lock().push(directory.to_path_buf());
         Ok(())
     }
 
     fn unwatch(&mut self, directory: &Path) {
-        lock(&self.watched).retain(|known| known != directory);
+        self.watched.lock().retain(|known| known != directory);
     }
 }
 
@@ -35,19 +35,19 @@ impl Fake {
         fake.room.store(room, Ordering::Relaxed);
         let notifier = fake.clone();
         let watch = Watch::with(|tell| {
-            *lock(&notifier.tell) = Some(tell);
+            *notifier.tell.lock() = Some(tell);
             Some(Box::new(notifier))
         });
         (watch, fake)
     }
 
     fn tell(&self, told: &Told) {
-        let tell = lock(&self.tell).clone().unwrap();
+        let tell = self.tell.lock().clone().unwrap();
         tell(told);
     }
 
     fn watches(&self, directory: &Path) -> bool {
-        lock(&self.watched).iter().any(|known| known == directory)
+        self.watched.lock().iter().any(|known| known == directory)
     }
 }
 
@@ -137,12 +137,12 @@ fn a_recreated_directory_is_watched_again_and_an_unwanted_one_is_released() {
     let wanted = directories(std::slice::from_ref(&logs));
     watch.set(&wanted, &hint);
     watch.set(&wanted, &hint);
-    assert_eq!(lock(&fake.watched).len(), 1, "once is enough");
+    assert_eq!(fake.watched.lock().len(), 1, "once is enough");
     fs::rename(&logs, dir.path().join("away")).unwrap();
     fs::create_dir(&logs).unwrap();
-    let before = lock(&watch.shared.state).watched.clone();
+    let before = watch.shared.state.lock().watched.clone();
     watch.set(&wanted, &hint);
-    assert_ne!(lock(&watch.shared.state).watched, before, "it is another directory");
+    assert_ne!(watch.shared.state.lock().watched, before, "it is another directory");
     assert!(fake.watches(&logs));
     watch.set(&Wanted::default(), &hint);
     assert!(!fake.watches(&logs));
@@ -179,7 +179,7 @@ fn a_directory_that_is_gone_is_nothing_to_watch() {
     let (hint, _receiver) = hints();
     let wanted = directories(&[PathBuf::from("/nowhere/at/all")]);
     assert_eq!(watch.set(&wanted, &hint), BTreeSet::new());
-    assert!(lock(&fake.watched).is_empty());
+    assert!(fake.watched.lock().is_empty());
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_directory_that_something_happened_to_is_watched_again_whatever_its_inode() 
     let wanted = directories(std::slice::from_ref(&logs));
     watch.set(&wanted, &hint);
     // The kernel ended the watch without this side knowing.
-    lock(&fake.watched).clear();
+    fake.watched.lock().clear();
     watch.set(&wanted, &hint);
     assert!(!fake.watches(&logs), "nothing tells that it is gone");
     fake.tell(&Told::Names { paths: vec![logs.clone()], renamed: None });
@@ -206,7 +206,7 @@ struct Busy(Arc<Mutex<Option<Tell>>>);
 
 impl Busy {
     fn tell(&self) {
-        let tell = lock(&self.0).clone().unwrap();
+        let tell = self.0.lock().clone().unwrap();
         let (sender, told) = channel();
         std::thread::spawn(move || {
             tell(&Told::Names { paths: vec![PathBuf::from("/x")], renamed: None });
@@ -234,13 +234,13 @@ fn a_notifier_may_tell_something_while_it_is_asked_for_something() {
     fs::create_dir(&logs).unwrap();
     let tell = Arc::new(Mutex::new(None));
     let watch = Watch::with(|told| {
-        *lock(&tell) = Some(told);
+        *tell.lock() = Some(told);
         Some(Box::new(Busy(Arc::clone(&tell))))
     });
     let (hint, _receiver) = hints();
     watch.set(&directories(std::slice::from_ref(&logs)), &hint);
     // Something happened to the directory itself, so it is watched again.
-    let told = lock(&tell).clone().unwrap();
+    let told = tell.lock().clone().unwrap();
     told(&Told::Names { paths: vec![logs.clone()], renamed: None });
     watch.set(&directories(std::slice::from_ref(&logs)), &hint);
     watch.set(&Wanted::default(), &hint);

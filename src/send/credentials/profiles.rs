@@ -1,7 +1,7 @@
 //! Profile files, which are read again: the SDK's provider reads them once, and whoever renews keys
 //! writes them there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -28,18 +28,14 @@ impl Profiles {
 
     /// One question at a time is asked.
     async fn find(&self) -> provider::Result {
-        let renewing = self.lock().take();
+        let renewing = self.renewing.lock().take();
         let read = || from_files(&self.config, |name| std::env::var(name).ok());
         let provider = renewing.unwrap_or_else(read);
         let found = provider.provide_credentials().await;
         if found.as_ref().is_ok_and(|found| found.expiry().is_some()) {
-            *self.lock() = Some(provider);
+            *self.renewing.lock() = Some(provider);
         }
         found
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<ProfileFileCredentialsProvider>> {
-        self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

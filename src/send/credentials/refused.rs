@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use aws_credential_types::Credentials;
+use parking_lot::Mutex;
 
 /// So many are remembered, the newest ones; a process has one or two for each role.
 const REMEMBERED_MAX: usize = 64;
@@ -17,7 +18,7 @@ pub(in crate::send) struct Refused(Arc<Mutex<VecDeque<String>>>);
 impl Refused {
     /// A service does not take these.
     pub(in crate::send) fn add(&self, credentials: &Credentials) {
-        let mut ids = self.lock();
+        let mut ids = self.0.lock();
         let id = credentials.access_key_id();
         if ids.iter().all(|known| known != id) {
             ids.push_back(id.to_owned());
@@ -29,7 +30,7 @@ impl Refused {
 
     /// A service takes these after all, as where a clock was wrong.
     pub(in crate::send) fn remove(&self, credentials: &Credentials) {
-        let mut ids = self.lock();
+        let mut ids = self.0.lock();
         if !ids.is_empty() {
             ids.retain(|id| id != credentials.access_key_id());
         }
@@ -37,11 +38,7 @@ impl Refused {
 
     /// Whether a service did not take these. Each session has a key id of its own.
     pub(super) fn has(&self, credentials: &Credentials) -> bool {
-        self.lock().iter().any(|id| id == credentials.access_key_id())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().iter().any(|id| id == credentials.access_key_id())
     }
 }
 

@@ -12,7 +12,7 @@ mod read_ahead;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -21,6 +21,7 @@ use bytes::Bytes;
 use hyper::http::{Request, Response, Uri};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use parking_lot::Mutex;
 use rustls::ClientConfig;
 
 use self::body::ResponseBody;
@@ -42,7 +43,9 @@ struct Conns {
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Direct").field("unused", &self.conns.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Direct")
+            .field("unused", &self.conns.unused.lock().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -105,7 +108,7 @@ impl Conns {
     async fn kept(&self) -> Option<Conn> {
         let now = Instant::now();
         poll_fn(|cx| {
-            let mut unused = self.lock();
+            let mut unused = self.unused.lock();
             unused.retain_mut(|conn| conn.is_good(cx, now));
             Poll::Ready(unused.pop())
         })
@@ -114,12 +117,7 @@ impl Conns {
 
     /// Keeps a connection for the next request.
     fn keep(&self, conn: Conn) {
-        self.lock().push(conn);
-    }
-
-    /// What is kept is consistent between any two statements.
-    fn lock(&self) -> MutexGuard<'_, Vec<Conn>> {
-        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unused.lock().push(conn);
     }
 }
 

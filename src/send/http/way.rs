@@ -2,7 +2,6 @@
 //! connector.
 
 use std::error::Error;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Body;
 use hyper::http::{HeaderMap, Request, Response, StatusCode};
+use parking_lot::Mutex;
 
 use super::direct::{Direct, Poison};
 use crate::send::not_sent::NotSent;
@@ -90,22 +90,22 @@ enum Connection {
 
 impl Carrier {
     pub(super) fn set_own(&self, poison: Poison) {
-        *self.lock() = Some(Connection::Own(poison));
+        *self.0.lock() = Some(Connection::Own(poison));
     }
 
     pub(super) fn clear(&self) {
-        *self.lock() = None;
+        *self.0.lock() = None;
     }
 
     fn set_sdk(&self) -> CaptureSmithyConnection {
         let capture = CaptureSmithyConnection::new();
-        *self.lock() = Some(Connection::Sdk(capture.clone()));
+        *self.0.lock() = Some(Connection::Sdk(capture.clone()));
         capture
     }
 
     /// Whether there is a connection, over which something may have been sent.
     pub(in crate::send) fn is_there(&self) -> bool {
-        match &*self.lock() {
+        match &*self.0.lock() {
             Some(Connection::Own(_)) => true,
             Some(Connection::Sdk(capture)) => capture.get().is_some(),
             None => false,
@@ -114,7 +114,7 @@ impl Carrier {
 
     /// The connection is not used again.
     pub(in crate::send) fn poison(&self) {
-        match &*self.lock() {
+        match &*self.0.lock() {
             Some(Connection::Own(poison)) => poison.set(),
             Some(Connection::Sdk(capture)) => {
                 if let Some(connection) = capture.get() {
@@ -123,10 +123,5 @@ impl Carrier {
             }
             None => {}
         }
-    }
-
-    /// It is consistent between any two statements.
-    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,10 +19,10 @@ impl<T: Transport> Sender<T> {
         let line = match &health {
             DestinationHealth::Paused { reason } => {
                 let code = reason.split(':').next().unwrap_or_default();
-                self.lock().pauses.on_failure(code, now)
+                self.state.lock().pauses.on_failure(code, now)
             }
             DestinationHealth::Ok | DestinationHealth::Retrying { .. } => {
-                self.lock().pauses.on_success(now)
+                self.state.lock().pauses.on_success(now)
             }
         };
         match (line, &health) {

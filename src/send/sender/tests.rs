@@ -48,12 +48,12 @@ impl Scripted {
 
     /// Seconds from the start to each request.
     fn seconds(&self) -> Vec<u64> {
-        let requests = self.requests.lock().expect("no panic");
+        let requests = self.requests.lock();
         requests.iter().map(|(at, _)| at.as_secs()).collect()
     }
 
     fn contents(&self) -> Vec<Vec<String>> {
-        let requests = self.requests.lock().expect("no panic");
+        let requests = self.requests.lock();
         requests.iter().map(|(_, records)| records.clone()).collect()
     }
 }
@@ -74,13 +74,13 @@ impl Transport for Arc<Scripted> {
             body["Records"].as_array().expect("records").iter().map(data).collect();
         assert_eq!(contents.len(), records);
         let at = self.start.map_or(Duration::ZERO, |start| start.elapsed());
-        self.requests.lock().expect("no panic").push((at, contents));
+        self.requests.lock().push((at, contents));
         {
-            let mut in_flight = self.in_flight.lock().expect("no panic");
+            let mut in_flight = self.in_flight.lock();
             in_flight.0 += 1;
             in_flight.1 = in_flight.1.max(in_flight.0);
         }
-        let step = self.script.lock().expect("no panic").pop_front();
+        let step = self.script.lock().pop_front();
         let result = match step.unwrap_or(Step::PutResponse(&[])) {
             Step::PutResponse(places) => {
                 let entry = |place: &usize| FailedEntry {
@@ -109,7 +109,7 @@ impl Transport for Arc<Scripted> {
             }
             Step::Wish(time) => Err(service_error(503, "SlowDown", Some(time))),
         };
-        self.in_flight.lock().expect("no panic").0 -= 1;
+        self.in_flight.lock().0 -= 1;
         result
     }
 }
@@ -127,7 +127,7 @@ struct Reports(Mutex<Vec<RequestReport>>);
 
 impl Observer for Reports {
     fn on_request(&self, report: RequestReport) {
-        self.0.lock().expect("no panic").push(report);
+        self.0.lock().push(report);
     }
 }
 
@@ -169,18 +169,18 @@ async fn run_until(
         observer: Arc::<Reports>::clone(&reports),
         stopping,
     };
-    let emit = move |event| sink.lock().expect("no panic").push(event);
+    let emit = move |event| sink.lock().push(event);
     run(Arc::clone(transport), receiver, Arc::new(emit), config).await;
     let mut run =
         Run { outcomes: Vec::new(), health: Vec::new(), reports: Vec::new(), given_up: Vec::new() };
-    for event in events.lock().expect("no panic").drain(..) {
+    for event in events.lock().drain(..) {
         match event {
             SenderEvent::GivenUp(batch) => run.given_up.push(batch),
             SenderEvent::Health(health) => run.health.push(health),
             SenderEvent::Outcome(outcome) => run.outcomes.push(outcome),
         }
     }
-    run.reports.append(&mut reports.0.lock().expect("no panic"));
+    run.reports.append(&mut reports.0.lock());
     run
 }
 
@@ -301,7 +301,7 @@ async fn no_more_batches_are_in_flight_than_allowed_and_none_waits_for_a_slow_on
     let transport = Scripted::new(std::iter::once(slow).chain(quick));
     let batches = (1..=5).map(|batch| submission(batch, &["a"])).collect();
     let run = run_all(&transport, batches, 2).await;
-    assert_eq!(transport.in_flight.lock().expect("no panic").1, 2);
+    assert_eq!(transport.in_flight.lock().1, 2);
     let order: Vec<u64> = run.outcomes.iter().map(|outcome| outcome.batch).collect();
     assert_eq!(order, [2, 3, 4, 5, 1]);
     assert_eq!(transport.seconds(), [0, 0, 1, 2, 3]);

@@ -145,7 +145,7 @@ struct Throttling(Arc<Mutex<Service>>);
 impl Transport for Throttling {
     async fn put(&self, body: Payload, _: usize) -> Result<PutResponse, CallError> {
         sleep(ANSWERS_AFTER).await;
-        self.0.lock().expect("no panic").put(&body.bytes)
+        self.0.lock().put(&body.bytes)
     }
 }
 
@@ -252,7 +252,7 @@ async fn run_seed(
         () = flow => {}
         () = sender => unreachable!("it ends without submissions"),
     }
-    let service = service.lock().expect("no panic");
+    let service = service.lock();
     let late: VecDeque<usize> = service.by_second.iter().copied().skip(10).collect();
     let goodput = number(late.iter().sum()) / number(late.len());
     Figures { amplification: number(service.sent) / number(service.taken), goodput }

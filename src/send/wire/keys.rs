@@ -1,12 +1,12 @@
 //! The credentials that a flow signs with, kept for as long as they are good: no call waits for
 //! another flow's, and a provider is not asked for each request.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use parking_lot::Mutex;
 
 use crate::send::credentials::Refused;
 
@@ -42,12 +42,12 @@ impl Keys {
 
     /// Credentials to sign with. A provider that hangs is waited for; the caller has the deadline.
     pub(super) async fn get(&self, now: SystemTime) -> Result<Credentials, CredentialsError> {
-        if let Some(held) = self.lock().as_ref().filter(|held| now < held.until) {
+        if let Some(held) = self.held.lock().as_ref().filter(|held| now < held.until) {
             return Ok(held.credentials.clone());
         }
         let credentials = self.provider.provide_credentials().await?;
         let until = ask_again(credentials.expiry(), now);
-        *self.lock() = Some(Held { credentials: credentials.clone(), until });
+        *self.held.lock() = Some(Held { credentials: credentials.clone(), until });
         Ok(credentials)
     }
 
@@ -57,7 +57,7 @@ impl Keys {
         self.refused.add(credentials);
         let is_it =
             |held: &mut Held| held.credentials.access_key_id() == credentials.access_key_id();
-        drop(self.lock().take_if(is_it));
+        drop(self.held.lock().take_if(is_it));
     }
 
     /// The service takes these.
@@ -67,11 +67,7 @@ impl Keys {
 
     #[cfg(test)]
     pub(super) fn forget(&self) {
-        *self.lock() = None;
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.held.lock() = None;
     }
 }
 

@@ -80,7 +80,7 @@ async fn requests_at_a_time_have_a_connection_each() {
         assert_eq!(body_of(response).await, b"ok");
     }
     server.join().expect("no panic");
-    assert_eq!(direct.conns.lock().len(), 2);
+    assert_eq!(direct.conns.unused.lock().len(), 2);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_connection_that_was_closed_meanwhile_costs_nothing() {
         assert_eq!(body_of(call(&direct, &url).await).await, b"ok");
         // The end of a connection comes like any other news.
         poll_fn(|cx| {
-            let mut unused = direct.conns.lock();
+            let mut unused = direct.conns.unused.lock();
             unused.retain_mut(|conn| conn.is_good(cx, Instant::now()));
             if unused.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
