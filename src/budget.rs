@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use metrics::{Gauge, gauge};
 
-use crate::metrics::name;
+use crate::metrics::{float, name};
 
 /// The budget of the process.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Budget {
     /// A budget of `total_bytes` for this many flows.
     #[must_use]
     pub fn new(total_bytes: usize, flows: usize) -> Arc<Self> {
-        gauge!(name::MEMORY_BUDGET_BYTES).set(approximate(total_bytes));
+        gauge!(name::MEMORY_BUDGET_BYTES).set(float(total_bytes as u64));
         Arc::new(Self {
             total_bytes,
             pool_bytes: total_bytes / 2,
@@ -109,7 +109,7 @@ impl Account {
         self.borrowed_bytes += beyond;
         self.held_bytes = wanted_bytes;
         let held = self.budget.held_bytes.fetch_add(more, Ordering::Relaxed) + more;
-        self.budget.used.set(approximate(held));
+        self.budget.used.set(float(held as u64));
         true
     }
 
@@ -122,7 +122,7 @@ impl Account {
         let counter = &self.budget.lent_bytes;
         counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         let held = self.budget.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.budget.used.set(approximate(held));
+        self.budget.used.set(float(held as u64));
         Some(Loan { budget: Arc::clone(&self.budget), bytes })
     }
 
@@ -136,7 +136,7 @@ impl Account {
         self.budget.lent_bytes.fetch_sub(returned, Ordering::Relaxed);
         self.held_bytes = kept_bytes;
         let held = self.budget.held_bytes.fetch_sub(less, Ordering::Relaxed) - less;
-        self.budget.used.set(approximate(held));
+        self.budget.used.set(float(held as u64));
     }
 
     fn beyond_share(&self, bytes: usize) -> usize {
@@ -158,7 +158,7 @@ impl Drop for Loan {
     fn drop(&mut self) {
         self.budget.lent_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         let held = self.budget.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed) - self.bytes;
-        self.budget.used.set(approximate(held));
+        self.budget.used.set(float(held as u64));
     }
 }
 
@@ -170,12 +170,6 @@ impl Drop for Account {
 
 fn share(total_bytes: usize, flows: usize) -> usize {
     total_bytes / 2 / flows.max(1)
-}
-
-/// A gauge takes a float; byte counts of this size lose nothing that matters.
-#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
-fn approximate(bytes: usize) -> f64 {
-    bytes as f64
 }
 
 #[cfg(test)]

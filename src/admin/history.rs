@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::status::{FlowFeed, FlowStatus};
+use crate::metrics::float;
 
 /// A point is kept this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -116,14 +117,13 @@ fn past(points: &VecDeque<Point>, now: Instant) -> Past {
     past
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
 fn rate(from: &Point, to: &Point) -> Rate {
     let seconds = to.at.saturating_duration_since(from.at).as_secs_f64();
     if seconds < 0.5 {
         return Rate::default();
     }
     let per_second =
-        |before: u64, after: u64| tenths(after.saturating_sub(before) as f64 / seconds);
+        |before: u64, after: u64| tenths(float(after.saturating_sub(before)) / seconds);
     Rate {
         records_per_second: per_second(from.records, to.records),
         bytes_per_second: per_second(from.bytes, to.bytes),

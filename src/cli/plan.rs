@@ -14,6 +14,7 @@ use super::configuration::{self, ConfigArgs};
 use super::{CliError, output};
 use crate::batch::pack::{OpenBatch, Packer, Source, Stop};
 use crate::config::{Aggregation, Compression, Destination, FlowConfig, Format};
+use crate::metrics::float;
 use crate::shown::{Escaped, counted};
 use crate::tail::identity::FileKey;
 use crate::tail::splitter::Ending;
@@ -280,11 +281,6 @@ fn span(time: Duration) -> String {
         120..2_880 => format!("{} h", minutes / 60),
         _ => format!("{} days", minutes / 1_440),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn float(count: u64) -> f64 {
-    count as f64
 }
 
 #[expect(

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::queue::Queue;
 use super::terminal;
 use crate::admin::status::FlowFeed;
+use crate::metrics::float;
 use crate::shown::counted;
 
 /// How often the line on a terminal is redrawn.
@@ -76,7 +77,7 @@ impl Sample {
 fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
     let rate = |new: u64, old: u64| {
         let seconds = elapsed.as_secs_f64();
-        if seconds > 0.0 { approximate(new.saturating_sub(old)) / seconds } else { 0.0 }
+        if seconds > 0.0 { float(new.saturating_sub(old)) / seconds } else { 0.0 }
     };
     format!(
         "{} delivered from {} | {:.0} records/s | {:.2} MB/s | lag {} | {}",
@@ -93,14 +94,9 @@ fn describe(sample: &Sample, last: &Sample, elapsed: Duration) -> String {
 pub(super) fn bytes(count: u64) -> String {
     match count {
         0..10_000 => counted(count, "byte"),
-        10_000..10_000_000 => format!("{:.0} kB", approximate(count) / 1e3),
-        _ => format!("{:.0} MB", approximate(count) / 1e6),
+        10_000..10_000_000 => format!("{:.0} kB", float(count) / 1e3),
+        _ => format!("{:.0} MB", float(count) / 1e6),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "only shown to people")]
-fn approximate(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::under_way::Submitted;
 use super::{Flow, Outlet};
 use crate::batch::pack::{Source, Stop, Taken};
+use crate::metrics::float;
 use crate::send::Submission;
 use crate::tail::disk::Disk;
 use crate::tail::hole::Gap;
@@ -109,7 +110,7 @@ impl<D: Disk> Flow<D> {
             // Without a sender nothing is acknowledged; the files are read again after a restart.
             tracing::debug!(flow = %self.config.id, "a batch came after the sender had ended");
         }
-        self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
+        self.metrics.batches_in_flight.set(float(self.ledger.unsettled() as u64));
     }
 
     fn read_turn(&mut self, key: FileKey, now: Now, outlet: &mut impl Outlet) -> Turn {
@@ -352,10 +353,4 @@ impl<D: Disk> Flow<D> {
             self.totals.bytes_read += used as u64;
         }
     }
-}
-
-/// A gauge takes a float.
-#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
-pub(super) fn count(number: usize) -> f64 {
-    number as f64
 }

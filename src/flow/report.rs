@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::Flow;
 use super::dead_letters::DeadLetters;
-use super::pump::count;
 use crate::admin::status::{FileStatus, FlowStatus};
 use crate::batch::key::KeyCounts;
 use crate::batch::pack::Counts;
+use crate::metrics::float;
 use crate::metrics::reason::{BytesLost, KeyReplaced};
 use crate::process::{Skip, StepCount};
 use crate::send::{DestinationHealth, Outcome};
@@ -44,8 +44,8 @@ impl<D: Disk> Flow<D> {
             }
         }
         self.log_suppressed_events(now);
-        self.metrics.files.set(count(self.tailer.file_count()));
-        self.metrics.files_open.set(count(self.tailer.open_count()));
+        self.metrics.files.set(float(self.tailer.file_count() as u64));
+        self.metrics.files_open.set(float(self.tailer.open_count() as u64));
     }
 
     fn log_suppressed_events(&mut self, now: Instant) {
@@ -237,10 +237,10 @@ impl<D: Disk> Flow<D> {
             files.sort_by_key(|file| std::cmp::Reverse(file.lag_bytes()));
         }
         files.truncate(STATUS_FILES_MAX);
-        self.metrics.lag_bytes.set(approximate(lag_bytes));
+        self.metrics.lag_bytes.set(float(lag_bytes));
         self.metrics.lag_seconds.set(lag_seconds);
-        self.metrics.batches_in_flight.set(count(self.ledger.unsettled()));
-        self.metrics.in_flight_limit.set(count(self.in_flight.current()));
+        self.metrics.batches_in_flight.set(float(self.ledger.unsettled() as u64));
+        self.metrics.in_flight_limit.set(float(self.in_flight.current() as u64));
         let files: Vec<FileStatus> = files.into_iter().map(|file| status_of(file, now)).collect();
         self.tell_start(total, lag_bytes, problems.total);
         self.count_errors_in_a_row(bytes_behind, now);
@@ -348,9 +348,4 @@ fn status_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> FileStatus {
 /// How long the file has had bytes that are not acknowledged.
 fn lag_seconds_of<F: OpenFile>(file: &Tailed<F>, now: Instant) -> f64 {
     file.lags_since().map_or(0.0, |since| now.saturating_duration_since(since).as_secs_f64())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
-fn approximate(bytes: u64) -> f64 {
-    bytes as f64
 }

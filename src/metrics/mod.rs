@@ -28,6 +28,12 @@ use crate::batch::dead_letter::{Reason, Why};
 use crate::process::{RawReason, Skip};
 use crate::tail::problems;
 
+/// A count as a floating point number: exact up to 2^53, far beyond what is counted here.
+#[expect(clippy::cast_precision_loss, reason = "gauges, rates and what people are shown")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
 /// The outcome of a request whose records were all taken.
 const OK: &str = "ok";
 

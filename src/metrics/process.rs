@@ -6,24 +6,23 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{describe, name};
+use super::{describe, float, name};
 
 /// Appends the process metrics in Prometheus' text format.
 pub(super) fn render(out: &mut String) {
     let stat = read("/proc/self/stat").and_then(|text| parse_stat(&text));
-    let ticks_per_second = as_f64(rustix::param::clock_ticks_per_second());
+    let ticks_per_second = float(rustix::param::clock_ticks_per_second());
     let boot = read("/proc/stat").and_then(|text| parse_boot_time(&text));
     let resident_pages = read("/proc/self/statm").and_then(|text| parse_statm(&text));
-    let page_bytes = as_f64(rustix::param::page_size() as u64);
+    let page_bytes = float(rustix::param::page_size() as u64);
 
-    let cpu = stat.map(|stat| as_f64(stat.cpu_ticks) / ticks_per_second);
-    let started = stat
-        .zip(boot)
-        .map(|(stat, boot)| as_f64(boot) + as_f64(stat.start_ticks) / ticks_per_second);
+    let cpu = stat.map(|stat| float(stat.cpu_ticks) / ticks_per_second);
+    let started =
+        stat.zip(boot).map(|(stat, boot)| float(boot) + float(stat.start_ticks) / ticks_per_second);
     put(out, name::PROCESS_CPU_SECONDS, cpu);
-    put(out, name::PROCESS_RESIDENT_BYTES, resident_pages.map(|pages| as_f64(pages) * page_bytes));
-    put(out, name::PROCESS_OPEN_FDS, open_fds().map(as_f64));
-    put(out, name::PROCESS_MAX_FDS, getrlimit(Resource::Nofile).current.map(as_f64));
+    put(out, name::PROCESS_RESIDENT_BYTES, resident_pages.map(|pages| float(pages) * page_bytes));
+    put(out, name::PROCESS_OPEN_FDS, open_fds().map(float));
+    put(out, name::PROCESS_MAX_FDS, getrlimit(Resource::Nofile).current.map(float));
     put(out, name::PROCESS_START_SECONDS, started);
 }
 
@@ -72,12 +71,6 @@ fn parse_boot_time(text: &str) -> Option<u64> {
 /// Resident pages: the second number.
 fn parse_statm(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Metrics are floating point numbers.
-#[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 do not occur here")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

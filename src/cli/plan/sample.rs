@@ -5,9 +5,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::float;
 use crate::config::{FlowConfig, Input};
 use crate::disk::{OsDisk, links};
+use crate::metrics::float;
 use crate::tail::snapshot::Snapshot;
 
 /// So many files are looked into, the newest first.

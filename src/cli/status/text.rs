@@ -2,6 +2,7 @@
 
 use super::model::{bytes, time};
 use crate::admin::page::model::{File, Flow, Page, Reload, Trouble, Where};
+use crate::metrics::float;
 use crate::shown::counted;
 
 /// Files of a flow that are named without being asked for: those with the most lag.
@@ -29,8 +30,7 @@ pub(super) fn lines(page: &Page, filter: &str, all_files: bool, columns: usize) 
 
 /// What is said about the whole.
 pub(super) fn head(page: &Page) -> Vec<String> {
-    #[expect(clippy::cast_precision_loss, reason = "shown in minutes")]
-    let uptime = time(page.uptime_seconds as f64);
+    let uptime = time(float(page.uptime_seconds));
     let mut lines = vec![format!("kinetail {}, up {uptime}: {}", page.version, page.verdict())];
     let (used, budget) = (bytes(page.memory.used_bytes), bytes(page.memory.budget_bytes));
     let at = &page.checkpoints;

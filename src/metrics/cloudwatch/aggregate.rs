@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_sdk_cloudwatch::types::StandardUnit;
 
 use super::{FlowReport, RequestReport};
+use crate::metrics::float;
 
 /// Destinations that are told apart. A report for one more is dropped: at about 2 KiB for each
 /// (eleven sums, and as many datums while they are sent) this keeps the whole below 1 MiB.
@@ -69,7 +70,7 @@ impl Aggregator {
         self.put(
             destination,
             [
-                Some((Metric::RecordSendAttempts, as_f64(report.records_attempted))),
+                Some((Metric::RecordSendAttempts, float(report.records_attempted))),
                 Some((Metric::ServiceErrors, f64::from(u8::from(report.service_error)))),
             ]
             .into_iter()
@@ -79,7 +80,7 @@ impl Aggregator {
                     (Metric::RecordSendErrors, report.record_errors),
                     (Metric::BytesSent, report.bytes_sent),
                 ]
-                .map(|(metric, count)| (!report.service_error).then_some((metric, as_f64(count)))),
+                .map(|(metric, count)| (!report.service_error).then_some((metric, float(count)))),
             ),
         )
     }
@@ -91,17 +92,17 @@ impl Aggregator {
         destination: &Arc<str>,
         report: &FlowReport,
     ) -> Result<(), Full> {
-        let seldom = |metric, count: u64| (count > 0).then_some((metric, as_f64(count)));
+        let seldom = |metric, count: u64| (count > 0).then_some((metric, float(count)));
         let extra = report.extra.map(|extra| {
             [
-                Some((Metric::LagBytes, as_f64(extra.lag_bytes))),
+                Some((Metric::LagBytes, float(extra.lag_bytes))),
                 Some((Metric::LagSeconds, extra.lag_seconds)),
                 seldom(Metric::RecordsTruncated, extra.records_truncated),
                 seldom(Metric::RecordsSkipped, extra.records_skipped),
                 seldom(Metric::BytesLost, extra.bytes_lost),
             ]
         });
-        let errors = (Metric::ConsecutiveProcessingErrors, as_f64(report.errors_in_a_row));
+        let errors = (Metric::ConsecutiveProcessingErrors, float(report.errors_in_a_row));
         self.put(destination, [Some(errors)].into_iter().chain(extra.into_iter().flatten()))
     }
 
@@ -179,12 +180,6 @@ impl Metric {
             | Self::ServiceErrors => StandardUnit::Count,
         }
     }
-}
-
-/// CloudWatch takes floating point numbers.
-#[expect(clippy::cast_precision_loss, reason = "one request's counts are far below 2^53")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]
