@@ -311,12 +311,7 @@ impl Record {
     pub(super) fn lift(&mut self, field: &Name) -> Result<(), NotAnObject> {
         let Some(value) = self.span(field.text()) else { return Err(NotAnObject::OtherValue) };
         let mut inner = Self::default();
-        let raw = value.of(&self.bytes);
-        if raw.first() == Some(&b'"') {
-            scan_json::decode(scan_json::inner(raw), &mut inner.bytes);
-        } else {
-            inner.bytes.extend_from_slice(raw);
-        }
+        scan_json::append_text(value.of(&self.bytes), &mut inner.bytes);
         inner.text_end = inner.bytes.len();
         inner.parse()?;
         self.remove(field.text());

@@ -232,6 +232,15 @@ pub(crate) fn inner(string: &[u8]) -> &[u8] {
     string.get(1..string.len().saturating_sub(1)).unwrap_or_default()
 }
 
+/// Appends what a string says, or any other value as it is written.
+pub(crate) fn append_text(value: &[u8], out: &mut Vec<u8>) {
+    if value.first() == Some(&b'"') {
+        decode(inner(value), out);
+    } else {
+        out.extend_from_slice(value);
+    }
+}
+
 /// Appends what a string says, given without its quotes. Half of a surrogate pair becomes U+FFFD.
 pub(crate) fn decode(inner: &[u8], out: &mut Vec<u8>) {
     let mut rest = inner;

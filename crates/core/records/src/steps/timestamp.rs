@@ -96,11 +96,7 @@ impl ParseTime {
 
     fn read(&self, value: &[u8], now: Timestamp) -> Option<Timestamp> {
         let mut decoded = Vec::new();
-        if value.first() == Some(&b'"') {
-            scan_json::decode(scan_json::inner(value), &mut decoded);
-        } else {
-            decoded.extend_from_slice(value);
-        }
+        scan_json::append_text(value, &mut decoded);
         let text = std::str::from_utf8(&decoded).ok()?.trim();
         if text.len() > TIME_BYTES_MAX {
             return None;

@@ -148,11 +148,7 @@ impl Redact {
     fn clean_token(&mut self, token: &[u8], out: &mut Vec<u8>) -> bool {
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
-        if token.first() == Some(&b'"') {
-            scan_json::decode(scan_json::inner(token), &mut decoded);
-        } else {
-            decoded.extend_from_slice(token);
-        }
+        scan_json::append_text(token, &mut decoded);
         let mut cleaned = Vec::new();
         let found = self.clean(&as_text(&decoded), &mut cleaned);
         if found {
@@ -245,11 +241,7 @@ impl Redact {
                 return self.clean_json(value, out);
             }
             let mut decoded = Vec::new();
-            if value.first() == Some(&b'"') {
-                scan_json::decode(scan_json::inner(value), &mut decoded);
-            } else {
-                decoded.extend_from_slice(value);
-            }
+            scan_json::append_text(value, &mut decoded);
             let mut cleaned = Vec::new();
             self.with.write(&String::from_utf8_lossy(&decoded), &mut cleaned);
             push_string(out, &cleaned);
