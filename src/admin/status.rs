@@ -197,11 +197,7 @@ pub struct AdminState {
     pub history: Arc<History>,
 }
 
-impl std::fmt::Debug for AdminState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AdminState").field("flows", &self.flows).finish_non_exhaustive()
-    }
-}
+kinetail_base::debug_only!(AdminState { flows });
 
 impl AdminState {
     /// One look at everything.

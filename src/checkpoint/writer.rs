@@ -290,11 +290,7 @@ impl Ticket {
     }
 }
 
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ticket")
-    }
-}
+kinetail_base::debug_only!(Ticket {});
 
 impl Drop for Ticket {
     fn drop(&mut self) {

@@ -95,8 +95,4 @@ pub struct StaticKeys {
     pub secret_access_key: String,
 }
 
-impl std::fmt::Debug for StaticKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StaticKeys(hidden)")
-    }
-}
+kinetail_base::debug_only!(StaticKeys {});

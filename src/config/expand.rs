@@ -3,7 +3,6 @@
 //! more than text: what stands in a variable can add no key and no flow.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use super::diagnostics::{Findings, Kind};
 use super::parse::{Node, Span, Value};
@@ -16,11 +15,7 @@ const KEY: &str = "expandEnvironment";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, String>);
 
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Variables")
-    }
-}
+kinetail_base::debug_only!(Variables {});
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {

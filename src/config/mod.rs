@@ -151,11 +151,7 @@ pub struct Places {
     pub file: Place,
 }
 
-impl std::fmt::Debug for Places {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Places")
-    }
-}
+kinetail_base::debug_only!(Places {});
 
 /// Where the socket is that commands talk to.
 #[derive(Debug, Clone, PartialEq, Eq)]

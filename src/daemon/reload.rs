@@ -124,11 +124,7 @@ pub(super) struct Reloads {
     report: watch::Sender<Option<ReloadReport>>,
 }
 
-impl std::fmt::Debug for Reloads {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reloads").field("leaving", &self.leaving).finish_non_exhaustive()
-    }
-}
+kinetail_base::debug_only!(Reloads { leaving });
 
 impl Reloads {
     pub(super) fn new(current: Config) -> Self {

@@ -8,6 +8,7 @@
 mod lines;
 mod state;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(35);
 pub type EventSink = Arc<dyn Fn(SenderEvent) + Send + Sync>;
 
 /// Somebody who wants to know of each request.
-pub trait Observer: Send + Sync {
+pub trait Observer: Debug + Send + Sync {
     /// A request is over.
     fn on_request(&self, _report: RequestReport) {}
 
@@ -59,7 +60,7 @@ pub struct NoObserver;
 impl Observer for NoObserver {}
 
 /// What a sender needs to know.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SenderConfig {
     /// The flow's id, for the log.
     pub flow: String,
@@ -80,16 +81,6 @@ pub struct SenderConfig {
     pub observer: Arc<dyn Observer>,
     /// Cancelled when the flow stops: from then on nothing waits for a destination that is paused.
     pub stopping: CancellationToken,
-}
-
-impl std::fmt::Debug for SenderConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SenderConfig")
-            .field("flow", &self.flow)
-            .field("retry", &self.retry)
-            .field("max_in_flight", &self.max_in_flight)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Delivers every batch that comes, and returns when `submissions` is closed and all are done.

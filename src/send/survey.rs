@@ -339,6 +339,7 @@ async fn list_shards(client: &Client, stream: &str) -> Result<Option<ShardMap>, 
 }
 
 /// Looks at answers for shards that are not on the map.
+#[derive(Debug)]
 pub struct ShardWatcher {
     /// Who else looks at requests.
     pub others: Arc<dyn Observer>,
@@ -346,12 +347,6 @@ pub struct ShardWatcher {
     pub facts: watch::Receiver<StreamFacts>,
     /// Is notified.
     pub evidence: Arc<Notify>,
-}
-
-impl std::fmt::Debug for ShardWatcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShardWatcher").finish_non_exhaustive()
-    }
 }
 
 impl Observer for ShardWatcher {

@@ -73,11 +73,7 @@ pub struct SigningKeys {
     pub secret_access_key: String,
 }
 
-impl std::fmt::Debug for SigningKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SigningKeys(hidden)")
-    }
-}
+kinetail_base::debug_only!(SigningKeys {});
 
 /// How a sandbox behaves.
 #[derive(Debug, Clone)]

@@ -2,7 +2,6 @@
 //! that was revoked. Whoever made them may have others.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use aws_credential_types::Credentials;
@@ -42,8 +41,4 @@ impl Refused {
     }
 }
 
-impl fmt::Debug for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused").finish_non_exhaustive()
-    }
-}
+kinetail_base::debug_only!(Refused {});

@@ -122,7 +122,7 @@ fn submission(batch: u64, records: &[&str]) -> Submission {
     Submission { batch, body }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Reports(Mutex<Vec<RequestReport>>);
 
 impl Observer for Reports {

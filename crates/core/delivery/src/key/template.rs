@@ -53,11 +53,7 @@ pub struct Surroundings<'e> {
     pub variable: &'e dyn Fn(&str) -> Option<String>,
 }
 
-impl std::fmt::Debug for Surroundings<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Surroundings").field("host", &self.host).finish_non_exhaustive()
-    }
-}
+kinetail_base::debug_only!(Surroundings<'_> { host });
 
 /// Why a template cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
