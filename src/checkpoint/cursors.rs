@@ -6,23 +6,9 @@ use rusqlite::types::ValueRef;
 use super::Checkpoint;
 use super::mirror::Mirror;
 use super::schema::ReadError;
-use super::side_table::SideTable;
+use super::side_table::{SideTable, side_table};
 
-pub(super) const TABLE: SideTable<1> = SideTable {
-    name: "cursors",
-    columns: ["cursor"],
-    create: "
-    CREATE TABLE IF NOT EXISTS cursors(
-        flow TEXT NOT NULL,
-        file INTEGER NOT NULL,
-        cursor TEXT NOT NULL,
-        row_digest BLOB NOT NULL,
-        PRIMARY KEY(flow, file)
-    ) STRICT, WITHOUT ROWID;
-",
-    save: "INSERT OR REPLACE INTO cursors VALUES(?1, ?2, ?3, ?4)",
-    delete: "DELETE FROM cursors WHERE flow = ?1 AND file = ?2",
-};
+pub(super) const TABLE: SideTable<1> = side_table!("cursors": "cursor" "TEXT");
 
 pub(super) fn read(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
     TABLE.read(conn, mirror, |checkpoint, [cursor]| {

@@ -6,26 +6,11 @@ use rusqlite::types::ValueRef;
 use super::Checkpoint;
 use super::mirror::Mirror;
 use super::schema::ReadError;
-use super::side_table::SideTable;
+use super::side_table::{SideTable, side_table};
 use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, Digest128, Position};
 
-pub(super) const TABLE: SideTable<2> = SideTable {
-    name: "details",
-    columns: ["holes", "places"],
-    create: "
-    CREATE TABLE IF NOT EXISTS details(
-        flow TEXT NOT NULL,
-        file INTEGER NOT NULL,
-        holes BLOB NOT NULL,
-        places BLOB NOT NULL,
-        row_digest BLOB NOT NULL,
-        PRIMARY KEY(flow, file)
-    ) STRICT, WITHOUT ROWID;
-",
-    save: "INSERT OR REPLACE INTO details VALUES(?1, ?2, ?3, ?4, ?5)",
-    delete: "DELETE FROM details WHERE flow = ?1 AND file = ?2",
-};
+pub(super) const TABLE: SideTable<2> = side_table!("details": "holes" "BLOB", "places" "BLOB");
 
 /// A place is encoded in so many bytes.
 const PLACE_BYTES: usize = 24;

@@ -10,23 +10,9 @@ use rusqlite::types::ValueRef;
 use super::Checkpoint;
 use super::mirror::Mirror;
 use super::schema::ReadError;
-use super::side_table::SideTable;
+use super::side_table::{SideTable, side_table};
 
-pub(super) const TABLE: SideTable<1> = SideTable {
-    name: "real_paths",
-    columns: ["path"],
-    create: "
-    CREATE TABLE IF NOT EXISTS real_paths(
-        flow TEXT NOT NULL,
-        file INTEGER NOT NULL,
-        path BLOB NOT NULL,
-        row_digest BLOB NOT NULL,
-        PRIMARY KEY(flow, file)
-    ) STRICT, WITHOUT ROWID;
-",
-    save: "INSERT OR REPLACE INTO real_paths VALUES(?1, ?2, ?3, ?4)",
-    delete: "DELETE FROM real_paths WHERE flow = ?1 AND file = ?2",
-};
+pub(super) const TABLE: SideTable<1> = side_table!("real_paths": "path" "BLOB");
 
 pub(super) fn read(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadError> {
     TABLE.read(conn, mirror, |checkpoint, [path]| {

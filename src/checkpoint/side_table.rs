@@ -23,6 +23,28 @@ pub(super) struct SideTable<const N: usize> {
     pub(super) delete: &'static str,
 }
 
+/// Declares one: its name, then each column with its type.
+macro_rules! side_table {
+    ($name:literal: $($column:literal $type:literal),+) => {
+        $crate::checkpoint::side_table::SideTable {
+            name: $name,
+            columns: [$($column),+],
+            create: concat!(
+                "CREATE TABLE IF NOT EXISTS ", $name, "(flow TEXT NOT NULL, file INTEGER NOT NULL,",
+                $(" ", $column, " ", $type, " NOT NULL,",)+
+                " row_digest BLOB NOT NULL, PRIMARY KEY(flow, file)) STRICT, WITHOUT ROWID;"
+            ),
+            save: concat!(
+                "INSERT OR REPLACE INTO ", $name, "(flow, file,", $(" ", $column, ",",)+
+                " row_digest) VALUES(?, ?", $(side_table!(@ $column),)+ ", ?)"
+            ),
+            delete: concat!("DELETE FROM ", $name, " WHERE flow = ?1 AND file = ?2"),
+        }
+    };
+    (@ $column:literal) => { ", ?" };
+}
+pub(super) use side_table;
+
 impl<const N: usize> SideTable<N> {
     /// Makes the table if it is missing.
     pub(super) fn create(&self, conn: &Connection) -> rusqlite::Result<()> {
