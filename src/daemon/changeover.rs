@@ -170,7 +170,9 @@ impl Daemon {
 
     /// Whoever waits for nothing any more hears so.
     pub(super) fn settle_all(&mut self) {
-        for pending in self.reloads.take_settled() {
+        let is_settled = |pending: &mut Pending| pending.left.is_empty();
+        let settled: Vec<Pending> = self.reloads.pending.extract_if(.., is_settled).collect();
+        for pending in settled {
             self.finish(pending);
         }
     }

@@ -10,8 +10,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::flow_start::FlowStart;
 use super::inputs::Inputs;
-use super::launching::{Parts, Rest, beginning, hint, spawn, start_fed, starting, unknown};
-use super::runner::FlowOutlet;
+use super::launching::{Parts, beginning, hint, spawn, start_fed, starting, unknown};
+use super::runner::{FlowOutlet, Rest, Runner};
 use super::sending::{events, sender_config, wire_for};
 use super::surveying::Surveying;
 use super::{DaemonError, clock};
@@ -140,7 +140,7 @@ impl FlowThread {
         let thread = match source {
             None => {
                 let flow = parts.flow(shared, OsDisk, None);
-                spawn(shared, &launch.config, rest.runner(flow, shared.watch.clone()))?
+                spawn(shared, &launch.config, Runner { flow, watch: shared.watch.clone(), rest })?
             }
             Some(source) => start_fed(shared, parts, source, rest)?,
         };

@@ -6,13 +6,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use super::flow_start::FlowStart;
 use super::flow_thread::Shared;
 use super::inputs::Source;
-use super::runner::{ExitGuard, FlowOutlet, Reactor, Runner};
+use super::runner::{ExitGuard, Reactor, Rest, Runner};
 use super::surveying::Surveying;
 use crate::admin::status::FlowStatus;
 use crate::batch::body::Encoding;
@@ -22,7 +21,7 @@ use crate::disk::watch::{Hint, Watch};
 use crate::disk::writes::{WriteWatch, Writes};
 use crate::ec2::{self, MachineFacts};
 use crate::flow::files::{Beginning, tailer};
-use crate::flow::{Feeding, Flow, FlowParts, Inbox, Mailbox};
+use crate::flow::{Feeding, Flow, FlowParts, Mailbox};
 use crate::metrics::FlowMetrics;
 use crate::send::distances::SharedDistance;
 use crate::tail::disk::Disk;
@@ -71,22 +70,6 @@ impl Parts<'_> {
     }
 }
 
-/// What its thread runs alongside the flow.
-pub(super) struct Rest<S> {
-    pub(super) inbox: Inbox,
-    pub(super) outlet: FlowOutlet,
-    pub(super) hint: Hint,
-    pub(super) left: CancellationToken,
-    pub(super) sending: S,
-}
-
-impl<S> Rest<S> {
-    pub(super) fn runner<D: Disk>(self, flow: Flow<D>, watch: Watch) -> Runner<D, S> {
-        let Self { inbox, outlet, hint, left, sending } = self;
-        Runner { flow, inbox, outlet, watch, hint, left, sending }
-    }
-}
-
 /// Starts the thread of a flow that reads no files, and the one that reads for it.
 pub(super) fn start_fed<S: Future<Output = ()> + Send + 'static>(
     shared: &Shared,
@@ -98,7 +81,7 @@ pub(super) fn start_fed<S: Future<Output = ()> + Send + 'static>(
     let start_reader = source.take_reader();
     let flow = parts.flow(shared, source.disk, Some(source.feeding));
     // Nobody tells of changes in a directory that is none.
-    let thread = spawn(shared, config, rest.runner(flow, Watch::off()))?;
+    let thread = spawn(shared, config, Runner { flow, watch: Watch::off(), rest })?;
     let no_thread = |error| DaemonError::Thread { flow: config.id.clone(), error };
     start_reader().map_err(no_thread)?;
     Ok(thread)

@@ -99,12 +99,9 @@ pub(super) struct Pending {
 /// What came up.
 pub(super) enum Event {
     Asked(Asked),
-    Prepared(Result<Box<PreparedOrder>, String>, Option<oneshot::Sender<Reply>>),
+    Prepared(Result<Box<Prepared>, String>, Option<oneshot::Sender<Reply>>),
     Worked(Box<Result<Worked, tokio::task::JoinError>>),
 }
-
-/// A configuration that can be gone over to.
-pub(super) struct PreparedOrder(Prepared);
 
 /// Orders and how far each is carried out.
 pub(super) struct Reloads {
@@ -115,7 +112,7 @@ pub(super) struct Reloads {
     /// The one of the start, which is in force where a restart is needed.
     pub(super) started: Arc<Config>,
     /// At most one configuration that is being read, and who waits for that.
-    preparing: JoinSet<Result<Box<PreparedOrder>, String>>,
+    preparing: JoinSet<Result<Box<Prepared>, String>>,
     asked_by: Option<oneshot::Sender<Reply>>,
     pub(super) leaving: BTreeMap<Arc<str>, Leaving>,
     pub(super) lineage: Lineage,
@@ -175,18 +172,6 @@ impl Reloads {
             else => pending().await,
         }
     }
-
-    /// A flow is where it should be.
-    pub(super) fn settle(&mut self, id: &str) {
-        for pending in &mut self.pending {
-            pending.left.remove(id);
-        }
-    }
-
-    /// Orders of which nothing is left to do.
-    pub(super) fn take_settled(&mut self) -> Vec<Pending> {
-        self.pending.extract_if(.., |pending| pending.left.is_empty()).collect()
-    }
 }
 
 /// Reads the new configuration and gets what it needs.
@@ -194,7 +179,7 @@ async fn prepare(
     load: Loader,
     current: Config,
     store: StoreHandle,
-) -> Result<Box<PreparedOrder>, String> {
+) -> Result<Box<Prepared>, String> {
     let work = async {
         let read = tokio::task::spawn_blocking(move || load());
         let config = read.await.map_err(|bug| format!("a bug: {bug}"))??;
@@ -210,7 +195,7 @@ async fn prepare(
         };
         let imported = imported.await.map_err(|bug| format!("a bug: {bug}"))?;
         imported.map_err(|error| format!("cannot {error}"))?;
-        Ok(Box::new(PreparedOrder(Prepared { config, aws })))
+        Ok(Box::new(Prepared { config, aws }))
     };
     tokio::time::timeout(PREPARE_TIME_MAX, work).await.unwrap_or_else(|_| {
         let seconds = PREPARE_TIME_MAX.as_secs();
@@ -226,7 +211,7 @@ impl Daemon {
         match event {
             Event::Asked(Asked { order: Order::Reload, reply }) => self.prepare_reload(reply),
             Event::Asked(Asked { order: Order::Edit(edit), reply }) => self.on_edit(edit, reply),
-            Event::Prepared(Ok(prepared), reply) => self.go_over(prepared.0, reply),
+            Event::Prepared(Ok(prepared), reply) => self.go_over(*prepared, reply),
             Event::Prepared(Err(error), reply) => self.refuse_reload(&error, reply),
             Event::Worked(worked) => match *worked {
                 Ok(worked) => self.on_worked(worked),
@@ -300,7 +285,9 @@ impl Daemon {
 
     /// A flow is where an order wants it.
     pub(super) fn settle(&mut self, id: &Arc<str>) {
-        self.reloads.settle(id);
+        for pending in &mut self.reloads.pending {
+            pending.left.remove(id);
+        }
         self.settle_all();
     }
 

@@ -81,9 +81,14 @@ impl Drop for Reactor {
 /// What a flow's thread runs.
 pub(super) struct Runner<D: Disk, S> {
     pub(super) flow: Flow<D>,
+    pub(super) watch: Watch,
+    pub(super) rest: Rest<S>,
+}
+
+/// What is the same for every kind of flow.
+pub(super) struct Rest<S> {
     pub(super) inbox: Inbox,
     pub(super) outlet: FlowOutlet,
-    pub(super) watch: Watch,
     /// How the watch tells this flow of changes of names.
     pub(super) hint: Hint,
     /// Nobody waits for this flow any more.
@@ -98,7 +103,8 @@ where
 {
     /// Steps the flow until it is drained, or left.
     pub(super) async fn run(self) {
-        let Self { mut flow, inbox, mut outlet, watch, hint, left, sending } = self;
+        let Self { mut flow, watch, rest } = self;
+        let Rest { inbox, mut outlet, hint, left, sending } = rest;
         let mut sending = pin!(sending);
         let room = watch.writes_room();
         let is_wanted = room.is_some();
