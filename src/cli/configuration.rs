@@ -1,7 +1,7 @@
 //! Which configuration it is, and reading it: the file that is named, else the Java agent's, else
 //! kinetail's own.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -183,10 +183,8 @@ const BROKEN_BYTES_MAX: u64 = 1024 * 1024;
 /// The log's format in a configuration that cannot be used, as far as it can be seen in its text.
 pub(super) fn format_of_broken(args: &ConfigArgs) -> LogFormat {
     let read = |path: PathBuf| {
-        let mut text = String::new();
-        let file = regular::open(&path).ok()?;
-        file.take(BROKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
-        Some(text)
+        let bytes = regular::read_up_to(&path, BROKEN_BYTES_MAX).ok()?;
+        String::from_utf8(bytes).ok()
     };
     let path = choose(args.config.as_deref(), &DEFAULT_FILES.map(Path::new)).ok();
     match path.and_then(read) {

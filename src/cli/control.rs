@@ -114,8 +114,7 @@ fn candidates(args: &SocketArgs) -> Vec<PathBuf> {
 
 /// `admin.socket` in a configuration that cannot be read, as far as it can be seen in its text.
 fn socket_in(path: &Path) -> Option<PathBuf> {
-    let mut text = String::new();
-    regular::open(path).ok()?.take(CONFIG_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let text = String::from_utf8(regular::read_up_to(path, CONFIG_BYTES_MAX).ok()?).ok()?;
     let (_, rest) = text.split_once("admin.socket")?;
     let value = rest.split(['\n', ',', '}']).next()?;
     let value = value.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;

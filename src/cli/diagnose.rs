@@ -194,12 +194,7 @@ fn tail(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn read(path: impl AsRef<Path>) -> Result<Vec<u8>, String> {
-    let take = || {
-        let mut bytes = Vec::new();
-        regular::open(path.as_ref())?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    take().map_err(|error: std::io::Error| error.to_string())
+    regular::read_up_to(path.as_ref(), FILE_BYTES_MAX).map_err(|error| error.to_string())
 }
 
 fn write(path: &Path, files: &[(String, Vec<u8>)]) -> Result<(), CliError> {

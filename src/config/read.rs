@@ -3,7 +3,7 @@
 //! The main file, and alongside it every regular file of [`FLOW_DIRECTORY`], whatever its name, as
 //! the Java agent does it, but in the order of their names.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::diagnostics::{Diagnostic, Kind, Report, Severity};
@@ -165,10 +165,8 @@ fn read_text(path: &Path) -> Result<String, ReadError> {
         ErrorKind::IsADirectory => ReadError::Directory { path: path.to_path_buf() },
         _ => ReadError::NotReadable { path: path.to_path_buf(), source },
     };
-    let file = regular::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
     // One byte more, so that a file of just the limit is told from a larger one.
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = regular::read_up_to(path, FILE_BYTES_MAX + 1).map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(ReadError::TooLarge { path: path.to_path_buf() });
     }

@@ -33,8 +33,16 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(path, u64::MAX)
+}
+
+/// As [`open`], and reads so much of it, at most.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn read_up_to(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut open(path)?, &mut bytes)?;
+    io::Read::read_to_end(&mut io::Read::take(open(path)?, bytes_max), &mut bytes)?;
     Ok(bytes)
 }
 
