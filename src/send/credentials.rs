@@ -7,6 +7,20 @@
 //! Static keys of the file end the matter. No credential is ever shown. All but those are asked for
 //! by a `keeper`.
 
+/// Makes a provider of a type, of its function that finds credentials.
+macro_rules! provider {
+    ($name:ident, $find:ident) => {
+        impl aws_credential_types::provider::ProvideCredentials for $name {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                future::ProvideCredentials::new(self.$find())
+            }
+        }
+    };
+}
+
 mod keeper;
 mod profiles;
 mod refused;
@@ -107,14 +121,7 @@ impl Chain {
     }
 }
 
-impl ProvideCredentials for Chain {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.first())
-    }
-}
+provider!(Chain, first);
 
 /// `AWS_ACCESS_KEY` and `AWS_SECRET_KEY`, which the Java SDK takes as well.
 async fn java_variables() -> provider::Result {

@@ -13,6 +13,7 @@ use hyper_util::client::legacy::Error as ClientError;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use kinetail_base::shown::with_causes;
 
 use super::client::ATTEMPT_TIMEOUT;
 use super::not_sent::NotSent;
@@ -121,8 +122,7 @@ pub(super) fn dispatch_failure(error: ConnectorError) -> CallError {
 
 /// The answer broke off, or is too long.
 pub(super) fn lost(error: &(dyn Error + 'static)) -> CallError {
-    let causes: Vec<String> = chain(error).map(ToString::to_string).collect();
-    CallError::Lost { reason: cut(&causes.join(": ")) }
+    CallError::Lost { reason: cut(&with_causes(error)) }
 }
 
 /// The first error of this type in the chain.

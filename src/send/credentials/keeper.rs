@@ -217,39 +217,19 @@ impl Kept {
                 None => Err(CredentialsError::unhandled("a call without an outcome")),
             },
             Ok(Err(_)) => Err(CredentialsError::unhandled("the credentials task has ended")),
-            Err(_) => Err(CredentialsError::provider_error(Unanswered {
-                source: self.source.get(),
-                since: self.state.borrow().asking_since.unwrap_or_else(SystemTime::now),
-            })),
+            Err(_) => {
+                let since = self.state.borrow().asking_since.unwrap_or_else(SystemTime::now);
+                let since = jiff::Timestamp::try_from(since).unwrap_or_default();
+                let (source, since) = (self.source.get(), since.strftime("%Y-%m-%dT%H:%M:%SZ"));
+                Err(CredentialsError::provider_error(format!(
+                    "no response from {source} since {since}; waiting, nothing is sent"
+                )))
+            }
         }
     }
 }
 
-impl ProvideCredentials for Kept {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.get())
-    }
-}
-
-/// A source that is asked and does not answer.
-#[derive(Debug)]
-struct Unanswered {
-    source: String,
-    since: SystemTime,
-}
-
-impl fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = jiff::Timestamp::try_from(self.since).unwrap_or_default();
-        let (source, since) = (&self.source, since.strftime("%Y-%m-%dT%H:%M:%SZ"));
-        write!(f, "no response from {source} since {since}; waiting, nothing is sent")
-    }
-}
-
-impl Error for Unanswered {}
+provider!(Kept, get);
 
 /// An error that several are told of. Says what the provider said beneath its kind.
 #[derive(Debug)]

@@ -39,14 +39,7 @@ impl Profiles {
     }
 }
 
-impl ProvideCredentials for Profiles {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.find())
-    }
-}
+provider!(Profiles, find);
 
 /// A provider that has read nothing yet. It is told which files, also where those are the usual
 /// ones: otherwise it would use the values that were read before.
