@@ -9,4 +9,5 @@ pub mod writes;
 
 mod os;
 
+pub(crate) use os::is_file_system_of_the_kernel;
 pub use os::{OsDisk, OsFile};

@@ -33,7 +33,14 @@ const KERNEL_FILE_SYSTEMS: &[i128] = &[
     0x6367_7270, // cgroup2
     0x7363_6673, // securityfs
     0xcafe_4a11, // bpf
+    0x1cd1,      // devpts
+    0xf97c_ff8c, // selinuxfs
 ];
+
+/// Whether it is such a file system. No file can be created in one.
+pub(crate) fn is_file_system_of_the_kernel(file_system: impl Into<i128>) -> bool {
+    KERNEL_FILE_SYSTEMS.contains(&file_system.into())
+}
 
 /// The disk of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,7 +100,7 @@ impl Disk for OsDisk {
         let file = OsFile::from(links::open(path, links).map_err(failed(Call::Open))?);
         let stat = file.regular(Call::Open)?;
         let system = rustix::fs::fstatfs(&file.0).map_err(failed_by(Call::Open))?.f_type;
-        if KERNEL_FILE_SYSTEMS.contains(&i128::from(system)) {
+        if is_file_system_of_the_kernel(system) {
             return Err(DiskError { call: Call::Open, fault: Fault::KernelMade });
         }
         Ok((file, stat))

@@ -14,24 +14,11 @@ use super::{moved, own, socket};
 use crate::cli::log_place;
 use crate::config::{Config, Diagnostic, FlowConfig, Kind, Place, Severity};
 use crate::dead_letters::{DeadLetterError, Directory};
+use crate::disk::is_file_system_of_the_kernel;
 use crate::disk::regular::{is_of_the_kernel, named};
 
 /// What is kept in memory and empty after a reboot.
 const VOLATILE: [&str; 3] = ["/run", "/var/run", "/dev"];
-
-/// File systems in which no file can be created: proc, sysfs, both cgroups, devpts, debugfs,
-/// tracefs, securityfs, selinuxfs (`statfs(2)`).
-const KERNELS: [i128; 9] = [
-    0x9fa0,
-    0x6265_6572,
-    0x0027_e0eb,
-    0x6367_7270,
-    0x1cd1,
-    0x6462_6720,
-    0x7472_6163,
-    0x7363_6673,
-    0xf97c_ff8c,
-];
 
 /// Looks at all of them.
 pub(super) fn look(config: &Config, user: &User) -> Vec<Diagnostic> {
@@ -160,7 +147,7 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 fn is_kernels(directory: &Path) -> bool {
-    statfs(directory).is_ok_and(|found| KERNELS.contains(&i128::from(found.f_type)))
+    statfs(directory).is_ok_and(|found| is_file_system_of_the_kernel(found.f_type))
 }
 
 pub(super) fn refused(path: &Path, what: &str, user: &User) -> (String, String) {
