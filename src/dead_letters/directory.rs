@@ -15,7 +15,6 @@ use rustix::io::Errno;
 use super::error::DeadLetterError;
 use crate::batch::dead_letter::LetterFileName;
 use crate::disk::links;
-use crate::tail::links::FollowLinks;
 
 /// Letters hold what logs hold: they are for kinetail's user only.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -68,11 +67,7 @@ impl Directory {
         let path: PathBuf = path.components().collect();
         let failed = |error: io::Error| DeadLetterError::io("open the directory", &path, error);
         if let Some(above) = path.parent() {
-            match links::check(above, FollowLinks::Owner) {
-                Err(error) if links::is_refusal(&error) => return Err(failed(error)),
-                // Whatever else is wrong with it shows when it is opened.
-                Ok(()) | Err(_) => {}
-            }
+            links::refuse_foreign(above).map_err(failed)?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = match rustix::fs::open(&path, flags, Mode::empty()) {

@@ -2,7 +2,6 @@
 //! then less and less often, with how many there were and the files that they came from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -176,23 +175,11 @@ impl IssueCount {
 
     /// Takes what is to be said: how many records, and the names of files.
     fn told(&mut self) -> (u64, String) {
-        let files = Files(&self.files, self.more_files).to_string();
-        self.files.clear();
-        self.more_files = false;
-        (std::mem::take(&mut self.records), files)
-    }
-}
-
-/// The names of the files, for a log line, and whether there are more.
-struct Files<'t>(&'t BTreeSet<PathBuf>, bool);
-
-impl fmt::Display for Files<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, file) in self.0.iter().enumerate() {
-            let comma = if index > 0 { ", " } else { "" };
-            write!(f, "{comma}{}", file.display())?;
-        }
-        f.write_str(if self.1 { " and others" } else { "" })
+        let Self { records, files, more_files, .. } = self;
+        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let others = if std::mem::take(more_files) { " and others" } else { "" };
+        files.clear();
+        (std::mem::take(records), names.join(", ") + others)
     }
 }
 

@@ -79,29 +79,20 @@ pub struct JournalReader {
 }
 
 /// Why a process is started again.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Ended {
+    #[error("it ended")]
     Closed,
+    #[error("its output is not in export format")]
     NoEntries,
+    #[error("incomplete entry: no more data for {} s", ENTRY_TIME_MAX.as_secs())]
     Incomplete,
+    #[error("it was silent for {} s", SILENCE_MAX.as_secs())]
     Silent,
+    #[error("the flow ends")]
     Left,
+    #[error("{0}")]
     Failed(io::Error),
-}
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Closed => f.write_str("it ended"),
-            Self::NoEntries => f.write_str("its output is not in export format"),
-            Self::Incomplete => {
-                write!(f, "incomplete entry: no more data for {} s", ENTRY_TIME_MAX.as_secs())
-            }
-            Self::Silent => write!(f, "it was silent for {} s", SILENCE_MAX.as_secs()),
-            Self::Left => f.write_str("the flow ends"),
-            Self::Failed(error) => write!(f, "{error}"),
-        }
-    }
 }
 
 impl JournalReader {

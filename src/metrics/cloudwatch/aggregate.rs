@@ -67,22 +67,15 @@ impl Aggregator {
         destination: &Arc<str>,
         report: &RequestReport,
     ) -> Result<(), Full> {
-        self.put(
-            destination,
-            [
-                Some((Metric::RecordSendAttempts, float(report.records_attempted))),
-                Some((Metric::ServiceErrors, f64::from(u8::from(report.service_error)))),
-            ]
-            .into_iter()
-            .chain(
-                [
-                    (Metric::RecordsSent, report.records_sent),
-                    (Metric::RecordSendErrors, report.record_errors),
-                    (Metric::BytesSent, report.bytes_sent),
-                ]
-                .map(|(metric, count)| (!report.service_error).then_some((metric, float(count)))),
-            ),
-        )
+        let answered = |metric, count| (!report.service_error).then_some((metric, float(count)));
+        let values = [
+            Some((Metric::RecordSendAttempts, float(report.records_attempted))),
+            Some((Metric::ServiceErrors, f64::from(u8::from(report.service_error)))),
+            answered(Metric::RecordsSent, report.records_sent),
+            answered(Metric::RecordSendErrors, report.record_errors),
+            answered(Metric::BytesSent, report.bytes_sent),
+        ];
+        self.put(destination, values.into_iter())
     }
 
     /// Adds a look at a flow. What happened seldom is sent only when it happened: each series
