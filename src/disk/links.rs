@@ -73,8 +73,8 @@ fn refused(refused: Refused) -> io::Error {
 }
 
 /// Refuses a directory of kinetail's own that another user chose: a link on the way to it may be
-/// root's, or that of the owner of what it leads to. Whatever else is wrong with it shows when it is
-/// made.
+/// root's, or that of the owner of what it leads to. Whatever else is wrong with it shows when it
+/// is made or opened.
 pub(crate) fn refuse_foreign(directory: &Path) -> io::Result<()> {
     match check(directory, FollowLinks::Owner) {
         Err(error) if is_refusal(&error) => Err(error),
