@@ -151,8 +151,8 @@ fn positions_are_listed_set_and_forgotten_while_it_runs_and_while_it_does_not() 
     scene.arrived(&["one", "two", "three"]);
     let path = scene.home.log("a.log");
     let path = path.to_str().unwrap();
-    let listed = scene.text("checkpoints", &["list"], 0);
-    assert!(listed.contains("a.log  14  live"), "{listed}");
+    let listed = || scene.text("checkpoints", &["list"], 0);
+    wait_until("the checkpoint", SOON, || listed().contains("a.log  14  live"), listed);
     let exported = scene.text("checkpoints", &["export"], 0);
     let rows: Value = serde_json::from_str(&exported).unwrap();
     assert_eq!(rows[0]["offset"], 14, "{exported}");
