@@ -22,7 +22,6 @@ use super::owner;
 use super::rebuild::{replace, stamp};
 use super::schema;
 use super::witness::Witness;
-use super::{cursors, details, real_paths};
 use crate::metrics::name;
 
 /// The log is copied into the database after this many rows: about 3 pages of 4 KiB each.
@@ -40,6 +39,8 @@ pub(super) struct Database {
     conn: Option<Connection>,
     /// Device and inode of the file that `conn` has open.
     inode: Option<(u64, u64)>,
+    /// Whether `conn` has written, and made what tables an older kinetail did not.
+    is_complete: bool,
     /// What the last write left.
     witness: Witness,
     /// Keeps other agents away from the database.
@@ -59,6 +60,7 @@ impl Database {
             path: path.to_owned(),
             conn: None,
             inode: None,
+            is_complete: false,
             witness: Witness::default(),
             lock: None,
             rebuilds: counter!(name::CHECKPOINT_REBUILDS),
@@ -75,6 +77,7 @@ impl Database {
         let inode = files::inode(&self.path).map_err(io("look at"))?;
         let (conn, mirror) = connect(&self.path)?;
         (self.conn, self.inode, self.rows_in_log) = (Some(conn), inode, 0);
+        self.is_complete = false;
         self.witness = Witness::of(&self.path).map_err(io("look at"))?;
         Ok(mirror)
     }
@@ -177,11 +180,16 @@ impl Drop for Transaction<'_> {
 
 impl Backend for Database {
     fn write(&mut self, mirror: &Mirror) -> Result<(), WriteError> {
+        let is_complete = self.is_complete;
         let conn = self.connection()?;
         let mut transaction = Transaction::begin(conn).map_err(sqlite("lock"))?;
+        if !is_complete {
+            schema::complete(transaction.conn).map_err(sqlite("write to"))?;
+        }
         let rows = write_dirty(transaction.conn, mirror).map_err(sqlite("write to"))?;
         transaction.commit().map_err(sqlite("commit to"))?;
         drop(transaction);
+        self.is_complete = true;
         self.note_written()?;
         self.rows_in_log = self.rows_in_log.saturating_add(rows);
         if self.rows_in_log >= ROWS_PER_LOG_CHECKPOINT {
@@ -243,9 +251,6 @@ impl Backend for Database {
 
 /// Writes what is dirty; returns how many rows that were.
 fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
-    details::TABLE.create(conn)?;
-    cursors::TABLE.create(conn)?;
-    real_paths::TABLE.create(conn)?;
     match mirror.dirty() {
         Dirty::Everything => {
             schema::delete_all(conn)?;
@@ -257,9 +262,9 @@ fn write_dirty(conn: &Connection, mirror: &Mirror) -> rusqlite::Result<usize> {
                     schema::save_flow(conn, flow, found)?;
                 }
             }
-            for (flow, file) in rows {
+            for ((flow, file), held) in rows {
                 match mirror.flow(flow).and_then(|found| found.rows.get(file)) {
-                    Some(row) => schema::save_row(conn, flow, row)?,
+                    Some(row) => schema::save_row(conn, flow, row, *held)?,
                     None => schema::delete_row(conn, flow, *file)?,
                 }
             }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::Checkpoint;
-use super::mirror::Mirror;
+use super::mirror::{Extras, Mirror};
 use super::schema::ReadError;
 use super::side_table::{SideTable, side_table};
 use kinetail_base::holes::Holes;
@@ -25,9 +25,14 @@ pub(super) fn read(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadErr
 }
 
 /// Writes those of a row, or removes what was there.
-pub(super) fn save(conn: &Connection, flow: &str, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    if checkpoint.holes.is_empty() && checkpoint.places.is_empty() {
-        return TABLE.delete(conn, flow, checkpoint.file);
+pub(super) fn save(
+    conn: &Connection,
+    flow: &str,
+    checkpoint: &Checkpoint,
+    held: Extras,
+) -> rusqlite::Result<()> {
+    if !Extras::of(checkpoint).details {
+        return if held.details { TABLE.delete(conn, flow, checkpoint.file) } else { Ok(()) };
     }
     let (holes, places) = (checkpoint.holes.encode(), encode_places(&checkpoint.places));
     let values = [ValueRef::Blob(&holes), ValueRef::Blob(&places)];

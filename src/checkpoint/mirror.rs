@@ -41,13 +41,32 @@ pub(super) struct Row {
 pub(super) enum Dirty {
     /// All of it: after a failure the content of the file is unknown.
     Everything,
-    /// These flows' own rows, and these checkpoints; one that is not in the mirror is deleted.
-    Only { flows: BTreeSet<Arc<str>>, rows: BTreeSet<(Arc<str>, FileKey)> },
+    /// These flows' own rows, and these checkpoints, with what the database holds alongside each;
+    /// one that is not in the mirror is deleted.
+    Only { flows: BTreeSet<Arc<str>>, rows: BTreeMap<(Arc<str>, FileKey), Extras> },
+}
+
+/// What the database holds of a checkpoint outside of its row. Most have nothing there, and are not
+/// looked for in the tables of what only some have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extras {
+    /// Holes or proven places.
+    pub(super) details: bool,
+    /// A real path.
+    pub(super) real: bool,
+}
+
+impl Extras {
+    /// Those of a checkpoint.
+    pub(super) fn of(checkpoint: &Checkpoint) -> Self {
+        let details = !(checkpoint.holes.is_empty() && checkpoint.places.is_empty());
+        Self { details, real: checkpoint.real.is_some() }
+    }
 }
 
 impl Default for Dirty {
     fn default() -> Self {
-        Self::Only { flows: BTreeSet::new(), rows: BTreeSet::new() }
+        Self::Only { flows: BTreeSet::new(), rows: BTreeMap::new() }
     }
 }
 
@@ -62,22 +81,19 @@ impl Mirror {
         });
         let next_before = rows.next_file_key;
         for change in changes {
-            let file = match change {
-                Change::Forget(file) => {
-                    if rows.rows.remove(&file).is_none() {
-                        continue;
-                    }
-                    file
-                }
+            let (file, before) = match change {
+                Change::Forget(file) => match rows.rows.remove(&file) {
+                    None => continue,
+                    before => (file, before),
+                },
                 Change::Save(checkpoint) => {
                     let file = checkpoint.file;
                     rows.next_file_key = rows.next_file_key.max(file.0.saturating_add(1));
                     let row = Row { checkpoint, updated_millis: now_millis };
-                    rows.rows.insert(file, Box::new(row));
-                    file
+                    (file, rows.rows.insert(file, Box::new(row)))
                 }
             };
-            self.dirty.row(flow, file);
+            self.dirty.row(flow, file, before.as_deref());
         }
         if !known || rows.next_file_key != next_before {
             self.dirty.flow(flow);
@@ -94,17 +110,13 @@ impl Mirror {
     ) -> usize {
         let Some(rows) = self.flows.get_mut(flow) else { return 0 };
         let keep: BTreeSet<FileKey> = keep.iter().copied().collect();
-        let gone: Vec<FileKey> = rows
-            .rows
-            .iter()
-            .filter(|(file, row)| row.updated_millis < older_than_millis && !keep.contains(file))
-            .map(|(file, _)| *file)
-            .collect();
-        for file in &gone {
-            rows.rows.remove(file);
-            self.dirty.row(flow, *file);
-        }
-        gone.len()
+        let is_gone = |file: &FileKey, row: &mut Box<Row>| {
+            row.updated_millis < older_than_millis && !keep.contains(file)
+        };
+        let gone = rows.rows.extract_if(.., is_gone).map(|(file, row)| {
+            self.dirty.row(flow, file, Some(&row));
+        });
+        gone.count()
     }
 
     /// What the flow resumes from.
@@ -171,9 +183,12 @@ impl Dirty {
         }
     }
 
-    fn row(&mut self, flow: &Arc<str>, file: FileKey) {
+    /// Notes a row, which was `before` until now. What the database holds of it is what it was when
+    /// it was noted first: a file that had no row has nothing there.
+    fn row(&mut self, flow: &Arc<str>, file: FileKey, before: Option<&Row>) {
         if let Self::Only { rows, .. } = self {
-            rows.insert((Arc::clone(flow), file));
+            let held = || before.map(|row| Extras::of(&row.checkpoint)).unwrap_or_default();
+            rows.entry((Arc::clone(flow), file)).or_insert_with(held);
         }
     }
 }

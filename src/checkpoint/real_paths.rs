@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::Checkpoint;
-use super::mirror::Mirror;
+use super::mirror::{Extras, Mirror};
 use super::schema::ReadError;
 use super::side_table::{SideTable, side_table};
 
@@ -22,9 +22,14 @@ pub(super) fn read(conn: &Connection, mirror: &mut Mirror) -> Result<(), ReadErr
 }
 
 /// Writes that of a row, or removes what was there.
-pub(super) fn save(conn: &Connection, flow: &str, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+pub(super) fn save(
+    conn: &Connection,
+    flow: &str,
+    checkpoint: &Checkpoint,
+    held: Extras,
+) -> rusqlite::Result<()> {
     let Some(real) = &checkpoint.real else {
-        return TABLE.delete(conn, flow, checkpoint.file);
+        return if held.real { TABLE.delete(conn, flow, checkpoint.file) } else { Ok(()) };
     };
     let path = [ValueRef::Blob(real.as_os_str().as_bytes())];
     TABLE.save(conn, (flow, checkpoint.file), path)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
-use super::mirror::{FlowRows, Mirror, Row};
+use super::mirror::{Extras, FlowRows, Mirror, Row};
 use super::{Checkpoint, Life, cursors, details, real_paths};
 use kinetail_base::holes::Holes;
 use kinetail_base::identity::{Anchor, Digest128, FileKey, Head, Inode};
@@ -80,12 +80,17 @@ pub(super) enum ReadError {
 /// Makes the tables in an empty database.
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(TABLES)?;
-    details::TABLE.create(conn)?;
-    cursors::TABLE.create(conn)?;
-    real_paths::TABLE.create(conn)?;
+    complete(conn)?;
     conn.execute("INSERT INTO kinetail_store VALUES(?1)", [SCHEMA_VERSION])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.pragma_update(None, "user_version", SCHEMA_VERSION)
+}
+
+/// Makes the tables that came later, if an older kinetail made the others.
+pub(super) fn complete(conn: &Connection) -> rusqlite::Result<()> {
+    details::TABLE.create(conn)?;
+    cursors::TABLE.create(conn)?;
+    real_paths::TABLE.create(conn)
 }
 
 /// Says whose database it is, without writing to it.
@@ -215,7 +220,13 @@ pub(super) fn save_flow(conn: &Connection, flow: &str, rows: &FlowRows) -> rusql
     Ok(())
 }
 
-pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Result<()> {
+/// Writes a row; `held` is what the database holds alongside it.
+pub(super) fn save_row(
+    conn: &Connection,
+    flow: &str,
+    row: &Row,
+    held: Extras,
+) -> rusqlite::Result<()> {
     let checkpoint = &row.checkpoint;
     conn.prepare_cached(SAVE_ROW)?.execute(params![
         flow,
@@ -231,9 +242,9 @@ pub(super) fn save_row(conn: &Connection, flow: &str, row: &Row) -> rusqlite::Re
         row.updated_millis,
         row_digest(flow, row).0,
     ])?;
-    details::save(conn, flow, checkpoint)?;
+    details::save(conn, flow, checkpoint, held)?;
     cursors::save(conn, flow, checkpoint)?;
-    real_paths::save(conn, flow, checkpoint)
+    real_paths::save(conn, flow, checkpoint, held)
 }
 
 pub(super) fn delete_row(conn: &Connection, flow: &str, file: FileKey) -> rusqlite::Result<()> {
@@ -257,7 +268,7 @@ pub(super) fn save_everything(conn: &Connection, mirror: &Mirror) -> rusqlite::R
     for (flow, found) in mirror.flows() {
         save_flow(conn, flow, found)?;
         for row in found.rows.values() {
-            save_row(conn, flow, row)?;
+            save_row(conn, flow, row, Extras::default())?;
         }
         count = count.saturating_add(found.rows.len()).saturating_add(1);
     }

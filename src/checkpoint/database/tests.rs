@@ -4,10 +4,14 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
+use kinetail_base::holes::Holes;
+use kinetail_base::identity::FileKey;
+use proptest::prelude::*;
+
 use super::*;
-use crate::checkpoint::Change;
 use crate::checkpoint::mirror::tests::{checkpoint, scratch};
 use crate::checkpoint::schema::Maker;
+use crate::checkpoint::{Change, Checkpoint};
 
 /// A mirror of one flow, "f", with these files at offset 10.
 pub(in crate::checkpoint) fn mirror_of(files: std::ops::Range<u64>) -> Mirror {
@@ -143,5 +147,73 @@ fn each_remedy_ends_with_a_sound_database_and_keeps_only_damaged_ones() {
             })
             .count();
         assert_eq!(u32::try_from(found).unwrap(), kept, "{remedy:?}");
+    }
+}
+
+/// One change of a history: of which file, and to what.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Forget(u64),
+    /// With everything that a row can have.
+    Full(u64),
+    /// With its row alone.
+    Plain(u64),
+    /// The transaction fails, and nobody knows what the database holds.
+    Unsure,
+    Write,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let file = 0_u64..3;
+    prop_oneof![
+        2 => file.clone().prop_map(Step::Forget),
+        4 => file.clone().prop_map(Step::Full),
+        4 => file.prop_map(Step::Plain),
+        1 => Just(Step::Unsure),
+        3 => Just(Step::Write),
+    ]
+}
+
+/// Only a journal's row has a cursor, and it keeps it.
+fn plain(file: u64, offset: u64) -> Checkpoint {
+    let full = checkpoint(file, offset);
+    Checkpoint { holes: Holes::NONE, places: Vec::new(), real: None, ..full }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// After each write the database holds what is in memory, whatever its rows had before.
+    #[test]
+    fn a_database_holds_what_rows_have_now(history in prop::collection::vec(step(), 1..24)) {
+        let dir = scratch();
+        let path = dir.path().join("db");
+        let (mut database, mut mirror) = (fresh(&path), Mirror::default());
+        let flow: Arc<str> = "f".into();
+        // A file that is forgotten gets another key when it comes back.
+        let mut keys = [0_u64, 1, 2];
+        for (at, step) in history.into_iter().chain([Step::Write]).enumerate() {
+            let at = at as u64;
+            match step {
+                Step::Forget(file) => {
+                    let key = std::mem::replace(&mut keys[file as usize], 3 + at);
+                    mirror.apply(&flow, vec![Change::Forget(FileKey(key))], 1);
+                }
+                Step::Full(file) => {
+                    let row = checkpoint(keys[file as usize], at + 10);
+                    mirror.apply(&flow, vec![Change::Save(row)], 1);
+                }
+                Step::Plain(file) => {
+                    let row = plain(keys[file as usize], at + 10);
+                    mirror.apply(&flow, vec![Change::Save(row)], 1);
+                }
+                Step::Unsure => mirror.mark_all_dirty(),
+                Step::Write => {
+                    database.write(&mirror).unwrap();
+                    mirror.mark_clean();
+                    prop_assert_eq!(after_a_kill(&path).load("f"), mirror.load("f"));
+                }
+            }
+        }
     }
 }

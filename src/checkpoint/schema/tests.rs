@@ -11,7 +11,7 @@ fn database() -> (Connection, Mirror) {
     mirror.apply(&"f".into(), vec![Change::Save(checkpoint(1, 10))], 77);
     for (flow, rows) in mirror.flows() {
         save_flow(&conn, flow, rows).unwrap();
-        rows.rows.values().for_each(|row| save_row(&conn, flow, row).unwrap());
+        rows.rows.values().for_each(|row| save_row(&conn, flow, row, Extras::default()).unwrap());
     }
     (conn, mirror)
 }
@@ -77,9 +77,7 @@ fn a_database_without_a_table_of_details_is_read_and_gets_one() {
     let row = known.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
     assert!(row.checkpoint.holes.is_empty() && row.checkpoint.places.is_empty());
     assert_eq!((&row.checkpoint.cursor, &row.checkpoint.real), (&None, &None));
-    details::TABLE.create(&conn).unwrap();
-    cursors::TABLE.create(&conn).unwrap();
-    real_paths::TABLE.create(&conn).unwrap();
+    complete(&conn).unwrap();
     save_everything(&conn, &mirror).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
 }
@@ -88,11 +86,11 @@ fn a_database_without_a_table_of_details_is_read_and_gets_one() {
 fn details_go_with_their_row_and_when_there_are_none() {
     let (conn, mut mirror) = database();
     let row = mirror.flow_mut("f").unwrap().rows.values_mut().next().unwrap();
-    let file = row.checkpoint.file;
+    let (file, held) = (row.checkpoint.file, Extras::of(&row.checkpoint));
     row.checkpoint.holes = Holes::NONE;
     row.checkpoint.places.clear();
     row.checkpoint.real = None;
-    save_row(&conn, "f", row).unwrap();
+    save_row(&conn, "f", row, held).unwrap();
     assert_eq!(read(&conn).unwrap().flow("f"), mirror.flow("f"));
     row_is_gone(&conn, file);
 }
