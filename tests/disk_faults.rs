@@ -24,7 +24,7 @@ use std::time::Duration;
 use kinetail::tail::disk::{Call, DiskError, Fault};
 use kinetail::tail::tailer::ROTATED_HOLD;
 
-use self::scenarios::{SCENARIOS, Scenario};
+use self::scenarios::{COMPRESSED_AT_ONCE, SCENARIOS, Scenario};
 use crate::support::ground::Ground;
 use crate::support::scene::Scene;
 use crate::support::world::World;
@@ -151,6 +151,16 @@ fn any_call_to_the_disk_may_fail_and_nothing_is_lost() {
     .flatten()
     .collect();
     assert!(found.is_empty(), "{} runs:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_compressed_generation_that_could_not_be_examined_in_its_turn_is_read() {
+    let usual = usual(&COMPRESSED_AT_ONCE);
+    assert!(usual.calls.len() > 50, "{}", usual.calls.len());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let wrong = |call: &u64| run(&COMPRESSED_AT_ONCE, *call, &Fault::Denied).wrong;
+    let found: Vec<String> = shared(threads, &usual.calls, wrong).into_iter().flatten().collect();
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 fn failing_count(usual: &[(usize, Usual)]) -> usize {

@@ -12,7 +12,7 @@ pub struct Scenario {
     pub happens: fn(&mut Scene),
 }
 
-pub static SCENARIOS: [Scenario; 14] = [
+pub static SCENARIOS: [Scenario; 15] = [
     Scenario { name: "rotated", pattern: "app.log", happens: rotated },
     Scenario { name: "rotated_in_the_pattern", pattern: "app.log*", happens: rotated },
     Scenario { name: "rotated_unseen", pattern: "app.log", happens: rotated_unseen },
@@ -27,7 +27,12 @@ pub static SCENARIOS: [Scenario; 14] = [
     Scenario { name: "deleted_and_replaced", pattern: "**/app.log", happens: replaced },
     Scenario { name: "written_over", pattern: "app.log", happens: written_over },
     Scenario { name: "cut_off", pattern: "app.log", happens: cut_off },
+    COMPRESSED_AT_ONCE,
 ];
+
+/// In which nothing else makes anybody look into compressed files again.
+pub const COMPRESSED_AT_ONCE: Scenario =
+    Scenario { name: "compressed_at_once", pattern: "app.log*", happens: compressed_at_once };
 
 /// A look, and what follows it.
 const SOON: Duration = Duration::from_millis(700);
@@ -137,6 +142,18 @@ fn compressed_unseen(scene: &mut Scene) {
     scene.run(SOON);
     rotate(scene, Compress::Now);
     scene.write("app.log", "d", 5);
+    scene.hint();
+    scene.run(SOON);
+}
+
+/// A generation comes and is compressed between two looks.
+fn compressed_at_once(scene: &mut Scene) {
+    scene.write("app.log", "a", 5);
+    scene.run(SOON);
+    for generation in ["b", "c"] {
+        rotate(scene, Compress::Now);
+        scene.write("app.log", generation, 30);
+    }
     scene.hint();
     scene.run(SOON);
 }

@@ -203,10 +203,11 @@ fn is_same_log<D: Disk>(tailer: &Tailer<D>, a: &OsStr, b: &OsStr) -> bool {
     readings.iter().any(|a| others.iter().any(|b| a.live == b.live))
 }
 
-/// A compressed file that could not be read is looked into again when it changed.
+/// A compressed file that could not be read is looked into again when it changed. One that was not
+/// looked into, because it could not be examined then, is now.
 pub(crate) fn renew_packed<D: Disk>(tailer: &mut Tailer<D>, inode: Inode) {
     let Some(waiting) = tailer.history.waiting.get_mut(&inode) else { return };
-    let Some(left) = waiting.left else { return };
+    let Some(left) = waiting.left else { return tailer.hunt.begin_soon() };
     let stat = file::stat_path(&tailer.disk, &waiting.path);
     if std::mem::take(&mut waiting.failed) || stat.is_ok_and(|stat| !stat.is_same_content(&left)) {
         waiting.left = None;
