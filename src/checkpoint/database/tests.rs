@@ -158,7 +158,7 @@ enum Step {
     Full(u64),
     /// With its row alone.
     Plain(u64),
-    /// The transaction fails, and nobody knows what the database holds.
+    /// The transaction fails, and what the database holds is not known.
     Unsure,
     Write,
 }
