@@ -1,6 +1,7 @@
 //! Contents that are taken for others, and files whose bytes change behind what was read.
 
 mod cut;
+mod report;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;

@@ -75,7 +75,7 @@ fn shortened<D: Disk>(
         let place = places.find(|at| {
             at.offset <= size
                 && is_no_mere_beginning(*at, end.offset)
-                && doubt.is_so(file::proves(&candidate.handle, *at, &content.holes))
+                && identify::proves_up_to(tailer, &candidate.handle, content, *at)
         })?;
         let tells = doubt.is_so(file::tells_apart(&candidate.handle, place));
         tells.then_some((content.key, place))

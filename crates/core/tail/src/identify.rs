@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use crate::candidate::{self, Candidate, Evidence};
 use crate::disk::{Disk, DiskError, Fault, OpenFile};
-use crate::file;
 use crate::identity::{FileKey, Inode, Position};
 use crate::memory::{HeadIndex, Loss, Remembered};
 use crate::phase::Phase;
 use crate::rewritten::BEGINNING_BYTES_MAX;
 use crate::tailer::Tailer;
+use crate::{file, whole};
 
 /// File systems stamp files with a clock that ticks this often at most, in nanoseconds; rows are
 /// dated in milliseconds.
@@ -40,7 +40,20 @@ pub(crate) fn at_its_place<D: Disk>(
 
 /// Whether a file holds all that was read of a content.
 fn proves<D: Disk>(tailer: &Tailer<D>, handle: &D::File, content: &Remembered) -> bool {
-    tailer.problems.doubt.is_so(file::proves(handle, content.position, &content.holes))
+    proves_up_to(tailer, handle, content, content.position)
+}
+
+/// Whether a file holds what was read of a content up to a position.
+pub(crate) fn proves_up_to<D: Disk>(
+    tailer: &Tailer<D>,
+    handle: &D::File,
+    content: &Remembered,
+    at: Position,
+) -> bool {
+    let doubt = &tailer.problems.doubt;
+    let places = content.trail.iter().copied();
+    doubt.is_so(file::proves(handle, at, &content.holes))
+        && doubt.is_so(whole::agrees(handle, places, at, &content.holes))
 }
 
 /// Whether a file was made after this content was last known: then its inode number was given
@@ -219,12 +232,16 @@ pub(crate) fn equal_to<D: Disk>(
         tailer.files.get(*key).is_some_and(|parent| {
             let offset = parent.position.offset;
             let copied_so_far = candidate.size <= parent.seen.size;
+            let doubt = &tailer.problems.doubt;
+            let (holes, at) = (parent.gaps.holes(), parent.position);
             let may_be = candidate.size < offset
-                || tailer.problems.doubt.is_so(file::proves(
-                    candidate.handle,
-                    parent.position,
-                    parent.gaps.holes(),
-                ));
+                || (doubt.is_so(file::proves(candidate.handle, at, holes))
+                    && doubt.is_so(whole::agrees(
+                        candidate.handle,
+                        parent.progress.places(),
+                        at,
+                        holes,
+                    )));
             let other = parent.inode != candidate.inode;
             let same_end = || candidate::same_end(&tailer.disk, candidate, parent);
             other && copied_so_far && may_be && tailer.problems.doubt.is_so(same_end())
@@ -250,7 +267,5 @@ pub(crate) fn proven_part<D: Disk>(
     handle: &D::File,
     size: u64,
 ) -> Option<Position> {
-    let doubt = &tailer.problems.doubt;
-    let proven = |at: &Position| doubt.is_so(file::proves(handle, *at, &content.holes));
-    content.covered_at(size).find(proven)
+    content.covered_at(size).find(|at| proves_up_to(tailer, handle, content, *at))
 }

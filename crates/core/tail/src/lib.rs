@@ -96,6 +96,7 @@ mod uncovered;
 mod unlinked;
 mod waiting;
 mod waiting_tries;
+mod whole;
 pub mod window;
 mod work;
 

@@ -278,7 +278,7 @@ fn held_of<D: Disk>(
         return None;
     }
     let whole = size >= content.position.offset
-        && tailer.problems.doubt.is_so(file::proves(handle, content.position, &content.holes));
+        && identify::proves_up_to(tailer, handle, content, content.position);
     if whole { Some(content.position) } else { proven_part(tailer, content, handle, size) }
 }
 

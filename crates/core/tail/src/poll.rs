@@ -12,7 +12,9 @@ use crate::options::Now;
 use crate::phase::{Fact, Phase};
 use crate::row::ending_of;
 use crate::tailer::Tailer;
-use crate::{descriptors, displaced, filled, rewritten, trouble, truncated, turns, unlinked};
+use crate::{
+    descriptors, displaced, filled, rewritten, trouble, truncated, turns, unlinked, whole,
+};
 
 /// A truncated file has its new size for a moment before it has its new time of modification. This
 /// often it is asked for that, with a moment in between; 2 ms together.
@@ -118,10 +120,14 @@ fn note_size_of_same<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
     }
 }
 
-/// The first bytes of a file, if those and the bytes before the position are what they were.
+/// The first bytes of a file, if those and the bytes before the position are what they were. One
+/// that changed and did not grow may have been written anew: then it is compared as a whole.
 fn is_same<F: OpenFile>(file: &Tailed<F>, handle: &F) -> Result<Option<Vec<u8>>, DiskError> {
     let head = file.read_head(handle)?;
-    let same = file.head.agrees(&head) && file::proves(handle, file.position, file.gaps.holes())?;
+    let (at, holes) = (file.position, file.gaps.holes());
+    let same = file.head.agrees(&head)
+        && file::proves(handle, at, holes)?
+        && (file.unread_bytes() > 0 || whole::agrees(handle, file.progress.places(), at, holes)?);
     Ok(same.then_some(head))
 }
 

@@ -66,6 +66,11 @@ impl Progress {
         self.trail.iter().chain(&self.marks).copied()
     }
 
+    /// The places that were taken when the file was read to its end.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = Position> {
+        self.marks.iter().copied()
+    }
+
     /// The proven places before a position, in order.
     pub(crate) fn places_before(&self, position: Position) -> Vec<Position> {
         trail::before(self.places(), position)

@@ -18,7 +18,7 @@ use crate::phase::{Fact, Phase};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
 use crate::window::Window;
-use crate::{file, identify, log_path, turns};
+use crate::{file, identify, log_path, turns, whole};
 use kinetail_base::checkpoint::Change;
 
 /// Tools that destroy a file fill its last block (shred(1)), in bytes.
@@ -122,11 +122,14 @@ pub(crate) fn last_proven_place<D: Disk>(
     doubt.known(file.read_head(handle)).filter(|head| file.head.agrees(head))?;
     let mut places: Vec<Position> = file.progress.places().collect();
     places.sort_by_key(|at| std::cmp::Reverse(at.offset));
+    let holes = file.gaps.holes();
+    let is_whole = |at: Position| whole::agrees(handle, file.progress.places(), at, holes);
     places.into_iter().find(|at| {
         is_no_mere_beginning(*at, file.position.offset)
             && at.offset <= stat.size
-            && doubt.is_so(file::proves(handle, *at, file.gaps.holes()))
+            && doubt.is_so(file::proves(handle, *at, holes))
             && doubt.is_so(file::tells_apart(handle, *at))
+            && doubt.is_so(is_whole(*at))
     })
 }
 
@@ -207,7 +210,7 @@ pub(crate) fn probe<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
 }
 
 /// Proves places at doubling distances behind the position, where lines end: should the end of
-/// the file be cut off, little of it is sent again.
+/// the file be cut off, little of it is sent again. Of a short one all of it is known by them.
 pub(crate) fn mark_places<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window: &Window) {
     if tailer.options.multi_line_hold.is_some() {
         // A line end need not be the end of a record there.
@@ -218,7 +221,7 @@ pub(crate) fn mark_places<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window:
     if !file.progress.begin_marks(end) {
         return;
     }
-    let mut marks: Vec<Position> = Vec::new();
+    let mut marks = whole::places_of(key, end, file.progress.marks(), window);
     let mut distance = MARK_BYTES_MAX;
     while distance >= MARK_BYTES_MIN {
         if let Some(from) = end.checked_sub(distance)

@@ -14,7 +14,7 @@ use crate::phase::Phase;
 use crate::schedule::SAVE_TIME_EVERY;
 use crate::splitter::Ending;
 use crate::tailer::Tailer;
-use crate::{missing, trail, turns};
+use crate::{missing, trail, turns, whole};
 use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// The checkpoint of a file at a position.
@@ -29,13 +29,18 @@ pub(crate) fn checkpoint<F>(file: &Tailed<F>, position: Position) -> Checkpoint 
         anchor: position.anchor,
         life: RowLife::of_rotated(file.is_rotated()),
         holes: file.gaps.holes().before(position.offset),
-        places: if file.is_rotated() || file.progress.saves_places() {
-            file.progress.places_before(position)
-        } else {
-            Vec::new()
-        },
+        places: saved_places(file, position),
         cursor: None,
     }
+}
+
+/// The places that a row has: those by which all of a short content is known, and those of a file
+/// that is likely to be cut or copied.
+fn saved_places<F>(file: &Tailed<F>, position: Position) -> Vec<Position> {
+    if file.is_rotated() || file.progress.saves_places() || whole::is_short(position) {
+        return file.progress.places_before(position);
+    }
+    Vec::new()
 }
 
 /// The checkpoint of a file as far as it is acknowledged: what is known of its place is not to wait

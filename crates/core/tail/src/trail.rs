@@ -7,7 +7,7 @@ use super::identity::Position;
 const POSITIONS_MAX: usize = 16;
 
 /// So many places are saved of a content.
-pub(super) const PLACES_MAX: usize = 32;
+pub(super) const PLACES_MAX: usize = 64;
 
 /// Adds the place where reading stood. Of too many one goes that has others close by: the further
 /// back they are, the further apart they may be.

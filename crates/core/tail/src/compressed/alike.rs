@@ -1,5 +1,6 @@
 //! Which known generations a compressed file could be mistaken for.
 
+use crate::compressed::proof::Point;
 use crate::disk::Disk;
 use crate::file::Tailed;
 use crate::identify;
@@ -7,16 +8,12 @@ use crate::identity::{FileKey, Position};
 use crate::tailer::Tailer;
 
 /// The followed files of which more than `offset` bytes were read and that begin like this.
-pub(crate) fn rivals<D: Disk>(
-    tailer: &Tailer<D>,
-    head: &[u8],
-    offset: u64,
-) -> Vec<(FileKey, Position)> {
+pub(crate) fn rivals<D: Disk>(tailer: &Tailer<D>, head: &[u8], offset: u64) -> Vec<Point> {
     let alike = identify::live_contents(tailer).agreeing(head).into_iter();
     alike
         .filter_map(|key| tailer.files.get(key))
-        .map(|file| (file.key, file.position))
-        .filter(|(_, position)| position.offset > offset)
+        .map(|file| Point::end(file.key, file.position))
+        .filter(|point| point.at.offset > offset)
         .collect()
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::compressed::hunt::BYTES_A_STEP;
-use crate::compressed::proof::{Proof, Verdict};
+use crate::compressed::proof::{Point, Proof, Verdict};
 use crate::compressed::state::{Archive, Job, Sure};
 use crate::compressed::stream::{End, Format};
 use crate::compressed::{alike, inspect};
@@ -184,14 +184,15 @@ fn examine_accepted<D: Disk>(tailer: &mut Tailer<D>, path: &Path) -> Result<bool
     let known = tailer.memory.beginning_alike(&head).into_iter();
     let known = known.chain(tailer.hunt.finished.beginning_alike(&head));
     // What was written late to a file that was just being compressed is not in the copy.
-    let places = known.flat_map(|content| {
-        let before = content.trail.iter().copied().filter(|_| content.head.is_full());
-        before.chain([content.position]).map(|at| (content.key, at))
+    let points = known.flat_map(|content| {
+        let late = content.trail.iter().copied().filter(|_| content.head.is_full());
+        let ends = late.chain([content.position]).map(|at| Point::end(content.key, at));
+        ends.chain(Point::checks(content))
     });
-    let mut contents: Vec<(FileKey, Position)> = places.collect();
-    contents.extend(alike::rivals(tailer, &head, 0));
+    let mut points: Vec<Point> = points.collect();
+    points.extend(alike::rivals(tailer, &head, 0));
     found.head.clone_from(&head);
-    let proof = Proof::new(stream, head, contents);
+    let proof = Proof::new(stream, head, points);
     tailer.hunt.job = Some(Job::Compare(found, proof, Sure::Generation));
     Ok(true)
 }

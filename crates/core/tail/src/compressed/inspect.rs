@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::compressed::alike;
-use crate::compressed::proof::Proof;
+use crate::compressed::proof::{Point, Proof};
 use crate::compressed::state::{Archive, Job, Sure};
 use crate::compressed::stream::{Format, Stream};
 use crate::disk::{Disk, DiskError};
-use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode, Position};
+use crate::identity::{FileKey, HEAD_BYTES_MAX, Inode};
+use crate::memory::Remembered;
 use crate::pattern::is_compressed_name;
 use crate::real_path::real_path;
 use crate::tailer::Tailer;
@@ -47,27 +48,27 @@ pub(super) fn examine<D: Disk>(tailer: &mut Tailer<D>, path: &Path, sure: Sure) 
         }
     }
     reads_well(tailer, path);
-    let mut contents: Vec<(FileKey, Position)> = tailer
-        .memory
-        .beginning_alike(&head)
-        .into_iter()
-        .filter(|content| sure.key().is_none_or(|key| key == content.key))
-        .map(|content| (content.key, content.position))
-        .collect();
-    let wanted = contents.iter().filter(|(key, _)| tailer.hunt.wanted.contains(key));
-    let Some(least) = wanted.map(|(_, position)| position.offset).min() else {
+    let alike = tailer.memory.beginning_alike(&head).into_iter();
+    let alike: Vec<&Remembered> =
+        alike.filter(|content| sure.key().is_none_or(|key| key == content.key)).collect();
+    let wanted = alike.iter().filter(|content| tailer.hunt.wanted.contains(&content.key));
+    let Some(least) = wanted.map(|content| content.position.offset).min() else {
         tailer.hunt.leave(path, found.stat);
         return true;
     };
+    let ends = alike.iter().map(|content| Point::end(content.key, content.position));
+    let mut points: Vec<Point> = ends.collect();
+    points.extend(alike.iter().copied().flat_map(Point::checks));
     if sure.key().is_none() {
-        let finished = tailer.hunt.finished.beginning_alike(&head).into_iter();
-        contents.extend(finished.map(|content| (content.key, content.position)));
+        let finished = tailer.hunt.finished.beginning_alike(&head);
+        points.extend(finished.iter().map(|content| Point::end(content.key, content.position)));
+        points.extend(finished.into_iter().flat_map(Point::checks));
     }
     if sure == Sure::No {
-        contents.extend(alike::rivals(tailer, &head, least));
+        points.extend(alike::rivals(tailer, &head, least));
     }
     found.head.clone_from(&head);
-    let proof = Proof::new(stream, head, contents);
+    let proof = Proof::new(stream, head, points);
     tailer.hunt.job = Some(Job::Compare(found, proof, sure));
     true
 }

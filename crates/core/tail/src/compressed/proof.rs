@@ -7,6 +7,7 @@ use super::stream::Stream;
 use super::unpacked::Unpacked;
 use crate::disk::{DiskError, OpenFile};
 use crate::identity::{ANCHOR_BYTES_MAX, Anchor, FileKey, HEAD_BYTES_MAX, Position};
+use crate::memory::Remembered;
 use crate::window::bytes_before;
 
 /// Unpacked at a time, in bytes.
@@ -16,14 +17,40 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Proof<F> {
     stream: Stream<F>,
-    /// Positions that are still to be compared, the next one last.
-    open: Vec<(FileKey, Position)>,
+    /// What is still to be compared, the next one last.
+    open: Vec<Point>,
     /// The furthest position that agreed.
     proven: Option<(FileKey, Position)>,
     /// Whether the bytes before that are unlike those further back.
     tells: bool,
     /// What was unpacked last; enough to continue at a position before it.
     tail: Vec<u8>,
+}
+
+/// A position of a content, at which a compressed file is compared with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    pub(super) key: FileKey,
+    pub(super) at: Position,
+    /// Whether the content may continue here. Elsewhere its bytes only must agree, or it does not
+    /// continue further on either.
+    pub(super) may_continue: bool,
+}
+
+impl Point {
+    /// Where a content may continue.
+    pub(super) fn end(key: FileKey, at: Position) -> Self {
+        Self { key, at, may_continue: true }
+    }
+
+    /// The places of a content that must agree. What was filled in meanwhile is not what was there
+    /// when they were taken.
+    pub(super) fn checks(content: &Remembered) -> impl Iterator<Item = Self> {
+        let (key, end) = (content.key, content.position.offset);
+        let places = content.trail.iter().filter(|_| content.holes.is_empty());
+        let within = places.filter(move |at| at.offset > 0 && at.offset < end);
+        within.map(move |at| Self { key, at: *at, may_continue: false })
+    }
 }
 
 /// What comparing came to.
@@ -40,23 +67,28 @@ pub(crate) struct Verdict<F> {
 }
 
 impl<F: OpenFile> Proof<F> {
-    /// Compares with these contents. `head` is what came out of the stream until now.
-    pub(super) fn new(
-        stream: Stream<F>,
-        head: Vec<u8>,
-        mut contents: Vec<(FileKey, Position)>,
-    ) -> Self {
-        contents.sort_by_key(|(key, position)| std::cmp::Reverse((position.offset, *key)));
-        let mut proof = Self { stream, open: contents, proven: None, tells: false, tail: head };
+    /// Compares at these points. `head` is what came out of the stream until now.
+    pub(super) fn new(stream: Stream<F>, head: Vec<u8>, mut points: Vec<Point>) -> Self {
+        points.sort_by_key(|point| std::cmp::Reverse((point.at.offset, point.key)));
+        let mut proof = Self { stream, open: points, proven: None, tells: false, tail: head };
         let known = proof.stream.decoded();
-        while let Some((key, at)) = proof.open.pop_if(|(_, at)| at.offset <= known) {
-            let before = usize::try_from(at.offset).ok().and_then(|len| proof.tail.get(..len));
-            if let Some(before) = before.filter(|before| Anchor::of(before) == at.anchor) {
-                proof.tells = is_told_apart(before);
-                proof.proven = Some((key, at));
-            }
+        while let Some(point) = proof.open.pop_if(|point| point.at.offset <= known) {
+            let before = usize::try_from(point.at.offset).ok();
+            let before = before.and_then(|len| proof.tail.get(..len)).map(<[u8]>::to_vec);
+            proof.compare(point, before.as_deref());
         }
         proof
+    }
+
+    /// Compares the bytes before a point. Where they differ, so does what lies behind it.
+    fn compare(&mut self, point: Point, before: Option<&[u8]>) {
+        let Some(before) = before.filter(|before| Anchor::of(before) == point.at.anchor) else {
+            return self.open.retain(|other| other.key != point.key);
+        };
+        if point.may_continue {
+            self.tells = is_told_apart(before);
+            self.proven = Some((point.key, point.at));
+        }
     }
 
     /// Unpacks up to `budget_bytes`, and says so once everything is compared.
@@ -66,14 +98,14 @@ impl<F: OpenFile> Proof<F> {
     ) -> Result<Result<Verdict<F>, Self>, DiskError> {
         let mut left = budget_bytes;
         let mut chunk = vec![0; CHUNK_BYTES];
-        while let Some((key, at)) = self.open.last().copied() {
-            let ahead = usize::try_from(at.offset - self.stream.decoded()).unwrap_or(usize::MAX);
+        while let Some(point) = self.open.last().copied() {
+            let ahead = point.at.offset - self.stream.decoded();
+            let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             if ahead == 0 {
                 self.open.pop();
-                if Anchor::of(&self.tail) == at.anchor {
-                    self.tells = is_told_apart(&self.tail);
-                    self.proven = Some((key, at));
-                }
+                let tail = std::mem::take(&mut self.tail);
+                self.compare(point, Some(&tail));
+                self.tail = tail;
                 continue;
             }
             if left == 0 {
@@ -180,8 +212,8 @@ mod tests {
         let mut head = vec![0; HEAD_BYTES_MAX];
         let count = stream.read_full(&mut head).unwrap();
         head.truncate(count);
-        let contents = contents.iter().map(|(key, at)| (FileKey(*key), *at)).collect();
-        let mut proof = Proof::new(stream, head, contents);
+        let points = contents.iter().map(|(key, at)| Point::end(FileKey(*key), *at)).collect();
+        let mut proof = Proof::new(stream, head, points);
         for steps in 1.. {
             match proof.step(100_000).unwrap() {
                 Ok(verdict) => return (verdict, steps),
