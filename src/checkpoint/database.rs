@@ -7,6 +7,7 @@
 //! checkpoints are made here, where the error is seen, and after an I/O error the file is not
 //! trusted but rebuilt from memory.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use metrics::{Counter, counter};
@@ -37,6 +38,8 @@ pub(super) struct Database {
     path: PathBuf,
     /// `None` between a failure and the next success.
     conn: Option<Connection>,
+    /// SQLite's index of the log; closed after `conn`.
+    index: Option<File>,
     /// Device and inode of the file that `conn` has open.
     inode: Option<(u64, u64)>,
     /// Whether `conn` has written, and made what tables an older kinetail did not.
@@ -59,6 +62,7 @@ impl Database {
         let mut database = Self {
             path: path.to_owned(),
             conn: None,
+            index: None,
             inode: None,
             is_complete: false,
             witness: Witness::default(),
@@ -76,7 +80,9 @@ impl Database {
     fn connect(&mut self) -> Result<Mirror, WriteError> {
         let inode = files::inode(&self.path).map_err(io("look at"))?;
         let (conn, mirror) = connect(&self.path)?;
+        let index = files::reserve_index(&self.path).map_err(io("reserve the index of"))?;
         (self.conn, self.inode, self.rows_in_log) = (Some(conn), inode, 0);
+        self.index = index;
         self.is_complete = false;
         self.witness = Witness::of(&self.path).map_err(io("look at"))?;
         Ok(mirror)
@@ -209,7 +215,7 @@ impl Backend for Database {
     }
 
     fn recover(&mut self, mirror: &Mirror, remedy: Remedy) -> Result<(), WriteError> {
-        self.conn = None;
+        (self.conn, self.index) = (None, None);
         owner::make_directory(owner::directory(&self.path)).map_err(io("make the directory of"))?;
         self.lock_again()?;
         let here = files::inode(&self.path).map_err(io("look at"))?;

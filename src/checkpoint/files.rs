@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FallocateFlags, OFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 
 use super::error::StoreError;
@@ -33,6 +33,10 @@ const SET_ASIDE_NAMES_MAX: u32 = 100;
 /// What SQLite keeps alongside a database. They go first: a log that is left behind would be played
 /// into the next database.
 const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// SQLite's index of its log is mapped in parts of this many bytes, one for some 4,000 pages. The log
+/// is copied into the database long before it has more.
+const INDEX_BYTES: u64 = 32 * 1024;
 
 /// `path` with `suffix` at the end of its name.
 pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
@@ -98,6 +102,31 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(path)?;
     file.set_permissions(Permissions::from_mode(PRIVATE_FILE_MODE))?;
     owner::hand_over(&file, path)
+}
+
+/// Has the file system provide all of SQLite's index of its log, which is mapped. SQLite writes one
+/// byte to each 4 KiB; where blocks are smaller the rest are holes, and to write into one of those
+/// through the mapping ends the process once the disk is full.
+///
+/// The file is to stay open as long as SQLite has it open: to close it would give up the locks that
+/// the process has on it.
+pub(super) fn reserve_index(path: &Path) -> io::Result<Option<File>> {
+    let file = match OpenOptions::new()
+        .write(true)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(sidecar(path, "-shm"))
+    {
+        Ok(file) => file,
+        // Where there is no shared memory there is no such file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let len = file.metadata()?.len().max(INDEX_BYTES);
+    match fallocate(&file, FallocateFlags::empty(), 0, len) {
+        // Such a file system cannot promise it.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Some(file)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Takes others' rights to an existing database away, and gives it and what belongs to it to those

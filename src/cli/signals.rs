@@ -27,8 +27,10 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Starts to listen.
+    /// Starts to listen. A file that would exceed the limit on the size of files (`LimitFSIZE=`)
+    /// fails to be written from now on, where else a signal would end the process.
     pub(super) fn new() -> io::Result<Self> {
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -148,3 +148,25 @@ fn a_stop_that_could_not_write_the_last_checkpoints_says_so() {
     assert!(last.contains("duplicates possible after the next start"), "{text}");
     assert!(!text.contains("all records that were read have been delivered"), "{text}");
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_does_not_end_the_agent() {
+    let endpoint = Endpoint::healthy();
+    let mut home = Home::new(&endpoint.handle.url());
+    home.flow("*.log", ("kinesisStream", "s"), &json!({}));
+    // The database begins below this, and its log grows beyond it.
+    let agent = home.start_with_file_size(160);
+    let mut lines = Lines::default();
+    for round in 0..8 {
+        for file in 0..40 {
+            let name = format!("{file}-of-round-{round}.log");
+            append(&home.log(&name), &lines.one(&name, 50));
+        }
+        endpoint.wait_for_all(&kinesis("s"), &lines.written, SOON, || agent.log());
+    }
+    agent.wait_for_log("cannot write checkpoints; delivery continues", SOON);
+    agent.signal(Signal::TERM);
+    let (code, text) = agent.outcome(SOON);
+    assert!(code.is_some(), "it was ended by a signal: {text}");
+    assert_eq!(endpoint.count(&kinesis("s")), lines.written.len(), "{text}");
+}

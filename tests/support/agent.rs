@@ -99,8 +99,17 @@ impl Home {
 
     /// The same with more arguments.
     pub fn start_with_descriptors_and(&self, limit: u32, more: &[&str]) -> Agent {
+        self.start_limited(&format!("-n {limit}"), more)
+    }
+
+    /// Starts the agent with a limit on the size of files, in blocks of 512 bytes.
+    pub fn start_with_file_size(&self, blocks: u32) -> Agent {
+        self.start_limited(&format!("-f {blocks}"), &[])
+    }
+
+    fn start_limited(&self, limit: &str, more: &[&str]) -> Agent {
         let mut shell = Command::new("/bin/sh");
-        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let script = format!("ulimit {limit}; exec \"$0\" \"$@\"");
         shell.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_kinetail"));
         let mut command = configured(shell, "run", &self.write_config());
         command.args(more);

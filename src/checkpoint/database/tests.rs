@@ -150,6 +150,18 @@ fn each_remedy_ends_with_a_sound_database_and_keeps_only_damaged_ones() {
     }
 }
 
+#[test]
+fn the_index_of_the_log_has_no_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let mut database = fresh(&path);
+    database.write(&mirror_of(0..3)).unwrap();
+    let index = std::fs::metadata(files::sidecar(&path, "-shm")).unwrap();
+    assert!(index.blocks() * 512 >= index.len(), "{index:?}");
+    std::fs::remove_file(files::sidecar(&path, "-shm")).unwrap();
+    assert!(files::reserve_index(&path).unwrap().is_none());
+}
+
 /// One change of a history: of which file, and to what.
 #[derive(Debug, Clone, Copy)]
 enum Step {
