@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::generations::scheme::{Compress, Scheme};
+use crate::support::ground::Ground;
 use crate::support::oracle::judge;
 use crate::support::world::World;
 
@@ -366,4 +368,23 @@ fn of_files_that_begin_with_the_same_few_lines_none_is_taken_by_chance() {
         let want = if copies == 1 { 2 } else { 5 };
         assert_eq!(world.stream.len(), want, "{copies} files");
     }
+}
+
+#[test]
+fn many_small_compressed_generations_do_not_wait_for_polls() {
+    let mut world = World::within(Ground::in_memory(), "app.log", |config| {
+        config.max_buffer_age = Duration::from_millis(50);
+    });
+    let mut writer = Writer::default();
+    world.append("app.log", &writer.lines("a", 30));
+    world.settle();
+    world.stop();
+    for generation in 0..20 {
+        Scheme::Number.rotate(&world.files, &world.path(""), Compress::Now);
+        world.append("app.log", &writer.lines(&format!("g{generation}"), 30));
+    }
+    world.start();
+    // A poll each half a second would be 10 s.
+    world.run(Duration::from_secs(4));
+    writer.check(&world, "20 generations");
 }

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use crate::support::ground::Ground;
 use crate::support::scene::Scene;
 use crate::support::world::World;
 
@@ -33,6 +34,24 @@ fn a_new_file_of_equal_lines_is_not_taken_for_the_deleted_one() {
         world.start();
         world.settle();
         assert_eq!(world.stream.len(), 2_500, "kept {kept}");
+    }
+}
+
+#[test]
+fn a_log_that_starts_over_with_the_lines_of_the_deleted_one_is_read() {
+    for more in [0, 1] {
+        let mut world = World::within(Ground::in_memory(), "app.log", |_| {});
+        let lines = |count: usize| -> Vec<u8> {
+            let line = |number| format!("starting step {number} of the same program as ever\n");
+            (0..count).map(line).collect::<String>().into_bytes()
+        };
+        world.append("app.log", &lines(60));
+        world.settle();
+        world.files.remove_file(&world.path("app.log"));
+        world.pass(Duration::from_millis(50));
+        world.append("app.log", &lines(60 + more));
+        world.settle();
+        assert_eq!(world.stream.len(), 120 + more);
     }
 }
 

@@ -34,14 +34,20 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// The followed file whose place a new one took, if that begins with all that the old one
 /// held and the old one is deleted, or kept as a backup outside of the pattern.
+///
+/// What takes the place of another one is there before that is deleted. A file that was made after
+/// that is a log that starts over, with the same lines as the last time.
 pub(crate) fn replaced_by<D: Disk>(
     tailer: &Tailer<D>,
     candidate: &Candidate<D::File>,
     alike: &[FileKey],
 ) -> Option<FileKey> {
     let doubt = &tailer.problems.doubt;
-    let is_deleted =
-        |handle: &D::File| doubt.known(handle.stat()).is_some_and(|stat| stat.links == 0);
+    let is_deleted = |handle: &D::File| {
+        let born = || doubt.known(candidate.handle.born()).flatten();
+        let stat = doubt.known(handle.stat()).filter(|stat| stat.links == 0);
+        stat.is_some_and(|stat| born().is_none_or(|born| born <= stat.changed_nanos))
+    };
     alike.iter().copied().find(|key| {
         let Some(old) = tailer.files.get(*key) else { return false };
         let Some(handle) = &old.handle else { return false };

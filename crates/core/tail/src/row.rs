@@ -139,10 +139,12 @@ pub(crate) fn acknowledge<D: Disk>(
     if file.lag_bytes() == 0 {
         file.pace.note_caught_up(now);
     }
+    // Only what is acknowledged is released, and one compressed file is read at a time.
+    let is_unpacked = tailer.hunt.is_reading(key);
     let kept = file.progress.release_kept_row(position.offset);
     let row = (!file.progress.has_kept_row()).then(|| checkpoint(file, position));
     tailer.out.changes.extend(kept.map(Change::Forget));
-    if file.phase() == Phase::AwaitingAcks {
+    if file.phase() == Phase::AwaitingAcks || is_unpacked {
         file.pace.poll_sooner(now);
         turns::poll_soon(tailer, key);
     }
