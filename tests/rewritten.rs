@@ -55,6 +55,29 @@ fn a_log_that_starts_over_with_the_lines_of_the_deleted_one_is_read() {
     }
 }
 
+#[test]
+fn a_log_that_starts_over_with_the_lines_of_another_one_is_no_copy_of_it() {
+    let mut world = World::within(Ground::in_memory(), "*.log", |_| {});
+    let banner: String =
+        (0..34).map(|number| format!("this worker has read option {number} of many\n")).collect();
+    for name in ["a.log", "b.log"] {
+        let work = format!("{name} is at work\n").repeat(66);
+        world.append(name, format!("{banner}{work}").as_bytes());
+    }
+    world.settle();
+    assert_eq!(world.stream.len(), 200);
+    for name in ["a.log", "b.log"] {
+        world.files.truncate(&world.path(name));
+        world.run(Duration::from_millis(20));
+    }
+    for name in ["a.log", "b.log"] {
+        world.append(name, banner.as_bytes());
+        world.run(Duration::from_millis(20));
+    }
+    world.settle();
+    assert_eq!(world.stream.len(), 200 + 68);
+}
+
 /// Stamps of files are at most this coarse.
 fn wait_for_the_clock() {
     let probe = tempfile::tempdir().unwrap();

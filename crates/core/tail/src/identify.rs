@@ -146,12 +146,16 @@ pub(crate) fn may_be_copy<D: Disk>(
     candidate: &Evidence<'_, D::File>,
     content: &Remembered,
 ) -> bool {
+    if content.lost.why == Loss::Truncated && candidate.modified_nanos > content.lost.by_nanos {
+        // Programs that start over together may begin with the same lines, however many.
+        return false;
+    }
     let tells = tailer.problems.doubt.is_so(file::tells_apart(candidate.handle, content.position));
     if content.proves_much() && tells {
         return true;
     }
     match content.lost.why {
-        Loss::Truncated => candidate.modified_nanos <= content.lost.by_nanos,
+        Loss::Truncated => true,
         Loss::Released | Loss::Stopped | Loss::Vanished | Loss::Finished => {
             original_is_there(tailer, content)
         }
