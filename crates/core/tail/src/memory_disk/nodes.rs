@@ -255,6 +255,7 @@ impl Nodes {
         let before = self.names_mut(directory).insert(name, number);
         if let Some(before) = before {
             self.node_mut(before).links -= 1;
+            self.touch(before);
         }
         self.node_mut(number).links += 1;
         self.touch(number);
