@@ -111,3 +111,21 @@ fn a_report_that_differs_in_its_middle_is_sent_while_the_flow_runs() {
         }
     }
 }
+
+#[test]
+fn reports_that_were_rotated_and_packed_together_are_sent() {
+    let mut world = world("report.log");
+    world.stop();
+    for day in 1..4 {
+        world.pass_for_all(Duration::from_secs(100));
+        world.files.rename(&world.path("report.log"), &world.path("report.log.1"));
+        gzip(&world.files, &world.path("report.log.1"));
+        world.append("report.log", &report(day));
+        for number in (1..=day).rev() {
+            let name = |number: usize| world.path(&format!("report.log.{number}.gz"));
+            world.files.rename(&name(number), &name(number + 1));
+        }
+    }
+    world.start();
+    has_arrived(&mut world, 4, "packed together");
+}

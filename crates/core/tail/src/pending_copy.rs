@@ -17,6 +17,7 @@ use crate::life::PendingCopy;
 use crate::memory::HeadIndex;
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
+use crate::rewritten::is_no_mere_beginning;
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
 use crate::{descriptors, doubt, turns};
@@ -279,7 +280,12 @@ fn held_of<D: Disk>(
     }
     let whole = size >= content.position.offset
         && identify::proves_up_to(tailer, handle, content, content.position);
-    if whole { Some(content.position) } else { proven_part(tailer, content, handle, size) }
+    if whole {
+        return Some(content.position);
+    }
+    // What was copied before a truncation lacks little. Less of it is a log that begins alike.
+    let part = proven_part(tailer, content, handle, size);
+    part.filter(|at| is_no_mere_beginning(*at, content.position.offset))
 }
 
 /// The file adopts the generation that its bytes belong to.

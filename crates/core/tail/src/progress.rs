@@ -76,11 +76,6 @@ impl Progress {
         trail::before(self.places(), position)
     }
 
-    /// Earlier offsets of reading.
-    pub(crate) fn into_trail(self) -> Vec<Position> {
-        self.trail
-    }
-
     /// The proven places, of a file that is not followed any longer.
     pub(crate) fn take_places(&mut self) -> Vec<Position> {
         self.trail.drain(..).chain(self.marks.drain(..)).collect()

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use crate::compressed::hunt::BYTES_A_STEP;
 use crate::compressed::proof::{Point, Proof, Verdict};
 use crate::compressed::state::{Archive, Job, Sure};
-use crate::compressed::stream::{End, Format};
+use crate::compressed::stream::{End, Format, Stream};
 use crate::compressed::{alike, inspect};
 use crate::disk::{Disk, DiskError, Stat};
+use crate::file::Tailed;
 use crate::holes::Holes;
 use crate::identity::{FileKey, HEAD_BYTES_MAX, Head, Inode, Position};
 use crate::memory::{Loss, Lost, Remembered, Whereabouts};
@@ -29,6 +30,9 @@ use kinetail_base::checkpoint::{Change, Checkpoint, Life as RowLife};
 
 /// Compressed files that are known to hold nothing new, at most.
 const SETTLED_MAX: usize = 4096;
+
+/// Unpacked at a time for a comparison, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Compressed files that are dealt with.
 #[derive(Debug, Default)]
@@ -273,11 +277,34 @@ fn is_followed_plain<D: Disk>(
     let (offset, bytes) = verdict.end();
     let alike = identify::live_contents(tailer).agreeing(&found.head);
     for file in alike.iter().filter_map(|key| tailer.files.get(*key)) {
-        if candidate::has_at(&tailer.disk, file, offset, bytes)? {
+        let ends_alike = candidate::has_at(&tailer.disk, file, offset, bytes)?;
+        if ends_alike && holds_beginning(&tailer.disk, found, file)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether a followed file has what a compressed one unpacks to, as far as one step goes.
+fn holds_beginning<D: Disk>(
+    disk: &D,
+    found: &Archive<D::File>,
+    file: &Tailed<D::File>,
+) -> Result<bool, DiskError> {
+    let Some(format) = found.path.file_name().and_then(Format::of_name) else { return Ok(false) };
+    let mut stream = Stream::new(format, found.handle.clone());
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while stream.decoded() < BYTES_A_STEP as u64 {
+        let offset = stream.decoded();
+        let bytes = match stream.read(&mut chunk)? {
+            0 => break,
+            count => chunk.get(..count).unwrap_or_default(),
+        };
+        if !candidate::has_at(disk, file, offset, bytes)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A file that belongs to a log was compared with all that is known.

@@ -242,12 +242,12 @@ impl<F: OpenFile> Reading<F> {
     }
 
     /// What is to be remembered of its content, as far as it is read now.
-    pub(super) fn content_of(self, file: Tailed<F>, now: Now) -> Remembered {
+    pub(super) fn content_of(self, mut file: Tailed<F>, now: Now) -> Remembered {
         Remembered {
             head: file.head,
             position: file.position,
             acked: file.acked(),
-            trail: file.progress.into_trail(),
+            trail: file.progress.take_places(),
             lost: Lost { since: now.instant, ..self.content.lost },
             ..self.content
         }
