@@ -1,4 +1,4 @@
-//! Reports that a job writes anew: each begins and ends with the same lines, is as long as the one
+//! Reports that a job writes again: each begins and ends with the same lines, is as long as the one
 //! before, and differs in its middle.
 
 use std::time::Duration;

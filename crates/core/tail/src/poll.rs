@@ -121,7 +121,7 @@ fn note_size_of_same<D: Disk>(tailer: &mut Tailer<D>, key: FileKey) {
 }
 
 /// The first bytes of a file, if those and the bytes before the position are what they were. One
-/// that changed and did not grow may have been written anew: then it is compared as a whole.
+/// that changed and did not grow may have been rewritten: then it is compared as a whole.
 fn is_same<F: OpenFile>(file: &Tailed<F>, handle: &F) -> Result<Option<Vec<u8>>, DiskError> {
     let head = file.read_head(handle)?;
     let (at, holes) = (file.position, file.gaps.holes());
