@@ -34,8 +34,8 @@ const SET_ASIDE_NAMES_MAX: u32 = 100;
 /// into the next database.
 const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// SQLite's index of its log is mapped in parts of this many bytes, one for some 4,000 pages. The log
-/// is copied into the database long before it has more.
+/// SQLite's index of its log is mapped in parts of this many bytes, one for some 4,000 pages. The
+/// log is copied into the database long before it has more.
 const INDEX_BYTES: u64 = 32 * 1024;
 
 /// `path` with `suffix` at the end of its name.
