@@ -55,11 +55,8 @@ fn two_logs_that_start_over_together_with_the_same_lines_are_no_copies() {
 #[test]
 fn a_log_that_starts_over_with_the_lines_of_another_one_is_no_copy_of_it() {
     let mut world = World::within(Ground::in_memory(), "*.log", |_| {});
-    let banner: String =
-        (0..34).map(|number| format!("this worker has read option {number} of many\n")).collect();
     for name in ["a.log", "b.log"] {
-        let work = format!("{name} is at work\n").repeat(66);
-        world.append(name, format!("{banner}{work}").as_bytes());
+        world.append(name, &worker(name, 66));
     }
     world.settle();
     assert_eq!(world.stream.len(), 200);
@@ -68,7 +65,7 @@ fn a_log_that_starts_over_with_the_lines_of_another_one_is_no_copy_of_it() {
         world.run(Duration::from_millis(20));
     }
     for name in ["a.log", "b.log"] {
-        world.append(name, banner.as_bytes());
+        world.append(name, &worker(name, 0));
         world.run(Duration::from_millis(20));
     }
     world.settle();

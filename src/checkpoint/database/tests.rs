@@ -165,18 +165,18 @@ fn the_index_of_the_log_has_no_holes() {
 /// One change of a history: of which file, and to what.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Forget(u64),
+    Forget(usize),
     /// With everything that a row can have.
-    Full(u64),
+    Full(usize),
     /// With its row alone.
-    Plain(u64),
+    Plain(usize),
     /// The transaction fails, and what the database holds is not known.
     Unsure,
     Write,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let file = 0_u64..3;
+    let file = 0_usize..3;
     prop_oneof![
         2 => file.clone().prop_map(Step::Forget),
         4 => file.clone().prop_map(Step::Full),
@@ -208,15 +208,15 @@ proptest! {
             let at = at as u64;
             match step {
                 Step::Forget(file) => {
-                    let key = std::mem::replace(&mut keys[file as usize], 3 + at);
+                    let key = std::mem::replace(&mut keys[file], 3 + at);
                     mirror.apply(&flow, vec![Change::Forget(FileKey(key))], 1);
                 }
                 Step::Full(file) => {
-                    let row = checkpoint(keys[file as usize], at + 10);
+                    let row = checkpoint(keys[file], at + 10);
                     mirror.apply(&flow, vec![Change::Save(row)], 1);
                 }
                 Step::Plain(file) => {
-                    let row = plain(keys[file as usize], at + 10);
+                    let row = plain(keys[file], at + 10);
                     mirror.apply(&flow, vec![Change::Save(row)], 1);
                 }
                 Step::Unsure => mirror.mark_all_dirty(),
