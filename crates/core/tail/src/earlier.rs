@@ -16,9 +16,10 @@ use crate::memory::Remembered;
 use crate::options::Now;
 use crate::phase::Fact;
 use crate::progress::Progress;
-use crate::rewritten::{filled_up, is_no_mere_beginning};
+use crate::rewritten::filled_up;
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
+use crate::whole::is_no_mere_beginning;
 use crate::{adopt, file, identify, log_path, trail};
 use kinetail_base::checkpoint::Change;
 

@@ -12,8 +12,8 @@ use crate::disk::{Disk, DiskError, Fault, OpenFile};
 use crate::identity::{FileKey, Inode, Position};
 use crate::memory::{HeadIndex, Loss, Remembered};
 use crate::phase::Phase;
-use crate::rewritten::BEGINNING_BYTES_MAX;
 use crate::tailer::Tailer;
+use crate::whole::{BEGINNING_BYTES_MAX, is_no_mere_beginning};
 use crate::{file, whole};
 
 /// File systems stamp files with a clock that ticks this often at most, in nanoseconds; rows are
@@ -146,16 +146,12 @@ pub(crate) fn may_be_copy<D: Disk>(
     candidate: &Evidence<'_, D::File>,
     content: &Remembered,
 ) -> bool {
-    if content.lost.why == Loss::Truncated && candidate.modified_nanos > content.lost.by_nanos {
-        // Programs that start over together may begin with the same lines, however many.
-        return false;
-    }
     let tells = tailer.problems.doubt.is_so(file::tells_apart(candidate.handle, content.position));
     if content.proves_much() && tells {
         return true;
     }
     match content.lost.why {
-        Loss::Truncated => true,
+        Loss::Truncated => candidate.modified_nanos <= content.lost.by_nanos,
         Loss::Released | Loss::Stopped | Loss::Vanished | Loss::Finished => {
             original_is_there(tailer, content)
         }
@@ -206,10 +202,16 @@ pub(crate) fn copied_early<D: Disk>(
     let others = alike.filter(|content| content.inode != candidate.inode);
     others.filter(|content| !doubt.is_put_off(content.inode)).find_map(|content| {
         let position = proven_part(tailer, content, candidate.handle, candidate.size)?;
-        let accepted = may_be_copy(tailer, candidate, content)
-            && (content.lost.why != Loss::Stopped
-                || (position.offset >= BEGINNING_BYTES_MAX
-                    && is_no_new_log(tailer, candidate, content)));
+        // Programs that start over together may begin with the same lines. What was copied before a
+        // truncation lacks little.
+        let is_enough = match content.lost.why {
+            Loss::Truncated => is_no_mere_beginning(position, content.position.offset),
+            Loss::Stopped => {
+                position.offset >= BEGINNING_BYTES_MAX && is_no_new_log(tailer, candidate, content)
+            }
+            Loss::Released | Loss::Vanished | Loss::Finished => true,
+        };
+        let accepted = is_enough && may_be_copy(tailer, candidate, content);
         accepted.then(|| (Arc::clone(&content.path), position))
     })
 }

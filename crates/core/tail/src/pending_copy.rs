@@ -17,9 +17,9 @@ use crate::life::PendingCopy;
 use crate::memory::HeadIndex;
 use crate::options::Now;
 use crate::phase::{self, Fact, Phase};
-use crate::rewritten::is_no_mere_beginning;
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
+use crate::whole::is_no_mere_beginning;
 use crate::{descriptors, doubt, turns};
 use kinetail_base::checkpoint::Change;
 

@@ -17,10 +17,10 @@ use crate::identity::{FileKey, Inode, Position};
 use crate::life::Life;
 use crate::options::Now;
 use crate::phase::Fact;
-use crate::rewritten::BEGINNING_BYTES_MAX;
 use crate::rotated::is_backup_name;
 use crate::row::{checkpoint, checkpoint_at_ack};
 use crate::tailer::Tailer;
+use crate::whole::BEGINNING_BYTES_MAX;
 use kinetail_base::checkpoint::Change;
 
 /// Less than this in common proves nothing, in bytes.

@@ -17,6 +17,7 @@ use crate::options::Now;
 use crate::phase::{Fact, Phase};
 use crate::row::checkpoint;
 use crate::tailer::Tailer;
+use crate::whole::is_no_mere_beginning;
 use crate::window::Window;
 use crate::{file, identify, log_path, turns, whole};
 use kinetail_base::checkpoint::Change;
@@ -33,12 +34,6 @@ const MARK_BYTES_MIN: u64 = 256;
 
 /// The beginnings of so many lines at the end are proven places, too.
 const LAST_LINES: usize = 3;
-
-/// No program begins its log with so many equal bytes each time.
-pub(crate) const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
-
-/// Of a shorter one this share may be cut off: one in so many bytes.
-const CUT_SHARE: u64 = 8;
 
 /// See [`MARK_BYTES_MIN`].
 const MARK_BYTES_MAX: u64 = 128 * 1024;
@@ -238,13 +233,6 @@ pub(crate) fn mark_places<D: Disk>(tailer: &mut Tailer<D>, key: FileKey, window:
     marks.sort_unstable_by_key(|at| at.offset);
     marks.dedup_by_key(|at| at.offset);
     file.progress.set_marks(marks);
-}
-
-/// Whether a place in a file of which so much was read tells that its end was cut off or
-/// rewritten. A log that starts over may begin with the same lines.
-pub(crate) fn is_no_mere_beginning(place: Position, read: u64) -> bool {
-    place.offset > 0
-        && (place.offset >= BEGINNING_BYTES_MAX || place.offset >= read - read / CUT_SHARE)
 }
 
 /// How long a file of a length is when its last block is filled.

@@ -13,6 +13,12 @@ use crate::window::Window;
 /// A content of up to so many bytes is known by all of them.
 const WHOLE_BYTES_MAX: u64 = 9 * 1024;
 
+/// No program begins its log with so many equal bytes each time.
+pub(crate) const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
+
+/// Of a shorter one this share may be cut off: one in so many bytes.
+const CUT_SHARE: u64 = 8;
+
 /// Whether all that lies before a position is known by places, and not by its first bytes alone.
 pub(crate) fn is_short(position: Position) -> bool {
     (HEAD_BYTES_MAX as u64 + 1..=WHOLE_BYTES_MAX).contains(&position.offset)
@@ -71,4 +77,11 @@ fn next_line_end(key: FileKey, from: u64, window: &Window) -> Option<u64> {
     let near = held.get(..ANCHOR_BYTES_MAX).unwrap_or(held);
     let line = memchr::memrchr(b'\n', near).or_else(|| memchr::memchr(b'\n', held))?;
     Some(from + line as u64 + 1)
+}
+
+/// Whether a place in a file of which so much was read tells that its end was cut off or
+/// rewritten, or is missing in a copy. A log that starts over may begin with the same lines.
+pub(crate) fn is_no_mere_beginning(place: Position, read: u64) -> bool {
+    place.offset > 0
+        && (place.offset >= BEGINNING_BYTES_MAX || place.offset >= read - read / CUT_SHARE)
 }
